@@ -1,0 +1,478 @@
+"""Errors in shares of the KPI, skill against a naive forecast, interval coverage."""
+
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.metrics import make_scorer, r2_score
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing, check_array, indexable
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+
+__all__ = [
+    "interval_coverage",
+    "make_coverage_scorer",
+    "make_within_region_r2_scorer",
+    "naive_skill",
+    "rolling_skill",
+    "weighted_mape",
+    "weighted_mape_scorer",
+    "within_region_r2",
+]
+
+
+def _one_dimensional(values, name):
+    values = np.asarray(values)
+    if values.ndim == 2 and values.shape[1] == 1:
+        return values[:, 0]
+    if values.ndim != 1:
+        raise ValueError(f"{name} must have one dimension, got shape {values.shape}.")
+    return values
+
+
+def _check_numbers(values, name, *, finite=True):
+    """Float array of shape (n_samples,)."""
+    return check_array(
+        _one_dimensional(values, name),
+        ensure_2d=False,
+        dtype=np.float64,
+        ensure_all_finite=finite,
+        input_name=name,
+    )
+
+
+def _check_weight(sample_weight, y_true):
+    return _check_sample_weight(
+        sample_weight, y_true, dtype=np.float64, ensure_non_negative=True
+    )
+
+
+def weighted_mape(y_true, y_pred, *, sample_weight=None):
+    """Total absolute error as a share of the total KPI, wMAPE.
+
+    .. math::
+
+        \\text{wMAPE} = \\frac{\\sum_i w_i |y_i - \\hat y_i|}{\\sum_i w_i |y_i|}
+
+    Unlike the mean absolute percentage error it is defined when some values are zero,
+    and a small region counts by its sales, not by its number of rows [1]_ [2]_.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Observed KPI.
+
+    y_pred : array-like of shape (n_samples,)
+        Predicted KPI, in the units of ``y_true``.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights.
+
+    Returns
+    -------
+    error : float
+        Share of the total KPI, without unit; 0 is best, 0.1 means 10 %.
+
+    References
+    ----------
+    .. [1] Kolassa, S. and Schuetz, W. (2007). Advantages of the MAD/Mean ratio over the
+       MAPE. Foresight 6, 40-43.
+    .. [2] Hyndman, R. J. and Koehler, A. B. (2006). Another look at measures of
+       forecast accuracy. International Journal of Forecasting 22, 679-688.
+
+    Examples
+    --------
+    >>> from skmmm.metrics import weighted_mape
+    >>> weighted_mape([100.0, 0.0, 300.0], [110.0, 10.0, 280.0])
+    0.1
+    """
+    y_true, y_pred = _check_numbers(y_true, "y_true"), _check_numbers(y_pred, "y_pred")
+    check_consistent_length(y_true, y_pred, sample_weight)
+    weight = _check_weight(sample_weight, y_true)
+    total = np.sum(weight * np.abs(y_true))
+    if total == 0.0:
+        raise ValueError(
+            "wMAPE is a share of the total of y_true, and all y_true with positive "
+            "weight are zero. Use sklearn.metrics.mean_absolute_error instead."
+        )
+    return float(np.sum(weight * np.abs(y_true - y_pred)) / total)
+
+
+def naive_skill(y_true, y_pred, y_naive, *, sample_weight=None):
+    """Share of a naive forecast's error that a prediction avoids.
+
+    One minus the ratio of the two total absolute errors, which is the ratio of the two
+    wMAPE. It is the relative absolute error of [1]_, turned so that more is better.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Observed KPI.
+
+    y_pred, y_naive : array-like of shape (n_samples,)
+        Predicted KPI and its naive forecast, in the units of ``y_true``.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights.
+
+    Returns
+    -------
+    skill : float
+        1 is a perfect prediction, 0 is as good as the naive forecast, below 0 worse.
+
+    See Also
+    --------
+    rolling_skill : Skill of estimators over the splits of a panel.
+
+    References
+    ----------
+    .. [1] Hyndman, R. J. and Koehler, A. B. (2006). Another look at measures of
+       forecast accuracy. International Journal of Forecasting 22, 679-688.
+
+    Examples
+    --------
+    >>> from skmmm.metrics import naive_skill
+    >>> naive_skill([3.0, 5.0], y_pred=[3.0, 4.0], y_naive=[1.0, 3.0])
+    0.75
+    """
+    y_true, y_pred = _check_numbers(y_true, "y_true"), _check_numbers(y_pred, "y_pred")
+    y_naive = _check_numbers(y_naive, "y_naive")
+    check_consistent_length(y_true, y_pred, y_naive, sample_weight)
+    weight = _check_weight(sample_weight, y_true)
+    naive_error = np.sum(weight * np.abs(y_true - y_naive))
+    if naive_error == 0.0:
+        raise ValueError(
+            "The naive forecast y_naive has no error, so skill relative to it is "
+            "undefined."
+        )
+    return float(1.0 - np.sum(weight * np.abs(y_true - y_pred)) / naive_error)
+
+
+def within_region_r2(y_true, y_pred, region, *, sample_weight=None):
+    """Share of the variation within regions that a prediction explains.
+
+    .. math::
+
+        R^2_{\\text{within}} = 1 -
+            \\frac{\\sum_i w_i (y_i - \\hat y_i)^2}
+                 {\\sum_i w_i (y_i - \\bar y_{r(i)})^2}
+
+    with :math:`\\bar y_r` the weighted mean of region r. The ordinary R2 of a panel
+    compares with one mean of all rows; where regions differ in size it is close to 1
+    for any model that knows how large each region is. The denominator is that of the
+    within (fixed effects) transformation [1]_.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Observed KPI.
+
+    y_pred : array-like of shape (n_samples,)
+        Predicted KPI, in the units of ``y_true``.
+
+    region : array-like of shape (n_samples,)
+        Region of each row: strings or integers.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights.
+
+    Returns
+    -------
+    r2 : float
+        1 is perfect, 0 is as good as knowing the mean of each region over these rows.
+
+    References
+    ----------
+    .. [1] Wooldridge, J. M. (2010). Econometric Analysis of Cross Section and Panel
+       Data, 2nd edition, chapter 10. MIT Press.
+
+    Examples
+    --------
+    >>> from skmmm.metrics import within_region_r2
+    >>> y_true = [1.0, 3.0, 101.0, 103.0]
+    >>> y_pred = [2.0, 2.0, 102.0, 102.0]
+    >>> within_region_r2(y_true, y_pred, ["small", "small", "large", "large"])
+    0.0
+    """
+    y_true, y_pred = _check_numbers(y_true, "y_true"), _check_numbers(y_pred, "y_pred")
+    region = _one_dimensional(region, "region")
+    check_consistent_length(y_true, y_pred, region, sample_weight)
+    weight = _check_weight(sample_weight, y_true)
+    code, names = pd.factorize(region)
+    if (code < 0).any():
+        raise ValueError(f"region is missing in row {np.argmax(code < 0)}.")
+    size = np.bincount(code, weight, len(names))
+    total = np.bincount(code, weight * y_true, len(names))
+    # A region without weight has no mean, and its rows count for nothing.
+    mean = np.divide(total, size, out=np.zeros_like(total), where=size > 0)
+    variation = np.sum(weight * (y_true - mean[code]) ** 2)
+    if variation == 0.0:
+        raise ValueError(
+            "y_true is constant within every region, so there is no variation to "
+            "explain."
+        )
+    return float(1.0 - np.sum(weight * (y_true - y_pred) ** 2) / variation)
+
+
+def interval_coverage(y_true, low, high, *, sample_weight=None):
+    """Share of observations inside their prediction intervals, bounds included.
+
+    Intervals at confidence level 0.9 are calibrated if about 0.9 of the observations
+    fall inside [1]_. More is not better.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Observed KPI.
+
+    low, high : array-like of shape (n_samples,)
+        Bounds of the intervals, in the units of ``y_true``. They may be infinite.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights.
+
+    Returns
+    -------
+    coverage : float
+        Share in [0, 1].
+
+    References
+    ----------
+    .. [1] Gneiting, T., Balabdaoui, F. and Raftery, A. E. (2007). Probabilistic
+       forecasts, calibration and sharpness. Journal of the Royal Statistical Society B
+       69, 243-268.
+
+    Examples
+    --------
+    >>> from skmmm.metrics import interval_coverage
+    >>> interval_coverage([1.0, 2.0, 3.0, 4.0], [0, 0, 0, 5], [1, 3, 4, 6])
+    0.75
+    """
+    y_true = _check_numbers(y_true, "y_true")
+    low = _check_numbers(low, "low", finite=False)
+    high = _check_numbers(high, "high", finite=False)
+    check_consistent_length(y_true, low, high, sample_weight)
+    # Not `low > high`: a missing bound must not pass.
+    invalid = ~(low <= high)
+    if invalid.any():
+        row = np.argmax(invalid)
+        raise ValueError(
+            f"Bounds of row {row} are no interval: low={low[row]}, high={high[row]}."
+        )
+    weight = _check_weight(sample_weight, y_true)
+    inside = (low <= y_true) & (y_true <= high)
+    return float(np.average(inside, weights=weight))
+
+
+weighted_mape_scorer = make_scorer(weighted_mape, greater_is_better=False)
+
+
+class _WithinRegionR2Scorer:
+    def __init__(self, region):
+        self.region = region
+
+    def __call__(self, estimator, X, y, sample_weight=None):
+        region = _safe_indexing(X, self.region, axis=1)
+        y_pred = estimator.predict(X)
+        return within_region_r2(y, y_pred, region, sample_weight=sample_weight)
+
+    def __repr__(self):
+        return f"make_within_region_r2_scorer(region={self.region!r})"
+
+
+class _CoverageScorer:
+    def __init__(self, confidence_level):
+        self.confidence_level = confidence_level
+
+    def __call__(self, estimator, X, y, sample_weight=None):
+        interval = np.asarray(
+            estimator.predict_interval(X, confidence_level=self.confidence_level)
+        )
+        if interval.ndim != 2 or interval.shape[1] != 2:
+            raise ValueError(
+                "predict_interval must return shape (n_samples, 2), got shape "
+                f"{interval.shape}."
+            )
+        low, high = interval.T
+        return interval_coverage(y, low, high, sample_weight=sample_weight)
+
+    def __repr__(self):
+        return f"make_coverage_scorer(confidence_level={self.confidence_level!r})"
+
+
+def make_within_region_r2_scorer(*, region):
+    """Make a scorer of :func:`within_region_r2` that finds the regions in X.
+
+    Parameters
+    ----------
+    region : str or int
+        Name or position of the region column in X.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y)``, for the ``scoring`` of
+        :func:`~sklearn.model_selection.cross_validate` and searches.
+
+    Examples
+    --------
+    >>> from sklearn.compose import make_column_transformer
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.model_selection import TimeSeriesSplit, cross_val_score
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import OneHotEncoder
+    >>> from skmmm.datasets import load_mmm_example
+    >>> from skmmm.metrics import make_within_region_r2_scorer
+    >>> X, y = load_mmm_example(return_X_y=True)
+    >>> columns = make_column_transformer(
+    ...     (OneHotEncoder(), ["region"]), ("passthrough", ["tv", "paid_search"])
+    ... )
+    >>> model = make_pipeline(columns, Ridge())
+    >>> scorer = make_within_region_r2_scorer(region="region")
+    >>> cv = TimeSeriesSplit(3)  # rows are sorted by week
+    >>> cross_val_score(model, X, y, cv=cv).round(2)
+    array([0.91, 0.95, 0.93])
+    >>> cross_val_score(model, X, y, cv=cv, scoring=scorer).round(2)
+    array([ 0.  , -0.2 , -0.26])
+    """
+    return _WithinRegionR2Scorer(region)
+
+
+def make_coverage_scorer(*, confidence_level=0.9):
+    """Make a scorer of :func:`interval_coverage` for estimators with intervals.
+
+    Meant for reading in :func:`~sklearn.model_selection.cross_validate`: coverage
+    should be close to ``confidence_level``, so that a search, which picks the highest
+    score, should not select by it.
+
+    Parameters
+    ----------
+    confidence_level : float, default=0.9
+        Passed to ``estimator.predict_interval(X, confidence_level=...)``, which returns
+        an ndarray of shape (n_samples, 2).
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y)``, the share of rows inside their intervals.
+
+    Examples
+    --------
+    >>> from skmmm.metrics import make_coverage_scorer
+    >>> make_coverage_scorer(confidence_level=0.8)
+    make_coverage_scorer(confidence_level=0.8)
+    """
+    if not 0.0 < confidence_level < 1.0:
+        raise ValueError(
+            f"confidence_level must be between 0 and 1, got {confidence_level}."
+        )
+    return _CoverageScorer(confidence_level)
+
+
+def _check_splitter(cv):
+    if cv is None or isinstance(cv, Integral):
+        raise ValueError(
+            f"cv={cv!r} stands for KFold, which trains on weeks later than those it "
+            "tests. Pass a splitter that goes forward in time, such as "
+            "TimeSeriesSplit, or an iterable of (train, test) positions."
+        )
+    return check_cv(cv)
+
+
+def _r2(y_true, y_pred, region):
+    if region is not None:
+        return within_region_r2(y_true, y_pred, region)
+    return r2_score(y_true, y_pred) if len(y_true) > 1 else np.nan
+
+
+def rolling_skill(estimators, X, y, *, cv, naive, region=None):
+    """Fit estimators and a naive forecast on the same splits and compare their errors.
+
+    A scorer sees test rows only, so it cannot fit a naive forecast to the training
+    rows. This function does, split by split.
+
+    Parameters
+    ----------
+    estimators : dict of str to estimator
+        Regressors by name. They are cloned.
+
+    X : array-like of shape (n_samples, n_features)
+        Features, with region and time where the estimators need them.
+
+    y : array-like of shape (n_samples,)
+        KPI.
+
+    cv : cross-validation splitter or iterable
+        Splits that go forward in time; iterables yield ``(train, test)`` positions.
+
+    naive : estimator
+        The forecast to beat, with ``fit`` and ``predict``. It is cloned.
+
+    region : str or int, default=None
+        Name or position of the region column in X. If given, ``r2`` is
+        :func:`within_region_r2`, else the ordinary R2 of the test rows.
+
+    Returns
+    -------
+    scores : DataFrame of shape (n_splits * n_estimators, 7)
+        One row per split and estimator:
+
+        - ``split`` : int, from 0.
+        - ``estimator`` : str, the name.
+        - ``n_train``, ``n_test`` : int, rows.
+        - ``wmape`` : float, :func:`weighted_mape` on the test rows.
+        - ``skill`` : float, :func:`naive_skill` on the test rows.
+        - ``r2`` : float.
+
+    See Also
+    --------
+    naive_skill : The skill of one prediction.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.dummy import DummyRegressor
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sklearn.model_selection import TimeSeriesSplit
+    >>> from skmmm.metrics import rolling_skill
+    >>> X = np.arange(12.0).reshape(-1, 1)
+    >>> y = 100.0 + 5.0 * X[:, 0]
+    >>> scores = rolling_skill(
+    ...     {"trend": LinearRegression()},
+    ...     X,
+    ...     y,
+    ...     cv=TimeSeriesSplit(n_splits=2),
+    ...     naive=DummyRegressor(),
+    ... )
+    >>> scores.round(2)
+       split estimator  n_train  n_test  wmape  skill   r2
+    0      0     trend        4       4    0.0    1.0  1.0
+    1      1     trend        8       4    0.0    1.0  1.0
+    """
+    if not isinstance(estimators, dict) or not estimators:
+        raise ValueError(
+            f"estimators must be a non-empty dict of name to estimator, got "
+            f"{estimators!r}."
+        )
+    X, y = indexable(X, y)
+    rows = []
+    for split, (train, test) in enumerate(_check_splitter(cv).split(X, y)):
+        X_train, y_train = _safe_indexing(X, train), _safe_indexing(y, train)
+        X_test, y_test = _safe_indexing(X, test), _safe_indexing(y, test)
+        regions = None if region is None else _safe_indexing(X_test, region, axis=1)
+        y_naive = clone(naive).fit(X_train, y_train).predict(X_test)
+        for name, estimator in estimators.items():
+            y_pred = clone(estimator).fit(X_train, y_train).predict(X_test)
+            rows.append(
+                {
+                    "split": split,
+                    "estimator": name,
+                    "n_train": len(y_train),
+                    "n_test": len(y_test),
+                    "wmape": weighted_mape(y_test, y_pred),
+                    "skill": naive_skill(y_test, y_pred, y_naive),
+                    "r2": _r2(y_test, y_pred, regions),
+                }
+            )
+    return pd.DataFrame(rows)
