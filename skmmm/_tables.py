@@ -36,12 +36,14 @@ def read_table(estimator, X, y="no_validation", *, reset):
             estimator=estimator,
             input_name="X",
         )
-    frame = as_frame(X)
+    # An array of objects may hold numbers beside the names of regions.
+    frame = as_frame(X).infer_objects()
     check_not_empty(frame)
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
         raise ValueError(f"X has two columns called {repeated[0]!r}; rename one.")
-    validate_data(estimator, X, y, skip_check_array=True, reset=reset)
+    # Not X: scikit-learn 1.7 and 1.8 do not see the names in recent Polars frames.
+    validate_data(estimator, frame, y, skip_check_array=True, reset=reset)
     if reset:
         estimator._labels = list(frame.columns)
     elif list(frame.columns) != estimator._labels:

@@ -72,7 +72,7 @@ _ORDER_MATTERS = {
 }
 
 
-@parametrize_with_checks(TRANSFORMERS, xfail_strict=True)
+@parametrize_with_checks(TRANSFORMERS)
 def test_common_checks(estimator, check):
     check(estimator)
 
@@ -80,7 +80,6 @@ def test_common_checks(estimator, check):
 @parametrize_with_checks(
     [OrderedRows(decay=0.5)],
     expected_failed_checks=lambda estimator: _ORDER_MATTERS,
-    xfail_strict=True,
 )
 def test_common_checks_with_carry_over(estimator, check):
     check(estimator)

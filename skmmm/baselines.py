@@ -1,0 +1,672 @@
+"""What a deep MMM has to beat: a linear MMM pipeline and naive forecasts."""
+
+import re
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import lsq_linear
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.pipeline import Pipeline
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    column_or_1d,
+)
+
+from skmmm._calendar import infer_calendar
+from skmmm._checks import (
+    check_no_duplicates,
+    check_target,
+    numeric_block,
+    region_values,
+    resolve_column,
+    resolve_columns,
+    resolve_many,
+)
+from skmmm._tables import (
+    check_known_regions,
+    read_table,
+    region_codes,
+    row_namer,
+)
+from skmmm.preprocessing import (
+    FourierSeason,
+    GeometricAdstock,
+    HillSaturation,
+    PanelScaler,
+    RegionEncoder,
+)
+
+__all__ = ["LastValueRegressor", "SeasonalNaiveRegressor", "make_linear_mmm"]
+
+# Periods in a year; for days a multiple of seven, so that weekdays meet.
+_SEASON_LENGTH = {"week": 52, "day": 364, "month": 12, "integer": 52}
+# Columns that FourierSeason adds.
+_SEASON_COLUMN = re.compile(r"(weekday_)?(sin|cos)\d+")
+
+
+def make_linear_mmm(
+    *,
+    media,
+    controls=None,
+    region=None,
+    time=None,
+    decay=0.5,
+    half_saturation=1.0,
+    slope=1.0,
+    max_lag=13,
+    season_order=2,
+    alpha=1.0,
+):
+    """Make the linear MMM of the field as a pipeline of public steps.
+
+    Per region r and period t, with KPI and media in units of their region's mean
+    (media: mean of the weeks with spend),
+
+    .. math::
+
+        y_{rt} = b_r + \\sum_m \\beta_m \\, \\mathrm{Hill}(\\mathrm{adstock}(x_{rm}))_t
+            + \\sum_k \\gamma_k z_{rtk} + \\sum_j \\delta_j f_{tj} + \\varepsilon_{rt},
+        \\qquad \\beta_m \\ge 0
+
+    with controls :math:`z` and Fourier terms :math:`f` of the season [1]_. Carry-over
+    and saturation are parameters to search over, the coefficients are fitted by ridge
+    regression.
+
+    Parameters
+    ----------
+    media : list of str or int
+        Names or positions of the media columns: spend or delivery, non-negative.
+
+    controls : list of str or int, default=None
+        Names or positions of the control columns. Other columns are ignored.
+
+    region, time : str or int, default=None
+        Name or position of the column. `region=None`: one series. `time=None`: rows
+        have no order; no carry-over and no season.
+
+    decay : float, array-like of shape (n_media,) or dict, default=0.5
+        Share of the effect that remains after one period.
+
+    half_saturation : float, array-like of shape (n_media,) or dict, default=1.0
+        In units of the region's mean non-zero spend.
+
+    slope : float, array-like of shape (n_media,) or dict, default=1.0
+        Slope of the Hill curve.
+
+    max_lag : int, default=13
+        Last period in which spend acts.
+
+    season_order : int, default=2
+        Number of yearly harmonics.
+
+    alpha : float, default=1.0
+        Ridge penalty, as in :class:`~sklearn.linear_model.Ridge`.
+
+    Returns
+    -------
+    model : :class:`~sklearn.pipeline.Pipeline`
+        With the steps
+
+        - "scale" : :class:`~skmmm.preprocessing.PanelScaler` of the media;
+        - "adstock" : :class:`~skmmm.preprocessing.GeometricAdstock`;
+        - "saturation" : :class:`~skmmm.preprocessing.HillSaturation`;
+        - "season" : :class:`~skmmm.preprocessing.FourierSeason`;
+        - "region" : :class:`~skmmm.preprocessing.RegionEncoder`, to integer codes;
+        - "ridge" : the regression. ``coef_`` is a Series over media, controls and
+          season in shares of the region's mean KPI (controls: per unit),
+          ``intercept_`` a Series over region codes, ``scale_`` the mean KPI of each
+          region in KPI units.
+
+        X is a long table with rows in any order. Regions not seen in `fit` raise an
+        error; with ``set_params(scale__unseen="overall", region__unseen="ignore")``
+        they count as an average region.
+
+    See Also
+    --------
+    skmmm.model_selection.PanelTimeSeriesSplit : Splits to search the parameters with.
+
+    References
+    ----------
+    .. [1] Jin, Y., Wang, Y., Sun, Y., Chan, D. and Koehler, J. (2017). Bayesian methods
+       for media mix modeling with carryover and shape effects. Google Inc.
+
+    Examples
+    --------
+    >>> from skmmm.baselines import make_linear_mmm
+    >>> from skmmm.datasets import load_mmm_example
+    >>> data = load_mmm_example()
+    >>> model = make_linear_mmm(
+    ...     media=data.media, controls=data.controls, region="region", time="week"
+    ... )
+    >>> model = model.fit(data.X, data.y)
+    >>> bool((model[-1].coef_[data.media] >= 0).all())
+    True
+    >>> no_tv = model.predict(data.X.assign(tv=0.0))
+    >>> tv_sales = model.predict(data.X).sum() - no_tv.sum()
+    """
+    steps = [
+        ("scale", PanelScaler(columns=media, region=region)),
+        (
+            "adstock",
+            GeometricAdstock(
+                decay=decay, max_lag=max_lag, columns=media, region=region, time=time
+            ),
+        ),
+        (
+            "saturation",
+            HillSaturation(half_saturation=half_saturation, slope=slope, columns=media),
+        ),
+        ("season", FourierSeason(time=time, order=season_order)),
+        ("region", RegionEncoder(region=region)),
+        (
+            "ridge",
+            _PositiveMediaRidge(
+                media=media, controls=controls, region=region, time=time, alpha=alpha
+            ),
+        ),
+    ]
+    # Frames between the steps, so that the season columns have names even if X is an
+    # array; positions of the other columns stay valid, because new columns come last.
+    return Pipeline(steps).set_output(transform="pandas")
+
+
+class _PositiveMediaRidge(RegressorMixin, BaseEstimator):
+    """Ridge regression in units of each region's mean KPI, media not negative.
+
+    Minimises ``sum(weight * (y / scale - fit) ** 2) + alpha * sum(coef ** 2)`` where
+    fit has an unpenalised intercept, controls are standardised, and the intercepts of
+    the regions are penalised deviations from the common one.
+
+    Parameters
+    ----------
+    media : list of str or int, default=None
+        Columns with non-negative coefficients. None: all columns that are not named
+        otherwise.
+
+    controls : list of str or int, default=None
+        Columns with free coefficients. Columns of `FourierSeason` are added.
+
+    region : str or int, default=None
+        Column of integer codes; -1 is an average region.
+
+    time : str or int, default=None
+        Column to leave alone; without it there are no season columns.
+
+    alpha : float, default=1.0
+        Penalty.
+
+    Attributes
+    ----------
+    coef_ : Series of shape (n_columns,)
+        By column name: share of the region's mean KPI per unit of the column.
+
+    intercept_ : Series of shape (n_regions,)
+        By region code: share of the region's mean KPI.
+
+    scale_ : Series of shape (n_regions,)
+        By region code: mean absolute KPI, in KPI units.
+    """
+
+    _parameter_constraints = {
+        "media": ["array-like", str, Integral, None],
+        "controls": ["array-like", str, Integral, None],
+        "region": [str, Integral, None],
+        "time": [str, Integral, None],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(self, *, media=None, controls=None, region=None, time=None, alpha=1.0):
+        self.media = media
+        self.controls = controls
+        self.region = region
+        self.time = time
+        self.alpha = alpha
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the coefficients.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            KPI.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : object
+        """
+        self._validate_params()
+        frame = read_table(self, X, y, reset=True)
+        y = _read_target(y, len(frame))
+        weight = _check_sample_weight(
+            sample_weight, frame, dtype=np.float64, ensure_non_negative=True
+        )
+        self._find_columns(frame)
+        values, regions = self._design(frame)
+        codes, code = np.unique(regions, return_inverse=True)
+
+        scale = _region_scale(y, weight, code)
+        n_media = len(self._media)
+        center, spread = _control_moments(values, weight, n_media, len(self._controls))
+        dummies = (code[:, None] == np.arange(len(codes))).astype(np.float64)
+        design = np.hstack([(values - center) / spread, dummies])
+        low = np.full(design.shape[1], -np.inf)
+        low[:n_media] = 0.0
+        coef, intercept = _bounded_ridge(
+            design, y / scale[code], weight, low, self.alpha
+        )
+
+        coef, deviation = np.split(coef, [values.shape[1]])
+        coef = coef / spread
+        names = [*self._media, *self._controls, *self._season]
+        self.coef_ = pd.Series(coef, index=names)
+        self.intercept_ = pd.Series(intercept + deviation - center @ coef, index=codes)
+        self.scale_ = pd.Series(scale, index=codes)
+        return self
+
+    def _find_columns(self, frame):
+        columns = resolve_columns(
+            frame,
+            media=self.media,
+            controls=self.controls,
+            region=self.region,
+            time=self.time,
+        )
+        self._media, self._controls = columns.media, columns.controls
+        if self.media is not None:
+            self._media = resolve_many(frame, self.media, "media")
+        if self.controls is not None:
+            self._controls = resolve_many(frame, self.controls, "controls")
+        used = {*self._media, *self._controls}
+        self._season = [
+            label
+            for label in frame
+            if self.time is not None
+            and label not in used
+            and _SEASON_COLUMN.fullmatch(str(label))
+        ]
+
+    def _design(self, frame):
+        """Return values of shape (n_samples, n_columns) and region codes per row."""
+        labels = [*self._media, *self._controls, *self._season]
+        values = numeric_block(frame, labels, row_namer(frame))
+        if self.region is None:
+            return values, np.zeros(len(frame), dtype=np.int64)
+        region = resolve_column(frame, self.region, "region")
+        return values, region_values(frame, region)
+
+    def predict(self, X):
+        """Predict the KPI.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            In KPI units.
+        """
+        check_is_fitted(self)
+        values, regions = self._design(read_table(self, X, reset=False))
+        code = region_codes(regions, self.intercept_.index)
+        # Code -1, an unseen region, picks the average, which comes last.
+        intercept = np.append(self.intercept_, self.intercept_.mean())[code]
+        scale = np.append(self.scale_, self.scale_.mean())[code]
+        return scale * (intercept + values @ self.coef_.to_numpy())
+
+
+def _read_target(y, n_rows):
+    return check_target(column_or_1d(y, warn=True), n_rows, "row {}".format)
+
+
+def _region_scale(y, weight, code):
+    """Return the mean absolute KPI of each region; where it is zero, of all rows."""
+    total = np.bincount(code, weight * np.abs(y))
+    size = np.bincount(code, weight)
+    scale = np.divide(total, size, out=np.zeros_like(total), where=size > 0)
+    overall = total.sum() / size.sum()
+    return np.where(scale > 0, scale, overall if overall > 0 else 1.0)
+
+
+def _control_moments(values, weight, n_media, n_controls):
+    """Return centre and spread of all columns; 0 and 1 for those not controls."""
+    center, spread = np.zeros(values.shape[1]), np.ones(values.shape[1])
+    controls = slice(n_media, n_media + n_controls)
+    block = values[:, controls]
+    center[controls] = np.average(block, axis=0, weights=weight)
+    variance = np.average((block - center[controls]) ** 2, axis=0, weights=weight)
+    spread[controls] = np.where(variance > 0, np.sqrt(variance), 1.0)
+    return center, spread
+
+
+def _bounded_ridge(design, target, weight, low, alpha):
+    """Minimise ``sum(weight * (target - b - design @ c) ** 2) + alpha * c @ c``.
+
+    Parameters
+    ----------
+    design : ndarray of shape (n_samples, n_columns)
+    target, weight : ndarray of shape (n_samples,)
+    low : ndarray of shape (n_columns,)
+        Lower bounds of the coefficients.
+    alpha : float
+
+    Returns
+    -------
+    coef : ndarray of shape (n_columns,)
+    intercept : float
+    """
+    # The best b makes the weighted mean residual zero, so b drops out of centred data.
+    # The penalty is least squares on extra rows sqrt(alpha) * I with target 0; of all
+    # rows, only the triangle R of a QR decomposition matters:
+    #     ||A c - t||^2 = ||R c - q||^2 + const
+    n_columns = design.shape[1]
+    design_mean = np.average(design, axis=0, weights=weight)
+    target_mean = np.average(target, weights=weight)
+    rows = np.column_stack([design - design_mean, target - target_mean])
+    rows *= np.sqrt(weight)[:, None]
+    penalty = np.sqrt(alpha) * np.eye(n_columns, n_columns + 1)
+    triangle = np.linalg.qr(np.vstack([rows, penalty]), mode="r")
+    result = lsq_linear(
+        triangle[:n_columns, :n_columns],
+        triangle[:n_columns, n_columns],
+        bounds=(low, np.inf),
+        method="bvls",
+    )
+    return result.x, target_mean - design_mean @ result.x
+
+
+class _NaiveRegressor(RegressorMixin, BaseEstimator):
+    """Remembers the KPI of the training rows; ignores every other column of X.
+
+    Subclasses write `_learn(y, code, period)` and `_forecast(code, frame)`.
+    """
+
+    _parameter_constraints = {
+        "region": [str, Integral, None],
+        "time": [str, Integral, None],
+        "unseen_region": [StrOptions({"error", "average"})],
+    }
+
+    def fit(self, X, y):
+        """Remember the KPI.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+            Long table, rows in any order.
+
+        y : array-like of shape (n_samples,)
+            KPI.
+
+        Returns
+        -------
+        self : object
+        """
+        self._validate_params()
+        frame = read_table(self, X, y, reset=True)
+        y = _read_target(y, len(frame))
+        self.regions_ = None
+        code = np.zeros(len(frame), dtype=np.int64)
+        region = self._label(frame, "region")
+        if region is not None:
+            self.regions_, code = np.unique(
+                region_values(frame, region), return_inverse=True
+            )
+        time = self._label(frame, "time")
+        if time is None:
+            self.last_value_ = np.bincount(code, y) / np.bincount(code)
+            return self
+        self._calendar = infer_calendar(frame[time], time)
+        period = self._calendar.ordinals(frame[time], time)
+        check_no_duplicates(code, period, row_namer(frame, region, time))
+        # Later rows overwrite earlier ones.
+        order = np.argsort(period)
+        self.last_value_ = np.empty(code.max() + 1)
+        self.last_value_[code[order]] = y[order]
+        self._remember(y, code, period)
+        return self
+
+    def _remember(self, y, code, period):
+        """Keep more than the last value."""
+
+    def _label(self, frame, role):
+        key = getattr(self, role)
+        return None if key is None else resolve_column(frame, key, role)
+
+    def _codes(self, frame):
+        region = self._label(frame, "region")
+        if region is None:
+            return np.zeros(len(frame), dtype=np.int64)
+        values = region_values(frame, region)
+        code = region_codes(values, self.regions_)
+        if self.unseen_region == "error":
+            check_known_regions(
+                code,
+                values,
+                self.regions_,
+                "Leave it out, or set unseen_region='average'.",
+            )
+        return code
+
+    def _last(self, code):
+        """Return the last value of each row's region; code -1 picks the average."""
+        return np.append(self.last_value_, self.last_value_.mean())[code]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # The features are not looked at.
+        tags.regressor_tags.poor_score = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        return tags
+
+
+class LastValueRegressor(_NaiveRegressor):
+    """Predict the last KPI of each region seen in training.
+
+    The naive forecast that any MMM has to beat over the next weeks [1]_. Takes the
+    same X and y as the other models; columns other than region and time are ignored.
+
+    Parameters
+    ----------
+    region : str or int, default=None
+        Name or position of the region column. None: one series.
+
+    time : str or int, default=None
+        Name or position of the time column. None: rows have no order, so that no row
+        is the last, and the mean of the region's training rows is predicted.
+
+    unseen_region : {"error", "average"}, default="error"
+        What to do in `predict` with a region that `fit` did not see: raise, or predict
+        the mean over regions of their last values.
+
+    Attributes
+    ----------
+    last_value_ : ndarray of shape (n_regions,)
+        In KPI units, one entry if `region` is None.
+
+    regions_ : ndarray of shape (n_regions,) or None
+        Regions in sorted order; None if `region` is None.
+
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if X has names.
+
+    See Also
+    --------
+    SeasonalNaiveRegressor : Predict the value of a year before.
+    skmmm.metrics.rolling_skill : Compare models with a naive forecast.
+
+    References
+    ----------
+    .. [1] Hyndman, R. J. and Athanasopoulos, G. (2021). Forecasting: principles and
+       practice, 3rd edition, section 5.2. OTexts.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmmm.baselines import LastValueRegressor
+    >>> X = pd.DataFrame({"region": ["A", "B", "A", "B"], "week": [2, 2, 1, 1]})
+    >>> model = LastValueRegressor(region="region", time="week")
+    >>> model = model.fit(X, [12.0, 70.0, 10.0, 90.0])
+    >>> model.predict(pd.DataFrame({"region": ["B", "A"], "week": [3, 3]}))
+    array([70., 12.])
+    """
+
+    def __init__(self, *, region=None, time=None, unseen_region="error"):
+        self.region = region
+        self.time = time
+        self.unseen_region = unseen_region
+
+    def predict(self, X):
+        """Predict the last value.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+            Long table with the columns seen in `fit`, rows in any order.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            In KPI units.
+        """
+        check_is_fitted(self)
+        return self._last(self._codes(read_table(self, X, reset=False)))
+
+
+class SeasonalNaiveRegressor(_NaiveRegressor):
+    """Predict the KPI of the same region one year before.
+
+    For horizons beyond a year, the last year of training repeats [1]_. Where the
+    training data have no row one year before, the region's last value is predicted.
+    Takes the same X and y as the other models; columns other than region and time are
+    ignored.
+
+    Parameters
+    ----------
+    region : str or int, default=None
+        Name or position of the region column. None: one series.
+
+    time : str or int, default=None
+        Name or position of the time column: weeks, days or months, as dates, Periods,
+        ISO strings or integers. None: rows have no order, and the mean of the region's
+        training rows is predicted.
+
+    season_length : int, default=None
+        Periods from one season to the next. None: 52 weeks, 364 days (so that weekdays
+        meet) or 12 months; integers count weeks.
+
+    unseen_region : {"error", "average"}, default="error"
+        What to do in `predict` with a region that `fit` did not see: raise, or predict
+        the mean over regions of their last values.
+
+    Attributes
+    ----------
+    last_value_ : ndarray of shape (n_regions,)
+        In KPI units, one entry if `region` is None.
+
+    season_length_ : int or None
+        Periods from one season to the next; None if `time` is None.
+
+    regions_ : ndarray of shape (n_regions,) or None
+        Regions in sorted order; None if `region` is None.
+
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if X has names.
+
+    See Also
+    --------
+    LastValueRegressor : Predict the last value.
+
+    References
+    ----------
+    .. [1] Hyndman, R. J. and Athanasopoulos, G. (2021). Forecasting: principles and
+       practice, 3rd edition, section 5.2. OTexts.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmmm.baselines import SeasonalNaiveRegressor
+    >>> month = pd.date_range("2023-01-01", periods=14, freq="MS")
+    >>> X = pd.DataFrame({"month": month})
+    >>> model = SeasonalNaiveRegressor(time="month").fit(X[:12], range(12))
+    >>> model.predict(X[12:])
+    array([0., 1.])
+    """
+
+    _parameter_constraints = {
+        **_NaiveRegressor._parameter_constraints,
+        "season_length": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    def __init__(
+        self, *, region=None, time=None, season_length=None, unseen_region="error"
+    ):
+        self.region = region
+        self.time = time
+        self.season_length = season_length
+        self.unseen_region = unseen_region
+
+    def fit(self, X, y):
+        """Remember the KPI.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+            Long table, rows in any order.
+
+        y : array-like of shape (n_samples,)
+            KPI.
+
+        Returns
+        -------
+        self : object
+        """
+        self.season_length_ = None
+        return super().fit(X, y)
+
+    def _remember(self, y, code, period):
+        self.season_length_ = self.season_length or _SEASON_LENGTH[self._calendar.unit]
+        self._kpi = np.full((code.max() + 1, period.max() + 1), np.nan)
+        self._kpi[code, period] = y
+
+    def predict(self, X):
+        """Predict the value one year before.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+            Long table with the columns seen in `fit`, rows in any order.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            In KPI units.
+        """
+        check_is_fitted(self)
+        frame = read_table(self, X, reset=False)
+        code = self._codes(frame)
+        last = self._last(code)
+        if self.time is None:
+            return last
+        time = resolve_column(frame, self.time, "time")
+        period = self._calendar.ordinals(frame[time], time)
+        n_periods = self._kpi.shape[1]
+        # As many years back as it takes to reach the training data, at least one.
+        beyond = np.maximum(period - n_periods, 0)
+        source = period - self.season_length_ * (1 + beyond // self.season_length_)
+        inside = (source >= 0) & (code >= 0)
+        past = np.full(len(frame), np.nan)
+        past[inside] = self._kpi[code[inside], source[inside]]
+        return np.where(np.isnan(past), last, past)
