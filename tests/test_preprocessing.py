@@ -24,7 +24,9 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
+from skmmm._calendar import infer_calendar
 from skmmm._nn import carryover, saturation
+from skmmm.baselines import LastValueRegressor
 from skmmm.datasets import make_mmm_panel
 from skmmm.preprocessing import (
     DelayedAdstock,
@@ -372,6 +374,14 @@ def test_adstock_ignores_row_order(X, Adstock):
     )
 
 
+@pytest.mark.parametrize("Adstock", ADSTOCKS)
+def test_adstock_keeps_the_level_of_steady_spend(Adstock):
+    X = pd.DataFrame({"week": range(30), "tv": 5.0})
+    carried = Adstock(max_lag=8, time="week").fit_transform(X)["tv"]
+    assert_allclose(carried[8:], 5.0)
+    assert (np.diff(carried[:9]) > 0).all()
+
+
 def test_adstock_regions_do_not_mix(X):
     adstock = make_adstock(GeometricAdstock)
     together = adstock.fit_transform(X)
@@ -549,6 +559,32 @@ def test_season_names_and_period(freq, n_waves, year):
     assert_allclose(wave.iloc[1:].to_numpy(), turn * wave.iloc[:-1].to_numpy())
 
 
+@pytest.mark.parametrize("freq", ["W-MON", "D", "MS"])
+def test_season_agrees_with_the_calendar(freq):
+    time = pd.Series(pd.date_range("2021-03-01", periods=60, freq=freq), name="time")
+    calendar = infer_calendar(time, "time")
+    waves = FourierSeason(time="time", order=3).fit_transform(time.to_frame())
+    expected = calendar.fourier(calendar.ordinals(time, "time"), 3)
+    assert_allclose(waves.iloc[:, 1:].to_numpy().T, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("weeks", "message"),
+    [
+        (
+            [202151, 202152, 202201],
+            "such as 202152 followed by 202201, a year",
+        ),
+        ([20240130, 20240131], "such as 20240130, which are dates written as YYYYMMDD"),
+        (["2024-01-01", "2024-01-15"], "periods 14 days apart. Use one row per week"),
+    ],
+)
+def test_times_that_are_no_grid_are_refused(weeks, message):
+    X = pd.DataFrame({"week": weeks, "tv": 1.0})
+    with pytest.raises(ValueError, match=message):
+        GeometricAdstock(time="week").fit(X)
+
+
 def test_season_depends_on_the_date_only():
     X = pd.DataFrame({"week": pd.date_range("2021-03-01", periods=80, freq="W-MON")})
     together = FourierSeason(time="week").fit_transform(X)
@@ -657,6 +693,20 @@ def test_array_in_array_out(X):
     expected = named.fit_transform(codes)
     assert isinstance(expected, pd.DataFrame)
     assert_allclose(got, expected.to_numpy(dtype=np.float64), rtol=1e-14)
+
+
+def test_steps_before_a_model_that_names_its_columns(panel, X):
+    """The model finds region, time and media under their own names."""
+    model = LastValueRegressor(region="region", time="week")
+    steps = make_pipeline(
+        PanelScaler(columns=panel.media, region="region"),
+        RegionEncoder(region="region"),
+        model,
+    )
+    y = panel.y[X.index]
+    steps.fit(X, y)
+    assert list(steps[-1].feature_names_in_) == list(X.columns)
+    assert_array_equal(steps.predict(X), clone(model).fit(X, y).predict(X))
 
 
 def test_columns_by_callable(X):
