@@ -406,6 +406,11 @@ class _NaiveRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         self : object
+
+        Raises
+        ------
+        ValueError
+            If a column is not there, or two rows are about the same region and period.
         """
         self._validate_params()
         frame = read_table(self, X, y, reset=True)
@@ -537,6 +542,11 @@ class LastValueRegressor(_NaiveRegressor):
         -------
         y : ndarray of shape (n_samples,)
             In KPI units.
+
+        Raises
+        ------
+        ValueError
+            If `unseen_region` is "error" and `fit` did not see a region of `X`.
         """
         check_is_fitted(self)
         return self._last(self._codes(read_table(self, X, reset=False)))
@@ -653,6 +663,11 @@ class SeasonalNaiveRegressor(_NaiveRegressor):
         -------
         y : ndarray of shape (n_samples,)
             In KPI units.
+
+        Raises
+        ------
+        ValueError
+            If `unseen_region` is "error" and `fit` did not see a region of `X`.
         """
         check_is_fitted(self)
         frame = read_table(self, X, reset=False)

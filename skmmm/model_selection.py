@@ -146,6 +146,12 @@ class PanelTimeSeriesSplit(_PanelSplit):
 
         test : ndarray of shape (n_test,)
             Positions of the test rows, increasing.
+
+        Raises
+        ------
+        ValueError
+            If X has too few periods, or neither `time` nor `groups` says which period
+            a row is about.
         """
         column, label = self._column(X, groups, "time")
         ordinal = infer_calendar(column, label).ordinals(column, label)
@@ -237,6 +243,12 @@ class LeaveRegionsOut(_PanelSplit):
 
         test : ndarray of shape (n_test,)
             Positions of the test rows, increasing.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer regions than splits, or neither `region` nor `groups`
+            says which region a row is about.
         """
         column, label = self._column(X, groups, "region")
         values = region_values(column.to_frame(label), label)

@@ -66,6 +66,13 @@ class _TableTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         self : object
+
+        Raises
+        ------
+        ValueError
+            If a column is not there or not numeric, a value is missing or infinite, or
+            two rows are about the same region and period; the message names the column
+            and the row.
         """
         self._validate_params()
         self._learn(read_table(self, X, reset=True))
@@ -84,6 +91,12 @@ class _TableTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X_new : array-like or dataframe of shape (n_samples, n_features_out)
             pandas for pandas, Polars for Polars, otherwise ndarray, unless
             `set_output` says otherwise; rows in the order of `X`.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`; also for a region that `fit` did not see or for missing
+            periods, where the transformer is told to raise.
         """
         check_is_fitted(self)
         frame = read_table(self, X, reset=False)
