@@ -252,19 +252,15 @@ class _PositiveMediaRidge(RegressorMixin, BaseEstimator):
         scale = _region_scale(y, weight, code)
         n_media = len(self._media)
         center, spread = _control_moments(values, weight, n_media, len(self._controls))
-        dummies = (code[:, None] == np.arange(len(codes))).astype(np.float64)
-        design = np.hstack([(values - center) / spread, dummies])
-        low = np.full(design.shape[1], -np.inf)
-        low[:n_media] = 0.0
+        design = (values - center) / spread
+        low = np.where(np.arange(design.shape[1]) < n_media, 0.0, -np.inf)
         coef, intercept = _bounded_ridge(
-            design, y / scale[code], weight, low, self.alpha
+            design, y / scale[code], weight, code, low, self.alpha
         )
-
-        coef, deviation = np.split(coef, [values.shape[1]])
         coef = coef / spread
         names = [*self._media, *self._controls, *self._season]
         self.coef_ = pd.Series(coef, index=names)
-        self.intercept_ = pd.Series(intercept + deviation - center @ coef, index=codes)
+        self.intercept_ = pd.Series(intercept - center @ coef, index=codes)
         self.scale_ = pd.Series(scale, index=codes)
         return self
 
@@ -344,13 +340,18 @@ def _control_moments(values, weight, n_media, n_controls):
     return center, spread
 
 
-def _bounded_ridge(design, target, weight, low, alpha):
-    """Minimise ``sum(weight * (target - b - design @ c) ** 2) + alpha * c @ c``.
+def _bounded_ridge(design, target, weight, code, low, alpha):
+    """Fit coefficients and an intercept per region, both shrunk by `alpha`.
+
+    Minimises ``sum(weight * (target - b - u[code] - design @ c) ** 2)
+    + alpha * (c @ c + u @ u)`` over c >= low, b and u.
 
     Parameters
     ----------
     design : ndarray of shape (n_samples, n_columns)
     target, weight : ndarray of shape (n_samples,)
+    code : ndarray of shape (n_samples,)
+        Region of every row; each of 0, 1, ... occurs.
     low : ndarray of shape (n_columns,)
         Lower bounds of the coefficients.
     alpha : float
@@ -358,26 +359,42 @@ def _bounded_ridge(design, target, weight, low, alpha):
     Returns
     -------
     coef : ndarray of shape (n_columns,)
-    intercept : float
+        c.
+    intercept : ndarray of shape (n_regions,)
+        b + u.
+
+    References
+    ----------
+    .. [1] Wooldridge, J. M. (2010). Econometric Analysis of Cross Section and Panel
+       Data, 2nd edition, section 10.4. MIT Press.
     """
-    # The best b makes the weighted mean residual zero, so b drops out of centred data.
+    # With e = target - b - design @ c and W[r] the weight of region r, the best u[r] is
+    # W / (W + alpha) times the region's mean of e. Putting it in leaves
+    #     sum(weight * (e - theta[r] * mean_r(e)) ** 2) + alpha * c @ c,
+    #     theta = 1 - sqrt(alpha / (W + alpha)),
+    # least squares in quasi-demeaned data [1]_, without a column per region.
+    n_columns = design.shape[1]
+    size = np.bincount(code, weight)
+    share = np.divide(size, size + alpha, out=np.zeros_like(size), where=size > 0)
+    theta = 1.0 - np.sqrt(1.0 - share)
+    table = np.column_stack([design, np.ones(len(design)), target])
+    mean = np.column_stack([np.bincount(code, weight * v) for v in table.T])
+    mean /= np.where(size > 0, size, 1.0)[:, None]
+    rows = np.sqrt(weight)[:, None] * (table - theta[code, None] * mean[code])
     # The penalty is least squares on extra rows sqrt(alpha) * I with target 0; of all
     # rows, only the triangle R of a QR decomposition matters:
     #     ||A c - t||^2 = ||R c - q||^2 + const
-    n_columns = design.shape[1]
-    design_mean = np.average(design, axis=0, weights=weight)
-    target_mean = np.average(target, weights=weight)
-    rows = np.column_stack([design - design_mean, target - target_mean])
-    rows *= np.sqrt(weight)[:, None]
-    penalty = np.sqrt(alpha) * np.eye(n_columns, n_columns + 1)
+    penalty = np.sqrt(alpha) * np.eye(n_columns, n_columns + 2)
     triangle = np.linalg.qr(np.vstack([rows, penalty]), mode="r")
     result = lsq_linear(
-        triangle[:n_columns, :n_columns],
-        triangle[:n_columns, n_columns],
-        bounds=(low, np.inf),
+        triangle[: n_columns + 1, :-1],
+        triangle[: n_columns + 1, -1],
+        bounds=(np.append(low, -np.inf), np.inf),
         method="bvls",
     )
-    return result.x, target_mean - design_mean @ result.x
+    coef, common = result.x[:-1], result.x[-1]
+    residual = mean[:, -1] - common - mean[:, :n_columns] @ coef
+    return coef, common + share * residual
 
 
 class _NaiveRegressor(RegressorMixin, BaseEstimator):

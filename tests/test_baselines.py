@@ -253,26 +253,31 @@ def test_linear_mmm_refuses_a_column_with_two_roles(panel, X, y):
         )
 
 
-def test_ridge_without_bounds_is_ridge():
+@pytest.mark.parametrize("n_regions", [1, 3])
+def test_ridge_without_bounds_is_ridge(n_regions):
+    """The regions' deviations are ridge coefficients of one-hot columns."""
     rng = np.random.RandomState(0)
     design, weight = rng.normal(size=(60, 4)), rng.uniform(0.5, 2.0, 60)
-    target = design @ [1.0, -2.0, 0.0, 3.0] + 5.0 + rng.normal(size=60)
+    code = np.arange(60) % n_regions
+    target = design @ [1.0, -2.0, 0.0, 3.0] + 5.0 + code + rng.normal(size=60)
     free = np.full(4, -np.inf)
-    coef, intercept = _bounded_ridge(design, target, weight, free, 3.0)
-    ridge = Ridge(alpha=3.0).fit(design, target, sample_weight=weight)
-    assert_allclose(coef, ridge.coef_, rtol=1e-10)
-    assert intercept == pytest.approx(ridge.intercept_, rel=1e-10)
+    coef, intercept = _bounded_ridge(design, target, weight, code, free, 3.0)
+    onehot = np.hstack([design, code[:, None] == np.arange(n_regions)])
+    ridge = Ridge(alpha=3.0).fit(onehot, target, sample_weight=weight)
+    assert_allclose(coef, ridge.coef_[:4], rtol=1e-9)
+    assert_allclose(intercept, ridge.intercept_ + ridge.coef_[4:], rtol=1e-9)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 1.0, 100.0])
 def test_ridge_with_bounds_is_optimal(alpha):
     rng = np.random.RandomState(1)
     design, weight = rng.normal(size=(80, 6)), rng.uniform(0.0, 2.0, 80)
-    target = design @ [1.0, -2.0, 0.5, -3.0, 0.1, -0.1] + rng.normal(size=80)
+    code = np.arange(80) % 2
+    target = design @ [1.0, -2.0, 0.5, -3.0, 0.1, -0.1] + code + rng.normal(size=80)
     low = np.array([0.0, 0.0, 0.0, -np.inf, -np.inf, -np.inf])
-    coef, intercept = _bounded_ridge(design, target, weight, low, alpha)
+    coef, intercept = _bounded_ridge(design, target, weight, code, low, alpha)
     # Karush-Kuhn-Tucker: no slope where free, none that points inside where bound.
-    residual = target - intercept - design @ coef
+    residual = target - intercept[code] - design @ coef
     slope = -design.T @ (weight * residual) + alpha * coef
     assert (coef[:3] >= 0).all()
     bound = coef == 0.0
