@@ -1,0 +1,261 @@
+"""Data validation: one function per rule, errors that name column, region or week."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from sklearn.utils import check_array
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column of `X` plays which role; labels as they stand in the frame."""
+
+    media: tuple
+    controls: tuple
+    region: object = None
+    time: object = None
+
+
+def as_frame(X):
+    """Return `X` as a pandas DataFrame; positions label the columns of an array.
+
+    Parameters
+    ----------
+    X : array-like or dataframe of shape (n_rows, n_columns)
+        A pandas or Polars frame, or anything :func:`numpy.asarray` understands.
+
+    Returns
+    -------
+    frame : DataFrame of shape (n_rows, n_columns)
+    """
+    if isinstance(X, pd.DataFrame):
+        return X
+    if hasattr(X, "columns") and hasattr(X, "__getitem__"):
+        return pd.DataFrame({name: X[name].to_numpy() for name in X.columns})
+    return pd.DataFrame(np.asarray(X))
+
+
+def check_not_empty(frame):
+    """Raise if the frame has no rows or no columns, in scikit-learn's words."""
+    if frame.shape[0] == 0:
+        raise ValueError(
+            f"Found array with 0 sample(s) (shape={frame.shape}) while a minimum of 1 "
+            "is required. X has no rows."
+        )
+    if frame.shape[1] == 0:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={frame.shape}) while a minimum of 1 "
+            "is required. X has no columns."
+        )
+
+
+def resolve_column(frame, key, role):
+    """Return the label of one column given by name or by position."""
+    if isinstance(key, str):
+        if key in frame.columns:
+            return key
+        raise ValueError(
+            f"{role}={key!r} is not a column of X. Columns: {list(frame.columns)}."
+        )
+    if not -frame.shape[1] <= key < frame.shape[1]:
+        raise ValueError(
+            f"{role}={key!r} is not a column of X, which has {frame.shape[1]} columns."
+        )
+    return frame.columns[key]
+
+
+def resolve_many(frame, keys, role):
+    """Return the labels of several columns given by names, positions or a callable."""
+    if callable(keys):
+        keys = list(keys(frame))
+    if isinstance(keys, str | int | np.integer):
+        keys = [keys]
+    labels = [resolve_column(frame, key, role) for key in keys]
+    twice = sorted({str(label) for label in labels if labels.count(label) > 1})
+    if twice:
+        raise ValueError(f"{role} names the column {twice[0]!r} twice.")
+    return labels
+
+
+def resolve_columns(frame, *, media, controls, region, time):
+    """Give every column of the frame one role.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    media, controls : list of str or int, callable, or None
+        `media=None` takes every column that is not named otherwise;
+        `controls=None` means no controls.
+    region, time : str, int or None
+
+    Returns
+    -------
+    columns : Columns
+        Media and controls in canonical order (sorted by name), so that the order of
+        the columns in `X` changes nothing.
+    """
+    repeated = frame.columns[frame.columns.duplicated()]
+    if len(repeated):
+        raise ValueError(f"X has two columns called {repeated[0]!r}; rename one.")
+    region = None if region is None else resolve_column(frame, region, "region")
+    time = None if time is None else resolve_column(frame, time, "time")
+    controls = [] if controls is None else resolve_many(frame, controls, "controls")
+    taken = {region, time, *controls} - {None}
+    if media is None:
+        media = [label for label in frame.columns if label not in taken]
+    else:
+        media = resolve_many(frame, media, "media")
+    roles = [*media, *controls, *(c for c in (region, time) if c is not None)]
+    for label in roles:
+        if roles.count(label) > 1:
+            raise ValueError(
+                f"The column {label!r} has two roles; name it only once among media, "
+                "controls, region and time."
+            )
+    return Columns(
+        tuple(sorted(media, key=_by_name)),
+        tuple(sorted(controls, key=_by_name)),
+        region,
+        time,
+    )
+
+
+def _by_name(label):
+    return (isinstance(label, str), label)
+
+
+def numeric_block(frame, labels, where):
+    """Return the columns `labels` as float64, or raise naming the first bad cell.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_rows, n_columns)
+    labels : sequence of column labels
+    where : callable
+        `where(position)` describes a row in words, e.g. "region 'A', week 2021-01-04".
+
+    Returns
+    -------
+    block : ndarray of shape (n_rows, len(labels)), float64
+    """
+    block = np.empty((len(frame), len(labels)))
+    for j, label in enumerate(labels):
+        block[:, j] = numeric_column(frame[label], label, where)
+    return block
+
+
+def numeric_column(column, label, where):
+    """Return one column as float64, or raise naming the column and the row."""
+    # An array arrives as columns of one dtype: leave its errors to scikit-learn.
+    if column.dtype == object and not isinstance(label, str):
+        values = check_array(
+            column.to_numpy()[:, None], dtype=np.float64, ensure_all_finite=False
+        )[:, 0]
+    elif np.issubdtype(getattr(column.dtype, "type", object), np.complexfloating):
+        raise ValueError(
+            f"Complex data not supported: column {label!r} has dtype {column.dtype}."
+        )
+    elif is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        raise ValueError(
+            f"Column {label!r} is not numeric (dtype {column.dtype}). Media and "
+            "controls must be numbers; name the column as region or time, drop it, "
+            "or convert it."
+        )
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        kind = "NaN" if np.isnan(values[bad[0]]) else "infinity"
+        raise ValueError(
+            f"Input X contains {kind}: column {label!r} at {where(bad[0])}. Fill or "
+            "drop these rows before fitting."
+        )
+    return values
+
+
+def check_non_negative_media(block, labels, where, estimator_name):
+    """Raise if a media value is negative (text as in sklearn's check_non_negative)."""
+    bad = np.argwhere(block < 0)
+    if len(bad):
+        i, j = bad[0]
+        raise ValueError(
+            f"Negative values in data passed to {estimator_name}: column "
+            f"{labels[j]!r} is {block[i, j]:g} at {where(i)}. Media must be spend or "
+            "delivery, which cannot be negative; correct it, or list the column "
+            "under controls."
+        )
+
+
+def check_informative(block, labels, role):
+    """Raise if a training column carries no information.
+
+    An all-zero channel has no effect to learn, a constant control is the intercept.
+    """
+    for j, label in enumerate(labels):
+        column = block[:, j]
+        if role == "media" and not column.any():
+            raise ValueError(
+                f"Media column {label!r} is zero in every training row, so its effect "
+                "cannot be learned. Leave it out of media."
+            )
+        if role == "controls" and len(column) > 1 and np.ptp(column) == 0:
+            raise ValueError(
+                f"Control column {label!r} has the same value ({column[0]:g}) in "
+                "every training row; the intercept already covers it. Leave it out of "
+                "controls."
+            )
+
+
+def check_target(y, n_rows, where):
+    """Return the KPI as float64 of shape (n_rows,), or raise naming the bad row."""
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1:
+        raise ValueError(f"y must be one-dimensional, got an array of shape {y.shape}.")
+    if np.iscomplexobj(y):
+        raise ValueError("Complex data not supported: y is complex.")
+    try:
+        y = y.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"y must be numeric: {error}") from error
+    if len(y) != n_rows:
+        raise ValueError(
+            "Found input variables with inconsistent numbers of samples: "
+            f"[{n_rows}, {len(y)}]. X and y must have one entry per row."
+        )
+    bad = np.flatnonzero(~np.isfinite(y))
+    if len(bad):
+        kind = "NaN" if np.isnan(y[bad[0]]) else "infinity"
+        raise ValueError(
+            f"Input y contains {kind} at {where(bad[0])}. Drop these rows; missing "
+            "region-weeks are masked."
+        )
+    return y
+
+
+def region_values(frame, label):
+    """Return the region of every row, or raise if one is missing."""
+    column = frame[label]
+    missing = np.flatnonzero(column.isna().to_numpy())
+    if len(missing):
+        raise ValueError(
+            f"The region column {label!r} is missing in row {missing[0]}. Every row "
+            "needs a region."
+        )
+    values = column.to_numpy()
+    return values.astype(str) if values.dtype == object else values
+
+
+def check_no_duplicates(region, period, where):
+    """Raise if two rows are about the same region and period."""
+    order = np.lexsort((period, region))
+    same = (np.diff(region[order]) == 0) & (np.diff(period[order]) == 0)
+    if same.any():
+        first = order[np.flatnonzero(same)[0]]
+        raise ValueError(
+            f"Two rows for {where(first)}. Aggregate them to one row per region and "
+            "period."
+        )

@@ -1,0 +1,195 @@
+"""Adstock: how spend in one period acts in later ones.
+
+Every kernel is normalised to sum to one, so that steady spend keeps its level and the
+half-saturation stays in units of spend per period.
+"""
+
+import torch
+from torch.nn.functional import conv1d
+
+
+def _normalised(log_weight):
+    return torch.softmax(log_weight, dim=-1)
+
+
+def _lags(like, max_lag):
+    return torch.arange(max_lag + 1, dtype=like.dtype, device=like.device)
+
+
+def geometric_kernel(decay, max_lag):
+    """Weights proportional to ``decay ** lag``.
+
+    Parameters
+    ----------
+    decay : Tensor of shape (...), in (0, 1)
+        Share of the effect that remains after one period.
+
+    Returns
+    -------
+    kernel : Tensor of shape (..., max_lag + 1)
+
+    References
+    ----------
+    .. [1] Jin, Wang, Sun, Chan, Koehler (2017). Bayesian Methods for Media Mix
+       Modeling with Carryover and Shape Effects. Google Research, eq. 1-2.
+    """
+    return _normalised(_lags(decay, max_lag) * torch.log(decay)[..., None])
+
+
+def delayed_kernel(decay, delay, max_lag):
+    """Weights proportional to ``decay ** ((lag - delay) ** 2)``: a later peak.
+
+    Parameters
+    ----------
+    decay : Tensor of shape (...), in (0, 1)
+    delay : Tensor of shape (...), in periods
+        Lag of the peak.
+
+    References
+    ----------
+    .. [1] Jin et al. (2017), eq. 3.
+    """
+    distance = (_lags(decay, max_lag) - delay[..., None]) ** 2
+    return _normalised(distance * torch.log(decay)[..., None])
+
+
+def weibull_kernel(shape, scale, max_lag):
+    """Weights proportional to the Weibull density at the middle of each period.
+
+    Parameters
+    ----------
+    shape : Tensor of shape (...), positive
+        Below 1 the effect falls from the start, above 1 it peaks later.
+    scale : Tensor of shape (...), positive, in periods
+
+    References
+    ----------
+    .. [1] Robyn, "Adstock: Weibull PDF". Meta Marketing Science (2021).
+    """
+    reach = (_lags(shape, max_lag) + 0.5) / scale[..., None]
+    shape = shape[..., None]
+    return _normalised((shape - 1.0) * torch.log(reach) - reach**shape)
+
+
+def free_kernel(steps):
+    """Weights whose logarithm is a random walk over lags: any smooth shape.
+
+    Parameters
+    ----------
+    steps : Tensor of shape (..., max_lag)
+        Change of the log weight from one lag to the next.
+    """
+    start = torch.zeros_like(steps[..., :1])
+    return _normalised(torch.cat([start, torch.cumsum(steps, dim=-1)], dim=-1))
+
+
+def carry(media, kernel):
+    """Convolve media with one kernel per draw and channel.
+
+    Parameters
+    ----------
+    media : Tensor of shape (n_regions, n_media, max_lag + n_periods)
+    kernel : Tensor of shape (n_draws, n_media, max_lag + 1)
+        First entry: lag 0.
+
+    Returns
+    -------
+    adstock : Tensor of shape (n_draws, n_regions, n_media, n_periods)
+    """
+    n_draws, n_media, n_lags = kernel.shape
+    weight = kernel.flip(-1).permute(1, 0, 2).reshape(n_media * n_draws, 1, n_lags)
+    out = conv1d(media, weight, groups=n_media)  # (R, M * E, T)
+    return out.unflatten(1, (n_media, n_draws)).permute(2, 0, 1, 3)
+
+
+def carry_known(media, known, kernel):
+    """Like `carry`, averaging over the lags whose spend is known.
+
+    Parameters
+    ----------
+    media : Tensor of shape (n_regions, n_media, max_lag + n_periods)
+        Zero where unknown.
+    known : Tensor of shape (n_regions, max_lag + n_periods)
+        1 where spend is known, 0 in masked cells.
+    kernel : Tensor of shape (n_draws, n_media, max_lag + 1)
+    """
+    adstock = carry(media, kernel)
+    gaps = (known == 0).any(dim=1)
+    if not gaps.any():
+        return adstock
+    seen = known[gaps, None, :].expand(-1, media.shape[1], -1).contiguous()
+    share = torch.ones_like(adstock)
+    share[:, gaps] = carry(seen, kernel).clamp_min(1e-9)
+    return adstock / share
+
+
+def linear_scan(keep, add):
+    """Solve ``h[t] = keep[t] * h[t - 1] + add[t]`` with ``h[-1] = 0`` for all t at once.
+
+    Doubling: after step k every entry has absorbed the 2**k entries before it, so the
+    number of steps grows with the logarithm of the number of periods.
+
+    Parameters
+    ----------
+    keep, add : Tensor of shape (..., n_periods)
+
+    Returns
+    -------
+    state : Tensor of shape (..., n_periods)
+
+    References
+    ----------
+    .. [1] Hillis and Steele (1986). Data parallel algorithms. CACM 29(12).
+    """
+    keep, add = torch.broadcast_tensors(keep, add)
+    shift, n_periods = 1, add.shape[-1]
+    while shift < n_periods:
+        before = add[..., :-shift]
+        tail = add[..., shift:] + keep[..., shift:] * before
+        add = torch.cat([add[..., :shift], tail], dim=-1)
+        tail = keep[..., shift:] * keep[..., :-shift]
+        keep = torch.cat([keep[..., :shift], tail], dim=-1)
+        shift *= 2
+    return add
+
+
+def recurrent_carry(media, known, keep, refresh, mix, late_keep):
+    """Run a small gated recurrent cell over each channel's own spend.
+
+    A GRU in which every dependence on spend is increasing::
+
+        forget[t] = keep + refresh * (1 - keep) * x[t] / (1 + x[t])
+        h[t] = forget[t] * h[t - 1] + (1 - keep) * x[t]
+        l[t] = late_keep * l[t - 1] + (1 - late_keep) * h[t]
+        adstock[t] = (1 - mix) * h[t] + mix * l[t]
+
+    The gates see the spend but not the state (as in a minimal GRU), so the recurrence
+    is solved for all periods at once; spending refreshes the memory of earlier spend,
+    and the second unit, fed by the first, allows a late peak. The output is
+    non-negative and increasing in the spend of every period.
+
+    Parameters
+    ----------
+    media : Tensor of shape (n_regions, n_media, n_history), non-negative
+    known : Tensor of shape (n_regions, n_history)
+        In masked cells (0) the state is held.
+    keep, refresh, mix, late_keep : Tensor of shape (n_draws, n_media), in (0, 1)
+
+    Returns
+    -------
+    adstock : Tensor of shape (n_draws, n_regions, n_media, n_history)
+
+    References
+    ----------
+    .. [1] Cho et al. (2014). Learning Phrase Representations using RNN
+       Encoder-Decoder. EMNLP.
+    .. [2] Feng et al. (2024). Were RNNs All We Needed? arXiv 2410.01201.
+    """
+    seen = known[:, None, :]
+    keep, refresh, mix, late_keep = (
+        p[:, None, :, None] for p in (keep, refresh, mix, late_keep)
+    )
+    forget = keep + refresh * (1.0 - keep) * media / (1.0 + media)
+    state = linear_scan(seen * forget + (1.0 - seen), seen * (1.0 - keep) * media)
+    late = linear_scan(late_keep.expand_as(state), (1.0 - late_keep) * state)
+    return (1.0 - mix) * state + mix * late

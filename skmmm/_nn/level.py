@@ -1,0 +1,137 @@
+"""The level: a slowly fading random walk under the baseline, seen with noise.
+
+    residual[t] = level[t] + noise[t]
+    level[t]    = persistence * level[t - 1] + shock[t]
+
+In the steady state of its Kalman filter two numbers describe it: the persistence and
+the gain, the share of a surprise that stays in the level. With innovation variance 1
+the noise has variance ``1 - gain`` and the shock ``gain * (1 - persistence ** 2 *
+(1 - gain))``.
+
+References
+----------
+.. [1] Durbin and Koopman (2012). Time Series Analysis by State Space Methods, ch. 4.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import pad
+
+from skmmm._nn.carryover import linear_scan
+
+
+def innovations(residual, observed, gain, persistence):
+    """Return what is left of each residual after the level expected before it.
+
+    Parameters
+    ----------
+    residual : Tensor of shape (E, R, T)
+    observed : Tensor of shape (R, T)
+        0 in masked cells, which leave the level as it was expected.
+    gain, persistence : Tensor of shape (E,), in (0, 1)
+    """
+    gain = gain[:, None, None] * observed
+    persistence = persistence[:, None, None]
+    level = linear_scan(persistence * (1.0 - gain), gain * residual)
+    return residual - pad(persistence * level[..., :-1], (1, 0))
+
+
+@dataclass(frozen=True)
+class Level:
+    """The level over the training window, given all of it.
+
+    Attributes
+    ----------
+    mean : Tensor of shape (E, R, T)
+        In units of the mean KPI per region.
+    variance : Tensor of shape (E, R, T)
+    persistence : Tensor of shape (E,)
+    shock : Tensor of shape (E, R)
+        Variance of the shock in one period.
+    """
+
+    mean: torch.Tensor
+    variance: torch.Tensor
+    persistence: torch.Tensor
+    shock: torch.Tensor
+
+    def select(self, some):
+        """Return the level of some of the draws."""
+        return Level(
+            self.mean[some], self.variance[some], self.persistence[some], self.shock[some]
+        )
+
+    def extended(self, n_new):
+        """Add regions never seen: their level is zero, give or take its long-run sd."""
+        shock = self.shock.mean(dim=1, keepdim=True).expand(-1, n_new)
+        spread = shock / (1 - self.persistence**2).clamp_min(1e-6)[:, None]
+        shape = (-1, -1, self.mean.shape[2])
+        return Level(
+            torch.cat([self.mean, torch.zeros_like(spread)[..., None].expand(shape)], 1),
+            torch.cat([self.variance, spread[..., None].expand(shape)], 1),
+            self.persistence,
+            torch.cat([self.shock, shock], 1),
+        )
+
+    def at(self, periods):
+        """Return mean and variance of the level at any periods, shape (E, R, n).
+
+        Outside the training window (0 to T - 1) the level fades from its nearest end
+        and its variance grows.
+
+        Parameters
+        ----------
+        periods : Tensor of shape (n,), int
+        """
+        inside = periods.clamp(0, self.mean.shape[2] - 1)
+        away = (periods - inside).abs()
+        fade = self.persistence[:, None] ** away  # (E, n)
+        square = (self.persistence**2).clamp_max(1 - 1e-9)[:, None]
+        grown = self.shock[:, :, None] * ((1 - square**away) / (1 - square))[:, None]
+        mean = fade[:, None] * self.mean[..., inside]
+        return mean, fade[:, None] ** 2 * self.variance[..., inside] + grown
+
+
+def smooth_level(residual, observed, gain, persistence, scale):
+    """Estimate the level in every period from the residuals of the whole window.
+
+    Kalman filter forwards, Rauch-Tung-Striebel smoother backwards.
+
+    Parameters
+    ----------
+    residual : Tensor of shape (E, R, T)
+    observed : Tensor of shape (R, T)
+    gain, persistence : Tensor of shape (E,)
+    scale : Tensor of shape (E, R)
+        Standard deviation of the innovations.
+
+    Returns
+    -------
+    level : Level
+    """
+    gain, fade = gain[:, None], persistence[:, None]
+    noise = (1.0 - gain) * scale**2
+    shock = gain * (1.0 - fade**2 * (1.0 - gain)) * scale**2
+    mean = torch.zeros_like(scale)
+    variance = shock / (1.0 - fade**2).clamp_min(1e-6)
+    before, after = [], []
+    for t in range(residual.shape[2]):
+        seen = observed[:, t]
+        before.append((mean, variance))
+        weight = seen * variance / (variance + noise).clamp_min(1e-30)
+        mean = mean + weight * (residual[..., t] - mean)
+        variance = (1.0 - weight) * variance
+        after.append((mean, variance))
+        mean, variance = fade * mean, fade**2 * variance + shock
+    means, variances = [after[-1][0]], [after[-1][1]]
+    for t in range(residual.shape[2] - 2, -1, -1):
+        back = fade * after[t][1] / before[t + 1][1].clamp_min(1e-30)
+        means.append(after[t][0] + back * (means[-1] - before[t + 1][0]))
+        variances.append(after[t][1] + back**2 * (variances[-1] - before[t + 1][1]))
+    return Level(
+        torch.stack(means[::-1], dim=-1),
+        torch.stack(variances[::-1], dim=-1),
+        persistence,
+        shock,
+    )

@@ -1,0 +1,187 @@
+"""How likely the KPI is, given the outcome equation."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import stats
+
+from skmmm._nn.level import innovations
+
+
+@dataclass(frozen=True)
+class Target:
+    """The KPI in units of its mean per region.
+
+    Attributes
+    ----------
+    y : Tensor of shape (R, T)
+    weight : Tensor of shape (R, T)
+        Sample weight; 0 in masked cells.
+    independent : float
+        Effective number of independent regions, as a share of all regions.
+    """
+
+    y: torch.Tensor
+    weight: torch.Tensor
+    independent: float = 1.0
+
+    @property
+    def observed(self):
+        """1 where there is something to fit, shape (R, T)."""
+        return (self.weight > 0).to(self.y.dtype)
+
+    def to(self, device):
+        """Return the same target on another device."""
+        return Target(self.y.to(device), self.weight.to(device), self.independent)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Negative log density of a standardised error.
+
+    Attributes
+    ----------
+    kind : {"huber", "student_t"}
+    shape : float
+        Where Huber's density turns from Gaussian to exponential, in noise scales, or
+        Student's degrees of freedom.
+
+    References
+    ----------
+    .. [1] Huber (1964). Robust Estimation of a Location Parameter. Annals of
+       Mathematical Statistics 35.
+    .. [2] Lange, Little, Taylor (1989). Robust Statistical Modeling Using the t
+       Distribution. JASA 84.
+    """
+
+    kind: str
+    shape: float
+
+    def __call__(self, error):
+        """Return the negative log density of every error."""
+        if self.kind == "student_t":
+            nu = self.shape
+            constant = math.lgamma(nu / 2) - math.lgamma((nu + 1) / 2)
+            constant += 0.5 * math.log(nu * math.pi)
+            return constant + (nu + 1) / 2 * torch.log1p(error**2 / nu)
+        # |e| <= delta: e^2 / 2; beyond: delta |e| - delta^2 / 2
+        inside = error.abs().clamp_max(self.shape)
+        rho = inside * (error.abs() - inside / 2)
+        return math.log(sum(self._huber_mass())) + rho
+
+    def weight(self, error):
+        """Return how much an error counts, relative to a small one (0 to 1)."""
+        if self.kind == "student_t":
+            return (self.shape + 1) / (self.shape + error**2)
+        return self.shape / error.abs().clamp_min(self.shape)
+
+    def quantiles(self, probability):
+        """Return quantiles of the standardised error, ndarray like `probability`."""
+        if self.kind == "student_t":
+            return stats.t.ppf(probability, self.shape)
+        centre, tails = self._huber_mass()
+        delta, total = self.shape, centre + tails
+        low = np.minimum(probability, 1 - probability)
+        # Beyond -delta the density is exp(delta e + delta^2 / 2) / total.
+        outer = np.log(low * delta * total) / delta - delta / 2
+        # Inside it is Gaussian, up to its share of the mass.
+        inner = stats.norm.ppf(
+            stats.norm.cdf(-delta)
+            + (low - tails / (2 * total)) * total / math.sqrt(2 * math.pi)
+        )
+        quantile = np.where(low < tails / (2 * total), outer, inner)
+        return np.where(probability <= 0.5, quantile, -quantile)
+
+    def _huber_mass(self):
+        """Integral of exp(-rho) inside and outside of +-delta."""
+        delta = self.shape
+        inside = math.sqrt(2 * math.pi) * math.erf(delta / math.sqrt(2))
+        return inside, 2 * math.exp(-(delta**2) / 2) / delta
+
+
+def errors(network, inputs, target, values=None):
+    """Return the KPI minus what the equation and the level expect, shape (E, R, T)."""
+    values = network.values() if values is None else values
+    residual = target.y - network(inputs).total
+    if not network.level:
+        return residual
+    return innovations(residual, target.observed, *network.level_parameters(values))
+
+
+def split_common(network, error, target, values):
+    """Split errors into the shock common to all regions and the rest.
+
+    A shock ``c[t] ~ (0, common^2)`` that hits every region alike is integrated out:
+    only the precision-weighted mean over regions informs about it.
+
+    Returns
+    -------
+    mean : Tensor of shape (E, T)
+    variance : Tensor of shape (E, T)
+        Of that mean, given its noise and the common shock.
+    precision : Tensor of shape (E, T)
+        Of the mean as an estimate of the shock; 0 where no region was observed.
+    """
+    precise = target.observed * torch.exp(-2 * values["noise_log"])[..., None]
+    precision = precise.sum(dim=1)
+    safe = precision.clamp_min(1e-300)
+    mean = (precise * error).sum(dim=1) / safe
+    variance = torch.exp(2 * values["common_log"])[:, None] + 1 / safe
+    return mean, variance, precision
+
+
+def log_likelihood(network, inputs, target, loss):
+    """Return the log likelihood of every draw, shape (E,)."""
+    values = network.values()
+    error = errors(network, inputs, target, values)
+    total = 0.0
+    if "common_log" in values:
+        mean, variance, precision = split_common(network, error, target, values)
+        density = loss(mean / variance.sqrt()) + 0.5 * torch.log(variance * precision)
+        total = torch.where(precision > 0, density, 0.0).sum(dim=1)
+        error = error - mean[:, None]
+    noise_log = values["noise_log"][..., None]
+    density = loss(error * torch.exp(-noise_log)) + noise_log
+    weight = target.weight * target.independent
+    return -(total + (weight * density).sum(dim=(1, 2)))
+
+
+def log_prior(network):
+    """Return the log prior of every draw, shape (E,): all are standard normal."""
+    squares = network.shared.square().sum(dim=1)
+    return -0.5 * (squares + network.regional.square().sum(dim=(1, 2)))
+
+
+def effective_regions(network, inputs, target):
+    """Return how many independent regions the errors are worth, as a share.
+
+    The participation ratio of the correlation matrix of the errors, after the mean of
+    each period is removed, corrected for the finite number of periods. Regions that
+    move together are not independent witnesses.
+
+    References
+    ----------
+    .. [1] Bretherton et al. (1999). The effective number of spatial degrees of
+       freedom of a time-varying field. Journal of Climate 12.
+    """
+    if "common_log" not in network.values():
+        return 1.0
+    observed = target.observed
+    full = observed.mean(dim=1) > 0.9
+    if full.sum() < 2:
+        return 1.0
+    with torch.no_grad():
+        error = errors(network, inputs, target)[0]
+    error = torch.where(observed > 0, error, 0.0)[full, 1:]
+    # Winsorise: one outlier must not decide how alike two regions are.
+    spread = 1.4826 * error.abs().median(dim=1, keepdim=True).values.clamp_min(1e-12)
+    error = (error / spread).clamp(-4.0, 4.0)
+    error = error - error.mean(dim=0)
+    error = error / error.square().mean(dim=1, keepdim=True).sqrt().clamp_min(1e-12)
+    n_regions, n_periods = error.shape
+    alike = (error @ error.T / n_periods).square().mean()
+    # Independent regions have a mean squared correlation of 1/R + 1/T by chance.
+    number = 1.0 / (alike - 1.0 / n_periods).clamp_min(1.0 / n_regions)
+    return float(number / n_regions)

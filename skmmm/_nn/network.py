@@ -1,0 +1,332 @@
+"""The outcome equation as one module with a leading draw axis.
+
+Per region r, period t, channel m and draw e, with the KPI in units of its mean per
+region and media in units of their typical spend per region::
+
+    kpi[r, t]       = baseline[r, t] + sum_k control[r, k, t] + sum_m effect[r, m, t]
+    baseline[r, t]  = intercept[r] + trend[r] * u[t] + season[r] . f[t]
+                      + context_baseline . h[r, t] + level[r, t]
+    effect[r, m, t] = size[r, m] * exp(context_effect[m] . h[r, t])
+                      * hill(adstock(media[r, m])[t])
+
+where ``h`` is a GRU over context (calendar, controls, region), never over media, and
+``level`` is what `skmmm._nn.level` says.
+"""
+
+import copy
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import nn
+from torch.nn.functional import pad, softplus
+
+from skmmm._nn.carryover import (
+    carry_known,
+    delayed_kernel,
+    free_kernel,
+    geometric_kernel,
+    linear_scan,
+    recurrent_carry,
+    weibull_kernel,
+)
+from skmmm._nn.priors import regional_priors, shared_priors, unpack
+from skmmm._nn.saturation import hill
+
+N_EMBEDDING = 2
+_SOFTPLUS_ONE = 0.5413  # softplus(.5413) = 1: the prior median of an effect is its unit
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the network reads, as float64 tensors (R regions, T periods, L lags).
+
+    Attributes
+    ----------
+    media : Tensor of shape (R, M, L + T)
+        In units of typical spend, with history in front.
+    known : Tensor of shape (R, L + T)
+        0 where spend is unknown.
+    controls : Tensor of shape (R, K, T)
+        Standardised.
+    season : Tensor of shape (S, T)
+        Fourier terms.
+    trend : Tensor of shape (T,)
+        Time in training windows, -1/2 to 1/2 inside the window.
+    context : Tensor of shape (R, C, T)
+        What the GRU reads.
+    """
+
+    media: torch.Tensor
+    known: torch.Tensor
+    controls: torch.Tensor
+    season: torch.Tensor
+    trend: torch.Tensor
+    context: torch.Tensor
+
+    def to(self, device):
+        """Return the same tensors on another device."""
+        moved = {name: value.to(device) for name, value in vars(self).items()}
+        return Inputs(**moved)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The structural part of the prediction, in units of the mean KPI per region.
+
+    Attributes
+    ----------
+    baseline : Tensor of shape (E, R, T)
+        Without the level.
+    controls : Tensor of shape (E, R, K, T)
+    media : Tensor of shape (E, R, M, T)
+    """
+
+    baseline: torch.Tensor
+    controls: torch.Tensor
+    media: torch.Tensor
+
+    @cached_property
+    def total(self):
+        """Sum of all parts, shape (E, R, T)."""
+        return self.baseline + self.controls.sum(dim=2) + self.media.sum(dim=2)
+
+
+class Context(nn.Module):
+    """A minimal GRU over calendar, controls and region that emits a slow state.
+
+    Its gates see the context but not the state::
+
+        z[t] = sigmoid(gate . c[t]),   h[t] = (1 - z[t]) * h[t - 1] + z[t] * tanh(cand . c[t])
+
+    so that all periods are solved at once, in time that grows with the logarithm of
+    their number, instead of one after the other.
+
+    Parameters
+    ----------
+    n_regions, n_hidden : int
+    groups : list of int
+        Widths of the groups of context columns. Columns of one group start with equal
+        weights, so that their order does not matter.
+    generator : torch.Generator
+        Source of the starting weights.
+
+    References
+    ----------
+    .. [1] Feng et al. (2024). Were RNNs All We Needed? arXiv 2410.01201.
+    """
+
+    def __init__(self, n_regions, n_hidden, *, groups, generator):
+        super().__init__()
+        n_embedding = N_EMBEDDING if n_regions > 1 else 0
+        widths = torch.tensor([*groups, *[1] * n_embedding])
+        start = torch.randn(
+            2, n_hidden, len(widths), generator=generator, dtype=torch.float64
+        )
+        start = start.repeat_interleave(widths, dim=2) * (0.5 / widths.sum().sqrt())
+        self.weight = nn.Parameter(start)  # gate and candidate
+        self.bias = nn.Parameter(torch.zeros(2, n_hidden, dtype=torch.float64))
+        self.embedding = nn.Parameter(
+            torch.zeros(n_regions, n_embedding, dtype=torch.float64)
+        )
+
+    def forward(self, context):
+        """Return the hidden states, (R, C, T) -> (R, H, T)."""
+        n_columns = context.shape[1]
+        drive = torch.einsum("ghc,rct->grht", self.weight[..., :n_columns], context)
+        region = torch.einsum("ghc,rc->grh", self.weight[..., n_columns:], self.embedding)
+        gate, candidate = drive + (region + self.bias[:, None])[..., None]
+        # A bias of -2: states move over about eight periods before training.
+        gate = torch.sigmoid(gate - 2.0)
+        return linear_scan(1.0 - gate, gate * torch.tanh(candidate))
+
+
+class OutcomeNetwork(nn.Module):
+    """The outcome equation.
+
+    Parameters
+    ----------
+    sizes : Sizes
+    adstock : {"geometric", "delayed", "weibull", "free", "gru"}
+    free_sign : Tensor of shape (n_media,), bool
+        Channels whose effect may be negative.
+    unit : float
+        Prior median of a channel's maximum effect, in mean KPI.
+    level : bool
+        Whether rows have an order, so that trend and level exist.
+    context : Context or None
+    """
+
+    def __init__(self, sizes, *, adstock, free_sign, unit, level, context):
+        super().__init__()
+        self.sizes = sizes
+        self.adstock = adstock
+        self.unit = unit
+        self.level = level
+        self.shared_priors = shared_priors(adstock, sizes, level=level)
+        self.regional_priors = regional_priors(sizes, level=level)
+        n_shared = sum(prior.size for prior in self.shared_priors)
+        n_regional = sum(prior.size for prior in self.regional_priors)
+        self.shared = nn.Parameter(torch.zeros(1, n_shared, dtype=torch.float64))
+        self.regional = nn.Parameter(
+            torch.zeros(1, sizes.n_regions, n_regional, dtype=torch.float64)
+        )
+        self.context = context
+        self.register_buffer("free_sign", free_sign)
+        # Mean state over the training window, where drift is zero by definition.
+        self.register_buffer(
+            "context_mean",
+            torch.zeros(sizes.n_regions, sizes.n_hidden, 1, dtype=torch.float64),
+        )
+
+    def at(self, shared, regional):
+        """Return a twin with other parameters; it shares the GRU with this network.
+
+        Parameters
+        ----------
+        shared : Tensor of shape (E, n_shared)
+        regional : Tensor of shape (E, R, n_regional)
+        """
+        twin = copy.copy(self)
+        twin._parameters = {
+            "shared": nn.Parameter(shared, requires_grad=False),
+            "regional": nn.Parameter(regional, requires_grad=False),
+        }
+        return twin
+
+    def extended(self, n_new):
+        """Return a twin with regions never seen, which deviate from none."""
+        if not n_new:
+            return self
+        twin = self.at(self.shared, pad(self.regional, (0, 0, 0, n_new)))
+        twin.sizes = replace(self.sizes, n_regions=self.sizes.n_regions + n_new)
+        if self.context is not None:
+            mean = self.context_mean.mean(dim=0, keepdim=True).expand(n_new, -1, -1)
+            embedding = self.context.embedding.detach()
+            new = embedding.mean(dim=0, keepdim=True).expand(n_new, -1)
+            twin._buffers = {
+                **self._buffers,
+                "context_mean": torch.cat([self.context_mean, mean]),
+            }
+            context = copy.copy(self.context)
+            context._parameters = {
+                **self.context._parameters,
+                "embedding": nn.Parameter(torch.cat([embedding, new]), False),
+            }
+            twin._modules = {"context": context}
+        return twin
+
+    def values(self):
+        """Return all parameters by name, in their own units.
+
+        Returns
+        -------
+        values : dict of str to Tensor
+            Shape (E, ...), or (E, R, ...) for those that may vary by region (with
+            R = 1 if there is one region).
+        """
+        values = unpack(self.shared, self.shared_priors)
+        deviations = unpack(self.regional, self.regional_priors)
+        for name in ("intercept", "noise_log", "control", "season", "trend",
+                     "half_saturation_log"):  # fmt: skip
+            if name in values:
+                values[name] = values[name].unsqueeze(1)
+        if self.sizes.n_media:
+            values["effect_log"] = torch.zeros_like(values["effect"]).unsqueeze(1)
+        for name, deviation in deviations.items():
+            spread = torch.exp(values[f"{name}_spread_log"])
+            spread = spread.reshape(-1, *[1] * (deviation.ndim - 1))
+            if name in values:
+                values[name] = values[name] + spread * deviation
+        return values
+
+    def sizes_of_effects(self, values):
+        """Return the effect of each channel at full saturation, shape (E, R, M)."""
+        effect = values["effect"]
+        size = torch.where(self.free_sign, effect, softplus(effect + _SOFTPLUS_ONE))
+        return self.unit * size[:, None] * torch.exp(values["effect_log"])
+
+    def hidden(self, inputs):
+        """Return the GRU's states centred over training, shape (R, H, T), or None."""
+        if self.context is None:
+            return None
+        return self.context(inputs.context) - self.context_mean
+
+    def centre_context(self, inputs, observed):
+        """Make the mean state over the observed training cells the zero of `hidden`."""
+        if self.context is None:
+            return
+        with torch.no_grad():
+            states = self.context(inputs.context)
+            weight = observed[:, None, :]
+            total = (weight * states).sum(dim=2, keepdim=True)
+            self.context_mean = total / weight.sum(dim=2, keepdim=True).clamp_min(1.0)
+
+    def kernel(self, values):
+        """Return the lag weights, shape (E, M, L + 1); not for ``adstock="gru"``."""
+        max_lag = self.sizes.max_lag
+        if self.adstock == "geometric":
+            return geometric_kernel(torch.sigmoid(values["decay_logit"]), max_lag)
+        if self.adstock == "delayed":
+            decay = torch.sigmoid(values["decay_logit"])
+            return delayed_kernel(decay, torch.exp(values["delay_log"]), max_lag)
+        if self.adstock == "weibull":
+            shape, scale = (torch.exp(values[f"{n}_log"]) for n in ("shape", "scale"))
+            return weibull_kernel(shape, scale, max_lag)
+        return free_kernel(values["steps"])
+
+    def impulse_response(self, values):
+        """Return the share of one period's typical spend that acts at each lag."""
+        if self.adstock != "gru":
+            return self.kernel(values)
+        n_lags = self.sizes.max_lag + 1
+        pulse = self.shared.new_zeros(1, self.sizes.n_media, 2 * n_lags - 1)
+        pulse[..., n_lags - 1] = 1.0
+        known = pulse.new_ones(1, pulse.shape[-1])
+        response = self.adstocked(values, pulse, known)[:, 0]
+        return response / response.sum(dim=-1, keepdim=True)
+
+    def adstocked(self, values, media, known):
+        """Return media after carry-over, (R, M, L + T) -> (E, R, M, T)."""
+        if self.adstock == "gru":
+            gates = (
+                torch.sigmoid(values[f"{name}_logit"])
+                for name in ("keep", "refresh", "mix", "late_keep")
+            )
+            carried = recurrent_carry(media, known, *gates)
+            return carried[..., self.sizes.max_lag :]
+        return carry_known(media, known, self.kernel(values))
+
+    def media_effects(self, values, inputs, hidden):
+        """Return the effect of every channel, shape (E, R, M, T)."""
+        if not self.sizes.n_media:
+            shape = (len(self.shared), self.sizes.n_regions, 0, len(inputs.trend))
+            return inputs.media.new_zeros(shape)
+        adstock = self.adstocked(values, inputs.media, inputs.known)
+        slope = torch.exp(values["slope_log"])[:, None, :, None]
+        response = hill(adstock, values["half_saturation_log"][..., None], slope)
+        effects = self.sizes_of_effects(values)[..., None] * response
+        if "context_effect" not in values:
+            return effects
+        drift = torch.einsum("emh,rht->ermt", values["context_effect"], hidden)
+        return effects * torch.exp(drift)
+
+    def level_parameters(self, values):
+        """Return gain and persistence of the level, each of shape (E,)."""
+        gain = torch.sigmoid(values["level_gain_logit"])
+        return gain, torch.sigmoid(values["level_persistence_logit"])
+
+    def forward(self, inputs):
+        """Return the structural `Parts` for every draw, region and period."""
+        values, hidden = self.values(), self.hidden(inputs)
+        baseline = values["intercept"][..., None].expand(
+            -1, self.sizes.n_regions, len(inputs.trend)
+        )
+        baseline = baseline + values["season"] @ inputs.season
+        if self.level:
+            baseline = baseline + values["trend"][..., None] * inputs.trend
+        if hidden is not None:
+            slow = torch.einsum("eh,rht->ert", values["context_baseline"], hidden)
+            baseline = baseline + slow
+        controls = values["control"][..., None] * inputs.controls
+        return Parts(baseline, controls, self.media_effects(values, inputs, hidden))

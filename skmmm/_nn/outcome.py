@@ -1,0 +1,247 @@
+"""The fitted outcome model: arrays in, KPI units out.
+
+Everything that is reported (predictions, contributions, returns, curves) goes through
+`OutcomeModel.components`, the one counterfactual.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from skmmm._nn.inputs import Seasons, build_inputs
+from skmmm._nn.level import Level, smooth_level
+from skmmm._nn.likelihood import Loss
+from skmmm._nn.network import OutcomeNetwork
+from skmmm._panel import Panel
+from skmmm._scales import Scales
+
+_DRAWS_AT_ONCE = 8  # bounds the memory of predictions
+
+
+@dataclass(frozen=True)
+class Components:
+    """Additive parts of the prediction for the rows of a panel, in KPI units.
+
+    Attributes
+    ----------
+    baseline : ndarray of shape (n_draws, n_rows)
+    controls : ndarray of shape (n_draws, n_rows, n_controls)
+    media : ndarray of shape (n_draws, n_rows, n_media)
+    variance : ndarray of shape (n_draws, n_rows)
+        Of a new observation around the sum of the parts.
+    """
+
+    baseline: np.ndarray
+    controls: np.ndarray
+    media: np.ndarray
+    variance: np.ndarray
+
+    @property
+    def total(self):
+        """The prediction, shape (n_draws, n_rows)."""
+        return self.baseline + self.controls.sum(axis=2) + self.media.sum(axis=2)
+
+
+@dataclass(frozen=True)
+class OutcomeModel:
+    """A trained network with what is needed to ask it about rows.
+
+    Attributes
+    ----------
+    network : OutcomeNetwork
+        At the mode: one draw.
+    draws : OutcomeNetwork or None
+        Twin with one entry per draw.
+    level, level_draws : Level or None
+        None where rows have no order.
+    scales : Scales
+    seasons : Seasons
+    history : Panel
+        The training rows.
+    loss : Loss
+    """
+
+    network: OutcomeNetwork
+    draws: OutcomeNetwork | None
+    level: Level | None
+    level_draws: Level | None
+    scales: Scales
+    seasons: Seasons
+    history: Panel
+    loss: Loss
+
+    def components(self, panel, *, draws=False):
+        """Return the `Components` of the rows of a panel that continues the history.
+
+        Parameters
+        ----------
+        panel : Panel
+            On a grid that holds training rows and new ones; regions beyond those of
+            the training data are taken as average regions.
+        draws : bool
+            False: at the mode, with one draw.
+        """
+        network = self.draws if draws else self.network
+        level = self.level_draws if draws else self.level
+        n_new = panel.shape[0] - len(self.scales.kpi)
+        scales = self.scales.extended(n_new)
+        inputs = build_inputs(panel, scales, self.seasons, self.network.sizes.max_lag)
+        parts = []
+        with torch.no_grad():
+            for some in _slices(len(network.shared)):
+                twin = network.at(network.shared[some], network.regional[some])
+                moving = None if level is None else level.select(some)
+                parts.append(
+                    (
+                        *_structure(twin.extended(n_new), inputs, panel),
+                        *_moving_level(twin, moving, panel),
+                    )
+                )
+        arrays = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        baseline, controls, media, level_mean, variance = arrays
+        unit = scales.kpi[panel.cell // panel.shape[1]]
+        return Components(
+            baseline=(baseline + level_mean) * unit,
+            controls=controls * unit[:, None],
+            media=media * unit[:, None],
+            variance=variance * unit**2,
+        )
+
+    def at_mode(self, target):
+        """Return the model with the level that its network leaves over."""
+        return replace(self, level=self._level_of(self.network, target))
+
+    def with_draws(self, shared, regional, target):
+        """Return the model with draws of its parameters and of the level."""
+        draws = self.network.at(shared, regional)
+        return replace(self, draws=draws, level_draws=self._level_of(draws, target))
+
+    def _level_of(self, network, target):
+        if not network.level:
+            return None
+        inputs = build_inputs(
+            self.history, self.scales, self.seasons, network.sizes.max_lag
+        )
+        return fit_level(network, inputs, target)
+
+    def channel_totals(self, panel, channel, media_grids, *, draws=False):
+        """Return the total effect of one channel under each of several media grids.
+
+        Parameters
+        ----------
+        panel : Panel
+        channel : int
+        media_grids : list of ndarray of shape (n_regions, n_periods, n_media)
+
+        Returns
+        -------
+        totals : ndarray of shape (n_grids, n_draws)
+            In KPI units, summed over the rows of the panel.
+        """
+        only = slice(channel, channel + 1)
+        return np.stack(
+            [
+                self.components(replace(panel, media=grid), draws=draws)
+                .media[..., only]
+                .sum(axis=(1, 2))
+                for grid in media_grids
+            ]
+        )
+
+    def summary(self):
+        """Return what the parameters say, in the units of X and the KPI.
+
+        Returns
+        -------
+        summary : dict of str to ndarray
+            ``decay``, ``half_saturation``, ``slope``, ``coef`` and ``control_coef``,
+            one entry per channel or control; ``carryover``, the lag weights of shape
+            (n_media, max_lag + 1). Averages over regions, weighted by their KPI where
+            they are in KPI units.
+        """
+        network, scales = self.network, self.scales
+        sizes = network.sizes
+        with torch.no_grad():
+            values = network.values()
+            control = values["control"][0] * torch.ones(sizes.n_regions, 1)
+            summary = {
+                "control_coef": (
+                    control.numpy() * scales.kpi[:, None] / scales.control_scale
+                ).mean(axis=0)
+            }
+            if not sizes.n_media:
+                return summary
+            carryover = network.impulse_response(values)[0].numpy()
+            half = torch.exp(values["half_saturation_log"])[0].numpy()
+            size = network.sizes_of_effects(values)[0].numpy()
+            slope = torch.exp(values["slope_log"])[0].numpy()
+        return summary | {
+            "carryover": carryover,
+            "decay": 1.0 - carryover[:, 0] if sizes.max_lag else np.zeros(sizes.n_media),
+            "half_saturation": (half * scales.media).mean(axis=0),
+            "slope": slope,
+            "coef": (size * scales.kpi[:, None]).mean(axis=0),
+        }
+
+
+def fit_level(network, inputs, target):
+    """Return the level of every draw of a network over the training window."""
+    levels = []
+    with torch.no_grad():
+        for some in _slices(len(network.shared)):
+            twin = network.at(network.shared[some], network.regional[some])
+            values = twin.values()
+            levels.append(
+                smooth_level(
+                    target.y - twin(inputs).total,
+                    target.observed,
+                    *twin.level_parameters(values),
+                    innovation_scale(values, network.sizes.n_regions),
+                )
+            )
+    return Level(
+        *(
+            torch.cat([getattr(level, name) for level in levels])
+            for name in ("mean", "variance", "persistence", "shock")
+        )
+    )
+
+
+def innovation_scale(values, n_regions):
+    """Return the sd of one period's surprise per region, shape (E, R)."""
+    variance = torch.exp(2 * values["noise_log"]).expand(-1, n_regions)
+    if "common_log" in values:
+        variance = variance + torch.exp(2 * values["common_log"])[:, None]
+    return variance.sqrt()
+
+
+def _slices(n_draws):
+    return [slice(i, i + _DRAWS_AT_ONCE) for i in range(0, n_draws, _DRAWS_AT_ONCE)]
+
+
+def _structure(network, inputs, panel):
+    """Return baseline, controls and media of the panel's rows, draws first."""
+    parts = network(inputs)
+    return (
+        panel.rows(parts.baseline.numpy()),
+        np.moveaxis(panel.rows(parts.controls.transpose(1, 2).numpy()), 1, 2),
+        np.moveaxis(panel.rows(parts.media.transpose(1, 2).numpy()), 1, 2),
+    )
+
+
+def _moving_level(network, level, panel):
+    """Return the level of the panel's rows and the variance of an observation."""
+    values = network.values()
+    known = network.sizes.n_regions
+    variance = innovation_scale(values, known).square()
+    n_new = panel.shape[0] - known
+    average = variance.mean(dim=1, keepdim=True).expand(-1, n_new)
+    variance = torch.cat([variance, average], dim=1)[..., None]
+    if level is None:
+        variance = variance.expand(-1, -1, panel.shape[1])
+        return panel.rows(torch.zeros_like(variance).numpy()), panel.rows(variance.numpy())
+    gain, _ = network.level_parameters(values)
+    mean, spread = level.extended(n_new).at(torch.from_numpy(panel.periods))
+    variance = spread + (1.0 - gain)[:, None, None] * variance
+    return panel.rows(mean.numpy()), panel.rows(variance.numpy())

@@ -1,0 +1,190 @@
+"""Every prior in one place, with its reason.
+
+All parameters are standard normal in the space where the network is trained; a prior
+says where and how wide a parameter is in its own units. Media are in units of their
+typical spend per region (1 = mean of the non-zero periods), the KPI in units of its
+mean per region.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Dimensions of a network."""
+
+    n_regions: int
+    n_media: int
+    n_controls: int
+    n_season: int
+    n_hidden: int
+    max_lag: int
+    time_varying: bool = True
+
+
+@dataclass(frozen=True)
+class Prior:
+    """``parameter = loc + scale * z`` with ``z`` standard normal.
+
+    Attributes
+    ----------
+    name : str
+    shape : tuple of int
+        Shape of the parameter, per draw (and per region in the regional table).
+    loc, scale : float
+        On the scale named by the suffix of the name (log, logit or natural).
+    """
+
+    name: str
+    shape: tuple
+    loc: float
+    scale: float
+
+    @property
+    def size(self):
+        """Number of entries per draw."""
+        return math.prod(self.shape)
+
+
+def carryover_priors(adstock, sizes):
+    """Priors of the adstock parameters, one per channel."""
+    M = (sizes.n_media,)
+    decay = Prior("decay_logit", M, -0.75, 1.0)  # median .32, 90 % in .08 to .71
+    return {
+        "geometric": [decay],
+        "delayed": [
+            decay,
+            # Peak within about three periods unless the data say otherwise.
+            Prior("delay_log", M, 0.0, 0.7),
+        ],
+        "weibull": [
+            Prior("shape_log", M, 0.3, 0.5),  # both falling and peaked kernels
+            Prior("scale_log", M, math.log(2.0), 0.8),  # mean lag of 1 to 8 periods
+        ],
+        # Log weights fall by .5 a lag (geometric, decay .6) give or take .5: smooth.
+        "free": [Prior("steps", (sizes.n_media, sizes.max_lag), -0.5, 0.5)],
+        "gru": [
+            Prior("keep_logit", M, -0.75, 1.0),
+            Prior("refresh_logit", M, -1.5, 1.0),
+            Prior("mix_logit", M, -1.5, 1.0),
+            Prior("late_keep_logit", M, 0.0, 1.0),
+        ],
+    }[adstock]
+
+
+def media_priors(adstock, sizes):
+    """Priors of what one channel does, shared by all regions."""
+    M = (sizes.n_media,)
+    return [
+        *carryover_priors(adstock, sizes),
+        # Half of the maximum is reached a little below typical spend.
+        Prior("half_saturation_log", M, -0.3, 0.6),
+        # 90 % in .7 to 2.2: concave curves are as reachable as S-shaped ones.
+        Prior("slope_log", M, 0.2, 0.35),
+        # Through a softplus: near zero it thins out like a logarithm, so that a
+        # channel can be negligible; large effects cost like a half-normal.
+        Prior("effect", M, 0.0, 1.0),
+    ]
+
+
+def level_priors(sizes):
+    """Priors of trend and level, which exist where rows have an order."""
+    priors = [
+        Prior("trend", (), 0.0, 0.1),  # change over the whole training window
+        # Share of a surprise that stays in the level, and how slowly it fades.
+        Prior("level_gain_logit", (), -1.0, 1.5),
+        Prior("level_persistence_logit", (), 3.0, 1.0),
+    ]
+    if sizes.n_regions > 1:
+        # A shock that hits all regions in the same period: without it 190 regions
+        # would count as 190 independent witnesses of the same week.
+        priors.append(Prior("common_log", (), math.log(0.03), 1.0))
+    return priors
+
+
+def context_priors(sizes):
+    """Priors of the read-outs of the GRU, shrunk to a constant baseline and effect."""
+    H = sizes.n_hidden
+    priors = [Prior("context_baseline", (H,), 0.0, 0.02)]
+    if sizes.time_varying and sizes.n_media:
+        priors.append(Prior("context_effect", (sizes.n_media, H), 0.0, 0.1))
+    return priors
+
+
+def shared_priors(adstock, sizes, *, level):
+    """Priors of the parameters that all regions share.
+
+    Parameters
+    ----------
+    adstock : {"geometric", "delayed", "weibull", "free", "gru"}
+    sizes : Sizes
+    level : bool
+        Whether rows have an order.
+    """
+    priors = [
+        # Share of the mean KPI that is there without media.
+        Prior("intercept", (), 1.0, 0.3),
+        Prior("noise_log", (), math.log(0.1), 1.0),
+        Prior("control", (sizes.n_controls,), 0.0, 0.1),
+        Prior("season", (sizes.n_season,), 0.0, 0.1),
+    ]
+    if sizes.n_media:
+        priors += media_priors(adstock, sizes)
+    if level:
+        priors += level_priors(sizes)
+    if sizes.n_hidden:
+        priors += context_priors(sizes)
+    return priors + [
+        Prior(f"{p.name}_spread_log", (), math.log(_SPREAD[p.name]), 0.7)
+        for p in regional_priors(sizes, level=level)
+    ]
+
+
+# Typical deviation of one region from the shared value, before the data speak.
+_SPREAD = {
+    "intercept": 0.1,
+    "noise_log": 0.3,
+    "effect_log": 0.15,
+    "half_saturation_log": 0.15,
+    "control": 0.03,
+    "season": 0.03,
+    "trend": 0.02,
+}
+
+
+def regional_priors(sizes, *, level):
+    """Priors of the regional deviations, in units of their spread."""
+    if sizes.n_regions == 1:
+        return []
+    media = (sizes.n_media,)
+    priors = [
+        Prior("intercept", (), 0.0, 1.0),
+        Prior("noise_log", (), 0.0, 1.0),
+        Prior("control", (sizes.n_controls,), 0.0, 1.0),
+        Prior("season", (sizes.n_season,), 0.0, 1.0),
+        Prior("effect_log", media, 0.0, 1.0),
+        Prior("half_saturation_log", media, 0.0, 1.0),
+    ]
+    return [*priors, Prior("trend", (), 0.0, 1.0)] if level else priors
+
+
+def unpack(z, priors):
+    """Turn standardised parameters into a dict of named tensors.
+
+    Parameters
+    ----------
+    z : Tensor of shape (..., n_parameters)
+    priors : list of Prior
+
+    Returns
+    -------
+    values : dict of str to Tensor of shape (..., *prior.shape)
+    """
+    parts = torch.split(z, [prior.size for prior in priors], dim=-1)
+    return {
+        prior.name: prior.loc + prior.scale * part.reshape(*z.shape[:-1], *prior.shape)
+        for prior, part in zip(priors, parts, strict=True)
+    }

@@ -1,0 +1,31 @@
+"""Saturation: the more is spent in a period, the less the next unit adds."""
+
+import torch
+
+# Added inside the logarithm: keeps the gradient at zero spend finite while the
+# response there stays below 1e-18 for every slope above 0.3.
+_TINY = 1e-60
+
+
+def hill(adstock, log_half_saturation, slope):
+    """Hill curve ``x ** slope / (x ** slope + half_saturation ** slope)``.
+
+    Parameters
+    ----------
+    adstock : Tensor of shape (...), non-negative
+    log_half_saturation : Tensor broadcastable to (...)
+        Logarithm of the level at which half of the maximum effect is reached.
+    slope : Tensor broadcastable to (...), positive
+        At most 1: concave; above 1: S-shaped.
+
+    Returns
+    -------
+    response : Tensor of shape (...), in [0, 1)
+
+    References
+    ----------
+    .. [1] Jin, Wang, Sun, Chan, Koehler (2017). Bayesian Methods for Media Mix
+       Modeling with Carryover and Shape Effects. Google Research, eq. 4.
+    """
+    # x^s / (x^s + k^s) = sigmoid(s (log x - log k))
+    return torch.sigmoid(slope * (torch.log(adstock + _TINY) - log_half_saturation))

@@ -1,0 +1,168 @@
+"""Long rows <-> (region, period, feature) arrays, with mask, row order and history."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A long table arranged on a grid of regions (R) and periods (T).
+
+    Cells without a row are masked, not filled: `observed` is False there, their media
+    count as unknown when carry-over passes through them, and nothing is fitted to
+    them.
+
+    Attributes
+    ----------
+    media : ndarray of shape (n_regions, n_periods, n_media)
+        In the currency (or delivery units) of X; 0 in masked cells.
+    controls : ndarray of shape (n_regions, n_periods, n_controls)
+        In the units of X; 0 in masked cells.
+    observed : ndarray of shape (n_regions, n_periods), bool
+        Whether X has a row for this region and period.
+    first_period : int
+        Ordinal of the first column of the grid; 0 is the first training period.
+    cell : ndarray of shape (n_rows,)
+        Position of every row of X in the flattened grid.
+    y : ndarray of shape (n_regions, n_periods) or None
+        KPI; 0 in masked cells.
+    weight : ndarray of shape (n_regions, n_periods) or None
+        Sample weight; 0 in masked cells.
+    """
+
+    media: np.ndarray
+    controls: np.ndarray
+    observed: np.ndarray
+    first_period: int
+    cell: np.ndarray
+    y: np.ndarray | None = None
+    weight: np.ndarray | None = None
+
+    @property
+    def shape(self):
+        """Number of regions and periods."""
+        return self.observed.shape
+
+    @property
+    def periods(self):
+        """Ordinals of the columns of the grid, shape (n_periods,)."""
+        return self.first_period + np.arange(self.observed.shape[1])
+
+    def rows(self, grid):
+        """Pick the values of X's rows from an array of shape (..., R, T)."""
+        n_cells = grid.shape[-2] * grid.shape[-1]
+        return grid.reshape(*grid.shape[:-2], n_cells)[..., self.cell]
+
+    def history(self, max_lag):
+        """Return media and mask with `max_lag` empty periods in front.
+
+        Before a region's first row spend is taken as zero and known; in a masked cell
+        between two rows, spend is unknown.
+
+        Returns
+        -------
+        media : ndarray of shape (n_regions, n_media, max_lag + n_periods)
+        known : ndarray of shape (n_regions, max_lag + n_periods), bool
+        """
+        started = np.logical_or.accumulate(self.observed, axis=1)
+        continues = np.logical_or.accumulate(self.observed[:, ::-1], axis=1)[:, ::-1]
+        known = self.observed | ~(started & continues)
+        known = np.pad(known, ((0, 0), (max_lag, 0)), constant_values=True)
+        media = np.pad(self.media.transpose(0, 2, 1), ((0, 0), (0, 0), (max_lag, 0)))
+        return media, known
+
+
+def make_panel(region, period, media, controls, *, n_regions, y=None, weight=None):
+    """Arrange long rows on the grid.
+
+    Parameters
+    ----------
+    region : ndarray of shape (n_rows,), int
+        Region codes below `n_regions`.
+    period : ndarray of shape (n_rows,), int
+        Period ordinals; at most one row per region and period.
+    media : ndarray of shape (n_rows, n_media)
+    controls : ndarray of shape (n_rows, n_controls)
+    y, weight : ndarray of shape (n_rows,), default=None
+
+    Returns
+    -------
+    panel : Panel
+    """
+    first = int(period.min())
+    shape = (n_regions, int(period.max()) - first + 1)
+    cell = region * shape[1] + (period - first)
+
+    def on_grid(rows):
+        grid = np.zeros((shape[0] * shape[1], *rows.shape[1:]), dtype=rows.dtype)
+        grid[cell] = rows
+        return grid.reshape(*shape, *rows.shape[1:])
+
+    return Panel(
+        media=on_grid(media),
+        controls=on_grid(controls),
+        observed=on_grid(np.ones(len(cell), dtype=bool)),
+        first_period=first,
+        cell=cell,
+        y=None if y is None else on_grid(y),
+        weight=None if weight is None else on_grid(weight),
+    )
+
+
+def exchangeable_periods(region, media, controls, y=None, weight=None):
+    """Number the rows of each region 0, 1, ... in an order that depends on content only.
+
+    With `time=None` rows have no order. Sorting them by their own values makes the
+    fit independent of the order in which they arrive.
+    """
+    extra = [v for v in (weight, y) if v is not None]
+    keys = [*extra, *controls.T[::-1], *media.T[::-1], region]
+    order = np.lexsort(keys)
+    counts = np.bincount(region)
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    period = np.empty(len(region), dtype=np.int64)
+    period[order] = np.arange(len(region)) - starts
+    return period
+
+
+def continue_panel(history, panel):
+    """Lay the cells of `panel` over those of `history`, on a grid that spans both.
+
+    Where both have a row, `panel` wins: what is asked about replaces what was seen.
+
+    Returns
+    -------
+    joint : Panel
+        Its `cell` are those of `panel`, its `y` and `weight` are None.
+    """
+    first = min(history.first_period, panel.first_period)
+    last = max(history.periods[-1], panel.periods[-1])
+    shape = (panel.shape[0], last - first + 1)
+
+    def spread(name):
+        grid = np.zeros((*shape, *getattr(panel, name).shape[2:]))
+        for part in (history, panel):
+            start = part.first_period - first
+            inside = grid[: part.shape[0], start : start + part.shape[1]]
+            inside[part.observed] = getattr(part, name)[part.observed]
+        return grid
+
+    region, column = np.divmod(panel.cell, panel.shape[1])
+    return replace(
+        panel,
+        media=spread("media"),
+        controls=spread("controls"),
+        observed=spread("observed").astype(bool),
+        first_period=first,
+        cell=region * shape[1] + column + panel.first_period - first,
+        y=None,
+        weight=None,
+    )
+
+
+def missing_periods(history, panel):
+    """Return the ordinals after training that no region of `panel` has a row for."""
+    after = panel.periods[panel.observed.any(axis=0)]
+    wanted = np.arange(history.periods[-1] + 1, panel.periods[-1] + 1)
+    return np.setdiff1d(wanted, after)

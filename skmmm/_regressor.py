@@ -1,0 +1,681 @@
+"""DeepCausalMMMRegressor: the outcome model behind scikit-learn's interface."""
+
+import copy
+from collections import namedtuple
+from contextlib import contextmanager
+from dataclasses import replace
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import Bunch, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from skmmm import _checks
+from skmmm._calendar import infer_calendar
+from skmmm._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
+from skmmm._nn.inputs import Seasons, build_inputs, context_groups
+from skmmm._nn.likelihood import Loss, Target
+from skmmm._nn.network import Context, OutcomeNetwork
+from skmmm._nn.outcome import OutcomeModel
+from skmmm._nn.posterior import draw_around_mode, information
+from skmmm._nn.priors import Sizes
+from skmmm._nn.training import train
+from skmmm._panel import (
+    continue_panel,
+    exchangeable_periods,
+    make_panel,
+    missing_periods,
+)
+from skmmm._scales import fit_scales
+from skmmm._tables import check_known_regions, read_table, region_codes, row_namer
+
+_Rows = namedtuple("_Rows", "frame region period media controls where")
+_N_QUANTILES = 20  # of the noise, per draw, in an interval
+_COLUMNS = ["array-like", str, Integral, callable, None]
+
+
+class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
+    """Marketing mix model: carry-over, saturation and a level, fitted with torch.
+    """
+
+    _parameter_constraints = {
+        "media": _COLUMNS,
+        "controls": _COLUMNS,
+        "region": [str, Integral, None],
+        "time": [str, Integral, None],
+        "max_lag": [Interval(Integral, 0, None, closed="left")],
+        "adstock": [StrOptions({"geometric", "delayed", "weibull", "free", "gru"})],
+        "free_sign": _COLUMNS,
+        "media_share": [Interval(Real, 0, 1, closed="neither")],
+        "n_harmonics": [Interval(Integral, 0, None, closed="left")],
+        "periods_per_year": [Interval(Real, 1, None, closed="neither"), None],
+        "n_hidden": [Interval(Integral, 0, None, closed="left")],
+        "time_varying": ["boolean"],
+        "loss": [StrOptions({"huber", "student_t"})],
+        "huber_delta": [Interval(Real, 0, None, closed="neither")],
+        "degrees_of_freedom": [Interval(Real, 0, None, closed="neither")],
+        "n_draws": [Interval(Integral, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "gap": [StrOptions({"error", "mask"})],
+        "unseen_region": [StrOptions({"error", "average"})],
+        "device": [StrOptions({"cpu", "cuda", "auto"})],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        media=None,
+        controls=None,
+        region=None,
+        time=None,
+        max_lag=13,
+        adstock="geometric",
+        free_sign=None,
+        media_share=0.125,
+        n_harmonics=2,
+        periods_per_year=None,
+        n_hidden=4,
+        time_varying=True,
+        loss="huber",
+        huber_delta=1.345,
+        degrees_of_freedom=4.0,
+        n_draws=32,
+        max_iter=400,
+        tol=1e-9,
+        gap="error",
+        unseen_region="error",
+        device="cpu",
+        verbose=0,
+        random_state=None,
+    ):
+        self.media = media
+        self.controls = controls
+        self.region = region
+        self.time = time
+        self.max_lag = max_lag
+        self.adstock = adstock
+        self.free_sign = free_sign
+        self.media_share = media_share
+        self.n_harmonics = n_harmonics
+        self.periods_per_year = periods_per_year
+        self.n_hidden = n_hidden
+        self.time_varying = time_varying
+        self.loss = loss
+        self.huber_delta = huber_delta
+        self.degrees_of_freedom = degrees_of_freedom
+        self.n_draws = n_draws
+        self.max_iter = max_iter
+        self.tol = tol
+        self.gap = gap
+        self.unseen_region = unseen_region
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            One row per region and period, in any order.
+        y : array-like of shape (n_rows,)
+            KPI. Region-periods that were not observed are left out of X and y.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weight of each row in the likelihood. Rows of weight zero still carry
+            their media into later periods.
+
+        Returns
+        -------
+        self : DeepCausalMMMRegressor
+            The fitted estimator.
+        """
+        self._validate_params()
+        rows = self._read_training(X, y)
+        y, weight = self._read_target(rows, y, sample_weight)
+        panel = self._arrange_training(rows, y, weight)
+        generator = self._generator()
+        with _one_thread():
+            model, target = self._start(panel, generator)
+            losses, target = self._train(model, target, X, y)
+            self._model = self._finish(model, target, generator)
+        self._publish(losses)
+        return self
+
+    def _read_training(self, X, y):
+        """Find the columns, learn regions and calendar, and return the rows."""
+        frame = read_table(self, X, y, reset=True)
+        if len(frame) < 2:
+            raise ValueError(
+                f"Found array with {len(frame)} sample(s) (shape={frame.shape}) while "
+                "a minimum of 2 is required by DeepCausalMMMRegressor."
+            )
+        self._columns = _checks.resolve_columns(
+            frame,
+            media=self.media,
+            controls=self.controls,
+            region=self.region,
+            time=self.time,
+        )
+        columns = self._columns
+        if columns.region is not None:
+            self.regions_ = np.unique(_checks.region_values(frame, columns.region))
+        else:
+            self.regions_ = np.array(["all"])
+        self._calendar = None
+        if columns.time is not None:
+            self._calendar = infer_calendar(
+                frame[columns.time], columns.time, self.periods_per_year
+            )
+        rows = self._read_rows(frame)
+        _checks.check_informative(rows.media, columns.media, "media")
+        _checks.check_informative(rows.controls, columns.controls, "controls")
+        return rows
+
+    def _read_rows(self, frame):
+        """Return region codes, periods and numbers of a frame's rows."""
+        columns = self._columns
+        where = row_namer(frame, columns.region, columns.time)
+        region = np.zeros(len(frame), dtype=np.int64)
+        if columns.region is not None:
+            values = _checks.region_values(frame, columns.region)
+            region = self._region_codes(values)
+        media = _checks.numeric_block(frame, columns.media, where)
+        _checks.check_non_negative_media(
+            media, columns.media, where, type(self).__name__
+        )
+        controls = _checks.numeric_block(frame, columns.controls, where)
+        period = None
+        if columns.time is not None:
+            period = self._calendar.ordinals(frame[columns.time], columns.time)
+            _checks.check_no_duplicates(region, period, where)
+        return _Rows(frame, region, period, media, controls, where)
+
+    def _region_codes(self, values):
+        """Return the position of each region; unseen ones count on, or are refused."""
+        code = region_codes(values, self.regions_)
+        unseen = code < 0
+        if self.unseen_region == "error":
+            check_known_regions(
+                code,
+                values,
+                self.regions_,
+                "Use unseen_region='average' to predict it as an average region.",
+            )
+        elif unseen.any():
+            _, new = np.unique(values[unseen], return_inverse=True)
+            code[unseen] = len(self.regions_) + new
+        return code
+
+    def _read_target(self, rows, y, sample_weight):
+        """Return KPI and weights of the training rows."""
+        if y is None:
+            raise ValueError(
+                "DeepCausalMMMRegressor requires y to be passed, but the target y is "
+                "None."
+            )
+        y = _checks.check_target(y, len(rows.frame), rows.where)
+        weight = _check_sample_weight(
+            sample_weight, rows.media, dtype=np.float64, ensure_non_negative=True
+        )
+        if not weight.any():
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        return y, weight
+
+    def _arrange_training(self, rows, y, weight):
+        """Arrange the training rows on the grid and remember their order."""
+        period = rows.period
+        if period is None:
+            period = exchangeable_periods(
+                rows.region, rows.media, rows.controls, y, weight
+            )
+        elif period.max() + 1 <= self.max_lag:
+            raise ValueError(
+                f"X has {period.max() + 1} periods, but max_lag={self.max_lag} needs "
+                f"at least {self.max_lag + 1}. Lower max_lag or add history."
+            )
+        self._training_index = rows.frame.index
+        return make_panel(
+            rows.region,
+            period,
+            rows.media,
+            rows.controls,
+            n_regions=len(self.regions_),
+            y=y,
+            weight=weight,
+        )
+
+    def _generator(self):
+        """Return torch's random numbers, seeded without touching global state."""
+        random_state = self.random_state
+        if random_state is None:
+            # Read numpy's global state, as scikit-learn does, but do not advance it.
+            random_state = np.random.RandomState()  # noqa: NPY002
+            random_state.set_state(np.random.get_state())  # noqa: NPY002
+        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+        return torch.Generator().manual_seed(int(seed))
+
+    def _start(self, panel, generator):
+        """Build scales, target and an untrained model."""
+        ordered = self._calendar is not None
+        scales = fit_scales(panel)
+        seasons = Seasons(self._calendar, self.n_harmonics, panel.shape[1])
+        n_season = len(seasons.fourier(panel.periods[:1]))
+        sizes = Sizes(
+            n_regions=len(self.regions_),
+            n_media=len(self._columns.media),
+            n_controls=len(self._columns.controls),
+            n_season=n_season,
+            n_hidden=self.n_hidden if ordered else 0,
+            max_lag=self.max_lag if ordered else 0,
+            time_varying=bool(self.time_varying),
+        )
+        context = None
+        if sizes.n_hidden:
+            groups = context_groups(n_season, sizes.n_controls)
+            context = Context(
+                sizes.n_regions, sizes.n_hidden, groups=groups, generator=generator
+            )
+        network = OutcomeNetwork(
+            sizes,
+            adstock=self.adstock,
+            free_sign=self._free_sign(),
+            # A channel works at about half of its maximum.
+            unit=2.0 * self.media_share / max(sizes.n_media, 1),
+            level=ordered,
+            context=context,
+        )
+        target = Target(
+            torch.from_numpy(panel.y / scales.kpi[:, None]),
+            torch.from_numpy(panel.weight),
+        )
+        shape = self.huber_delta if self.loss == "huber" else self.degrees_of_freedom
+        loss = Loss(self.loss, float(shape))
+        model = OutcomeModel(network, None, None, None, scales, seasons, panel, loss)
+        return model, target
+
+    def _free_sign(self):
+        """Return which channels may have a negative effect, shape (n_media,)."""
+        media = self._columns.media
+        if self.free_sign is None:
+            return torch.zeros(len(media), dtype=torch.bool)
+        frame = pd.DataFrame(columns=self._labels)
+        free = _checks.resolve_many(frame, self.free_sign, "free_sign")
+        for label in free:
+            if label not in media:
+                raise ValueError(
+                    f"free_sign names {label!r}, which is not one of the media columns "
+                    f"{list(media)}."
+                )
+        return torch.tensor([label in free for label in media])
+
+    def _train(self, model, target, X, y):
+        """Move the network to the mode, on the chosen device."""
+        device = _device(self.device)
+        network = model.network.to(device)
+        inputs = build_inputs(
+            model.history, model.scales, model.seasons, network.sizes.max_lag
+        )
+        with fit_progress(self, X, y, lambda: self._state_now(model, target)) as report:
+            losses, target = train(
+                network,
+                inputs.to(device),
+                target.to(device),
+                model.loss,
+                max_iter=self.max_iter,
+                tol=self.tol,
+                on_iteration=report,
+            )
+        network.to("cpu")
+        return losses, target.to("cpu")
+
+    def _state_now(self, model, target):
+        """Return the fitted attributes as if training had stopped now."""
+        copied = replace(model, network=copy.deepcopy(model.network))
+        return {"_model": copied.at_mode(target)}
+
+    def _finish(self, model, target, generator):
+        """Add the level, and draws of parameters and level."""
+        model = model.at_mode(target)
+        if not self.n_draws:
+            return model
+        inputs = build_inputs(
+            model.history, model.scales, model.seasons, model.network.sizes.max_lag
+        )
+        known = information(model.network, inputs, target, model.loss)
+        shared, regional = draw_around_mode(
+            model.network, known, self.n_draws, generator
+        )
+        return model.with_draws(shared, regional, target)
+
+    def _publish(self, losses):
+        """Set the fitted attributes, in the units of X and y."""
+        self.period_ = None if self._calendar is None else self._calendar.unit
+        self.loss_curve_ = np.array(losses)
+        self.n_iter_ = len(losses)
+        for name, value in self._model.summary().items():
+            setattr(self, f"{name}_", value)
+
+    def predict(self, X):
+        """Predict the KPI.
+
+        Rows in the training window get the level that was seen there; rows after it
+        continue carry-over and level from its end. Where X and the training data have
+        a row for the same region and period, the media of X count.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_rows,)
+            In KPI units.
+        """
+        _, panel = self._read_panel(X)
+        return self._components(panel).total[0]
+
+    def predict_interval(self, X, confidence_level=0.9):
+        """Predict an interval for the KPI of every row.
+
+        It holds what is unknown about the parameters (draws), the movement of the
+        level and the noise of a single observation.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+        confidence_level : float in (0, 1), default=0.9
+
+        Returns
+        -------
+        interval : ndarray of shape (n_rows, 2)
+            Lower and upper bound, in KPI units.
+        """
+        tail = _tail(confidence_level)
+        _, panel = self._read_panel(X)
+        self._check_draws("predict_interval")
+        parts = self._components(panel, draws=True)
+        # A mixture over draws: each adds the quantiles of its own noise.
+        noise = self._model.loss.quantiles((np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES)
+        spread = np.sqrt(parts.variance)
+        samples = parts.total[None] + noise[:, None, None] * spread
+        samples = samples.reshape(-1, samples.shape[-1])
+        return np.quantile(samples, [tail, 1.0 - tail], axis=0).T
+
+    def contributions(self, X=None):
+        """Split the prediction into baseline, controls and media.
+
+        The contribution of a channel is the prediction minus the prediction without
+        the channel's spend, now and in the periods whose carry-over reaches the row.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+
+        Returns
+        -------
+        contributions : DataFrame of shape (n_rows, 1 + n_controls + n_media)
+            Indexed like X, in KPI units; rows sum to `predict`. The first column is
+            "baseline": everything that is neither a control nor a channel.
+        """
+        index, panel = self._read_panel(X)
+        parts = self._components(panel)
+        names = ["baseline", *self._columns.controls, *self._columns.media]
+        values = np.column_stack([parts.baseline[0], parts.controls[0], parts.media[0]])
+        order = ["baseline", *(c for c in self._labels if c in names[1:])]
+        return pd.DataFrame(values, index=index, columns=names)[order]
+
+    def channel_summary(self, X=None, *, confidence_level=0.9, by=None):
+        """Summarise what each channel did and what the next unit would do.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+        confidence_level : float in (0, 1), default=0.9
+        by : {"region", "time"} or None, default=None
+            Also split by region or period.
+
+        Returns
+        -------
+        summary : DataFrame indexed by channel, or by channel and region or period
+            ``spend`` in the units of X; ``contribution`` in KPI units with
+            ``contribution_low`` and ``contribution_high``; ``share`` of the predicted
+            KPI; ``roi``, KPI units per unit of spend; ``mroi``, KPI units per unit of
+            spend if all spend of the channel grew by one percent. ROI is a return on
+            investment only where the column is money. Without draws the bounds are
+            NaN, without spend the returns are.
+
+        Notes
+        -----
+        Carry-over of X's spend into periods after X is not counted.
+        """
+        tail = _tail(confidence_level)
+        index, panel = self._read_panel(X)
+        group, names = self._groups(panel, by)
+
+        def grouped(rows):
+            total = np.zeros((len(names), *rows.shape[1:]))
+            np.add.at(total, group, rows)
+            return total
+
+        def effects(panel, *, draws):
+            media = self._components(panel, draws=draws).media
+            return np.stack([grouped(draw) for draw in media])  # (E, G, M)
+
+        step = 0.01
+        more = replace(panel, media=self._with_spend(panel, 1.0 + step))
+        spend = grouped(panel.rows(np.moveaxis(panel.media, 2, 0)).T)
+        total = grouped(self._components(panel).total[0])
+        estimates = []
+        for draws in (False, True) if self.n_draws else (False,):
+            now = effects(panel, draws=draws)
+            gain = (effects(more, draws=draws) - now) / step
+            estimates.append(np.stack([now, gain]))  # (2, E, G, M)
+        point = estimates[0][:, 0]
+        low, high = np.full((2, *point.shape), np.nan)
+        if self.n_draws:
+            low, high = np.quantile(estimates[1], [tail, 1.0 - tail], axis=1)
+        return _channel_table(
+            self._columns.media, names, by, spend, total, (point, low, high)
+        )
+
+    def response_curve(self, channel, X=None, *, grid=None, confidence_level=0.9):
+        """Return what a channel would have caused at other levels of its spend.
+
+        Its spend over the rows of X is scaled, keeping its pattern over regions and
+        periods; everything else stays as it is.
+
+        Parameters
+        ----------
+        channel : str or int
+            A media column.
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+        grid : array-like of shape (n_points,), default=None
+            Total spend, in the units of X. None: 21 points from nothing to twice the
+            spend of X.
+        confidence_level : float in (0, 1), default=0.9
+
+        Returns
+        -------
+        curve : Bunch
+            ``spend``, ``incremental``, ``low``, ``high``: ndarrays of shape
+            (n_points,), in the units of X and of the KPI; ``current_spend`` and
+            ``current_incremental``: floats. Without draws the bounds are NaN.
+        """
+        tail = _tail(confidence_level)
+        _, panel = self._read_panel(X)
+        label = _checks.resolve_column(
+            pd.DataFrame(columns=self._labels), channel, "channel"
+        )
+        if label not in self._columns.media:
+            raise ValueError(
+                f"channel={channel!r} is not one of the media columns "
+                f"{list(self._columns.media)}."
+            )
+        m = self._columns.media.index(label)
+        current = panel.rows(panel.media[..., m]).sum()
+        if current == 0:
+            raise ValueError(
+                f"Channel {label!r} has no spend in X, so its spend cannot be scaled."
+            )
+        spend = np.linspace(0.0, 2.0, 21) * current if grid is None else np.array(grid)
+        factors = np.append(spend, current) / current
+
+        def incremental(*, draws):
+            scaled = [self._with_spend(panel, factor) for factor in factors]
+            return self._model.channel_totals(panel, m, scaled, draws=draws)
+
+        with _one_thread():
+            point = incremental(draws=False)[:, 0]
+            low, high = np.full((2, len(factors)), np.nan)
+            if self.n_draws:
+                draws = incremental(draws=True)
+                low, high = np.quantile(draws, [tail, 1.0 - tail], axis=1)
+        return Bunch(
+            spend=spend,
+            incremental=point[:-1],
+            low=low[:-1],
+            high=high[:-1],
+            current_spend=current,
+            current_incremental=point[-1],
+        )
+
+    def _read_panel(self, X):
+        """Return the index of X and its rows on a grid that continues training."""
+        check_is_fitted(self)
+        history = self._model.history
+        if X is None:
+            return self._training_index, history
+        rows = self._read_rows(read_table(self, X, reset=False))
+        n_regions = max(len(self.regions_), int(rows.region.max()) + 1)
+        arranged = (rows.region, rows.media, rows.controls)
+        if rows.period is None:
+            period = exchangeable_periods(*arranged)
+        else:
+            period = rows.period
+        panel = make_panel(
+            rows.region, period, rows.media, rows.controls, n_regions=n_regions
+        )
+        if rows.period is None:
+            return rows.frame.index, panel
+        self._check_gap(missing_periods(history, panel))
+        return rows.frame.index, continue_panel(history, panel)
+
+    def _check_gap(self, missing):
+        """Raise if periods between training and X are missing altogether."""
+        if len(missing) and self.gap == "error":
+            raise ValueError(
+                f"X has no row for {len(missing)} period(s) after the training data, "
+                f"the first is {self._calendar.label(missing[0])}: carry-over through "
+                "them is unknown. Add rows for them, or set gap='mask' to leave them "
+                "out of the carry-over."
+            )
+
+    def _with_spend(self, panel, factor):
+        """Return the media grid with the spend of X's rows scaled."""
+        region, column = np.divmod(panel.cell, panel.shape[1])
+        media = panel.media.copy()
+        media[region, column] *= factor
+        return media
+
+    def _components(self, panel, *, draws=False):
+        with _one_thread():
+            return self._model.components(panel, draws=draws)
+
+    def _check_draws(self, method):
+        if not self.n_draws:
+            raise ValueError(
+                f"{method} needs draws, but the model was fitted with n_draws=0."
+            )
+
+    def _groups(self, panel, by):
+        """Return the group of every row of a panel and the names of the groups."""
+        region, column = np.divmod(panel.cell, panel.shape[1])
+        if by is None:
+            return np.zeros(len(region), dtype=np.int64), [None]
+        if by == "region":
+            present, group = np.unique(region, return_inverse=True)
+            if present[-1] >= len(self.regions_):
+                raise ValueError("by='region' needs regions seen in training.")
+            return group, list(self.regions_[present])
+        if by == "time" and self._calendar is not None:
+            present, group = np.unique(column, return_inverse=True)
+            ordinals = panel.first_period + present
+            return group, [self._calendar.value(ordinal) for ordinal in ordinals]
+        raise ValueError(
+            f"by={by!r} must be None, 'region' or, in a model with a time column, "
+            "'time'."
+        )
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_model")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # With every column a medium, no column may be negative.
+        tags.input_tags.positive_only = self.media is None and self.controls is None
+        return tags
+
+
+def _channel_table(channels, groups, by, spend, total, estimates):
+    """Lay out spend, contributions and returns, one row per channel and group.
+
+    Parameters
+    ----------
+    spend : ndarray of shape (n_groups, n_media)
+    total : ndarray of shape (n_groups,)
+        Predicted KPI.
+    estimates : tuple of three ndarrays of shape (2, n_groups, n_media)
+        Point, low and high: contribution, and its change for 100 % more spend.
+    """
+    per_spend = np.where(spend > 0, spend, np.nan)
+    suffixes = ("", "_low", "_high")
+    table = {"spend": spend}
+    for suffix, (contribution, _) in zip(suffixes, estimates, strict=True):
+        table[f"contribution{suffix}"] = contribution
+    table["share"] = estimates[0][0] / total[:, None]
+    for position, name in enumerate(("roi", "mroi")):
+        for suffix, estimate in zip(suffixes, estimates, strict=True):
+            table[f"{name}{suffix}"] = estimate[position] / per_spend
+    if by is None:
+        index = pd.Index(channels, name="channel")
+    else:
+        index = pd.MultiIndex.from_product([channels, groups], names=["channel", by])
+    return pd.DataFrame({k: v.T.ravel() for k, v in table.items()}, index=index)
+
+
+def _tail(confidence_level):
+    if not 0.0 < confidence_level < 1.0:
+        raise ValueError(
+            f"confidence_level={confidence_level!r} must be between 0 and 1."
+        )
+    return (1.0 - confidence_level) / 2
+
+
+def _device(name):
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise ValueError("device='cuda', but torch finds no GPU. Use device='cpu'.")
+    return "cuda" if name != "cpu" and available else "cpu"
+
+
+@contextmanager
+def _one_thread():
+    """Compute on one thread: repeatable to the bit, and no waiting for others."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
