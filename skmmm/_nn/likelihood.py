@@ -182,6 +182,7 @@ def effective_regions(network, inputs, target):
     error = error / error.square().mean(dim=1, keepdim=True).sqrt().clamp_min(1e-12)
     n_regions, n_periods = error.shape
     alike = (error @ error.T / n_periods).square().mean()
-    # Independent regions have a mean squared correlation of 1/R + 1/T by chance.
-    number = 1.0 / (alike - 1.0 / n_periods).clamp_min(1.0 / n_regions)
-    return float(number / n_regions)
+    # Independent regions, less their mean, have a mean squared correlation of
+    # 1 / (R - 1), plus 1 / T by chance.
+    number = 1.0 / (alike - 1.0 / n_periods).clamp_min(1.0 / (n_regions - 1))
+    return float(number / (n_regions - 1))

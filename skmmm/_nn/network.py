@@ -34,6 +34,15 @@ from skmmm._nn.priors import regional_priors, shared_priors, unpack
 from skmmm._nn.saturation import hill
 
 N_EMBEDDING = 2
+# Parameters with a shared value from which regions may deviate.
+BY_REGION = (
+    "intercept",
+    "noise_log",
+    "control",
+    "season",
+    "trend",
+    "half_saturation_log",
+)
 _SOFTPLUS_ONE = 0.5413  # softplus(.5413) = 1: the prior median of an effect is its unit
 
 
@@ -162,6 +171,7 @@ class OutcomeNetwork(nn.Module):
         self.sizes = sizes
         self.adstock = adstock
         self.unit = unit
+        self.independent = 1.0
         self.level = level
         self.shared_priors = shared_priors(adstock, sizes, level=level)
         self.regional_priors = regional_priors(sizes, level=level)
@@ -226,25 +236,25 @@ class OutcomeNetwork(nn.Module):
             R = 1 if there is one region).
         """
         values = unpack(self.shared, self.shared_priors)
-        deviations = unpack(self.regional, self.regional_priors)
-        for name in ("intercept", "noise_log", "control", "season", "trend",
-                     "half_saturation_log"):  # fmt: skip
+        for prior in self.shared_priors:
+            if prior.deviates:
+                values[prior.name] = _in_units(values, prior.name, values[prior.name])
+        for name in BY_REGION:
             if name in values:
                 values[name] = values[name].unsqueeze(1)
         if self.sizes.n_media:
             values["effect_log"] = torch.zeros_like(values["effect"]).unsqueeze(1)
-        for name, deviation in deviations.items():
-            spread = torch.exp(values[f"{name}_spread_log"])
-            spread = spread.reshape(-1, *[1] * (deviation.ndim - 1))
+        for name, deviation in unpack(self.regional, self.regional_priors).items():
             if name in values:
-                values[name] = values[name] + spread * deviation
+                values[name] = values[name] + _in_units(values, name, deviation)
         return values
 
     def sizes_of_effects(self, values):
         """Return the effect of each channel at full saturation, shape (E, R, M)."""
         effect = values["effect"]
         size = torch.where(self.free_sign, effect, softplus(effect + _SOFTPLUS_ONE))
-        return self.unit * size[:, None] * torch.exp(values["effect_log"])
+        unit = self.unit * self.independent
+        return unit * size[:, None] * torch.exp(values["effect_log"])
 
     def hidden(self, inputs):
         """Return the GRU's states centred over training, shape (R, H, T), or None."""
@@ -330,3 +340,9 @@ class OutcomeNetwork(nn.Module):
             baseline = baseline + slow
         controls = values["control"][..., None] * inputs.controls
         return Parts(baseline, controls, self.media_effects(values, inputs, hidden))
+
+
+def _in_units(values, name, deviation):
+    """Bring deviations from units of their spread to units of the parameter."""
+    spread = torch.exp(values[f"{name}_spread_log"])
+    return spread.reshape(-1, *[1] * (deviation.ndim - 1)) * deviation

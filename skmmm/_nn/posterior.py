@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from skmmm._nn.likelihood import errors, split_common
+from skmmm._nn.priors import unpack
 
 _STEP = 1e-4  # of the finite differences, in prior standard deviations
 _CHUNK = 8  # parameters moved at once: bounds the memory
@@ -27,17 +28,7 @@ class Information:
     regional: torch.Tensor
 
 
-def regional_spread(network):
-    """Return the spread of every regional deviation, shape (n_regional,)."""
-    values = network.values()
-    spreads = [
-        torch.exp(values[f"{prior.name}_spread_log"]).expand(prior.size)
-        for prior in network.regional_priors
-    ]
-    return torch.cat(spreads) if spreads else network.shared.new_zeros(0)
-
-
-def jacobian(network, inputs, target, part):
+def jacobian(network, inputs, target, part, where=slice(None)):
     """Return how the errors answer to each parameter, by central differences.
 
     Parameters
@@ -45,17 +36,19 @@ def jacobian(network, inputs, target, part):
     part : {"shared", "regional"}
         Regional parameters are moved in all regions at once: each moves the errors of
         its own region only.
+    where : slice
+        Entries of that part.
 
     Returns
     -------
     answer : Tensor of shape (n_parameters, R, T)
         Masked cells are zero.
     """
-    n_parameters = getattr(network, part).shape[-1]
+    entries = range(getattr(network, part).shape[-1])[where]
     answers = [network.shared.new_zeros(0, *target.y.shape)]
     with torch.no_grad():
-        for start in range(0, n_parameters, _CHUNK):
-            moved = range(start, min(start + _CHUNK, n_parameters))
+        for start in range(0, len(entries), _CHUNK):
+            moved = entries[start : start + _CHUNK]
             ahead, behind = (
                 errors(_moved(network, part, moved, step), inputs, target)
                 for step in (_STEP, -_STEP)
@@ -64,14 +57,14 @@ def jacobian(network, inputs, target, part):
     return torch.cat(answers)
 
 
-def _moved(network, part, indices, step):
-    """Return a twin with one draw per index, in which that parameter is moved."""
+def _moved(network, part, entries, step):
+    """Return a twin with one draw per entry, in which that parameter is moved."""
     points = {
-        name: getattr(network, name).detach().repeat_interleave(len(indices), dim=0)
+        name: getattr(network, name).detach().repeat_interleave(len(entries), dim=0)
         for name in ("shared", "regional")
     }
-    for draw, index in enumerate(indices):
-        points[part][draw, ..., index] += step
+    for draw, entry in enumerate(entries):
+        points[part][draw, ..., entry] += step
     return network.at(**points)
 
 
@@ -87,28 +80,58 @@ def row_precision(network, inputs, target, loss):
         return target.weight * target.independent * precision[0]
 
 
-def regional_information(network, inputs, target, loss):
-    """Return the information about each regional deviation, in its own units.
+def spread_information(network, inputs, target, loss):
+    """Return what the data say about deviations, before any prior pulls them in.
 
     Returns
     -------
-    known : Tensor of shape (R, n_regional)
+    known : dict of str to Tensor
+        For each spread, the information about the deviations that it governs, in
+        their own units.
     """
-    if not network.regional_priors:
-        return network.shared.new_zeros(network.sizes.n_regions, 0)
-    answer = jacobian(network, inputs, target, "regional")
+    known = {}
     precision = row_precision(network, inputs, target, loss)
-    known = torch.einsum("prt,rt->rp", answer**2, precision)
-    known = known / regional_spread(network).detach() ** 2
-    for position, name in enumerate(_entries(network.regional_priors)):
-        if name == "noise_log":  # Fisher information about a log scale
-            known[:, position] = 2.0 * target.independent * target.weight.sum(dim=1)
+    for part, priors in (
+        ("shared", network.shared_priors),
+        ("regional", network.regional_priors),
+    ):
+        start = 0
+        for prior in priors:
+            where = slice(start, start + prior.size)
+            start = where.stop
+            if not prior.deviates:
+                continue
+            name = f"{prior.name}_spread_log"
+            if prior.name == "noise_log":  # Fisher information about a log scale
+                known[name] = 2.0 * target.independent * target.weight.sum(dim=1)
+                continue
+            answer = jacobian(network, inputs, target, part, where)
+            spread = torch.exp(unpack(network.shared, network.shared_priors)[name])
+            if part == "shared":
+                informs = _shared_information(network, target, answer, precision)
+                known[name] = torch.diagonal(informs) / spread.detach() ** 2
+            else:
+                informs = torch.einsum("prt,rt->rp", answer**2, precision)
+                known[name] = informs / spread.detach() ** 2
     return known
 
 
-def _entries(priors):
-    """Return the name of every parameter in a flat vector."""
-    return [prior.name for prior in priors for _ in range(prior.size)]
+def _shared_information(network, target, answer, precision):
+    """Return the information of rows about shared parameters, given their answer.
+
+    A common shock hides what moves all regions alike: the mean over regions counts
+    with the variance of the shock, the rest with that of each region.
+    """
+    values = network.values()
+    if "common_log" not in values:
+        return torch.einsum("prt,qrt,rt->pq", answer, answer, precision)
+    with torch.no_grad():
+        _, variance, total = split_common(network, target.y[None], target, values)
+        weight = target.observed * torch.exp(-2 * values["noise_log"][0])[:, None]
+        mean = torch.einsum("prt,rt->pt", answer, weight) / total.clamp_min(1e-300)
+        rest = (answer - mean[:, None]) * target.observed
+        within = torch.einsum("prt,qrt,rt->pq", rest, rest, precision)
+        return within + torch.einsum("pt,qt,t->pq", mean, mean, 1 / variance[0])
 
 
 def information(network, inputs, target, loss):
@@ -119,19 +142,9 @@ def information(network, inputs, target, loss):
     shared = jacobian(network, inputs, target, "shared")
     regional = jacobian(network, inputs, target, "regional")
     precision = row_precision(network, inputs, target, loss)
-    common = 0.0
-    values = network.values()
-    if "common_log" in values:
-        with torch.no_grad():
-            _, variance, total = split_common(network, target.y[None], target, values)
-            weight = target.observed * torch.exp(-2 * values["noise_log"][0])[:, None]
-            mean = torch.einsum("prt,rt->pt", shared, weight) / total.clamp_min(1e-300)
-            common = torch.einsum("pt,qt,t->pq", mean, mean, 1 / variance[0])
-            shared = (shared - mean[:, None]) * target.observed
-    weighted = shared * precision
     return Information(
-        shared=torch.einsum("prt,qrt->pq", weighted, shared) + common,
-        cross=torch.einsum("krt,prt->rkp", regional, weighted),
+        shared=_shared_information(network, target, shared, precision),
+        cross=torch.einsum("krt,prt,rt->rkp", regional, shared, precision),
         regional=torch.einsum("krt,jrt,rt->rkj", regional, regional, precision),
     )
 

@@ -36,12 +36,16 @@ class Prior:
         Shape of the parameter, per draw (and per region in the regional table).
     loc, scale : float
         On the scale named by the suffix of the name (log, logit or natural).
+    deviates : bool
+        Whether the parameter is in units of a spread, which is learned too (its log
+        is the parameter called ``{name}_spread_log``).
     """
 
     name: str
     shape: tuple
-    loc: float
-    scale: float
+    loc: float = 0.0
+    scale: float = 1.0
+    deviates: bool = False
 
     @property
     def size(self):
@@ -106,11 +110,13 @@ def level_priors(sizes):
 
 
 def context_priors(sizes):
-    """Priors of the read-outs of the GRU, shrunk to a constant baseline and effect."""
+    """Priors of the read-outs of the GRU, in units of their spread."""
+    if not sizes.n_hidden:
+        return []
     H = sizes.n_hidden
-    priors = [Prior("context_baseline", (H,), 0.0, 0.02)]
+    priors = [Prior("context_baseline", (H,), deviates=True)]
     if sizes.time_varying and sizes.n_media:
-        priors.append(Prior("context_effect", (sizes.n_media, H), 0.0, 0.1))
+        priors.append(Prior("context_effect", (sizes.n_media, H), deviates=True))
     return priors
 
 
@@ -135,15 +141,19 @@ def shared_priors(adstock, sizes, *, level):
         priors += media_priors(adstock, sizes)
     if level:
         priors += level_priors(sizes)
-    if sizes.n_hidden:
-        priors += context_priors(sizes)
-    return priors + [
-        Prior(f"{p.name}_spread_log", (), math.log(_SPREAD[p.name]), 0.7)
-        for p in regional_priors(sizes, level=level)
-    ]
+    deviations = context_priors(sizes)
+    return (
+        priors
+        + deviations
+        + [
+            Prior(f"{p.name}_spread_log", (), math.log(_SPREAD[p.name]), 0.7)
+            for p in deviations + regional_priors(sizes, level=level)
+        ]
+    )
 
 
-# Typical deviation of one region from the shared value, before the data speak.
+# Typical deviation from constancy, before the data speak: of one region from the
+# shared value, and of one period from the mean over the training window.
 _SPREAD = {
     "intercept": 0.1,
     "noise_log": 0.3,
@@ -152,6 +162,8 @@ _SPREAD = {
     "control": 0.03,
     "season": 0.03,
     "trend": 0.02,
+    "context_baseline": 0.005,
+    "context_effect": 0.02,
 }
 
 
@@ -159,16 +171,17 @@ def regional_priors(sizes, *, level):
     """Priors of the regional deviations, in units of their spread."""
     if sizes.n_regions == 1:
         return []
-    media = (sizes.n_media,)
-    priors = [
-        Prior("intercept", (), 0.0, 1.0),
-        Prior("noise_log", (), 0.0, 1.0),
-        Prior("control", (sizes.n_controls,), 0.0, 1.0),
-        Prior("season", (sizes.n_season,), 0.0, 1.0),
-        Prior("effect_log", media, 0.0, 1.0),
-        Prior("half_saturation_log", media, 0.0, 1.0),
-    ]
-    return [*priors, Prior("trend", (), 0.0, 1.0)] if level else priors
+    shapes = {
+        "intercept": (),
+        "noise_log": (),
+        "control": (sizes.n_controls,),
+        "season": (sizes.n_season,),
+        "effect_log": (sizes.n_media,),
+        "half_saturation_log": (sizes.n_media,),
+    }
+    if level:
+        shapes["trend"] = ()
+    return [Prior(name, shape, deviates=True) for name, shape in shapes.items()]
 
 
 def unpack(z, priors):

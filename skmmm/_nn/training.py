@@ -11,7 +11,8 @@ from scipy.optimize import minimize
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from skmmm._nn.likelihood import effective_regions, log_likelihood, log_prior
-from skmmm._nn.posterior import regional_information, regional_spread
+from skmmm._nn.posterior import spread_information
+from skmmm._nn.priors import unpack
 
 # Spreads and independence depend on the fit and the fit on them; they settle in three
 # or four rounds.
@@ -63,7 +64,8 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
         target = replace(
             target, independent=effective_regions(network, inputs, target)
         )
-        known = regional_information(network, inputs, target, loss)
+        network.independent = target.independent
+        known = spread_information(network, inputs, target, loss)
         find_mode(network, inputs, target, loss, known, budget, tol, record)
     network.centre_context(inputs, target.observed)
     return losses, target
@@ -74,8 +76,8 @@ def find_mode(network, inputs, target, loss, known, max_iter, tol, record):
 
     Parameters
     ----------
-    known : Tensor of shape (R, n_regional)
-        Information about the regional deviations in their own units.
+    known : dict of str to Tensor
+        Information about the deviations that each spread governs.
 
     References
     ----------
@@ -112,11 +114,11 @@ def find_mode(network, inputs, target, loss, known, max_iter, tol, record):
 
 
 def penalised_posterior(network, inputs, target, loss, known):
-    """Return the log posterior with regional deviations integrated out of the spreads.
+    """Return the log posterior, with deviations integrated out of their spreads.
 
     At the joint mode the spread of the deviations would grow without their being
     seen (they are divided by it). Laplace's approximation of the integral over a
-    deviation z with information I adds ``-log(1 + spread^2 I) / 2``.
+    deviation with information I adds ``-log(1 + spread^2 I) / 2``.
 
     References
     ----------
@@ -126,5 +128,8 @@ def penalised_posterior(network, inputs, target, loss, known):
     if network.context is not None:
         for weight in network.context.parameters():
             posterior = posterior - 0.5 * weight.square().sum()
-    spread = regional_spread(network)
-    return (posterior - 0.5 * torch.log1p(spread**2 * known).sum()).sum()
+    values = unpack(network.shared, network.shared_priors)
+    for name, information in known.items():
+        spread = torch.exp(values[name])
+        posterior = posterior - 0.5 * torch.log1p(spread**2 * information).sum()
+    return posterior.sum()
