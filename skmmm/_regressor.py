@@ -39,8 +39,7 @@ _COLUMNS = ["array-like", str, Integral, callable, None]
 
 
 class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
-    """Marketing mix model: carry-over, saturation and a level, fitted with torch.
-    """
+    """Marketing mix model: carry-over, saturation and a level, fitted with torch."""
 
     _parameter_constraints = {
         "media": _COLUMNS,
@@ -227,7 +226,9 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             sample_weight, rows.media, dtype=np.float64, ensure_non_negative=True
         )
         if not weight.any():
-            raise ValueError("Sample weights must contain at least one non-zero number.")
+            raise ValueError(
+                "Sample weights must contain at least one non-zero number."
+            )
         return y, weight
 
     def _arrange_training(self, rows, y, weight):
@@ -258,7 +259,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         random_state = self.random_state
         if random_state is None:
             # Read numpy's global state, as scikit-learn does, but do not advance it.
-            random_state = np.random.RandomState()  # noqa: NPY002
+            random_state = np.random.RandomState()
             random_state.set_state(np.random.get_state())  # noqa: NPY002
         seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
         return torch.Generator().manual_seed(int(seed))
@@ -404,7 +405,9 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         self._check_draws("predict_interval")
         parts = self._components(panel, draws=True)
         # A mixture over draws: each adds the quantiles of its own noise.
-        noise = self._model.loss.quantiles((np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES)
+        noise = self._model.loss.quantiles(
+            (np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES
+        )
         spread = np.sqrt(parts.variance)
         samples = parts.total[None] + noise[:, None, None] * spread
         samples = samples.reshape(-1, samples.shape[-1])
@@ -460,7 +463,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         Carry-over of X's spend into periods after X is not counted.
         """
         tail = _tail(confidence_level)
-        index, panel = self._read_panel(X)
+        _, panel = self._read_panel(X)
         group, names = self._groups(panel, by)
 
         def grouped(rows):

@@ -59,7 +59,10 @@ class Level:
     def select(self, some):
         """Return the level of some of the draws."""
         return Level(
-            self.mean[some], self.variance[some], self.persistence[some], self.shock[some]
+            self.mean[some],
+            self.variance[some],
+            self.persistence[some],
+            self.shock[some],
         )
 
     def extended(self, n_new):
@@ -68,7 +71,9 @@ class Level:
         spread = shock / (1 - self.persistence**2).clamp_min(1e-6)[:, None]
         shape = (-1, -1, self.mean.shape[2])
         return Level(
-            torch.cat([self.mean, torch.zeros_like(spread)[..., None].expand(shape)], 1),
+            torch.cat(
+                [self.mean, torch.zeros_like(spread)[..., None].expand(shape)], 1
+            ),
             torch.cat([self.variance, spread[..., None].expand(shape)], 1),
             self.persistence,
             torch.cat([self.shock, shock], 1),

@@ -104,7 +104,11 @@ class Loss:
 def errors(network, inputs, target, values=None):
     """Return the KPI minus what the equation and the level expect, shape (E, R, T)."""
     values = network.values() if values is None else values
-    residual = target.y - network(inputs).total
+    return whiten(network, target.y - network(inputs).total, target, values)
+
+
+def whiten(network, residual, target, values):
+    """Take the level expected from earlier residuals out of each, shape (E, R, T)."""
     if not network.level:
         return residual
     return innovations(residual, target.observed, *network.level_parameters(values))

@@ -143,7 +143,9 @@ class Context(nn.Module):
         """Return the hidden states, (R, C, T) -> (R, H, T)."""
         n_columns = context.shape[1]
         drive = torch.einsum("ghc,rct->grht", self.weight[..., :n_columns], context)
-        region = torch.einsum("ghc,rc->grh", self.weight[..., n_columns:], self.embedding)
+        region = torch.einsum(
+            "ghc,rc->grh", self.weight[..., n_columns:], self.embedding
+        )
         gate, candidate = drive + (region + self.bias[:, None])[..., None]
         # A bias of -2: states move over about eight periods before training.
         gate = torch.sigmoid(gate - 2.0)
@@ -329,6 +331,14 @@ class OutcomeNetwork(nn.Module):
     def forward(self, inputs):
         """Return the structural `Parts` for every draw, region and period."""
         values, hidden = self.values(), self.hidden(inputs)
+        return Parts(
+            self.baseline(values, inputs, hidden),
+            values["control"][..., None] * inputs.controls,
+            self.media_effects(values, inputs, hidden),
+        )
+
+    def baseline(self, values, inputs, hidden):
+        """Return intercept, trend, season and slow state, shape (E, R, T)."""
         baseline = values["intercept"][..., None].expand(
             -1, self.sizes.n_regions, len(inputs.trend)
         )
@@ -338,8 +348,7 @@ class OutcomeNetwork(nn.Module):
         if hidden is not None:
             slow = torch.einsum("eh,rht->ert", values["context_baseline"], hidden)
             baseline = baseline + slow
-        controls = values["control"][..., None] * inputs.controls
-        return Parts(baseline, controls, self.media_effects(values, inputs, hidden))
+        return baseline
 
 
 def _in_units(values, name, deviation):

@@ -178,7 +178,9 @@ class OutcomeModel:
             slope = torch.exp(values["slope_log"])[0].numpy()
         return summary | {
             "carryover": carryover,
-            "decay": 1.0 - carryover[:, 0] if sizes.max_lag else np.zeros(sizes.n_media),
+            "decay": 1.0 - carryover[:, 0]
+            if sizes.max_lag
+            else np.zeros(sizes.n_media),
             "half_saturation": (half * scales.media).mean(axis=0),
             "slope": slope,
             "coef": (size * scales.kpi[:, None]).mean(axis=0),
@@ -240,7 +242,9 @@ def _moving_level(network, level, panel):
     variance = torch.cat([variance, average], dim=1)[..., None]
     if level is None:
         variance = variance.expand(-1, -1, panel.shape[1])
-        return panel.rows(torch.zeros_like(variance).numpy()), panel.rows(variance.numpy())
+        return panel.rows(torch.zeros_like(variance).numpy()), panel.rows(
+            variance.numpy()
+        )
     gain, _ = network.level_parameters(values)
     mean, spread = level.extended(n_new).at(torch.from_numpy(panel.periods))
     variance = spread + (1.0 - gain)[:, None, None] * variance

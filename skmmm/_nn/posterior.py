@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import torch
 
-from skmmm._nn.likelihood import errors, split_common
-from skmmm._nn.priors import unpack
+from skmmm._nn.likelihood import errors, split_common, whiten
+from skmmm._nn.priors import positions, unpack
 
 _STEP = 1e-4  # of the finite differences, in prior standard deviations
-_CHUNK = 8  # parameters moved at once: bounds the memory
+_CHUNK = 8  # draws at once: bounds the memory
 
 
 @dataclass(frozen=True)
@@ -28,43 +28,80 @@ class Information:
     regional: torch.Tensor
 
 
-def jacobian(network, inputs, target, part, where=slice(None)):
-    """Return how the errors answer to each parameter, by central differences.
+def jacobian(network, inputs, target, part, prior, where):
+    """Return how the errors answer to each entry of a parameter.
+
+    By central differences of the additive part that the parameter acts on. Regional
+    parameters are moved in all regions at once and those of channels in all channels
+    at once: each moves only its own.
 
     Parameters
     ----------
     part : {"shared", "regional"}
-        Regional parameters are moved in all regions at once: each moves the errors of
-        its own region only.
+    prior : Prior
     where : slice
-        Entries of that part.
+        Entries of the parameter in that part.
 
     Returns
     -------
-    answer : Tensor of shape (n_parameters, R, T)
+    answer : Tensor of shape (prior.size, R, T)
         Masked cells are zero.
     """
-    entries = range(getattr(network, part).shape[-1])[where]
-    answers = [network.shared.new_zeros(0, *target.y.shape)]
+    entries = list(range(where.start, where.stop))
+    nothing = network.shared.new_zeros(prior.size, *target.y.shape)
+    if prior.acts == "scale" or not entries:
+        return nothing
     with torch.no_grad():
-        for start in range(0, len(entries), _CHUNK):
-            moved = entries[start : start + _CHUNK]
+        if prior.acts == "level":
             ahead, behind = (
-                errors(_moved(network, part, moved, step), inputs, target)
+                errors(
+                    _moved(network, part, [[e] for e in entries], step), inputs, target
+                )
                 for step in (_STEP, -_STEP)
             )
-            answers.append((ahead - behind) / (2 * _STEP) * target.observed)
-    return torch.cat(answers)
+            return (ahead - behind) / (2 * _STEP) * target.observed
+        change = _change(network, inputs, part, prior, entries)
+        values = network.values()
+        answer = [whiten(network, c[None], target, values)[0] for c in change]
+        return -torch.stack(answer) * target.observed
 
 
-def _moved(network, part, entries, step):
-    """Return a twin with one draw per entry, in which that parameter is moved."""
+def _change(network, inputs, part, prior, entries):
+    """Return the derivative of the structural part, shape (prior.size, R, T)."""
+    hidden = network.hidden(inputs)
+
+    def moved(groups, step):
+        twin = _moved(network, part, groups, step)
+        values = twin.values()
+        if prior.acts == "channel":
+            return twin.media_effects(values, inputs, hidden)
+        controls = torch.einsum("erk,rkt->ert", values["control"], inputs.controls)
+        return twin.baseline(values, inputs, hidden) + controls
+
+    if prior.acts == "channel":
+        # Entries are (channel, column): a draw moves one column of every channel.
+        n_columns = prior.size // prior.shape[0]
+        groups = [entries[column::n_columns] for column in range(n_columns)]
+    else:
+        groups = [[entry] for entry in entries]
+    changes = [
+        (moved(some, _STEP) - moved(some, -_STEP)) / (2 * _STEP)
+        for some in (groups[i : i + _CHUNK] for i in range(0, len(groups), _CHUNK))
+    ]
+    change = torch.cat(changes)
+    if prior.acts == "channel":  # (column, R, M, T) -> (M * column, R, T)
+        return change.permute(2, 0, 1, 3).flatten(0, 1)
+    return change
+
+
+def _moved(network, part, groups, step):
+    """Return a twin with one draw per group of entries, which are moved by `step`."""
     points = {
-        name: getattr(network, name).detach().repeat_interleave(len(entries), dim=0)
+        name: getattr(network, name).detach().repeat_interleave(len(groups), dim=0)
         for name in ("shared", "regional")
     }
-    for draw, entry in enumerate(entries):
-        points[part][draw, ..., entry] += step
+    for draw, entries in enumerate(groups):
+        points[part][draw, ..., entries] += step
     return network.at(**points)
 
 
@@ -91,29 +128,31 @@ def spread_information(network, inputs, target, loss):
     """
     known = {}
     precision = row_precision(network, inputs, target, loss)
-    for part, priors in (
-        ("shared", network.shared_priors),
-        ("regional", network.regional_priors),
-    ):
-        start = 0
-        for prior in priors:
-            where = slice(start, start + prior.size)
-            start = where.stop
+    spreads = unpack(network.shared.detach(), network.shared_priors)
+    for part, priors in _parts(network):
+        for prior, where in positions(priors):
             if not prior.deviates:
                 continue
             name = f"{prior.name}_spread_log"
             if prior.name == "noise_log":  # Fisher information about a log scale
                 known[name] = 2.0 * target.independent * target.weight.sum(dim=1)
                 continue
-            answer = jacobian(network, inputs, target, part, where)
-            spread = torch.exp(unpack(network.shared, network.shared_priors)[name])
-            if part == "shared":
-                informs = _shared_information(network, target, answer, precision)
-                known[name] = torch.diagonal(informs) / spread.detach() ** 2
+            answer = jacobian(network, inputs, target, part, prior, where)
+            if part == "regional":
+                informs = torch.einsum("prt,prt->rp", answer, answer * precision)
             else:
-                informs = torch.einsum("prt,rt->rp", answer**2, precision)
-                known[name] = informs / spread.detach() ** 2
+                informs = _shared_information(network, target, answer, precision)
+                informs = torch.diagonal(informs)
+            known[name] = informs * torch.exp(-2 * spreads[name])
     return known
+
+
+def _parts(network):
+    """Return the two flat vectors of parameters with their priors."""
+    return (
+        ("shared", network.shared_priors),
+        ("regional", network.regional_priors),
+    )
 
 
 def _shared_information(network, target, answer, precision):
@@ -124,14 +163,14 @@ def _shared_information(network, target, answer, precision):
     """
     values = network.values()
     if "common_log" not in values:
-        return torch.einsum("prt,qrt,rt->pq", answer, answer, precision)
+        return torch.einsum("prt,qrt->pq", answer, answer * precision)
     with torch.no_grad():
         _, variance, total = split_common(network, target.y[None], target, values)
         weight = target.observed * torch.exp(-2 * values["noise_log"][0])[:, None]
         mean = torch.einsum("prt,rt->pt", answer, weight) / total.clamp_min(1e-300)
         rest = (answer - mean[:, None]) * target.observed
-        within = torch.einsum("prt,qrt,rt->pq", rest, rest, precision)
-        return within + torch.einsum("pt,qt,t->pq", mean, mean, 1 / variance[0])
+        within = torch.einsum("prt,qrt->pq", rest, rest * precision)
+        return within + (mean / variance[0]) @ mean.T
 
 
 def information(network, inputs, target, loss):
@@ -139,13 +178,25 @@ def information(network, inputs, target, loss):
 
     Scales and spreads count as known: the errors do not answer to them.
     """
-    shared = jacobian(network, inputs, target, "shared")
-    regional = jacobian(network, inputs, target, "regional")
+    empty = network.shared.new_zeros(0, *target.y.shape)
+    shared, regional = (
+        torch.cat(
+            [
+                empty,
+                *(
+                    jacobian(network, inputs, target, part, prior, where)
+                    for prior, where in positions(priors)
+                ),
+            ]
+        )
+        for part, priors in _parts(network)
+    )
     precision = row_precision(network, inputs, target, loss)
+    weighted = regional * precision
     return Information(
         shared=_shared_information(network, target, shared, precision),
-        cross=torch.einsum("krt,prt,rt->rkp", regional, shared, precision),
-        regional=torch.einsum("krt,jrt,rt->rkj", regional, regional, precision),
+        cross=torch.einsum("krt,prt->rkp", weighted, shared),
+        regional=torch.einsum("krt,jrt->rkj", weighted, regional),
     )
 
 

@@ -36,6 +36,9 @@ class Prior:
         Shape of the parameter, per draw (and per region in the regional table).
     loc, scale : float
         On the scale named by the suffix of the name (log, logit or natural).
+    acts : {"baseline", "channel", "level", "scale"}
+        What it moves: the baseline or controls; one channel each (first axis of the
+        shape); the filter of the level; or no prediction at all.
     deviates : bool
         Whether the parameter is in units of a spread, which is learned too (its log
         is the parameter called ``{name}_spread_log``).
@@ -45,6 +48,7 @@ class Prior:
     shape: tuple
     loc: float = 0.0
     scale: float = 1.0
+    acts: str = "baseline"
     deviates: bool = False
 
     @property
@@ -56,25 +60,31 @@ class Prior:
 def carryover_priors(adstock, sizes):
     """Priors of the adstock parameters, one per channel."""
     M = (sizes.n_media,)
-    decay = Prior("decay_logit", M, -0.75, 1.0)  # median .32, 90 % in .08 to .71
+    decay = Prior(
+        "decay_logit", M, -0.75, 1.0, "channel"
+    )  # median .32, 90 % in .08 to .71
     return {
         "geometric": [decay],
         "delayed": [
             decay,
             # Peak within about three periods unless the data say otherwise.
-            Prior("delay_log", M, 0.0, 0.7),
+            Prior("delay_log", M, 0.0, 0.7, "channel"),
         ],
         "weibull": [
-            Prior("shape_log", M, 0.3, 0.5),  # both falling and peaked kernels
-            Prior("scale_log", M, math.log(2.0), 0.8),  # mean lag of 1 to 8 periods
+            Prior(
+                "shape_log", M, 0.3, 0.5, "channel"
+            ),  # both falling and peaked kernels
+            Prior(
+                "scale_log", M, math.log(2.0), 0.8, "channel"
+            ),  # mean lag of 1 to 8 periods
         ],
         # Log weights fall by .5 a lag (geometric, decay .6) give or take .5: smooth.
-        "free": [Prior("steps", (sizes.n_media, sizes.max_lag), -0.5, 0.5)],
+        "free": [Prior("steps", (sizes.n_media, sizes.max_lag), -0.5, 0.5, "channel")],
         "gru": [
-            Prior("keep_logit", M, -0.75, 1.0),
-            Prior("refresh_logit", M, -1.5, 1.0),
-            Prior("mix_logit", M, -1.5, 1.0),
-            Prior("late_keep_logit", M, 0.0, 1.0),
+            Prior("keep_logit", M, -0.75, 1.0, "channel"),
+            Prior("refresh_logit", M, -1.5, 1.0, "channel"),
+            Prior("mix_logit", M, -1.5, 1.0, "channel"),
+            Prior("late_keep_logit", M, 0.0, 1.0, "channel"),
         ],
     }[adstock]
 
@@ -85,12 +95,12 @@ def media_priors(adstock, sizes):
     return [
         *carryover_priors(adstock, sizes),
         # Half of the maximum is reached a little below typical spend.
-        Prior("half_saturation_log", M, -0.3, 0.6),
+        Prior("half_saturation_log", M, -0.3, 0.6, "channel"),
         # 90 % in .7 to 2.2: concave curves are as reachable as S-shaped ones.
-        Prior("slope_log", M, 0.2, 0.35),
+        Prior("slope_log", M, 0.2, 0.35, "channel"),
         # Through a softplus: near zero it thins out like a logarithm, so that a
         # channel can be negligible; large effects cost like a half-normal.
-        Prior("effect", M, 0.0, 1.0),
+        Prior("effect", M, 0.0, 1.0, "channel"),
     ]
 
 
@@ -99,13 +109,13 @@ def level_priors(sizes):
     priors = [
         Prior("trend", (), 0.0, 0.1),  # change over the whole training window
         # Share of a surprise that stays in the level, and how slowly it fades.
-        Prior("level_gain_logit", (), -1.0, 1.5),
-        Prior("level_persistence_logit", (), 3.0, 1.0),
+        Prior("level_gain_logit", (), -1.0, 1.5, "level"),
+        Prior("level_persistence_logit", (), 3.0, 1.0, "level"),
     ]
     if sizes.n_regions > 1:
         # A shock that hits all regions in the same period: without it 190 regions
         # would count as 190 independent witnesses of the same week.
-        priors.append(Prior("common_log", (), math.log(0.03), 1.0))
+        priors.append(Prior("common_log", (), math.log(0.03), 1.0, "scale"))
     return priors
 
 
@@ -116,7 +126,8 @@ def context_priors(sizes):
     H = sizes.n_hidden
     priors = [Prior("context_baseline", (H,), deviates=True)]
     if sizes.time_varying and sizes.n_media:
-        priors.append(Prior("context_effect", (sizes.n_media, H), deviates=True))
+        shape = (sizes.n_media, H)
+        priors.append(Prior("context_effect", shape, acts="channel", deviates=True))
     return priors
 
 
@@ -133,7 +144,7 @@ def shared_priors(adstock, sizes, *, level):
     priors = [
         # Share of the mean KPI that is there without media.
         Prior("intercept", (), 1.0, 0.3),
-        Prior("noise_log", (), math.log(0.1), 1.0),
+        Prior("noise_log", (), math.log(0.1), 1.0, "scale"),
         Prior("control", (sizes.n_controls,), 0.0, 0.1),
         Prior("season", (sizes.n_season,), 0.0, 0.1),
     ]
@@ -146,7 +157,7 @@ def shared_priors(adstock, sizes, *, level):
         priors
         + deviations
         + [
-            Prior(f"{p.name}_spread_log", (), math.log(_SPREAD[p.name]), 0.7)
+            Prior(f"{p.name}_spread_log", (), math.log(_SPREAD[p.name]), 0.7, "scale")
             for p in deviations + regional_priors(sizes, level=level)
         ]
     )
@@ -171,17 +182,25 @@ def regional_priors(sizes, *, level):
     """Priors of the regional deviations, in units of their spread."""
     if sizes.n_regions == 1:
         return []
-    shapes = {
-        "intercept": (),
-        "noise_log": (),
-        "control": (sizes.n_controls,),
-        "season": (sizes.n_season,),
-        "effect_log": (sizes.n_media,),
-        "half_saturation_log": (sizes.n_media,),
-    }
+    priors = [
+        Prior("intercept", (), deviates=True),
+        Prior("noise_log", (), acts="scale", deviates=True),
+        Prior("control", (sizes.n_controls,), deviates=True),
+        Prior("season", (sizes.n_season,), deviates=True),
+    ]
+    for name in ("effect_log", "half_saturation_log"):
+        priors.append(Prior(name, (sizes.n_media,), acts="channel", deviates=True))
     if level:
-        shapes["trend"] = ()
-    return [Prior(name, shape, deviates=True) for name, shape in shapes.items()]
+        priors.append(Prior("trend", (), deviates=True))
+    return priors
+
+
+def positions(priors):
+    """Yield every prior with the slice of its entries in the flat vector."""
+    start = 0
+    for prior in priors:
+        yield prior, slice(start, start + prior.size)
+        start += prior.size
 
 
 def unpack(z, priors):

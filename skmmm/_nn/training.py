@@ -61,9 +61,7 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
         if stopped or budget < 1:
             break
         network.centre_context(inputs, target.observed)
-        target = replace(
-            target, independent=effective_regions(network, inputs, target)
-        )
+        target = replace(target, independent=effective_regions(network, inputs, target))
         network.independent = target.independent
         known = spread_information(network, inputs, target, loss)
         find_mode(network, inputs, target, loss, known, budget, tol, record)
@@ -93,7 +91,9 @@ def find_mode(network, inputs, target, loss, known, max_iter, tol, record):
         network.zero_grad()
         value = -penalised_posterior(network, inputs, target, loss, known) / n_rows
         value.backward()
-        gradient = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        gradient = [
+            torch.zeros_like(p) if p.grad is None else p.grad for p in parameters
+        ]
         return value.item(), parameters_to_vector(gradient).cpu().numpy()
 
     def callback(intermediate_result):
