@@ -12,7 +12,11 @@ import torch
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    column_or_1d,
+)
 
 from skmmm import _checks
 from skmmm._calendar import infer_calendar
@@ -221,6 +225,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
                 "DeepCausalMMMRegressor requires y to be passed, but the target y is "
                 "None."
             )
+        y = column_or_1d(y, warn=True)
         y = _checks.check_target(y, len(rows.frame), rows.where)
         weight = _check_sample_weight(
             sample_weight, rows.media, dtype=np.float64, ensure_non_negative=True
@@ -289,8 +294,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             sizes,
             adstock=self.adstock,
             free_sign=self._free_sign(),
-            # A channel works at about half of its maximum.
-            unit=2.0 * self.media_share / max(sizes.n_media, 1),
+            unit=self.media_share / max(sizes.n_media, 1),
             level=ordered,
             context=context,
         )
@@ -404,12 +408,8 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         _, panel = self._read_panel(X)
         self._check_draws("predict_interval")
         parts = self._components(panel, draws=True)
-        # A mixture over draws: each adds the quantiles of its own noise.
-        noise = self._model.loss.quantiles(
-            (np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES
-        )
-        spread = np.sqrt(parts.variance)
-        samples = parts.total[None] + noise[:, None, None] * spread
+        probability = (np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES
+        samples = parts.total[None] + self._model.noise_quantiles(parts, probability)
         samples = samples.reshape(-1, samples.shape[-1])
         return np.quantile(samples, [tail, 1.0 - tail], axis=0).T
 
@@ -628,6 +628,8 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         tags = super().__sklearn_tags__()
         # With every column a medium, no column may be negative.
         tags.input_tags.positive_only = self.media is None and self.controls is None
+        # Effects are shares of the mean KPI, which in the common checks is zero.
+        tags.regressor_tags.poor_score = True
         return tags
 
 

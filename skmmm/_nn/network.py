@@ -162,7 +162,7 @@ class OutcomeNetwork(nn.Module):
     free_sign : Tensor of shape (n_media,), bool
         Channels whose effect may be negative.
     unit : float
-        Prior median of a channel's maximum effect, in mean KPI.
+        Prior median of a channel's effect at typical spend, in mean KPI.
     level : bool
         Whether rows have an order, so that trend and level exist.
     context : Context or None
@@ -252,11 +252,18 @@ class OutcomeNetwork(nn.Module):
         return values
 
     def sizes_of_effects(self, values):
-        """Return the effect of each channel at full saturation, shape (E, R, M)."""
+        """Return the effect of each channel at full saturation, shape (E, R, M).
+
+        The parameter is the effect at typical spend, where the data are: what half
+        saturation and slope say elsewhere then hardly moves it.
+        """
         effect = values["effect"]
         size = torch.where(self.free_sign, effect, softplus(effect + _SOFTPLUS_ONE))
-        unit = self.unit * self.independent
-        return unit * size[:, None] * torch.exp(values["effect_log"])
+        typical = self.unit * self.independent * size[:, None]
+        slope = torch.exp(values["slope_log"])[:, None]
+        # hill(1) = 1 / (1 + half_saturation ** slope)
+        full = 1.0 + torch.exp(slope * values["half_saturation_log"])
+        return typical * full * torch.exp(values["effect_log"])
 
     def hidden(self, inputs):
         """Return the GRU's states centred over training, shape (R, H, T), or None."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy import stats
 
 from skmmm._nn.inputs import Seasons, build_inputs
 from skmmm._nn.level import Level, smooth_level
@@ -30,12 +31,16 @@ class Components:
     media : ndarray of shape (n_draws, n_rows, n_media)
     variance : ndarray of shape (n_draws, n_rows)
         Of a new observation around the sum of the parts.
+    fresh : ndarray of shape (n_draws, n_rows)
+        Share of that variance that comes from one period's surprise; the rest is
+        the sum of many.
     """
 
     baseline: np.ndarray
     controls: np.ndarray
     media: np.ndarray
     variance: np.ndarray
+    fresh: np.ndarray
 
     @property
     def total(self):
@@ -99,14 +104,40 @@ class OutcomeModel:
                     )
                 )
         arrays = [np.concatenate(part) for part in zip(*parts, strict=True)]
-        baseline, controls, media, level_mean, variance = arrays
+        baseline, controls, media, level_mean, variance, fresh = arrays
         unit = scales.kpi[panel.cell // panel.shape[1]]
         return Components(
             baseline=(baseline + level_mean) * unit,
             controls=controls * unit[:, None],
             media=media * unit[:, None],
             variance=variance * unit**2,
+            fresh=fresh,
         )
+
+    def noise_quantiles(self, parts, probability):
+        """Return quantiles of a new observation around each draw's prediction.
+
+        One period's surprise has the tails of the loss; the sum of many is nearly
+        normal, so that the tails thin out with the horizon.
+
+        Parameters
+        ----------
+        parts : Components
+        probability : ndarray of shape (n_quantiles,)
+
+        Returns
+        -------
+        quantiles : ndarray of shape (n_quantiles, n_draws, n_rows)
+        """
+        heavy, normal = (
+            quantile[:, None, None]
+            for quantile in (
+                self.loss.quantiles(probability),
+                stats.norm.ppf(probability),
+            )
+        )
+        shape = parts.fresh * heavy + (1.0 - parts.fresh) * normal
+        return shape * np.sqrt(parts.variance)
 
     def at_mode(self, target):
         """Return the model with the level that its network leaves over."""
@@ -241,11 +272,11 @@ def _moving_level(network, level, panel):
     average = variance.mean(dim=1, keepdim=True).expand(-1, n_new)
     variance = torch.cat([variance, average], dim=1)[..., None]
     if level is None:
-        variance = variance.expand(-1, -1, panel.shape[1])
-        return panel.rows(torch.zeros_like(variance).numpy()), panel.rows(
-            variance.numpy()
-        )
+        grid = variance.expand(-1, -1, panel.shape[1])
+        arrays = torch.zeros_like(grid), grid, torch.ones_like(grid)
+        return tuple(panel.rows(array.numpy()) for array in arrays)
     gain, _ = network.level_parameters(values)
     mean, spread = level.extended(n_new).at(torch.from_numpy(panel.periods))
-    variance = spread + (1.0 - gain)[:, None, None] * variance
-    return panel.rows(mean.numpy()), panel.rows(variance.numpy())
+    total = spread + (1.0 - gain)[:, None, None] * variance
+    arrays = mean, total, (variance / total).clamp_max(1.0)
+    return tuple(panel.rows(array.numpy()) for array in arrays)
