@@ -1,0 +1,77 @@
+"""Fixtures that several test files share."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skmmm import DeepCausalMMMRegressor
+from skmmm.datasets import make_mmm_panel
+
+REAL_PANEL = Path(__file__).parents[2] / "shared" / "data" / "dma_panel.csv.gz"
+
+
+@pytest.fixture(scope="session")
+def panel():
+    """Three regions, sixty weeks, three channels, two controls, with the truth."""
+    return make_mmm_panel(3, 60, n_media=3, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def series():
+    """One region, eighty weeks, two channels, two controls, with the truth."""
+    return make_mmm_panel(1, 80, n_media=2, random_state=0)
+
+
+@pytest.fixture
+def fast():
+    """Arguments for `panel` and `series` where the numbers do not matter."""
+    return {
+        "region": "region",
+        "time": "week",
+        "controls": ["price", "holiday"],
+        "max_lag": 5,
+        "n_draws": 4,
+        "max_iter": 30,
+        "random_state": 0,
+    }
+
+
+@pytest.fixture(scope="session")
+def fitted(panel):
+    """A regressor that has seen all of `panel`; not to be changed."""
+    model = DeepCausalMMMRegressor(
+        region="region",
+        time="week",
+        controls=panel.controls,
+        max_lag=5,
+        n_draws=8,
+        max_iter=100,
+        random_state=0,
+    )
+    return model.fit(panel.X, panel.y)
+
+
+@pytest.fixture
+def pyplot():
+    """Matplotlib without a window; figures are closed afterwards."""
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    pyplot.close("all")
+    yield pyplot
+    pyplot.close("all")
+
+
+@pytest.fixture(scope="session")
+def dma_panel():
+    """Real panel of 190 regions and 109 weeks, which is not part of the package."""
+    if not REAL_PANEL.exists():
+        pytest.skip("the real panel of 190 regions is not on this machine")
+    frame = pd.read_csv(REAL_PANEL)
+    media = [c for c in frame if c.startswith("impressions")]
+    controls = [c for c in frame if c.startswith("control")]
+    numbers = dict.fromkeys([*media, *controls], np.float64)
+    return frame.astype(numbers), media, controls
