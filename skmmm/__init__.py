@@ -1,7 +1,6 @@
 """Marketing mix modelling as a scikit-learn estimator."""
 
 from skmmm._regressor import DeepCausalMMMRegressor
-
-__version__ = "0.1.0"
+from skmmm._version import __version__
 
 __all__ = ["DeepCausalMMMRegressor", "__version__"]

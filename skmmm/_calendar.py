@@ -62,16 +62,27 @@ class Calendar:
         """
         # Counted from a fixed day, so that two calendars agree on the phase.
         time = self.origin / self.step + np.asarray(ordinals, dtype=np.float64)
-        cycles = [(self.year, n_harmonics)]
-        if self.unit == "day" and n_harmonics:
-            cycles.append((7.0, 3))
-        angles = [
-            2 * np.pi * k * time / length
-            for length, order in cycles
-            for k in range(1, order + 1)
-        ]
+        angles = [2 * np.pi * k * time / cycle for cycle, k in self._waves(n_harmonics)]
         terms = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
         return np.array(terms).reshape(len(terms), len(time))
+
+    def smoothness(self, n_harmonics):
+        """Return how large each term of `fourier` is expected to be, shape (n_terms,).
+
+        The k-th harmonic of the year falls with ``k ** -2``, the amplitude at which
+        a season is as smooth as a spline; weekdays are as rough as they like.
+        """
+        sizes = [
+            1.0 if cycle == 7.0 else k**-2.0 for cycle, k in self._waves(n_harmonics)
+        ]
+        return np.repeat(sizes, 2)
+
+    def _waves(self, n_harmonics):
+        """Return length of the cycle, in periods, and order of every harmonic."""
+        waves = [(self.year, k) for k in range(1, n_harmonics + 1)]
+        if self.unit == "day" and n_harmonics:
+            waves += [(7.0, k) for k in (1, 2, 3)]
+        return waves
 
     def value(self, ordinal):
         """Return the start of a period as a timestamp, or the integer."""

@@ -111,7 +111,7 @@ def make_panel(region, period, media, controls, *, n_regions, y=None, weight=Non
 
 
 def exchangeable_periods(region, media, controls, y=None, weight=None):
-    """Number the rows of each region 0, 1, ... in an order that depends on content only.
+    """Number the rows of each region 0, 1, ... in an order given by their content.
 
     With `time=None` rows have no order. Sorting them by their own values makes the
     fit independent of the order in which they arrive.

@@ -1,19 +1,17 @@
 """One file of arrays and JSON: nothing in it is executed on loading.
 
-A zip archive with ``header.json`` (constructor parameters, names, sizes and a SHA-256 of
-every array), ``digest`` (SHA-256 of the header) and one ``.npy`` member per array, read
-with ``allow_pickle=False``.
+A zip archive with ``header.json`` (constructor parameters, names, sizes and a SHA-256
+of every array), ``digest`` (SHA-256 of the header) and one ``.npy`` member per array,
+read with ``allow_pickle=False``.
 """
 
 import hashlib
 import io
 import json
 import zipfile
-from dataclasses import asdict, fields
 
 import numpy as np
 import pandas as pd
-import torch
 
 FORMAT = 1
 _MAGIC = "skmmm model"
@@ -130,35 +128,6 @@ def _plain(name, value):
     )
 
 
-def pack(prefix, instance):
-    """Split a dataclass into scalars and arrays, the latter named ``prefix.field``.
-
-    Returns
-    -------
-    scalars : dict
-    arrays : dict of str to ndarray
-    """
-    scalars, arrays = {}, {}
-    for field in fields(instance):
-        value = getattr(instance, field.name)
-        if isinstance(value, torch.Tensor):
-            value = value.detach().numpy()
-        if isinstance(value, np.ndarray):
-            arrays[f"{prefix}.{field.name}"] = value
-        else:
-            scalars[field.name] = value
-    return scalars, arrays
-
-
-def unpack(kind, prefix, scalars, arrays, *, tensors=False):
-    """Rebuild the dataclass that `pack` split."""
-    start = f"{prefix}."
-    own = {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
-    if tensors:
-        own = {name: torch.from_numpy(value) for name, value in own.items()}
-    return kind(**scalars, **own)
-
-
 def pack_index(index):
     """Return a frame's index as scalars and arrays."""
     if isinstance(index, pd.RangeIndex):
@@ -179,8 +148,3 @@ def unpack_index(scalars, arrays):
     if "range" in scalars:
         return pd.RangeIndex(*scalars["range"], name=scalars["name"])
     return pd.Index(arrays["index"], name=scalars["name"])
-
-
-def plain_sizes(sizes):
-    """Return a dataclass of numbers as a dict."""
-    return asdict(sizes)

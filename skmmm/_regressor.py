@@ -3,7 +3,7 @@
 import copy
 from collections import namedtuple
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
 )
 
 from skmmm import _checks
-from skmmm._calendar import infer_calendar
+from skmmm._calendar import Calendar, infer_calendar
 from skmmm._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skmmm._nn.inputs import Seasons, build_inputs, context_groups
 from skmmm._nn.likelihood import Loss, Target
@@ -27,6 +27,7 @@ from skmmm._nn.network import Context, OutcomeNetwork
 from skmmm._nn.outcome import OutcomeModel
 from skmmm._nn.posterior import draw_around_mode, information
 from skmmm._nn.priors import Sizes
+from skmmm._nn.storage import pack_model, unpack_model
 from skmmm._nn.training import train
 from skmmm._panel import (
     continue_panel,
@@ -34,8 +35,16 @@ from skmmm._panel import (
     make_panel,
     missing_periods,
 )
+from skmmm._persistence import (
+    pack_index,
+    plain_parameters,
+    read_model,
+    unpack_index,
+    write_model,
+)
 from skmmm._scales import fit_scales
 from skmmm._tables import check_known_regions, read_table, region_codes, row_namer
+from skmmm._version import __version__
 
 _Rows = namedtuple("_Rows", "frame region period media controls where")
 _N_QUANTILES = 20  # of the noise, per draw, in an interval
@@ -81,8 +90,8 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         max_lag=13,
         adstock="geometric",
         free_sign=None,
-        media_share=0.5,
-        n_harmonics=2,
+        media_share=0.4,
+        n_harmonics=3,
         periods_per_year=None,
         n_hidden=3,
         time_varying=True,
@@ -91,7 +100,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         degrees_of_freedom=4.0,
         n_draws=32,
         max_iter=400,
-        tol=1e-9,
+        tol=1e-8,
         gap="error",
         unseen_region="error",
         device="cpu",
@@ -553,6 +562,78 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             current_spend=current,
             current_incremental=point[-1],
         )
+
+    def save(self, path):
+        """Write the fitted model to one file of arrays and JSON.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Conventionally ends in ``.skmmm``.
+
+        Raises
+        ------
+        ValueError
+            If a parameter (a callable, a random generator) or the index of the
+            training frame cannot be stored as data.
+        """
+        check_is_fitted(self)
+        model, arrays = pack_model(self._model)
+        index, index_arrays = pack_index(self._training_index)
+        header = {
+            "version": __version__,
+            "parameters": plain_parameters(self.get_params()),
+            "labels": list(self._labels),
+            "named": hasattr(self, "feature_names_in_"),
+            "columns": asdict(self._columns),
+            "calendar": None if self._calendar is None else asdict(self._calendar),
+            "index": index,
+            "model": model,
+        }
+        arrays |= index_arrays
+        arrays |= {"regions": self.regions_, "loss_curve": self.loss_curve_}
+        write_model(path, header, arrays)
+
+    @classmethod
+    def load(cls, path):
+        """Read a model that `save` wrote; nothing in the file is executed.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Returns
+        -------
+        estimator : DeepCausalMMMRegressor
+            Predicts exactly what the saved one did.
+
+        Raises
+        ------
+        ValueError
+            If the file is no model, was cut short or changed, or was written by a
+            newer version in a format unknown to this one.
+        """
+        header, arrays = read_model(path)
+        estimator = cls(**header["parameters"])
+        estimator._labels = header["labels"]
+        estimator.n_features_in_ = len(estimator._labels)
+        if header["named"]:
+            estimator.feature_names_in_ = np.array(estimator._labels, dtype=object)
+        columns = header["columns"]
+        estimator._columns = _checks.Columns(
+            tuple(columns["media"]),
+            tuple(columns["controls"]),
+            columns["region"],
+            columns["time"],
+        )
+        calendar = header["calendar"]
+        estimator._calendar = None if calendar is None else Calendar(**calendar)
+        estimator.regions_ = arrays.pop("regions")
+        estimator._training_index = unpack_index(header["index"], arrays)
+        losses = arrays.pop("loss_curve")
+        estimator._model = unpack_model(header["model"], arrays, estimator._calendar)
+        estimator._publish(losses)
+        return estimator
 
     def _read_panel(self, X):
         """Return the index of X and its rows on a grid that continues training."""

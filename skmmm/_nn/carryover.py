@@ -124,7 +124,7 @@ def carry_known(media, known, kernel):
 
 
 def linear_scan(keep, add):
-    """Solve ``h[t] = keep[t] * h[t - 1] + add[t]`` with ``h[-1] = 0`` for all t at once.
+    """Solve ``h[t] = keep[t] * h[t - 1] + add[t]`` from ``h[-1] = 0``, all t at once.
 
     Doubling: after step k every entry has absorbed the 2**k entries before it, so the
     number of steps grows with the logarithm of the number of periods.

@@ -26,10 +26,11 @@ class Seasons:
     n_train: int
 
     def fourier(self, ordinals):
-        """Return the Fourier terms of the season, shape (S, T)."""
+        """Return the Fourier terms of the season in their expected size, (S, T)."""
         if self.calendar is None:
             return np.zeros((0, len(ordinals)))
-        return self.calendar.fourier(ordinals, self.n_harmonics)
+        terms = self.calendar.fourier(ordinals, self.n_harmonics)
+        return terms * self.calendar.smoothness(self.n_harmonics)[:, None]
 
     def trend(self, ordinals):
         """Return time in training windows: -1/2 at its start, 1/2 at its end."""

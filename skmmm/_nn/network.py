@@ -106,7 +106,8 @@ class Context(nn.Module):
 
     Its gates see the context but not the state::
 
-        z[t] = sigmoid(gate . c[t]),   h[t] = (1 - z[t]) * h[t - 1] + z[t] * tanh(cand . c[t])
+        z[t] = sigmoid(gate . c[t])
+        h[t] = (1 - z[t]) * h[t - 1] + z[t] * tanh(candidate . c[t])
 
     so that all periods are solved at once, in time that grows with the logarithm of
     their number, instead of one after the other.

@@ -1,0 +1,145 @@
+"""A fitted outcome model as scalars and arrays, and back."""
+
+from dataclasses import asdict, fields
+
+import numpy as np
+import torch
+from torch import nn
+
+from skmmm._nn.inputs import Seasons
+from skmmm._nn.level import Level
+from skmmm._nn.likelihood import Loss
+from skmmm._nn.network import Context, OutcomeNetwork
+from skmmm._nn.outcome import OutcomeModel
+from skmmm._nn.priors import Sizes
+from skmmm._panel import Panel
+from skmmm._scales import Scales
+
+
+def pack_model(model):
+    """Split a model into what JSON can hold and arrays.
+
+    Returns
+    -------
+    scalars : dict
+    arrays : dict of str to ndarray
+    """
+    network = model.network
+    scalars = {
+        "sizes": asdict(network.sizes),
+        "adstock": network.adstock,
+        "unit": network.unit,
+        "independent": network.independent,
+        "ordered": network.level,
+        "loss": asdict(model.loss),
+        "n_harmonics": model.seasons.n_harmonics,
+        "n_train": model.seasons.n_train,
+        "first_period": model.history.first_period,
+    }
+    arrays = {
+        "shared": network.shared,
+        "regional": network.regional,
+        "free_sign": network.free_sign,
+        "context_mean": network.context_mean,
+        **_fields("scales", model.scales),
+        **_fields("history", model.history),
+    }
+    if network.context is not None:
+        arrays |= {
+            f"context.{name}": weight
+            for name, weight in network.context.named_parameters()
+        }
+    if model.level is not None:
+        arrays |= _fields("level", model.level)
+    if model.draws is not None:
+        arrays |= {
+            "draws.shared": model.draws.shared,
+            "draws.regional": model.draws.regional,
+        }
+    if model.level_draws is not None:
+        arrays |= _fields("level_draws", model.level_draws)
+    return scalars, {name: _numpy(value) for name, value in arrays.items()}
+
+
+def unpack_model(scalars, arrays, calendar):
+    """Rebuild the model that `pack_model` split.
+
+    Parameters
+    ----------
+    calendar : Calendar or None
+    """
+    sizes = Sizes(**scalars["sizes"])
+    network = OutcomeNetwork(
+        sizes,
+        adstock=scalars["adstock"],
+        free_sign=torch.from_numpy(arrays["free_sign"]),
+        unit=scalars["unit"],
+        level=scalars["ordered"],
+        context=_context(sizes, arrays),
+    )
+    network.independent = scalars["independent"]
+    network.context_mean = torch.from_numpy(arrays["context_mean"])
+    network.shared = nn.Parameter(torch.from_numpy(arrays["shared"]))
+    network.regional = nn.Parameter(torch.from_numpy(arrays["regional"]))
+    draws = None
+    if "draws.shared" in arrays:
+        draws = network.at(
+            torch.from_numpy(arrays["draws.shared"]),
+            torch.from_numpy(arrays["draws.regional"]),
+        )
+    return OutcomeModel(
+        network=network,
+        draws=draws,
+        level=_level("level", arrays),
+        level_draws=_level("level_draws", arrays),
+        scales=Scales(**_of("scales", arrays)),
+        seasons=Seasons(calendar, scalars["n_harmonics"], scalars["n_train"]),
+        history=Panel(first_period=scalars["first_period"], **_of("history", arrays)),
+        loss=Loss(**scalars["loss"]),
+    )
+
+
+def _context(sizes, arrays):
+    weights = {
+        name: torch.from_numpy(value) for name, value in _of("context", arrays).items()
+    }
+    if not weights:
+        return None
+    n_inputs = weights["weight"].shape[2] - weights["embedding"].shape[1]
+    context = Context(
+        sizes.n_regions,
+        sizes.n_hidden,
+        groups=[1] * n_inputs,
+        generator=torch.Generator(),
+    )
+    context.load_state_dict(weights)
+    return context
+
+
+def _level(prefix, arrays):
+    own = {name: torch.from_numpy(v) for name, v in _of(prefix, arrays).items()}
+    return Level(**own) if own else None
+
+
+def _fields(prefix, instance):
+    """Return the arrays and tensors of a dataclass, named ``prefix.field``."""
+    values = {f.name: getattr(instance, f.name) for f in fields(instance)}
+    return {
+        f"{prefix}.{name}": value
+        for name, value in values.items()
+        if isinstance(value, np.ndarray | torch.Tensor)
+    }
+
+
+def _of(prefix, arrays):
+    """Return the arrays named ``prefix.field`` by field."""
+    start = f"{prefix}."
+    return {
+        name.removeprefix(start): array
+        for name, array in arrays.items()
+        if name.startswith(start)
+    }
+
+
+def _numpy(value):
+    return value.detach().numpy() if isinstance(value, torch.Tensor) else value
