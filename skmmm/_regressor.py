@@ -52,7 +52,136 @@ _COLUMNS = ["array-like", str, Integral, callable, None]
 
 
 class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
-    """Marketing mix model: carry-over, saturation and a level, fitted with torch."""
+    """Marketing mix model with carry-over, saturation and a moving level.
+
+    The KPI of region r in period t is a baseline (intercept, trend, season, a level
+    that moves), plus controls, plus what each channel causes: the effect at typical
+    spend times a Hill curve of adstocked spend, times a slow drift of effectiveness.
+    Regions share all parameters and deviate from them as far as the data support. See
+    the user guide for the equations.
+
+    Parameters
+    ----------
+    media : list of str or int, str, int, callable or None, default=None
+        Media columns (spend or delivery per row, not negative), by name, position or
+        a callable that takes the frame. None: every column not named otherwise. An
+        empty list: a model without media.
+    controls : list of str or int, str, int, callable or None, default=None
+        Columns that move the KPI but are no media: price, promotion, weather.
+    region : str, int or None, default=None
+        Column with the region (geo). None: one series.
+    time : str, int or None, default=None
+        Column with the period: datetimes, Periods, ISO strings or integers; weeks,
+        days or months are inferred. None: rows have no order, and there is no
+        carry-over, season, trend, level or GRU.
+    max_lag : int, default=13
+        Periods over which spend may act; more for slow brand channels.
+    adstock : {"geometric", "delayed", "weibull", "free", "gru"}, default="geometric"
+        Shape of the carry-over, learned per channel and normalised to sum to one:
+        geometric decay [1]_; geometric around a later peak [1]_; Weibull density;
+        any smooth lag weights; or a small recurrent cell over the channel's own
+        spend that is increasing in it.
+    free_sign : list of str or int, str, int, callable or None, default=None
+        Media columns whose effect may be negative.
+    media_share : float in (0, 1), default=0.4
+        Prior median of the share of the KPI that all media together cause, before the
+        data speak. It is lowered where errors show that regions move in groups.
+    n_harmonics : int, default=3
+        Harmonics of the yearly season; the k-th is expected to fall with ``k ** -2``.
+        Daily data get three harmonics of the week as well.
+    periods_per_year : float or None, default=None
+        Length of the season, in periods. None: read from the dates; integers are
+        taken as weeks.
+    n_hidden : int, default=3
+        Units of the GRU that reads calendar, controls and region, and moves baseline
+        and effectiveness. 0: no GRU.
+    time_varying : bool, default=True
+        Whether the GRU may move the effectiveness of channels. How far is learned,
+        and shrunk to constant effectiveness unless the data say otherwise.
+    loss : {"huber", "student_t"}, default="huber"
+        Density of one period's error: Huber's [2]_ or Student's t.
+    huber_delta : float, default=1.345
+        Where Huber's density turns from Gaussian to exponential, in noise scales.
+    degrees_of_freedom : float, default=4.0
+        Of Student's t.
+    n_draws : int, default=32
+        Draws of all parameters around the mode, for intervals. 0: point fit only.
+    max_iter : int, default=400
+        Iterations of L-BFGS at most.
+    tol : float, default=1e-8
+        A round of training ends when the loss per row falls by less in one iteration,
+        relative to its size.
+    gap : {"error", "mask"}, default="error"
+        What to do if periods between the training data and X are missing in all
+        regions: refuse, or leave them out of the carry-over. A period that only some
+        regions miss is always left out: its lags are dropped and the weights of the
+        others rescaled.
+    unseen_region : {"error", "average"}, default="error"
+        Whether `predict` refuses regions without training rows, or takes them as
+        average regions of average size.
+    device : {"cpu", "cuda", "auto"}, default="cpu"
+        Where `fit` looks for the mode. The fitted model lives on the CPU.
+    verbose : int, default=0
+        Prints the loss every ``50 // verbose`` iterations. scikit-learn 1.9 callbacks
+        (``set_callbacks(ProgressBar())``) are supported too.
+    random_state : int, RandomState instance or None, default=None
+        Starting weights of the GRU and draws. None reads numpy's global state
+        without advancing it.
+
+    Attributes
+    ----------
+    decay_ : ndarray of shape (n_media,)
+        Share of the effect of one period's typical spend that comes in later periods
+        (the decay rate, up to truncation, if ``adstock="geometric"``).
+    carryover_ : ndarray of shape (n_media, max_lag + 1)
+        Share of the effect at each lag.
+    half_saturation_ : ndarray of shape (n_media,)
+        Adstocked spend per row at which half of the maximum effect is reached, in the
+        units of X, averaged over regions.
+    slope_ : ndarray of shape (n_media,)
+        Slope of the Hill curve; above 1 it is S-shaped.
+    coef_ : ndarray of shape (n_media,)
+        Effect at full saturation, in KPI units per row, averaged over regions.
+    control_coef_ : ndarray of shape (n_controls,)
+        KPI units per unit of the control, averaged over regions.
+    media_, controls_ : list
+        Columns, in the order of X and of the arrays above.
+    regions_ : ndarray of shape (n_regions,)
+    period_ : {"week", "day", "month", "integer"} or None
+        Length of a period.
+    loss_curve_ : ndarray of shape (n_iter_,)
+        Negative log posterior per row after each iteration.
+    n_iter_ : int
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only if the columns of X have names.
+
+    See Also
+    --------
+    skmmm.baselines.make_linear_mmm : The linear model for the same X and y.
+
+    References
+    ----------
+    .. [1] Jin, Wang, Sun, Chan, Koehler (2017). Bayesian Methods for Media Mix
+       Modeling with Carryover and Shape Effects. Google Research.
+    .. [2] Huber (1964). Robust Estimation of a Location Parameter. Annals of
+       Mathematical Statistics 35.
+    .. [3] DeepCausalMMM (2025). arXiv 2510.13087.
+
+    Examples
+    --------
+    >>> from skmmm import DeepCausalMMMRegressor
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> world = make_mmm_panel(1, 104, n_media=2, random_state=0)
+    >>> model = DeepCausalMMMRegressor(
+    ...     media=world.media, controls=world.controls, time="week", region="region",
+    ...     n_draws=8, random_state=0,
+    ... ).fit(world.X, world.y)
+    >>> model.predict(world.X).shape
+    (104,)
+    >>> list(model.contributions().columns)
+    ['baseline', 'media_1', 'media_2', 'price', 'holiday']
+    """
 
     _parameter_constraints = {
         "media": _COLUMNS,
@@ -372,11 +501,17 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
 
     def _publish(self, losses):
         """Set the fitted attributes, in the units of X and y."""
+        self.media_ = [c for c in self._labels if c in self._columns.media]
+        self.controls_ = [c for c in self._labels if c in self._columns.controls]
         self.period_ = None if self._calendar is None else self._calendar.unit
         self.loss_curve_ = np.array(losses)
         self.n_iter_ = len(losses)
         for name, value in self._model.summary().items():
-            setattr(self, f"{name}_", value)
+            inside, outside = self._columns.media, self.media_
+            if name == "control_coef":
+                inside, outside = self._columns.controls, self.controls_
+            order = [inside.index(label) for label in outside]
+            setattr(self, f"{name}_", value[order])
 
     def predict(self, X):
         """Predict the KPI.
@@ -497,8 +632,14 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         low, high = np.full((2, *point.shape), np.nan)
         if self.n_draws:
             low, high = np.quantile(estimates[1], [tail, 1.0 - tail], axis=1)
+        order = [self._columns.media.index(channel) for channel in self.media_]
         return _channel_table(
-            self._columns.media, names, by, spend, total, (point, low, high)
+            self.media_,
+            names,
+            by,
+            spend[:, order],
+            total,
+            [estimate[..., order] for estimate in (point, low, high)],
         )
 
     def response_curve(self, channel, X=None, *, grid=None, confidence_level=0.9):
@@ -722,7 +863,7 @@ def _channel_table(channels, groups, by, spend, total, estimates):
     spend : ndarray of shape (n_groups, n_media)
     total : ndarray of shape (n_groups,)
         Predicted KPI.
-    estimates : tuple of three ndarrays of shape (2, n_groups, n_media)
+    estimates : list of three ndarrays of shape (2, n_groups, n_media)
         Point, low and high: contribution, and its change for 100 % more spend.
     """
     per_spend = np.where(spend > 0, spend, np.nan)

@@ -189,12 +189,12 @@ def _format_time(ax, times):
     ax.margins(x=0.01)
 
 
-def _legend_above(ax, handles, n_columns):
+def _legend_above(ax, handles):
     return ax.legend(
         handles=handles,
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
-        ncols=n_columns,
+        ncols=len(handles),
         frameon=False,
         fontsize=_SMALL,
         borderaxespad=0.2,
@@ -385,7 +385,7 @@ class FitDisplay(_Display):
         _format_time(ax, times)
         lines = [self.observed_, self.fitted_, self.forecast_]
         handles = [line for line in lines if line is not None] + self.bands_[:1]
-        _legend_above(ax, handles, len(handles))
+        _legend_above(ax, handles)
         return self
 
     def _draw_holdout(self, ax, times):
@@ -819,9 +819,18 @@ class ResponseCurvesDisplay(_Display):
         for label, handle in handles.items():
             handle.set_label(label)
         ax.set_axis_off()
-        legend = _legend_above(ax, list(handles.values()), len(handles))
-        legend.set_loc("center left")
-        legend.set_bbox_to_anchor((0.0, 0.5))
+        legend = ax.legend(
+            handles=list(handles.values()),
+            loc="center left",
+            ncols=len(handles),
+            frameon=False,
+            fontsize=_TINY,
+            borderpad=0.0,
+            handlelength=1.4,
+            columnspacing=1.0,
+        )
+        # In a narrow subplot it may stick out, but must not squeeze the panels.
+        legend.set_in_layout(False)
 
     def _draw_curve(self, ax, curve):
         from matplotlib.ticker import MaxNLocator
