@@ -557,8 +557,7 @@ class ContributionsDisplay(_Display):
         display : ContributionsDisplay
         """
         parts = estimator.contributions(X)
-        media = list(estimator.channel_summary(X).index)
-        controls = [c for c in parts.columns[1:] if c not in media]
+        media, controls = estimator.media_, estimator.controls_
         first = "baseline and controls" if controls else "baseline"
         table = parts[media].copy()
         table.insert(0, first, parts[["baseline", *controls]].sum(axis=1))
