@@ -39,7 +39,7 @@ class Calendar:
     def ordinals(self, column, label):
         """Return the period of every row, counted from the first training period."""
         stamps = _stamps(column, label)
-        units = stamps if self.unit == "integer" else _in_units(stamps, self.unit)
+        units = _in_units(stamps, self.unit, label)
         ordinal, off = np.divmod(units - self.origin, self.step)
         bad = np.flatnonzero(off)
         if len(bad):
@@ -212,11 +212,17 @@ def _same_day(distinct):
     return len(np.unique(days - first)) == 1 or bool(is_last.all())
 
 
-def _in_units(stamps, unit):
-    if not np.issubdtype(stamps.dtype, np.datetime64):
+def _in_units(stamps, unit, label):
+    kinds = ("integers", "dates")
+    given = kinds[np.issubdtype(stamps.dtype, np.datetime64)]
+    fitted = kinds[unit != "integer"]
+    if given != fitted:
         raise ValueError(
-            "The time column holds integers, but the model was fitted on dates."
+            f"The time column {label!r} holds {given}, but the model was fitted on "
+            f"{fitted}."
         )
+    if unit == "integer":
+        return stamps
     code = "datetime64[M]" if unit == "month" else "datetime64[D]"
     return stamps.astype(code).astype(np.int64)
 

@@ -284,7 +284,8 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         y, weight = self._read_target(rows, y, sample_weight)
         panel = self._arrange_training(rows, y, weight)
         generator = self._generator()
-        with _one_thread():
+        # L-BFGS works on vectors so short that threads of BLAS only wait for each other.
+        with _one_thread(), threadpool_limits(1, user_api="blas"):
             model, target = self._start(panel, generator)
             losses, target = self._train(model, target, X, y)
             self._model = self._finish(model, target, generator)
