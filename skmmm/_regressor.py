@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
     column_or_1d,
 )
+from threadpoolctl import threadpool_limits
 
 from skmmm import _checks
 from skmmm._calendar import Calendar, infer_calendar
