@@ -285,7 +285,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         y, weight = self._read_target(rows, y, sample_weight)
         panel = self._arrange_training(rows, y, weight)
         generator = self._generator()
-        # L-BFGS works on vectors so short that threads of BLAS only wait for each other.
+        # L-BFGS works on vectors so short that BLAS threads only wait for each other.
         with _one_thread(), threadpool_limits(1, user_api="blas"):
             model, target = self._start(panel, generator)
             losses, target = self._train(model, target, X, y)
@@ -496,9 +496,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             model.history, model.scales, model.seasons, model.network.sizes.max_lag
         )
         known = information(model.network, inputs, target, model.loss)
-        shared, regional = draw_around_mode(
-            model.network, known, self.n_draws, generator
-        )
+        shared, regional = draw_around_mode(known, self.n_draws, generator)
         return model.with_draws(shared, regional, target)
 
     def _publish(self, losses):

@@ -18,6 +18,11 @@ from skmmm._panel import Panel
 from skmmm._scales import Scales
 
 _DRAWS_AT_ONCE = 8  # bounds the memory of predictions
+# Draws of the parameters are kept this fraction of their way from the mode. What they
+# change is scaled up again: the posterior is a Gaussian in the parameters only as long
+# as the model is linear in them (Immer, Korzepa, Bauer 2021, Improving predictions of
+# Bayesian neural nets via local linearization, AISTATS).
+_NEAR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class OutcomeModel:
     network : OutcomeNetwork
         At the mode: one draw.
     draws : OutcomeNetwork or None
-        Twin with one entry per draw.
+        Twin with one entry per draw, a small step from the mode towards it.
     level, level_draws : Level or None
         None where rows have no order.
     scales : Scales
@@ -87,8 +92,22 @@ class OutcomeModel:
         draws : bool
             False: at the mode, with one draw.
         """
-        network = self.draws if draws else self.network
-        level = self.level_draws if draws else self.level
+        mode = self._evaluate(self.network, self.level, panel)
+        if not draws:
+            return mode
+        near = self._evaluate(self.draws, self.level_draws, panel)
+        media = _extrapolate(mode.media, near.media)
+        positive = ~self.network.free_sign.numpy()
+        return Components(
+            baseline=_extrapolate(mode.baseline, near.baseline),
+            controls=_extrapolate(mode.controls, near.controls),
+            media=np.where(positive, np.maximum(media, 0.0), media),
+            variance=mode.variance,
+            fresh=mode.fresh,
+        )
+
+    def _evaluate(self, network, level, panel):
+        """Return the `Components` of a network with its level."""
         n_new = panel.shape[0] - len(self.scales.kpi)
         scales = self.scales.extended(n_new)
         inputs = build_inputs(panel, scales, self.seasons, self.network.sizes.max_lag)
@@ -144,8 +163,18 @@ class OutcomeModel:
         return replace(self, level=self._level_of(self.network, target))
 
     def with_draws(self, shared, regional, target):
-        """Return the model with draws of its parameters and of the level."""
-        draws = self.network.at(shared, regional)
+        """Return the model with draws of its parameters and of the level.
+
+        Parameters
+        ----------
+        shared : Tensor of shape (n_draws, n_shared)
+        regional : Tensor of shape (n_draws, R, n_regional)
+            Draws, as distances from the mode.
+        """
+        draws = self.network.at(
+            self.network.shared.detach() + _NEAR * shared,
+            self.network.regional.detach() + _NEAR * regional,
+        )
         return replace(self, draws=draws, level_draws=self._level_of(draws, target))
 
     def _level_of(self, network, target):
@@ -247,6 +276,11 @@ def innovation_scale(values, n_regions):
     if "common_log" in values:
         variance = variance + torch.exp(2 * values["common_log"])[:, None]
     return variance.sqrt()
+
+
+def _extrapolate(mode, near):
+    """Return what a linear model says at the draws that `near` is on the way to."""
+    return mode + (near - mode) / _NEAR
 
 
 def _slices(n_draws):

@@ -200,8 +200,8 @@ def information(network, inputs, target, loss):
     )
 
 
-def draw_around_mode(network, known, n_draws, generator):
-    """Draw parameters from the Gaussian approximation at the mode (Laplace).
+def draw_around_mode(known, n_draws, generator):
+    """Draw distances from the mode from the Gaussian approximation there (Laplace).
 
     The precision has the shape of an arrow: a block per region, tied together only
     through the shared parameters. Its Schur complement gives the shared ones, and each
@@ -230,4 +230,4 @@ def draw_around_mode(network, known, n_draws, generator):
         root.transpose(-1, -2), noise, upper=True
     ).squeeze(-1)
     regional = regional - torch.einsum("rkp,ep->erk", pull, shared)
-    return network.shared.detach() + shared, network.regional.detach() + regional
+    return shared, regional
