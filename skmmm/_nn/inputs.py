@@ -1,6 +1,7 @@
 """From a panel of numbers to the tensors that the network reads."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ class Seasons:
         Periods in the training window.
     """
 
-    calendar: object
+    calendar: Any
     n_harmonics: int
     n_train: int
 

@@ -140,7 +140,7 @@ def log_likelihood(network, inputs, target, loss):
     """Return the log likelihood of every draw, shape (E,)."""
     values = network.values()
     error = errors(network, inputs, target, values)
-    total = 0.0
+    total = error.new_zeros(len(error))
     if "common_log" in values:
         mean, variance, precision = split_common(network, error, target, values)
         density = loss(mean / variance.sqrt()) + 0.5 * torch.log(variance * precision)

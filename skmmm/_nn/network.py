@@ -169,6 +169,9 @@ class OutcomeNetwork(nn.Module):
     context : Context or None
     """
 
+    free_sign: torch.Tensor
+    context_mean: torch.Tensor
+
     def __init__(self, sizes, *, adstock, free_sign, unit, level, context):
         super().__init__()
         self.sizes = sizes

@@ -254,11 +254,13 @@ def fit_level(network, inputs, target):
         for some in _slices(len(network.shared)):
             twin = network.at(network.shared[some], network.regional[some])
             values = twin.values()
+            gain, persistence = twin.level_parameters(values)
             levels.append(
                 smooth_level(
                     target.y - twin(inputs).total,
                     target.observed,
-                    *twin.level_parameters(values),
+                    gain,
+                    persistence,
                     innovation_scale(values, network.sizes.n_regions),
                 )
             )
