@@ -1,0 +1,109 @@
+"""Which module may import which, read from the sources."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import skmmm
+
+ROOT = Path(skmmm.__file__).parent
+FILES = {path.relative_to(ROOT).as_posix(): path for path in ROOT.rglob("*.py")}
+NETWORK = sorted(name for name in FILES if name.startswith("_nn/"))
+# Stand on scikit-learn alone: a linear model needs none of the network.
+WITHOUT_NETWORK = sorted(
+    name
+    for name in FILES
+    if name.startswith("datasets/")
+    or name in ("preprocessing.py", "baselines.py", "model_selection.py", "metrics.py")
+)
+
+
+def imported(name, *, top_level=False):
+    """Return the modules that a file imports, with the names it takes from them."""
+    tree = ast.parse(FILES[name].read_text(encoding="utf-8"))
+    nodes = tree.body if top_level else ast.walk(tree)
+    found = set()
+    for node in nodes:
+        if top_level and isinstance(node, ast.Try | ast.If):
+            nodes.extend(ast.iter_child_nodes(node))
+        elif isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name} has a relative import"
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def imports(name, *modules, top_level=False):
+    """Return which of the modules, or what is inside them, a file imports."""
+    return sorted(
+        found
+        for found in imported(name, top_level=top_level)
+        if any(f"{found}.".startswith(f"{module}.") for module in modules)
+    )
+
+
+def reachable(name):
+    """Return the files of the package that importing a file also imports."""
+    seen, waiting = set(), [name]
+    while waiting:
+        for found in imports(waiting.pop(), "skmmm"):
+            parts = found.split(".")[1:]
+            for length in range(1, len(parts) + 1):
+                stem = "/".join(parts[:length])
+                for file in (f"{stem}.py", f"{stem}/__init__.py"):
+                    if file in FILES and file not in seen:
+                        seen.add(file)
+                        waiting.append(file)
+    return seen
+
+
+def test_the_reader_reads():
+    assert "torch" in imported("_regressor.py")
+    assert imports("_nn/training.py", "skmmm._nn") != []
+    assert "_nn/priors.py" in reachable("_regressor.py")
+    assert len(NETWORK) > 5
+    assert len(WITHOUT_NETWORK) > 5
+
+
+@pytest.mark.parametrize("name", NETWORK)
+def test_network_knows_neither_tables_nor_estimators(name):
+    assert imports(name, "pandas", "polars", "sklearn") == []
+    allowed = ("skmmm._nn", "skmmm._panel", "skmmm._scales")
+    assert set(imports(name, "skmmm")) == set(imports(name, *allowed))
+
+
+@pytest.mark.parametrize("name", ["_panel.py", "_scales.py"])
+def test_arrays_know_no_tables(name):
+    assert imports(name, "pandas", "polars", "sklearn", "torch", "skmmm") == []
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_torch_stays_with_the_network(name):
+    if name not in NETWORK and name != "_regressor.py":
+        assert imports(name, "torch") == []
+
+
+@pytest.mark.parametrize("name", WITHOUT_NETWORK)
+def test_what_stands_without_the_network(name):
+    for file in {name} | reachable(name):
+        assert imports(file, "torch") == []
+        assert file != "_regressor.py"
+        assert not file.startswith("_nn/")
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_nobody_imports_the_command_line(name):
+    assert imports(name, "skmmm.__main__") == []
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_matplotlib_only_inside_functions(name):
+    assert imports(name, "matplotlib", top_level=True) == []
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_no_star_and_no_tests(name):
+    assert not [found for found in imported(name) if found.endswith(".*")]
+    assert imports(name, "tests", "pytest", "hypothesis", "benchmarks") == []
