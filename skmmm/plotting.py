@@ -34,7 +34,7 @@ _WIDTH = 6.4  # inches; text of 8 points stays readable at 600 pixels
 _SMALL, _TINY = 8.5, 7.5  # points
 
 
-def format_number(value, digits=3):
+def format_number(value, digits=3, *, trim=True):
     """Return a number as people write it: 1.25 M, 340 k, 0.012.
 
     Parameters
@@ -42,6 +42,8 @@ def format_number(value, digits=3):
     value : float
     digits : int, default=3
         Significant digits.
+    trim : bool, default=True
+        Whether to leave out zeros at the end.
 
     Returns
     -------
@@ -51,18 +53,20 @@ def format_number(value, digits=3):
     for size, suffix in ((1e12, "tn"), (1e9, "bn"), (1e6, "M"), (1e3, "k")):
         # 999 600 with three digits is 1 M, not 1000 k.
         if abs(float(f"{value:.{digits}g}")) >= size:
-            return f"{_plain(value / size, digits)}\u2009{suffix}"
-    return _plain(value, digits)
+            return f"{_plain(value / size, digits, trim)}\u2009{suffix}"
+    return _plain(value, digits, trim)
 
 
-def _plain(value, digits):
-    """Return digits without exponent and without trailing zeros."""
+def _plain(value, digits, trim):
+    """Return digits without exponent."""
     rounded = float(f"{value:.{digits}g}")
-    if rounded == 0.0 or not np.isfinite(rounded):
-        return f"{rounded:g}".removeprefix("-") if rounded == 0.0 else f"{rounded:g}"
+    if rounded == 0.0:
+        return "0"
+    if not np.isfinite(rounded):
+        return str(rounded)
     decimals = max(0, digits - 1 - int(np.floor(np.log10(abs(rounded)))))
     text = f"{rounded:.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return text.rstrip("0").rstrip(".") if trim and "." in text else text
 
 
 def shorten(names, width):
