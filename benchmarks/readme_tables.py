@@ -19,6 +19,21 @@ PUBLISHED = {
 }
 
 
+FORECAST = """\
+Forecasts of a real panel (190 regions, 13 channels of impressions; the next 13 weeks
+from four origins): skill against the last observed value, 1 - wMAPE / wMAPE of the last
+value. Published pooled R² on this panel: .843 DeepCausalMMM, .903 PyMC-Marketing.
+
+"""
+RECOVERY = """\
+Known truth: error of weekly channel contributions (SRMSE: RMSE over the true mean).
+The first four are the tables of the public PyMC-Labs benchmark with its published
+figures; the others are simulated. The last column is the share of channel totals
+inside skmmm's 90 % interval.
+
+"""
+
+
 def forecast():
     """Return the table of rolling origins on the real panel."""
     table = pd.read_csv(HERE / "results" / "forecast_dma.csv")
@@ -35,12 +50,7 @@ def forecast():
         [name, *(f"{value:.2f}" for value in row[:-1]), f"{row.iloc[-1]:.4f}"]
         for name, row in wide.sort_values("mean", ascending=False).iterrows()
     ]
-    return (
-        "Forecasts of a real panel (190 regions, 13 channels of impressions; the next 13 "
-        "weeks\nfrom four origins): skill against the last observed value, 1 - wMAPE / "
-        "wMAPE of the last\nvalue. Published pooled R² on this panel: .843 "
-        "DeepCausalMMM, .903 PyMC-Marketing.\n\n" + markdown(["model", *head], rows)
-    )
+    return FORECAST + markdown(["model", *head], rows)
 
 
 def recovery():
@@ -68,12 +78,7 @@ def recovery():
             ]
         )
     head = ["world", *srmse.columns, "PyMC-Marketing", "Meridian", "90 % covers"]
-    return (
-        "Known truth: error of weekly channel contributions (SRMSE: RMSE over the true "
-        "mean).\nThe first four are the tables of the public PyMC-Labs benchmark with its "
-        "published\nfigures; the others are simulated. The last column is the share of "
-        "channel totals\ninside skmmm's 90 % interval.\n\n" + markdown(head, rows)
-    )
+    return RECOVERY + markdown(head, rows)
 
 
 def markdown(head, rows):
