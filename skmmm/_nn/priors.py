@@ -174,7 +174,7 @@ _SPREAD = {
     "season": 0.03,
     "trend": 0.02,
     "context_baseline": 0.005,
-    "context_effect": 0.02,
+    "context_effect": 0.005,
 }
 
 
