@@ -50,6 +50,8 @@ def format_number(value, digits=3, *, trim=True):
     text : str
         With a thin space before the suffix.
     """
+    if not np.isfinite(value):
+        return str(float(value))
     for size, suffix in ((1e12, "tn"), (1e9, "bn"), (1e6, "M"), (1e3, "k")):
         # 999 600 with three digits is 1 M, not 1000 k.
         if abs(float(f"{value:.{digits}g}")) >= size:
@@ -62,8 +64,6 @@ def _plain(value, digits, trim):
     rounded = float(f"{value:.{digits}g}")
     if rounded == 0.0:
         return "0"
-    if not np.isfinite(rounded):
-        return str(rounded)
     decimals = max(0, digits - 1 - int(np.floor(np.log10(abs(rounded)))))
     text = f"{rounded:.{decimals}f}"
     return text.rstrip("0").rstrip(".") if trim and "." in text else text
@@ -963,8 +963,9 @@ class ReturnsDisplay(_Display):
             Of all spend, or of the next unit.
 
         log_scale : bool or "auto", default="auto"
-            "auto": if all bounds are positive and the largest is more than fifty
-            times the smallest.
+            "auto": if no bound is negative and the largest return is more than thirty
+            times the smallest. An interval that reaches down to zero then runs out of
+            the picture.
 
         Returns
         -------
@@ -999,19 +1000,23 @@ class ReturnsDisplay(_Display):
         return self
 
     def _scale(self, ax, values, log_scale):
-        finite = values[np.isfinite(values)]
+        point, low, high = values[np.isfinite(values[:, 0])].T
+        if not point.size:
+            return
+        smallest = np.nanmin([point, low, high])
         if log_scale == "auto":
-            log_scale = (
-                finite.size > 0
-                and finite.min() > 0
-                and finite.max() > 50.0 * finite.min()
-            )
+            log_scale = smallest >= 0.0 < point.min() < point.max() / 30.0
         if log_scale:
-            from matplotlib.ticker import LogLocator
-
-            ax.set_xscale("log")
-            few_decades = finite.max() < 1000.0 * finite.min()
-            subs = (1.0, 3.0) if few_decades else (1.0,)
-            ax.xaxis.set_major_locator(LogLocator(subs=subs))
-        elif finite.size and finite.min() >= 0:
+            self._log_scale(ax, point, high)
+        elif smallest >= 0.0:
             ax.set_xlim(left=0.0)
+
+    def _log_scale(self, ax, point, high):
+        from matplotlib.ticker import LogLocator
+
+        left = point[point > 0].min() / 10.0
+        right = 1.5 * np.nanmax([point, high])
+        ax.set_xscale("log", nonpositive="clip")
+        ax.set_xlim(left, right)
+        subs = (1.0, 3.0) if right < 1000.0 * left else (1.0,)
+        ax.xaxis.set_major_locator(LogLocator(subs=subs))

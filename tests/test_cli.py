@@ -1,0 +1,296 @@
+"""Command line: files, tables, errors in one line."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from skmmm import DeepCausalMMMRegressor, __main__, __version__
+from skmmm.__main__ import main
+from skmmm.datasets import load_mmm_example
+
+TABLES = ["channels.csv", "contributions.csv", "skill.csv"]
+PICTURES = ["fit.png", "contributions.png", "response_curves.png", "returns.png"]
+QUICK = ["--max-iter", "5", "--draws", "2", "--max-lag", "3"]
+
+
+def write_csv(frame, path):
+    frame.to_csv(path, index=False)
+
+
+def write_parquet(frame, path):
+    frame.to_parquet(path)
+
+
+@pytest.fixture(scope="module")
+def regional_arguments(tmp_path_factory, panel):
+    """Arguments of a quick fit of three regions, but for the output."""
+    path = tmp_path_factory.mktemp("data") / "panel.csv.gz"
+    write_csv(panel.frame, path)
+    columns = ["--kpi", "sales", "--controls", "price", "holiday"]
+    return ["fit", str(path), *columns, "--region", "region", "--time", "week", *QUICK]
+
+
+@pytest.fixture(scope="module")
+def regional(tmp_path_factory, regional_arguments):
+    """The folder that such a fit writes."""
+    out = tmp_path_factory.mktemp("out")
+    assert main([*regional_arguments, "--quiet", "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture
+def broken(tmp_path, series):
+    """Return a function that changes the table of one series and fits it."""
+
+    def run(change, *arguments):
+        path = tmp_path / "series.csv"
+        write_csv(change(series.frame.drop(columns="region")), path)
+        base = ["fit", str(path), "--time", "week", "--out", str(tmp_path / "out")]
+        return main([*base, *QUICK, *(arguments or ["--kpi", "sales"])])
+
+    return run
+
+
+def one_error(capsys):
+    """Return the only line on stderr, which has to be an error."""
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("skmmm: error: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "write"), [("s.csv", write_csv), ("s.parquet", write_parquet)]
+)
+def test_one_series(tmp_path, capsys, series, name, write):
+    path, out = tmp_path / name, tmp_path / "out" / "deep"
+    write(series.frame.drop(columns="region"), path)
+    columns = ["--kpi", "sales", "--controls", "price", "holiday", "--time", "week"]
+    assert main(["fit", str(path), *columns, "--out", str(out), *QUICK]) == 0
+    assert {file.name for file in out.iterdir()} == {*TABLES, *PICTURES, "model.skmmm"}
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "80 rows, 80 weeks from 2021-01-04 to 2022-07-11" in said.out
+    assert "Media     media_1, media_2\n" in said.out
+    for words in ("Fitting the model ... ", "DeepCausalMMM", str(out)):
+        assert words in said.out
+
+
+def test_files_of_regions(regional, panel):
+    channels = pd.read_csv(regional / "channels.csv", index_col="channel")
+    assert list(channels.index) == panel.media
+    rows = pd.read_csv(regional / "contributions.csv", parse_dates=["week"])
+    keys = ["region", "week", "sales"]
+    pd.testing.assert_frame_equal(rows[keys], panel.frame[keys], check_dtype=False)
+    parts = ["baseline", *panel.media, *panel.controls]
+    assert list(rows.columns) == [*keys, "predicted", *parts]
+    assert_allclose(rows[parts].sum(axis=1), rows["predicted"], rtol=1e-6)
+    model = DeepCausalMMMRegressor.load(regional / "model.skmmm")
+    assert_allclose(model.predict(panel.X), rows["predicted"], rtol=1e-6)
+    assert_allclose(model.channel_summary(), channels, rtol=1e-6)
+
+
+def test_skill_of_regions(regional):
+    skill = pd.read_csv(regional / "skill.csv")
+    # 60 weeks: half of them before the first of four forecasts.
+    assert set(skill["horizon"]) == {7}
+    assert set(skill["n_test"]) == {21}
+    assert skill["origin"].nunique() == 4
+    last = skill.query("estimator == 'last value'")
+    assert_allclose(last["skill"], 0.0, atol=1e-12)
+    assert set(skill["estimator"]) == {
+        "DeepCausalMMM",
+        "linear MMM",
+        "seasonal naive",
+        "last value",
+    }
+
+
+def test_quiet_and_the_same_numbers_again(
+    tmp_path, capsys, regional, regional_arguments
+):
+    assert main([*regional_arguments, "--quiet", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr() == ("", "")
+    for name in TABLES:
+        assert (tmp_path / name).read_text() == (regional / name).read_text()
+
+
+def test_demo(tmp_path, capsys):
+    arguments = ["demo", "--out", str(tmp_path), "--max-iter", "3", "--draws", "0"]
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "1,872 rows, 12 regions, 156 weeks" in said
+    assert "Forecasting 13 weeks from 2023-01-02" in said
+    assert "paid_search" in said
+    for name in [*TABLES, *PICTURES]:
+        assert (tmp_path / name).stat().st_size > 0
+
+
+def test_a_region_that_starts_late_is_forecast_as_an_average_one(
+    tmp_path, capsys, panel
+):
+    frame = panel.frame
+    late = (frame["region"] == "region_2") & (frame["week"] < "2022-01-01")
+    path = tmp_path / "late.csv"
+    write_csv(frame[~late], path)
+    columns = ["--kpi", "sales", "--controls", "price", "holiday", "--time", "week"]
+    arguments = ["fit", str(path), *columns, "--region", "region", *QUICK]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert "52 rows missing" in said
+    assert "Left out" not in said
+
+
+def test_a_channel_that_starts_late_leaves_origins_out(broken, capsys):
+    def start_late(frame):
+        week = np.arange(len(frame))
+        return frame.assign(media_1=np.where(week < 45, 0.0, frame["media_1"]))
+
+    assert broken(start_late) == 0
+    said = capsys.readouterr().out
+    assert "Left out: Media column 'media_1' is zero in every training row" in said
+    assert "from 3 origins" in said
+
+
+def test_few_periods_are_not_forecast(broken, capsys, tmp_path):
+    arguments = ["--kpi", "sales", "--media", "media_2"]
+    assert broken(lambda frame: frame[-6:], *arguments) == 0
+    assert "6 weeks are too few" in capsys.readouterr().out
+    assert not (tmp_path / "out" / "skill.csv").exists()
+    assert (tmp_path / "out" / "fit.png").exists()
+
+
+def test_progress_bar_on_a_terminal(monkeypatch, tmp_path, capsys, regional_arguments):
+    callback = pytest.importorskip("sklearn.callback")
+    fits = []
+
+    class Bar(callback.ProgressBar):
+        def setup(self, estimator, context):
+            fits.append(estimator)
+            super().setup(estimator, context)
+
+    monkeypatch.setattr(callback, "ProgressBar", Bar)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main([*regional_arguments, "--out", str(tmp_path)]) == 0
+    assert len(fits) == 5
+    assert "Fitting the model\n" in capsys.readouterr().out
+
+
+def test_no_bar_without_rich(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich", None)
+    assert __main__._progress_bar() is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--kpi", "sale"], "has no column 'sale'; did you mean 'sales'?"),
+        (["--kpi", "profit"], "has no column 'profit'; it has week, media_1"),
+        (["--kpi", "sales", "--media", "price", "sales"], "'sales' is named twice"),
+        (["--kpi", "sales", "--max-lag", "99"], "X has 80 periods, but max_lag=99"),
+        (["--kpi", "sales", "--draws", "-1"], "'n_draws' parameter"),
+    ],
+)
+def test_errors_of_arguments(broken, capsys, arguments, message):
+    assert broken(lambda frame: frame, *arguments) == 2
+    assert message in one_error(capsys)
+
+
+def test_errors_of_values(broken, capsys):
+    def negative(frame):
+        return frame.assign(media_1=-1.0)
+
+    def unreadable_week(frame):
+        return frame.assign(week="soon")
+
+    assert broken(negative) == 2
+    assert "Negative values in data" in one_error(capsys)
+    assert broken(lambda frame: pd.concat([frame, frame])) == 2
+    assert "name the column of their region with --region" in one_error(capsys)
+    assert broken(lambda frame: frame.assign(sales="many")) == 2
+    assert "y must be numeric" in one_error(capsys)
+    assert broken(lambda frame: unreadable_week(frame)[:1]) == 2
+    assert "which is not a date" in one_error(capsys)
+
+
+def test_time_is_needed(tmp_path, capsys, series):
+    path = tmp_path / "series.csv"
+    write_csv(series.frame, path)
+    assert main(["fit", str(path), "--kpi", "sales", "--out", str(tmp_path)]) == 2
+    assert "--time is needed" in one_error(capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.csv", None, "there is no file"),
+        ("table.xlsx", "x", "is not a .csv, .csv.gz, .parquet file"),
+        ("empty.csv", "", "cannot read"),
+        ("bad.parquet", "no parquet", "cannot read"),
+        ("bad.csv.gz", "no gzip", "cannot read"),
+    ],
+)
+def test_errors_of_files(tmp_path, capsys, name, content, message):
+    path = tmp_path / name
+    if content is not None:
+        path.write_text(content)
+    assert main(["fit", str(path), "--kpi", "sales", "--time", "week"]) == 2
+    assert message in one_error(capsys)
+
+
+def test_output_that_cannot_be_written(tmp_path, capsys, regional_arguments):
+    path = tmp_path / "file"
+    path.write_text("")
+    assert main([*regional_arguments, "--out", str(path)]) == 2
+    one_error(capsys)
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["forecast"], ["fit", "a.csv"], ["demo", "--seed", "one"]]
+)
+def test_errors_of_usage(capsys, arguments):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert "--help)" in one_error(capsys)
+
+
+def test_help_names_everything(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["fit", "--help"])
+    said = capsys.readouterr().out
+    for word in ("--kpi", "--media", "--controls", "--region", "--time", *TABLES):
+        assert word in said
+
+
+def test_keys_in_the_index_and_unnamed_columns(tmp_path, series):
+    frame = series.frame.drop(columns="region")
+    frame.set_index("week").to_parquet(tmp_path / "a.parquet")
+    frame.to_csv(tmp_path / "b.csv")
+    for name in ("a.parquet", "b.csv"):
+        arguments = ["fit", str(tmp_path / name), "--kpi", "sales", "--time", "week"]
+        task = __main__._read_task(__main__._parser().parse_args(arguments))
+        assert task.media == ["media_1", "media_2", "price", "holiday"]
+        assert task.time in task.X
+
+
+def test_letters_that_the_terminal_does_not_know(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    __main__._Console(quiet=False).say("Umsätze…")
+    assert written.getvalue().split() == [b"Ums?tze?"]
+
+
+def test_the_example_is_what_the_demo_fits():
+    task = __main__._demo_task()
+    pd.testing.assert_frame_equal(task.X, load_mmm_example().X)
+
+
+def test_version_of_the_module():
+    command = [sys.executable, "-m", "skmmm", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"skmmm {__version__}\n"
