@@ -311,6 +311,8 @@ class OutcomeNetwork(nn.Module):
 
     def adstocked(self, values, media, known):
         """Return media after carry-over, (R, M, L + T) -> (E, R, M, T)."""
+        if not self.sizes.max_lag:
+            return media.expand(len(self.shared), -1, -1, -1)
         if self.adstock == "gru":
             gates = (
                 torch.sigmoid(values[f"{name}_logit"])

@@ -1,0 +1,84 @@
+"""Files written by an earlier version still load, and a refit still says the same.
+
+``python tests/test_golden.py`` writes the files anew. Do that only when the file format
+or the model changes on purpose, and say so in docs/whats_new.rst.
+"""
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skmmm import DeepCausalMMMRegressor
+from skmmm.datasets import make_mmm_panel
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def world():
+    return make_mmm_panel(3, 40, n_media=2, random_state=7)
+
+
+def fit(data):
+    model = DeepCausalMMMRegressor(
+        media=data.media,
+        controls=data.controls,
+        region="region",
+        time="week",
+        max_lag=4,
+        n_draws=4,
+        random_state=7,
+    )
+    return model.fit(data.X, data.y)
+
+
+def answers(model, data):
+    """What a user would notice if it changed."""
+    interval = model.predict_interval(data.X)
+    return {
+        "predict": model.predict(data.X).tolist(),
+        "low": interval[:, 0].tolist(),
+        "high": interval[:, 1].tolist(),
+        "contribution": model.channel_summary()["contribution"].tolist(),
+        "decay": model.decay_.tolist(),
+        "half_saturation": model.half_saturation_.tolist(),
+    }
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return json.loads((GOLDEN / "answers.json").read_text())
+
+
+def load_pickle():
+    return pickle.loads((GOLDEN / "model.pickle").read_bytes())
+
+
+def load_file():
+    return DeepCausalMMMRegressor.load(GOLDEN / "model.skmmm")
+
+
+@pytest.mark.parametrize("load", [load_file, load_pickle])
+def test_old_files_load_and_answer_as_before(load, expected):
+    found = answers(load(), world())
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-8, err_msg=name)
+
+
+def test_refit_says_the_same(expected):
+    # Another processor rounds differently, and the mode is found to a tolerance.
+    found = answers(fit(world()), world())
+    np.testing.assert_allclose(found["predict"], expected["predict"], rtol=1e-3)
+    np.testing.assert_allclose(
+        found["contribution"], expected["contribution"], rtol=0.02
+    )
+    np.testing.assert_allclose(found["decay"], expected["decay"], atol=0.02)
+
+
+if __name__ == "__main__":
+    golden = fit(world())
+    golden.save(GOLDEN / "model.skmmm")
+    (GOLDEN / "model.pickle").write_bytes(pickle.dumps(golden))
+    (GOLDEN / "answers.json").write_text(json.dumps(answers(golden, world())) + "\n")
