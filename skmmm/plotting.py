@@ -139,7 +139,7 @@ class _Display:
         self.figure_ = ax.figure
         return ax
 
-    def save(self, path, *, dpi=150):
+    def save(self, path, *, dpi=150, **options):
         """Draw on a figure of its own, without a window, and write it to a file.
 
         Parameters
@@ -150,6 +150,9 @@ class _Display:
         dpi : float, default=150
             Pixels per inch; pictures are 6.4 inches wide.
 
+        **options : dict
+            Passed to `plot`.
+
         Returns
         -------
         display : object
@@ -158,7 +161,7 @@ class _Display:
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=self._figure_size(), layout="constrained")
-        self.plot(ax=figure.add_subplot())
+        self.plot(ax=figure.add_subplot(), **options)
         figure.savefig(path, dpi=dpi)
         return self
 
@@ -193,12 +196,18 @@ def _format_time(ax, times):
     ax.margins(x=0.01)
 
 
+def _width(ax):
+    """Return the width of axes in inches, about, before the layout is known."""
+    return ax.get_position().width * ax.figure.get_figwidth()
+
+
 def _legend_above(ax, handles):
     return ax.legend(
         handles=handles,
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
-        ncols=len(handles),
+        # An entry takes up to 1.2 inches.
+        ncols=min(len(handles), max(2, int(_width(ax) / 1.2))),
         frameon=False,
         fontsize=_SMALL,
         borderaxespad=0.2,
@@ -381,7 +390,7 @@ class FitDisplay(_Display):
         self.forecast_ = None
         if holdout.any():
             self.forecast_ = self._draw_prediction(
-                ax, holdout, _VERMILLION, "forecast of the holdout"
+                ax, holdout, _VERMILLION, "holdout forecast"
             )
         label = _per_period(self.kpi_name, self.period)
         ax.set_ylabel(f"{label}{_text(self.of)}", fontsize=_SMALL)
@@ -806,7 +815,8 @@ class ResponseCurvesDisplay(_Display):
             row, column = divmod(i, n_columns)
             panel = self.axes_[i] = self.figure_.add_subplot(grid[row + 1, column])
             self._draw_curve(panel, curve)
-            panel.set_title(_text(names[i]), fontsize=_SMALL, loc="left")
+            size = _SMALL if n_columns < 4 else _TINY
+            panel.set_title(_text(names[i]), fontsize=size, loc="left")
             if column == 0:
                 panel.set_ylabel(_text(f"incremental\n{self.kpi_name}"), fontsize=_TINY)
             if row == n_rows - 1:
@@ -858,8 +868,10 @@ class ResponseCurvesDisplay(_Display):
         _tidy(ax)
         _shorten_ticks(ax.xaxis)
         ax.tick_params(labelsize=_TINY)
-        for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_locator(MaxNLocator(3, steps=[1, 2, 2.5, 5, 10]))
+        steps = [1, 2, 3, 4, 5, 6, 8, 10]
+        n_ticks = int(np.clip(_width(ax) / 0.4, 2, 4))
+        ax.xaxis.set_major_locator(MaxNLocator(n_ticks, steps=steps))
+        ax.yaxis.set_major_locator(MaxNLocator(4, steps=steps))
         self._limit(ax, curve)
 
     def _limit(self, ax, curve):
@@ -889,6 +901,9 @@ class ReturnsDisplay(_Display):
     confidence_level : float, default=0.9
         Of the bounds.
 
+    returns : {"roi", "mroi"}, default="roi"
+        Of all spend, or of the next unit.
+
     Attributes
     ----------
     ax_ : Axes
@@ -901,10 +916,11 @@ class ReturnsDisplay(_Display):
     ResponseCurvesDisplay : What other levels of spend would return.
     """
 
-    def __init__(self, *, summary, kpi_name="KPI", confidence_level=0.9):
+    def __init__(self, *, summary, kpi_name="KPI", confidence_level=0.9, returns="roi"):
         self.summary = summary
         self.kpi_name = kpi_name
         self.confidence_level = confidence_level
+        self.returns = returns
 
     @classmethod
     def from_estimator(
@@ -944,23 +960,23 @@ class ReturnsDisplay(_Display):
         """
         summary = estimator.channel_summary(X, confidence_level=confidence_level)
         display = cls(
-            summary=summary, kpi_name=kpi_name, confidence_level=confidence_level
+            summary=summary,
+            kpi_name=kpi_name,
+            confidence_level=confidence_level,
+            returns=returns,
         )
-        return display.plot(ax=ax, returns=returns)
+        return display.plot(ax=ax)
 
     def _figure_size(self):
         return (_WIDTH, 0.9 + 0.28 * max(len(self.summary), 3))
 
-    def plot(self, ax=None, *, returns="roi", log_scale="auto"):
+    def plot(self, ax=None, *, log_scale="auto"):
         """Draw.
 
         Parameters
         ----------
         ax : Axes, default=None
             None: a new figure.
-
-        returns : {"roi", "mroi"}, default="roi"
-            Of all spend, or of the next unit.
 
         log_scale : bool or "auto", default="auto"
             "auto": if no bound is negative and the largest return is more than thirty
@@ -972,6 +988,7 @@ class ReturnsDisplay(_Display):
         display : ReturnsDisplay
             The display, with the artists as attributes.
         """
+        returns = self.returns
         if returns not in ("roi", "mroi"):
             raise ValueError(f"returns={returns!r} must be 'roi' or 'mroi'.")
         ax = self._axes(ax)

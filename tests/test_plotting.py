@@ -131,7 +131,7 @@ def test_fit_of_one_region_has_its_interval(held_out, panel, split):
     assert_allclose(bounds, held_out.predict_interval(later, 0.5))
     assert len(display.bands_) == 2
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert labels == ["observed", "fitted", "forecast of the holdout", "50% interval"]
+    assert labels == ["observed", "fitted", "holdout forecast", "50% interval"]
     assert display.ax_.get_ylabel() == f"sales per week, region {region}"
 
 
@@ -288,11 +288,13 @@ def test_returns_are_sorted(fitted):
     assert "KPI units per unit of spend" in display.ax_.get_xlabel()
 
 
-def test_marginal_returns(fitted):
+def test_marginal_returns(fitted, tmp_path):
     display = ReturnsDisplay.from_estimator(fitted, returns="mroi")
+    display.save(tmp_path / "mroi.svg", log_scale=True)
     assert display.ax_.get_xlabel().startswith("Marginal ROI")
+    assert display.ax_.get_xscale() == "log"
     with pytest.raises(ValueError, match="must be 'roi' or 'mroi'"):
-        display.plot(returns="share")
+        ReturnsDisplay.from_estimator(fitted, returns="share")
 
 
 @pytest.mark.parametrize(
