@@ -10,7 +10,6 @@ from time import perf_counter
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
@@ -505,6 +504,8 @@ def _draw_fit(task, model, held_out):
 
 def _blank():
     """Return axes that no window knows of."""
+    from matplotlib.figure import Figure
+
     return Figure().add_subplot()
 
 
