@@ -145,7 +145,9 @@ def row_namer(frame, region=None, time=None):
             for role, label in (("region", region), ("time", time))
             if label is not None
         ]
-        return ", ".join(said) or f"row {position}"
+        if time is None:  # the region alone does not say which row
+            said.insert(0, f"row {position}")
+        return ", ".join(said)
 
     return where
 
