@@ -263,8 +263,10 @@ def test_options(panel, fast, params):
     assert weighted_mape(y_train, model.predict(train)) < 0.1
 
 
-def test_no_carry_over(panel, fast):
-    model = DeepCausalMMMRegressor(**fast | {"max_lag": 0}).fit(panel.X, panel.y)
+@pytest.mark.parametrize("adstock", ADSTOCKS)
+def test_no_carry_over(panel, fast, adstock):
+    fast = fast | {"max_lag": 0, "max_iter": 4, "n_draws": 0}
+    model = DeepCausalMMMRegressor(**fast, adstock=adstock).fit(panel.X, panel.y)
     assert_array_equal(model.carryover_, np.ones((3, 1)))
     assert_array_equal(model.decay_, 0.0)
     silent = panel.X["media_2"].where(panel.X["week"] > panel.X["week"].iloc[90], 0.0)
@@ -425,12 +427,16 @@ def test_response_curve_of_other_rows(panel, fast):
     model = DeepCausalMMMRegressor(**fast).fit(train, y_train)
     curve = model.response_curve("media_2", test)
     assert curve.current_spend == pytest.approx(test["media_2"].sum())
-    now = model.contributions(test)["media_2"].sum()
-    assert curve.current_incremental == pytest.approx(now, rel=1e-9)
-    # Without spend in X there is still what spend before it carries over.
+    # What earlier spend carries into X is not due to the spend of X.
     silent = model.contributions(test.assign(media_2=0.0))["media_2"].sum()
-    assert curve.incremental[0] == pytest.approx(silent, rel=1e-9)
     assert silent > 0
+    own = model.contributions(test)["media_2"].sum() - silent
+    assert curve.current_incremental == pytest.approx(own, rel=1e-9)
+    assert curve.incremental[10] == pytest.approx(own, rel=1e-9)
+    assert curve.incremental[0] == pytest.approx(0.0, abs=1e-9 * own)
+    summary = model.channel_summary(test).loc["media_2"]
+    assert summary["contribution"] == pytest.approx(own + silent, rel=1e-9)
+    assert summary["roi"] == pytest.approx(own / test["media_2"].sum(), rel=1e-9)
 
 
 def test_response_curve_refuses(panel, fitted):
@@ -445,9 +451,11 @@ def test_response_curve_refuses(panel, fitted):
     message = "Channel 'media_1' has no spend in X, so its spend cannot be scaled."
     with refuses(message):
         fitted.response_curve("media_1", panel.X.assign(media_1=0.0))
-    with pytest.raises(ValueError, match="grid"):
-        fitted.response_curve("media_2", grid=[-1.0, 100.0])
-    with pytest.raises(ValueError, match="grid"):
+    message = "grid must be a one-dimensional array of non-negative spend."
+    for grid in ([-1.0, 100.0], [[1.0, 2.0]]):
+        with refuses(message):
+            fitted.response_curve("media_2", grid=grid)
+    with pytest.raises(ValueError, match="Input grid contains NaN"):
         fitted.response_curve("media_2", grid=[np.nan, 100.0])
 
 
