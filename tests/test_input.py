@@ -166,6 +166,15 @@ def test_two_columns_of_one_name(X, y, fast):
         DeepCausalMMMRegressor(**fast | {"controls": ["price"]}).fit(X, y)
 
 
+def test_column_called_baseline(X, y, fast):
+    message = (
+        "X has a column called 'baseline', which is the name of what is left in "
+        "contributions; rename it."
+    )
+    with refuses(message):
+        DeepCausalMMMRegressor(**fast).fit(X.rename(columns={"media_1": "baseline"}), y)
+
+
 def test_column_of_text(X, y, fast):
     X["agency"] = "ours"
     message = (
@@ -306,6 +315,17 @@ def test_mixed_frequency(X, y, fast):
         "Mixed frequency in the time column 'week': periods are mostly 7 days apart, "
         "but 2021-03-09 follows 2021-03-01 after 8 days. Use one row per week, day or "
         "month."
+    )
+    with refuses(message):
+        DeepCausalMMMRegressor(**fast).fit(X, y)
+
+
+def test_time_with_a_typing_error(X, y, fast):
+    last = X["week"].max()
+    X["week"] = X["week"].where(X["week"] < last, pd.Timestamp("3022-03-04"))
+    message = (
+        "The time column 'week' jumps from 2022-02-14 to 3022-03-04, 52180 periods "
+        "later. Correct the time, or leave out one side of the gap."
     )
     with refuses(message):
         DeepCausalMMMRegressor(**fast).fit(X, y)
