@@ -134,7 +134,25 @@ def infer_calendar(column, label, periods_per_year=None):
         _integer_calendar if np.issubdtype(stamps.dtype, np.integer) else _date_calendar
     )
     unit, origin, step = find(distinct, label)
+    _check_span(distinct, unit, step, label)
     return Calendar(unit, int(origin), int(step), periods_per_year)
+
+
+def _check_span(distinct, unit, step, label):
+    """Raise if one time is so far off that it must be a typing error."""
+    gaps = np.diff(distinct)
+    if unit != "integer":
+        days = {"week": 7, "day": 1, "month": 30}[unit]
+        gaps = gaps / np.timedelta64(days, "D")
+    else:
+        gaps = gaps / step
+    if gaps.max() > 100 * max(len(distinct), 10):
+        far = int(np.argmax(gaps))
+        raise ValueError(
+            f"The time column {label!r} jumps from {str(distinct[far])[:10]} to "
+            f"{str(distinct[far + 1])[:10]}, {gaps[far]:.0f} periods later. Correct "
+            "the time, or leave out one side of the gap."
+        )
 
 
 def _integer_calendar(distinct, label):

@@ -99,6 +99,11 @@ def resolve_columns(frame, *, media, controls, region, time):
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
         raise ValueError(f"X has two columns called {repeated[0]!r}; rename one.")
+    if "baseline" in frame.columns:
+        raise ValueError(
+            "X has a column called 'baseline', which is the name of what is left in "
+            "contributions; rename it."
+        )
     region = None if region is None else resolve_column(frame, region, "region")
     time = None if time is None else resolve_column(frame, time, "time")
     controls = [] if controls is None else resolve_many(frame, controls, "controls")

@@ -162,7 +162,8 @@ def continue_panel(history, panel):
 
 
 def missing_periods(history, panel):
-    """Return the ordinals after training that no region of `panel` has a row for."""
-    after = panel.periods[panel.observed.any(axis=0)]
-    wanted = np.arange(history.periods[-1] + 1, panel.periods[-1] + 1)
-    return np.setdiff1d(wanted, after)
+    """Return the ordinals between training and X that no region has a row for."""
+    seen = panel.periods[panel.observed.any(axis=0)]
+    after = np.arange(history.periods[-1] + 1, panel.periods[-1] + 1)
+    before = np.arange(panel.first_period, history.first_period)
+    return np.setdiff1d(np.concatenate([before, after]), seen)

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 
 import numpy as np
 import pandas as pd
@@ -58,7 +59,13 @@ def read_model(path):
     try:
         with zipfile.ZipFile(path) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise ValueError(
             f"{path} is not a skmmm model, or was cut short or damaged: {error}."
         ) from error
@@ -83,10 +90,13 @@ def _checked_header(path, members):
         header = None
     if not isinstance(header, dict) or header.get("magic") != _MAGIC:
         raise ValueError(f"{path} is not a skmmm model: it has no header of one.")
-    if header["format"] > FORMAT:
+    file_format = header.get("format")
+    if not isinstance(file_format, int):
+        raise ValueError(f"{path} is not a skmmm model: its header names no format.")
+    if file_format > FORMAT:
         raise ValueError(
-            f"{path} was written by skmmm {header['version']} in file format "
-            f"{header['format']}; this version reads formats up to {FORMAT}. Upgrade "
+            f"{path} was written by skmmm {header.get('version')} in file format "
+            f"{file_format}; this version reads formats up to {FORMAT}. Upgrade "
             "skmmm to load it."
         )
     if members.get("digest", b"").decode(errors="replace") != _sha256(text):
@@ -130,8 +140,9 @@ def _plain(name, value):
 
 def pack_index(index):
     """Return a frame's index as scalars and arrays."""
+    name = _plain("the name of the index", index.name)
     if isinstance(index, pd.RangeIndex):
-        return {"range": [index.start, index.stop, index.step], "name": index.name}, {}
+        return {"range": [index.start, index.stop, index.step], "name": name}, {}
     values = index.to_numpy()
     if values.dtype == object and all(isinstance(value, str) for value in values):
         values = values.astype(str)
@@ -140,7 +151,7 @@ def pack_index(index):
             f"The index of the training frame ({type(index).__name__}) cannot be saved "
             "as data. Fit on X.reset_index(drop=True), or pickle the estimator."
         )
-    return {"name": index.name}, {"index": values}
+    return {"name": name}, {"index": values}
 
 
 def unpack_index(scalars, arrays):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch, check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -135,7 +135,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         Share of the effect of one period's typical spend that comes in later periods
         (the decay rate, up to truncation, if ``adstock="geometric"``).
     carryover_ : ndarray of shape (n_media, max_lag + 1)
-        Share of the effect at each lag.
+        Share of the effect at each lag; only lag 0 if rows have no order.
     half_saturation_ : ndarray of shape (n_media,)
         Adstocked spend per row at which half of the maximum effect is reached, in the
         units of X, averaged over regions.
@@ -272,8 +272,9 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         y : array-like of shape (n_rows,)
             KPI. Region-periods that were not observed are left out of X and y.
         sample_weight : array-like of shape (n_rows,), default=None
-            Weight of each row in the likelihood. Rows of weight zero still carry
-            their media into later periods.
+            Weight of each row in the likelihood. A row of weight zero counts as not
+            observed, but carries its media into later periods. The level and the
+            shock common to all regions see every other row alike.
 
         Returns
         -------
@@ -286,7 +287,12 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         panel = self._arrange_training(rows, y, weight)
         generator = self._generator()
         # L-BFGS works on vectors so short that BLAS threads only wait for each other.
-        with _one_thread(), threadpool_limits(1, user_api="blas"):
+        with (
+            _one_thread(),
+            threadpool_limits(1, user_api="blas"),
+            torch.inference_mode(False),
+            torch.enable_grad(),
+        ):
             model, target = self._start(panel, generator)
             losses, target = self._train(model, target, X, y)
             self._model = self._finish(model, target, generator)
@@ -344,6 +350,8 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
 
     def _region_codes(self, values):
         """Return the position of each region; unseen ones count on, or are refused."""
+        if self.regions_.dtype.kind == "U":
+            values = values.astype(str)
         code = region_codes(values, self.regions_)
         unseen = code < 0
         if self.unseen_region == "error":
@@ -413,6 +421,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         """Build scales, target and an untrained model."""
         ordered = self._calendar is not None
         scales = fit_scales(panel)
+        _check_finite(scales, self._columns)
         seasons = Seasons(self._calendar, self.n_harmonics, panel.shape[1])
         n_season = len(seasons.fourier(panel.periods[:1]))
         sizes = Sizes(
@@ -472,7 +481,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         with fit_progress(self, X, y, lambda: self._state_now(model, target)) as report:
             losses, target = train(
                 network,
-                inputs.to(device),
+                inputs.rounded().to(device),
                 target.to(device),
                 model.loss,
                 max_iter=self.max_iter,
@@ -484,7 +493,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
 
     def _state_now(self, model, target):
         """Return the fitted attributes as if training had stopped now."""
-        copied = replace(model, network=copy.deepcopy(model.network))
+        copied = replace(model, network=copy.deepcopy(model.network).to("cpu"))
         return {"_model": copied.at_mode(target)}
 
     def _finish(self, model, target, generator):
@@ -604,7 +613,9 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
 
         Notes
         -----
-        Carry-over of X's spend into periods after X is not counted.
+        A contribution includes what earlier spend carries into X; ROI does not, so
+        that over part of the training window it is not contribution / spend.
+        Carry-over of X's spend into periods after X is not counted in either.
         """
         tail = _tail(confidence_level)
         _, panel = self._read_panel(X)
@@ -620,17 +631,22 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             return np.stack([grouped(draw) for draw in media])  # (E, G, M)
 
         step = 0.01
-        more = replace(panel, media=self._with_spend(panel, 1.0 + step))
+        more, none = (
+            replace(panel, media=self._with_spend(panel, factor))
+            for factor in (1.0 + step, 0.0)
+        )
         spend = grouped(panel.rows(np.moveaxis(panel.media, 2, 0)).T)
         total = grouped(self._components(panel).total[0])
         estimates = []
-        for draws in (False, True) if self.n_draws else (False,):
+        has_draws = self._model.draws is not None
+        for draws in (False, True) if has_draws else (False,):
             now = effects(panel, draws=draws)
+            own = now - effects(none, draws=draws)
             gain = (effects(more, draws=draws) - now) / step
-            estimates.append(np.stack([now, gain]))  # (2, E, G, M)
+            estimates.append(np.stack([now, own, gain]))  # (3, E, G, M)
         point = estimates[0][:, 0]
         low, high = np.full((2, *point.shape), np.nan)
-        if self.n_draws:
+        if has_draws:
             low, high = np.quantile(estimates[1], [tail, 1.0 - tail], axis=1)
         order = [self._columns.media.index(channel) for channel in self.media_]
         return _channel_table(
@@ -682,17 +698,19 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             raise ValueError(
                 f"Channel {label!r} has no spend in X, so its spend cannot be scaled."
             )
-        spend = np.linspace(0.0, 2.0, 21) * current if grid is None else np.array(grid)
-        factors = np.append(spend, current) / current
+        spend = _spend_grid(grid, current)
+        factors = np.concatenate([spend / current, [1.0, 0.0]])
 
         def incremental(*, draws):
             scaled = [self._with_spend(panel, factor) for factor in factors]
-            return self._model.channel_totals(panel, m, scaled, draws=draws)
+            totals = self._model.channel_totals(panel, m, scaled, draws=draws)
+            # What earlier spend carries into X is there without the spend of X.
+            return totals[:-1] - totals[-1]
 
         with _one_thread():
             point = incremental(draws=False)[:, 0]
-            low, high = np.full((2, len(factors)), np.nan)
-            if self.n_draws:
+            low, high = np.full((2, len(point)), np.nan)
+            if self._model.draws is not None:
                 draws = incremental(draws=True)
                 low, high = np.quantile(draws, [tail, 1.0 - tail], axis=1)
         return Bunch(
@@ -801,10 +819,10 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         """Raise if periods between training and X are missing altogether."""
         if len(missing) and self.gap == "error":
             raise ValueError(
-                f"X has no row for {len(missing)} period(s) after the training data, "
-                f"the first is {self._calendar.label(missing[0])}: carry-over through "
-                "them is unknown. Add rows for them, or set gap='mask' to leave them "
-                "out of the carry-over."
+                f"X has no row for {len(missing)} period(s) between it and the "
+                f"training data, the first is {self._calendar.label(missing[0])}: "
+                "carry-over through them is unknown. Add rows for them, or set "
+                "gap='mask' to leave them out of the carry-over."
             )
 
     def _with_spend(self, panel, factor):
@@ -819,7 +837,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             return self._model.components(panel, draws=draws)
 
     def _check_draws(self, method):
-        if not self.n_draws:
+        if self._model.draws is None:
             raise ValueError(
                 f"{method} needs draws, but the model was fitted with n_draws=0."
             )
@@ -863,16 +881,17 @@ def _channel_table(channels, groups, by, spend, total, estimates):
     spend : ndarray of shape (n_groups, n_media)
     total : ndarray of shape (n_groups,)
         Predicted KPI.
-    estimates : list of three ndarrays of shape (2, n_groups, n_media)
-        Point, low and high: contribution, and its change for 100 % more spend.
+    estimates : list of three ndarrays of shape (3, n_groups, n_media)
+        Point, low and high: contribution, the part of it that comes from the spend of
+        X, and its change for 100 % more spend.
     """
     per_spend = np.where(spend > 0, spend, np.nan)
     suffixes = ("", "_low", "_high")
     table = {"spend": spend}
-    for suffix, (contribution, _) in zip(suffixes, estimates, strict=True):
-        table[f"contribution{suffix}"] = contribution
+    for suffix, estimate in zip(suffixes, estimates, strict=True):
+        table[f"contribution{suffix}"] = estimate[0]
     table["share"] = estimates[0][0] / total[:, None]
-    for position, name in enumerate(("roi", "mroi")):
+    for position, name in ((1, "roi"), (2, "mroi")):
         for suffix, estimate in zip(suffixes, estimates, strict=True):
             table[f"{name}{suffix}"] = estimate[position] / per_spend
     if by is None:
@@ -880,6 +899,30 @@ def _channel_table(channels, groups, by, spend, total, estimates):
     else:
         index = pd.MultiIndex.from_product([channels, groups], names=["channel", by])
     return pd.DataFrame({k: v.T.ravel() for k, v in table.items()}, index=index)
+
+
+def _check_finite(scales, columns):
+    """Raise if a column or the KPI is too large for its square to be a number."""
+    with np.errstate(over="ignore"):
+        sizes = {"y": scales.kpi**2}
+        sizes |= dict(zip(columns.media, scales.media.T**2, strict=True))
+        sizes |= dict(zip(columns.controls, scales.control_scale**2, strict=True))
+    for label, size in sizes.items():
+        if not np.isfinite(size).all():
+            raise ValueError(
+                f"{label!r} has values too large to compute with. Express it in larger "
+                "units."
+            )
+
+
+def _spend_grid(grid, current):
+    """Return the total spend at each point of a response curve."""
+    if grid is None:
+        return np.linspace(0.0, 2.0, 21) * current
+    spend = check_array(grid, ensure_2d=False, dtype=np.float64, input_name="grid")
+    if spend.ndim != 1 or (spend < 0).any():
+        raise ValueError("grid must be a one-dimensional array of non-negative spend.")
+    return spend
 
 
 def _tail(confidence_level):

@@ -65,7 +65,8 @@ def _media_scales(media, weight, kpi):
 def _control_scales(controls, weight):
     overall = _mean(controls, weight, axis=(0, 1))
     total = np.sqrt(_mean((controls - overall) ** 2, weight, axis=(0, 1)))
-    centre = _mean(controls, weight, axis=1)
+    seen = weight.sum(axis=1) > 0
+    centre = np.where(seen, _mean(controls, weight, axis=1), overall)
     spread = (controls - centre[:, None]) ** 2
     within = np.sqrt(_mean(spread, weight, axis=(0, 1)))
     constant = within <= 1e-9 * total

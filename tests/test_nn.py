@@ -612,9 +612,6 @@ def test_independent_regions_count_fully(rng):
     assert share_of_independent(y) == pytest.approx(1.0, abs=0.1)
 
 
-@pytest.mark.xfail(
-    reason="errors are divided by their size before the shock is taken out"
-)
 def test_common_shock_among_regions_of_different_noise(rng):
     noise = np.geomspace(0.03, 0.3, 50)[:, None] * rng.normal(size=(50, 150))
     assert share_of_independent(1.0 + noise) == pytest.approx(1.0, abs=0.1)

@@ -566,3 +566,31 @@ def test_forecasts_beat_the_last_value():
         miss = weighted_mape(y, model.predict(X))
         assert miss < 0.06
         assert miss < 0.7 * weighted_mape(y, naive.predict(X))
+
+
+def test_forecasts_of_a_real_panel(dma_panel):
+    # Every tenth region, with its missing weeks. Measured: wMAPE .047 against .057.
+    frame, media, controls = dma_panel
+    regions = np.unique(frame["dmacode"])[::10]
+    frame = frame[frame["dmacode"].isin(regions)].reset_index(drop=True)
+    assert len(frame) < len(regions) * frame["weekid"].nunique()
+    early = frame["weekid"] < 96
+    X, y = frame.drop(columns="target_visits"), frame["target_visits"]
+    columns = {"region": "dmacode", "time": "weekid"}
+    model = DeepCausalMMMRegressor(
+        **columns,
+        media=media,
+        controls=controls,
+        n_draws=4,
+        max_iter=40,
+        random_state=0,
+    ).fit(X[early], y[early])
+    naive = LastValueRegressor(**columns).fit(X[early], y[early])
+    predicted = model.predict(X[~early])
+    assert weighted_mape(y[~early], predicted) < weighted_mape(
+        y[~early], naive.predict(X[~early])
+    )
+    interval = model.predict_interval(X[~early])
+    covered = (interval[:, 0] < y[~early]) & (y[~early] < interval[:, 1])
+    assert covered.mean() > 0.8
+    assert model.period_ == "integer"

@@ -79,7 +79,7 @@ def free_kernel(steps):
     steps : Tensor of shape (..., max_lag)
         Change of the log weight from one lag to the next.
     """
-    start = torch.zeros_like(steps[..., :1])
+    start = steps.new_zeros(*steps.shape[:-1], 1)
     return _normalised(torch.cat([start, torch.cumsum(steps, dim=-1)], dim=-1))
 
 

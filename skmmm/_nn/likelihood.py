@@ -72,7 +72,7 @@ class Loss:
         return math.log(sum(self._huber_mass())) + rho
 
     def weight(self, error):
-        """Return how much an error counts, relative to a small one (0 to 1)."""
+        """Return how much the square of an error counts: less, the larger it is."""
         if self.kind == "student_t":
             return (self.shape + 1) / (self.shape + error**2)
         return self.shape / error.abs().clamp_min(self.shape)
@@ -126,14 +126,16 @@ def split_common(network, error, target, values):
     variance : Tensor of shape (E, T)
         Of that mean, given its noise and the common shock.
     precision : Tensor of shape (E, T)
-        Of the mean as an estimate of the shock; 0 where no region was observed.
+        Of the mean as an estimate of the shock; 1 where no region was observed.
     """
     precise = target.observed * torch.exp(-2 * values["noise_log"])[..., None]
     precision = precise.sum(dim=1)
-    safe = precision.clamp_min(1e-300)
+    # Where nobody was observed a precision of one keeps gradients finite; nothing
+    # there is counted.
+    safe = torch.where(precision > 0, precision, 1.0)
     mean = (precise * error).sum(dim=1) / safe
     variance = torch.exp(2 * values["common_log"])[:, None] + 1 / safe
-    return mean, variance, precision
+    return mean, variance, safe
 
 
 def log_likelihood(network, inputs, target, loss):
@@ -144,7 +146,7 @@ def log_likelihood(network, inputs, target, loss):
     if "common_log" in values:
         mean, variance, precision = split_common(network, error, target, values)
         density = loss(mean / variance.sqrt()) + 0.5 * torch.log(variance * precision)
-        total = torch.where(precision > 0, density, 0.0).sum(dim=1)
+        total = (density * target.observed.amax(dim=0)).sum(dim=1)
         error = error - mean[:, None]
     noise_log = values["noise_log"][..., None]
     density = loss(error * torch.exp(-noise_log)) + noise_log
@@ -173,20 +175,34 @@ def effective_regions(network, inputs, target):
     if "common_log" not in network.values():
         return 1.0
     observed = target.observed
-    full = observed.mean(dim=1) > 0.9
-    if full.sum() < 2:
-        return 1.0
     with torch.no_grad():
         error = errors(network, inputs, target)[0]
-    error = torch.where(observed > 0, error, 0.0)[full, 1:]
+    error = torch.where(observed > 0, error, torch.nan)[:, 1:]
+    # The shock that all have in common does not count; what it is, precise regions
+    # know best.
+    spread = error.abs().nanmedian(dim=1, keepdim=True).values.clamp_min(1e-12)
+    precise = torch.where(error.isnan(), 0.0, spread**-2)
+    common = (precise * error.nan_to_num()).sum(dim=0) / precise.sum(dim=0).clamp_min(
+        1e-12
+    )
+    error = error - common
     # Winsorise: one outlier must not decide how alike two regions are.
-    spread = 1.4826 * error.abs().median(dim=1, keepdim=True).values.clamp_min(1e-12)
-    error = (error / spread).clamp(-4.0, 4.0)
-    error = error - error.mean(dim=0)
-    error = error / error.square().mean(dim=1, keepdim=True).sqrt().clamp_min(1e-12)
-    n_regions, n_periods = error.shape
-    alike = (error @ error.T / n_periods).square().mean()
-    # Independent regions, less their mean, have a mean squared correlation of
-    # 1 / (R - 1), plus 1 / T by chance.
-    number = 1.0 / (alike - 1.0 / n_periods).clamp_min(1.0 / (n_regions - 1))
+    spread = 1.4826 * error.abs().nanmedian(dim=1, keepdim=True).values
+    error = (error / spread.clamp_min(1e-12)).clamp(-4.0, 4.0)
+    error = error / error.square().nanmean(dim=1, keepdim=True).sqrt().clamp_min(1e-12)
+    known = (~error.isnan()).to(error.dtype)
+    error = error.nan_to_num()
+    together = known @ known.T
+    n_regions = len(error)
+    # Pairs that were observed together for a while; by chance alone their squared
+    # correlation is one over the number of common periods.
+    pairs = (together >= 10) & ~torch.eye(n_regions, dtype=torch.bool)
+    if not pairs.any():
+        return 1.0
+    alike = (error @ error.T / together.clamp_min(1.0)).square()
+    alike = (alike - 1.0 / together.clamp_min(1.0))[pairs].mean()
+    # Mean over all pairs, each region with itself included. Independent regions, less
+    # their mean, come to 1 / (R - 1).
+    alike = (1.0 + (n_regions - 1) * alike) / n_regions
+    number = 1.0 / alike.clamp_min(1.0 / (n_regions - 1))
     return float(number / (n_regions - 1))

@@ -73,6 +73,19 @@ class Inputs:
     trend: torch.Tensor
     context: torch.Tensor
 
+    def rounded(self):
+        """Return media and controls rounded to ten significant digits.
+
+        Columns that arrive in other units, or scaled by a transformer, then start from
+        the same bits, and a fit takes the same path.
+        """
+
+        def digits(values):
+            mantissa, exponent = torch.frexp(values)
+            return torch.ldexp(torch.round(mantissa * 2.0**33) / 2.0**33, exponent)
+
+        return replace(self, media=digits(self.media), controls=digits(self.controls))
+
     def to(self, device):
         """Return the same tensors on another device."""
         moved = {name: value.to(device) for name, value in vars(self).items()}
@@ -335,6 +348,34 @@ class OutcomeNetwork(nn.Module):
             return effects
         drift = torch.einsum("emh,rht->ermt", values["context_effect"], hidden)
         return effects * torch.exp(drift)
+
+    def channel_effects(self, channel, inputs, media_grids):
+        """Return the effect of one channel under several media, (n, E, R, T).
+
+        Parameters
+        ----------
+        channel : int
+        inputs : Inputs
+        media_grids : list of Tensor of shape (R, 1, L + T)
+            The channel's media, each in place of what `inputs` says.
+        """
+        only = slice(channel, channel + 1)
+        values, hidden = self.values(), self.hidden(inputs)
+        columns = {
+            p.name: len(p.shape) for p in self.shared_priors if p.acts == "channel"
+        }
+        for name, n_axes in (columns | {"effect_log": 1}).items():
+            values[name] = values[name].narrow(-n_axes, channel, 1)
+        alone = copy.copy(self)
+        alone._buffers = {**self._buffers, "free_sign": self.free_sign[only]}
+        return torch.stack(
+            [
+                alone.media_effects(values, replace(inputs, media=media), hidden)[
+                    :, :, 0
+                ]
+                for media in media_grids
+            ]
+        )
 
     def level_parameters(self, values):
         """Return gain and persistence of the level, each of shape (E,)."""

@@ -199,15 +199,38 @@ class OutcomeModel:
         totals : ndarray of shape (n_grids, n_draws)
             In KPI units, summed over the rows of the panel.
         """
-        only = slice(channel, channel + 1)
-        return np.stack(
-            [
-                self.components(replace(panel, media=grid), draws=draws)
-                .media[..., only]
-                .sum(axis=(1, 2))
-                for grid in media_grids
-            ]
-        )
+        n_new = panel.shape[0] - len(self.scales.kpi)
+        scales = self.scales.extended(n_new)
+        unit = scales.kpi[panel.cell // panel.shape[1]]
+        inputs = build_inputs(panel, scales, self.seasons, self.network.sizes.max_lag)
+        scaled = [
+            build_inputs(
+                replace(panel, media=grid),
+                scales,
+                self.seasons,
+                self.network.sizes.max_lag,
+            ).media[:, channel : channel + 1]
+            for grid in media_grids
+        ]
+
+        def totals(network):
+            found = []
+            with torch.no_grad():
+                for some in _slices(len(network.shared)):
+                    twin = network.at(network.shared[some], network.regional[some])
+                    effects = twin.extended(n_new).channel_effects(
+                        channel, inputs, scaled
+                    )
+                    rows = panel.rows(effects.numpy())  # (grids, E, rows)
+                    found.append((rows * unit).sum(axis=2))
+            return np.concatenate(found, axis=1)
+
+        mode = totals(self.network)
+        if not draws:
+            return mode
+        found = _extrapolate(mode, totals(self.draws))
+        free = bool(self.network.free_sign[channel])
+        return found if free else np.maximum(found, 0.0)
 
     def summary(self):
         """Return what the parameters say, in the units of X and the KPI.
@@ -222,28 +245,25 @@ class OutcomeModel:
         """
         network, scales = self.network, self.scales
         sizes = network.sizes
+        n_lags = sizes.max_lag + 1
+        empty = np.zeros(0)
+        half, size, slope, carryover = empty, empty, empty, np.zeros((0, n_lags))
         with torch.no_grad():
             values = network.values()
-            control = values["control"][0] * torch.ones(sizes.n_regions, 1)
-            summary = {
-                "control_coef": (
-                    control.numpy() * scales.kpi[:, None] / scales.control_scale
-                ).mean(axis=0)
-            }
-            if not sizes.n_media:
-                return summary
-            carryover = network.impulse_response(values)[0].numpy()
-            half = torch.exp(values["half_saturation_log"])[0].numpy()
-            size = network.sizes_of_effects(values)[0].numpy()
-            slope = torch.exp(values["slope_log"])[0].numpy()
-        return summary | {
+            control = values["control"][0].expand(sizes.n_regions, -1).numpy()
+            if sizes.n_media:
+                carryover = network.impulse_response(values)[0].numpy()
+                half = torch.exp(values["half_saturation_log"])[0].numpy()
+                size = network.sizes_of_effects(values)[0].numpy()
+                slope = torch.exp(values["slope_log"])[0].numpy()
+        kpi = scales.kpi[:, None]
+        return {
             "carryover": carryover,
-            "decay": 1.0 - carryover[:, 0]
-            if sizes.max_lag
-            else np.zeros(sizes.n_media),
+            "decay": carryover[:, 1:].sum(axis=1),
             "half_saturation": (half * scales.media).mean(axis=0),
             "slope": slope,
-            "coef": (size * scales.kpi[:, None]).mean(axis=0),
+            "coef": (size * kpi).mean(axis=0) if sizes.n_media else empty,
+            "control_coef": (control * kpi / scales.control_scale).mean(axis=0),
         }
 
 

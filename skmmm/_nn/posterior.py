@@ -167,10 +167,11 @@ def _shared_information(network, target, answer, precision):
     with torch.no_grad():
         _, variance, total = split_common(network, target.y[None], target, values)
         weight = target.observed * torch.exp(-2 * values["noise_log"][0])[:, None]
-        mean = torch.einsum("prt,rt->pt", answer, weight) / total.clamp_min(1e-300)
+        mean = torch.einsum("prt,rt->pt", answer, weight) / total
         rest = (answer - mean[:, None]) * target.observed
+        seen = target.observed.amax(dim=0)
         within = torch.einsum("prt,qrt->pq", rest, rest * precision)
-        return within + (mean / variance[0]) @ mean.T
+        return within + (mean * seen / variance[0]) @ mean.T
 
 
 def information(network, inputs, target, loss):

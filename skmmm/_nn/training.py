@@ -57,9 +57,10 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
 
     rounds = N_ROUNDS if network.regional.numel() or network.context else 1
     for k in range(rounds):
-        budget = (max_iter - len(losses)) // (rounds - k)
-        if stopped or budget < 1:
+        left = max_iter - len(losses)
+        if stopped or left < 1:
             break
+        budget = max(1, left // (rounds - k))
         network.centre_context(inputs, target.observed)
         target = replace(target, independent=effective_regions(network, inputs, target))
         network.independent = target.independent
@@ -94,13 +95,19 @@ def find_mode(network, inputs, target, loss, known, max_iter, tol, record):
         gradient = [
             torch.zeros_like(p) if p.grad is None else p.grad for p in parameters
         ]
-        return value.item(), parameters_to_vector(gradient).cpu().numpy()
+        gradient = parameters_to_vector(gradient).cpu().numpy()
+        return value.item(), gradient
 
     def callback(intermediate_result):
         if record(float(intermediate_result.fun)):
             raise StopIteration
 
     start = parameters_to_vector(parameters).detach().cpu().numpy().copy()
+    if not all(np.isfinite(part).all() for part in objective(start)):
+        raise FloatingPointError(
+            "The loss or its gradient is not finite where training starts. Check X and "
+            "y for values of extreme size."
+        )
     result = minimize(
         objective,
         start,
