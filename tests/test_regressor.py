@@ -569,28 +569,28 @@ def test_forecasts_beat_the_last_value():
 
 
 def test_forecasts_of_a_real_panel(dma_panel):
-    # Every tenth region, with its missing weeks. Measured: wMAPE .047 against .057.
+    # Every tenth region, with its missing weeks; thirteen weeks ahead.
+    # Measured: wMAPE .090, last value .118; 90 % intervals cover .95.
     frame, media, controls = dma_panel
     regions = np.unique(frame["dmacode"])[::10]
-    frame = frame[frame["dmacode"].isin(regions)].reset_index(drop=True)
-    assert len(frame) < len(regions) * frame["weekid"].nunique()
-    early = frame["weekid"] < 96
+    frame = frame[frame["dmacode"].isin(regions) & (frame["weekid"] < 83)]
+    assert len(frame) < len(regions) * 83
     X, y = frame.drop(columns="target_visits"), frame["target_visits"]
+    early = X["weekid"] < 70
     columns = {"region": "dmacode", "time": "weekid"}
     model = DeepCausalMMMRegressor(
         **columns,
-        media=media,
+        media=[c for c in media if X.loc[early, c].any()],
         controls=controls,
-        n_draws=4,
+        n_draws=8,
         max_iter=40,
         random_state=0,
     ).fit(X[early], y[early])
     naive = LastValueRegressor(**columns).fit(X[early], y[early])
-    predicted = model.predict(X[~early])
-    assert weighted_mape(y[~early], predicted) < weighted_mape(
-        y[~early], naive.predict(X[~early])
-    )
+    late = y[~early]
+    miss = weighted_mape(late, model.predict(X[~early]))
+    assert miss < 0.9 * weighted_mape(late, naive.predict(X[~early]))
     interval = model.predict_interval(X[~early])
-    covered = (interval[:, 0] < y[~early]) & (y[~early] < interval[:, 1])
+    covered = (interval[:, 0] < late) & (late < interval[:, 1])
     assert covered.mean() > 0.8
     assert model.period_ == "integer"
