@@ -47,9 +47,8 @@ def test_loaded_model_answers_exactly_as_the_saved_one(fitted, saved, panel):
     assert list(loaded.feature_names_in_) == list(fitted.feature_names_in_)
 
 
-def test_array_without_order_or_draws(tmp_path, rng=0):
-    generator = np.random.default_rng(rng)
-    X = generator.gamma(2.0, size=(40, 3))
+def test_array_without_order_or_draws(tmp_path):
+    X = np.random.default_rng(0).gamma(2.0, size=(40, 3))
     model = DeepCausalMMMRegressor(n_draws=0, max_iter=20, random_state=0)
     model.fit(X, X.sum(axis=1))
     model.save(tmp_path / "model.skmmm")
@@ -69,7 +68,7 @@ def test_flipped_byte(saved):
     content = bytearray(saved.read_bytes())
     content[len(content) // 2] ^= 0xFF
     saved.write_bytes(bytes(content))
-    with pytest.raises(ValueError, match="damaged|changed"):
+    with pytest.raises(ValueError, match=r"damaged|changed"):
         DeepCausalMMMRegressor.load(saved)
 
 
@@ -136,11 +135,11 @@ def test_callable_parameter_and_odd_index_are_refused(panel, fast, tmp_path):
         return [c for c in frame if c.startswith("media")]
 
     model = DeepCausalMMMRegressor(media=by_dtype, **fast).fit(panel.X, panel.y)
-    with pytest.raises(ValueError, match="cannot be saved as data. Use names"):
+    with pytest.raises(ValueError, match=r"cannot be saved as data\. Use names"):
         model.save(tmp_path / "model.skmmm")
     X = panel.X.set_index(pd.MultiIndex.from_product([range(3), range(60)]))
     model = DeepCausalMMMRegressor(**fast).fit(X, panel.y)
-    with pytest.raises(ValueError, match="MultiIndex.*cannot be saved as data"):
+    with pytest.raises(ValueError, match=r"MultiIndex.*cannot be saved as data"):
         model.save(tmp_path / "model.skmmm")
 
 

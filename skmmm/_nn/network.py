@@ -276,7 +276,9 @@ class OutcomeNetwork(nn.Module):
         """
         effect = values["effect"]
         size = torch.where(self.free_sign, effect, softplus(effect + _SOFTPLUS_ONE))
-        typical = self.unit * self.independent * size[:, None]
+        # Hidden factors that move regions in groups move their media too: the more of
+        # them, the less a correlation with the KPI is an effect.
+        typical = self.unit * self.independent**1.5 * size[:, None]
         slope = torch.exp(values["slope_log"])[:, None]
         # hill(1) = 1 / (1 + half_saturation ** slope)
         full = 1.0 + torch.exp(slope * values["half_saturation_log"])

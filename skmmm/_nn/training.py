@@ -95,8 +95,7 @@ def find_mode(network, inputs, target, loss, known, max_iter, tol, record):
         gradient = [
             torch.zeros_like(p) if p.grad is None else p.grad for p in parameters
         ]
-        gradient = parameters_to_vector(gradient).cpu().numpy()
-        return value.item(), gradient
+        return value.item(), parameters_to_vector(gradient).cpu().numpy()
 
     def callback(intermediate_result):
         if record(float(intermediate_result.fun)):
