@@ -1,0 +1,46 @@
+"""What the documentation shows runs, and quotes only committed results."""
+
+import doctest
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = (
+    "_regressor",
+    "baselines",
+    "datasets._loaders",
+    "datasets._synthetic",
+    "metrics",
+    "model_selection",
+    "plotting",
+    "preprocessing",
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name, pyplot):
+    module = importlib.import_module(f"skmmm.{name}")
+    result = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0
+
+
+def test_example_in_readme(capsys):
+    text = (ROOT / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    # Fewer iterations: what is tested is that it runs.
+    code = code.replace("random_state=0,", "random_state=0, max_iter=8, n_draws=4,")
+    exec(compile(code, "README.md", "exec"), {})
+    assert "test_score" in capsys.readouterr().out
+
+
+def test_tables_in_readme_are_those_of_the_results(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    tables = importlib.import_module("readme_tables")
+    text = (ROOT / "README.md").read_text()
+    assert tables.forecast() in text
+    assert tables.recovery() in text
+    sys.modules.pop("readme_tables")
