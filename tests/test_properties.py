@@ -71,6 +71,8 @@ def make_model(X, **params):
         "max_iter": 6,
         "n_hidden": 1,
         "n_harmonics": 1,
+        "gap": "mask",
+        "unseen_region": "average",
         "random_state": 0,
     }
     return DeepCausalMMMRegressor(**defaults | params)
@@ -168,7 +170,7 @@ def test_finite_or_refused_by_name(
 @given(panel=panels(), n_before=st.integers(-3, 25), share=st.floats(0.1, 0.9))
 def test_any_rows_can_be_predicted_across_gaps(panel, n_before, share):
     X, y = panel
-    model = make_model(X, gap="mask", unseen_region="average", n_draws=2).fit(X, y)
+    model = make_model(X, n_draws=2).fit(X, y)
     shifted = X.assign(week=X["week"] + pd.Timedelta(weeks=n_before))
     some = shifted.sample(frac=share, random_state=0)
     other = some.assign(region="elsewhere").drop_duplicates("week")
@@ -236,7 +238,7 @@ def test_names_of_columns(panel, seed):
 def test_contributions_sum_to_the_prediction(panel):
     X, y = panel
     train, future = split_last(X, 3)
-    model = make_model(X, gap="mask").fit(X[train], y[train])
+    model = make_model(X).fit(X[train], y[train])
     for rows in (X[train], X[future], X):
         contributions = model.contributions(rows)
         assert_array_equal(contributions.index, rows.index)
@@ -276,7 +278,7 @@ def test_no_spend_of_one_channel_leaves_the_others(panel, data):
 def test_prediction_continues_training(panel, n_weeks):
     X, y = panel
     train, future = split_last(X, n_weeks)
-    model = make_model(X, gap="mask").fit(X[train], y[train])
+    model = make_model(X).fit(X[train], y[train])
     alone = model.predict(X[future])
     assert_allclose(model.predict(X)[future], alone, rtol=1e-12)
     # Spend of the training window carries over, without being passed again.
