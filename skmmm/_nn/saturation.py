@@ -2,8 +2,7 @@
 
 import torch
 
-# Added inside the logarithm: keeps the gradient at zero spend finite while the
-# response there stays below 1e-18 for every slope above 0.3.
+# Added inside the logarithm: keeps the gradient at zero spend finite.
 _TINY = 1e-60
 
 
@@ -28,4 +27,5 @@ def hill(adstock, log_half_saturation, slope):
        Modeling with Carryover and Shape Effects. Google Research, eq. 4.
     """
     # x^s / (x^s + k^s) = sigmoid(s (log x - log k))
-    return torch.sigmoid(slope * (torch.log(adstock + _TINY) - log_half_saturation))
+    level = torch.log(adstock + _TINY) - log_half_saturation
+    return torch.where(adstock > 0, torch.sigmoid(slope * level), 0.0)
