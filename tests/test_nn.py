@@ -444,6 +444,12 @@ def make_problem(adstock="geometric", *, n_regions=R, level=True, seed=0):
     return network, inputs, Target(y, observed)
 
 
+def entries_of(network, name):
+    """Return the slice of a shared parameter."""
+    (where,) = (w for p, w in positions(network.shared_priors) if p.name == name)
+    return where
+
+
 def test_parts_add_up():
     network, inputs, _ = make_problem()
     parts = network(inputs)
@@ -591,12 +597,7 @@ def share_of_independent(y):
         context=None,
     )
     # A level that stands still, so that errors are those of y.
-    (gain,) = (
-        where
-        for prior, where in positions(network.shared_priors)
-        if prior.name == "level_gain_logit"
-    )
-    network.shared.data[:, gain] = -10.0
+    network.shared.data[:, entries_of(network, "level_gain_logit")] = -10.0
     nothing = torch.zeros(n_regions, 0, n_periods, dtype=torch.float64)
     time = torch.linspace(-0.5, 0.5, n_periods, dtype=torch.float64)
     ones = torch.ones(n_regions, n_periods, dtype=torch.float64)
@@ -694,6 +695,19 @@ def test_information_of_gaussian_noise():
     assert_allclose(got.regional, expected, atol=1e-8 * np.abs(expected).max())
     expected = np.einsum("krt,prt->rkp", weighted, shared)
     assert_allclose(got.cross, expected, atol=1e-8 * np.abs(expected).max())
+
+
+@pytest.mark.xfail(reason="only the shared block knows of the common shock")
+def test_data_never_unsettle_the_prior():
+    # Information is positive, so what is left of it for the shared parameters, once
+    # the regional ones are free, adds to the prior's precision of one.
+    network, inputs, target = make_problem()
+    network.shared.data[:, entries_of(network, "common_log")] = 3.0
+    known = information(network, inputs, target, GAUSS)
+    own = known.regional + torch.eye(known.regional.shape[1], dtype=torch.float64)
+    pull = torch.linalg.solve(own, known.cross)
+    left = known.shared - torch.einsum("rkp,rkq->pq", known.cross, pull)
+    assert torch.linalg.eigvalsh((left + left.T) / 2)[0] > -1e-6
 
 
 @pytest.mark.parametrize("loss", [LOSSES[1], LOSSES[4]], ids=str)
