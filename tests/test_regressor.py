@@ -527,8 +527,7 @@ def test_interval_widens_with_the_horizon(fast):
 
 def test_recovery():
     # Measured over these three seeds: median relative error of a channel's total .05
-    # (largest .76, an always-on channel whose spend hardly varies); of all media
-    # together .05 to .2; first channel, bought in flights, at most .05.
+    # (largest .76, an always-on channel whose spend hardly varies).
     misses, together = [], []
     for seed in range(3):
         panel = make_mmm_panel(4, 104, n_media=3, noise=0.03, random_state=seed)
