@@ -18,14 +18,16 @@ their public descriptions, so that any number of seeds can be drawn:
 - `funnel`: a third of what television causes runs through search, after Orduz [4].
 - `national_*` and `panel_*`: `skmmm.datasets.make_mmm_panel`.
 
-What each world assumes beyond its source stands in its docstring.
+What each world assumes beyond its source stands in its docstring. REPRESENTABLE tells
+in which worlds the default model could be right, so that coverage can be averaged over
+those alone.
 
 References
 ----------
 .. [1] https://github.com/pymc-labs/mmm-param-recovery
 .. [2] https://github.com/redam94/mmm-framework, src/mmm_framework/synth
 .. [3] https://arxiv.org/abs/2608.21130
-.. [4] https://www.pymc-labs.com/blog-posts
+.. [4] Orduz, J. (28 August 2026), https://www.pymc-labs.com/blog-posts
 """
 
 from dataclasses import dataclass
@@ -64,6 +66,10 @@ def _flights(probability, shortest, longest):
     return {"probability": probability, "shortest": shortest, "longest": longest}
 
 
+def _wave(amplitude, phase):
+    return {"amplitude": amplitude, "phase": phase}
+
+
 def _with_response(columns, decays, slopes, halves):
     """Give each channel its carry-over and saturation; short lists start over."""
     return [
@@ -74,6 +80,10 @@ def _with_response(columns, decays, slopes, halves):
     ]
 
 
+# Patterns: "wandering" (an autoregression with trend), "seasonal" (the same, cut by a
+# wave), "delayed" (the same, from a later week on) and "on_off" (flights).
+# base and volatility: money per week, and the noise as a share of it. effect: share of
+# the region's rate at full saturation; of a control, KPI per unit.
 PRESETS = {
     "small": {
         "n_weeks": 104,
@@ -83,7 +93,7 @@ PRESETS = {
         "media": _with_response(
             [
                 _column("search", "wandering", 100, 0.8, 1.5, trend=0.004),
-                _column("social", "seasonal", 500, 0.3, 1.2, amplitude=0.4, phase=0.5),
+                _column("social", "seasonal", 500, 0.3, 1.2, **_wave(0.4, 0.5)),
                 _column("local", "on_off", 500, 0.6, 0.9, **_flights(0.3, 2, 4)),
                 _column("email", "on_off", 100, 0.5, 1.2, **_flights(0.2, 1, 1)),
             ],
@@ -106,7 +116,7 @@ PRESETS = {
                 _column("search", "wandering", 300, 0.7, 0.3, trend=0.002),
                 _column("brand_search", "wandering", 100, 0.8, 1.1, trend=0.002),
                 _column("video", "delayed", 500, 0.5, 1.4, start=25, ramp=10),
-                _column("social", "seasonal", 500, 0.6, 0.7, amplitude=0.4, phase=0.5),
+                _column("social", "seasonal", 500, 0.6, 0.7, **_wave(0.4, 0.5)),
                 _column("display", "on_off", 500, 0.5, 0.3, **_flights(0.3, 2, 4)),
                 _column("email", "on_off", 100, 0.4, 0.4, **_flights(0.2, 1, 1)),
             ],
@@ -130,15 +140,9 @@ PRESETS = {
                 _column("brand_search", "wandering", 100, 1.1, 1.2, trend=0.002),
                 _column("video", "delayed", 500, 0.9, 1.1, start=25, ramp=10),
                 _column("video_2", "delayed", 1000, 1.2, 0.9, start=75, ramp=4),
-                _column("social", "seasonal", 1000, 1.2, 0.5, amplitude=0.4, phase=0.5),
+                _column("social", "seasonal", 1000, 1.2, 0.5, **_wave(0.4, 0.5)),
                 _column(
-                    "social_2",
-                    "seasonal",
-                    1000,
-                    0.9,
-                    1.1,
-                    amplitude=0.2,
-                    phase=np.pi / 4,
+                    "social_2", "seasonal", 1000, 0.9, 1.1, **_wave(0.2, np.pi / 4)
                 ),
                 _column("display", "on_off", 500, 0.7, 0.8, **_flights(0.3, 2, 4)),
                 _column("influencer", "on_off", 500, 1.1, 1.3, **_flights(0.1, 2, 6)),
@@ -185,8 +189,8 @@ AUCTION_DECAY = np.array([0.2, 0.3, 0.6])
 AUCTION_LAGS = 6
 CHASING = {"sensitivity": 0.8, "lag": 1, "window": 10, "low": 0.5, "high": 3.0}
 
-# Worlds whose truth, or the noise around it, lies outside what the default model can
-# say: intervals need not cover there.
+# Worlds in which no parameters of the default model reproduce what media cause, or in
+# which something unseen moves sales and spend together: intervals need not cover there.
 MISSPECIFIED = {
     "slow_weibull",
     "outliers",
@@ -372,8 +376,8 @@ def _draw_large_preset(rng):
             "longest": rng.integers(n + 1, longest + 1),
         }
 
-    def wave(phase):
-        return {"amplitude": rng.uniform(0.2, 1.0), "phase": rng.uniform(0.0, phase)}
+    def wave(latest):
+        return _wave(rng.uniform(0.2, 1.0), rng.uniform(0.0, latest))
 
     def delay():
         return {"start": rng.integers(10, 104), "ramp": rng.integers(10, 52)}
@@ -400,7 +404,7 @@ def _draw_large_preset(rng):
             column(f"market_{n}", "wandering", narrow, 0.1, trend=rng.uniform(0, 0.01))
             for n in range(3)
         ),
-        _column("weather", "seasonal", 1_000.0, 1.0, 0.5, amplitude=0.3, phase=0.0),
+        _column("weather", "seasonal", 1_000.0, 1.0, 0.5, **_wave(0.3, 0.0)),
     ]
     decays, slopes, halves = rng.uniform(0.0, [[0.5], [2.0], [2.0]], (3, len(media)))
     return {
