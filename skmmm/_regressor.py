@@ -26,8 +26,9 @@ from skmmm._nn.inputs import Seasons, build_inputs, context_groups
 from skmmm._nn.likelihood import Loss, Target
 from skmmm._nn.network import Context, OutcomeNetwork
 from skmmm._nn.outcome import OutcomeModel
-from skmmm._nn.posterior import draw_around_mode, information
+from skmmm._nn.posterior import Bell, information, with_spreads_held
 from skmmm._nn.priors import Sizes
+from skmmm._nn.sampling import sample
 from skmmm._nn.storage import pack_model, unpack_model
 from skmmm._nn.training import train
 from skmmm._panel import (
@@ -505,7 +506,10 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             model.history, model.scales, model.seasons, model.network.sizes.max_lag
         )
         known = information(model.network, inputs, target, model.loss)
-        shared, regional = draw_around_mode(known, self.n_draws, generator)
+        bell = Bell(with_spreads_held(model.network, known))
+        shared, regional = sample(
+            model.network, inputs, target, model.loss, bell, self.n_draws, generator
+        )
         return model.with_draws(shared, regional, target)
 
     def _publish(self, losses):

@@ -18,11 +18,6 @@ from skmmm._panel import Panel
 from skmmm._scales import Scales
 
 _DRAWS_AT_ONCE = 8  # bounds the memory of predictions
-# Draws of the parameters are kept this fraction of their way from the mode. What they
-# change is scaled up again: the posterior is a Gaussian in the parameters only as long
-# as the model is linear in them (Immer, Korzepa, Bauer 2021, Improving predictions of
-# Bayesian neural nets via local linearization, AISTATS).
-_NEAR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ class OutcomeModel:
     network : OutcomeNetwork
         At the mode: one draw.
     draws : OutcomeNetwork or None
-        Twin with one entry per draw, a small step from the mode towards it.
+        Twin with one entry per draw.
     level, level_draws : Level or None
         None where rows have no order.
     scales : Scales
@@ -92,19 +87,9 @@ class OutcomeModel:
         draws : bool
             False: at the mode, with one draw.
         """
-        mode = self._evaluate(self.network, self.level, panel)
         if not draws:
-            return mode
-        near = self._evaluate(self.draws, self.level_draws, panel)
-        media = _extrapolate(mode.media, near.media)
-        positive = ~self.network.free_sign.numpy()
-        return Components(
-            baseline=_extrapolate(mode.baseline, near.baseline),
-            controls=_extrapolate(mode.controls, near.controls),
-            media=np.where(positive, np.maximum(media, 0.0), media),
-            variance=mode.variance,
-            fresh=mode.fresh,
-        )
+            return self._evaluate(self.network, self.level, panel)
+        return self._evaluate(self.draws, self.level_draws, panel)
 
     def _evaluate(self, network, level, panel):
         """Return the `Components` of a network with its level."""
@@ -172,8 +157,8 @@ class OutcomeModel:
             Draws, as distances from the mode.
         """
         draws = self.network.at(
-            self.network.shared.detach() + _NEAR * shared,
-            self.network.regional.detach() + _NEAR * regional,
+            self.network.shared.detach() + shared,
+            self.network.regional.detach() + regional,
         )
         return replace(self, draws=draws, level_draws=self._level_of(draws, target))
 
@@ -225,12 +210,7 @@ class OutcomeModel:
                     found.append((rows * unit).sum(axis=2))
             return np.concatenate(found, axis=1)
 
-        mode = totals(self.network)
-        if not draws:
-            return mode
-        found = _extrapolate(mode, totals(self.draws))
-        free = bool(self.network.free_sign[channel])
-        return found if free else np.maximum(found, 0.0)
+        return totals(self.draws if draws else self.network)
 
     def summary(self):
         """Return what the parameters say, in the units of X and the KPI.
@@ -298,11 +278,6 @@ def innovation_scale(values, n_regions):
     if "common_log" in values:
         variance = variance + torch.exp(2 * values["common_log"])[:, None]
     return variance.sqrt()
-
-
-def _extrapolate(mode, near):
-    """Return what a linear model says at the draws that `near` is on the way to."""
-    return mode + (near - mode) / _NEAR
 
 
 def _slices(n_draws):

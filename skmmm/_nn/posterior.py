@@ -1,6 +1,6 @@
 """What the data say about each parameter, and draws around the mode."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -13,19 +13,34 @@ _CHUNK = 8  # draws at once: bounds the memory
 
 @dataclass(frozen=True)
 class Information:
-    """Gauss-Newton information about the parameters at the mode, without the prior.
+    """Gauss-Newton information about the parameters, without the prior.
+
+    The shock that all regions have in common in a period counts as one more shared
+    parameter, standard normal like all others: given the shared ones, regions are
+    then independent of each other.
 
     Attributes
     ----------
     shared : Tensor of shape (n_shared, n_shared)
     cross : Tensor of shape (R, n_regional, n_shared)
     regional : Tensor of shape (R, n_regional, n_regional)
-        Given the shared parameters, regions are independent of each other.
+    shock : Tensor of shape (T,)
+        Diagonal of the block of the shocks; T = 0 if there are none.
+    shared_shock : Tensor of shape (n_shared, T)
+    cross_shock : Tensor of shape (R, n_regional, T)
     """
 
     shared: torch.Tensor
     cross: torch.Tensor
     regional: torch.Tensor
+    shock: torch.Tensor
+    shared_shock: torch.Tensor
+    cross_shock: torch.Tensor
+
+    def without_shock(self):
+        """Return the information about shared parameters with shocks integrated out."""
+        weight = self.shared_shock / (1.0 + self.shock)
+        return self.shared - weight @ self.shared_shock.T
 
 
 def jacobian(network, inputs, target, part, prior, where):
@@ -117,67 +132,11 @@ def row_precision(network, inputs, target, loss):
         return target.weight * target.independent * precision[0]
 
 
-def spread_information(network, inputs, target, loss):
-    """Return what the data say about deviations, before any prior pulls them in.
-
-    Returns
-    -------
-    known : dict of str to Tensor
-        For each spread, the information about the deviations that it governs, in
-        their own units.
-    """
-    known = {}
-    precision = row_precision(network, inputs, target, loss)
-    spreads = unpack(network.shared.detach(), network.shared_priors)
-    for part, priors in _parts(network):
-        for prior, where in positions(priors):
-            if not prior.deviates:
-                continue
-            name = f"{prior.name}_spread_log"
-            if prior.name == "noise_log":  # Fisher information about a log scale
-                known[name] = 2.0 * target.independent * target.weight.sum(dim=1)
-                continue
-            answer = jacobian(network, inputs, target, part, prior, where)
-            if part == "regional":
-                informs = torch.einsum("prt,prt->rp", answer, answer * precision)
-            else:
-                informs = _shared_information(network, target, answer, precision)
-                informs = torch.diagonal(informs)
-            known[name] = informs * torch.exp(-2 * spreads[name])
-    return known
-
-
-def _parts(network):
-    """Return the two flat vectors of parameters with their priors."""
-    return (
-        ("shared", network.shared_priors),
-        ("regional", network.regional_priors),
-    )
-
-
-def _shared_information(network, target, answer, precision):
-    """Return the information of rows about shared parameters, given their answer.
-
-    A common shock hides what moves all regions alike: the mean over regions counts
-    with the variance of the shock, the rest with that of each region.
-    """
-    values = network.values()
-    if "common_log" not in values:
-        return torch.einsum("prt,qrt->pq", answer, answer * precision)
-    with torch.no_grad():
-        _, variance, total = split_common(network, target.y[None], target, values)
-        weight = target.observed * torch.exp(-2 * values["noise_log"][0])[:, None]
-        mean = torch.einsum("prt,rt->pt", answer, weight) / total
-        rest = (answer - mean[:, None]) * target.observed
-        seen = target.observed.amax(dim=0)
-        within = torch.einsum("prt,qrt->pq", rest, rest * precision)
-        return within + (mean * seen / variance[0]) @ mean.T
-
-
 def information(network, inputs, target, loss):
-    """Return the Gauss-Newton `Information` about all parameters.
+    """Return the `Information` about all parameters.
 
-    Scales and spreads count as known: the errors do not answer to them.
+    The errors do not answer to scales: what is known about a noise scale is its Fisher
+    information, and spreads and the size of shocks count as unknown.
     """
     empty = network.shared.new_zeros(0, *target.y.shape)
     shared, regional = (
@@ -192,43 +151,186 @@ def information(network, inputs, target, loss):
         )
         for part, priors in _parts(network)
     )
+    shared = _with_answers_of_spreads(network, shared, regional)
     precision = row_precision(network, inputs, target, loss)
     weighted = regional * precision
+    shared_weighted = shared * precision
+    shock = precision.new_zeros(0)
+    values = network.values()
+    if "common_log" in values:
+        shock = torch.exp(values["common_log"].detach()).expand(precision.shape[1])
+    noise_shared, noise_regional = _noise_information(network, target)
     return Information(
-        shared=_shared_information(network, target, shared, precision),
+        shared=torch.einsum("prt,qrt->pq", shared, shared_weighted) + noise_shared,
         cross=torch.einsum("krt,prt->rkp", weighted, shared),
-        regional=torch.einsum("krt,jrt->rkj", weighted, regional),
+        regional=torch.einsum("krt,jrt->rkj", weighted, regional) + noise_regional,
+        shock=shock**2 * precision.sum(dim=0)[: len(shock)],
+        shared_shock=shared_weighted.sum(dim=1)[:, : len(shock)] * shock,
+        cross_shock=weighted.transpose(0, 1)[..., : len(shock)] * shock,
     )
 
 
-def draw_around_mode(known, n_draws, generator):
-    """Draw distances from the mode from the Gaussian approximation there (Laplace).
+def _with_answers_of_spreads(network, shared, regional):
+    """Let a log spread answer through the deviations that it multiplies."""
+    shared = shared.clone()
+    places = {p.name: where for p, where in positions(network.shared_priors)}
+    scales = {p.name: p.scale for p in network.shared_priors}
+    shared_z, regional_z = network.shared[0].detach(), network.regional[0].detach()
+    for part, priors in _parts(network):
+        for prior, where in positions(priors):
+            if not prior.deviates:
+                continue
+            if part == "shared":
+                answer = torch.einsum("p,prt->rt", shared_z[where], shared[where])
+            else:
+                answer = torch.einsum(
+                    "rp,prt->rt", regional_z[:, where], regional[where]
+                )
+            spread = f"{prior.name}_spread_log"
+            shared[places[spread]] = scales[spread] * answer
+    return shared
 
-    The precision has the shape of an arrow: a block per region, tied together only
-    through the shared parameters. Its Schur complement gives the shared ones, and each
-    region follows given them: cost linear in regions.
+
+def _noise_information(network, target):
+    """Return Fisher's information about log noise scales: two for every row."""
+    rows = 2.0 * target.independent * target.weight.sum(dim=1)  # (R,)
+    shared = network.shared.new_zeros(network.shared.shape[1])
+    for prior, where in positions(network.shared_priors):
+        if prior.name == "noise_log":
+            shared[where] = prior.scale**2 * rows.sum()
+    regional = network.regional.new_zeros(network.regional.shape[1:])
+    for prior, where in positions(network.regional_priors):
+        if prior.name == "noise_log":
+            spread = _spreads(network)["noise_log"]
+            regional[:, where] = spread**2 * rows[:, None]
+    return torch.diag(shared), torch.diag_embed(regional)
+
+
+def _spreads(network):
+    """Return the spread of every kind of deviation, by the name of its prior."""
+    values = unpack(network.shared.detach(), network.shared_priors)
+    suffix = "_spread_log"
+    return {
+        name.removesuffix(suffix): torch.exp(value)
+        for name, value in values.items()
+        if name.endswith(suffix)
+    }
+
+
+def spread_information(network, known):
+    """Return what the data say about deviations, before any prior pulls them in.
 
     Returns
     -------
-    shared : Tensor of shape (n_draws, n_shared)
-    regional : Tensor of shape (n_draws, R, n_regional)
+    known : dict of str to Tensor
+        For each spread, the information about the deviations that it governs, in
+        their own units.
     """
-    n_regions, n_regional = known.regional.shape[:2]
-    own = known.regional + torch.eye(n_regional, dtype=torch.float64)
-    root = torch.linalg.cholesky(own)
-    pull = torch.cholesky_solve(known.cross, root)  # (R, K, P)
-    precision = known.shared + torch.eye(len(known.shared), dtype=torch.float64)
-    precision = precision - torch.einsum("rkp,rkq->pq", known.cross, pull)
-    values, vectors = torch.linalg.eigh((precision + precision.T) / 2)
-    shape = (n_draws, len(values))
-    noise = torch.randn(shape, generator=generator, dtype=torch.float64)
-    # The data never make a parameter less sure than its prior.
-    shared = (noise / values.clamp_min(1.0).sqrt()) @ vectors.T
-    noise = torch.randn(
-        (n_draws, n_regions, n_regional, 1), generator=generator, dtype=torch.float64
+    spreads = _spreads(network)
+    diagonals = (
+        known.without_shock().diagonal(),
+        known.regional.diagonal(dim1=1, dim2=2),
     )
-    regional = torch.linalg.solve_triangular(
-        root.transpose(-1, -2), noise, upper=True
-    ).squeeze(-1)
-    regional = regional - torch.einsum("rkp,ep->erk", pull, shared)
-    return shared, regional
+    return {
+        f"{prior.name}_spread_log": diagonal[..., where] / spreads[prior.name] ** 2
+        for (_, priors), diagonal in zip(_parts(network), diagonals, strict=True)
+        for prior, where in positions(priors)
+        if prior.deviates
+    }
+
+
+def _parts(network):
+    """Return the two flat vectors of parameters with their priors."""
+    return (
+        ("shared", network.shared_priors),
+        ("regional", network.regional_priors),
+    )
+
+
+class Bell:
+    """The Gaussian approximation of the posterior around a point (Laplace).
+
+    Its precision has the shape of an arrow: a block per region, tied together only
+    through the shared parameters. Their Schur complement gives the shared ones, and
+    each region follows given them: cost linear in regions.
+
+    Parameters
+    ----------
+    known : Information
+    """
+
+    def __init__(self, known):
+        n_shared, n_regional = len(known.shared), known.regional.shape[1]
+        own = known.regional + torch.eye(n_regional, dtype=torch.float64)
+        self.root = torch.linalg.cholesky(own)
+        cross = torch.cat([known.cross, known.cross_shock], dim=2)
+        pull = torch.cholesky_solve(cross, self.root)  # (R, K, P + T)
+        precision = torch.eye(cross.shape[2], dtype=torch.float64)
+        precision[:n_shared, :n_shared] += known.shared
+        precision[:n_shared, n_shared:] += known.shared_shock
+        precision[n_shared:, :n_shared] += known.shared_shock.T
+        precision[n_shared:, n_shared:] += torch.diag(known.shock)
+        precision = precision - torch.einsum("rkp,rkq->pq", cross, pull)
+        # Shocks do not move on their own: they are integrated out.
+        covariance = torch.linalg.inv((precision + precision.T) / 2)
+        covariance = covariance[:n_shared, :n_shared]
+        self.shared_root = torch.linalg.cholesky((covariance + covariance.T) / 2)
+        self.pull = pull[..., :n_shared]
+
+    def displaced(self, shared, regional):
+        """Turn standard normals into distances from the centre.
+
+        Parameters
+        ----------
+        shared : Tensor of shape (E, n_shared)
+        regional : Tensor of shape (E, R, n_regional)
+
+        Returns
+        -------
+        shared, regional : Tensors of the same shapes
+        """
+        shared = shared @ self.shared_root.T
+        own = torch.linalg.solve_triangular(
+            self.root.transpose(-1, -2), regional.permute(1, 2, 0), upper=True
+        )
+        pulled = torch.einsum("rkp,ep->rke", self.pull, shared)
+        return shared, (own - pulled).permute(2, 0, 1)
+
+    def pulled_back(self, shared, regional):
+        """Turn gradients by distances into gradients by standard normals.
+
+        The transpose of `displaced`, with the same shapes.
+        """
+        own = torch.linalg.solve_triangular(
+            self.root, regional.permute(1, 2, 0), upper=False
+        )
+        shared = shared - torch.einsum("rkp,erk->ep", self.pull, regional)
+        return shared @ self.shared_root, own.permute(2, 0, 1)
+
+
+def with_spreads(network, known, deviations):
+    """Add what the evidence says about each log spread to the information.
+
+    Parameters
+    ----------
+    known : Information
+    deviations : dict of str to Tensor
+        What `spread_information` returned.
+    """
+    diagonal = known.shared.new_zeros(len(known.shared))
+    spreads = _spreads(network)
+    for prior, where in positions(network.shared_priors):
+        if prior.name in deviations:
+            spread = spreads[prior.name.removesuffix("_spread_log")]
+            told = spread**2 * deviations[prior.name]
+            diagonal[where] = prior.scale**2 * 2.0 * (told / (1.0 + told)).square().sum()
+    return replace(known, shared=known.shared + torch.diag(diagonal))
+
+
+def with_spreads_held(network, known):
+    """Return the information of one who knows all spreads for sure."""
+    held = known.shared.new_zeros(len(known.shared))
+    for prior, where in positions(network.shared_priors):
+        if prior.name.endswith("_spread_log"):
+            held[where] = 1e12
+    return replace(known, shared=known.shared + torch.diag(held))

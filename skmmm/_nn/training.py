@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 import torch
 from scipy.optimize import minimize
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from skmmm._nn.likelihood import effective_regions, log_likelihood, log_prior
-from skmmm._nn.posterior import spread_information
+from skmmm._nn.posterior import Bell, information, spread_information, with_spreads
 from skmmm._nn.priors import unpack
 
 # Spreads and independence depend on the fit and the fit on them; they settle in three
 # or four rounds.
-N_ROUNDS = 4
+ITERATIONS_PER_ROUND = 15
+SETTLED = 1e-3
 
 
 def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
@@ -55,53 +55,75 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
         stopped = bool(on_iteration(loss_value))
         return stopped
 
-    rounds = N_ROUNDS if network.regional.numel() or network.context else 1
-    for k in range(rounds):
-        left = max_iter - len(losses)
-        if stopped or left < 1:
-            break
-        budget = max(1, left // (rounds - k))
+    before = np.inf
+    while not stopped and len(losses) < max_iter:
+        budget = min(ITERATIONS_PER_ROUND, max_iter - len(losses))
         network.centre_context(inputs, target.observed)
         target = replace(target, independent=effective_regions(network, inputs, target))
         network.independent = target.independent
-        known = spread_information(network, inputs, target, loss)
-        find_mode(network, inputs, target, loss, known, budget, tol, record)
+        known = information(network, inputs, target, loss)
+        deviations = spread_information(network, known)
+        bell = Bell(with_spreads(network, known, deviations))
+        find_mode(network, inputs, target, loss, deviations, bell, budget, tol, record)
+        if abs(before - losses[-1]) < SETTLED:
+            break
+        before = losses[-1]
     network.centre_context(inputs, target.observed)
     return losses, target
 
 
-def find_mode(network, inputs, target, loss, known, max_iter, tol, record):
+def find_mode(
+    network, inputs, target, loss, deviations, bell, max_iter, tol, record
+):
     """Move the network to the mode of its posterior (L-BFGS).
+
+    In coordinates in which the Gaussian approximation of the posterior where it
+    starts is round, so that few iterations are needed however alike the channels.
 
     Parameters
     ----------
-    known : dict of str to Tensor
-        Information about the deviations that each spread governs.
+    deviations : dict of str to Tensor
+        What is known about the deviations that each spread governs.
+    bell : Bell
+        Around where the search starts.
 
     References
     ----------
     .. [1] Byrd, Lu, Nocedal, Zhu (1995). A Limited Memory Algorithm for Bound
        Constrained Optimization. SIAM J. Sci. Comput. 16.
     """
-    parameters = [p for p in network.parameters() if p.numel()]
+    centre = network.shared.detach(), network.regional.detach()
+    weights = [] if network.context is None else list(network.context.parameters())
     n_rows = float(target.weight.sum())
-    device = network.shared.device
+    free = [torch.zeros_like(part) for part in (*centre, *weights)]
+    offset = [part.detach().clone() for part in weights]
+
+    def place(vector):
+        """Move the network to where a vector of standardised coordinates says."""
+        parts = split_like(torch.from_numpy(vector), free)
+        shared, regional = bell.displaced(*parts[:2])
+        for weight, start, part in zip(weights, offset, parts[2:], strict=True):
+            weight.data = start + part
+        network.shared.data = centre[0] + shared
+        network.regional.data = centre[1] + regional
 
     def objective(vector):
-        vector_to_parameters(torch.from_numpy(vector).to(device), parameters)
+        place(vector)
         network.zero_grad()
-        value = -penalised_posterior(network, inputs, target, loss, known) / n_rows
+        value = -penalised_posterior(network, inputs, target, loss, deviations) / n_rows
         value.backward()
         gradient = [
-            torch.zeros_like(p) if p.grad is None else p.grad for p in parameters
+            torch.zeros_like(p) if p.grad is None else p.grad
+            for p in (network.shared, network.regional, *weights)
         ]
-        return value.item(), parameters_to_vector(gradient).cpu().numpy()
+        gradient[:2] = bell.pulled_back(*gradient[:2])
+        return value.item(), torch.cat([g.ravel() for g in gradient]).numpy()
 
     def callback(intermediate_result):
         if record(float(intermediate_result.fun)):
             raise StopIteration
 
-    start = parameters_to_vector(parameters).detach().cpu().numpy().copy()
+    start = np.zeros(sum(part.numel() for part in free))
     if not all(np.isfinite(part).all() for part in objective(start)):
         raise FloatingPointError(
             "The loss or its gradient is not finite where training starts. Check X and "
@@ -115,8 +137,13 @@ def find_mode(network, inputs, target, loss, known, max_iter, tol, record):
         callback=callback,
         options={"maxiter": max_iter, "ftol": tol, "gtol": 1e-8, "maxcor": 30},
     )
-    best = torch.from_numpy(np.asarray(result.x)).to(device)
-    vector_to_parameters(best, parameters)
+    place(result.x)
+
+
+def split_like(vector, parts):
+    """Cut a flat vector into tensors of the shapes of `parts`."""
+    cut = torch.split(vector, [part.numel() for part in parts])
+    return [piece.reshape(part.shape) for piece, part in zip(cut, parts, strict=True)]
 
 
 def penalised_posterior(network, inputs, target, loss, known):

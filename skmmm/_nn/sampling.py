@@ -1,0 +1,164 @@
+"""Draws from the posterior: Hamiltonian Monte Carlo around the mode."""
+
+import math
+
+import torch
+from torch import nn
+
+from skmmm._nn.likelihood import log_likelihood, log_prior
+
+N_WARMUP = 20  # transitions in which the step size is found
+N_BETWEEN = 3  # transitions between two draws of a chain
+N_SETTLE = 6  # transitions after the warm-up before the first draw
+N_STEPS = 5  # leapfrog steps of a transition
+_ACCEPT = 0.8  # mean acceptance aimed at
+_CELLS = 2**20  # region-period-channels of all chains together: bounds the memory
+_MIN_CHAINS = 8
+
+
+def sample(network, inputs, target, loss, bell, n_draws, generator):
+    """Draw the parameters from their posterior.
+
+    Chains start from draws of the Gaussian approximation and move, all at once, in
+    the coordinates in which it is round. What follows from the scale of the data is
+    then a matter of few, long steps. Spreads and the weights of the GRU stay where
+    they are.
+
+    Parameters
+    ----------
+    network : OutcomeNetwork
+        At the mode.
+    inputs : Inputs
+    target : Target
+    loss : Loss
+    bell : Bell
+        Around the mode, with what is held held.
+    n_draws : int
+    generator : torch.Generator
+
+    Returns
+    -------
+    shared : Tensor of shape (n_draws, n_shared)
+    regional : Tensor of shape (n_draws, R, n_regional)
+        Distances from the mode.
+
+    References
+    ----------
+    .. [1] Neal (2011). MCMC using Hamiltonian dynamics. Handbook of Markov Chain
+       Monte Carlo, ch. 5.
+    .. [2] Hoffman and Gelman (2014). The No-U-Turn Sampler. JMLR 15, sec. 3.2 (step
+       size by dual averaging).
+    """
+    n_regions, n_regional = network.regional.shape[1:]
+    n_shared = network.shared.shape[1]
+    n_chains = min(n_draws, max(_MIN_CHAINS, _CELLS // max(inputs.media.numel(), 1)))
+    n_each = -(-n_draws // n_chains)
+    posterior = _Posterior(network, inputs, target, loss, bell)
+
+    def noise():
+        flat = torch.randn(
+            n_chains,
+            n_shared + n_regions * n_regional,
+            generator=generator,
+            dtype=torch.float64,
+        )
+        return flat
+
+    state = posterior.at(noise())
+    step = _StepSize(1.0 / state.place.shape[1] ** 0.25)
+    draws = []
+    for transition in range(N_WARMUP + N_SETTLE + N_BETWEEN * (n_each - 1)):
+        jitter = 0.8 + 0.4 * torch.rand((), generator=generator).item()
+        lucky = torch.rand(n_chains, generator=generator, dtype=torch.float64)
+        state, accepted = _transition(
+            posterior, state, noise(), jitter * step.now, lucky
+        )
+        if transition < N_WARMUP:
+            step.learn(accepted)
+        after = transition - N_WARMUP - N_SETTLE + 1
+        if after >= 0 and after % N_BETWEEN == 0:
+            draws.append(state.place)
+    shared, regional = posterior.distances(torch.cat(draws)[:n_draws])
+    return shared.detach(), regional.detach()
+
+
+class _State:
+    """Places of all chains with their log posterior and its gradient."""
+
+    def __init__(self, place, density, slope):
+        self.place, self.density, self.slope = place, density, slope
+
+    def where(self, chosen, other):
+        """Return this state in the chosen chains, the other one elsewhere."""
+        return _State(
+            torch.where(chosen[:, None], self.place, other.place),
+            torch.where(chosen, self.density, other.density),
+            torch.where(chosen[:, None], self.slope, other.slope),
+        )
+
+
+class _Posterior:
+    """The log posterior as a function of standardised coordinates."""
+
+    def __init__(self, network, inputs, target, loss, bell):
+        self.bell, self.inputs, self.target, self.loss = bell, inputs, target, loss
+        with torch.no_grad():
+            hidden = network.hidden(inputs)
+        self.twin = network.at(network.shared.detach(), network.regional.detach())
+        self.centre = dict(self.twin._parameters)
+        self.twin.hidden = lambda inputs: hidden  # the same for every draw
+
+    def distances(self, place):
+        """Return how far from the mode a place is, in shared and regional parts."""
+        n_shared = self.centre["shared"].shape[1]
+        shape = self.centre["regional"].shape[1:]
+        return self.bell.displaced(
+            place[:, :n_shared], place[:, n_shared:].reshape(len(place), *shape)
+        )
+
+    def at(self, place):
+        """Return the `_State` at a place, shape (n_chains, n_coordinates)."""
+        shared, regional = self.distances(place)
+        moved = {
+            "shared": nn.Parameter(self.centre["shared"] + shared),
+            "regional": nn.Parameter(self.centre["regional"] + regional),
+        }
+        self.twin._parameters = moved
+        density = log_likelihood(self.twin, self.inputs, self.target, self.loss)
+        density = density + log_prior(self.twin)
+        slopes = torch.autograd.grad(density.sum(), list(moved.values()))
+        slopes = self.bell.pulled_back(*slopes)
+        slope = torch.cat([part.flatten(1) for part in slopes], dim=1)
+        return _State(place, density.detach(), slope)
+
+
+def _transition(posterior, state, momentum, step, lucky):
+    """Return the next state of every chain and the share of accepted ones."""
+    energy = 0.5 * momentum.square().sum(dim=1) - state.density
+    new = state
+    for _ in range(N_STEPS):
+        momentum = momentum + 0.5 * step * new.slope
+        new = posterior.at(new.place + step * momentum)
+        momentum = momentum + 0.5 * step * new.slope
+    change = energy - 0.5 * momentum.square().sum(dim=1) + new.density
+    chance = torch.exp(change.clamp_max(0.0)).nan_to_num(0.0)
+    return new.where(lucky < chance, state), chance.mean().item()
+
+
+class _StepSize:
+    """Step size that brings the mean acceptance to its aim (dual averaging)."""
+
+    def __init__(self, start):
+        self.now, self._aim = start, math.log(10 * start)
+        self._count, self._surplus, self._mean_log = 0, 0.0, 0.0
+
+    def learn(self, accepted):
+        """Take in the acceptance of one transition; `now` is what to use next."""
+        self._count += 1
+        share = 1.0 / (self._count + 5)
+        self._surplus += share * (_ACCEPT - accepted - self._surplus)
+        log = self._aim - 5.0 * math.sqrt(self._count) * self._surplus
+        share = self._count**-0.75
+        self._mean_log += share * (log - self._mean_log)
+        last = self._count == N_WARMUP
+        self.now = math.exp(self._mean_log if last else log)
