@@ -27,7 +27,7 @@ from skmmm._nn.likelihood import Loss, Target
 from skmmm._nn.network import Context, OutcomeNetwork
 from skmmm._nn.outcome import OutcomeModel
 from skmmm._nn.posterior import Bell, information, with_spreads_held
-from skmmm._nn.priors import Sizes
+from skmmm._nn.priors import ChannelPriors, Sizes
 from skmmm._nn.sampling import sample
 from skmmm._nn.storage import pack_model, unpack_model
 from skmmm._nn.training import train
@@ -219,9 +219,10 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         region=None,
         time=None,
         max_lag=13,
-        adstock="geometric",
+        adstock="weibull",
         free_sign=None,
         media_share=0.4,
+        media_cost=None,
         n_harmonics=3,
         periods_per_year=None,
         n_hidden=3,
@@ -246,6 +247,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         self.adstock = adstock
         self.free_sign = free_sign
         self.media_share = media_share
+        self.media_cost = media_cost
         self.n_harmonics = n_harmonics
         self.periods_per_year = periods_per_year
         self.n_hidden = n_hidden
@@ -444,7 +446,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             sizes,
             adstock=self.adstock,
             free_sign=self._free_sign(),
-            unit=self.media_share / max(sizes.n_media, 1),
+            channel_priors=self._channel_priors(panel),
             level=ordered,
             context=context,
         )
@@ -456,6 +458,16 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         loss = Loss(self.loss, float(shape))
         model = OutcomeModel(network, None, None, None, scales, seasons, panel, loss)
         return model, target
+
+    def _channel_priors(self, panel):
+        media = panel.media * (panel.weight > 0)[..., None]
+        spend = media.sum(axis=(0, 1))
+        expected = np.full(len(spend), self.media_share / max(len(spend), 1))
+        if self.media_cost is not None:
+            active = ((media > 0).sum(axis=(0, 1)) / (panel.weight > 0).sum()).clip(1e-3)
+            cost = spend * self.media_cost
+            expected = self.media_share * cost / cost.sum() / active
+        return ChannelPriors(torch.from_numpy(np.log(expected)))
 
     def _free_sign(self):
         """Return which channels may have a negative effect, shape (n_media,)."""

@@ -8,6 +8,7 @@ import torch
 from scipy import stats
 
 from skmmm._nn.level import innovations
+from skmmm._nn.priors import EFFECT_DF, positions
 
 
 @dataclass(frozen=True)
@@ -156,8 +157,14 @@ def log_likelihood(network, inputs, target, loss):
 
 def log_prior(network):
     """Return the log prior of every draw, shape (E,): all are standard normal."""
-    squares = network.shared.square().sum(dim=1)
-    return -0.5 * (squares + network.regional.square().sum(dim=(1, 2)))
+    squares = network.shared.square()
+    total = -0.5 * (squares.sum(dim=1) + network.regional.square().sum(dim=(1, 2)))
+    where = [w for p, w in positions(network.shared_priors) if p.name == "effect"]
+    if where and EFFECT_DF < 1e6:
+        effect = squares[:, where[0]].sum(dim=1)
+        df, n = EFFECT_DF, network.sizes.n_media
+        total = total + 0.5 * effect - 0.5 * (df + n) * torch.log1p(effect / df)
+    return total
 
 
 def effective_regions(network, inputs, target):

@@ -19,7 +19,7 @@ from functools import cached_property
 
 import torch
 from torch import nn
-from torch.nn.functional import pad, softplus
+from torch.nn.functional import pad
 
 from skmmm._nn.carryover import (
     carry_known,
@@ -30,7 +30,7 @@ from skmmm._nn.carryover import (
     recurrent_carry,
     weibull_kernel,
 )
-from skmmm._nn.priors import regional_priors, shared_priors, unpack
+from skmmm._nn.priors import EFFECT_SPREAD, positions, regional_priors, shared_priors, unpack
 from skmmm._nn.saturation import hill
 
 N_EMBEDDING = 2
@@ -43,7 +43,6 @@ BY_REGION = (
     "trend",
     "half_saturation_log",
 )
-_SOFTPLUS_ONE = 0.5413  # softplus(.5413) = 1: the prior median of an effect is its unit
 
 
 @dataclass(frozen=True)
@@ -175,8 +174,7 @@ class OutcomeNetwork(nn.Module):
     adstock : {"geometric", "delayed", "weibull", "free", "gru"}
     free_sign : Tensor of shape (n_media,), bool
         Channels whose effect may be negative.
-    unit : float
-        Prior median of a channel's effect at typical spend, in mean KPI.
+    channel_priors : ChannelPriors
     level : bool
         Whether rows have an order, so that trend and level exist.
     context : Context or None
@@ -185,11 +183,11 @@ class OutcomeNetwork(nn.Module):
     free_sign: torch.Tensor
     context_mean: torch.Tensor
 
-    def __init__(self, sizes, *, adstock, free_sign, unit, level, context):
+    def __init__(self, sizes, *, adstock, free_sign, channel_priors, level, context):
         super().__init__()
         self.sizes = sizes
         self.adstock = adstock
-        self.unit = unit
+        self.channel_priors = channel_priors
         self.independent = 1.0
         self.level = level
         self.shared_priors = shared_priors(adstock, sizes, level=level)
@@ -197,6 +195,9 @@ class OutcomeNetwork(nn.Module):
         n_shared = sum(prior.size for prior in self.shared_priors)
         n_regional = sum(prior.size for prior in self.regional_priors)
         self.shared = nn.Parameter(torch.zeros(1, n_shared, dtype=torch.float64))
+        for prior, where in positions(self.shared_priors):
+            if prior.name == "effect":  # what the baseline can explain, it explains first
+                self.shared.data[:, where] = -1.5
         self.regional = nn.Parameter(
             torch.zeros(1, sizes.n_regions, n_regional, dtype=torch.float64)
         )
@@ -275,10 +276,14 @@ class OutcomeNetwork(nn.Module):
         saturation and slope say elsewhere then hardly moves it.
         """
         effect = values["effect"]
-        size = torch.where(self.free_sign, effect, softplus(effect + _SOFTPLUS_ONE))
+        common = values["effect_mean"][:, None]
+        size = torch.where(
+            self.free_sign, effect, torch.exp(common + EFFECT_SPREAD * effect)
+        )
         # Hidden factors that move regions in groups move their media too: the more of
         # them, the less a correlation with the KPI is an effect.
-        typical = self.unit * self.independent**1.5 * size[:, None]
+        unit = torch.exp(self.channel_priors.effect_log) * self.independent**1.5
+        typical = (unit * size)[:, None]
         slope = torch.exp(values["slope_log"])[:, None]
         # hill(1) = 1 / (1 + half_saturation ** slope)
         full = 1.0 + torch.exp(slope * values["half_saturation_log"])

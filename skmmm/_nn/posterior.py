@@ -90,6 +90,8 @@ def _change(network, inputs, part, prior, entries):
         values = twin.values()
         if prior.acts == "channel":
             return twin.media_effects(values, inputs, hidden)
+        if prior.acts == "media":
+            return twin.media_effects(values, inputs, hidden).sum(dim=2)
         controls = torch.einsum("erk,rkt->ert", values["control"], inputs.controls)
         return twin.baseline(values, inputs, hidden) + controls
 

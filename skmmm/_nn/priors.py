@@ -57,6 +57,24 @@ class Prior:
         return math.prod(self.shape)
 
 
+EFFECT_MEAN = 1.0
+EFFECT_SPREAD = 0.5
+EFFECT_DF = 3.0
+
+
+@dataclass(frozen=True)
+class ChannelPriors:
+    """What is expected of each channel, tensors of shape (n_media,).
+
+    Attributes
+    ----------
+    effect_log : Tensor
+        Log of the prior median of the effect at typical spend, in mean KPI.
+    """
+
+    effect_log: torch.Tensor
+
+
 def carryover_priors(adstock, sizes):
     """Priors of the adstock parameters, one per channel."""
     M = (sizes.n_media,)
@@ -95,11 +113,12 @@ def media_priors(adstock, sizes):
     return [
         *carryover_priors(adstock, sizes),
         # Half of the maximum is reached a little below typical spend.
-        Prior("half_saturation_log", M, -0.3, 0.6, "channel"),
+        Prior("half_saturation_log", M, -0.3, 0.8, "channel"),
         # 90 % in .7 to 2.2: concave curves are as reachable as S-shaped ones.
-        Prior("slope_log", M, 0.2, 0.35, "channel"),
-        # Through a softplus: near zero it thins out like a logarithm, so that a
-        # channel can be negligible; large effects cost like a half-normal.
+        Prior("slope_log", M, 0.2, 0.6, "channel"),
+        # How much larger or smaller the effects of all channels are than expected.
+        Prior("effect_mean", (), 0.0, EFFECT_MEAN, "media"),
+        # In units of the spread of log effects around what all have in common.
         Prior("effect", M, 0.0, 1.0, "channel"),
     ]
 
@@ -107,7 +126,7 @@ def media_priors(adstock, sizes):
 def level_priors(sizes):
     """Priors of trend and level, which exist where rows have an order."""
     priors = [
-        Prior("trend", (), 0.0, 0.1),  # change over the whole training window
+        Prior("trend", (), 0.0, 0.3),  # change over the whole training window
         # Share of a surprise that stays in the level, and how slowly it fades.
         Prior("level_gain_logit", (), -1.0, 1.5, "level"),
         Prior("level_persistence_logit", (), 3.0, 1.0, "level"),
@@ -143,7 +162,7 @@ def shared_priors(adstock, sizes, *, level):
     """
     priors = [
         # Share of the mean KPI that is there without media.
-        Prior("intercept", (), 1.0, 0.3),
+        Prior("intercept", (), 1.0, 0.4),
         Prior("noise_log", (), math.log(0.1), 1.0, "scale"),
         Prior("control", (sizes.n_controls,), 0.0, 0.1),
         Prior("season", (sizes.n_season,), 0.0, 0.1),
