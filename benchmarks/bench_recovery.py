@@ -1,132 +1,253 @@
-"""Does the model find what each channel caused, where that is known?
+"""Does the model find what each channel caused, in worlds where that is known?
 
-Problems: the four presets of the public PyMC-Labs recovery benchmark (one table each,
-if present) and simulated panels with and without drifting effectiveness (eight seeds
-each).
-Contenders: skmmm, skmmm without its GRU, the linear MMM. Writes results/recovery.csv.
+Problems: the worlds of `problems.py`, and the public tables where present.
+Contenders: skmmm, skmmm that does not know that the columns are money, skmmm without
+its GRU, the linear MMM. Writes results/recovery.csv, one row per world, seed and
+contender, anew after each problem.
 
 - srmse: RMSE of a channel's weekly contribution over its true mean, averaged over
   channels and regions
-- total_error: median over channels of the relative error of the total contribution
-- coverage: share of channel totals inside the 90 % interval
+- total_error, max_error: median and maximum over channels of the relative error of the
+  total contribution
+- bias: sum of all contributions over the true sum, minus 1
+- coverage: share of channel totals inside the 90 % interval; covered, channels: the
+  same as numbers
+- flagged: 1 if the alarm rang for the channel whose spend follows the KPI, else 0; in
+  `exogenous`, where that channel's spend follows another shop's KPI, a false alarm
+- alarms: channels for which it rang
+- data_driven, prior_driven, not_identified: channels with that verdict
+- honest: channels whose interval misses the truth although the verdict is data-driven
+  and no alarm rang; zero is what an honest model has
 
-    python benchmarks/bench_recovery.py
+    python benchmarks/bench_recovery.py --worlds clean,small --seeds 0-2
 """
 
+import argparse
+import multiprocessing
 import time
+import traceback
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import threadpoolctl
+import torch
+from problems import REPRESENTABLE, WORLDS, public_tables
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm.baselines import make_linear_mmm
-from skmmm.datasets import make_mmm_panel
 
-HERE = Path(__file__).parent
-SHARED = HERE.parents[1] / "shared" / "data"
-PRESETS = ("small", "growing", "medium", "large")
-WORLDS = {
-    "national, constant": {"n_regions": 1},
-    "national, drifting": {"n_regions": 1, "effect_drift": 0.5},
-    "8 regions, constant": {"n_regions": 8},
-    "8 regions, drifting": {"n_regions": 8, "effect_drift": 0.5},
-}
+RESULTS = Path(__file__).parent / "results"
+FOLLOWS_SALES = {"endogenous": "pla", "exogenous": "pla"}
+VERDICTS = ("data-driven", "prior-driven", "not identified")
+SCORES = [
+    *("srmse", "total_error", "max_error", "bias", "coverage", "covered", "channels"),
+    *("flagged", "alarms", "data_driven", "prior_driven", "not_identified", "honest"),
+]
+COLUMNS = ["world", "seed", "contender", *SCORES, "seconds", "error"]
 
 
-def presets():
-    """Yield name, seed, X, y, true contributions and roles of the public tables."""
-    for name in PRESETS:
-        path = SHARED / f"recovery_{name}.csv.gz"
-        if not path.exists():
-            continue
-        frame = pd.read_csv(path)
-        truth = pd.read_csv(SHARED / f"recovery_{name}.truth.csv.gz")
-        media = [c for c in frame if c.startswith("x")]
-        controls = [c for c in frame if c[0] == "c" and c[1:].isdigit()]
-        truth = truth[[f"contribution_{c}" for c in media]].set_axis(media, axis=1)
-        roles = {"media": media, "controls": controls, "region": "geo", "time": "time"}
-        yield name, 20250715, frame.drop(columns="y"), frame["y"], truth, roles
+# --- contenders: a problem in, contributions and a table of channels out -------------
 
 
-def simulated(seeds=range(100, 108)):
-    """Yield the same for simulated worlds."""
-    for name, options in WORLDS.items():
-        for seed in seeds:
-            world = make_mmm_panel(**options, random_state=seed)
-            roles = {
-                "media": world.media,
-                "controls": world.controls,
-                "region": "region",
-                "time": "week",
-            }
-            truth = world.contributions[world.media]
-            yield name, seed, world.X, world.y, truth, roles
+def fit_skmmm(problem, **options):
+    """Return contributions by row, and what `channel_summary` says of each channel."""
+    model = DeepCausalMMMRegressor(**problem.roles, random_state=0, **options)
+    model.fit(problem.X, problem.y)
+    contributions = model.contributions()[problem.roles["media"]]
+    return contributions, model.channel_summary(confidence_level=0.9)
 
 
-def fit_skmmm(X, y, roles, **options):
-    """Return contributions, and the bounds of their totals."""
-    model = DeepCausalMMMRegressor(**roles, random_state=0, **options).fit(X, y)
-    summary = model.channel_summary()
-    bounds = summary["contribution_low"], summary["contribution_high"]
-    return model.contributions()[roles["media"]], bounds
-
-
-def fit_without_gru(X, y, roles):
-    return fit_skmmm(X, y, roles, n_hidden=0)
-
-
-def fit_linear(X, y, roles):
+def fit_linear(problem):
     """Return what the linear MMM's prediction loses without each channel."""
-    model = make_linear_mmm(**roles).fit(X, y)
+    X, y = problem.X, problem.y
+    model = make_linear_mmm(**problem.roles).fit(X, y)
     full = model.predict(X)
-    parts = {c: full - model.predict(X.assign(**{c: 0.0})) for c in roles["media"]}
+    parts = {
+        channel: full - model.predict(X.assign(**{channel: 0.0}))
+        for channel in problem.roles["media"]
+    }
     return pd.DataFrame(parts, index=X.index), None
 
 
+# The columns of these worlds are money: a unit costs 1.
 CONTENDERS = {
-    "skmmm": fit_skmmm,
-    "skmmm, GRU off": fit_without_gru,
+    "skmmm": partial(fit_skmmm, media_cost=1.0),
+    "skmmm, not money": partial(fit_skmmm, media_cost=None),
+    "skmmm, GRU off": partial(fit_skmmm, media_cost=1.0, n_hidden=0),
     "linear MMM": fit_linear,
 }
 
 
-def scores(estimate, bounds, truth, region):
-    error = ((estimate - truth) ** 2).groupby(region).mean() ** 0.5
-    size = truth.groupby(region).mean().abs()
-    ratios = (error / size.where(size > 0)).to_numpy()
+# --- scores --------------------------------------------------------------------------
+
+
+def scores(problem, estimate, channels=None):
+    """Compare estimated contributions with the truth.
+
+    Parameters
+    ----------
+    problem : Problem
+    estimate : DataFrame
+        One column per channel, one row per row of the problem.
+    channels : DataFrame indexed by channel, default=None
+        ``contribution_low`` and ``contribution_high``, the 90 % interval of each total;
+        if there, ``verdict`` and ``follows_kpi``.
+
+    Returns
+    -------
+    scores : dict
+        One entry per name in SCORES, NaN where it does not apply.
+    """
+    truth = problem.truth
+    region = problem.roles["region"]
+    group = np.zeros(len(truth)) if region is None else problem.X[region].to_numpy()
+    estimate = estimate[truth.columns].set_axis(truth.index)
+    rmse = ((estimate - truth) ** 2).groupby(group).mean() ** 0.5
+    size = truth.groupby(group).mean().abs()
     totals = truth.sum()
-    coverage = np.nan
-    if bounds is not None:
-        low, high = (bound[totals.index] for bound in bounds)
-        coverage = ((low <= totals) & (totals <= high)).mean()
-    return {
-        "srmse": np.nanmean(ratios),
-        "total_error": (estimate.sum() / totals - 1).abs().median(),
-        "coverage": coverage,
+    errors = (estimate.sum() / totals.where(totals != 0) - 1).abs()
+    row = dict.fromkeys(SCORES, np.nan) | {
+        "srmse": np.nanmean((rmse / size.where(size > 0)).to_numpy()),
+        "total_error": errors.median(),
+        "max_error": errors.max(),
+        "bias": estimate.sum().sum() / totals.sum() - 1,
+        "channels": len(totals),
     }
+    if channels is not None:
+        row |= _doubt(problem, channels.loc[totals.index], totals)
+    return row
+
+
+def _doubt(problem, channels, totals):
+    """Scores of what a model says of its own certainty; {} if it says nothing."""
+    low, high = channels["contribution_low"], channels["contribution_high"]
+    if low.isna().any():
+        return {}
+    covered = (low <= totals) & (totals <= high)
+    row = {"coverage": covered.mean(), "covered": covered.sum()}
+    alarm = pd.Series(False, index=totals.index)
+    if "follows_kpi" in channels:
+        alarm = channels["follows_kpi"].astype(bool)
+        row["alarms"] = alarm.sum()
+        if problem.name in FOLLOWS_SALES:
+            row["flagged"] = int(alarm[FOLLOWS_SALES[problem.name]])
+    if "verdict" in channels:
+        verdict = channels["verdict"]
+        for name in VERDICTS:
+            row[name.replace("-", "_").replace(" ", "_")] = (verdict == name).sum()
+        row["honest"] = (~covered & (verdict == VERDICTS[0]) & ~alarm).sum()
+    return row
+
+
+# --- the run -------------------------------------------------------------------------
+
+
+def make_problem(world, seed):
+    """Return one problem; a public table is found by its name."""
+    if world in WORLDS:
+        return WORLDS[world](seed)
+    return next(problem for problem in public_tables() if problem.name == world)
+
+
+def run_problem(world, seed, contenders):
+    """Return one row per contender; a contender that fails gets its error."""
+    problem = make_problem(world, seed)
+    rows = []
+    for contender in contenders:
+        row = {"world": world, "seed": seed, "contender": contender}
+        started = time.perf_counter()
+        try:
+            estimate, channels = CONTENDERS[contender](problem)
+            row["seconds"] = time.perf_counter() - started
+            row |= scores(problem, estimate, channels)
+        except Exception as error:  # one failure must not end the night's run
+            traceback.print_exc()
+            row |= {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
+        rows.append(row)
+    return rows
+
+
+def _single_thread():
+    torch.set_num_threads(1)
+    threadpoolctl.threadpool_limits(1)
+
+
+def run(tasks, contenders, out, jobs):
+    """Run all tasks, pairs of world and seed, and write the table after each."""
+    done = {}
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, initializer=_single_thread) as pool:
+        futures = {pool.submit(run_problem, *task, contenders): task for task in tasks}
+        for future in as_completed(futures):
+            done[futures[future]] = future.result()
+            rows = [row for task in tasks for row in done.get(task, [])]
+            table = pd.DataFrame(rows, columns=COLUMNS)
+            write(table, out)
+            world, seed = futures[future]
+            print(f"{len(done)} of {len(tasks)}: {world}, seed {seed}", flush=True)
+    return table
+
+
+def write(table, out):
+    """Write the table so that an interruption leaves the old or the new one."""
+    draft = out.with_name(out.name + ".draft")
+    table.round(4).to_csv(draft, index=False)
+    draft.replace(out)
+
+
+def summarise(table):
+    """Return means by world and contender, and coverage where it is to be expected.
+
+    Returns
+    -------
+    means : DataFrame indexed by world and contender
+    coverage : Series indexed by contender
+        Share of channel totals inside their interval, over all representable worlds.
+    """
+    keys = ["world", "contender"]
+    means = table.groupby(keys, sort=False)[[*SCORES, "seconds"]].mean()
+    means.insert(0, "seeds", table.groupby(keys, sort=False).size())
+    preset = table["world"].str.removeprefix("public_")
+    fair = table[preset.map(REPRESENTABLE).astype(bool) & table["covered"].notna()]
+    sums = fair.groupby("contender", sort=False)[["covered", "channels"]].sum()
+    return means, (sums["covered"] / sums["channels"]).rename("coverage")
+
+
+def read_seeds(text):
+    """Read "0-7", "3" or "0,2,5-6" as a list of seeds."""
+    parts = [part.split("-") for part in text.split(",") if part]
+    return [s for part in parts for s in range(int(part[0]), int(part[-1]) + 1)]
 
 
 def main():
-    rows = []
-    for problems in (presets(), simulated()):
-        for name, seed, X, y, truth, roles in problems:
-            region = X[roles["region"]].to_numpy()
-            for contender, fit in CONTENDERS.items():
-                started = time.perf_counter()
-                estimate, bounds = fit(X, y, roles)
-                seconds = time.perf_counter() - started
-                rows.append(
-                    {"problem": name, "seed": seed, "contender": contender}
-                    | scores(estimate, bounds, truth, region)
-                    | {"seconds": seconds}
-                )
-                print(rows[-1], flush=True)
-    table = pd.DataFrame(rows)
-    table.round(4).to_csv(HERE / "results" / "recovery.csv", index=False)
-    keys = ["problem", "contender"]
-    means = table.groupby(keys, sort=False).mean(numeric_only=True)
-    print(means.drop(columns="seed").round(3))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--worlds", help="names, by comma; all if not given")
+    parser.add_argument("--seeds", type=read_seeds, default=range(8), help="as 0-7")
+    parser.add_argument("--large-seeds", type=read_seeds, default=range(2))
+    parser.add_argument("--contenders", help="names, by semicolon; all if not given")
+    parser.add_argument("--out", type=Path, default=RESULTS / "recovery.csv")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    options = parser.parse_args()
+
+    public = {problem.name: [problem.seed] for problem in public_tables()}
+    seeds = public | dict.fromkeys(WORLDS, options.seeds)
+    seeds["large"] = options.large_seeds
+    worlds = options.worlds.split(",") if options.worlds else list(seeds)
+    contenders = list(CONTENDERS)
+    if options.contenders:
+        contenders = [name.strip() for name in options.contenders.split(";")]
+    if unknown := {*worlds} - {*seeds} | {*contenders} - {*CONTENDERS}:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+
+    tasks = [(world, seed) for world in worlds for seed in seeds[world]]
+    means, coverage = summarise(run(tasks, contenders, options.out, options.jobs))
+    with pd.option_context("display.width", 250, "display.max_columns", None):
+        print(means.round(3).to_string())
+    print("\nCoverage of 90 % intervals over representable worlds:")
+    print(coverage.round(3).to_string())
 
 
 if __name__ == "__main__":
