@@ -22,9 +22,10 @@ from threadpoolctl import threadpool_limits
 from skmmm import _checks
 from skmmm._calendar import Calendar, infer_calendar
 from skmmm._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
-from skmmm._nn.inputs import Seasons, build_inputs, context_groups
+from skmmm._nn.context import draw_context
+from skmmm._nn.inputs import Seasons, context_columns
 from skmmm._nn.likelihood import Loss, Target
-from skmmm._nn.network import Context, OutcomeNetwork
+from skmmm._nn.network import OutcomeNetwork
 from skmmm._nn.outcome import OutcomeModel
 from skmmm._nn.posterior import Bell, information, with_spreads_held
 from skmmm._nn.priors import ChannelPriors, Sizes
@@ -94,7 +95,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     periods_per_year : float or None, default=None
         Length of the season, in periods. None: read from the dates; integers are
         taken as weeks.
-    n_hidden : int, default=3
+    n_hidden : int, default=4
         Units of the GRU that reads calendar, controls and region, and moves baseline
         and effectiveness. 0: no GRU.
     time_varying : bool, default=True
@@ -225,7 +226,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         media_cost=None,
         n_harmonics=3,
         periods_per_year=None,
-        n_hidden=3,
+        n_hidden=4,
         time_varying=True,
         loss="huber",
         huber_delta=1.345,
@@ -438,17 +439,16 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         )
         context = None
         if sizes.n_hidden:
-            groups = context_groups(n_season, sizes.n_controls)
-            context = Context(
-                sizes.n_regions, sizes.n_hidden, groups=groups, generator=generator
-            )
+            columns = context_columns(panel, scales, seasons)
+            context = draw_context(
+                sizes.n_hidden, n_season, sizes.n_controls, sizes.n_regions, generator
+            ).centred(columns, torch.from_numpy(panel.weight > 0))
         network = OutcomeNetwork(
             sizes,
             adstock=self.adstock,
             free_sign=self._free_sign(),
             channel_priors=self._channel_priors(panel),
             level=ordered,
-            context=context,
         )
         target = Target(
             torch.from_numpy(panel.y / scales.kpi[:, None]),
@@ -456,7 +456,9 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         )
         shape = self.huber_delta if self.loss == "huber" else self.degrees_of_freedom
         loss = Loss(self.loss, float(shape))
-        model = OutcomeModel(network, None, None, None, scales, seasons, panel, loss)
+        model = OutcomeModel(
+            network, None, None, None, scales, seasons, context, panel, loss
+        )
         return model, target
 
     def _channel_priors(self, panel):
@@ -464,7 +466,9 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         spend = media.sum(axis=(0, 1))
         expected = np.full(len(spend), self.media_share / max(len(spend), 1))
         if self.media_cost is not None:
-            active = ((media > 0).sum(axis=(0, 1)) / (panel.weight > 0).sum()).clip(1e-3)
+            active = ((media > 0).sum(axis=(0, 1)) / (panel.weight > 0).sum()).clip(
+                1e-3
+            )
             cost = spend * self.media_cost
             expected = self.media_share * cost / cost.sum() / active
         return ChannelPriors(torch.from_numpy(np.log(expected)))
@@ -488,9 +492,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         """Move the network to the mode, on the chosen device."""
         device = _device(self.device)
         network = model.network.to(device)
-        inputs = build_inputs(
-            model.history, model.scales, model.seasons, network.sizes.max_lag
-        )
+        inputs = model.inputs()
         with fit_progress(self, X, y, lambda: self._state_now(model, target)) as report:
             losses, target = train(
                 network,
@@ -514,9 +516,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         model = model.at_mode(target)
         if not self.n_draws:
             return model
-        inputs = build_inputs(
-            model.history, model.scales, model.seasons, model.network.sizes.max_lag
-        )
+        inputs = model.inputs()
         known = information(model.network, inputs, target, model.loss)
         bell = Bell(with_spreads_held(model.network, known))
         shared, regional = sample(

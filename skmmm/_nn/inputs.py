@@ -38,7 +38,7 @@ class Seasons:
         return np.asarray(ordinals) / max(self.n_train - 1, 1) - 0.5
 
 
-def build_inputs(panel, scales, seasons, max_lag):
+def build_inputs(panel, scales, seasons, max_lag, context):
     """Return the `Inputs` of every cell of a panel.
 
     Parameters
@@ -48,6 +48,7 @@ def build_inputs(panel, scales, seasons, max_lag):
         With one entry per region of the panel.
     seasons : Seasons
     max_lag : int
+    context : Context or None
 
     Returns
     -------
@@ -55,34 +56,40 @@ def build_inputs(panel, scales, seasons, max_lag):
     """
     media, known = panel.history(max_lag)
     media = media / scales.media[:, :, None]
-    controls = (panel.controls - scales.control_centre[:, None]) / scales.control_scale
-    controls = controls * panel.observed[..., None]
     season = seasons.fourier(panel.periods)
     trend = seasons.trend(panel.periods)
+    if context is None:
+        states = torch.zeros(len(media), 0, len(trend), dtype=torch.float64)
+    else:
+        states = context.states(context_columns(panel, scales, seasons))
     return Inputs(
         media=_tensor(media),
         known=_tensor(known),
-        controls=_tensor(controls.transpose(0, 2, 1)),
+        controls=_tensor(_controls(panel, scales)),
         season=_tensor(season),
         trend=_tensor(trend),
-        context=_tensor(_context(controls, season, trend)),
+        states=states,
     )
 
 
-def context_groups(n_season, n_controls):
-    """Widths of the groups of context columns: each season term, time, controls."""
-    return [*[1] * n_season, 1, *([n_controls] if n_controls else [])]
-
-
-def _context(controls, season, trend):
-    """Stack what the GRU reads, shape (R, C, T).
+def context_columns(panel, scales, seasons):
+    """Return what the GRU reads, season, time and controls, shape (R, C, T).
 
     Time stands still outside the training window: what changed during training is
     not extrapolated.
     """
-    calendar = np.concatenate([season, np.clip(trend, -0.5, 0.5)[None]])
+    season = seasons.fourier(panel.periods)
+    time = np.clip(seasons.trend(panel.periods), -0.5, 0.5)
+    calendar = np.concatenate([season, time[None]])
+    controls = _controls(panel, scales)
     calendar = np.broadcast_to(calendar, (len(controls), *calendar.shape))
-    return np.concatenate([calendar, controls.transpose(0, 2, 1)], axis=1)
+    return _tensor(np.concatenate([calendar, controls], axis=1))
+
+
+def _controls(panel, scales):
+    """Return standardised controls, zero where masked, shape (R, K, T)."""
+    controls = (panel.controls - scales.control_centre[:, None]) / scales.control_scale
+    return (controls * panel.observed[..., None]).transpose(0, 2, 1)
 
 
 def _tensor(array):

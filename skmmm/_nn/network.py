@@ -26,14 +26,18 @@ from skmmm._nn.carryover import (
     delayed_kernel,
     free_kernel,
     geometric_kernel,
-    linear_scan,
     recurrent_carry,
     weibull_kernel,
 )
-from skmmm._nn.priors import EFFECT_SPREAD, positions, regional_priors, shared_priors, unpack
+from skmmm._nn.priors import (
+    EFFECT_SPREAD,
+    positions,
+    regional_priors,
+    shared_priors,
+    unpack,
+)
 from skmmm._nn.saturation import hill
 
-N_EMBEDDING = 2
 # Parameters with a shared value from which regions may deviate.
 BY_REGION = (
     "intercept",
@@ -61,8 +65,8 @@ class Inputs:
         Fourier terms.
     trend : Tensor of shape (T,)
         Time in training windows, -1/2 to 1/2 inside the window.
-    context : Tensor of shape (R, C, T)
-        What the GRU reads.
+    states : Tensor of shape (R, H, T)
+        Of the GRU.
     """
 
     media: torch.Tensor
@@ -70,7 +74,7 @@ class Inputs:
     controls: torch.Tensor
     season: torch.Tensor
     trend: torch.Tensor
-    context: torch.Tensor
+    states: torch.Tensor
 
     def rounded(self):
         """Return media and controls rounded to ten significant digits.
@@ -113,58 +117,6 @@ class Parts:
         return self.baseline + self.controls.sum(dim=2) + self.media.sum(dim=2)
 
 
-class Context(nn.Module):
-    """A minimal GRU over calendar, controls and region that emits a slow state.
-
-    Its gates see the context but not the state::
-
-        z[t] = sigmoid(gate . c[t])
-        h[t] = (1 - z[t]) * h[t - 1] + z[t] * tanh(candidate . c[t])
-
-    so that all periods are solved at once, in time that grows with the logarithm of
-    their number, instead of one after the other.
-
-    Parameters
-    ----------
-    n_regions, n_hidden : int
-    groups : list of int
-        Widths of the groups of context columns. Columns of one group start with equal
-        weights, so that their order does not matter.
-    generator : torch.Generator
-        Source of the starting weights.
-
-    References
-    ----------
-    .. [1] Feng et al. (2024). Were RNNs All We Needed? arXiv 2410.01201.
-    """
-
-    def __init__(self, n_regions, n_hidden, *, groups, generator):
-        super().__init__()
-        n_embedding = N_EMBEDDING if n_regions > 1 else 0
-        widths = torch.tensor([*groups, *[1] * n_embedding])
-        start = torch.randn(
-            2, n_hidden, len(widths), generator=generator, dtype=torch.float64
-        )
-        start = start.repeat_interleave(widths, dim=2) * (0.5 / widths.sum().sqrt())
-        self.weight = nn.Parameter(start)  # gate and candidate
-        self.bias = nn.Parameter(torch.zeros(2, n_hidden, dtype=torch.float64))
-        self.embedding = nn.Parameter(
-            torch.zeros(n_regions, n_embedding, dtype=torch.float64)
-        )
-
-    def forward(self, context):
-        """Return the hidden states, (R, C, T) -> (R, H, T)."""
-        n_columns = context.shape[1]
-        drive = torch.einsum("ghc,rct->grht", self.weight[..., :n_columns], context)
-        region = torch.einsum(
-            "ghc,rc->grh", self.weight[..., n_columns:], self.embedding
-        )
-        gate, candidate = drive + (region + self.bias[:, None])[..., None]
-        # A bias of -2: states move over about eight periods before training.
-        gate = torch.sigmoid(gate - 2.0)
-        return linear_scan(1.0 - gate, gate * torch.tanh(candidate))
-
-
 class OutcomeNetwork(nn.Module):
     """The outcome equation.
 
@@ -177,13 +129,11 @@ class OutcomeNetwork(nn.Module):
     channel_priors : ChannelPriors
     level : bool
         Whether rows have an order, so that trend and level exist.
-    context : Context or None
     """
 
     free_sign: torch.Tensor
-    context_mean: torch.Tensor
 
-    def __init__(self, sizes, *, adstock, free_sign, channel_priors, level, context):
+    def __init__(self, sizes, *, adstock, free_sign, channel_priors, level):
         super().__init__()
         self.sizes = sizes
         self.adstock = adstock
@@ -196,21 +146,17 @@ class OutcomeNetwork(nn.Module):
         n_regional = sum(prior.size for prior in self.regional_priors)
         self.shared = nn.Parameter(torch.zeros(1, n_shared, dtype=torch.float64))
         for prior, where in positions(self.shared_priors):
-            if prior.name == "effect":  # what the baseline can explain, it explains first
+            if (
+                prior.name == "effect"
+            ):  # what the baseline can explain, it explains first
                 self.shared.data[:, where] = -1.5
         self.regional = nn.Parameter(
             torch.zeros(1, sizes.n_regions, n_regional, dtype=torch.float64)
         )
-        self.context = context
         self.register_buffer("free_sign", free_sign)
-        # Mean state over the training window, where drift is zero by definition.
-        self.register_buffer(
-            "context_mean",
-            torch.zeros(sizes.n_regions, sizes.n_hidden, 1, dtype=torch.float64),
-        )
 
     def at(self, shared, regional):
-        """Return a twin with other parameters; it shares the GRU with this network.
+        """Return a twin with other parameters.
 
         Parameters
         ----------
@@ -230,20 +176,6 @@ class OutcomeNetwork(nn.Module):
             return self
         twin = self.at(self.shared, pad(self.regional, (0, 0, 0, n_new)))
         twin.sizes = replace(self.sizes, n_regions=self.sizes.n_regions + n_new)
-        if self.context is not None:
-            mean = self.context_mean.mean(dim=0, keepdim=True).expand(n_new, -1, -1)
-            embedding = self.context.embedding.detach()
-            new = embedding.mean(dim=0, keepdim=True).expand(n_new, -1)
-            twin._buffers = {
-                **self._buffers,
-                "context_mean": torch.cat([self.context_mean, mean]),
-            }
-            context = copy.copy(self.context)
-            context._parameters = {
-                **self.context._parameters,
-                "embedding": nn.Parameter(torch.cat([embedding, new]), False),
-            }
-            twin._modules = {"context": context}
         return twin
 
     def values(self):
@@ -289,22 +221,6 @@ class OutcomeNetwork(nn.Module):
         full = 1.0 + torch.exp(slope * values["half_saturation_log"])
         return typical * full * torch.exp(values["effect_log"])
 
-    def hidden(self, inputs):
-        """Return the GRU's states centred over training, shape (R, H, T), or None."""
-        if self.context is None:
-            return None
-        return self.context(inputs.context) - self.context_mean
-
-    def centre_context(self, inputs, observed):
-        """Make the mean state over the observed training cells the zero of `hidden`."""
-        if self.context is None:
-            return
-        with torch.no_grad():
-            states = self.context(inputs.context)
-            weight = observed[:, None, :]
-            total = (weight * states).sum(dim=2, keepdim=True)
-            self.context_mean = total / weight.sum(dim=2, keepdim=True).clamp_min(1.0)
-
     def kernel(self, values):
         """Return the lag weights, shape (E, M, L + 1); not for ``adstock="gru"``."""
         max_lag = self.sizes.max_lag
@@ -342,7 +258,7 @@ class OutcomeNetwork(nn.Module):
             return carried[..., self.sizes.max_lag :]
         return carry_known(media, known, self.kernel(values))
 
-    def media_effects(self, values, inputs, hidden):
+    def media_effects(self, values, inputs):
         """Return the effect of every channel, shape (E, R, M, T)."""
         if not self.sizes.n_media:
             shape = (len(self.shared), self.sizes.n_regions, 0, len(inputs.trend))
@@ -353,7 +269,7 @@ class OutcomeNetwork(nn.Module):
         effects = self.sizes_of_effects(values)[..., None] * response
         if "context_effect" not in values:
             return effects
-        drift = torch.einsum("emh,rht->ermt", values["context_effect"], hidden)
+        drift = torch.einsum("emh,rht->ermt", values["context_effect"], inputs.states)
         return effects * torch.exp(drift)
 
     def channel_effects(self, channel, inputs, media_grids):
@@ -367,7 +283,7 @@ class OutcomeNetwork(nn.Module):
             The channel's media, each in place of what `inputs` says.
         """
         only = slice(channel, channel + 1)
-        values, hidden = self.values(), self.hidden(inputs)
+        values = self.values()
         columns = {
             p.name: len(p.shape) for p in self.shared_priors if p.acts == "channel"
         }
@@ -377,9 +293,7 @@ class OutcomeNetwork(nn.Module):
         alone._buffers = {**self._buffers, "free_sign": self.free_sign[only]}
         return torch.stack(
             [
-                alone.media_effects(values, replace(inputs, media=media), hidden)[
-                    :, :, 0
-                ]
+                alone.media_effects(values, replace(inputs, media=media))[:, :, 0]
                 for media in media_grids
             ]
         )
@@ -391,14 +305,14 @@ class OutcomeNetwork(nn.Module):
 
     def forward(self, inputs):
         """Return the structural `Parts` for every draw, region and period."""
-        values, hidden = self.values(), self.hidden(inputs)
+        values = self.values()
         return Parts(
-            self.baseline(values, inputs, hidden),
+            self.baseline(values, inputs),
             values["control"][..., None] * inputs.controls,
-            self.media_effects(values, inputs, hidden),
+            self.media_effects(values, inputs),
         )
 
-    def baseline(self, values, inputs, hidden):
+    def baseline(self, values, inputs):
         """Return intercept, trend, season and slow state, shape (E, R, T)."""
         baseline = values["intercept"][..., None].expand(
             -1, self.sizes.n_regions, len(inputs.trend)
@@ -406,8 +320,10 @@ class OutcomeNetwork(nn.Module):
         baseline = baseline + values["season"] @ inputs.season
         if self.level:
             baseline = baseline + values["trend"][..., None] * inputs.trend
-        if hidden is not None:
-            slow = torch.einsum("eh,rht->ert", values["context_baseline"], hidden)
+        if "context_baseline" in values:
+            slow = torch.einsum(
+                "eh,rht->ert", values["context_baseline"], inputs.states
+            )
             baseline = baseline + slow
         return baseline
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from scipy import stats
 
+from skmmm._nn.context import Context
 from skmmm._nn.inputs import Seasons, build_inputs
 from skmmm._nn.level import Level, smooth_level
 from skmmm._nn.likelihood import Loss
@@ -62,6 +63,7 @@ class OutcomeModel:
         None where rows have no order.
     scales : Scales
     seasons : Seasons
+    context : Context or None
     history : Panel
         The training rows.
     loss : Loss
@@ -73,8 +75,16 @@ class OutcomeModel:
     level_draws: Level | None
     scales: Scales
     seasons: Seasons
+    context: Context | None
     history: Panel
     loss: Loss
+
+    def inputs(self, panel=None):
+        """Return the `Inputs` of a panel, by default those of training."""
+        panel = self.history if panel is None else panel
+        scales = self.scales.extended(panel.shape[0] - len(self.scales.kpi))
+        max_lag = self.network.sizes.max_lag
+        return build_inputs(panel, scales, self.seasons, max_lag, self.context)
 
     def components(self, panel, *, draws=False):
         """Return the `Components` of the rows of a panel that continues the history.
@@ -95,7 +105,7 @@ class OutcomeModel:
         """Return the `Components` of a network with its level."""
         n_new = panel.shape[0] - len(self.scales.kpi)
         scales = self.scales.extended(n_new)
-        inputs = build_inputs(panel, scales, self.seasons, self.network.sizes.max_lag)
+        inputs = self.inputs(panel)
         parts = []
         with torch.no_grad():
             for some in _slices(len(network.shared)):
@@ -165,10 +175,7 @@ class OutcomeModel:
     def _level_of(self, network, target):
         if not network.level:
             return None
-        inputs = build_inputs(
-            self.history, self.scales, self.seasons, network.sizes.max_lag
-        )
-        return fit_level(network, inputs, target)
+        return fit_level(network, self.inputs(), target)
 
     def channel_totals(self, panel, channel, media_grids, *, draws=False):
         """Return the total effect of one channel under each of several media grids.
@@ -187,14 +194,9 @@ class OutcomeModel:
         n_new = panel.shape[0] - len(self.scales.kpi)
         scales = self.scales.extended(n_new)
         unit = scales.kpi[panel.cell // panel.shape[1]]
-        inputs = build_inputs(panel, scales, self.seasons, self.network.sizes.max_lag)
+        inputs = self.inputs(panel)
         scaled = [
-            build_inputs(
-                replace(panel, media=grid),
-                scales,
-                self.seasons,
-                self.network.sizes.max_lag,
-            ).media[:, channel : channel + 1]
+            self.inputs(replace(panel, media=grid)).media[:, channel : channel + 1]
             for grid in media_grids
         ]
 

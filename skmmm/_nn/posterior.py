@@ -83,17 +83,16 @@ def jacobian(network, inputs, target, part, prior, where):
 
 def _change(network, inputs, part, prior, entries):
     """Return the derivative of the structural part, shape (prior.size, R, T)."""
-    hidden = network.hidden(inputs)
 
     def moved(groups, step):
         twin = _moved(network, part, groups, step)
         values = twin.values()
         if prior.acts == "channel":
-            return twin.media_effects(values, inputs, hidden)
+            return twin.media_effects(values, inputs)
         if prior.acts == "media":
-            return twin.media_effects(values, inputs, hidden).sum(dim=2)
+            return twin.media_effects(values, inputs).sum(dim=2)
         controls = torch.einsum("erk,rkt->ert", values["control"], inputs.controls)
-        return twin.baseline(values, inputs, hidden) + controls
+        return twin.baseline(values, inputs) + controls
 
     if prior.acts == "channel":
         # Entries are (channel, column): a draw moves one column of every channel.
@@ -325,7 +324,9 @@ def with_spreads(network, known, deviations):
         if prior.name in deviations:
             spread = spreads[prior.name.removesuffix("_spread_log")]
             told = spread**2 * deviations[prior.name]
-            diagonal[where] = prior.scale**2 * 2.0 * (told / (1.0 + told)).square().sum()
+            diagonal[where] = (
+                prior.scale**2 * 2.0 * (told / (1.0 + told)).square().sum()
+            )
     return replace(known, shared=known.shared + torch.diag(diagonal))
 
 

@@ -192,8 +192,8 @@ _SPREAD = {
     "control": 0.03,
     "season": 0.03,
     "trend": 0.02,
-    "context_baseline": 0.005,
-    "context_effect": 0.005,
+    "context_baseline": 0.01,
+    "context_effect": 0.1,
 }
 
 

@@ -21,8 +21,7 @@ def sample(network, inputs, target, loss, bell, n_draws, generator):
 
     Chains start from draws of the Gaussian approximation and move, all at once, in
     the coordinates in which it is round. What follows from the scale of the data is
-    then a matter of few, long steps. Spreads and the weights of the GRU stay where
-    they are.
+    then a matter of few, long steps. Spreads stay where they are.
 
     Parameters
     ----------
@@ -102,11 +101,8 @@ class _Posterior:
 
     def __init__(self, network, inputs, target, loss, bell):
         self.bell, self.inputs, self.target, self.loss = bell, inputs, target, loss
-        with torch.no_grad():
-            hidden = network.hidden(inputs)
         self.twin = network.at(network.shared.detach(), network.regional.detach())
         self.centre = dict(self.twin._parameters)
-        self.twin.hidden = lambda inputs: hidden  # the same for every draw
 
     def distances(self, place):
         """Return how far from the mode a place is, in shared and regional parts."""

@@ -6,12 +6,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from skmmm._nn.context import Context
 from skmmm._nn.inputs import Seasons
 from skmmm._nn.level import Level
 from skmmm._nn.likelihood import Loss
-from skmmm._nn.network import Context, OutcomeNetwork
+from skmmm._nn.network import OutcomeNetwork
 from skmmm._nn.outcome import OutcomeModel
-from skmmm._nn.priors import Sizes
+from skmmm._nn.priors import ChannelPriors, Sizes
 from skmmm._panel import Panel
 from skmmm._scales import Scales
 
@@ -28,7 +29,6 @@ def pack_model(model):
     scalars = {
         "sizes": asdict(network.sizes),
         "adstock": network.adstock,
-        "unit": network.unit,
         "independent": network.independent,
         "ordered": network.level,
         "loss": asdict(model.loss),
@@ -40,15 +40,12 @@ def pack_model(model):
         "shared": network.shared,
         "regional": network.regional,
         "free_sign": network.free_sign,
-        "context_mean": network.context_mean,
+        **_fields("channel_priors", network.channel_priors),
         **_fields("scales", model.scales),
         **_fields("history", model.history),
     }
-    if network.context is not None:
-        arrays |= {
-            f"context.{name}": weight
-            for name, weight in network.context.named_parameters()
-        }
+    if model.context is not None:
+        arrays |= _fields("context", model.context)
     if model.level is not None:
         arrays |= _fields("level", model.level)
     if model.draws is not None:
@@ -73,12 +70,15 @@ def unpack_model(scalars, arrays, calendar):
         sizes,
         adstock=scalars["adstock"],
         free_sign=torch.from_numpy(arrays["free_sign"]),
-        unit=scalars["unit"],
+        channel_priors=ChannelPriors(
+            **{
+                name: torch.from_numpy(v)
+                for name, v in _of("channel_priors", arrays).items()
+            }
+        ),
         level=scalars["ordered"],
-        context=_context(sizes, arrays),
     )
     network.independent = scalars["independent"]
-    network.context_mean = torch.from_numpy(arrays["context_mean"])
     network.shared = nn.Parameter(torch.from_numpy(arrays["shared"]))
     network.regional = nn.Parameter(torch.from_numpy(arrays["regional"]))
     draws = None
@@ -94,26 +94,15 @@ def unpack_model(scalars, arrays, calendar):
         level_draws=_level("level_draws", arrays),
         scales=Scales(**_of("scales", arrays)),
         seasons=Seasons(calendar, scalars["n_harmonics"], scalars["n_train"]),
+        context=_context(arrays),
         history=Panel(first_period=scalars["first_period"], **_of("history", arrays)),
         loss=Loss(**scalars["loss"]),
     )
 
 
-def _context(sizes, arrays):
-    weights = {
-        name: torch.from_numpy(value) for name, value in _of("context", arrays).items()
-    }
-    if not weights:
-        return None
-    n_inputs = weights["weight"].shape[2] - weights["embedding"].shape[1]
-    context = Context(
-        sizes.n_regions,
-        sizes.n_hidden,
-        groups=[1] * n_inputs,
-        generator=torch.Generator(),
-    )
-    context.load_state_dict(weights)
-    return context
+def _context(arrays):
+    own = {name: torch.from_numpy(v) for name, v in _of("context", arrays).items()}
+    return Context(**own) if own else None
 
 
 def _level(prefix, arrays):

@@ -58,7 +58,6 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
     before = np.inf
     while not stopped and len(losses) < max_iter:
         budget = min(ITERATIONS_PER_ROUND, max_iter - len(losses))
-        network.centre_context(inputs, target.observed)
         target = replace(target, independent=effective_regions(network, inputs, target))
         network.independent = target.independent
         known = information(network, inputs, target, loss)
@@ -68,13 +67,10 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
         if abs(before - losses[-1]) < SETTLED:
             break
         before = losses[-1]
-    network.centre_context(inputs, target.observed)
     return losses, target
 
 
-def find_mode(
-    network, inputs, target, loss, deviations, bell, max_iter, tol, record
-):
+def find_mode(network, inputs, target, loss, deviations, bell, max_iter, tol, record):
     """Move the network to the mode of its posterior (L-BFGS).
 
     In coordinates in which the Gaussian approximation of the posterior where it
@@ -93,17 +89,12 @@ def find_mode(
        Constrained Optimization. SIAM J. Sci. Comput. 16.
     """
     centre = network.shared.detach(), network.regional.detach()
-    weights = [] if network.context is None else list(network.context.parameters())
     n_rows = float(target.weight.sum())
-    free = [torch.zeros_like(part) for part in (*centre, *weights)]
-    offset = [part.detach().clone() for part in weights]
 
     def place(vector):
         """Move the network to where a vector of standardised coordinates says."""
-        parts = split_like(torch.from_numpy(vector), free)
-        shared, regional = bell.displaced(*parts[:2])
-        for weight, start, part in zip(weights, offset, parts[2:], strict=True):
-            weight.data = start + part
+        parts = split_like(torch.from_numpy(vector), centre)
+        shared, regional = bell.displaced(*parts)
         network.shared.data = centre[0] + shared
         network.regional.data = centre[1] + regional
 
@@ -112,18 +103,14 @@ def find_mode(
         network.zero_grad()
         value = -penalised_posterior(network, inputs, target, loss, deviations) / n_rows
         value.backward()
-        gradient = [
-            torch.zeros_like(p) if p.grad is None else p.grad
-            for p in (network.shared, network.regional, *weights)
-        ]
-        gradient[:2] = bell.pulled_back(*gradient[:2])
+        gradient = bell.pulled_back(network.shared.grad, network.regional.grad)
         return value.item(), torch.cat([g.ravel() for g in gradient]).numpy()
 
     def callback(intermediate_result):
         if record(float(intermediate_result.fun)):
             raise StopIteration
 
-    start = np.zeros(sum(part.numel() for part in free))
+    start = np.zeros(sum(part.numel() for part in centre))
     if not all(np.isfinite(part).all() for part in objective(start)):
         raise FloatingPointError(
             "The loss or its gradient is not finite where training starts. Check X and "
@@ -158,9 +145,6 @@ def penalised_posterior(network, inputs, target, loss, known):
     .. [1] MacKay (1992). Bayesian Interpolation. Neural Computation 4.
     """
     posterior = log_likelihood(network, inputs, target, loss) + log_prior(network)
-    if network.context is not None:
-        for weight in network.context.parameters():
-            posterior = posterior - 0.5 * weight.square().sum()
     values = unpack(network.shared, network.shared_priors)
     for name, information in known.items():
         spread = torch.exp(values[name])
