@@ -1,0 +1,39 @@
+"""Meridian as its getting-started page has it: default priors, columns as spend.
+
+python run_meridian.py FOLDER
+"""
+
+import numpy as np
+from exchange import answer_all, rows
+from meridian.analysis import analyzer
+from meridian.data import data_frame_input_data_builder
+from meridian.model import model, spec
+
+
+def fit(X, y, roles):
+    region, media = roles["region"], roles["media"]
+    frame = X.rename(columns={region: "geo", roles["time"]: "time"})
+    frame["time"] = frame["time"].dt.strftime("%Y-%m-%d")
+    frame = frame.assign(kpi=y, population=1.0).sort_values(["geo", "time"])
+    builder = data_frame_input_data_builder.DataFrameInputDataBuilder(
+        kpi_type="revenue"
+    )
+    builder = builder.with_kpi(frame).with_population(frame)
+    builder = builder.with_media(
+        frame, media_cols=media, media_spend_cols=media, media_channels=media
+    )
+    if roles["controls"]:
+        builder = builder.with_controls(frame, control_cols=roles["controls"])
+    mmm = model.Meridian(input_data=builder.build(), model_spec=spec.ModelSpec())
+    mmm.sample_posterior(n_chains=2, n_adapt=500, n_burnin=500, n_keep=1000, seed=0)
+    draws = np.asarray(
+        analyzer.Analyzer(
+            model_context=mmm.model_context, inference_data=mmm.inference_data
+        ).incremental_outcome(aggregate_geos=False, aggregate_times=False)
+    )  # (chains, draws, R, T, M)
+    draws = draws.reshape(-1, *draws.shape[2:])
+    return rows(X, roles, draws.mean(axis=0)), draws.sum(axis=(1, 2))
+
+
+if __name__ == "__main__":
+    answer_all("Meridian", fit)
