@@ -69,8 +69,8 @@ def follows_kpi(
     and of :math:`e` alike, so that what is missed in one of them alone does no harm
     [2]_. With :math:`u = \log(1 + x / \bar x)`, :math:`\bar x` a region's mean of
     the periods with spend, and tildes for residuals of a regression on season,
-    quadratic trend, controls (now and one period ago) and the past :math:`u` of all
-    channels,
+    quadratic trend, controls (now and one period ago), the past :math:`u` of all
+    channels and whether they ran one period ago,
 
     .. math::
 
@@ -105,7 +105,7 @@ def follows_kpi(
         channel in two hundred was flagged in simulations.
     material : float, default=0.05
         Least `partial_r2` of a flagged channel. In a large panel much smaller shares
-        are significant, but do not distort an effect.
+        are significant, but leave nearly all of the spend honest.
 
     Returns
     -------
@@ -118,7 +118,9 @@ def follows_kpi(
     Notes
     -----
     Spend that follows the demand of the same week, without a memory, cannot be told
-    from an effect by any such test: not being flagged is no proof of innocence.
+    from an effect by any such test, and one region with little more than a year of
+    weeks has too few to find even strong chasing: not being flagged is no proof of
+    innocence.
 
     References
     ----------
