@@ -161,3 +161,41 @@ def test_coverage_leaves_out_worlds_the_model_cannot_represent(modules):
     ]
     _, coverage = bench.summarise(pd.DataFrame(rows, columns=bench.COLUMNS))
     assert coverage["skmmm"] == 0.75
+
+
+def test_rows_survive_the_way_to_a_panel_and_back(modules, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "rivals"))
+    exchange = importlib.import_module("exchange")
+    X = pd.DataFrame({"region": list("BABA"), "week": [2, 1, 1, 2]})
+    roles = {"region": "region", "time": "week"}
+    values = np.array([[1.0, 10], [2, 20], [3, 30], [4, 40]])
+    panel = exchange.panel(X, roles, values)
+    assert panel[:, :, 0].tolist() == [[2, 4], [3, 1]]  # [region, week]
+    assert exchange.rows(X, roles, panel).tolist() == values.tolist()
+    sys.modules.pop("exchange")
+
+
+def test_rivals_are_scored_like_contenders(modules, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "rivals"))
+    exchange, export, score = map(
+        importlib.import_module, ("exchange", "export", "score")
+    )
+    export.export(modules.problems.WORLDS["national_constant"](3), tmp_path)
+    monkeypatch.setattr(sys, "argv", ["run", str(tmp_path)])
+
+    def fit(X, y, roles):
+        truth = pd.read_csv(tmp_path / "national_constant_3" / "truth.csv")
+        return truth.to_numpy(), truth.sum().to_numpy() * np.array([[0.9], [1.1]])
+
+    exchange.answer_all("oracle", fit)
+    exchange.answer_all("no intervals", lambda *args: (fit(*args)[0] * 2, None))
+    none, oracle = score.score(tmp_path / "national_constant_3")
+    assert (oracle["contender"], oracle["srmse"], oracle["coverage"]) == (
+        "oracle",
+        0,
+        1,
+    )
+    assert none["total_error"] == pytest.approx(1)
+    assert np.isnan(none["coverage"])
+    for name in ("exchange", "export", "score"):
+        sys.modules.pop(name)

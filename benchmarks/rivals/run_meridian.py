@@ -1,7 +1,12 @@
 """Meridian as its getting-started page has it: default priors, columns as spend.
 
+Twice: with the default knots of the baseline (one, if there is one region), and with
+its automatic selection of knots.
+
 python run_meridian.py FOLDER
 """
+
+from functools import partial
 
 import numpy as np
 from exchange import answer_all, rows
@@ -10,7 +15,7 @@ from meridian.data import data_frame_input_data_builder
 from meridian.model import model, spec
 
 
-def fit(X, y, roles):
+def fit(X, y, roles, *, enable_aks):
     region, media = roles["region"], roles["media"]
     frame = X.rename(columns={region: "geo", roles["time"]: "time"})
     frame["time"] = frame["time"].dt.strftime("%Y-%m-%d")
@@ -24,7 +29,9 @@ def fit(X, y, roles):
     )
     if roles["controls"]:
         builder = builder.with_controls(frame, control_cols=roles["controls"])
-    mmm = model.Meridian(input_data=builder.build(), model_spec=spec.ModelSpec())
+    mmm = model.Meridian(
+        input_data=builder.build(), model_spec=spec.ModelSpec(enable_aks=enable_aks)
+    )
     mmm.sample_posterior(n_chains=2, n_adapt=500, n_burnin=500, n_keep=1000, seed=0)
     draws = np.asarray(
         analyzer.Analyzer(
@@ -36,4 +43,5 @@ def fit(X, y, roles):
 
 
 if __name__ == "__main__":
-    answer_all("Meridian", fit)
+    answer_all("Meridian", partial(fit, enable_aks=False))
+    answer_all("Meridian, automatic knots", partial(fit, enable_aks=True))
