@@ -2,6 +2,7 @@
 
 import copy
 from collections import namedtuple
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from numbers import Integral, Real
@@ -22,13 +23,14 @@ from threadpoolctl import threadpool_limits
 from skmmm import _checks
 from skmmm._calendar import Calendar, infer_calendar
 from skmmm._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
+from skmmm._channel_priors import costs_per_unit, make_channel_priors
 from skmmm._nn.context import draw_context
 from skmmm._nn.inputs import Seasons, context_columns
 from skmmm._nn.likelihood import Loss, Target
 from skmmm._nn.network import OutcomeNetwork
 from skmmm._nn.outcome import OutcomeModel
 from skmmm._nn.posterior import Bell, information, with_spreads_held
-from skmmm._nn.priors import ChannelPriors, Sizes
+from skmmm._nn.priors import Sizes
 from skmmm._nn.sampling import sample
 from skmmm._nn.storage import pack_model, unpack_model
 from skmmm._nn.training import train
@@ -195,6 +197,8 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         "adstock": [StrOptions({"geometric", "delayed", "weibull", "free", "gru"})],
         "free_sign": _COLUMNS,
         "media_share": [Interval(Real, 0, 1, closed="neither")],
+        "media_cost": [Interval(Real, 0, None, closed="neither"), Mapping, None],
+        "priors": [Mapping, None],
         "n_harmonics": [Interval(Integral, 0, None, closed="left")],
         "periods_per_year": [Interval(Real, 1, None, closed="neither"), None],
         "n_hidden": [Interval(Integral, 0, None, closed="left")],
@@ -224,6 +228,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         free_sign=None,
         media_share=0.4,
         media_cost=None,
+        priors=None,
         n_harmonics=3,
         periods_per_year=None,
         n_hidden=4,
@@ -249,6 +254,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         self.free_sign = free_sign
         self.media_share = media_share
         self.media_cost = media_cost
+        self.priors = priors
         self.n_harmonics = n_harmonics
         self.periods_per_year = periods_per_year
         self.n_hidden = n_hidden
@@ -426,6 +432,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         ordered = self._calendar is not None
         scales = fit_scales(panel)
         _check_finite(scales, self._columns)
+        self._cost = costs_per_unit(self.media_cost, list(self._columns.media))
         seasons = Seasons(self._calendar, self.n_harmonics, panel.shape[1])
         n_season = len(seasons.fourier(panel.periods[:1]))
         sizes = Sizes(
@@ -447,7 +454,15 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             sizes,
             adstock=self.adstock,
             free_sign=self._free_sign(),
-            channel_priors=self._channel_priors(panel),
+            channel_priors=make_channel_priors(
+                self.priors,
+                self._cost,
+                adstock=self.adstock,
+                media_share=self.media_share,
+                panel=panel,
+                scales=scales,
+                media=list(self._columns.media),
+            ),
             level=ordered,
         )
         target = Target(
@@ -460,18 +475,6 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             network, None, None, None, scales, seasons, context, panel, loss
         )
         return model, target
-
-    def _channel_priors(self, panel):
-        media = panel.media * (panel.weight > 0)[..., None]
-        spend = media.sum(axis=(0, 1))
-        expected = np.full(len(spend), self.media_share / max(len(spend), 1))
-        if self.media_cost is not None:
-            active = ((media > 0).sum(axis=(0, 1)) / (panel.weight > 0).sum()).clip(
-                1e-3
-            )
-            cost = spend * self.media_cost
-            expected = self.media_share * cost / cost.sum() / active
-        return ChannelPriors(torch.from_numpy(np.log(expected)))
 
     def _free_sign(self):
         """Return which channels may have a negative effect, shape (n_media,)."""

@@ -156,14 +156,20 @@ def log_likelihood(network, inputs, target, loss):
 
 
 def log_prior(network):
-    """Return the log prior of every draw, shape (E,): all are standard normal."""
+    """Return the log prior of every draw, shape (E,).
+
+    All parameters are standard normal, but for the effects of pooled channels.
+    """
     squares = network.shared.square()
     total = -0.5 * (squares.sum(dim=1) + network.regional.square().sum(dim=(1, 2)))
-    where = [w for p, w in positions(network.shared_priors) if p.name == "effect"]
-    if where and EFFECT_DF < 1e6:
-        effect = squares[:, where[0]].sum(dim=1)
-        df, n = EFFECT_DF, network.sizes.n_media
-        total = total + 0.5 * effect - 0.5 * (df + n) * torch.log1p(effect / df)
+    pooled = network.channel_priors.pooled
+    for prior, where in positions(network.shared_priors):
+        if prior.name == "effect":
+            # With their spread integrated out, the effects of pooled channels are
+            # Student's t together.
+            size = squares[:, where][:, pooled].sum(dim=1)
+            power = 0.5 * (EFFECT_DF + pooled.sum())
+            total = total + 0.5 * size - power * torch.log1p(size / EFFECT_DF)
     return total
 
 

@@ -140,7 +140,7 @@ class OutcomeNetwork(nn.Module):
         self.channel_priors = channel_priors
         self.independent = 1.0
         self.level = level
-        self.shared_priors = shared_priors(adstock, sizes, level=level)
+        self.shared_priors = shared_priors(adstock, sizes, channel_priors, level=level)
         self.regional_priors = regional_priors(sizes, level=level)
         n_shared = sum(prior.size for prior in self.shared_priors)
         n_regional = sum(prior.size for prior in self.regional_priors)
@@ -207,15 +207,14 @@ class OutcomeNetwork(nn.Module):
         The parameter is the effect at typical spend, where the data are: what half
         saturation and slope say elsewhere then hardly moves it.
         """
-        effect = values["effect"]
-        common = values["effect_mean"][:, None]
-        size = torch.where(
-            self.free_sign, effect, torch.exp(common + EFFECT_SPREAD * effect)
-        )
+        effect, channels = values["effect"], self.channel_priors
+        pooled = grown(values["effect_mean"][:, None] + EFFECT_SPREAD * effect)
         # Hidden factors that move regions in groups move their media too: the more of
         # them, the less a correlation with the KPI is an effect.
-        unit = torch.exp(self.channel_priors.effect_log) * self.independent**1.5
-        typical = (unit * size)[:, None]
+        pooled = torch.where(self.free_sign, effect, pooled) * self.independent**1.5
+        own = torch.exp(channels.effect_spread * effect)
+        size = torch.where(channels.pooled, pooled, own)
+        typical = (torch.exp(channels.effect_log) * size)[:, None]
         slope = torch.exp(values["slope_log"])[:, None]
         # hill(1) = 1 / (1 + half_saturation ** slope)
         full = 1.0 + torch.exp(slope * values["half_saturation_log"])
@@ -326,6 +325,16 @@ class OutcomeNetwork(nn.Module):
             )
             baseline = baseline + slow
         return baseline
+
+
+def grown(log):
+    """Return ``exp(log)`` below one and ``1 + log`` above.
+
+    A factor that thins out towards zero like a logarithm and grows no faster than its
+    argument: a normal prior on the argument leaves effects beyond the KPI as unlikely
+    as they are.
+    """
+    return torch.exp(log.clamp_max(0.0)) + log.clamp_min(0.0)
 
 
 def _in_units(values, name, deviation):

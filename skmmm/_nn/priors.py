@@ -9,6 +9,7 @@ mean per region.
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 
@@ -34,7 +35,7 @@ class Prior:
     name : str
     shape : tuple of int
         Shape of the parameter, per draw (and per region in the regional table).
-    loc, scale : float
+    loc, scale : float or Tensor of that shape
         On the scale named by the suffix of the name (log, logit or natural).
     acts : {"baseline", "channel", "level", "scale"}
         What it moves: the baseline or controls; one channel each (first axis of the
@@ -46,8 +47,8 @@ class Prior:
 
     name: str
     shape: tuple
-    loc: float = 0.0
-    scale: float = 1.0
+    loc: float | torch.Tensor = 0.0
+    scale: float | torch.Tensor = 1.0
     acts: str = "baseline"
     deviates: bool = False
 
@@ -57,9 +58,20 @@ class Prior:
         return math.prod(self.shape)
 
 
-EFFECT_MEAN = 1.0
-EFFECT_SPREAD = 0.5
-EFFECT_DF = 3.0
+# How far log effects spread around what all channels have in common: a guess, with
+# so many degrees of freedom behind it that the channels can teach otherwise.
+EFFECT_MEAN, EFFECT_SPREAD, EFFECT_DF = 1.0, 0.5, 3.0
+# Half of the maximum is reached a little below typical spend.
+HALF_SATURATION_LOG = -0.3, 0.8
+# Geometric decay: median .32, 90 % in .08 to .71. Weibull scale: 90 % of .5 to 7.5.
+CARRYOVER = {
+    "geometric": (-0.75, 1.0),
+    "delayed": (-0.75, 1.0),
+    "weibull": (math.log(2.0), 0.8),
+}
+# Weibull shapes from falling to peaked; about one where the user says how fast the
+# effect decays.
+WEIBULL_SHAPE_LOG, WEIBULL_SHAPE_LOG_KNOWN = (0.3, 0.5), (0.0, 0.2)
 
 
 @dataclass(frozen=True)
@@ -68,19 +80,69 @@ class ChannelPriors:
 
     Attributes
     ----------
-    effect_log : Tensor
-        Log of the prior median of the effect at typical spend, in mean KPI.
+    pooled : Tensor, bool
+        Channels whose effect is expected to be like that of the others; those of the
+        rest are as the user says.
+    effect_log, effect_spread : Tensor
+        Log effect at typical spend, in mean KPI: median and sd, the latter for
+        channels that are not pooled.
+    carryover, carryover_spread : Tensor
+        Logit of the decay, or log of the Weibull scale.
+    weibull_shape, weibull_shape_spread : Tensor
+        Log.
+    half_saturation, half_saturation_spread : Tensor
+        Log.
     """
 
+    pooled: torch.Tensor
     effect_log: torch.Tensor
+    effect_spread: torch.Tensor
+    carryover: torch.Tensor
+    carryover_spread: torch.Tensor
+    weibull_shape: torch.Tensor
+    weibull_shape_spread: torch.Tensor
+    half_saturation: torch.Tensor
+    half_saturation_spread: torch.Tensor
 
 
-def carryover_priors(adstock, sizes):
+def channel_priors(expected_log, effect, carryover, half_saturation, adstock):
+    """Fill in what the user does not say about the channels.
+
+    Parameters
+    ----------
+    expected_log : ndarray of shape (n_media,)
+        Log of the expected effect at typical spend, in mean KPI.
+    effect, carryover, half_saturation : ndarray of shape (2, n_media)
+        Mean and sd on the scales of `ChannelPriors`; NaN where the user says nothing.
+    adstock : str
+    """
+
+    def filled(own, default):
+        known = torch.from_numpy(own)
+        return torch.where(known.isnan(), known.new_tensor(default)[:, None], known)
+
+    known_decay = torch.from_numpy(carryover[0]).isfinite()
+    shape, known_shape = (
+        torch.tensor(pair, dtype=torch.float64)[:, None]
+        for pair in (WEIBULL_SHAPE_LOG, WEIBULL_SHAPE_LOG_KNOWN)
+    )
+    pooled = torch.from_numpy(effect[0]).isnan()
+    return ChannelPriors(
+        pooled,
+        torch.where(pooled, *torch.from_numpy(np.stack([expected_log, effect[0]]))),
+        filled(effect, (0.0, EFFECT_SPREAD))[1],
+        *filled(carryover, CARRYOVER.get(adstock, (0.0, 1.0))),
+        *torch.where(known_decay, known_shape, shape),
+        *filled(half_saturation, HALF_SATURATION_LOG),
+    )
+
+
+def carryover_priors(adstock, sizes, channels):
     """Priors of the adstock parameters, one per channel."""
     M = (sizes.n_media,)
-    decay = Prior(
-        "decay_logit", M, -0.75, 1.0, "channel"
-    )  # median .32, 90 % in .08 to .71
+    own = channels.carryover, channels.carryover_spread
+    decay = Prior("decay_logit", M, *own, "channel")
+    shape = channels.weibull_shape, channels.weibull_shape_spread
     return {
         "geometric": [decay],
         "delayed": [
@@ -89,12 +151,8 @@ def carryover_priors(adstock, sizes):
             Prior("delay_log", M, 0.0, 0.7, "channel"),
         ],
         "weibull": [
-            Prior(
-                "shape_log", M, 0.3, 0.5, "channel"
-            ),  # both falling and peaked kernels
-            Prior(
-                "scale_log", M, math.log(2.0), 0.8, "channel"
-            ),  # mean lag of 1 to 8 periods
+            Prior("shape_log", M, *shape, "channel"),
+            Prior("scale_log", M, *own, "channel"),
         ],
         # Log weights fall by .5 a lag (geometric, decay .6) give or take .5: smooth.
         "free": [Prior("steps", (sizes.n_media, sizes.max_lag), -0.5, 0.5, "channel")],
@@ -107,14 +165,14 @@ def carryover_priors(adstock, sizes):
     }[adstock]
 
 
-def media_priors(adstock, sizes):
+def media_priors(adstock, sizes, channels):
     """Priors of what one channel does, shared by all regions."""
     M = (sizes.n_media,)
+    half = channels.half_saturation, channels.half_saturation_spread
     return [
-        *carryover_priors(adstock, sizes),
-        # Half of the maximum is reached a little below typical spend.
-        Prior("half_saturation_log", M, -0.3, 0.8, "channel"),
-        # 90 % in .7 to 2.2: concave curves are as reachable as S-shaped ones.
+        *carryover_priors(adstock, sizes, channels),
+        Prior("half_saturation_log", M, *half, "channel"),
+        # 90 % in .5 to 3.3: concave curves are as reachable as thresholds.
         Prior("slope_log", M, 0.2, 0.6, "channel"),
         # How much larger or smaller the effects of all channels are than expected.
         Prior("effect_mean", (), 0.0, EFFECT_MEAN, "media"),
@@ -150,13 +208,14 @@ def context_priors(sizes):
     return priors
 
 
-def shared_priors(adstock, sizes, *, level):
+def shared_priors(adstock, sizes, channels, *, level):
     """Priors of the parameters that all regions share.
 
     Parameters
     ----------
     adstock : {"geometric", "delayed", "weibull", "free", "gru"}
     sizes : Sizes
+    channels : ChannelPriors
     level : bool
         Whether rows have an order.
     """
@@ -168,7 +227,7 @@ def shared_priors(adstock, sizes, *, level):
         Prior("season", (sizes.n_season,), 0.0, 0.1),
     ]
     if sizes.n_media:
-        priors += media_priors(adstock, sizes)
+        priors += media_priors(adstock, sizes, channels)
     if level:
         priors += level_priors(sizes)
     deviations = context_priors(sizes)

@@ -146,7 +146,7 @@ def penalised_posterior(network, inputs, target, loss, known):
     """
     posterior = log_likelihood(network, inputs, target, loss) + log_prior(network)
     values = unpack(network.shared, network.shared_priors)
-    for name, information in known.items():
+    for name, told in known.items():
         spread = torch.exp(values[name])
-        posterior = posterior - 0.5 * torch.log1p(spread**2 * information).sum()
+        posterior = posterior - 0.5 * torch.log1p(spread**2 * told).sum()
     return posterior.sum()

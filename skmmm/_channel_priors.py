@@ -1,0 +1,163 @@
+"""What is expected of each channel: from costs, and from what the user knows."""
+
+from collections.abc import Mapping
+from numbers import Real
+
+import numpy as np
+from scipy.special import logit
+from scipy.stats import norm
+
+from skmmm._nn.priors import channel_priors
+
+_QUANTITIES = ("roi", "decay", "half_saturation")
+_REACH = norm.ppf(0.95)  # of a 90 % interval, in standard deviations
+
+
+def costs_per_unit(media_cost, media):
+    """Return the cost of one unit of each column, NaN where it is unknown.
+
+    Parameters
+    ----------
+    media_cost : float, mapping or None
+    media : list
+        Labels of the media columns.
+
+    Returns
+    -------
+    cost : ndarray of shape (n_media,)
+
+    Raises
+    ------
+    ValueError
+        If a cost is not positive or a column is not one of the media.
+    """
+    if media_cost is None:
+        return np.full(len(media), np.nan)
+    if not isinstance(media_cost, Mapping):
+        media_cost = dict.fromkeys(media, media_cost)
+    for label, cost in media_cost.items():
+        _check_channel("media_cost", label, media)
+        if not _is_number(cost) or cost <= 0:
+            raise ValueError(
+                f"media_cost of {label!r} is {cost!r}; it must be a positive number, "
+                "the cost of one unit of the column (1 if the column is money)."
+            )
+    return np.array([float(media_cost.get(label, np.nan)) for label in media])
+
+
+def make_channel_priors(priors, cost, *, adstock, media_share, panel, scales, media):
+    """Return the `ChannelPriors` of a training panel.
+
+    Columns that are money are expected to earn the same return on it, give or take,
+    the others to have the same effect.
+
+    Parameters
+    ----------
+    priors : mapping of mappings or None
+        As given to the regressor.
+    cost : ndarray of shape (n_media,)
+        As `costs_per_unit` returned it.
+    adstock : str
+    media_share : float
+    panel : Panel
+    scales : Scales
+    media : list
+        Labels of the media columns.
+
+    Raises
+    ------
+    ValueError
+        If `priors` names an unknown column or quantity, or an interval is none.
+    """
+    seen = (panel.weight > 0)[..., None]
+    own = _read(priors, media, adstock)
+    money = np.isfinite(cost)
+    expected = np.full(len(media), media_share / max(len(media), 1))
+    if money.any():
+        spend = (panel.media * seen).sum(axis=(0, 1))[money] * cost[money]
+        active = ((panel.media > 0) & seen).sum(axis=(0, 1))[money] / seen.sum()
+        # Effects are those of periods with spend: rare ones must earn it all.
+        expected[money] *= len(spend) * spend / spend.sum() / np.maximum(active, 1e-3)
+    # Spend and KPI of a period with typical spend, over all regions.
+    typical, kpi = scales.media.sum(axis=0), scales.kpi.sum()
+    effect, carry, half = (np.full((2, len(media)), np.nan) for _ in range(3))
+    for m, quantities in own.items():
+        if "roi" in quantities:
+            worth = typical[m] * (cost[m] if money[m] else 1.0) / kpi
+            effect[:, m] = _normal(np.log(np.array(quantities["roi"]) * worth))
+        if "decay" in quantities:
+            decay = np.array(quantities["decay"])
+            if adstock == "weibull":  # of shape one: exp(-lag / scale)
+                carry[:, m] = _normal(np.log(-1.0 / np.log(decay)))
+            else:
+                carry[:, m] = _normal(logit(decay))
+        if "half_saturation" in quantities:
+            relative = (
+                np.array(quantities["half_saturation"]) / scales.media[:, m].mean()
+            )
+            half[:, m] = _normal(np.log(relative))
+    return channel_priors(np.log(expected), effect, carry, half, adstock)
+
+
+def _normal(interval):
+    """Return mean and sd of the normal with this 90 % interval."""
+    low, high = interval
+    return (low + high) / 2, (high - low) / (2 * _REACH)
+
+
+def _read(priors, media, adstock):
+    """Check the mapping of priors and key it by the position of the channel."""
+    if priors is None:
+        return {}
+    own = {}
+    for label, quantities in priors.items():
+        _check_channel("priors", label, media)
+        if not isinstance(quantities, Mapping):
+            raise ValueError(
+                f"priors[{label!r}] must map some of {list(_QUANTITIES)} to intervals "
+                f"(low, high), got {quantities!r}."
+            )
+        for name, interval in quantities.items():
+            _check_interval(label, name, interval)
+        if "decay" in quantities and adstock not in ("geometric", "delayed", "weibull"):
+            raise ValueError(
+                f"priors[{label!r}] has a decay, which adstock={adstock!r} has not. Use "
+                "adstock='weibull' or 'geometric'."
+            )
+        own[media.index(label)] = dict(quantities)
+    return own
+
+
+def _check_interval(label, name, interval):
+    if name not in _QUANTITIES:
+        raise ValueError(
+            f"priors[{label!r}] has {name!r}, which is none of {list(_QUANTITIES)}."
+        )
+    ends = list(interval) if isinstance(interval, tuple | list | np.ndarray) else []
+    if len(ends) != 2 or not all(_is_number(end) for end in ends):
+        raise ValueError(
+            f"priors[{label!r}][{name!r}] must be two numbers (low, high), the 90 % "
+            f"interval before seeing the data, got {interval!r}."
+        )
+    low, high = ends
+    limit = 1.0 if name == "decay" else np.inf
+    if not 0 < low < high < limit:
+        below = " < 1" if name == "decay" else ""
+        raise ValueError(
+            f"priors[{label!r}][{name!r}] must hold 0 < low < high{below}, got "
+            f"({low}, {high})."
+        )
+
+
+def _check_channel(parameter, label, media):
+    if label not in media:
+        raise ValueError(
+            f"{parameter} names {label!r}, which is not one of the media columns "
+            f"{list(media)}."
+        )
+
+
+def _is_number(value):
+    return (
+        isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
+    )
