@@ -10,6 +10,7 @@ from scipy.stats import norm
 from skmmm._nn.priors import channel_priors
 
 _QUANTITIES = ("roi", "decay", "half_saturation")
+_WITH_DECAY = ("geometric", "delayed", "weibull")
 _REACH = norm.ppf(0.95)  # of a 90 % interval, in standard deviations
 
 
@@ -96,7 +97,7 @@ def make_channel_priors(priors, cost, *, adstock, media_share, panel, scales, me
                 np.array(quantities["half_saturation"]) / scales.media[:, m].mean()
             )
             half[:, m] = _normal(np.log(relative))
-    return channel_priors(np.log(expected), effect, carry, half, adstock)
+    return channel_priors(np.log(expected), money, effect, carry, half, adstock)
 
 
 def _normal(interval):
@@ -119,10 +120,10 @@ def _read(priors, media, adstock):
             )
         for name, interval in quantities.items():
             _check_interval(label, name, interval)
-        if "decay" in quantities and adstock not in ("geometric", "delayed", "weibull"):
+        if "decay" in quantities and adstock not in _WITH_DECAY:
             raise ValueError(
-                f"priors[{label!r}] has a decay, which adstock={adstock!r} has not. Use "
-                "adstock='weibull' or 'geometric'."
+                f"priors[{label!r}] has a decay, which adstock={adstock!r} has not. "
+                "Use adstock='weibull' or 'geometric'."
             )
         own[media.index(label)] = dict(quantities)
     return own

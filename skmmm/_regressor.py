@@ -88,7 +88,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         spend that is increasing in it.
     free_sign : list of str or int, str, int, callable or None, default=None
         Media columns whose effect may be negative.
-    media_share : float in (0, 1), default=0.4
+    media_share : float in (0, 1), default=0.3
         Prior median of the share of the KPI that all media together cause, before the
         data speak. It is lowered where errors show that regions move in groups.
     n_harmonics : int, default=3
@@ -226,7 +226,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         max_lag=13,
         adstock="weibull",
         free_sign=None,
-        media_share=0.4,
+        media_share=0.3,
         media_cost=None,
         priors=None,
         n_harmonics=3,
@@ -666,7 +666,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         point = estimates[0][:, 0]
         low, high = np.full((2, *point.shape), np.nan)
         if has_draws:
-            low, high = np.quantile(estimates[1], [tail, 1.0 - tail], axis=1)
+            low, high = _bounds(estimates[1], tail)
         order = [self._columns.media.index(channel) for channel in self.media_]
         return _channel_table(
             self.media_,
@@ -731,7 +731,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             low, high = np.full((2, len(point)), np.nan)
             if self._model.draws is not None:
                 draws = incremental(draws=True)
-                low, high = np.quantile(draws, [tail, 1.0 - tail], axis=1)
+                low, high = _bounds(draws, tail)
         return Bunch(
             spend=spend,
             incremental=point[:-1],
@@ -942,6 +942,14 @@ def _spend_grid(grid, current):
     if spend.ndim != 1 or (spend < 0).any():
         raise ValueError("grid must be a one-dimensional array of non-negative spend.")
     return spend
+
+
+def _bounds(draws, tail):
+    """Return quantiles over the draws (second axis) that cover what they promise.
+
+    The k-th of n draws has the share k / (n + 1) of the distribution below it.
+    """
+    return np.quantile(draws, [tail, 1.0 - tail], axis=1, method="weibull")
 
 
 def _tail(confidence_level):

@@ -208,12 +208,12 @@ class OutcomeNetwork(nn.Module):
         saturation and slope say elsewhere then hardly moves it.
         """
         effect, channels = values["effect"], self.channel_priors
-        pooled = grown(values["effect_mean"][:, None] + EFFECT_SPREAD * effect)
+        deviation = channels.effect_spread * effect
+        pooled = grown(values["effect_mean"][:, None] + deviation)
         # Hidden factors that move regions in groups move their media too: the more of
         # them, the less a correlation with the KPI is an effect.
         pooled = torch.where(self.free_sign, effect, pooled) * self.independent**1.5
-        own = torch.exp(channels.effect_spread * effect)
-        size = torch.where(channels.pooled, pooled, own)
+        size = torch.where(channels.pooled, pooled, torch.exp(deviation))
         typical = (torch.exp(channels.effect_log) * size)[:, None]
         slope = torch.exp(values["slope_log"])[:, None]
         # hill(1) = 1 / (1 + half_saturation ** slope)

@@ -58,9 +58,11 @@ class Prior:
         return math.prod(self.shape)
 
 
-# How far log effects spread around what all channels have in common: a guess, with
-# so many degrees of freedom behind it that the channels can teach otherwise.
-EFFECT_MEAN, EFFECT_SPREAD, EFFECT_DF = 1.0, 0.5, 3.0
+# How far log effects are from what is expected, all together and each: guesses, the
+# second with few degrees of freedom behind it, so that the channels can teach it.
+EFFECT_MEAN, EFFECT_DF = 0.6, 3.0
+# Returns on money are more alike than effects.
+EFFECT_SPREAD, EFFECT_SPREAD_OF_MONEY = 0.8, 0.5
 # Half of the maximum is reached a little below typical spend.
 HALF_SATURATION_LOG = -0.3, 0.8
 # Geometric decay: median .32, 90 % in .08 to .71. Weibull scale: 90 % of .5 to 7.5.
@@ -71,7 +73,7 @@ CARRYOVER = {
 }
 # Weibull shapes from falling to peaked; about one where the user says how fast the
 # effect decays.
-WEIBULL_SHAPE_LOG, WEIBULL_SHAPE_LOG_KNOWN = (0.3, 0.5), (0.0, 0.2)
+WEIBULL_SHAPE_LOG, WEIBULL_SHAPE_LOG_KNOWN = (0.15, 0.35), (0.0, 0.2)
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,7 @@ class ChannelPriors:
         Channels whose effect is expected to be like that of the others; those of the
         rest are as the user says.
     effect_log, effect_spread : Tensor
-        Log effect at typical spend, in mean KPI: median and sd, the latter for
-        channels that are not pooled.
+        Log effect at typical spend, in mean KPI: median and sd.
     carryover, carryover_spread : Tensor
         Logit of the decay, or log of the Weibull scale.
     weibull_shape, weibull_shape_spread : Tensor
@@ -105,13 +106,15 @@ class ChannelPriors:
     half_saturation_spread: torch.Tensor
 
 
-def channel_priors(expected_log, effect, carryover, half_saturation, adstock):
+def channel_priors(expected_log, money, effect, carryover, half_saturation, adstock):
     """Fill in what the user does not say about the channels.
 
     Parameters
     ----------
     expected_log : ndarray of shape (n_media,)
         Log of the expected effect at typical spend, in mean KPI.
+    money : ndarray of shape (n_media,), bool
+        Columns that are money, or have a cost.
     effect, carryover, half_saturation : ndarray of shape (2, n_media)
         Mean and sd on the scales of `ChannelPriors`; NaN where the user says nothing.
     adstock : str
@@ -130,7 +133,11 @@ def channel_priors(expected_log, effect, carryover, half_saturation, adstock):
     return ChannelPriors(
         pooled,
         torch.where(pooled, *torch.from_numpy(np.stack([expected_log, effect[0]]))),
-        filled(effect, (0.0, EFFECT_SPREAD))[1],
+        torch.where(
+            pooled,
+            torch.from_numpy(np.where(money, EFFECT_SPREAD_OF_MONEY, EFFECT_SPREAD)),
+            torch.from_numpy(effect[1]),
+        ),
         *filled(carryover, CARRYOVER.get(adstock, (0.0, 1.0))),
         *torch.where(known_decay, known_shape, shape),
         *filled(half_saturation, HALF_SATURATION_LOG),
@@ -172,8 +179,8 @@ def media_priors(adstock, sizes, channels):
     return [
         *carryover_priors(adstock, sizes, channels),
         Prior("half_saturation_log", M, *half, "channel"),
-        # 90 % in .5 to 3.3: concave curves are as reachable as thresholds.
-        Prior("slope_log", M, 0.2, 0.6, "channel"),
+        # 90 % in .5 to 2.8: concave curves are as reachable as thresholds.
+        Prior("slope_log", M, 0.2, 0.5, "channel"),
         # How much larger or smaller the effects of all channels are than expected.
         Prior("effect_mean", (), 0.0, EFFECT_MEAN, "media"),
         # In units of the spread of log effects around what all have in common.
