@@ -1,0 +1,391 @@
+"""Draws from the posterior: right where the answer is known, and repeatable."""
+
+import inspect
+import math
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skmmm import DeepCausalMMMRegressor
+from skmmm._nn import sampling
+from skmmm._nn.likelihood import Loss, Target, log_likelihood, log_prior
+from skmmm._nn.network import Inputs, OutcomeNetwork
+from skmmm._nn.posterior import Bell, information, with_spreads_held
+from skmmm._nn.priors import Sizes, channel_priors, positions
+
+# Huber's density with bounds that no error reaches is Gaussian.
+GAUSS = Loss("huber", 30.0)
+HELD = 1e12  # information about a parameter that is to stay where it is
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Threads only wait for each other on tensors as small as these."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def entries(network, wanted):
+    """Return which shared entries belong to the priors that `wanted` names."""
+    return np.concatenate(
+        [np.full(p.size, bool(wanted(p.name))) for p in network.shared_priors]
+    )
+
+
+def flat(shared, regional):
+    return torch.cat([shared, regional.flatten(1)], dim=1)
+
+
+# --- a posterior that is known ------------------------------------------------------
+
+
+def gaussian_problem(n_regions=2, n_periods=25):
+    """Return a linear model of known noise at its mode, with all that `sample` takes.
+
+    Rows without order and media: intercept, controls and season, shared and regional.
+    """
+    seeded = generator(3)
+
+    def randn(*shape):
+        return torch.randn(*shape, generator=seeded, dtype=torch.float64)
+
+    n_controls, n_season = 2, 2
+    sizes = Sizes(n_regions, 0, n_controls, n_season, 0, 0)
+    nothing = np.full((2, 0), np.nan)
+    network = OutcomeNetwork(
+        sizes,
+        adstock="geometric",
+        free_sign=torch.zeros(0, dtype=torch.bool),
+        channel_priors=channel_priors(
+            np.zeros(0), nothing, nothing, nothing, "geometric"
+        ),
+        level=False,
+    )
+    inputs = Inputs(
+        media=torch.zeros(n_regions, 0, n_periods, dtype=torch.float64),
+        known=torch.ones(n_regions, n_periods, dtype=torch.float64),
+        controls=randn(n_regions, n_controls, n_periods),
+        season=randn(n_season, n_periods),
+        trend=torch.linspace(-0.5, 0.5, n_periods, dtype=torch.float64),
+        states=torch.zeros(n_regions, 0, n_periods, dtype=torch.float64),
+    )
+    y = 1.0 + 0.2 * randn(n_regions, n_periods)
+    target = Target(y, torch.ones_like(y))
+    known = noise_held(
+        network,
+        with_spreads_held(network, information(network, inputs, target, GAUSS)),
+    )
+    move_to_mode(network, inputs, target, Bell(known))
+    return network, inputs, target, known
+
+
+def noise_held(network, known):
+    """Return the information of one who knows the noise for sure."""
+    shared, regional = known.shared.clone(), known.regional.clone()
+    for matrix, priors in (
+        (shared, network.shared_priors),
+        (regional, network.regional_priors),
+    ):
+        for prior, where in positions(priors):
+            if prior.name == "noise_log":
+                matrix.diagonal(dim1=-2, dim2=-1)[..., where] += HELD
+    return type(known)(**{**vars(known), "shared": shared, "regional": regional})
+
+
+def move_to_mode(network, inputs, target, bell):
+    """Move a linear network to the mode: one Newton step."""
+    value = log_likelihood(network, inputs, target, GAUSS) + log_prior(network)
+    gradient = torch.autograd.grad(value.sum(), list(network.parameters()))
+    # The covariance is the root times its transpose.
+    shared, regional = bell.displaced(*bell.pulled_back(*gradient))
+    network.shared.data += shared
+    network.regional.data += regional
+
+
+@pytest.fixture(scope="module")
+def gaussian():
+    """Problem, draws and the covariance that they ought to have."""
+    network, inputs, target, known = gaussian_problem()
+    n_shared, (n_regions, n_regional) = len(known.shared), known.regional.shape[:2]
+    precision = np.eye(n_shared + n_regions * n_regional)
+    precision[:n_shared, :n_shared] += known.shared.numpy()
+    for r in range(n_regions):
+        own = slice(n_shared + r * n_regional, n_shared + (r + 1) * n_regional)
+        precision[own, own] += known.regional[r].numpy()
+        precision[own, :n_shared] = known.cross[r]
+        precision[:n_shared, own] = known.cross[r].T
+    return network, inputs, target, known, np.linalg.inv(precision)
+
+
+@pytest.mark.parametrize("too_wide", [0.5, 1.0, 2.0])
+def test_draws_have_mean_and_covariance_of_a_gaussian_posterior(gaussian, too_wide):
+    network, inputs, target, known, covariance = gaussian
+    # A Bell of another width than the posterior: chains start in the wrong places.
+    bell = Bell(known)
+    bell.shared_root = bell.shared_root * too_wide
+    bell.root = bell.root / too_wide
+    n_draws = 2000  # chains as well, independent of each other
+    draws = flat(
+        *sampling.sample(network, inputs, target, GAUSS, bell, n_draws, generator())
+    ).numpy()
+    free = covariance.diagonal() > 10.0 / HELD
+    assert free.sum() == 15  # shared and twice regional: intercept, controls, season
+    sd = covariance.diagonal()[free] ** 0.5
+    draws = draws[:, free] / sd
+    # Five standard errors of a mean, a correlation and a variance.
+    assert_allclose(draws.mean(axis=0), 0.0, atol=5 / n_draws**0.5)
+    expected = covariance[np.ix_(free, free)] / np.outer(sd, sd)
+    atol = 5 * (2 / n_draws) ** 0.5
+    assert_allclose(np.cov(draws.T), expected, atol=atol)
+
+
+def test_newton_step_reaches_the_mode(gaussian):
+    network, inputs, target, known, covariance = gaussian
+    posterior = sampling._Posterior(network, inputs, target, GAUSS, Bell(known))
+    here = posterior.at(torch.zeros(1, len(covariance), dtype=torch.float64))
+    # As exact as the finite differences behind the information; in units of the sd.
+    assert_allclose(here.slope, 0.0, atol=1e-3)
+
+
+# --- leapfrog -----------------------------------------------------------------------
+
+
+class Recorder:
+    """A posterior that remembers where it was asked, to recover the momentum."""
+
+    def __init__(self, posterior):
+        self.posterior, self.seen = posterior, []
+
+    def at(self, place):
+        state = self.posterior.at(place)
+        self.seen.append(state)
+        return state
+
+    def momentum(self, step):
+        """Return the momentum at the end of the last transition."""
+        before, last = self.seen[-2:]
+        return (last.place - before.place) / step + 0.5 * step * last.slope
+
+
+def always(n_chains):
+    """Return the luck with which every proposal is accepted."""
+    return torch.zeros(n_chains, dtype=torch.float64)
+
+
+def energy(state, momentum):
+    return 0.5 * momentum.square().sum(dim=1) - state.density
+
+
+@pytest.fixture
+def trajectory(national):
+    """Posterior of a real fit, where four chains start, and their momentum."""
+    network, inputs, target, loss, bell = national
+    posterior = sampling._Posterior(network, inputs, target, loss, bell)
+    n_chains, size = 4, network.shared.numel() + network.regional.numel()
+    place, momentum = torch.randn(
+        2, n_chains, size, generator=generator(), dtype=torch.float64
+    )
+    # Near the mode, so that no chain has to be refused.
+    return Recorder(posterior), posterior.at(0.3 * place), momentum
+
+
+def test_leapfrog_is_reversible(trajectory):
+    posterior, start, momentum = trajectory
+    step, luck = 0.05, always(len(momentum))
+    end, _ = sampling._transition(posterior, start, momentum, step, luck)
+    assert (end.place != start.place).all()
+    back = -posterior.momentum(step)
+    again, _ = sampling._transition(posterior, end, back, step, luck)
+    assert_allclose(again.place, start.place, atol=1e-10)
+    assert_allclose(again.density, start.density, rtol=1e-10)
+
+
+def test_leapfrog_conserves_energy_as_steps_shrink(trajectory):
+    posterior, start, momentum = trajectory
+    changes = []
+    for step in (0.02, 0.01, 0.005):
+        luck = always(len(momentum))
+        end, _ = sampling._transition(posterior, start, momentum, step, luck)
+        after = energy(end, posterior.momentum(step))
+        changes.append((after - energy(start, momentum)).abs().max().item())
+    # The error of a step falls with its third power.
+    assert changes[1] < changes[0] / 4
+    assert changes[2] < changes[1] / 4
+    assert changes[2] < 1e-3
+
+
+def test_refused_chains_stay_where_they_are(trajectory):
+    posterior, start, momentum = trajectory
+    luck = torch.ones(len(momentum), dtype=torch.float64)
+    luck[0] = 0.0
+    end, chance = sampling._transition(posterior, start, momentum, 0.05, luck)
+    assert 0.0 < chance < 1.0
+    assert (end.place[0] != start.place[0]).all()
+    for name in ("place", "density", "slope"):
+        assert_array_equal(getattr(end, name)[1:], getattr(start, name)[1:])
+
+
+def test_a_step_into_the_void_is_refused(trajectory):
+    posterior, start, momentum = trajectory
+    end, chance = sampling._transition(
+        posterior, start, momentum, 1e6, torch.full((len(momentum),), 1e-300)
+    )
+    assert chance == 0.0
+    assert_array_equal(end.place, start.place)
+
+
+@pytest.mark.parametrize("start", [0.05, 0.2, 0.5])
+def test_step_size_finds_the_acceptance_aimed_at(start):
+    size = sampling._StepSize(start)
+    for _ in range(sampling.N_WARMUP):
+        size.learn(math.exp(-size.now))  # a made-up acceptance, which falls with size
+    aim = -math.log(sampling._ACCEPT)
+    assert size.now == pytest.approx(aim, rel=0.4)
+
+
+# --- a real fit ---------------------------------------------------------------------
+
+
+def caught(world, **parameters):
+    """Fit a regressor and return what it hands to `sample`, without the number."""
+    handed = {}
+
+    def catch(*args):
+        handed.update(inspect.signature(sampling.sample).bind(*args).arguments)
+        return sampling.sample(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skmmm._regressor.sample", catch)
+        DeepCausalMMMRegressor(
+            region="region",
+            time="week",
+            controls=world.controls,
+            max_lag=5,
+            n_draws=1,
+            random_state=0,
+            **parameters,
+        ).fit(world.X, world.y)
+    names = ("network", "inputs", "target", "loss", "bell")
+    return tuple(handed[name] for name in names)
+
+
+@pytest.fixture(scope="module")
+def national(series):
+    """What `sample` gets from the fit of one series."""
+    return caught(series, n_hidden=2)
+
+
+@pytest.fixture(scope="module")
+def regional(panel):
+    """What `sample` gets from the fit of three regions."""
+    return caught(panel, max_iter=60)
+
+
+@pytest.mark.parametrize("problem", ["national", "regional"])
+def test_draws_of_a_real_fit(problem, request, monkeypatch):
+    network, inputs, target, loss, bell = request.getfixturevalue(problem)
+    accepted = []
+
+    def transition(*args):
+        state, share = original(*args)
+        accepted.append(share)
+        return state, share
+
+    original = sampling._transition
+    monkeypatch.setattr(sampling, "_transition", transition)
+    n_draws = 24
+    shared, regional = sampling.sample(
+        network, inputs, target, loss, bell, n_draws, generator()
+    )
+    assert shared.shape == (n_draws, network.shared.shape[1])
+    assert regional.shape == (n_draws, *network.regional.shape[1:])
+    assert not shared.requires_grad
+    # The step size has found a range in which chains move and few moves are lost.
+    assert 0.5 < np.mean(accepted[sampling.N_WARMUP :]) < 0.97
+
+    drawn = network.at(network.shared + shared, network.regional + regional)
+    density = log_likelihood(drawn, inputs, target, loss) + log_prior(drawn)
+    assert torch.isfinite(density).all()
+
+    # Spreads stay where they are, and nothing else does.
+    held = entries(network, lambda name: name.endswith("_spread_log"))
+    held = np.concatenate([held, np.full(regional[0].numel(), False)])
+    sd = flat(shared, regional).std(dim=0)
+    assert (sd[held] < 1e-5).all()
+    assert (sd[~held] > 1e-3).all()
+
+
+def test_network_stays_at_the_mode(national):
+    network, inputs, target, loss, bell = national
+    before = [parameter.detach().clone() for parameter in network.parameters()]
+    sampling.sample(network, inputs, target, loss, bell, 2, generator())
+    for parameter, value in zip(network.parameters(), before, strict=True):
+        assert_array_equal(parameter.detach(), value)
+        assert parameter.grad is None or not parameter.grad.isnan().any()
+
+
+def test_draws_repeat_bit_by_bit(national):
+    first, second, other = (
+        flat(*sampling.sample(*national, 5, generator(seed))).numpy()
+        for seed in (1, 1, 2)
+    )
+    assert first.tobytes() == second.tobytes()
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("n_draws", [1, 7, 8, 19])
+def test_any_number_of_draws(national, monkeypatch, n_draws):
+    # As few chains as may be, so that they give several draws each.
+    monkeypatch.setattr(sampling, "_CELLS", 1)
+    shared, regional = sampling.sample(*national, n_draws, generator())
+    assert shared.shape[0] == regional.shape[0] == n_draws
+    draws = flat(shared, regional)
+    assert torch.isfinite(draws).all()
+    # A chain that is refused three times in a row says the same again, once or twice.
+    assert len(torch.unique(draws, dim=0)) > 0.8 * n_draws
+
+
+# Where `national` is sampled for long; parameters along which chains are quick.
+QUICK = ["noise_log", "control", "trend", "effect_mean", "effect", "level_gain_logit"]
+N_CHAINS = 128
+
+
+@pytest.fixture(scope="module")
+def short_and_long(national):
+    """Draws as they are made, and after five times as many transitions."""
+    short, _ = sampling.sample(*national, N_CHAINS, generator(1))
+    n_transitions = sampling.N_WARMUP + sampling.N_SETTLE
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampling, "N_SETTLE", 5 * n_transitions - sampling.N_WARMUP)
+        long, _ = sampling.sample(*national, N_CHAINS, generator(2))
+    return short.numpy(), long.numpy()
+
+
+def agree(national, short_and_long, name):
+    """Check mean and sd of a parameter within Monte Carlo error."""
+    where = entries(national[0], name.__eq__)
+    short, long = (draws[:, where] for draws in short_and_long)
+    sd = long.std(axis=0)
+    # Four standard errors of the difference of two means, and of two log sds.
+    atol = 4 * (2 / N_CHAINS) ** 0.5
+    assert_allclose(short.mean(axis=0) / sd, long.mean(axis=0) / sd, atol=atol)
+    assert_allclose(np.log(short.std(axis=0) / sd), 0.0, atol=atol / 2**0.5)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_more_transitions_change_nothing(national, short_and_long, name):
+    agree(national, short_and_long, name)
+
+
+@pytest.mark.xfail(reason="chains start too narrow and have not spread when drawn from")
+def test_chains_have_forgotten_where_they_started(national, short_and_long):
+    # Where the posterior is wide and its Gaussian approximation at the mode is not.
+    agree(national, short_and_long, "half_saturation_log")
