@@ -402,14 +402,15 @@ FREE_SIGN, POOLED = [False, True, False], [True, True, False]
 
 
 def make_channel_priors(adstock, n_media=M):
-    """Return priors by which the last of three channels is the user's own."""
+    """Return priors of channels: money, impressions, and as the user says."""
     effect, carryover, half_saturation = np.full((3, 2, n_media), np.nan)
     if n_media == M:
         effect[:, -1] = np.log(0.1), 0.3
         carryover[:, -1] = -0.2, 0.4
         half_saturation[:, -1] = 0.1, 0.2
     expected = np.full(n_media, np.log(0.15))
-    return channel_priors(expected, effect, carryover, half_saturation, adstock)
+    money = np.arange(n_media) == 0
+    return channel_priors(expected, money, effect, carryover, half_saturation, adstock)
 
 
 def context_columns(season, trend, controls):
