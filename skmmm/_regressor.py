@@ -1,6 +1,7 @@
 """DeepCausalMMMRegressor: the outcome model behind scikit-learn's interface."""
 
 import copy
+import warnings
 from collections import namedtuple
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -24,12 +25,18 @@ from skmmm import _checks
 from skmmm._calendar import Calendar, infer_calendar
 from skmmm._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skmmm._channel_priors import costs_per_unit, make_channel_priors
+from skmmm._endogeneity import follows_kpi
 from skmmm._nn.context import draw_context
 from skmmm._nn.inputs import Seasons, context_columns
 from skmmm._nn.likelihood import Loss, Target
 from skmmm._nn.network import OutcomeNetwork
 from skmmm._nn.outcome import OutcomeModel
-from skmmm._nn.posterior import Bell, information, with_spreads_held
+from skmmm._nn.posterior import (
+    Bell,
+    information,
+    told_alone,
+    with_spreads_held,
+)
 from skmmm._nn.priors import Sizes
 from skmmm._nn.sampling import sample
 from skmmm._nn.storage import pack_model, unpack_model
@@ -49,6 +56,7 @@ from skmmm._persistence import (
 )
 from skmmm._scales import fit_scales
 from skmmm._tables import check_known_regions, read_table, region_codes, row_namer
+from skmmm._verdicts import channel_verdicts
 from skmmm._version import __version__
 
 _Rows = namedtuple("_Rows", "frame region period media controls where")
@@ -306,6 +314,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             model, target = self._start(panel, generator)
             losses, target = self._train(model, target, X, y)
             self._model = self._finish(model, target, generator)
+        self._follows_kpi = self._check_endogeneity(panel)
         self._publish(losses)
         return self
 
@@ -525,7 +534,31 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         shared, regional = sample(
             model.network, inputs, target, model.loss, bell, self.n_draws, generator
         )
-        return model.with_draws(shared, regional, target)
+        alone = told_alone(model.network, known)
+        return replace(model.with_draws(shared, regional, target), alone=alone)
+
+    def _check_endogeneity(self, panel):
+        """Return which channels' spend follows the past KPI, and warn of them."""
+        if self._calendar is None or not self._columns.media:
+            return np.zeros(len(self._columns.media), dtype=bool)
+        flagged = follows_kpi(
+            panel.media,
+            panel.y,
+            panel.weight > 0,
+            panel.controls,
+            self._model.seasons.fourier(panel.periods),
+        ).flagged
+        if flagged.any():
+            names = [c for c, f in zip(self._columns.media, flagged, strict=True) if f]
+            warnings.warn(
+                f"The spend of {names} follows the KPI of earlier periods, so that its "
+                "estimated effect holds what moved the KPI before. Do not act on it "
+                "without an experiment; add what the budget reacts to as a control, or "
+                "tell what is known with the parameter priors.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return flagged
 
     def _publish(self, losses):
         """Set the fitted attributes, in the units of X and y."""
@@ -667,6 +700,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         low, high = np.full((2, *point.shape), np.nan)
         if has_draws:
             low, high = _bounds(estimates[1], tail)
+        spend = spend * np.where(np.isfinite(self._cost), self._cost, 1.0)
         order = [self._columns.media.index(channel) for channel in self.media_]
         return _channel_table(
             self.media_,
@@ -675,7 +709,21 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             spend[:, order],
             total,
             [estimate[..., order] for estimate in (point, low, high)],
+            {
+                "verdict": self._verdicts()[order],
+                "follows_kpi": self._follows_kpi[order],
+            },
         )
+
+    def _verdicts(self):
+        """Return the verdict on each channel; None without draws."""
+        if self._model.draws is None:
+            return np.full(len(self._columns.media), None, dtype=object)
+        with _one_thread():
+            effects, prior = self._model.typical_effects()
+        return channel_verdicts(
+            effects, prior, self._model.alone, self._follows_kpi
+        ).astype(object)
 
     def response_curve(self, channel, X=None, *, grid=None, confidence_level=0.9):
         """Return what a channel would have caused at other levels of its spend.
@@ -769,7 +817,11 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             "model": model,
         }
         arrays |= index_arrays
-        arrays |= {"regions": self.regions_, "loss_curve": self.loss_curve_}
+        arrays |= {
+            "regions": self.regions_,
+            "loss_curve": self.loss_curve_,
+            "follows_kpi": self._follows_kpi,
+        }
         write_model(path, header, arrays)
 
     @classmethod
@@ -809,6 +861,10 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         estimator.regions_ = arrays.pop("regions")
         estimator._training_index = unpack_index(header["index"], arrays)
         losses = arrays.pop("loss_curve")
+        estimator._follows_kpi = arrays.pop("follows_kpi")
+        estimator._cost = costs_per_unit(
+            estimator.media_cost, list(estimator._columns.media)
+        )
         estimator._model = unpack_model(header["model"], arrays, estimator._calendar)
         estimator._publish(losses)
         return estimator
@@ -892,7 +948,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         return tags
 
 
-def _channel_table(channels, groups, by, spend, total, estimates):
+def _channel_table(channels, groups, by, spend, total, estimates, verdicts):
     """Lay out spend, contributions and returns, one row per channel and group.
 
     Parameters
@@ -903,6 +959,8 @@ def _channel_table(channels, groups, by, spend, total, estimates):
     estimates : list of three ndarrays of shape (3, n_groups, n_media)
         Point, low and high: contribution, the part of it that comes from the spend of
         X, and its change for 100 % more spend.
+    verdicts : dict of str to ndarray of shape (n_media,)
+        Columns on the channel as such, the same for every group.
     """
     per_spend = np.where(spend > 0, spend, np.nan)
     suffixes = ("", "_low", "_high")
@@ -917,7 +975,9 @@ def _channel_table(channels, groups, by, spend, total, estimates):
         index = pd.Index(channels, name="channel")
     else:
         index = pd.MultiIndex.from_product([channels, groups], names=["channel", by])
-    return pd.DataFrame({k: v.T.ravel() for k, v in table.items()}, index=index)
+    columns = {name: values.T.ravel() for name, values in table.items()}
+    columns |= {name: np.repeat(v, len(groups)) for name, v in verdicts.items()}
+    return pd.DataFrame(columns, index=index)
 
 
 def _check_finite(scales, columns):

@@ -30,7 +30,6 @@ from skmmm._nn.carryover import (
     weibull_kernel,
 )
 from skmmm._nn.priors import (
-    EFFECT_SPREAD,
     positions,
     regional_priors,
     shared_priors,
@@ -201,12 +200,8 @@ class OutcomeNetwork(nn.Module):
                 values[name] = values[name] + _in_units(values, name, deviation)
         return values
 
-    def sizes_of_effects(self, values):
-        """Return the effect of each channel at full saturation, shape (E, R, M).
-
-        The parameter is the effect at typical spend, where the data are: what half
-        saturation and slope say elsewhere then hardly moves it.
-        """
+    def typical_effects(self, values):
+        """Return the effect of each channel at typical spend, shape (E, M)."""
         effect, channels = values["effect"], self.channel_priors
         deviation = channels.effect_spread * effect
         pooled = grown(values["effect_mean"][:, None] + deviation)
@@ -214,7 +209,15 @@ class OutcomeNetwork(nn.Module):
         # them, the less a correlation with the KPI is an effect.
         pooled = torch.where(self.free_sign, effect, pooled) * self.independent**1.5
         size = torch.where(channels.pooled, pooled, torch.exp(deviation))
-        typical = (torch.exp(channels.effect_log) * size)[:, None]
+        return torch.exp(channels.effect_log) * size
+
+    def sizes_of_effects(self, values):
+        """Return the effect of each channel at full saturation, shape (E, R, M).
+
+        The parameter is the effect at typical spend, where the data are: what half
+        saturation and slope say elsewhere then hardly moves it.
+        """
+        typical = self.typical_effects(values)[:, None]
         slope = torch.exp(values["slope_log"])[:, None]
         # hill(1) = 1 / (1 + half_saturation ** slope)
         full = 1.0 + torch.exp(slope * values["half_saturation_log"])

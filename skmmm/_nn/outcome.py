@@ -67,6 +67,9 @@ class OutcomeModel:
     history : Panel
         The training rows.
     loss : Loss
+    alone : ndarray of shape (n_media,) or None
+        Share of the prior variance of each channel's log effect that the data would
+        remove if all else was known. None without draws.
     """
 
     network: OutcomeNetwork
@@ -78,6 +81,7 @@ class OutcomeModel:
     context: Context | None
     history: Panel
     loss: Loss
+    alone: np.ndarray | None = None
 
     def inputs(self, panel=None):
         """Return the `Inputs` of a panel, by default those of training."""
@@ -176,6 +180,26 @@ class OutcomeModel:
         if not network.level:
             return None
         return fit_level(network, self.inputs(), target)
+
+    def typical_effects(self, n_prior_draws=4000):
+        """Return posterior and prior draws of each channel's effect at typical spend.
+
+        Returns
+        -------
+        effects : ndarray of shape (n_draws, n_media)
+            In mean KPI.
+        prior : ndarray of shape (n_prior_draws, n_media)
+        """
+        network = self.network
+        shape = (n_prior_draws, network.shared.shape[1])
+        generator = torch.Generator().manual_seed(0)
+        guesses = torch.randn(shape, generator=generator, dtype=torch.float64)
+        one_region = network.regional.detach()[:, :1].expand(n_prior_draws, -1, -1)
+        with torch.no_grad():
+            return tuple(
+                twin.typical_effects(twin.values()).numpy()
+                for twin in (self.draws, network.at(guesses, 0.0 * one_region))
+            )
 
     def channel_totals(self, panel, channel, media_grids, *, draws=False):
         """Return the total effect of one channel under each of several media grids.

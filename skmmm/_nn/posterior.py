@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from skmmm._nn.likelihood import errors, split_common, whiten
@@ -337,3 +338,18 @@ def with_spreads_held(network, known):
         if prior.name.endswith("_spread_log"):
             held[where] = 1e12
     return replace(known, shared=known.shared + torch.diag(held))
+
+
+def told_alone(network, known):
+    """Return what the data would say about each channel's effect if all else was known.
+
+    Returns
+    -------
+    share : ndarray of shape (n_media,)
+        Of the prior variance that they would remove.
+    """
+    told = known.without_shock().diagonal()
+    for prior, where in positions(network.shared_priors):
+        if prior.name == "effect":
+            return (told[where] / (1.0 + told[where])).numpy()
+    return np.zeros(0)

@@ -50,6 +50,7 @@ def pack_model(model):
         arrays |= _fields("level", model.level)
     if model.draws is not None:
         arrays |= {
+            "alone": model.alone,
             "draws.shared": model.draws.shared,
             "draws.regional": model.draws.regional,
         }
@@ -97,6 +98,7 @@ def unpack_model(scalars, arrays, calendar):
         context=_context(arrays),
         history=Panel(first_period=scalars["first_period"], **_of("history", arrays)),
         loss=Loss(**scalars["loss"]),
+        alone=arrays.get("alone"),
     )
 
 
