@@ -11,6 +11,7 @@ from skmmm._nn.priors import channel_priors
 
 _QUANTITIES = ("roi", "decay", "half_saturation")
 _WITH_DECAY = ("geometric", "delayed", "weibull")
+_SPIKE = 3.0  # times what nearly all periods stay below
 _REACH = norm.ppf(0.95)  # of a 90 % interval, in standard deviations
 
 
@@ -97,7 +98,8 @@ def make_channel_priors(priors, cost, *, adstock, media_share, panel, scales, me
                 np.array(quantities["half_saturation"]) / scales.media[:, m].mean()
             )
             half[:, m] = _normal(np.log(relative))
-    return channel_priors(np.log(expected), money, effect, carry, half, adstock)
+    spiked = (panel.media * seen > _SPIKE * scales.media_high[:, None]).any(axis=(0, 1))
+    return channel_priors(np.log(expected), money, effect, carry, half, spiked, adstock)
 
 
 def _normal(interval):

@@ -17,6 +17,8 @@ class Scales:
         Mean of the non-zero periods. Unlike the maximum, one outlier week hardly
         moves it; unlike a share of the week's total, it keeps the size of the budget
         visible.
+    media_high : ndarray of shape (n_regions, n_media)
+        Spend that 98 % of the non-zero periods stay below.
     control_centre : ndarray of shape (n_regions, n_controls)
     control_scale : ndarray of shape (n_controls,)
         Standard deviation within regions, or over all rows if a control only differs
@@ -25,6 +27,7 @@ class Scales:
 
     kpi: np.ndarray
     media: np.ndarray
+    media_high: np.ndarray
     control_centre: np.ndarray
     control_scale: np.ndarray
 
@@ -38,6 +41,7 @@ class Scales:
         return Scales(
             extend(self.kpi),
             extend(self.media),
+            extend(self.media_high),
             extend(self.control_centre),
             self.control_scale,
         )
@@ -50,7 +54,8 @@ def fit_scales(panel):
     kpi = np.where(kpi > 0, kpi, usual if usual > 0 else 1.0)
     weight = panel.weight[..., None]
     centre, scale = _control_scales(panel.controls, weight)
-    return Scales(kpi, _media_scales(panel.media, weight, kpi), centre, scale)
+    media = _media_scales(panel.media, weight, kpi)
+    return Scales(kpi, media, _media_highs(panel.media, weight, media), centre, scale)
 
 
 def _media_scales(media, weight, kpi):
@@ -60,6 +65,17 @@ def _media_scales(media, weight, kpi):
     relative = _mean(media / kpi[:, None, None], spending, axis=(0, 1))
     scale = np.where(scale > 0, scale, relative * kpi[:, None])
     return np.where(scale > 0, scale, 1.0)
+
+
+def _media_highs(media, weight, scale):
+    spending = (weight > 0) & (media > 0)
+    ordered = np.sort(np.where(spending, media, 0.0), axis=1)
+    # From the top: the 98 % quantile of the periods with spend, at least the second
+    # largest, so that one period alone is never its own measure.
+    beyond = np.maximum(1, np.ceil(0.02 * spending.sum(axis=1)).astype(int))
+    place = np.maximum(media.shape[1] - 1 - beyond, 0)
+    high = np.take_along_axis(ordered, place[:, None], axis=1)[:, 0]
+    return np.where(high > 0, high, scale)
 
 
 def _control_scales(controls, weight):

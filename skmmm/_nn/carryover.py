@@ -88,7 +88,8 @@ def carry(media, kernel):
 
     Parameters
     ----------
-    media : Tensor of shape (n_regions, n_media, max_lag + n_periods)
+    media : Tensor of shape ([n_draws,] n_regions, n_media, max_lag + n_periods)
+        The same for all draws, or one for each.
     kernel : Tensor of shape (n_draws, n_media, max_lag + 1)
         First entry: lag 0.
 
@@ -97,7 +98,13 @@ def carry(media, kernel):
     adstock : Tensor of shape (n_draws, n_regions, n_media, n_periods)
     """
     n_draws, n_media, n_lags = kernel.shape
-    weight = kernel.flip(-1).permute(1, 0, 2).reshape(n_media * n_draws, 1, n_lags)
+    weight = kernel.flip(-1)
+    if media.ndim == 4:
+        weight = weight.reshape(n_draws * n_media, 1, n_lags)
+        own = media.transpose(0, 1).flatten(1, 2)  # (R, E * M, L + T)
+        out = conv1d(own, weight, groups=n_draws * n_media)
+        return out.unflatten(1, (n_draws, n_media)).transpose(0, 1)
+    weight = weight.permute(1, 0, 2).reshape(n_media * n_draws, 1, n_lags)
     out = conv1d(media, weight, groups=n_media)  # (R, M * E, T)
     return out.unflatten(1, (n_media, n_draws)).permute(2, 0, 1, 3)
 
@@ -107,7 +114,7 @@ def carry_known(media, known, kernel):
 
     Parameters
     ----------
-    media : Tensor of shape (n_regions, n_media, max_lag + n_periods)
+    media : Tensor of shape ([n_draws,] n_regions, n_media, max_lag + n_periods)
         Zero where unknown.
     known : Tensor of shape (n_regions, max_lag + n_periods)
         1 where spend is known, 0 in masked cells.
@@ -117,7 +124,7 @@ def carry_known(media, known, kernel):
     gaps = (known == 0).any(dim=1)
     if not gaps.any():
         return adstock
-    seen = known[gaps, None, :].expand(-1, media.shape[1], -1).contiguous()
+    seen = known[gaps, None, :].expand(-1, media.shape[-2], -1).contiguous()
     share = torch.ones_like(adstock)
     share[:, gaps] = carry(seen, kernel).clamp_min(1e-9)
     return adstock / share
@@ -170,7 +177,7 @@ def recurrent_carry(media, known, keep, refresh, mix, late_keep):
 
     Parameters
     ----------
-    media : Tensor of shape (n_regions, n_media, n_history), non-negative
+    media : Tensor of shape ([n_draws,] n_regions, n_media, n_history), non-negative
     known : Tensor of shape (n_regions, n_history)
         In masked cells (0) the state is held.
     keep, refresh, mix, late_keep : Tensor of shape (n_draws, n_media), in (0, 1)

@@ -64,6 +64,7 @@ def build_inputs(panel, scales, seasons, max_lag, context):
         states = context.states(context_columns(panel, scales, seasons))
     return Inputs(
         media=_tensor(media),
+        high=_tensor(scales.media_high / scales.media)[..., None],
         known=_tensor(known),
         controls=_tensor(_controls(panel, scales)),
         season=_tensor(season),

@@ -30,6 +30,7 @@ from skmmm._nn.carryover import (
     weibull_kernel,
 )
 from skmmm._nn.priors import (
+    ChannelPriors,
     positions,
     regional_priors,
     shared_priors,
@@ -56,6 +57,8 @@ class Inputs:
     ----------
     media : Tensor of shape (R, M, L + T)
         In units of typical spend, with history in front.
+    high : Tensor of shape (R, M, 1)
+        What spend nearly always stays below.
     known : Tensor of shape (R, L + T)
         0 where spend is unknown.
     controls : Tensor of shape (R, K, T)
@@ -69,6 +72,7 @@ class Inputs:
     """
 
     media: torch.Tensor
+    high: torch.Tensor
     known: torch.Tensor
     controls: torch.Tensor
     season: torch.Tensor
@@ -86,7 +90,12 @@ class Inputs:
             mantissa, exponent = torch.frexp(values)
             return torch.ldexp(torch.round(mantissa * 2.0**33) / 2.0**33, exponent)
 
-        return replace(self, media=digits(self.media), controls=digits(self.controls))
+        return replace(
+            self,
+            media=digits(self.media),
+            high=digits(self.high),
+            controls=digits(self.controls),
+        )
 
     def to(self, device):
         """Return the same tensors on another device."""
@@ -247,10 +256,24 @@ class OutcomeNetwork(nn.Module):
         response = self.adstocked(values, pulse, known)[:, 0]
         return response / response.sum(dim=-1, keepdim=True)
 
+    def carried_over(self, values, inputs):
+        """Return media after carry-over, with spikes as far as they are believed.
+
+        Spend x beyond h, what nearly all periods stay below, counts as
+        ``h * (x / h) ** share`` in channels with spikes; the share is learned.
+        """
+        if "spike_logit" not in values:
+            return self.adstocked(values, inputs.media, inputs.known)
+        share = torch.sigmoid(values["spike_logit"])[:, None, :, None]
+        share = torch.where(self.channel_priors.spiked[:, None], share, 1.0)
+        beyond = (inputs.media / inputs.high).clamp_min(1.0)
+        media = inputs.media / beyond * beyond**share  # (E, R, M, L + T)
+        return self.adstocked(values, media, inputs.known)
+
     def adstocked(self, values, media, known):
-        """Return media after carry-over, (R, M, L + T) -> (E, R, M, T)."""
+        """Return media after carry-over, ([E,] R, M, L + T) -> (E, R, M, T)."""
         if not self.sizes.max_lag:
-            return media.expand(len(self.shared), -1, -1, -1)
+            return media.expand(len(self.shared), *media.shape[-3:])
         if self.adstock == "gru":
             gates = (
                 torch.sigmoid(values[f"{name}_logit"])
@@ -265,7 +288,7 @@ class OutcomeNetwork(nn.Module):
         if not self.sizes.n_media:
             shape = (len(self.shared), self.sizes.n_regions, 0, len(inputs.trend))
             return inputs.media.new_zeros(shape)
-        adstock = self.adstocked(values, inputs.media, inputs.known)
+        adstock = self.carried_over(values, inputs)
         slope = torch.exp(values["slope_log"])[:, None, :, None]
         response = hill(adstock, values["half_saturation_log"][..., None], slope)
         effects = self.sizes_of_effects(values)[..., None] * response
@@ -293,6 +316,9 @@ class OutcomeNetwork(nn.Module):
             values[name] = values[name].narrow(-n_axes, channel, 1)
         alone = copy.copy(self)
         alone._buffers = {**self._buffers, "free_sign": self.free_sign[only]}
+        priors = vars(self.channel_priors)
+        alone.channel_priors = ChannelPriors(**{k: v[only] for k, v in priors.items()})
+        inputs = replace(inputs, high=inputs.high[:, only])
         return torch.stack(
             [
                 alone.media_effects(values, replace(inputs, media=media))[:, :, 0]

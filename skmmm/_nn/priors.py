@@ -93,6 +93,8 @@ class ChannelPriors:
         Log.
     half_saturation, half_saturation_spread : Tensor
         Log.
+    spiked : Tensor, bool
+        Channels with a period of spend far beyond all others.
     """
 
     pooled: torch.Tensor
@@ -104,9 +106,12 @@ class ChannelPriors:
     weibull_shape_spread: torch.Tensor
     half_saturation: torch.Tensor
     half_saturation_spread: torch.Tensor
+    spiked: torch.Tensor
 
 
-def channel_priors(expected_log, money, effect, carryover, half_saturation, adstock):
+def channel_priors(
+    expected_log, money, effect, carryover, half_saturation, spiked, adstock
+):
     """Fill in what the user does not say about the channels.
 
     Parameters
@@ -117,6 +122,7 @@ def channel_priors(expected_log, money, effect, carryover, half_saturation, adst
         Columns that are money, or have a cost.
     effect, carryover, half_saturation : ndarray of shape (2, n_media)
         Mean and sd on the scales of `ChannelPriors`; NaN where the user says nothing.
+    spiked : ndarray of shape (n_media,), bool
     adstock : str
     """
 
@@ -141,6 +147,7 @@ def channel_priors(expected_log, money, effect, carryover, half_saturation, adst
         *filled(carryover, CARRYOVER.get(adstock, (0.0, 1.0))),
         *torch.where(known_decay, known_shape, shape),
         *filled(half_saturation, HALF_SATURATION_LOG),
+        torch.from_numpy(spiked),
     )
 
 
@@ -176,7 +183,12 @@ def media_priors(adstock, sizes, channels):
     """Priors of what one channel does, shared by all regions."""
     M = (sizes.n_media,)
     half = channels.half_saturation, channels.half_saturation_spread
+    spikes = []
+    if channels.spiked.any():
+        # Anything from an error in the data (0) to spend that acted as such (1).
+        spikes = [Prior("spike_logit", M, 0.0, 1.5, "channel")]
     return [
+        *spikes,
         *carryover_priors(adstock, sizes, channels),
         Prior("half_saturation_log", M, *half, "channel"),
         # 90 % in .5 to 2.8: concave curves are as reachable as thresholds.
