@@ -155,6 +155,18 @@ def test_carry(rng):
     assert_array_equal(carry_known(tensor(media), everything, tensor(kernel)), got)
 
 
+def test_carry_of_media_that_differ_between_draws(rng):
+    media = tensor(rng.exponential(size=(4, 3, 2, 17)))
+    known = tensor(rng.uniform(size=(3, 17)) > 0.3)
+    kernel = tensor(rng.dirichlet(np.ones(5), size=(4, 2)))
+    together = carry(media, kernel), carry_known(media, known, kernel)
+    for e in range(4):
+        one = slice(e, e + 1)
+        assert_allclose(together[0][one], carry(media[e], kernel[one]), rtol=1e-12)
+        alone = carry_known(media[e], known, kernel[one])
+        assert_allclose(together[1][one], alone, rtol=1e-12)
+
+
 def test_carry_over_masked_cells(rng):
     known = (rng.uniform(size=(3, 17)) > 0.3).astype(float)
     known[0] = 1.0
@@ -409,8 +421,10 @@ def make_channel_priors(adstock, n_media=M):
         carryover[:, -1] = -0.2, 0.4
         half_saturation[:, -1] = 0.1, 0.2
     expected = np.full(n_media, np.log(0.15))
-    money = np.arange(n_media) == 0
-    return channel_priors(expected, money, effect, carryover, half_saturation, adstock)
+    money, spiked = np.arange(n_media) == 0, np.arange(n_media) == 1
+    return channel_priors(
+        expected, money, effect, carryover, half_saturation, spiked, adstock
+    )
 
 
 def context_columns(season, trend, controls):
@@ -451,8 +465,10 @@ def make_problem(adstock="geometric", *, n_regions=R, level=True, seed=0):
         columns = context_columns(season, trend, controls)
         context = draw_context(H, S, K, n_regions, generator)
         states = context.centred(columns, observed).states(columns)
+    media = randn(n_regions, M, sizes.max_lag + T).exp() * known[:, None]
     inputs = Inputs(
-        media=randn(n_regions, M, sizes.max_lag + T).exp() * known[:, None],
+        media=media,
+        high=0.4 * media.amax(dim=2, keepdim=True),
         known=known,
         controls=controls,
         season=season,
@@ -498,6 +514,21 @@ def test_effect_is_that_of_a_channels_own_spend(adstock):
     assert_allclose(network(silent).media.detach(), 0.0, atol=1e-12)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_spikes_count_as_far_as_they_are_believed(share):
+    network, inputs, _ = make_problem()
+    values = network.values()
+    values["spike_logit"] = torch.logit(tensor([[share] * M]))
+    media, high = inputs.media.numpy(), inputs.high.numpy()
+    believed = np.where(media > high, high * (media / high) ** share, media)
+    # Only the second channel has spikes.
+    believed = np.where(np.arange(M)[:, None] == 1, believed, media)
+    assert np.allclose(believed, media) == (share == 1.0)
+    expected = network.adstocked(values, tensor(believed), inputs.known)
+    got = network.carried_over(values, inputs)
+    assert_allclose(got.detach(), expected.detach(), rtol=1e-10)
+
+
 @pytest.mark.parametrize("adstock", ADSTOCKS)
 def test_impulse_response_sums_to_one(adstock):
     network, _, _ = make_problem(adstock)
@@ -507,16 +538,7 @@ def test_impulse_response_sums_to_one(adstock):
     assert_allclose(response.sum(dim=-1), 1.0, rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "channel",
-    [
-        0,
-        1,
-        pytest.param(
-            2, marks=pytest.mark.xfail(reason="alone it has the first one's priors")
-        ),
-    ],
-)
+@pytest.mark.parametrize("channel", range(M))
 @pytest.mark.parametrize("adstock", ADSTOCKS)
 def test_one_channel_alone_does_what_it_does_among_others(adstock, channel):
     network, inputs, _ = make_problem(adstock)
@@ -749,7 +771,7 @@ def share_of_independent(y):
     nothing = torch.zeros(n_regions, 0, n_periods, dtype=torch.float64)
     time = torch.linspace(-0.5, 0.5, n_periods, dtype=torch.float64)
     ones = torch.ones(n_regions, n_periods, dtype=torch.float64)
-    inputs = Inputs(nothing, ones, nothing, nothing[0], time, nothing)
+    inputs = Inputs(nothing, nothing, ones, nothing, nothing[0], time, nothing)
     return effective_regions(network, inputs, Target(tensor(y), ones))
 
 

@@ -59,18 +59,19 @@ def gaussian_problem(n_regions=2, n_periods=25):
 
     n_controls, n_season = 2, 2
     sizes = Sizes(n_regions, 0, n_controls, n_season, 0, 0)
-    nothing = np.full((2, 0), np.nan)
+    nothing, none = np.full((2, 0), np.nan), np.zeros(0, dtype=bool)
     network = OutcomeNetwork(
         sizes,
         adstock="geometric",
         free_sign=torch.zeros(0, dtype=torch.bool),
         channel_priors=channel_priors(
-            np.zeros(0), np.zeros(0, bool), nothing, nothing, nothing, "geometric"
+            np.zeros(0), none, nothing, nothing, nothing, none, "geometric"
         ),
         level=False,
     )
     inputs = Inputs(
         media=torch.zeros(n_regions, 0, n_periods, dtype=torch.float64),
+        high=torch.ones(n_regions, 0, 1, dtype=torch.float64),
         known=torch.ones(n_regions, n_periods, dtype=torch.float64),
         controls=randn(n_regions, n_controls, n_periods),
         season=randn(n_season, n_periods),
