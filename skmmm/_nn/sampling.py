@@ -7,12 +7,12 @@ from torch import nn
 
 from skmmm._nn.likelihood import log_likelihood, log_prior
 
-N_WARMUP = 20  # transitions in which the step size is found
+N_WARMUP = 8  # transitions in which the step size is found
 N_BETWEEN = 1  # transitions between two draws of a chain
-N_SETTLE = 4  # transitions after the warm-up before the first draw
-N_STEPS = 5  # leapfrog steps of a transition
+N_SETTLE = 3  # transitions after the warm-up before the first draw
+N_STEPS = 10  # leapfrog steps of a transition
 _ACCEPT = 0.8  # mean acceptance aimed at
-_CELLS = 2**20  # region-period-channels of all chains together: bounds the memory
+_CELLS = 2**17  # region-period-channels of all chains together: bounds the memory
 _MIN_CHAINS = 8
 
 
