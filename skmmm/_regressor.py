@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch, check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
@@ -506,7 +507,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         network = model.network.to(device)
         inputs = model.inputs()
         with fit_progress(self, X, y, lambda: self._state_now(model, target)) as report:
-            losses, target = train(
+            losses, target, settled = train(
                 network,
                 inputs.rounded().to(device),
                 target.to(device),
@@ -514,6 +515,13 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
                 max_iter=self.max_iter,
                 tol=self.tol,
                 on_iteration=report,
+            )
+        if not settled:
+            warnings.warn(
+                f"Training stopped after max_iter={self.max_iter} iterations before it "
+                "had settled. Increase max_iter.",
+                ConvergenceWarning,
+                stacklevel=4,
             )
         network.to("cpu")
         return losses, target.to("cpu")

@@ -127,7 +127,11 @@ def gaussian():
 
 
 @pytest.mark.parametrize("too_wide", [0.5, 1.0, 2.0])
-def test_draws_have_mean_and_covariance_of_a_gaussian_posterior(gaussian, too_wide):
+def test_draws_have_mean_and_covariance_of_a_gaussian_posterior(
+    gaussian, too_wide, monkeypatch
+):
+    # Enough transitions to forget the start: how many it takes is another question.
+    monkeypatch.setattr(sampling, "N_AFTER", 20)
     network, inputs, target, known, covariance = gaussian
     # A Bell of another width than the posterior: chains start in the wrong places.
     bell = Bell(known)
@@ -362,9 +366,9 @@ N_CHAINS = 128
 def short_and_long(national):
     """Draws as they are made, and after five times as many transitions."""
     short, _ = sampling.sample(*national, N_CHAINS, generator(1))
-    n_transitions = sampling.N_WARMUP + sampling.N_SETTLE
+    n_transitions = sampling.N_WARMUP + sampling.N_AFTER
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sampling, "N_SETTLE", 5 * n_transitions - sampling.N_WARMUP)
+        patch.setattr(sampling, "N_AFTER", 5 * n_transitions - sampling.N_WARMUP)
         long, _ = sampling.sample(*national, N_CHAINS, generator(2))
     return short.numpy(), long.numpy()
 

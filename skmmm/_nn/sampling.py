@@ -7,10 +7,9 @@ from torch import nn
 
 from skmmm._nn.likelihood import log_likelihood, log_prior
 
-N_WARMUP = 8  # transitions in which the step size is found
-N_BETWEEN = 1  # transitions between two draws of a chain
-N_SETTLE = 3  # transitions after the warm-up before the first draw
-N_STEPS = 10  # leapfrog steps of a transition
+N_WARMUP = 7  # transitions in which the step size is found
+N_AFTER = 4  # transitions of each chain after that, if it gives no more draws
+N_STEPS = 8  # leapfrog steps of a transition
 _ACCEPT = 0.8  # mean acceptance aimed at
 _CELLS = 2**17  # region-period-channels of all chains together: bounds the memory
 _MIN_CHAINS = 8
@@ -55,18 +54,14 @@ def sample(network, inputs, target, loss, bell, n_draws, generator):
     posterior = _Posterior(network, inputs, target, loss, bell)
 
     def noise():
-        flat = torch.randn(
-            n_chains,
-            n_shared + n_regions * n_regional,
-            generator=generator,
-            dtype=torch.float64,
-        )
-        return flat
+        shape = n_chains, n_shared + n_regions * n_regional
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
 
     state = posterior.at(noise())
     step = _StepSize(1.0 / state.place.shape[1] ** 0.25)
     draws = []
-    for transition in range(N_WARMUP + N_SETTLE + N_BETWEEN * (n_each - 1)):
+    n_transitions = N_WARMUP + max(N_AFTER, n_each)
+    for transition in range(n_transitions):
         jitter = 0.8 + 0.4 * torch.rand((), generator=generator).item()
         lucky = torch.rand(n_chains, generator=generator, dtype=torch.float64)
         state, accepted = _transition(
@@ -74,8 +69,7 @@ def sample(network, inputs, target, loss, bell, n_draws, generator):
         )
         if transition < N_WARMUP:
             step.learn(accepted)
-        after = transition - N_WARMUP - N_SETTLE + 1
-        if after >= 0 and after % N_BETWEEN == 0:
+        if transition >= n_transitions - n_each:
             draws.append(state.place)
     shared, regional = posterior.distances(torch.cat(draws)[:n_draws])
     return shared.detach(), regional.detach()

@@ -13,8 +13,8 @@ from skmmm._nn.likelihood import effective_regions, log_likelihood, log_prior
 from skmmm._nn.posterior import Bell, information, spread_information, with_spreads
 from skmmm._nn.priors import unpack
 
-# Spreads and independence depend on the fit and the fit on them; they settle in three
-# or four rounds.
+# Spreads and independence depend on the fit and the fit on them. They have settled when
+# a whole round changes the loss per row by less than this.
 ITERATIONS_PER_ROUND = 15
 SETTLED = 1e-3
 
@@ -46,8 +46,10 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
         Negative log posterior per row after each iteration.
     target : Target
         With the effective share of independent regions that was used last.
+    settled : bool
+        False if the iterations did not suffice.
     """
-    losses, stopped = [], False
+    losses, stopped, settled = [], False, False
 
     def record(loss_value):
         nonlocal stopped
@@ -56,7 +58,7 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
         return stopped
 
     before = np.inf
-    while not stopped and len(losses) < max_iter:
+    while not (stopped or settled) and len(losses) < max_iter:
         budget = min(ITERATIONS_PER_ROUND, max_iter - len(losses))
         target = replace(target, independent=effective_regions(network, inputs, target))
         network.independent = target.independent
@@ -64,10 +66,9 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
         deviations = spread_information(network, known)
         bell = Bell(with_spreads(network, known, deviations))
         find_mode(network, inputs, target, loss, deviations, bell, budget, tol, record)
-        if abs(before - losses[-1]) < SETTLED:
-            break
+        settled = abs(before - losses[-1]) < SETTLED
         before = losses[-1]
-    return losses, target
+    return losses, target, settled or stopped
 
 
 def find_mode(network, inputs, target, loss, deviations, bell, max_iter, tol, record):
