@@ -73,7 +73,7 @@ def make_channel_priors(priors, cost, *, adstock, media_share, panel, scales, me
     """
     seen = (panel.weight > 0)[..., None]
     own = _read(priors, media, adstock)
-    money = np.isfinite(cost)
+    money = np.isfinite(cost) & (panel.media * seen).any(axis=(0, 1))
     expected = np.full(len(media), media_share / max(len(media), 1))
     if money.any():
         spend = (panel.media * seen).sum(axis=(0, 1))[money] * cost[money]
@@ -85,7 +85,7 @@ def make_channel_priors(priors, cost, *, adstock, media_share, panel, scales, me
     effect, carry, half = (np.full((2, len(media)), np.nan) for _ in range(3))
     for m, quantities in own.items():
         if "roi" in quantities:
-            worth = typical[m] * (cost[m] if money[m] else 1.0) / kpi
+            worth = typical[m] * (cost[m] if np.isfinite(cost[m]) else 1.0) / kpi
             effect[:, m] = _normal(np.log(np.array(quantities["roi"]) * worth))
         if "decay" in quantities:
             decay = np.array(quantities["decay"])

@@ -10,6 +10,7 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -130,6 +131,8 @@ def _plain(name, value):
         value = value.item()
     if value is None or isinstance(value, str | bool | int | float):
         return value
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: _plain(name, item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray | pd.Index):
         return [_plain(name, item) for item in value]
     raise ValueError(

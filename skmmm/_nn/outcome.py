@@ -171,8 +171,8 @@ class OutcomeModel:
             Draws, as distances from the mode.
         """
         draws = self.network.at(
-            self.network.shared.detach() + shared,
-            self.network.regional.detach() + regional,
+            (self.network.shared.detach() + shared).contiguous(),
+            (self.network.regional.detach() + regional).contiguous(),
         )
         return replace(self, draws=draws, level_draws=self._level_of(draws, target))
 

@@ -161,10 +161,10 @@ def information(network, inputs, target, loss):
     values = network.values()
     if "common_log" in values:
         shock = torch.exp(values["common_log"].detach()).expand(precision.shape[1])
-    noise_shared, noise_regional = _noise_information(network, target)
+    noise_shared, noise_cross, noise_regional = _noise_information(network, target)
     return Information(
         shared=torch.einsum("prt,qrt->pq", shared, shared_weighted) + noise_shared,
-        cross=torch.einsum("krt,prt->rkp", weighted, shared),
+        cross=torch.einsum("krt,prt->rkp", weighted, shared) + noise_cross,
         regional=torch.einsum("krt,jrt->rkj", weighted, regional) + noise_regional,
         shock=shock**2 * precision.sum(dim=0)[: len(shock)],
         shared_shock=shared_weighted.sum(dim=1)[:, : len(shock)] * shock,
@@ -196,16 +196,21 @@ def _with_answers_of_spreads(network, shared, regional):
 def _noise_information(network, target):
     """Return Fisher's information about log noise scales: two for every row."""
     rows = 2.0 * target.independent * target.weight.sum(dim=1)  # (R,)
+    # How the log noise of each region answers to every entry.
     shared = network.shared.new_zeros(network.shared.shape[1])
+    regional = network.regional.new_zeros(network.regional.shape[2])
     for prior, where in positions(network.shared_priors):
         if prior.name == "noise_log":
-            shared[where] = prior.scale**2 * rows.sum()
-    regional = network.regional.new_zeros(network.regional.shape[1:])
+            shared[where] = prior.scale
     for prior, where in positions(network.regional_priors):
         if prior.name == "noise_log":
-            spread = _spreads(network)["noise_log"]
-            regional[:, where] = spread**2 * rows[:, None]
-    return torch.diag(shared), torch.diag_embed(regional)
+            regional[where] = _spreads(network)["noise_log"]
+    rows = rows[:, None, None]
+    return (
+        rows.sum() * torch.outer(shared, shared),
+        rows * torch.outer(regional, shared),
+        rows * torch.outer(regional, regional),
+    )
 
 
 def _spreads(network):

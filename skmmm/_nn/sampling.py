@@ -9,7 +9,7 @@ from skmmm._nn.likelihood import log_likelihood, log_prior
 
 N_WARMUP = 7  # transitions in which the step size is found
 N_AFTER = 4  # transitions of each chain after that, if it gives no more draws
-N_STEPS = 8  # leapfrog steps of a transition
+N_STEPS = 8  # leapfrog steps of a transition; twice as many where they are cheap
 _ACCEPT = 0.8  # mean acceptance aimed at
 _CELLS = 2**17  # region-period-channels of all chains together: bounds the memory
 _MIN_CHAINS = 8
@@ -51,6 +51,7 @@ def sample(network, inputs, target, loss, bell, n_draws, generator):
     n_shared = network.shared.shape[1]
     n_chains = min(n_draws, max(_MIN_CHAINS, _CELLS // max(inputs.media.numel(), 1)))
     n_each = -(-n_draws // n_chains)
+    n_steps = N_STEPS if n_each > 1 else 2 * N_STEPS
     posterior = _Posterior(network, inputs, target, loss, bell)
 
     def noise():
@@ -65,7 +66,7 @@ def sample(network, inputs, target, loss, bell, n_draws, generator):
         jitter = 0.8 + 0.4 * torch.rand((), generator=generator).item()
         lucky = torch.rand(n_chains, generator=generator, dtype=torch.float64)
         state, accepted = _transition(
-            posterior, state, noise(), jitter * step.now, lucky
+            posterior, state, noise(), jitter * step.now, n_steps, lucky
         )
         if transition < N_WARMUP:
             step.learn(accepted)
@@ -122,11 +123,11 @@ class _Posterior:
         return _State(place, density.detach(), slope)
 
 
-def _transition(posterior, state, momentum, step, lucky):
+def _transition(posterior, state, momentum, step, n_steps, lucky):
     """Return the next state of every chain and the share of accepted ones."""
     energy = 0.5 * momentum.square().sum(dim=1) - state.density
     new = state
-    for _ in range(N_STEPS):
+    for _ in range(n_steps):
         momentum = momentum + 0.5 * step * new.slope
         new = posterior.at(new.place + step * momentum)
         momentum = momentum + 0.5 * step * new.slope
@@ -139,7 +140,7 @@ class _StepSize:
     """Step size that brings the mean acceptance to its aim (dual averaging)."""
 
     def __init__(self, start):
-        self.now, self._aim = start, math.log(10 * start)
+        self.now, self._aim = start, math.log(start)
         self._count, self._surplus, self._mean_log = 0, 0.0, 0.0
 
     def learn(self, accepted):
@@ -147,7 +148,7 @@ class _StepSize:
         self._count += 1
         share = 1.0 / (self._count + 5)
         self._surplus += share * (_ACCEPT - accepted - self._surplus)
-        log = self._aim - 5.0 * math.sqrt(self._count) * self._surplus
+        log = self._aim - 3.0 * math.sqrt(self._count) * self._surplus
         share = self._count**-0.75
         self._mean_log += share * (log - self._mean_log)
         last = self._count == N_WARMUP
