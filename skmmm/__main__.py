@@ -514,7 +514,7 @@ def _channel_text(task, model, summary):
     summary = summary.sort_values("contribution", ascending=False)
     interval = f"{_LEVEL:.0%} interval"
     head = ["Channel", "Spend", "Contribution", interval, "Share", "ROI", interval]
-    rows = [[*head, "mROI"]]
+    rows = [[*head, "mROI", "Verdict"]]
     names = shorten(list(summary.index), 24)
     for name, channel in zip(names, summary.itertuples(), strict=True):
         rows.append(
@@ -527,6 +527,7 @@ def _channel_text(task, model, summary):
                 _number(channel.roi),
                 _interval(channel.roi_low, channel.roi_high),
                 _number(channel.mroi),
+                channel.verdict + (" (follows KPI)" if channel.follows_kpi else ""),
             ]
         )
     parts = model.contributions().sum()
@@ -537,7 +538,9 @@ def _channel_text(task, model, summary):
         f"Media are {share[task.media].sum():.0%} of predicted {kpi}; the rest is "
         f"baseline{' and controls' if task.controls else ''}.\n"
         f"ROI is {kpi} per unit of spend, mROI that of the next unit; they are returns "
-        "only where\nthe column is money."
+        "only where\nthe column is money. Believe the effect of a channel as far as "
+        "its verdict says:\nprior-driven and not identified are what was expected "
+        "before, not what the data found."
     )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-FORMAT = 1
+FORMAT = 2
 _MAGIC = "skmmm model"
 
 
@@ -99,6 +99,12 @@ def _checked_header(path, members):
             f"{path} was written by skmmm {header.get('version')} in file format "
             f"{file_format}; this version reads formats up to {FORMAT}. Upgrade "
             "skmmm to load it."
+        )
+    if file_format < FORMAT:
+        raise ValueError(
+            f"{path} was written by skmmm {header.get('version')} in file format "
+            f"{file_format}, which this version no longer reads: the model has "
+            "changed. Fit and save it again."
         )
     if members.get("digest", b"").decode(errors="replace") != _sha256(text):
         raise ValueError(f"{path} was changed after it was saved: header.json differs.")

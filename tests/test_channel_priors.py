@@ -340,7 +340,6 @@ def test_money_and_other_columns_share_the_kpi():
     assert earned[2] == pytest.approx(MEDIA_SHARE / N_MEDIA)
 
 
-@pytest.mark.xfail(reason="the logarithm of an expected return of zero")
 @pytest.mark.parametrize("channels", [CHANNELS[:1], CHANNELS])
 def test_money_that_was_never_spent_in_rows_that_count(channels):
     X, y = make_series()
@@ -386,7 +385,6 @@ def test_search_over_priors(steady):
     assert search.best_params_["priors"] in (None, PRIORS)
 
 
-@pytest.mark.xfail(reason="a file holds no mapping among the parameters")
 def test_saved_model_keeps_priors_and_costs(steady, tmp_path):
     given = fitted(steady, priors=PRIORS, media_cost=COSTS)
     path = tmp_path / "model.skmmm"

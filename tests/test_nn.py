@@ -950,7 +950,6 @@ def test_information_without_shock():
     assert_allclose(left, expected, atol=1e-8 * np.abs(expected).max())
 
 
-@pytest.mark.xfail(reason="shared and regional scales of noise count as unrelated")
 def test_information_about_the_scale_of_noise():
     # Fisher's information about a log scale is two for every row.
     network, inputs, target = make_problem()

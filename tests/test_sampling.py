@@ -20,9 +20,6 @@ GAUSS = Loss("huber", 30.0)
 HELD = 1e12  # information about a parameter that is to stay where it is
 
 
-TOO_LONG = pytest.mark.xfail(reason="the warm-up ends before steps are short enough")
-
-
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
     """Threads only wait for each other on tensors as small as these."""
@@ -208,10 +205,12 @@ def trajectory(national):
 def test_leapfrog_is_reversible(trajectory):
     posterior, start, momentum = trajectory
     step, luck = 0.05, always(len(momentum))
-    end, _ = sampling._transition(posterior, start, momentum, step, luck)
+    end, _ = sampling._transition(
+        posterior, start, momentum, step, sampling.N_STEPS, luck
+    )
     assert (end.place != start.place).all()
-    back = -posterior.momentum(step)
-    again, _ = sampling._transition(posterior, end, back, step, luck)
+    back = -posterior.momentum(how[0])
+    again, _ = sampling._transition(posterior, end, back, *how)
     assert_allclose(again.place, start.place, atol=1e-10)
     assert_allclose(again.density, start.density, rtol=1e-10)
 
@@ -221,7 +220,9 @@ def test_leapfrog_conserves_energy_as_steps_shrink(trajectory):
     changes = []
     for step in (0.02, 0.01, 0.005):
         luck = always(len(momentum))
-        end, _ = sampling._transition(posterior, start, momentum, step, luck)
+        end, _ = sampling._transition(
+            posterior, start, momentum, step, sampling.N_STEPS, luck
+        )
         after = energy(end, posterior.momentum(step))
         changes.append((after - energy(start, momentum)).abs().max().item())
     # The error of a step falls with its third power.
@@ -234,7 +235,9 @@ def test_refused_chains_stay_where_they_are(trajectory):
     posterior, start, momentum = trajectory
     luck = torch.ones(len(momentum), dtype=torch.float64)
     luck[0] = 0.0
-    end, chance = sampling._transition(posterior, start, momentum, 0.05, luck)
+    end, chance = sampling._transition(
+        posterior, start, momentum, 0.05, sampling.N_STEPS, luck
+    )
     assert 0.0 < chance < 1.0
     assert (end.place[0] != start.place[0]).all()
     for name in ("place", "density", "slope"):
@@ -244,19 +247,18 @@ def test_refused_chains_stay_where_they_are(trajectory):
 def test_a_step_into_the_void_is_refused(trajectory):
     posterior, start, momentum = trajectory
     end, chance = sampling._transition(
-        posterior, start, momentum, 1e6, torch.full((len(momentum),), 1e-300)
+        posterior,
+        start,
+        momentum,
+        1e6,
+        sampling.N_STEPS,
+        torch.full((len(momentum),), 1e-300),
     )
     assert chance == 0.0
     assert_array_equal(end.place, start.place)
 
 
-@pytest.mark.parametrize(
-    "start",
-    [
-        0.05,
-        *(pytest.param(start, marks=TOO_LONG) for start in (0.4, 1.0)),
-    ],
-)
+@pytest.mark.parametrize("start", [0.05, 0.4, 1.0])
 def test_step_size_finds_the_acceptance_aimed_at(start):
     size = sampling._StepSize(start)
     for _ in range(sampling.N_WARMUP):
@@ -337,7 +339,7 @@ def test_draws_of_a_real_fit(problem, request):
     held = entries(network, lambda name: name.endswith("_spread_log"))
     held = np.concatenate([held, np.full(regional[0].numel(), False)])
     sd = flat(shared, regional).std(dim=0)
-    assert (sd[held] < 1e-5).all()
+    assert (sd[held] < 1e-4).all()
     assert (sd[~held] > 1e-3).all()
 
 

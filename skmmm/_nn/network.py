@@ -216,7 +216,7 @@ class OutcomeNetwork(nn.Module):
         pooled = grown(values["effect_mean"][:, None] + deviation)
         # Hidden factors that move regions in groups move their media too: the more of
         # them, the less a correlation with the KPI is an effect.
-        pooled = torch.where(self.free_sign, effect, pooled) * self.independent**1.5
+        pooled = torch.where(self.free_sign, effect, pooled) * self.independent**3
         size = torch.where(channels.pooled, pooled, torch.exp(deviation))
         return torch.exp(channels.effect_log) * size
 
