@@ -144,9 +144,16 @@ def _add_settings(parser):
     )
     settings.add_argument(
         "--adstock",
-        choices=("geometric", "delayed", "weibull", "free", "gru"),
-        default="geometric",
+        choices=("weibull", "geometric", "delayed", "free", "gru"),
+        default="weibull",
         help="shape of the carry-over (default: %(default)s)",
+    )
+    settings.add_argument(
+        "--media-cost",
+        metavar="COST",
+        type=float,
+        help="cost of one unit of the media columns, 1 if they are money: channels "
+        "are then expected to earn similar returns (default: unknown)",
     )
     settings.add_argument(
         "--max-iter",
@@ -337,6 +344,7 @@ def _run(task, args):
         n_draws=args.draws,
         max_lag=args.max_lag,
         adstock=args.adstock,
+        media_cost=args.media_cost,
         max_iter=args.max_iter,
         random_state=args.seed,
     )
@@ -527,7 +535,8 @@ def _channel_text(task, model, summary):
                 _number(channel.roi),
                 _interval(channel.roi_low, channel.roi_high),
                 _number(channel.mroi),
-                channel.verdict + (" (follows KPI)" if channel.follows_kpi else ""),
+                (channel.verdict or "none without draws")
+                + (", follows KPI" if channel.follows_kpi else ""),
             ]
         )
     parts = model.contributions().sum()

@@ -90,16 +90,29 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         carry-over, season, trend, level or GRU.
     max_lag : int, default=13
         Periods over which spend may act; more for slow brand channels.
-    adstock : {"geometric", "delayed", "weibull", "free", "gru"}, default="geometric"
+    adstock : {"weibull", "geometric", "delayed", "free", "gru"}, default="weibull"
         Shape of the carry-over, learned per channel and normalised to sum to one:
-        geometric decay [1]_; geometric around a later peak [1]_; Weibull density;
-        any smooth lag weights; or a small recurrent cell over the channel's own
-        spend that is increasing in it.
+        Weibull density (falling from the start, or with a later peak); geometric
+        decay [1]_; geometric around a later peak [1]_; any smooth lag weights; or a
+        small recurrent cell over the channel's own spend that is increasing in it.
     free_sign : list of str or int, str, int, callable or None, default=None
         Media columns whose effect may be negative.
     media_share : float in (0, 1), default=0.3
         Prior median of the share of the KPI that all media together cause, before the
         data speak. It is lowered where errors show that regions move in groups.
+    media_cost : float, mapping or None, default=None
+        Cost of one unit of the media columns: 1 if they are money, the cost of one
+        impression if they are impressions, or a mapping from columns to costs. Columns
+        with a cost are expected to earn the same return on it, give or take a spread
+        that is learned; the others to have the same effect, more widely. None: no
+        column is taken for money.
+    priors : mapping or None, default=None
+        What is known of channels: ``{column: {quantity: (low, high)}}``, 90 %
+        intervals before seeing the data. Quantities are ``"roi"`` (KPI units per unit
+        of money, or of X without a cost, of steady typical spend), ``"decay"`` (of
+        geometric carry-over, or of the Weibull density of shape one) and
+        ``"half_saturation"`` (adstocked spend per row, units of X). Such a channel's
+        effect is positive and not pooled.
     n_harmonics : int, default=3
         Harmonics of the yearly season; the k-th is expected to fall with ``k ** -2``.
         Daily data get three harmonics of the week as well.
@@ -107,8 +120,9 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         Length of the season, in periods. None: read from the dates; integers are
         taken as weeks.
     n_hidden : int, default=4
-        Units of the GRU that reads calendar, controls and region, and moves baseline
-        and effectiveness. 0: no GRU.
+        Units of the GRU that reads calendar and controls, and moves baseline and
+        effectiveness. Its weights are drawn, what is read out of it is learned. 0: no
+        GRU.
     time_varying : bool, default=True
         Whether the GRU may move the effectiveness of channels. How far is learned,
         and shrunk to constant effectiveness unless the data say otherwise.
@@ -139,7 +153,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         Prints the loss every ``50 // verbose`` iterations. scikit-learn 1.9 callbacks
         (``set_callbacks(ProgressBar())``) are supported too.
     random_state : int, RandomState instance or None, default=None
-        Starting weights of the GRU and draws. None reads numpy's global state
+        Weights of the GRU and draws. None reads numpy's global state
         without advancing it.
 
     Attributes
@@ -499,6 +513,11 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
                     f"free_sign names {label!r}, which is not one of the media columns "
                     f"{list(media)}."
                 )
+            if "roi" in (self.priors or {}).get(label, {}):
+                raise ValueError(
+                    f"{label!r} is in free_sign, but priors[{label!r}]['roi'] makes its "
+                    "effect positive. Leave out one of them."
+                )
         return torch.tensor([label in free for label in media])
 
     def _train(self, model, target, X, y):
@@ -664,12 +683,17 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         Returns
         -------
         summary : DataFrame indexed by channel, or by channel and region or period
-            ``spend`` in the units of X; ``contribution`` in KPI units with
+            ``spend`` in money where `media_cost` says what a unit costs, else in the
+            units of X; ``contribution`` in KPI units with
             ``contribution_low`` and ``contribution_high``; ``share`` of the predicted
             KPI; ``roi``, KPI units per unit of spend; ``mroi``, KPI units per unit of
             spend if all spend of the channel grew by one percent. ROI is a return on
-            investment only where the column is money. Without draws the bounds are
-            NaN, without spend the returns are.
+            investment only where the column is money. ``verdict`` is "data-driven",
+            "prior-driven" (what was expected before the data) or "not identified" (it
+            cannot be told from baseline or other channels), on the channel over all
+            training rows; ``follows_kpi`` whether its spend follows the KPI of earlier
+            periods. Without draws bounds and verdict are missing, without spend the
+            returns are.
 
         Notes
         -----

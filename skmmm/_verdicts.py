@@ -11,12 +11,12 @@ VERDICTS = ("data-driven", "prior-driven", "not identified")
 def channel_verdicts(effects, prior, alone, follows_kpi):
     """Return the verdict on every channel.
 
-    - ``"data-driven"``: the draws moved well away from the prior, or their spread
-      shrank to less than half of it.
-    - ``"not identified"``: they did not, although the data would have sufficed if
+    - ``"data-driven"``: the spread of the effect, or of its logarithm, shrank to less
+      than half of the prior's.
+    - ``"not identified"``: it did not, although the data would have sufficed if
       everything else were known: what the channel does cannot be told from the
       baseline or from other channels. Also if its spend follows the past KPI.
-    - ``"prior-driven"``: they did not, and the data say too little in any case. The
+    - ``"prior-driven"``: it did not, and the data say too little in any case. The
       estimate is what was expected before.
 
     Parameters

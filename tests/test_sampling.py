@@ -204,10 +204,8 @@ def trajectory(national):
 
 def test_leapfrog_is_reversible(trajectory):
     posterior, start, momentum = trajectory
-    step, luck = 0.05, always(len(momentum))
-    end, _ = sampling._transition(
-        posterior, start, momentum, step, sampling.N_STEPS, luck
-    )
+    how = 0.05, sampling.N_STEPS, always(len(momentum))
+    end, _ = sampling._transition(posterior, start, momentum, *how)
     assert (end.place != start.place).all()
     back = -posterior.momentum(how[0])
     again, _ = sampling._transition(posterior, end, back, *how)
