@@ -515,8 +515,8 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
                 )
             if "roi" in (self.priors or {}).get(label, {}):
                 raise ValueError(
-                    f"{label!r} is in free_sign, but priors[{label!r}]['roi'] makes its "
-                    "effect positive. Leave out one of them."
+                    f"{label!r} is in free_sign, but priors[{label!r}]['roi'] makes "
+                    "its effect positive. Leave out one of them."
                 )
         return torch.tensor([label in free for label in media])
 
