@@ -137,14 +137,21 @@ def _plain(name, value):
         value = value.item()
     if value is None or isinstance(value, str | bool | int | float):
         return value
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: _plain(name, item) for key, item in value.items()}
+    if isinstance(value, Mapping):  # whose keys may be positions
+        return {"mapping": [_plain(name, pair) for pair in value.items()]}
     if isinstance(value, list | tuple | np.ndarray | pd.Index):
         return [_plain(name, item) for item in value]
     raise ValueError(
         f"{name}={value!r} cannot be saved as data. Use names, positions or numbers, "
         "or pickle the estimator."
     )
+
+
+def restored(value):
+    """Return a parameter as it was before `plain_parameters`; tuples become lists."""
+    if isinstance(value, dict):
+        return {key: restored(item) for key, item in value["mapping"]}
+    return value
 
 
 def pack_index(index):

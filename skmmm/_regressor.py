@@ -52,12 +52,13 @@ from skmmm._persistence import (
     pack_index,
     plain_parameters,
     read_model,
+    restored,
     unpack_index,
     write_model,
 )
 from skmmm._scales import fit_scales
 from skmmm._tables import check_known_regions, read_table, region_codes, row_namer
-from skmmm._verdicts import channel_verdicts
+from skmmm._verdicts import MIN_DRAWS, channel_verdicts
 from skmmm._version import __version__
 
 _Rows = namedtuple("_Rows", "frame region period media controls where")
@@ -111,8 +112,8 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         intervals before seeing the data. Quantities are ``"roi"`` (KPI units per unit
         of money, or of X without a cost, of steady typical spend), ``"decay"`` (of
         geometric carry-over, or of the Weibull density of shape one) and
-        ``"half_saturation"`` (adstocked spend per row, units of X). Such a channel's
-        effect is positive and not pooled.
+        ``"half_saturation"`` (adstocked spend per row, units of X). The effect of a
+        channel with ``"roi"`` is positive and not pooled.
     n_harmonics : int, default=3
         Harmonics of the yearly season; the k-th is expected to fall with ``k ** -2``.
         Daily data get three harmonics of the week as well.
@@ -133,9 +134,11 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     degrees_of_freedom : float, default=4.0
         Of Student's t.
     n_draws : int, default=32
-        Draws of all parameters around the mode, for intervals. 0: point fit only.
+        Draws from the posterior, for intervals; learned spreads stay at their mode.
+        0: point fit only.
     max_iter : int, default=400
-        Iterations of L-BFGS at most.
+        Iterations of L-BFGS at most, over rounds of 15; a ConvergenceWarning says if
+        they did not suffice.
     tol : float, default=1e-8
         A round of training ends when the loss per row falls by less in one iteration,
         relative to its size.
@@ -328,8 +331,9 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         ):
             model, target = self._start(panel, generator)
             losses, target = self._train(model, target, X, y)
-            self._model = self._finish(model, target, generator)
-        self._follows_kpi = self._check_endogeneity(panel)
+            model = self._finish(model, target, generator)
+            self._follows_kpi = self._check_endogeneity(model)
+        self._model = model
         self._publish(losses)
         return self
 
@@ -513,7 +517,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
                     f"free_sign names {label!r}, which is not one of the media columns "
                     f"{list(media)}."
                 )
-            if "roi" in (self.priors or {}).get(label, {}):
+            if "roi" in ((self.priors or {}).get(label) or {}):
                 raise ValueError(
                     f"{label!r} is in free_sign, but priors[{label!r}]['roi'] makes "
                     "its effect positive. Leave out one of them."
@@ -564,8 +568,9 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         alone = told_alone(model.network, known)
         return replace(model.with_draws(shared, regional, target), alone=alone)
 
-    def _check_endogeneity(self, panel):
+    def _check_endogeneity(self, model):
         """Return which channels' spend follows the past KPI, and warn of them."""
+        panel = model.history
         if self._calendar is None or not self._columns.media:
             return np.zeros(len(self._columns.media), dtype=bool)
         flagged = follows_kpi(
@@ -573,7 +578,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             panel.y,
             panel.weight > 0,
             panel.controls,
-            self._model.seasons.fourier(panel.periods),
+            model.seasons.fourier(panel.periods),
         ).flagged
         if flagged.any():
             names = [c for c, f in zip(self._columns.media, flagged, strict=True) if f]
@@ -692,8 +697,8 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             "prior-driven" (what was expected before the data) or "not identified" (it
             cannot be told from baseline or other channels), on the channel over all
             training rows; ``follows_kpi`` whether its spend follows the KPI of earlier
-            periods. Without draws bounds and verdict are missing, without spend the
-            returns are.
+            periods. Without draws bounds are missing, with fewer than eight the verdict
+            is, without spend the returns are.
 
         Notes
         -----
@@ -748,9 +753,10 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         )
 
     def _verdicts(self):
-        """Return the verdict on each channel; None without draws."""
-        if self._model.draws is None:
-            return np.full(len(self._columns.media), None, dtype=object)
+        """Return the verdict on each channel; None with too few draws for one."""
+        draws, n_media = self._model.draws, len(self._columns.media)
+        if draws is None or len(draws.shared) < MIN_DRAWS or not n_media:
+            return np.full(n_media, None, dtype=object)
         with _one_thread():
             effects, prior = self._model.typical_effects()
         return channel_verdicts(
@@ -853,6 +859,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             "regions": self.regions_,
             "loss_curve": self.loss_curve_,
             "follows_kpi": self._follows_kpi,
+            "cost": self._cost,
         }
         write_model(path, header, arrays)
 
@@ -876,7 +883,8 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             newer version in a format unknown to this one.
         """
         header, arrays = read_model(path)
-        estimator = cls(**header["parameters"])
+        parameters = header["parameters"].items()
+        estimator = cls(**{name: restored(value) for name, value in parameters})
         estimator._labels = header["labels"]
         estimator.n_features_in_ = len(estimator._labels)
         if header["named"]:
@@ -894,9 +902,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         estimator._training_index = unpack_index(header["index"], arrays)
         losses = arrays.pop("loss_curve")
         estimator._follows_kpi = arrays.pop("follows_kpi")
-        estimator._cost = costs_per_unit(
-            estimator.media_cost, list(estimator._columns.media)
-        )
+        estimator._cost = arrays.pop("cost")
         estimator._model = unpack_model(header["model"], arrays, estimator._calendar)
         estimator._publish(losses)
         return estimator

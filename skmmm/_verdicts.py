@@ -5,6 +5,8 @@ import numpy as np
 # Share of the prior variance that data must remove to be called the source of an
 # effect.
 ENOUGH = 0.75
+# With fewer draws their spread says nothing.
+MIN_DRAWS = 8
 VERDICTS = ("data-driven", "prior-driven", "not identified")
 
 

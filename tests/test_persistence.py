@@ -150,3 +150,17 @@ def test_pickle_and_joblib(fitted, panel, tmp_path):
     joblib.dump(fitted, tmp_path / "model.joblib")
     again = joblib.load(tmp_path / "model.joblib")
     np.testing.assert_array_equal(again.predict(panel.X), expected)
+
+
+def test_costs_by_position_are_kept(tmp_path):
+    rng = np.random.default_rng(0)
+    X, y = rng.exponential(size=(30, 2)), rng.normal(5.0, 1.0, 30)
+    model = DeepCausalMMMRegressor(media_cost={0: 2.0}, n_draws=2, max_iter=4).fit(X, y)
+    model.set_params(media_cost=None).save(tmp_path / "model.skmmm")
+    loaded = DeepCausalMMMRegressor.load(tmp_path / "model.skmmm")
+    spend = loaded.channel_summary()["spend"]
+    assert spend[0] == pytest.approx(2.0 * X[:, 0].sum())
+    assert spend[1] == pytest.approx(X[:, 1].sum())
+    model.set_params(media_cost={0: 2.0}).save(tmp_path / "model.skmmm")
+    loaded = DeepCausalMMMRegressor.load(tmp_path / "model.skmmm")
+    assert loaded.media_cost == {0: 2.0}

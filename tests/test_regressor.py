@@ -484,6 +484,19 @@ def test_no_draws(panel, fast):
     assert_array_equal(with_draws.predict(panel.X), model.predict(panel.X))
 
 
+def test_summary_without_media(panel, fast):
+    X = panel.X.drop(columns=panel.media)
+    model = DeepCausalMMMRegressor(**fast | {"media": []}).fit(X, panel.y)
+    summary = model.channel_summary()
+    assert list(summary.columns) == COLUMNS
+    assert summary.empty
+
+
+def test_no_verdict_with_few_draws(panel, fast):
+    model = DeepCausalMMMRegressor(**fast | {"n_draws": 2}).fit(panel.X, panel.y)
+    assert model.channel_summary()["verdict"].isna().all()
+
+
 @pytest.mark.parametrize("confidence_level", [0.0, 1.0, -0.1, 90, np.nan])
 def test_confidence_level_outside_of_its_range(panel, fitted, confidence_level):
     message = f"confidence_level={confidence_level!r} must be between 0 and 1."

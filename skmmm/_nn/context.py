@@ -77,11 +77,11 @@ def draw_context(n_hidden, n_season, n_controls, n_regions, generator):
     """
     size = (2, n_hidden, n_season + 1 + n_controls)
     weight = torch.randn(size, generator=generator, dtype=torch.float64)
-    # Columns of controls start alike, so that their order does not matter.
+    # Controls enter as their sum, so that their order does not matter.
     weight[..., n_season + 1 :] = (
         weight[..., n_season + 1 : n_season + 2] if n_controls else 0.0
     )
-    weight = weight / max(size[2], 1) ** 0.5
+    weight = weight / size[2] ** 0.5
     bias = torch.zeros(2, n_hidden, dtype=torch.float64)
     bias[0] = -2.0  # states move over about eight periods
     of_time = torch.arange(0, n_hidden, 2)

@@ -9,7 +9,7 @@ region and media in units of their typical spend per region::
     effect[r, m, t] = size[r, m] * exp(context_effect[m] . h[r, t])
                       * hill(adstock(media[r, m])[t])
 
-where ``h`` is a GRU over context (calendar, controls, region), never over media, and
+where ``h`` is a GRU over context (calendar, controls), never over media, and
 ``level`` is what `skmmm._nn.level` says.
 """
 
@@ -153,11 +153,11 @@ class OutcomeNetwork(nn.Module):
         n_shared = sum(prior.size for prior in self.shared_priors)
         n_regional = sum(prior.size for prior in self.regional_priors)
         self.shared = nn.Parameter(torch.zeros(1, n_shared, dtype=torch.float64))
+        # The baseline explains what it can before pooled channels do.
+        small = channel_priors.pooled & ~free_sign
         for prior, where in positions(self.shared_priors):
-            if (
-                prior.name == "effect"
-            ):  # what the baseline can explain, it explains first
-                self.shared.data[:, where] = -1.5
+            if prior.name == "effect":
+                self.shared.data[:, where] = -1.5 * small.to(torch.float64)
         self.regional = nn.Parameter(
             torch.zeros(1, sizes.n_regions, n_regional, dtype=torch.float64)
         )

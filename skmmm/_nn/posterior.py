@@ -1,4 +1,4 @@
-"""What the data say about each parameter, and draws around the mode."""
+"""What the data say about each parameter, and the Gaussian approximation."""
 
 from dataclasses import dataclass, replace
 

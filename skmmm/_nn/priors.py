@@ -37,9 +37,9 @@ class Prior:
         Shape of the parameter, per draw (and per region in the regional table).
     loc, scale : float or Tensor of that shape
         On the scale named by the suffix of the name (log, logit or natural).
-    acts : {"baseline", "channel", "level", "scale"}
+    acts : {"baseline", "channel", "media", "level", "scale"}
         What it moves: the baseline or controls; one channel each (first axis of the
-        shape); the filter of the level; or no prediction at all.
+        shape); all channels; the filter of the level; or no prediction at all.
     deviates : bool
         Whether the parameter is in units of a spread, which is learned too (its log
         is the parameter called ``{name}_spread_log``).

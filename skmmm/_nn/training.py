@@ -65,9 +65,11 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
         known = information(network, inputs, target, loss)
         deviations = spread_information(network, known)
         bell = Bell(with_spreads(network, known, deviations))
-        find_mode(network, inputs, target, loss, deviations, bell, budget, tol, record)
-        settled = abs(before - losses[-1]) < SETTLED
-        before = losses[-1]
+        now = find_mode(
+            network, inputs, target, loss, deviations, bell, budget, tol, record
+        )
+        settled = abs(before - now) < SETTLED
+        before = now
     return losses, target, settled or stopped
 
 
@@ -83,6 +85,11 @@ def find_mode(network, inputs, target, loss, deviations, bell, max_iter, tol, re
         What is known about the deviations that each spread governs.
     bell : Bell
         Around where the search starts.
+
+    Returns
+    -------
+    loss : float
+        Per row, where the search ended.
 
     References
     ----------
@@ -126,6 +133,7 @@ def find_mode(network, inputs, target, loss, deviations, bell, max_iter, tol, re
         options={"maxiter": max_iter, "ftol": tol, "gtol": 1e-8, "maxcor": 30},
     )
     place(result.x)
+    return float(result.fun)
 
 
 def split_like(vector, parts):
