@@ -92,7 +92,12 @@ def test_files_of_regions(regional, panel):
     assert_allclose(rows[parts].sum(axis=1), rows["predicted"], rtol=1e-6)
     model = DeepCausalMMMRegressor.load(regional / "model.skmmm")
     assert_allclose(model.predict(panel.X), rows["predicted"], rtol=1e-6)
-    pd.testing.assert_frame_equal(model.channel_summary(), channels, rtol=1e-6)
+    summary = model.channel_summary()
+    assert summary["verdict"].isna().all()  # with draws as few as these
+    assert channels["verdict"].isna().all()
+    pd.testing.assert_frame_equal(
+        summary.drop(columns="verdict"), channels.drop(columns="verdict"), rtol=1e-6
+    )
 
 
 def test_skill_of_regions(regional):
