@@ -197,7 +197,7 @@ class OutcomeModel:
         one_region = network.regional.detach()[:, :1].expand(n_prior_draws, -1, -1)
         with torch.no_grad():
             return tuple(
-                twin.typical_effects(twin.values()).numpy()
+                twin.typical_effects(twin.values()).numpy()  # type: ignore[union-attr]
                 for twin in (self.draws, network.at(guesses, 0.0 * one_region))
             )
 

@@ -136,9 +136,9 @@ def channel_priors(
         for pair in (WEIBULL_SHAPE_LOG, WEIBULL_SHAPE_LOG_KNOWN)
     )
     pooled = torch.from_numpy(effect[0]).isnan()
-    return ChannelPriors(
+    return ChannelPriors(  # type: ignore[call-arg]
         pooled,
-        torch.where(pooled, *torch.from_numpy(np.stack([expected_log, effect[0]]))),
+        torch.where(pooled, *torch.from_numpy(np.stack([expected_log, effect[0]]))),  # type: ignore[arg-type]
         torch.where(
             pooled,
             torch.from_numpy(np.where(money, EFFECT_SPREAD_OF_MONEY, EFFECT_SPREAD)),
