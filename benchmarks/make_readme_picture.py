@@ -28,6 +28,7 @@ def main():
         controls=data.controls,
         region="region",
         time="week",
+        media_cost=1.0,
         random_state=0,
     ).fit(X, y)
     ((train, test),) = PanelTimeSeriesSplit(1, time="week").split(X)

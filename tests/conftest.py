@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm.datasets import make_mmm_panel
@@ -75,3 +76,12 @@ def dma_panel():
     controls = [c for c in frame if c.startswith("control")]
     numbers = dict.fromkeys([*media, *controls], np.float64)
     return frame.astype(numbers), media, controls
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Threads only wait for each other on tensors as small as those of a test."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)

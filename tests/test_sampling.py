@@ -20,13 +20,7 @@ GAUSS = Loss("huber", 30.0)
 HELD = 1e12  # information about a parameter that is to stay where it is
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Threads only wait for each other on tensors as small as these."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def generator(seed=0):

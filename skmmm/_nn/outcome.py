@@ -187,7 +187,7 @@ class OutcomeModel:
         Returns
         -------
         effects : ndarray of shape (n_draws, n_media)
-            In mean KPI.
+            In mean KPI; the mode alone without draws.
         prior : ndarray of shape (n_prior_draws, n_media)
         """
         network = self.network
@@ -195,10 +195,11 @@ class OutcomeModel:
         generator = torch.Generator().manual_seed(0)
         guesses = torch.randn(shape, generator=generator, dtype=torch.float64)
         one_region = network.regional.detach()[:, :1].expand(n_prior_draws, -1, -1)
+        guessed = network.at(guesses, 0.0 * one_region)
+        drawn = self.draws or network
         with torch.no_grad():
             return tuple(
-                twin.typical_effects(twin.values()).numpy()  # type: ignore[union-attr]
-                for twin in (self.draws, network.at(guesses, 0.0 * one_region))
+                twin.typical_effects(twin.values()).numpy() for twin in (drawn, guessed)
             )
 
     def channel_totals(self, panel, channel, media_grids, *, draws=False):

@@ -136,18 +136,21 @@ def channel_priors(
         for pair in (WEIBULL_SHAPE_LOG, WEIBULL_SHAPE_LOG_KNOWN)
     )
     pooled = torch.from_numpy(effect[0]).isnan()
-    return ChannelPriors(  # type: ignore[call-arg]
-        pooled,
-        torch.where(pooled, *torch.from_numpy(np.stack([expected_log, effect[0]]))),  # type: ignore[arg-type]
-        torch.where(
-            pooled,
-            torch.from_numpy(np.where(money, EFFECT_SPREAD_OF_MONEY, EFFECT_SPREAD)),
-            torch.from_numpy(effect[1]),
-        ),
-        *filled(carryover, CARRYOVER.get(adstock, (0.0, 1.0))),
-        *torch.where(known_decay, known_shape, shape),
-        *filled(half_saturation, HALF_SATURATION_LOG),
-        torch.from_numpy(spiked),
+    spread = np.where(money, EFFECT_SPREAD_OF_MONEY, EFFECT_SPREAD)
+    carry, carry_spread = filled(carryover, CARRYOVER.get(adstock, (0.0, 1.0)))
+    shape, shape_spread = torch.where(known_decay, known_shape, shape)
+    half, half_spread = filled(half_saturation, HALF_SATURATION_LOG)
+    return ChannelPriors(
+        pooled=pooled,
+        effect_log=torch.from_numpy(np.where(pooled, expected_log, effect[0])),
+        effect_spread=torch.from_numpy(np.where(pooled, spread, effect[1])),
+        carryover=carry,
+        carryover_spread=carry_spread,
+        weibull_shape=shape,
+        weibull_shape_spread=shape_spread,
+        half_saturation=half,
+        half_saturation_spread=half_spread,
+        spiked=torch.from_numpy(spiked),
     )
 
 
