@@ -1,0 +1,359 @@
+"""How spend of channels answers to spend of others, and where spend originates.
+
+With ``u = log1p(x / unit)``, x the spend of a region and period, and the value d by
+which a channel drives others, for region r, period t, channel j and draw e::
+
+    u[r, t, j] = own part[r, t, j] + own[j] . lags(u[r, :, j])[t]
+                 + sum_i same[i, j] * d[r, t, i]
+                 + sum_i late[i, j] . lags(d[r, :, i])[t]
+    d          = u, or, where the channel saturates,
+                 centre + width * tanh((u - centre) / width)
+    lags(v)[t] = v[t - 1], ..., v[t - L], sum_{k > L} tail_decay ** (k - L - 1) v[t - k]
+
+The own part holds what moves the channel by itself: its usual size, season, events.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class SpendEquations:
+    """Equations of spend; draws (E) first, then channels (M) or lags (L).
+
+    Attributes
+    ----------
+    unit : ndarray of shape (R, M)
+        Of spend, in the units of X.
+    centre : ndarray of shape (R, M)
+        Of u, around which a saturating channel drives others most.
+    width : ndarray of shape (M,)
+        Of u; infinite where the channel does not saturate.
+    same : ndarray of shape (E, M, M)
+        ``[i, j]``: i drives j within the period; without cycles.
+    late : ndarray of shape (E, M, M, L + 1)
+        ``[i, j]``: i drives j at lags 1 to L, and beyond.
+    own : ndarray of shape (E, M, L + 1)
+        Persistence of each channel.
+    tail_decay : float in [0, 1)
+        Factor from one lag beyond L to the next.
+    """
+
+    unit: np.ndarray
+    centre: np.ndarray
+    width: np.ndarray
+    same: np.ndarray
+    late: np.ndarray
+    own: np.ndarray
+    tail_decay: float
+
+    @property
+    def n_draws(self):
+        """Number of draws."""
+        return len(self.same)
+
+    def at(self, draws, channels=None):
+        """Return the equations of some draws (and among some channels only).
+
+        Parameters
+        ----------
+        draws : slice or ndarray of int or bool
+        channels : ndarray of int, default=None
+            None: all.
+        """
+        some = replace(
+            self, same=self.same[draws], late=self.late[draws], own=self.own[draws]
+        )
+        if channels is None:
+            return some
+        return replace(
+            some,
+            unit=self.unit[:, channels],
+            centre=self.centre[:, channels],
+            width=self.width[channels],
+            same=some.same[:, channels[:, None], channels],
+            late=some.late[:, channels[:, None], channels],
+            own=some.own[:, channels],
+        )
+
+    def extended(self, n_regions):
+        """Append average regions until there are `n_regions`."""
+        n_new = n_regions - len(self.unit)
+        if not n_new:
+            return self
+
+        def extend(values):
+            average = np.broadcast_to(values.mean(axis=0), (n_new, *values.shape[1:]))
+            return np.concatenate([values, average])
+
+        return replace(self, unit=extend(self.unit), centre=extend(self.centre))
+
+    def edges(self):
+        """Return who drives whom at any lag, shape (E, M, M), bool."""
+        edges = (self.same != 0) | (self.late != 0).any(axis=3)
+        return edges & ~np.eye(edges.shape[1], dtype=bool)
+
+    def reach(self):
+        """Return who drives whom through any path, per draw, shape (E, M, M), bool.
+
+        A channel reaches itself.
+        """
+        reach = self.edges() | np.eye(self.same.shape[1], dtype=bool)
+        for _ in range(reach.shape[1].bit_length()):
+            reach = reach @ reach  # paths of up to twice the length
+        return reach
+
+    def descendants(self):
+        """Return whether j can react to i in any draw, ``[i, j]``, shape (M, M)."""
+        return self.reach().any(axis=0) & ~np.eye(self.same.shape[1], dtype=bool)
+
+    def react(self, media, changed, channel):
+        """Return the spend of all channels if one had been spent otherwise.
+
+        What moved each of the others by itself is read off the observed spend and held
+        (abduction), the channel is set (action), the others follow (prediction) [1]_:
+        differences in u then obey the equations without their own parts. Nothing
+        feeds back into the channel that is set. Channels without spend in a period
+        stay without, and spend does not fall below zero.
+
+        Parameters
+        ----------
+        media : ndarray of shape (R, T, M)
+            Observed, in the units of X.
+        changed : ndarray of shape (..., R, T)
+            Spend of `channel` instead; leading axes are alternatives.
+        channel : int
+
+        Returns
+        -------
+        media : ndarray of shape (..., E, R, T, M)
+
+        References
+        ----------
+        .. [1] Pearl (2009). Causality, 2nd ed., section 7.1.
+        """
+        alternatives = changed.reshape(-1, *changed.shape[-2:])  # (G, R, T)
+        answer = np.empty((len(alternatives), self.n_draws, *media.shape))
+        answer[:] = media
+        answer[..., channel] = alternatives[:, None]
+        reach = self.reach()[:, channel]
+        draws = np.flatnonzero(reach.sum(axis=1) > 1)
+        if len(draws):
+            channels = np.flatnonzero(reach.any(axis=0))
+            equations = self.extended(len(media)).at(draws, channels)
+            set_one = int(np.searchsorted(channels, channel))
+            followed = equations._followed(media[..., channels], alternatives, set_one)
+            others = channels != channel
+            for draw, spend in zip(draws, followed, strict=True):
+                answer[:, draw][..., channels[others]] = spend[..., others]
+        return answer.reshape(*changed.shape[:-2], *answer.shape[1:])
+
+    def _followed(self, media, changed, channel):
+        """Return what all channels spend, (R, T, M), (G, R, T) -> (E, G, R, T, M)."""
+        unit = self.unit[:, None]  # (R, 1, M)
+        u = np.log1p(media / unit)
+        path = np.log1p(changed / unit[..., channel]) - u[..., channel]
+        moves = self._moves(_by_period(u), path.transpose(2, 0, 1), channel)
+        moves = moves.transpose(1, 3, 4, 0, 2)  # (E, G, R, T, M)
+        return np.where(moves == 0, media, unit * np.expm1(u + moves))
+
+    def _moves(self, u, path, channel):
+        """Return the change of u of every channel.
+
+        Parameters
+        ----------
+        u : ndarray of shape (T, M, R)
+        path : ndarray of shape (T, G, R)
+            Change of u of `channel` in each of G alternatives.
+        channel : int
+
+        Returns
+        -------
+        moves : ndarray of shape (T, E, M, G, R)
+        """
+        shape = (self.n_draws, *u.shape[1:2], *path.shape[1:])  # (E, M, G, R)
+        moves = np.zeros((len(u), *shape))
+        order = self._order()
+        order = order[order != channel].reshape(len(order), -1)
+        draw = np.arange(len(order))
+        past = _Past(self, shape)
+        first = np.argmax((path != 0).any(axis=(1, 2)))
+        for t in range(first, len(u)):
+            pending, move, drive = past.felt(), moves[t], np.zeros(shape)
+            move[:, channel] = path[t]
+            drive[:, channel] = self._driven(u[t, channel], path[t], channel)
+            for j in order.T:  # (E,), one channel per draw
+                now = u[t, j][:, None]  # (E, 1, R)
+                step = pending[draw, j] + self._same_period(drive, draw, j)
+                step = np.where(now > 0, np.maximum(step, -now), 0.0)
+                move[draw, j] = step
+                drive[draw, j] = self._driven(now, step, j)
+            past.push(move, drive)
+        return moves
+
+    def origin_shares(self, media):
+        """Return which share of each channel's spend originates in which channel.
+
+        A channel's u is its own part plus what others induce; what a parent induces
+        belongs to those in whom the parent's own u originates, in proportion, and
+        persistence passes it on. This is the Aumann-Shapley value [1]_ of the own
+        parts for u: linear equations scale with them, so that along the path on which
+        all grow from nothing together each part brings its gradient times its size
+        throughout, and by the fundamental theorem of calculus the parts sum to u.
+        A saturating channel drives by what it adds over no spend, ``d(u) - d(0)``.
+
+        What raises a channel's u cannot be more than all of it, and what lowers it is
+        held to the same size: beyond, induced parts are scaled down. Spend that is not
+        there originates in the channel itself.
+
+        Parameters
+        ----------
+        media : ndarray of shape (R, T, M)
+            In the units of X.
+
+        Returns
+        -------
+        shares : ndarray of shape (E, R, T, M, M)
+            ``[..., k, j]``: of channel j's spend, from channel k. Sums to one over k.
+
+        References
+        ----------
+        .. [1] Aumann and Shapley (1974). Values of Non-Atomic Games. Princeton.
+        """
+        itself = np.eye(media.shape[2])
+        shares = np.empty((self.n_draws, *media.shape, len(itself)))
+        shares[:] = itself
+        draws = np.flatnonzero(self.edges().any(axis=(1, 2)))
+        if not len(draws):
+            return shares
+        equations = self.extended(len(media)).at(draws)
+        u = _by_period(np.log1p(media / equations.unit[:, None]))  # (T, M, R)
+        for t, parts in enumerate(equations._parts(u)):
+            spent = np.where(u[t] > 0, u[t], 1.0)
+            share = parts / spent[:, None]
+            share = np.where(u[t][:, None] > 0, share, itself[..., None])
+            shares[draws, :, t] = share.transpose(0, 3, 2, 1)
+        return shares
+
+    def _parts(self, u):
+        """Yield how much of u comes from each channel, period by period.
+
+        Parameters
+        ----------
+        u : ndarray of shape (T, M, R)
+
+        Yields
+        ------
+        parts : ndarray of shape (E, M, M, R)
+            ``[e, j, k]``: of channel j, from channel k.
+        """
+        n_media, n_regions = u.shape[1:]
+        shape = (self.n_draws, n_media, n_media, n_regions)
+        order, draw = self._order(), np.arange(self.n_draws)
+        past = _Past(self, shape)
+        for now in u:
+            # What a channel drives, per unit of its u.
+            adds = self._driven(0.0, now[:, None], slice(None))[:, 0]
+            adds = adds / np.where(now > 0, now, 1.0)  # (M, R)
+            pending, parts, drive = past.felt(), np.zeros(shape), np.zeros(shape)
+            for j in order.T:
+                induced = pending[draw, j] + self._same_period(drive, draw, j)
+                induced[draw, j] = 0.0  # (E, M, R), from others only
+                induced = _bounded(induced, now[j][:, None])
+                induced[draw, j] = now[j] - induced.sum(axis=1)
+                parts[draw, j] = induced
+                drive[draw, j] = induced * adds[j][:, None]
+            past.push(parts, drive)
+            yield parts
+
+    def _driven(self, u, step, channel):
+        """Return the change of d if u changes by a step.
+
+        Parameters
+        ----------
+        u, step : ndarray of shape ([E or M,] 1 or more, R)
+        channel : int, ndarray of shape (E,), or slice(None) for all M channels
+        """
+        width = self.width[:, None, None][channel]
+        saturates = np.isfinite(width)
+        if not saturates.any():
+            return step
+        centre = self.centre.T[:, None][channel]
+        width = np.where(saturates, width, 1.0)
+        before = np.tanh((u - centre) / width)
+        after = np.tanh((u + step - centre) / width)
+        return np.where(saturates, width * (after - before), step)
+
+    def _same_period(self, drive, draw, channel):
+        """Return what others add to one channel per draw, shape (E, ..., R)."""
+        weight = self.same[draw, :, channel]  # (E, M)
+        felt = weight[:, None] @ drive.reshape(*drive.shape[:2], -1)
+        return felt.reshape(drive.shape[0], *drive.shape[2:])
+
+    def _order(self):
+        """Return channels with parents in the same period first, shape (E, M)."""
+        driven = self.same != 0
+        depth = np.zeros(driven.shape[:2], dtype=int)
+        for _ in range(driven.shape[1]):
+            # Longest path that leads to a channel.
+            depth = np.where(driven, depth[:, :, None] + 1, 0).max(axis=1)
+        if (depth >= driven.shape[1]).any():
+            raise ValueError("Channels drive each other in a cycle within a period.")
+        return np.argsort(depth, axis=1, kind="stable")
+
+
+class _Past:
+    """What earlier periods add to every channel, through persistence and late edges.
+
+    Parameters
+    ----------
+    equations : SpendEquations
+    shape : tuple
+        (E, M, ..., R) of the values of one period.
+    """
+
+    def __init__(self, equations, shape):
+        n_lags = equations.own.shape[2]
+        self.shape = shape
+        self.decay = equations.tail_decay
+        size = (shape[0], n_lags, shape[1], int(np.prod(shape[2:])))
+        self.values, self.drives = np.zeros(size), np.zeros(size)
+        self.own = equations.own.transpose(0, 2, 1)[..., None]  # (E, L + 1, M, 1)
+        late = equations.late.transpose(0, 2, 3, 1)  # (E, to, L + 1, from)
+        self.late = late.reshape(*late.shape[:2], -1)
+
+    def felt(self):
+        """Return what the period to come feels of all earlier ones."""
+        drives = self.drives.reshape(len(self.drives), -1, self.drives.shape[-1])
+        felt = (self.own * self.values).sum(axis=1) + self.late @ drives
+        return felt.reshape(self.shape)
+
+    def push(self, value, drive):
+        """Move on by one period."""
+        for lags, new in ((self.values, value), (self.drives, drive)):
+            tail = self.decay * lags[:, -1]
+            lags[:, 1:] = lags[:, :-1].copy()
+            lags[:, 0] = new.reshape(lags[:, 0].shape)
+            lags[:, -1] += tail
+
+
+def _by_period(values):
+    """Return values of shape (R, T, M) as (T, M, R)."""
+    return np.ascontiguousarray(values.transpose(1, 2, 0))
+
+
+def _bounded(induced, u):
+    """Scale parts of one sign down where together they exceed u.
+
+    Parameters
+    ----------
+    induced : ndarray of shape (E, M, R)
+    u : ndarray of shape (E, 1, R)
+    """
+    up = np.maximum(induced, 0.0)
+    down = np.minimum(induced, 0.0)
+    for part in (up, down):
+        size = np.abs(part.sum(axis=1, keepdims=True))
+        part *= np.minimum(1.0, u / np.where(size > 0, size, 1.0))
+    return up + down
