@@ -14,6 +14,8 @@ from scipy.sparse.csgraph import connected_components
 # over nine simulated panels of 20 regions.
 PENALTY = 0.05
 THRESHOLD = 0.03
+# With few rows: this many standard errors of a correlation.
+NOISE = 1.5
 # Augmented Lagrangian, as published: rho grows tenfold until h has fallen to a quarter.
 PROGRESS = 0.25
 RHO_FACTOR = 10.0
@@ -33,7 +35,7 @@ def notears_edges(
     always,
     *,
     allowed,
-    penalty=PENALTY,
+    penalty=None,
     threshold=THRESHOLD,
 ):
     """Find which channel drives which with DYNOTEARS.
@@ -52,8 +54,9 @@ def notears_edges(
         Columns that enter every equation unpenalised.
     allowed : ndarray of shape (n_media, n_media), bool
         False at ``[i, j]``: i may drive j neither in the same period nor later.
-    penalty : float
-        L1 per weight, with features of unit variance once `always` is taken out.
+    penalty : float, optional
+        L1 per weight, with features of unit variance once `always` is taken out. If
+        None, 0.05, or what noise alone asks for with few rows, if that is more.
     threshold : float
         Smaller weights are no edges.
 
@@ -65,11 +68,29 @@ def notears_edges(
     now, late = notears_weights(
         gram, n_rows, same, lagged, always, allowed=allowed, penalty=penalty
     )
+    return edges_of(now, late, threshold)
+
+
+def edges_of(now, late, threshold=THRESHOLD):
+    """Return the edges that weights larger than a threshold stand for, without cycles.
+
+    Of a cycle in the same period, the weakest edge goes.
+
+    Parameters
+    ----------
+    now, late : ndarrays
+        As `notears_weights` returns them.
+    threshold : float
+
+    Returns
+    -------
+    same_edges, lagged_edges : ndarray of shape (n_media, n_media), bool
+    """
     now = _without_cycles(np.where(np.abs(now) > threshold, now, 0.0))
     return now != 0, (np.abs(late) > threshold).any(axis=2)
 
 
-def notears_weights(gram, n_rows, same, lagged, always, *, allowed, penalty=PENALTY):
+def notears_weights(gram, n_rows, same, lagged, always, *, allowed, penalty=None):
     r"""Return the weights behind `notears_edges`, before the threshold.
 
     With the features of a row, :math:`x_j` of this period and :math:`z_{il}` of the
@@ -105,6 +126,8 @@ def notears_weights(gram, n_rows, same, lagged, always, *, allowed, penalty=PENA
     .. [2] Zheng et al. (2018). DAGs with NO TEARS: Continuous Optimization for
        Structure Learning. NeurIPS. arXiv 1803.01422.
     """
+    if penalty is None:
+        penalty = default_penalty(n_rows)
     same, lagged = np.asarray(same), np.asarray(lagged)
     n_media, n_lags = lagged.shape
     moments = _moments(np.asarray(gram) / n_rows, same, lagged, np.asarray(always))
@@ -113,6 +136,11 @@ def notears_weights(gram, n_rows, same, lagged, always, *, allowed, penalty=PENA
     weights = _solve(moments, free, penalty)
     now, late = weights[:n_media], weights[n_media:]
     return now, late.reshape(n_media, n_lags, n_media).transpose(0, 2, 1)
+
+
+def default_penalty(n_rows):
+    """Return the L1 per weight: what effects ask for, or noise if that is more."""
+    return max(PENALTY, NOISE / np.sqrt(n_rows))
 
 
 def _moments(moment, same, lagged, always):
