@@ -538,10 +538,12 @@ def test_one_channel_alone_does_what_it_does_among_others(adstock, channel):
     network, inputs, _ = make_problem(adstock)
     together = network(inputs).media.detach()
     own = inputs.media[:, channel : channel + 1]
-    alone, double = network.channel_effects(channel, inputs, [own, 2.0 * own]).detach()
-    assert_allclose(alone, together[:, :, channel], rtol=1e-12)
+    alone = network.channel_effects([channel], inputs, own).detach()
+    assert_allclose(alone[:, :, 0], together[:, :, channel], rtol=1e-12)
     twice = Inputs(**{**vars(inputs), "media": 2.0 * inputs.media})
-    assert_allclose(double, network(twice).media[:, :, channel].detach(), rtol=1e-12)
+    double = network.channel_effects([channel], inputs, 2.0 * own).detach()
+    expected = network(twice).media[:, :, channel].detach()
+    assert_allclose(double[:, :, 0], expected, rtol=1e-12)
 
 
 def test_grown_is_exponential_below_zero_and_linear_above():

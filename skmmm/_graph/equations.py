@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+_SHARES_AT_ONCE = 2**22  # bounds the memory of origin shares
+
 
 @dataclass(frozen=True)
 class SpendEquations:
@@ -151,12 +153,16 @@ class SpendEquations:
 
     def _followed(self, media, changed, channel):
         """Return what all channels spend, (R, T, M), (G, R, T) -> (E, G, R, T, M)."""
-        unit = self.unit[:, None]  # (R, 1, M)
-        u = np.log1p(media / unit)
-        path = np.log1p(changed / unit[..., channel]) - u[..., channel]
-        moves = self._moves(_by_period(u), path.transpose(2, 0, 1), channel)
-        moves = moves.transpose(1, 3, 4, 0, 2)  # (E, G, R, T, M)
-        return np.where(moves == 0, media, unit * np.expm1(u + moves))
+        media, changed = _by_period(media), changed.transpose(2, 0, 1)
+        unit = np.ascontiguousarray(self.unit.T)  # (M, R)
+        u = np.log1p(media / unit)  # (T, M, R)
+        path = np.log1p(changed / unit[channel]) - u[:, None, channel]
+        moves = self._moves(u, path, channel)  # (T, E, M, G, R)
+        media, u = media[:, None, :, None], u[:, None, :, None]
+        spend = np.expm1(u + moves)
+        spend *= unit[:, None]
+        np.copyto(spend, media, where=moves == 0)
+        return spend.transpose(1, 3, 4, 0, 2)
 
     def _moves(self, u, path, channel):
         """Return the change of u of every channel.
@@ -235,6 +241,12 @@ class SpendEquations:
             share = np.where(u[t][:, None] > 0, share, itself[..., None])
             shares[draws, :, t] = share.transpose(0, 3, 2, 1)
         return shares
+
+    def each_origin_shares(self, media):
+        """Yield the `origin_shares` of one draw after the other, (R, T, M, M)."""
+        at_once = max(1, _SHARES_AT_ONCE // max(1, media.size * media.shape[2]))
+        for start in range(0, self.n_draws, at_once):
+            yield from self.at(slice(start, start + at_once)).origin_shares(media)
 
     def _parts(self, u):
         """Yield how much of u comes from each channel, period by period.

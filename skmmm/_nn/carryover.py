@@ -160,7 +160,7 @@ def linear_scan(keep, add):
     return add
 
 
-def recurrent_carry(media, known, keep, refresh, mix, late_keep):
+def recurrent_carry(media, known, keep, refresh, mix, late_keep, *, part=None):
     """Run a small gated recurrent cell over each channel's own spend.
 
     A GRU in which every dependence on spend is increasing::
@@ -181,6 +181,9 @@ def recurrent_carry(media, known, keep, refresh, mix, late_keep):
     known : Tensor of shape (n_regions, n_history)
         In masked cells (0) the state is held.
     keep, refresh, mix, late_keep : Tensor of shape (n_draws, n_media), in (0, 1)
+    part : Tensor that media can be broadcast to, default=None
+        A part of media to be followed alone, while all of them move the gates; the
+        parts of a sum add up. None: all.
 
     Returns
     -------
@@ -197,6 +200,7 @@ def recurrent_carry(media, known, keep, refresh, mix, late_keep):
         p[:, None, :, None] for p in (keep, refresh, mix, late_keep)
     )
     forget = keep + refresh * (1.0 - keep) * media / (1.0 + media)
-    state = linear_scan(seen * forget + (1.0 - seen), seen * (1.0 - keep) * media)
+    part = media if part is None else part
+    state = linear_scan(seen * forget + (1.0 - seen), seen * (1.0 - keep) * part)
     late = linear_scan(late_keep.expand_as(state), (1.0 - late_keep) * state)
     return (1.0 - mix) * state + mix * late

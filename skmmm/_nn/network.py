@@ -257,31 +257,35 @@ class OutcomeNetwork(nn.Module):
         return response / response.sum(dim=-1, keepdim=True)
 
     def carried_over(self, values, inputs):
-        """Return media after carry-over, with spikes as far as they are believed.
+        """Return media after carry-over, with spikes as far as they are believed."""
+        return self.adstocked(values, self.believed(values, inputs), inputs.known)
+
+    def believed(self, values, inputs):
+        """Return media with spikes as far as they are believed, ([E,] R, M, L + T).
 
         Spend x beyond h, what nearly all periods stay below, counts as
         ``h * (x / h) ** share`` in channels with spikes; the share is learned.
         """
         if "spike_logit" not in values:
-            return self.adstocked(values, inputs.media, inputs.known)
+            return inputs.media
         share = torch.sigmoid(values["spike_logit"])[:, None, :, None]
         share = torch.where(self.channel_priors.spiked[:, None], share, 1.0)
         beyond = (inputs.media / inputs.high).clamp_min(1.0)
-        media = inputs.media / beyond * beyond**share  # (E, R, M, L + T)
-        return self.adstocked(values, media, inputs.known)
+        return inputs.media / beyond * beyond**share  # (E, R, M, L + T)
 
     def adstocked(self, values, media, known):
         """Return media after carry-over, ([E,] R, M, L + T) -> (E, R, M, T)."""
         if not self.sizes.max_lag:
             return media.expand(len(self.shared), *media.shape[-3:])
         if self.adstock == "gru":
-            gates = (
-                torch.sigmoid(values[f"{name}_logit"])
-                for name in ("keep", "refresh", "mix", "late_keep")
-            )
-            carried = recurrent_carry(media, known, *gates)
+            carried = recurrent_carry(media, known, *self._gates(values))
             return carried[..., self.sizes.max_lag :]
         return carry_known(media, known, self.kernel(values))
+
+    def _gates(self, values):
+        """Return what `recurrent_carry` needs to know, each of shape (E, M)."""
+        names = ("keep", "refresh", "mix", "late_keep")
+        return [torch.sigmoid(values[f"{name}_logit"]) for name in names]
 
     def media_effects(self, values, inputs):
         """Return the effect of every channel, shape (E, R, M, T)."""
@@ -297,34 +301,74 @@ class OutcomeNetwork(nn.Module):
         drift = torch.einsum("emh,rht->ermt", values["context_effect"], inputs.states)
         return effects * torch.exp(drift)
 
-    def channel_effects(self, channel, inputs, media_grids):
-        """Return the effect of one channel under several media, (n, E, R, T).
+    def channel_effects(self, channels, inputs, media):
+        """Return the effects of some channels under other media, (E, R, C, T).
 
         Parameters
         ----------
-        channel : int
+        channels : sequence of int
         inputs : Inputs
-        media_grids : list of Tensor of shape (R, 1, L + T)
-            The channel's media, each in place of what `inputs` says.
+        media : Tensor of shape ([E,] R, C, L + T)
+            Of these channels, in place of what `inputs` says.
         """
-        only = slice(channel, channel + 1)
+        alone, values = self._among(channels)
+        high = inputs.high[:, channels]
+        return alone.media_effects(values, replace(inputs, media=media, high=high))
+
+    def _among(self, channels):
+        """Return a twin that knows some channels only, and its values."""
         values = self.values()
         columns = {
             p.name: len(p.shape) for p in self.shared_priors if p.acts == "channel"
         }
+        chosen = torch.as_tensor(channels)
         for name, n_axes in (columns | {"effect_log": 1}).items():
-            values[name] = values[name].narrow(-n_axes, channel, 1)
+            values[name] = values[name].index_select(-n_axes, chosen)
         alone = copy.copy(self)
-        alone._buffers = {**self._buffers, "free_sign": self.free_sign[only]}
+        alone._buffers = {**self._buffers, "free_sign": self.free_sign[channels]}
         priors = vars(self.channel_priors)
-        alone.channel_priors = ChannelPriors(**{k: v[only] for k, v in priors.items()})
-        inputs = replace(inputs, high=inputs.high[:, only])
-        return torch.stack(
-            [
-                alone.media_effects(values, replace(inputs, media=media))[:, :, 0]
-                for media in media_grids
-            ]
+        alone.channel_priors = ChannelPriors(
+            **{k: v[channels] for k, v in priors.items()}
         )
+        return alone, values
+
+    def origin_fractions(self, inputs, shares):
+        """Return which part of each channel's effect is owed to which origin.
+
+        A response to adstocked spend along the path that scales all spend together
+        owes each part of that spend its part of the sum, whatever its curve (Aumann,
+        Shapley 1974, Values of Non-Atomic Games).
+
+        Parameters
+        ----------
+        inputs : Inputs
+        shares : Tensor of shape (M, R, M, T)
+            ``[k, :, j]``: of channel j's spend, from origin k; sums to one over k.
+
+        Returns
+        -------
+        fractions : Tensor of shape (M, R, M, T)
+            ``[k, :, j]``, of one draw; sums to one over k. Where nothing is carried
+            over, all belongs to the channel itself.
+        """
+        values = self.values()
+        media = self.believed(values, inputs).reshape(inputs.media.shape)
+        itself = torch.eye(len(shares), dtype=media.dtype)[:, None, :, None]
+        before = itself.expand(-1, len(media), -1, self.sizes.max_lag)
+        parts = torch.cat([before, shares], dim=-1) * media
+        carried = self._adstocked_parts(values, media, inputs.known, parts)
+        total = carried.sum(dim=0)
+        return torch.where(total > 0, carried / total, itself)
+
+    def _adstocked_parts(self, values, media, known, parts):
+        """Return parts of media after the carry-over of one draw, (n, R, M, T)."""
+        max_lag = self.sizes.max_lag
+        if not max_lag:
+            return parts
+        if self.adstock == "gru":
+            gates = self._gates(values)
+            return recurrent_carry(media, known, *gates, part=parts)[..., max_lag:]
+        return carry_known(parts, known, self.kernel(values).expand(len(parts), -1, -1))
 
     def level_parameters(self, values):
         """Return gain and persistence of the level, each of shape (E,)."""

@@ -113,7 +113,7 @@ class OutcomeModel:
         parts = []
         with torch.no_grad():
             for some in _slices(len(network.shared)):
-                twin = network.at(network.shared[some], network.regional[some])
+                twin = _select(network, some)
                 moving = None if level is None else level.select(some)
                 parts.append(
                     (
@@ -216,28 +216,72 @@ class OutcomeModel:
         totals : ndarray of shape (n_grids, n_draws)
             In KPI units, summed over the rows of the panel.
         """
-        n_new = panel.shape[0] - len(self.scales.kpi)
-        scales = self.scales.extended(n_new)
-        unit = scales.kpi[panel.cell // panel.shape[1]]
+        own = (grid[..., [channel]] for grid in media_grids)
+        effects = self.effects_under(panel, [channel], own, draws=draws)
+        return np.stack([rows.sum(axis=1) for rows in effects])
+
+    def effects_under(self, panel, channels, alternatives, *, draws=False):
+        """Yield the effect of some channels together under each of several spends.
+
+        Parameters
+        ----------
+        panel : Panel
+        channels : sequence of int
+        alternatives : iterable of ndarray of shape ([n_draws,] R, T, n_channels)
+            Spend of these channels on the grid of the panel, in the units of X; the
+            same for all draws, or one for each.
+        draws : bool
+            False: at the mode, with one draw.
+
+        Yields
+        ------
+        effects : ndarray of shape (n_draws, n_rows)
+            Per alternative, in KPI units.
+        """
+        network = self.draws if draws else self.network
         inputs = self.inputs(panel)
-        scaled = [
-            self.inputs(replace(panel, media=grid)).media[:, channel : channel + 1]
-            for grid in media_grids
-        ]
+        scales = self.scales.extended(panel.shape[0] - len(self.scales.kpi))
+        unit = scales.kpi[panel.cell // panel.shape[1]]
+        typical = scales.media[:, channels, None]
+        before = self.network.sizes.max_lag
+        for spend in alternatives:
+            media = np.swapaxes(spend, -1, -2) / typical
+            media = np.pad(media, [*[(0, 0)] * (media.ndim - 1), (before, 0)])
+            yield _effect_rows(network, channels, inputs, media, panel) * unit
 
-        def totals(network):
-            found = []
+    def media_by_origin(self, panel, shares, *, draws=False):
+        """Return what media contribute, by the channel in which spend originates.
+
+        The contribution of every channel is divided among origins in proportion to
+        their part of its adstocked spend.
+
+        Parameters
+        ----------
+        panel : Panel
+        shares : iterable of ndarray of shape (R, T, n_media, n_media)
+            One per draw, on the grid of the panel. ``[..., k, j]``: of channel j's
+            spend, from channel k; sums to one over k.
+        draws : bool
+            False: at the mode, with one draw.
+
+        Returns
+        -------
+        media : ndarray of shape (n_draws, n_rows, n_media)
+            In KPI units. The sum over origins is that of `components` over channels.
+        """
+        network = self.draws if draws else self.network
+        contributions = self.components(panel, draws=draws).media
+        inputs = self.inputs(panel)
+        n_new = panel.shape[0] - len(self.scales.kpi)
+        answer = np.empty_like(contributions)
+        for e, (effect, share) in enumerate(zip(contributions, shares, strict=True)):
+            twin = _select(network, slice(e, e + 1))
+            share = torch.tensor(share.transpose(2, 0, 3, 1))
             with torch.no_grad():
-                for some in _slices(len(network.shared)):
-                    twin = network.at(network.shared[some], network.regional[some])
-                    effects = twin.extended(n_new).channel_effects(
-                        channel, inputs, scaled
-                    )
-                    rows = panel.rows(effects.numpy())  # (grids, E, rows)
-                    found.append((rows * unit).sum(axis=2))
-            return np.concatenate(found, axis=1)
-
-        return totals(self.draws if draws else self.network)
+                fractions = twin.extended(n_new).origin_fractions(inputs, share)
+            rows = panel.rows(fractions.transpose(1, 2).numpy())  # (M, M, rows)
+            answer[e] = np.einsum("kjn,nj->nk", rows, effect)
+        return answer
 
     def summary(self):
         """Return what the parameters say, in the units of X and the KPI.
@@ -279,7 +323,7 @@ def fit_level(network, inputs, target):
     levels = []
     with torch.no_grad():
         for some in _slices(len(network.shared)):
-            twin = network.at(network.shared[some], network.regional[some])
+            twin = _select(network, some)
             values = twin.values()
             gain, persistence = twin.level_parameters(values)
             levels.append(
@@ -311,6 +355,10 @@ def _slices(n_draws):
     return [slice(i, i + _DRAWS_AT_ONCE) for i in range(0, n_draws, _DRAWS_AT_ONCE)]
 
 
+def _select(network, draws):
+    return network.at(network.shared[draws], network.regional[draws])
+
+
 def _structure(network, inputs, panel):
     """Return baseline, controls and media of the panel's rows, draws first."""
     parts = network(inputs)
@@ -319,6 +367,26 @@ def _structure(network, inputs, panel):
         np.moveaxis(panel.rows(parts.controls.transpose(1, 2).numpy()), 1, 2),
         np.moveaxis(panel.rows(parts.media.transpose(1, 2).numpy()), 1, 2),
     )
+
+
+def _effect_rows(network, channels, inputs, media, panel):
+    """Return the effect of channels together, (E, n_rows), in mean KPI.
+
+    Parameters
+    ----------
+    media : ndarray of shape ([E,] R, C, L + T)
+        In units of typical spend.
+    """
+    media = torch.from_numpy(media)
+    n_new = panel.shape[0] - network.sizes.n_regions
+    found = []
+    with torch.no_grad():
+        for some in _slices(len(network.shared)):
+            twin = _select(network, some)
+            own = media if media.ndim == 3 else media[some]
+            effects = twin.extended(n_new).channel_effects(channels, inputs, own)
+            found.append(panel.rows(effects.sum(dim=2).numpy()))
+    return np.concatenate(found)
 
 
 def _moving_level(network, level, panel):
