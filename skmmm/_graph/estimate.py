@@ -1,0 +1,330 @@
+"""From a panel of spend to its channel graph: which channel drives which, how surely."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.stats import f as f_distribution
+
+from skmmm._graph.demand import explain, total_gram
+from skmmm._graph.equations import SpendEquations
+from skmmm._graph.features import TAIL_DECAY, make_features
+from skmmm._graph.search import Structure, find_candidates, fit_equation, search
+from skmmm._graph.spend import spend_units
+
+VERDICTS = ("edge", "no edge", "undecided")
+# With fewer regions, blocks of periods are drawn again instead of regions.
+MIN_REGIONS = 10
+BLOCK = 13
+# Share of the resamples in which a retained edge is found, with many and few regions.
+KEEP, KEEP_FEW = 0.5, 0.9
+# With one region, a lagged edge must also hold beside the past of all other channels.
+ALPHA_ALONE = 0.001
+# "no edge": found in at most this share of the resamples, where rows are so many that
+# the least effect that counts would have a squared t value of 8.
+RULE_OUT = 0.05
+SEEN_AT = 8.0
+
+
+@dataclass(frozen=True)
+class FittedGraph:
+    """A channel graph; `[i, j]` is i drives j.
+
+    Attributes
+    ----------
+    weight : ndarray of shape (n_media, n_media)
+        Of retained edges: standard deviations of the child per one of the parent, over
+        all lags, other channels and the child's past held.
+    same : ndarray of shape (n_media, n_media)
+        The part of it within the period.
+    probability : ndarray of shape (n_media, n_media)
+        Share of resamples in which i drives j.
+    verdict : ndarray of shape (n_media, n_media), of str
+        One of VERDICTS; empty on the diagonal.
+    equations : SpendEquations
+        Of the retained edges; one draw.
+    draws : SpendEquations
+        One per resample, with those of the retained edges that are found there.
+    n_rows : int
+        Rows less degrees of freedom of the adjustment.
+    n_regions : int
+    n_factors : int
+        Common movements to which regions answer differently.
+    absorbed : ndarray of shape (n_media,)
+        Share of each channel's variance within regions that season or period effects
+        and controls-free adjustment took.
+    hidden_demand : bool
+        Whether one hidden movement per region explains part of what channels share.
+    saturating : ndarray of shape (n_media,), bool
+        Channels that drive others less the more they spend.
+    """
+
+    weight: np.ndarray
+    same: np.ndarray
+    probability: np.ndarray
+    verdict: np.ndarray
+    equations: SpendEquations
+    draws: SpendEquations
+    n_rows: int
+    n_regions: int
+    n_factors: int
+    absorbed: np.ndarray
+    hidden_demand: bool
+    saturating: np.ndarray
+
+    @property
+    def edges(self):
+        """Whether i drives j, shape (n_media, n_media)."""
+        return self.verdict == VERDICTS[0]
+
+
+def fit_channel_graph(
+    media, controls, observed, season, rules, *, n_lags, n_bootstraps, rng, find=search
+):
+    """Estimate which channel drives which.
+
+    Spend is brought to the scale on which channels answer to each other, adjusted for
+    region and period effects (with one region: for trend and season) and controls, and
+    regressed on its own and the other channels' spend of now and before. The edges are
+    those of the best acyclic structure that come back when regions are drawn again.
+
+    Parameters
+    ----------
+    media : ndarray of shape (n_regions, n_periods, n_media)
+    controls : ndarray of shape (n_regions, n_periods, n_controls)
+    observed : ndarray of shape (n_regions, n_periods), bool
+    season : ndarray of shape (n_terms, n_periods)
+    rules : Rules
+    n_lags : int
+    n_bootstraps : int
+    rng : RandomState
+    find : callable
+        `search` or one with the same signature.
+
+    Returns
+    -------
+    graph : FittedGraph
+
+    References
+    ----------
+    .. [1] Swanson, Granger (1997). Impulse Response Functions Based on a Causal
+       Approach to Residual Orthogonalization in Vector Autoregressions. JASA 92.
+    .. [2] Friedman, Goldszmidt, Wyner (1999). Data Analysis with Bayesian Networks: A
+       Bootstrap Approach. UAI.
+    """
+    n_regions, n_periods, _ = media.shape
+    terms = _terms(n_regions, n_periods, season)
+    unit = spend_units(media, observed, terms)
+    u = np.log1p(media / unit[:, None])
+    centre, width = _links(u, observed)
+    driven = centre[:, None] + width * np.tanh((u - centre[:, None]) / width)
+    features = make_features(u, driven, controls, observed, terms, n_lags)
+    features = _with_saturating_drivers(features, rules, find)
+    explanations = explain(features, rules, find)
+    counts, cluster = _resamples(features.rows, n_bootstraps, rng)
+    found = [_found_again(e, rules, counts, cluster, find) for e in explanations]
+    chosen, (again, grams) = explanations[0], found[0]
+    frequency = np.min(
+        [np.mean([s.edges for s in structures], axis=0) for structures, _ in found],
+        axis=0,
+    )
+    keep = _retained(chosen, found, frequency, rules)
+    saturating = np.isin(np.arange(media.shape[2]), chosen.features.layout.saturating)
+    width = np.where(saturating, width, np.inf)
+    links = (unit, centre, width)
+    kept = _only(chosen.structure, keep)
+    equations = _equations([kept], [chosen.gram], chosen.features, links)
+    draws = _equations([_only(s, keep) for s in again], grams, chosen.features, links)
+    weight, same = _weights(kept, chosen)
+    return FittedGraph(
+        weight=weight,
+        same=same,
+        probability=frequency,
+        verdict=_verdicts(keep, frequency, chosen.features, rules),
+        equations=equations,
+        draws=draws,
+        n_rows=chosen.features.n_rows,
+        n_regions=int(features.rows.any(axis=1).sum()),
+        n_factors=features.n_factors,
+        absorbed=features.absorbed,
+        hidden_demand=chosen.loading is not None,
+        saturating=saturating,
+    )
+
+
+def _terms(n_regions, n_periods, season):
+    """Return what every region is adjusted for: a constant; alone, season and trend."""
+    constant = np.ones((n_periods, 1))
+    if n_regions > 1:
+        return constant
+    trend = np.linspace(-0.5, 0.5, n_periods)[:, None]
+    return np.concatenate([constant, trend, season.T], axis=1)
+
+
+def _links(u, observed):
+    """Return where drivers saturate: around the region's mean, within a sd of it."""
+    weight = observed[..., None].astype(float)
+    count = np.maximum(weight.sum(axis=1), 1.0)
+    centre = (u * weight).sum(axis=1) / count
+    square = ((u - centre[:, None]) ** 2 * weight).sum(axis=(0, 1))
+    width = np.sqrt(square / max(int(observed.sum()), 1))
+    return centre, np.where(width > 0, width, 1.0)
+
+
+def _with_saturating_drivers(features, rules, find):
+    """Let channels saturate as drivers where their children say so."""
+    gram, layout, n_rows = total_gram(features), features.layout, features.n_rows
+    candidates = find_candidates(gram, n_rows, layout, rules)
+    structure = find(gram, n_rows, layout, rules, candidates)
+
+    def misfit(layout, j):
+        return n_rows * np.log(fit_equation(gram, layout, structure, j)[2])
+
+    chosen = []
+    for i in range(layout.n_media):
+        children = np.flatnonzero(structure.edges[i])
+        curved = replace(layout, saturating=(i,))
+        gain = sum(misfit(layout, j) - misfit(curved, j) for j in children)
+        if gain > np.log(n_rows):
+            chosen.append(i)
+    return replace(features, layout=replace(layout, saturating=tuple(chosen)))
+
+
+def _resamples(rows, n_bootstraps, rng):
+    """Return how often each cluster of cells is drawn, and the clusters.
+
+    Returns
+    -------
+    counts : ndarray of shape (n_bootstraps, n_clusters)
+    cluster : ndarray of shape (n_regions, n_periods)
+    """
+    n_regions, n_periods = rows.shape
+    cluster = np.broadcast_to(np.arange(n_regions)[:, None], rows.shape)
+    if rows.any(axis=1).sum() < MIN_REGIONS:
+        n_blocks = -(-n_periods // BLOCK)
+        # The last block is the complete one.
+        block = (np.arange(n_periods) - n_periods % BLOCK) // BLOCK + n_blocks
+        cluster = cluster * 2 * n_blocks + block
+    _, cluster = np.unique(np.where(rows, cluster, -1), return_inverse=True)
+    cluster = cluster.reshape(rows.shape) - (not rows.all())
+    n = int(cluster.max()) + 1
+    return rng.multinomial(n, np.full(n, 1.0 / n), size=n_bootstraps), cluster
+
+
+def _found_again(explanation, rules, counts, cluster, find):
+    """Return the structures and cross-products of resampled clusters."""
+    features = explanation.features
+    layout, n_rows = features.layout, features.n_rows
+    candidates = find_candidates(explanation.gram, n_rows, layout, rules)
+    blocks = features.gram(cluster, counts.shape[1])
+    grams = [
+        np.tensordot(count, blocks, 1) + np.diag(explanation.extra) for count in counts
+    ]
+    return [find(gram, n_rows, layout, rules, candidates) for gram in grams], grams
+
+
+def _retained(chosen, found, frequency, rules):
+    """Return which edges of the best structure are believed."""
+    features = chosen.features
+    n_regions = features.rows.any(axis=1).sum()
+    if n_regions >= MIN_REGIONS:
+        believed = frequency >= KEEP
+    elif n_regions > 1:
+        believed = frequency >= KEEP_FEW
+    else:
+        # Which of two channels leads within a week cannot be told from one series.
+        late = np.min(
+            [np.mean([s.late for s in structures], axis=0) for structures, _ in found],
+            axis=0,
+        )
+        believed = (late >= KEEP_FEW) & (_alone_p_values(chosen) < ALPHA_ALONE)
+    return chosen.structure.edges & (believed | rules.required)
+
+
+def _alone_p_values(explanation):
+    """Return the significance of each channel's past beside that of all others.
+
+    Returns
+    -------
+    p_value : ndarray of shape (n_media, n_media)
+        Of an F test; 1 where there are too few rows.
+    """
+    features, gram = explanation.features, explanation.gram
+    layout = features.layout
+    p_value = np.ones((layout.n_media, layout.n_media))
+    n_late = layout.n_lags + 1
+    for j in range(layout.n_media):
+        others = np.delete(np.arange(layout.n_media), j)
+        columns = np.concatenate(
+            [layout.drive_late[others].ravel(), layout.late[j], layout.always]
+        )
+        left = features.n_rows - len(columns)
+        if left < n_late:
+            continue
+        inverse = np.linalg.pinv(gram[np.ix_(columns, columns)], hermitian=True)
+        cross = gram[columns, layout.same[j]]
+        coef = inverse @ cross
+        noise = (gram[layout.same[j], layout.same[j]] - coef @ cross) / left
+        for k, i in enumerate(others):
+            some = slice(k * n_late, (k + 1) * n_late)
+            inner = np.linalg.pinv(inverse[some, some], hermitian=True)
+            wald = coef[some] @ inner @ coef[some] / n_late / max(noise, 1e-300)
+            p_value[i, j] = f_distribution.sf(wald, n_late, left)
+    return p_value
+
+
+def _verdicts(keep, frequency, features, rules):
+    verdict = np.full(keep.shape, VERDICTS[2], dtype=object)
+    moving = np.diag(features.gram(np.zeros(features.rows.shape, dtype=int), 1)[0])
+    moving = moving[features.layout.same] > 0
+    seen = features.n_rows * rules.min_effect >= SEEN_AT
+    clear = seen & (frequency <= RULE_OUT) & moving[:, None] & moving
+    verdict[(clear | ~rules.allowed) & ~keep] = VERDICTS[1]
+    verdict[keep] = VERDICTS[0]
+    np.fill_diagonal(verdict, "")
+    return verdict
+
+
+def _only(structure, keep):
+    return Structure(structure.same & keep, structure.late & keep, structure.order)
+
+
+def _equations(structures, grams, features, links):
+    """Return the `SpendEquations` of structures, one draw each."""
+    unit, centre, width = links
+    layout, scale = features.layout, features.scale
+    d, n_late = layout.n_media, layout.n_lags + 1
+    same = np.zeros((len(structures), d, d))
+    late = np.zeros((len(structures), d, d, n_late))
+    own = np.zeros((len(structures), d, n_late))
+    for e, (structure, gram) in enumerate(zip(structures, grams, strict=True)):
+        for j in range(d):
+            columns, coef, _ = fit_equation(gram, layout, structure, j)
+            full = np.zeros(len(gram))
+            full[columns] = coef
+            known = full[: len(scale)] / scale * scale[layout.same[j]]
+            own[e, j] = known[layout.late[j]]
+            same[e, :, j] = known[layout.drive_same] * structure.same[:, j]
+            late[e, :, j] = known[layout.drive_late] * structure.late[:, j, None]
+    return SpendEquations(unit, centre, width, same, late, own, TAIL_DECAY)
+
+
+def _weights(structure, explanation):
+    """Return standardised weights of edges over all lags, and within the period."""
+    features, gram = explanation.features, explanation.gram
+    layout, scale = features.layout, features.scale
+    n_lags = layout.n_lags
+    reach = np.ones(n_lags + 1)
+    reach[n_lags] = 1.0 / (1.0 - TAIL_DECAY)
+    same = np.zeros((layout.n_media, layout.n_media))
+    late = np.zeros_like(same)
+    for j in range(layout.n_media):
+        columns, coef, _ = fit_equation(gram, layout, structure, j)
+        full = np.zeros(len(gram))
+        full[columns] = coef
+        per_unit = full[: len(scale)] / scale
+        drive = scale[layout.drive_same]
+        same[:, j] = full[layout.drive_same] * structure.same[:, j]
+        late[:, j] = (
+            (per_unit[layout.drive_late] @ reach) * drive * structure.late[:, j]
+        )
+    return same + late, same
