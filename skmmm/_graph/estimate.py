@@ -1,4 +1,4 @@
-"""From a panel of spend to its channel graph: which channel drives which, how surely."""
+"""From a panel of spend to its graph: which channel drives which, and how surely."""
 
 from dataclasses import dataclass, replace
 
@@ -50,8 +50,8 @@ class FittedGraph:
     n_factors : int
         Common movements to which regions answer differently.
     absorbed : ndarray of shape (n_media,)
-        Share of each channel's variance within regions that season or period effects
-        and controls-free adjustment took.
+        Share of each channel's variance within regions that period effects (with one
+        region: season and trend) explain.
     hidden_demand : bool
         Whether one hidden movement per region explains part of what channels share.
     saturating : ndarray of shape (n_media,), bool
@@ -285,7 +285,7 @@ def _verdicts(keep, frequency, features, rules):
 
 
 def _only(structure, keep):
-    return Structure(structure.same & keep, structure.late & keep, structure.order)
+    return Structure(structure.same & keep, structure.late & keep)
 
 
 def _equations(structures, grams, features, links):

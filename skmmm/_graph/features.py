@@ -77,8 +77,8 @@ class Features:
     layout : Layout
     n_rows : int
         Rows less degrees of freedom of the adjustment.
-    scale : ndarray of shape (n_media,)
-        Standard deviation of the adjusted u, by which its columns were divided.
+    scale : ndarray of shape (n_columns,)
+        Standard deviation of the adjusted columns, by which they were divided.
     absorbed : ndarray of shape (n_media,)
         Share of a channel's variance within regions that the adjustment took.
     n_factors : int
@@ -241,7 +241,7 @@ def _common_factors(values, rows, layout):
     variance is beyond the edge of that of noise (Bai 2009, Econometrica 77;
     Marchenko, Pastur 1967).
     """
-    n_regions, n_periods, _ = values.shape
+    n_periods = values.shape[1]
     none = np.zeros((n_periods, 0))
     if rows.any(axis=1).sum() < 2:
         return none

@@ -10,6 +10,8 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from skmmm._graph.search import Structure
+
 # L1 per weight and least weight of an edge, of standardised features: best on average
 # over nine simulated panels of 20 regions.
 PENALTY = 0.05
@@ -250,3 +252,14 @@ def _without_cycles(now):
             return now
         size = np.where(cyclic, np.abs(now), np.inf)
         now[np.unravel_index(size.argmin(), size.shape)] = 0.0
+
+
+def search_notears(gram, n_rows, layout, rules, candidates):
+    """Return the `Structure` that `notears_edges` finds, for `fit_channel_graph`.
+
+    Same parameters as `skmmm._graph.search.search`; the candidates are not used.
+    """
+    same, late = notears_edges(
+        gram, n_rows, layout.same, layout.late, layout.always, allowed=rules.allowed
+    )
+    return Structure(same, late | rules.required)

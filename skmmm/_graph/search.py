@@ -27,24 +27,6 @@ N_STARTS = 5
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What may, must and is worth being an edge; `[i, j]` is i drives j.
-
-    Attributes
-    ----------
-    allowed : ndarray of shape (n_media, n_media), bool
-    required : ndarray of shape (n_media, n_media), bool
-    min_effect : float
-        Share of a child's otherwise unexplained variance below which an edge does not
-        count.
-    """
-
-    allowed: np.ndarray
-    required: np.ndarray
-    min_effect: float
-
-
-@dataclass(frozen=True)
 class Candidates:
     """Possible parents of every channel.
 
@@ -65,13 +47,11 @@ class Structure:
     Attributes
     ----------
     same, late : ndarray of shape (n_media, n_media), bool
-    order : ndarray of shape (n_media,)
-        Channels, parents of the same period first.
+        In the same period, without cycles, and later.
     """
 
     same: np.ndarray
     late: np.ndarray
-    order: np.ndarray
 
     @property
     def edges(self):
@@ -122,7 +102,7 @@ def search(gram, n_rows, layout, rules, candidates):
     for j in order:
         same[:, j], late[:, j] = tables[j].parents(before)
         before[j] = True
-    return Structure(same, late, order)
+    return Structure(same, late)
 
 
 def fit_equation(gram, layout, structure, j):
