@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-FORMAT = 2
+FORMAT = 3
 _MAGIC = "skmmm model"
 
 

@@ -25,8 +25,15 @@ from threadpoolctl import threadpool_limits
 from skmmm import _checks
 from skmmm._calendar import Calendar, infer_calendar
 from skmmm._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
+from skmmm._channel_graph import make_channel_graph
 from skmmm._channel_priors import costs_per_unit, make_channel_priors
+from skmmm._effects import by_origin, curve_effects, direct_effects, total_effects
 from skmmm._endogeneity import follows_kpi
+from skmmm._graph.estimate import fit_channel_graph
+from skmmm._graph.notears import search_notears
+from skmmm._graph.rules import make_rules
+from skmmm._graph.search import search
+from skmmm._graph.storage import pack_graph, unpack_graph
 from skmmm._nn.context import draw_context
 from skmmm._nn.inputs import Seasons, context_columns
 from skmmm._nn.likelihood import Loss, Target
@@ -142,6 +149,25 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     tol : float, default=1e-8
         A round of training ends when the loss per row falls by less in one iteration,
         relative to its size.
+    graph : {"svar", "notears"} or None, default="svar"
+        How to find which channel drives which: the best order of a structural vector
+        autoregression [4]_ [5]_, or continuous optimisation with an acyclicity penalty
+        [6]_, for comparison. None, and models without a time column: no graph.
+    forbidden_edges, required_edges : list of pairs or None, default=None
+        Pairs ``(parent, child)`` of media columns that cannot, or do, drive each
+        other.
+    tiers : list of lists or None, default=None
+        Media columns from the upper to the lower funnel: a later tier does not drive
+        an earlier one. Columns that are not named may be anywhere.
+    min_edge_effect : float in (0, 1), default=0.005
+        Share of a channel's otherwise unexplained variance that a parent must explain
+        to count; in large panels much smaller effects are significant.
+    graph_max_lag : int, default=2
+        Lags of spend that enter the graph one by one; what is further back enters
+        through a geometric tail.
+    n_bootstraps : int, default=20
+        Times that the graph is estimated again with regions drawn anew (with fewer
+        than ten, with blocks of 13 periods).
     gap : {"error", "mask"}, default="error"
         What to do if periods between the training data and X are missing in all
         regions: refuse, or leave them out of the carry-over. A period that only some
@@ -175,6 +201,10 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         Effect at full saturation, in KPI units per row, averaged over regions.
     control_coef_ : ndarray of shape (n_controls,)
         KPI units per unit of the control, averaged over regions.
+    causal_graph_ : ndarray of shape (n_media, n_media)
+        ``[i, j]``: weight with which i drives j, over all lags, in standard deviations
+        of the child per one of the parent; zero where no edge is retained, or no graph
+        was asked for. `channel_graph` gives the same with probabilities and verdicts.
     media_, controls_ : list
         Columns, in the order of X and of the arrays above.
     regions_ : ndarray of shape (n_regions,)
@@ -198,6 +228,12 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     .. [2] Huber (1964). Robust Estimation of a Location Parameter. Annals of
        Mathematical Statistics 35.
     .. [3] DeepCausalMMM (2025). arXiv 2510.13087.
+    .. [4] Swanson, Granger (1997). Impulse Response Functions Based on a Causal
+       Approach to Residual Orthogonalization in Vector Autoregressions. JASA 92.
+    .. [5] Silander, Myllymäki (2006). A Simple Approach for Finding the Globally
+       Optimal Bayesian Network Structure. UAI.
+    .. [6] Pamfil et al. (2020). DYNOTEARS: Structure Learning from Time-Series Data.
+       AISTATS.
 
     Examples
     --------
@@ -235,6 +271,13 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         "n_draws": [Interval(Integral, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "graph": [StrOptions({"svar", "notears"}), None],
+        "forbidden_edges": ["array-like", None],
+        "required_edges": ["array-like", None],
+        "tiers": ["array-like", None],
+        "min_edge_effect": [Interval(Real, 0, 1, closed="neither")],
+        "graph_max_lag": [Interval(Integral, 1, None, closed="left")],
+        "n_bootstraps": [Interval(Integral, 1, None, closed="left")],
         "gap": [StrOptions({"error", "mask"})],
         "unseen_region": [StrOptions({"error", "average"})],
         "device": [StrOptions({"cpu", "cuda", "auto"})],
@@ -265,6 +308,13 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         n_draws=32,
         max_iter=400,
         tol=1e-8,
+        graph="svar",
+        forbidden_edges=None,
+        required_edges=None,
+        tiers=None,
+        min_edge_effect=0.005,
+        graph_max_lag=2,
+        n_bootstraps=20,
         gap="error",
         unseen_region="error",
         device="cpu",
@@ -291,6 +341,13 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         self.n_draws = n_draws
         self.max_iter = max_iter
         self.tol = tol
+        self.graph = graph
+        self.forbidden_edges = forbidden_edges
+        self.required_edges = required_edges
+        self.tiers = tiers
+        self.min_edge_effect = min_edge_effect
+        self.graph_max_lag = graph_max_lag
+        self.n_bootstraps = n_bootstraps
         self.gap = gap
         self.unseen_region = unseen_region
         self.device = device
@@ -321,6 +378,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         rows = self._read_training(X, y)
         y, weight = self._read_target(rows, y, sample_weight)
         panel = self._arrange_training(rows, y, weight)
+        graph_rules = self._graph_rules()
         generator = self._generator()
         # L-BFGS works on vectors so short that BLAS threads only wait for each other.
         with (
@@ -333,6 +391,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             losses, target = self._train(model, target, X, y)
             model = self._finish(model, target, generator)
             self._follows_kpi = self._check_endogeneity(model)
+            self._graph = self._fit_graph(model, graph_rules, generator)
         self._model = model
         self._publish(losses)
         return self
@@ -592,6 +651,46 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             )
         return flagged
 
+    def _graph_rules(self):
+        """Return what the parameters say of edges."""
+        media = list(self._columns.media)
+        frame = pd.DataFrame(columns=self._labels)
+
+        def position(key, role):
+            label = _checks.resolve_column(frame, key, role)
+            if label not in media:
+                raise ValueError(
+                    f"{role} names {key!r}, which is not one of the media columns "
+                    f"{media}."
+                )
+            return media.index(label)
+
+        return make_rules(
+            media,
+            position,
+            forbidden=self.forbidden_edges,
+            required=self.required_edges,
+            tiers=self.tiers,
+            min_effect=self.min_edge_effect,
+        )
+
+    def _fit_graph(self, model, rules, generator):
+        """Estimate the channel graph; None without one."""
+        panel = model.history
+        if self.graph is None or self._calendar is None or len(rules.allowed) < 2:
+            return None
+        return fit_channel_graph(
+            panel.media,
+            panel.controls,
+            panel.observed,
+            model.seasons.fourier(panel.periods),
+            rules,
+            n_lags=self.graph_max_lag,
+            n_bootstraps=self.n_bootstraps,
+            rng=np.random.RandomState(generator.initial_seed()),
+            find=search if self.graph == "svar" else search_notears,
+        )
+
     def _publish(self, losses):
         """Set the fitted attributes, in the units of X and y."""
         self.media_ = [c for c in self._labels if c in self._columns.media]
@@ -605,6 +704,55 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
                 inside, outside = self._columns.controls, self.controls_
             order = [inside.index(label) for label in outside]
             setattr(self, f"{name}_", value[order])
+        self.causal_graph_ = np.zeros((len(self.media_), len(self.media_)))
+        if self._graph is not None:
+            self.causal_graph_ = self.channel_graph().weights.to_numpy(copy=True)
+
+    def channel_graph(self):
+        """Return which channel drives which, how strongly and how surely.
+
+        Returns
+        -------
+        graph : ChannelGraph
+            ``weights``, ``same_period``, ``lags``, ``probability`` and ``verdict``
+            ("edge", "no edge" or "undecided") as DataFrames, ``edges`` and ``pairs``
+            as long tables, ``cautions`` and ``to_networkx()``.
+
+        Raises
+        ------
+        ValueError
+            If there is no graph: `graph` is None, there is no time column, or there
+            are fewer than two channels.
+        """
+        fitted = self._check_graph("channel_graph")
+        return make_channel_graph(fitted, self.media_, self._shown_order())
+
+    def _check_graph(self, asking):
+        """Return the fitted graph, or raise in the name of who asks."""
+        check_is_fitted(self)
+        if self._graph is None:
+            raise ValueError(
+                f"{asking} needs a channel graph, but the model has none: fit it with "
+                "graph='svar', a time column and at least two media columns."
+            )
+        return self._graph
+
+    def _shown_order(self):
+        """Return where the columns of `media_` are inside."""
+        return [self._columns.media.index(channel) for channel in self.media_]
+
+    def _equations(self, effect, *, draws=False):
+        """Return the equations of spend that an effect needs, None if direct."""
+        if effect == "direct":
+            return None
+        if effect != "total":
+            raise ValueError(f"effect={effect!r} must be 'direct' or 'total'.")
+        fitted = self._check_graph("effect='total'")
+        if not draws:
+            return fitted.equations
+        # Draws of effects and of the graph are independent of each other.
+        n_draws = len(self._model.draws.shared)
+        return fitted.draws.at(np.arange(n_draws) % fitted.draws.n_draws)
 
     def predict(self, X):
         """Predict the KPI.
@@ -650,16 +798,23 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         samples = samples.reshape(-1, samples.shape[-1])
         return np.quantile(samples, [tail, 1.0 - tail], axis=0).T
 
-    def contributions(self, X=None):
+    def contributions(self, X=None, *, effect="direct"):
         """Split the prediction into baseline, controls and media.
 
         The contribution of a channel is the prediction minus the prediction without
         the channel's spend, now and in the periods whose carry-over reaches the row.
+        As a total effect, what a channel contributes through spend that others induced
+        is theirs: the contribution of every channel is divided among the channels in
+        which its spend originates, in proportion to their part of its adstocked spend
+        (the Aumann-Shapley value), so that nothing is counted twice.
 
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_rows, n_columns), default=None
             None: the training rows.
+        effect : {"direct", "total"}, default="direct"
+            Whether credit stays with the channel that was seen last, or goes through
+            the channel graph to those that drive it.
 
         Returns
         -------
@@ -668,13 +823,20 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             "baseline": everything that is neither a control nor a channel.
         """
         index, panel = self._read_panel(X)
+        equations = self._equations(effect)
         parts = self._components(panel)
+        media = parts.media
+        if equations is not None:
+            with _one_thread():
+                media = by_origin(self._model, equations, panel, draws=False)
         names = ["baseline", *self._columns.controls, *self._columns.media]
-        values = np.column_stack([parts.baseline[0], parts.controls[0], parts.media[0]])
+        values = np.column_stack([parts.baseline[0], parts.controls[0], media[0]])
         order = ["baseline", *(c for c in self._labels if c in names[1:])]
         return pd.DataFrame(values, index=index, columns=names)[order]
 
-    def channel_summary(self, X=None, *, confidence_level=0.9, by=None):
+    def channel_summary(
+        self, X=None, *, confidence_level=0.9, by=None, effect="direct"
+    ):
         """Summarise what each channel did and what the next unit would do.
 
         Parameters
@@ -684,6 +846,11 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         confidence_level : float in (0, 1), default=0.9
         by : {"region", "time"} or None, default=None
             Also split by region or period.
+        effect : {"direct", "total"}, default="direct"
+            Total: contributions and spend of channels that others drive are credited
+            and charged to the channels in which they originate, and ``mroi`` lets the
+            others answer to one percent more. Spend of a child is charged to a parent
+            if both columns are money (have a `media_cost`), or neither has.
 
         Returns
         -------
@@ -711,46 +878,44 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         group, names = self._groups(panel, by)
 
         def grouped(rows):
-            total = np.zeros((len(names), *rows.shape[1:]))
-            np.add.at(total, group, rows)
+            total = np.zeros((*rows.shape[:-2], len(names), rows.shape[-1]))
+            np.add.at(total, (..., group, slice(None)), rows)
             return total
 
-        def effects(panel, *, draws):
-            media = self._components(panel, draws=draws).media
-            return np.stack([grouped(draw) for draw in media])  # (E, G, M)
-
-        step = 0.01
-        more, none = (
-            replace(panel, media=self._with_spend(panel, factor))
-            for factor in (1.0 + step, 0.0)
-        )
-        spend = grouped(panel.rows(np.moveaxis(panel.media, 2, 0)).T)
-        total = grouped(self._components(panel).total[0])
-        estimates = []
-        has_draws = self._model.draws is not None
-        for draws in (False, True) if has_draws else (False,):
-            now = effects(panel, draws=draws)
-            own = now - effects(none, draws=draws)
-            gain = (effects(more, draws=draws) - now) / step
-            estimates.append(np.stack([now, own, gain]))  # (3, E, G, M)
-        point = estimates[0][:, 0]
-        low, high = np.full((2, *point.shape), np.nan)
-        if has_draws:
-            low, high = _bounds(estimates[1], tail)
-        spend = spend * np.where(np.isfinite(self._cost), self._cost, 1.0)
-        order = [self._columns.media.index(channel) for channel in self.media_]
+        total = grouped(self._components(panel).total[0][:, None])[:, 0]
+        order = self._shown_order()
+        point = self._effects(effect, panel, grouped, draws=False)
+        spread = None
+        if self._model.draws is not None:
+            spread = self._effects(effect, panel, grouped, draws=True)
         return _channel_table(
             self.media_,
             names,
             by,
-            spend[:, order],
             total,
-            [estimate[..., order] for estimate in (point, low, high)],
+            {
+                name: _estimates(
+                    getattr(point, name)[0],
+                    None if spread is None else getattr(spread, name),
+                    tail,
+                    order,
+                )
+                for name in ("spend", "contribution", "roi", "mroi")
+            },
             {
                 "verdict": self._verdicts()[order],
                 "follows_kpi": self._follows_kpi[order],
             },
         )
+
+    def _effects(self, effect, panel, grouped, *, draws):
+        """Return the `Effects` of all channels on the rows of a panel."""
+        equations = self._equations(effect, draws=draws)
+        arguments = (panel, self._cost, grouped)
+        with _one_thread():
+            if equations is None:
+                return direct_effects(self._model, *arguments, draws=draws)
+            return total_effects(self._model, equations, *arguments, draws=draws)
 
     def _verdicts(self):
         """Return the verdict on each channel; None with too few draws for one."""
@@ -763,11 +928,14 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             effects, prior, self._model.alone, self._follows_kpi
         ).astype(object)
 
-    def response_curve(self, channel, X=None, *, grid=None, confidence_level=0.9):
+    def response_curve(
+        self, channel, X=None, *, grid=None, confidence_level=0.9, effect="direct"
+    ):
         """Return what a channel would have caused at other levels of its spend.
 
         Its spend over the rows of X is scaled, keeping its pattern over regions and
-        periods; everything else stays as it is.
+        periods; everything else stays as it is, or, for total effects, other channels
+        answer as the channel graph says.
 
         Parameters
         ----------
@@ -779,6 +947,9 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             Total spend, in the units of X. None: 21 points from nothing to twice the
             spend of X.
         confidence_level : float in (0, 1), default=0.9
+        effect : {"direct", "total"}, default="direct"
+            Total: what the channels that it drives cause with the spend it induces in
+            them counts as well; the spend axis remains that of the channel alone.
 
         Returns
         -------
@@ -807,8 +978,10 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         factors = np.concatenate([spend / current, [1.0, 0.0]])
 
         def incremental(*, draws):
-            scaled = [self._with_spend(panel, factor) for factor in factors]
-            totals = self._model.channel_totals(panel, m, scaled, draws=draws)
+            equations = self._equations(effect, draws=draws)
+            totals = curve_effects(
+                self._model, equations, panel, m, factors, draws=draws
+            )
             # What earlier spend carries into X is there without the spend of X.
             return totals[:-1] - totals[-1]
 
@@ -855,6 +1028,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             "model": model,
         }
         arrays |= index_arrays
+        arrays |= {} if self._graph is None else pack_graph(self._graph)
         arrays |= {
             "regions": self.regions_,
             "loss_curve": self.loss_curve_,
@@ -903,6 +1077,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         losses = arrays.pop("loss_curve")
         estimator._follows_kpi = arrays.pop("follows_kpi")
         estimator._cost = arrays.pop("cost")
+        estimator._graph = unpack_graph(arrays)
         estimator._model = unpack_model(header["model"], arrays, estimator._calendar)
         estimator._publish(losses)
         return estimator
@@ -937,13 +1112,6 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
                 "carry-over through them is unknown. Add rows for them, or set "
                 "gap='mask' to leave them out of the carry-over."
             )
-
-    def _with_spend(self, panel, factor):
-        """Return the media grid with the spend of X's rows scaled."""
-        region, column = np.divmod(panel.cell, panel.shape[1])
-        media = panel.media.copy()
-        media[region, column] *= factor
-        return media
 
     def _components(self, panel, *, draws=False):
         with _one_thread():
@@ -986,29 +1154,26 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         return tags
 
 
-def _channel_table(channels, groups, by, spend, total, estimates, verdicts):
+def _channel_table(channels, groups, by, total, estimates, verdicts):
     """Lay out spend, contributions and returns, one row per channel and group.
 
     Parameters
     ----------
-    spend : ndarray of shape (n_groups, n_media)
     total : ndarray of shape (n_groups,)
         Predicted KPI.
-    estimates : list of three ndarrays of shape (3, n_groups, n_media)
-        Point, low and high: contribution, the part of it that comes from the spend of
-        X, and its change for 100 % more spend.
+    estimates : dict of str to tuple of three ndarrays of shape (n_groups, n_media)
+        Point, low and high of ``spend``, ``contribution``, ``roi`` and ``mroi``.
     verdicts : dict of str to ndarray of shape (n_media,)
         Columns on the channel as such, the same for every group.
     """
-    per_spend = np.where(spend > 0, spend, np.nan)
-    suffixes = ("", "_low", "_high")
-    table = {"spend": spend}
-    for suffix, estimate in zip(suffixes, estimates, strict=True):
-        table[f"contribution{suffix}"] = estimate[0]
-    table["share"] = estimates[0][0] / total[:, None]
-    for position, name in ((1, "roi"), (2, "mroi")):
-        for suffix, estimate in zip(suffixes, estimates, strict=True):
-            table[f"{name}{suffix}"] = estimate[position] / per_spend
+    table = {"spend": estimates["spend"][0]}
+    for name in ("contribution", "roi", "mroi"):
+        for suffix, estimate in zip(
+            ("", "_low", "_high"), estimates[name], strict=True
+        ):
+            table[f"{name}{suffix}"] = estimate
+        if name == "contribution":
+            table["share"] = table[name] / total[:, None]
     if by is None:
         index = pd.Index(channels, name="channel")
     else:
@@ -1016,6 +1181,14 @@ def _channel_table(channels, groups, by, spend, total, estimates, verdicts):
     columns = {name: values.T.ravel() for name, values in table.items()}
     columns |= {name: np.repeat(v, len(groups)) for name, v in verdicts.items()}
     return pd.DataFrame(columns, index=index)
+
+
+def _estimates(point, draws, tail, order):
+    """Return point, low and high of the channels as they are shown."""
+    low, high = np.full((2, *point.shape), np.nan)
+    if draws is not None:
+        low, high = _bounds(draws[None], tail)[:, 0]
+    return tuple(estimate[..., order] for estimate in (point, low, high))
 
 
 def _check_finite(scales, columns):

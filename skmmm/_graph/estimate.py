@@ -12,6 +12,8 @@ from skmmm._graph.search import Structure, find_candidates, fit_equation, search
 from skmmm._graph.spend import spend_units
 
 VERDICTS = ("edge", "no edge", "undecided")
+# With fewer rows, less the degrees of freedom of the adjustment, nothing is decided.
+MIN_ROWS = 30
 # With fewer regions, blocks of periods are drawn again instead of regions.
 MIN_REGIONS = 10
 BLOCK = 13
@@ -118,37 +120,73 @@ def fit_channel_graph(
     centre, width = _links(u, observed)
     driven = centre[:, None] + width * np.tanh((u - centre[:, None]) / width)
     features = make_features(u, driven, controls, observed, terms, n_lags)
+    if features.n_rows < MIN_ROWS:
+        return _nothing_found(features, rules, unit, centre)
     features = _with_saturating_drivers(features, rules, find)
     explanations = explain(features, rules, find)
     counts, cluster = _resamples(features.rows, n_bootstraps, rng)
     found = [_found_again(e, rules, counts, cluster, find) for e in explanations]
     chosen, (again, grams) = explanations[0], found[0]
-    frequency = np.min(
-        [np.mean([s.edges for s in structures], axis=0) for structures, _ in found],
-        axis=0,
-    )
+    features = chosen.features
+    frequency = _frequency([s.edges for s in structures] for structures, _ in found)
     keep = _retained(chosen, found, frequency, rules)
-    saturating = np.isin(np.arange(media.shape[2]), chosen.features.layout.saturating)
-    width = np.where(saturating, width, np.inf)
-    links = (unit, centre, width)
+    saturating = np.isin(np.arange(media.shape[2]), features.layout.saturating)
+    links = (unit, centre, np.where(saturating, width, np.inf))
     kept = _only(chosen.structure, keep)
-    equations = _equations([kept], [chosen.gram], chosen.features, links)
-    draws = _equations([_only(s, keep) for s in again], grams, chosen.features, links)
+    again = [_only(structure, keep) for structure in again]
     weight, same = _weights(kept, chosen)
     return FittedGraph(
         weight=weight,
         same=same,
         probability=frequency,
-        verdict=_verdicts(keep, frequency, chosen.features, rules),
-        equations=equations,
-        draws=draws,
-        n_rows=chosen.features.n_rows,
-        n_regions=int(features.rows.any(axis=1).sum()),
+        verdict=_verdicts(keep, frequency, features, rules),
+        equations=_equations([kept], [chosen.gram], features, links),
+        draws=_equations(again, grams, features, links),
+        n_rows=features.n_rows,
+        n_regions=_count_regions(features),
         n_factors=features.n_factors,
         absorbed=features.absorbed,
         hidden_demand=chosen.loading is not None,
         saturating=saturating,
     )
+
+
+def _nothing_found(features, rules, unit, centre):
+    """Return the graph of a panel too short for one: every pair is undecided."""
+    none = np.zeros(rules.allowed.shape)
+    d, n_late = features.layout.late.shape
+    equations = SpendEquations(
+        unit,
+        centre,
+        np.full(d, np.inf),
+        none[None],
+        np.zeros((1, d, d, n_late)),
+        np.zeros((1, d, n_late)),
+        TAIL_DECAY,
+    )
+    return FittedGraph(
+        weight=none,
+        same=none,
+        probability=none,
+        verdict=_verdicts(none > 0, none, features, rules),
+        equations=equations,
+        draws=equations,
+        n_rows=features.n_rows,
+        n_regions=_count_regions(features),
+        n_factors=features.n_factors,
+        absorbed=features.absorbed,
+        hidden_demand=False,
+        saturating=np.zeros(d, dtype=bool),
+    )
+
+
+def _count_regions(features):
+    return int(features.rows.any(axis=1).sum())
+
+
+def _frequency(found):
+    """Return how often each edge was found, the least over explanations."""
+    return np.min([np.mean(edges, axis=0) for edges in found], axis=0)
 
 
 def _terms(n_regions, n_periods, season):
@@ -224,18 +262,14 @@ def _found_again(explanation, rules, counts, cluster, find):
 
 def _retained(chosen, found, frequency, rules):
     """Return which edges of the best structure are believed."""
-    features = chosen.features
-    n_regions = features.rows.any(axis=1).sum()
+    n_regions = _count_regions(chosen.features)
     if n_regions >= MIN_REGIONS:
         believed = frequency >= KEEP
     elif n_regions > 1:
         believed = frequency >= KEEP_FEW
     else:
         # Which of two channels leads within a week cannot be told from one series.
-        late = np.min(
-            [np.mean([s.late for s in structures], axis=0) for structures, _ in found],
-            axis=0,
-        )
+        late = _frequency([s.late for s in structures] for structures, _ in found)
         believed = (late >= KEEP_FEW) & (_alone_p_values(chosen) < ALPHA_ALONE)
     return chosen.structure.edges & (believed | rules.required)
 

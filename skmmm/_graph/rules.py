@@ -51,8 +51,8 @@ def make_rules(media, position, *, forbidden, required, tiers, min_effect):
     for i, j in _pairs(required, position, "required_edges"):
         if not allowed[i, j]:
             raise ValueError(
-                f"required_edges has ({media[i]!r}, {media[j]!r}), which forbidden_edges "
-                "or tiers rule out. Leave out one of them."
+                f"required_edges has ({media[i]!r}, {media[j]!r}), which "
+                "forbidden_edges or tiers rule out. Leave out one of them."
             )
         must[i, j] = True
     return Rules(allowed, must, min_effect)
