@@ -6,8 +6,9 @@ which a channel drives others, for region r, period t, channel j and draw e::
     u[r, t, j] = own part[r, t, j] + own[j] . lags(u[r, :, j])[t]
                  + sum_i same[i, j] * d[r, t, i]
                  + sum_i late[i, j] . lags(d[r, :, i])[t]
-    d          = u, or, where the channel saturates,
-                 centre + width * tanh((u - centre) / width)
+    d          = u; or, where the channel saturates,
+                 centre + width * tanh((u - centre) / width); or, where it drives in
+                 proportion to spend, straight * expm1(u)
     lags(v)[t] = v[t - 1], ..., v[t - L], sum_{k > L} tail_decay ** (k - L - 1) v[t - k]
 
 The own part holds what moves the channel by itself: its usual size, season, events.
@@ -32,6 +33,9 @@ class SpendEquations:
         Of u, around which a saturating channel drives others most.
     width : ndarray of shape (M,)
         Of u; infinite where the channel does not saturate.
+    straight : ndarray of shape (R, M)
+        Value per unit of spend, in units of `unit`; nan where the channel does not
+        drive in proportion to spend.
     same : ndarray of shape (E, M, M)
         ``[i, j]``: i drives j within the period; without cycles.
     late : ndarray of shape (E, M, M, L + 1)
@@ -45,6 +49,7 @@ class SpendEquations:
     unit: np.ndarray
     centre: np.ndarray
     width: np.ndarray
+    straight: np.ndarray
     same: np.ndarray
     late: np.ndarray
     own: np.ndarray
@@ -74,6 +79,7 @@ class SpendEquations:
             unit=self.unit[:, channels],
             centre=self.centre[:, channels],
             width=self.width[channels],
+            straight=self.straight[:, channels],
             same=some.same[:, channels[:, None], channels],
             late=some.late[:, channels[:, None], channels],
             own=some.own[:, channels],
@@ -89,7 +95,12 @@ class SpendEquations:
             average = np.broadcast_to(values.mean(axis=0), (n_new, *values.shape[1:]))
             return np.concatenate([values, average])
 
-        return replace(self, unit=extend(self.unit), centre=extend(self.centre))
+        return replace(
+            self,
+            unit=extend(self.unit),
+            centre=extend(self.centre),
+            straight=extend(self.straight),
+        )
 
     def edges(self):
         """Return who drives whom at any lag, shape (E, M, M), bool."""
@@ -210,8 +221,11 @@ class SpendEquations:
         A saturating channel drives by what it adds over no spend, ``d(u) - d(0)``.
 
         What raises a channel's u cannot be more than all of it, and what lowers it is
-        held to the same size: beyond, induced parts are scaled down. Spend that is not
-        there originates in the channel itself.
+        held to the same size: beyond, induced parts are scaled down. What would not be
+        spent without the others, ``1 - expm1(u - induced) / expm1(u)`` of spend, is
+        divided among them as the induced parts of u are; it is at most all of it, and
+        at least minus all of it. Spend that is not there originates in the channel
+        itself.
 
         Parameters
         ----------
@@ -236,9 +250,9 @@ class SpendEquations:
         equations = self.extended(len(media)).at(draws)
         u = _by_period(np.log1p(media / equations.unit[:, None]))  # (T, M, R)
         for t, parts in enumerate(equations._parts(u)):
-            spent = np.where(u[t] > 0, u[t], 1.0)
-            share = parts / spent[:, None]
-            share = np.where(u[t][:, None] > 0, share, itself[..., None])
+            share = np.where(
+                u[t][:, None] > 0, _of_spend(parts, u[t]), itself[..., None]
+            )
             shares[draws, :, t] = share.transpose(0, 3, 2, 1)
         return shares
 
@@ -288,14 +302,18 @@ class SpendEquations:
         channel : int, ndarray of shape (E,), or slice(None) for all M channels
         """
         width = self.width[:, None, None][channel]
-        saturates = np.isfinite(width)
-        if not saturates.any():
-            return step
-        centre = self.centre.T[:, None][channel]
-        width = np.where(saturates, width, 1.0)
-        before = np.tanh((u - centre) / width)
-        after = np.tanh((u + step - centre) / width)
-        return np.where(saturates, width * (after - before), step)
+        straight = self.straight.T[:, None][channel]
+        curved, proportional = np.isfinite(width), np.isfinite(straight)
+        if curved.any():
+            centre = self.centre.T[:, None][channel]
+            width = np.where(curved, width, 1.0)
+            before = np.tanh((u - centre) / width)
+            after = np.tanh((u + step - centre) / width)
+            step = np.where(curved, width * (after - before), step)
+        if proportional.any():
+            more = straight * np.exp(u) * np.expm1(np.where(proportional, step, 0.0))
+            step = np.where(proportional, more, step)
+        return step
 
     def _same_period(self, drive, draw, channel):
         """Return what others add to one channel per draw, shape (E, ..., R)."""
@@ -353,6 +371,34 @@ class _Past:
 def _by_period(values):
     """Return values of shape (R, T, M) as (T, M, R)."""
     return np.ascontiguousarray(values.transpose(1, 2, 0))
+
+
+def _of_spend(parts, u):
+    """Return shares of spend from parts of u.
+
+    Parameters
+    ----------
+    parts : ndarray of shape (E, M, M, R)
+        ``[e, j, k]``: of channel j, from channel k.
+    u : ndarray of shape (M, R)
+
+    Returns
+    -------
+    shares : ndarray of the same shape as parts
+        Sum to one over k.
+    """
+    u = np.where(u > 0, u, 1.0)
+    itself = np.arange(len(u))
+    induced = u - parts[:, itself, itself]  # (E, M, R)
+    lost = np.clip(1.0 - np.expm1(u - induced) / np.expm1(u), -1.0, 1.0)
+    small = np.abs(induced) < 1e-9 * u
+    per_part = np.where(
+        small, np.exp(u) / np.expm1(u), lost / np.where(small, 1.0, induced)
+    )
+    shares = parts * per_part[:, :, None]
+    shares[:, itself, itself] = 0.0
+    shares[:, itself, itself] = 1.0 - shares.sum(axis=2)
+    return shares
 
 
 def _bounded(induced, u):

@@ -12,6 +12,7 @@ from skmmm._graph.search import Structure, find_candidates, fit_equation, search
 from skmmm._graph.spend import spend_units
 
 VERDICTS = ("edge", "no edge", "undecided")
+LINKS = ("logarithmic", "saturating", "proportional")
 # With fewer rows, less the degrees of freedom of the adjustment, nothing is decided.
 MIN_ROWS = 30
 # With fewer regions, blocks of periods are drawn again instead of regions.
@@ -56,8 +57,8 @@ class FittedGraph:
         region: season and trend) explain.
     hidden_demand : bool
         Whether one hidden movement per region explains part of what channels share.
-    saturating : ndarray of shape (n_media,), bool
-        Channels that drive others less the more they spend.
+    link : ndarray of shape (n_media,), of str
+        How each channel drives others: one of LINKS.
     """
 
     weight: np.ndarray
@@ -71,7 +72,7 @@ class FittedGraph:
     n_factors: int
     absorbed: np.ndarray
     hidden_demand: bool
-    saturating: np.ndarray
+    link: np.ndarray
 
     @property
     def edges(self):
@@ -115,54 +116,51 @@ def fit_channel_graph(
     """
     n_regions, n_periods, _ = media.shape
     terms = _terms(n_regions, n_periods, season)
-    unit = spend_units(media, observed, terms)
-    u = np.log1p(media / unit[:, None])
-    centre, width = _links(u, observed)
-    driven = centre[:, None] + width * np.tanh((u - centre[:, None]) / width)
-    features = make_features(u, driven, controls, observed, terms, n_lags)
+    links = _possible_links(media, observed, spend_units(media, observed, terms))
+    blocks = links.values(media)
+    features = make_features(blocks, controls, observed, terms, n_lags)
     if features.n_rows < MIN_ROWS:
-        return _nothing_found(features, rules, unit, centre)
-    features = _with_saturating_drivers(features, rules, find)
+        return _nothing_found(features, rules, links)
+    chosen = _chosen_links(features, rules, find)
+    driving = np.choose(chosen, blocks)
+    features = make_features([blocks[0], driving], controls, observed, terms, n_lags)
+    drives = tuple(int(link > 0) for link in chosen)
+    features = replace(features, layout=replace(features.layout, drives=drives))
+    links = links.only(chosen)
     explanations = explain(features, rules, find)
     counts, cluster = _resamples(features.rows, n_bootstraps, rng)
     found = [_found_again(e, rules, counts, cluster, find) for e in explanations]
-    chosen, (again, grams) = explanations[0], found[0]
-    features = chosen.features
+    best, (again, grams) = explanations[0], found[0]
+    features = best.features
     frequency = _frequency([s.edges for s in structures] for structures, _ in found)
-    keep = _retained(chosen, found, frequency, rules)
-    saturating = np.isin(np.arange(media.shape[2]), features.layout.saturating)
-    links = (unit, centre, np.where(saturating, width, np.inf))
-    kept = _only(chosen.structure, keep)
-    again = [_only(structure, keep) for structure in again]
-    weight, same = _weights(kept, chosen)
+    keep = _retained(best, found, frequency, rules)
+    kept = _believed(best.structure, keep, features)
+    again = [_believed(structure, keep, features) for structure in again]
+    weight, same = _weights(kept, best)
     return FittedGraph(
         weight=weight,
         same=same,
         probability=frequency,
         verdict=_verdicts(keep, frequency, features, rules),
-        equations=_equations([kept], [chosen.gram], features, links),
+        equations=_equations([kept], [best.gram], features, links),
         draws=_equations(again, grams, features, links),
         n_rows=features.n_rows,
         n_regions=_count_regions(features),
         n_factors=features.n_factors,
         absorbed=features.absorbed,
-        hidden_demand=chosen.loading is not None,
-        saturating=saturating,
+        hidden_demand=best.loading is not None,
+        link=np.array(LINKS, dtype=object)[chosen],
     )
 
 
-def _nothing_found(features, rules, unit, centre):
+def _nothing_found(features, rules, links):
     """Return the graph of a panel too short for one: every pair is undecided."""
     none = np.zeros(rules.allowed.shape)
     d, n_late = features.layout.late.shape
+    late, own = np.zeros((1, d, d, n_late)), np.zeros((1, d, n_late))
+    links = links.only(np.zeros(d, dtype=int))
     equations = SpendEquations(
-        unit,
-        centre,
-        np.full(d, np.inf),
-        none[None],
-        np.zeros((1, d, d, n_late)),
-        np.zeros((1, d, n_late)),
-        TAIL_DECAY,
+        **vars(links), same=none[None], late=late, own=own, tail_decay=TAIL_DECAY
     )
     return FittedGraph(
         weight=none,
@@ -176,7 +174,7 @@ def _nothing_found(features, rules, unit, centre):
         n_factors=features.n_factors,
         absorbed=features.absorbed,
         hidden_demand=False,
-        saturating=np.zeros(d, dtype=bool),
+        link=np.full(d, LINKS[0], dtype=object),
     )
 
 
@@ -198,33 +196,71 @@ def _terms(n_regions, n_periods, season):
     return np.concatenate([constant, trend, season.T], axis=1)
 
 
-def _links(u, observed):
-    """Return where drivers saturate: around the region's mean, within a sd of it."""
+@dataclass(frozen=True)
+class _Links:
+    """Values by which channels may drive others; see `SpendEquations`."""
+
+    unit: np.ndarray
+    centre: np.ndarray
+    width: np.ndarray
+    straight: np.ndarray
+
+    def values(self, media):
+        """Return u, its saturating curve and a straight line of spend, (R, T, M)."""
+        u = np.log1p(media / self.unit[:, None])
+        centre = self.centre[:, None]
+        curve = centre + self.width * np.tanh((u - centre) / self.width)
+        return [u, curve, self.straight[:, None] * np.expm1(u)]
+
+    def only(self, chosen):
+        """Return the links that were chosen, positions in LINKS, and no others."""
+        return _Links(
+            self.unit,
+            self.centre,
+            np.where(chosen == 1, self.width, np.inf),
+            np.where(chosen == 2, self.straight, np.nan),
+        )
+
+
+def _possible_links(media, observed, unit):
+    """Return how channels may drive others.
+
+    By u; by a curve that saturates around the region's mean of u, within a standard
+    deviation of it; or in proportion to spend.
+    """
     weight = observed[..., None].astype(float)
     count = np.maximum(weight.sum(axis=1), 1.0)
+    u = np.log1p(media / unit[:, None])
     centre = (u * weight).sum(axis=1) / count
     square = ((u - centre[:, None]) ** 2 * weight).sum(axis=(0, 1))
     width = np.sqrt(square / max(int(observed.sum()), 1))
-    return centre, np.where(width > 0, width, 1.0)
+    mean = (media * weight).sum(axis=1) / count
+    straight = unit / np.where(mean > 0, mean, 1.0)
+    return _Links(unit, centre, np.where(width > 0, width, 1.0), straight)
 
 
-def _with_saturating_drivers(features, rules, find):
-    """Let channels saturate as drivers where their children say so."""
+def _chosen_links(features, rules, find):
+    """Return how each channel drives others, by what its children say, (n_media,)."""
     gram, layout, n_rows = total_gram(features), features.layout, features.n_rows
     candidates = find_candidates(gram, n_rows, layout, rules)
     structure = find(gram, n_rows, layout, rules, candidates)
+    if _count_regions(features) == 1:  # who leads within a period is not known
+        both_ways = structure.same | structure.same.T
+        structure = replace(structure, same=both_ways & rules.allowed)
 
-    def misfit(layout, j):
-        return n_rows * np.log(fit_equation(gram, layout, structure, j)[2])
-
-    chosen = []
-    for i in range(layout.n_media):
+    def misfit(i, link):
+        drives = tuple(link if k == i else 0 for k in range(layout.n_media))
+        other = replace(layout, drives=drives)
         children = np.flatnonzero(structure.edges[i])
-        curved = replace(layout, saturating=(i,))
-        gain = sum(misfit(layout, j) - misfit(curved, j) for j in children)
-        if gain > np.log(n_rows):
-            chosen.append(i)
-    return replace(features, layout=replace(layout, saturating=tuple(chosen)))
+        return sum(
+            n_rows * np.log(fit_equation(gram, other, structure, j)[2])
+            for j in children
+        )
+
+    links = range(len(LINKS))
+    return np.array(
+        [np.argmin([misfit(i, link) for link in links]) for i in range(layout.n_media)]
+    )
 
 
 def _resamples(rows, n_bootstraps, rng):
@@ -270,7 +306,10 @@ def _retained(chosen, found, frequency, rules):
     else:
         # Which of two channels leads within a week cannot be told from one series.
         late = _frequency([s.late for s in structures] for structures, _ in found)
-        believed = (late >= KEEP_FEW) & (_alone_p_values(chosen) < ALPHA_ALONE)
+        p_value = _alone_p_values(chosen)
+        believed = (late >= KEEP_FEW) & (p_value < ALPHA_ALONE)
+        # Of two that seem to drive each other, the clearer one.
+        believed &= ~(believed.T & (p_value > p_value.T))
     return chosen.structure.edges & (believed | rules.required)
 
 
@@ -318,13 +357,23 @@ def _verdicts(keep, frequency, features, rules):
     return verdict
 
 
-def _only(structure, keep):
-    return Structure(structure.same & keep, structure.late & keep)
+def _believed(structure, keep, features):
+    """Return the retained edges of a structure.
+
+    With one region, a lagged edge says who leads, and what the two share within the
+    period is taken to run the same way.
+    """
+    late = structure.late & keep
+    if _count_regions(features) > 1:
+        return Structure(structure.same & keep, late)
+    reach = late | np.eye(len(late), dtype=bool)
+    for _ in range(len(late).bit_length()):
+        reach = reach @ reach
+    return Structure(late & ~reach.T, late)
 
 
 def _equations(structures, grams, features, links):
     """Return the `SpendEquations` of structures, one draw each."""
-    unit, centre, width = links
     layout, scale = features.layout, features.scale
     d, n_late = layout.n_media, layout.n_lags + 1
     same = np.zeros((len(structures), d, d))
@@ -339,7 +388,9 @@ def _equations(structures, grams, features, links):
             own[e, j] = known[layout.late[j]]
             same[e, :, j] = known[layout.drive_same] * structure.same[:, j]
             late[e, :, j] = known[layout.drive_late] * structure.late[:, j, None]
-    return SpendEquations(unit, centre, width, same, late, own, TAIL_DECAY)
+    return SpendEquations(
+        **vars(links), same=same, late=late, own=own, tail_decay=TAIL_DECAY
+    )
 
 
 def _weights(structure, explanation):

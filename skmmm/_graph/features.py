@@ -17,15 +17,23 @@ MAX_FACTORS = 4
 class Layout:
     """Which column of the features is what.
 
-    Every channel has a column for this period's value, its lags and its tail, and the
-    same once more for the value by which it drives others if that saturates. Columns of
-    controls, and of what else enters all equations, follow.
+    A block has for every channel a column for this period's value, its lags and its
+    tail. The first block is u; others hold values by which channels may drive others
+    instead. Columns of controls, and of what else enters all equations, follow.
+
+    Attributes
+    ----------
+    n_media, n_lags, n_always : int
+    n_blocks : int
+    drives : tuple of int
+        The block by which each channel drives others.
     """
 
     n_media: int
     n_lags: int
     n_always: int
-    saturating: tuple = ()
+    n_blocks: int
+    drives: tuple
 
     @property
     def width(self):
@@ -44,9 +52,7 @@ class Layout:
 
     @property
     def _shift(self):
-        shift = np.zeros(self.n_media, dtype=int)
-        shift[list(self.saturating)] = self.n_media * self.width
-        return shift
+        return np.array(self.drives, dtype=int) * self.n_media * self.width
 
     @property
     def drive_same(self):
@@ -61,7 +67,8 @@ class Layout:
     @property
     def always(self):
         """Columns that enter every equation."""
-        return 2 * self.n_media * self.width + np.arange(self.n_always)
+        before = self.n_blocks * self.n_media * self.width
+        return before + np.arange(self.n_always)
 
 
 @dataclass(frozen=True)
@@ -103,14 +110,13 @@ class Features:
         return total
 
 
-def make_features(u, driven, controls, observed, terms, n_lags):
+def make_features(blocks, controls, observed, terms, n_lags):
     """Build and adjust the features.
 
     Parameters
     ----------
-    u : ndarray of shape (n_regions, n_periods, n_media)
-    driven : ndarray of the same shape
-        The saturating value by which each channel may drive others.
+    blocks : list of ndarray of shape (n_regions, n_periods, n_media)
+        u, and other values by which channels may drive others.
     controls : ndarray of shape (n_regions, n_periods, n_controls)
     observed : ndarray of shape (n_regions, n_periods), bool
     terms : ndarray of shape (n_periods, n_terms)
@@ -121,16 +127,16 @@ def make_features(u, driven, controls, observed, terms, n_lags):
     -------
     features : Features
     """
-    n_regions, n_periods, n_media = u.shape
+    n_regions, n_periods, n_media = blocks[0].shape
     rows = observed.copy()
     rows[:, : n_lags + 1] = False
     for lag in range(1, n_lags + 1):
         rows[:, lag:] &= observed[:, :-lag]
-    blocks = [_with_past(_filled(v, observed), n_lags) for v in (u, driven)]
+    with_past = [_with_past(_filled(block, observed), n_lags) for block in blocks]
     past = _with_past(_filled(controls, observed), n_lags)
     always = past[..., : n_lags + 1].reshape(n_regions, n_periods, -1)
-    flat = [block.reshape(n_regions, n_periods, -1) for block in blocks]
-    layout = Layout(n_media, n_lags, always.shape[2])
+    flat = [block.reshape(n_regions, n_periods, -1) for block in with_past]
+    layout = Layout(n_media, n_lags, always.shape[2], len(blocks), (0,) * n_media)
     raw = np.concatenate([*flat, always], axis=2)
     within = _spread(partial_out(raw, rows, terms[:, :1], weeks=False), rows)
     values = partial_out(raw, rows, terms)

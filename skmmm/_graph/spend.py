@@ -19,7 +19,8 @@ def spend_units(media, observed, terms):
     r"""Return the unit of every channel by maximum likelihood.
 
     As in Box and Cox [1]_: with :math:`u_c = \log(1 + x / c)` regressed on the past of
-    all channels, the log density of spend is
+    all channels and on what the others spend in the same period, the log density of
+    spend is
 
     .. math::
 
@@ -47,7 +48,11 @@ def spend_units(media, observed, terms):
     typical = _typical(media, observed)
     start = N_LAGS + 2
     rows = observed & _settled(observed, start)
-    past = _adjusted(lagged(np.log1p(media / typical[:, None]), N_LAGS), rows, terms)
+    usual = np.log1p(media / typical[:, None])
+    others_now_and_before = np.concatenate(
+        [usual[..., None], lagged(usual, N_LAGS)], axis=3
+    )
+    around = _adjusted(others_now_and_before, rows, terms)
     scores = np.empty((len(UNITS), media.shape[2]))
     for k, unit in enumerate(UNITS):
         u = np.log1p(media / (unit * typical[:, None]))
@@ -55,7 +60,7 @@ def spend_units(media, observed, terms):
         now = _adjusted(u[..., None], rows, terms)
         for j in range(media.shape[2]):
             spending = rows & (media[:, :, j] > 0)
-            others = np.delete(past, j, axis=2).reshape(len(rows.ravel()), -1)
+            others = np.delete(around, j, axis=2).reshape(len(rows.ravel()), -1)
             design = np.column_stack([others, own[:, :, j].reshape(len(others), -1)])
             error = _residual(design, now[:, :, j, 0].ravel())[spending.ravel()]
             spread = max(float(error @ error), np.finfo(float).tiny)
