@@ -22,6 +22,8 @@ BLOCK = 13
 KEEP, KEEP_FEW = 0.5, 0.9
 # With one region, a lagged edge must also hold beside the past of all other channels.
 ALPHA_ALONE = 0.001
+# If it does not, it was true at most this often in simulations, however often found.
+UNCLEAR = 0.5
 # "no edge": found in at most this share of the resamples, where rows are so many that
 # the least effect that counts would have a squared t value of 8.
 RULE_OUT = 0.05
@@ -132,16 +134,16 @@ def fit_channel_graph(
     found = [_found_again(e, rules, counts, cluster, find) for e in explanations]
     best, (again, grams) = explanations[0], found[0]
     features = best.features
-    frequency = _frequency([s.edges for s in structures] for structures, _ in found)
-    keep = _retained(best, found, frequency, rules)
+    probability, believed = _belief(explanations, found)
+    keep = best.structure.edges & (believed | rules.required)
     kept = _believed(best.structure, keep, features)
     again = [_believed(structure, keep, features) for structure in again]
     weight, same = _weights(kept, best)
     return FittedGraph(
         weight=weight,
         same=same,
-        probability=frequency,
-        verdict=_verdicts(keep, frequency, features, rules),
+        probability=probability,
+        verdict=_verdicts(keep, probability, features, rules),
         equations=_equations([kept], [best.gram], features, links),
         draws=_equations(again, grams, features, links),
         n_rows=features.n_rows,
@@ -180,11 +182,6 @@ def _nothing_found(features, rules, links):
 
 def _count_regions(features):
     return int(features.rows.any(axis=1).sum())
-
-
-def _frequency(found):
-    """Return how often each edge was found, the least over explanations."""
-    return np.min([np.mean(edges, axis=0) for edges in found], axis=0)
 
 
 def _terms(n_regions, n_periods, season):
@@ -296,21 +293,35 @@ def _found_again(explanation, rules, counts, cluster, find):
     return [find(gram, n_rows, layout, rules, candidates) for gram in grams], grams
 
 
-def _retained(chosen, found, frequency, rules):
-    """Return which edges of the best structure are believed."""
-    n_regions = _count_regions(chosen.features)
-    if n_regions >= MIN_REGIONS:
-        believed = frequency >= KEEP
-    elif n_regions > 1:
-        believed = frequency >= KEEP_FEW
-    else:
-        # Which of two channels leads within a week cannot be told from one series.
-        late = _frequency([s.late for s in structures] for structures, _ in found)
-        p_value = _alone_p_values(chosen)
-        believed = (late >= KEEP_FEW) & (p_value < ALPHA_ALONE)
-        # Of two that seem to drive each other, the clearer one.
-        believed &= ~(believed.T & (p_value > p_value.T))
-    return chosen.structure.edges & (believed | rules.required)
+def _belief(explanations, found):
+    """Return how often each edge was found again, and whether that is enough.
+
+    Parameters
+    ----------
+    explanations : list of Explanation
+    found : list of tuple
+        Per explanation, the structures of the resamples and their cross-products.
+
+    Returns
+    -------
+    probability : ndarray of shape (n_media, n_media)
+    believed : ndarray of shape (n_media, n_media), bool
+    """
+    n_regions = _count_regions(explanations[0].features)
+    structures = found[0][0]
+    if n_regions > 1:
+        probability = np.mean([s.edges for s in structures], axis=0)
+        return probability, probability >= (
+            KEEP if n_regions >= MIN_REGIONS else KEEP_FEW
+        )
+    # Which of two channels leads within a period cannot be told from one series, and
+    # hidden demand hardly from edges: what counts are lagged edges found either way.
+    late = np.min([np.mean([s.late for s in again], axis=0) for again, _ in found], 0)
+    p_value = np.max([_alone_p_values(e) for e in explanations], axis=0)
+    clear = p_value < ALPHA_ALONE
+    # Of two that seem to drive each other, the clearer one.
+    clear &= ~(clear.T & (p_value > p_value.T))
+    return np.where(clear, late, np.minimum(late, UNCLEAR)), clear & (late >= KEEP_FEW)
 
 
 def _alone_p_values(explanation):
