@@ -58,6 +58,7 @@ def equations_for(panel, n_draws):
         unit=np.tile(panel.media.mean(axis=(0, 1)), (n_regions, 1)),
         centre=np.zeros((n_regions, n_media)),
         width=np.full(n_media, np.inf),
+        straight=np.full((n_regions, n_media), np.nan),
         same=same,
         late=late,
         own=np.zeros((n_draws, n_media, 3)),

@@ -14,7 +14,10 @@ DECAY = 0.6
 def link(equations, u, region, channel):
     """Value by which a channel drives others."""
     width, centre = equations.width[channel], equations.centre[region, channel]
-    return u if np.isinf(width) else centre + width * np.tanh((u - centre) / width)
+    straight = equations.straight[region, channel]
+    if np.isfinite(width):
+        return centre + width * np.tanh((u - centre) / width)
+    return u if np.isnan(straight) else straight * (np.exp(u) - 1.0)
 
 
 def past(values, t, n_lags):
@@ -47,7 +50,9 @@ def simulate(equations, draw, own_part, fixed=None, path=None):
     return u
 
 
-def make_equations(seed=0, *, n_draws=3, n_regions=2, n_media=5, saturating=(1, 3)):
+def make_equations(
+    seed=0, *, n_draws=3, n_regions=2, n_media=5, saturating=(1, 3), proportional=(2,)
+):
     """Random equations with edges both ways over time."""
     rng = np.random.default_rng(seed)
     same = np.zeros((n_draws, n_media, n_media))
@@ -60,11 +65,14 @@ def make_equations(seed=0, *, n_draws=3, n_regions=2, n_media=5, saturating=(1, 
     late[:, np.arange(n_media), np.arange(n_media)] = 0.0
     width = np.full(n_media, np.inf)
     width[list(saturating)] = rng.uniform(0.5, 1.0, len(saturating))
+    straight = np.full((n_regions, n_media), np.nan)
+    some = rng.uniform(0.005, 0.02, (n_regions, len(proportional)))
+    straight[:, list(proportional)] = some
     return SpendEquations(
         unit=rng.uniform(1.0, 20.0, (n_regions, n_media)),
         centre=rng.uniform(0.5, 2.0, (n_regions, n_media)),
         width=width,
-        straight=np.full((n_regions, n_media), np.nan),
+        straight=straight,
         same=same,
         late=late,
         own=rng.uniform(0.0, 0.2, (n_draws, n_media, 3)),
@@ -97,19 +105,40 @@ def with_edge(equations, i, j, weight, lag=0):
     return replace(equations, same=same, late=late)
 
 
+def with_link(equations, channel, name):
+    """Let a channel drive others by another value than u."""
+    width, straight = equations.width.copy(), equations.straight.copy()
+    centre = equations.centre.copy()
+    if name == "saturating":
+        width[channel], centre[:, channel] = 0.7, 1.5
+    elif name == "proportional":
+        straight[:, channel] = 0.125
+    return replace(equations, width=width, straight=straight, centre=centre)
+
+
 def spend_of(equations, u):
     return equations.unit[:, None] * np.expm1(u)
+
+
+def share_lost(spend, factor):
+    """Share of spend lost if spend plus the unit of 1 is multiplied by a factor."""
+    return 1.0 - ((1.0 + spend) * factor - 1.0) / spend
 
 
 # --- reaction -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("saturating", [(), (1, 3), range(5)])
+@pytest.mark.parametrize(
+    ("saturating", "proportional"),
+    [((), ()), ((1, 3), ()), (range(5), ()), ((1, 3), (0, 4)), ((), range(5))],
+)
 @pytest.mark.parametrize("channel", range(5))
 def test_reaction_is_what_a_simulation_with_the_same_innovations_does(
-    channel, saturating
+    channel, saturating, proportional
 ):
-    equations = make_equations(channel, saturating=saturating)
+    equations = make_equations(
+        channel, saturating=saturating, proportional=proportional
+    )
     rng = np.random.default_rng(1)
     own_part = rng.uniform(1.0, 2.0, (2, 12, 5))
     more = rng.uniform(0.5, 1.5, (2, 12)) * (np.arange(12) >= 3)
@@ -179,6 +208,40 @@ def test_no_lags_at_all():
     assert_allclose(moved, step * np.array([0, 1, DECAY, DECAY**2]), atol=1e-15)
 
 
+def test_a_proportional_driver_moves_its_child_by_its_spend():
+    """A child's u moves by the same for every euro more of its parent."""
+    equations = with_link(with_edge(plain(2), 0, 1, 0.5), 0, "proportional")
+    media = np.array([[[4.0, 4.0], [90.0, 4.0], [0.0, 4.0]]])
+    for more in (-4.0, 0.0, 8.0):
+        changed = np.maximum(media[..., 0] + more, 0.0)
+        moved = equations.react(media, changed, 0)[0, 0, :, 1]
+        step = 0.5 * 0.125 * (changed[0] - media[0, :, 0])
+        assert_allclose(moved, 5.0 * np.exp(step) - 1.0, rtol=1e-12)
+
+
+def test_a_driver_and_its_child_on_a_straight_line():
+    """With a large unit of the child it is money per money."""
+    equations = with_link(with_edge(plain(2), 0, 1, 2e-6), 0, "proportional")
+    equations = replace(equations, unit=np.array([[1.0, 1e6]]))
+    media = np.random.default_rng(0).uniform(5.0, 9.0, (1, 6, 2))
+    got = equations.react(media, 3.0 * media[..., 0], 0)[0]
+    assert_allclose(got[..., 1], media[..., 1] + 0.25 * 2.0 * media[..., 0], rtol=1e-4)
+
+
+def test_a_proportional_link_may_stand_in_some_regions_only():
+    straight = np.array([[np.nan, np.nan], [0.125, np.nan]])
+    equations = replace(
+        with_edge(plain(2), 0, 1, 0.5),
+        unit=np.ones((2, 2)),
+        centre=np.zeros((2, 2)),
+        straight=straight,
+    )
+    media = np.full((2, 3, 2), 4.0)
+    got = equations.react(media, 3.0 * media[..., 0], 0)[0, ..., 1]
+    assert_allclose(got[0], 5.0 * np.sqrt(13.0 / 5.0) - 1.0)
+    assert_allclose(got[1], 5.0 * np.exp(0.5) - 1.0)
+
+
 def test_channels_that_are_off_stay_off_and_spend_stays_above_zero():
     equations = with_edge(plain(2), 0, 1, 2.0)
     media = np.full((1, 4, 2), 4.0)
@@ -227,11 +290,17 @@ def test_regions_never_seen_are_average():
     equations = make_equations(4)
     mean_unit = equations.unit.mean(axis=0)
     mean_centre = equations.centre.mean(axis=0)
+    mean_straight = equations.straight.mean(axis=0)
     media = np.random.default_rng(0).uniform(1.0, 9.0, (4, 5, 5))
     got = equations.react(media, 2.0 * media[..., 1], 1)
     known = equations.react(media[:2], 2.0 * media[:2, :, 1], 1)
     assert_allclose(got[:, :2], known, rtol=1e-12)
-    average = replace(equations, unit=mean_unit[None], centre=mean_centre[None])
+    average = replace(
+        equations,
+        unit=mean_unit[None],
+        centre=mean_centre[None],
+        straight=mean_straight[None],
+    )
     for r in (2, 3):
         one = media[r : r + 1]
         alone = average.react(one, 2.0 * one[..., 1], 1)
@@ -262,19 +331,51 @@ def test_shares_sum_to_one():
 def test_one_parent():
     equations = with_edge(with_edge(plain(2), 0, 1, 0.5), 0, 1, 0.2, lag=1)
     media = np.random.default_rng(0).uniform(5.0, 9.0, (1, 6, 2))
-    u = np.log1p(media[0])
-    before = np.append(0.0, u[:-1, 0])
+    parent, child = media[0].T
+    before = np.append(0.0, parent[:-1])
+    factor = (1.0 + parent) ** -0.5 * (1.0 + before) ** -0.2
     share = equations.origin_shares(media)[0, 0]
-    assert_allclose(share[:, 0, 1], (0.5 * u[:, 0] + 0.2 * before) / u[:, 1])
+    assert_allclose(share[:, 0, 1], share_lost(child, factor))
     assert_array_equal(share[:, 0, 0], 1.0)
     assert_array_equal(share[:, 1, 0], 0.0)
+
+
+@pytest.mark.parametrize("weight", [0.4, -0.1])
+@pytest.mark.parametrize("name", ["logarithmic", "saturating", "proportional"])
+def test_share_of_an_only_parent_is_what_would_not_be_spent_without_it(name, weight):
+    equations = with_link(with_edge(plain(3), 0, 1, weight), 0, name)
+    equations = with_edge(equations, 0, 1, weight / 3, lag=2)
+    equations = replace(equations, own=np.full((1, 3, 3), 0.1))
+    media = np.random.default_rng(0).uniform(5.0, 9.0, (1, 12, 3))
+    without = equations.react(media, 0.0 * media[..., 0], 0)[0]
+    share = equations.origin_shares(media)[0, :, :, 0, 1]
+    assert_allclose(share, 1.0 - without[..., 1] / media[..., 1], rtol=1e-9)
+    assert (np.sign(share) == np.sign(weight)).all()
+
+
+def test_share_of_a_proportional_parent():
+    equations = with_link(with_edge(plain(2), 0, 1, 0.5), 0, "proportional")
+    media = np.array([[[6.0, 5.0], [0.0, 5.0], [12.0, 9.0]]])
+    parent, child = media[0].T
+    share = equations.origin_shares(media)[0, 0, :, 0, 1]
+    assert_allclose(share, share_lost(child, np.exp(-0.5 * 0.125 * parent)))
 
 
 def test_credit_of_a_chain_goes_to_its_start_by_the_product():
     equations = with_edge(with_edge(plain(3), 0, 1, 0.5), 1, 2, 0.4)
     media = np.full((1, 4, 3), 6.0)
     share = equations.origin_shares(media)[0, 0, 0]
-    assert_allclose(share[:, 2], [0.2, 0.2, 0.6])
+    lost = share_lost(6.0, 7.0**-0.4)
+    assert_allclose(share[:, 2], [lost / 2, lost / 2, 1.0 - lost])
+
+
+def test_credit_of_a_chain_through_a_proportional_channel():
+    """What it drives belongs to origins as its u does."""
+    equations = with_edge(with_edge(plain(3), 0, 1, 0.25), 1, 2, 0.4)
+    equations = with_link(equations, 1, "proportional")
+    share = equations.origin_shares(np.full((1, 4, 3), 6.0))[0, 0, 0]
+    lost = share_lost(6.0, np.exp(-0.4 * 0.125 * 6.0))
+    assert_allclose(share[:, 2], [lost / 4, lost * 3 / 4, 1.0 - lost])
 
 
 def test_persistence_passes_on_what_is_induced():
@@ -282,43 +383,62 @@ def test_persistence_passes_on_what_is_induced():
     equations = replace(equations, own=np.array([[[0.0] * 3, [0.5, 0.0, 0.0]]]))
     media = np.full((1, 30, 2), 6.0)
     share = equations.origin_shares(media)[0, 0, :, 0, 1]
-    assert_allclose(share[:3], [0.1, 0.15, 0.175])
-    assert_allclose(share[-1], 0.2)
+    of_u = np.array([0.1, 0.15, 0.175, 0.2])
+    assert_allclose(share[[0, 1, 2, -1]], share_lost(6.0, 7.0**-of_u))
 
 
 def test_a_saturating_channel_drives_by_what_it_adds_over_nothing():
-    equations = replace(
-        with_edge(plain(2), 0, 1, 0.5),
-        width=np.array([0.7, np.inf]),
-        centre=np.array([[1.5, 0.0]]),
-    )
+    equations = with_link(with_edge(plain(2), 0, 1, 0.5), 0, "saturating")
     media = np.array([[[6.0, 5.0], [0.0, 5.0]]])
-    u = np.log1p(media[0])
-    adds = 0.7 * (np.tanh((u[0, 0] - 1.5) / 0.7) - np.tanh(-1.5 / 0.7))
+    adds = 0.7 * (np.tanh((np.log(7.0) - 1.5) / 0.7) - np.tanh(-1.5 / 0.7))
     share = equations.origin_shares(media)[0, 0, :, 0, 1]
-    assert_allclose(share, [0.5 * adds / u[0, 1], 0.0])
+    assert_allclose(share, [share_lost(5.0, np.exp(-0.5 * adds)), 0.0])
 
 
 def test_origin_is_what_the_own_parts_bring():
     """In linear equations u is linear in the own parts: turn each on alone."""
-    equations = make_equations(3, saturating=())
+    equations = make_equations(3, saturating=(), proportional=())
     equations = replace(equations, same=equations.same / 4, late=abs(equations.late))
     own_part = np.random.default_rng(1).uniform(1.0, 2.0, (2, 9, 5))
+    itself = np.arange(5)
     for draw in range(equations.n_draws):
         u = simulate(equations, draw, own_part)
+        alone = np.stack(
+            [simulate(equations, draw, own_part * (itself == k)) for k in itself],
+            axis=2,
+        )
+        remains = np.expm1(alone[..., itself, itself]) / np.expm1(u)
+        alone[..., itself, itself] = 0.0
+        size = alone.sum(axis=2, keepdims=True)
+        expected = alone / np.where(size > 0, size, 1.0) * (1.0 - remains)[:, :, None]
+        expected[..., itself, itself] = remains
         shares = equations.origin_shares(spend_of(equations, u))[draw]
-        for k in range(5):
-            alone = simulate(equations, draw, own_part * (np.arange(5) == k))
-            assert_allclose(shares[:, :, k] * u, alone, rtol=1e-9, atol=1e-12)
+        assert_allclose(shares, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_no_more_than_all_spend_has_an_origin():
     equations = with_edge(with_edge(plain(3), 0, 2, 2.0), 1, 2, 1.0)
     share = equations.origin_shares(np.full((1, 2, 3), 6.0))[0, 0, 0]
     assert_allclose(share[:, 2], [2 / 3, 1 / 3, 0.0], atol=1e-15)
-    lowered = with_edge(with_edge(plain(3), 0, 2, -2.0), 1, 2, 0.5)
-    share = lowered.origin_shares(np.full((1, 2, 3), 6.0))[0, 0, 0]
-    assert_allclose(share[:, 2], [-1.0, 0.5, 1.5])
+
+
+def test_what_lowers_spend_is_held_to_its_size():
+    equations = with_edge(plain(3), 0, 2, -2.0)
+    share = equations.origin_shares(np.full((1, 2, 3), 6.0))[0, 0, 0]
+    assert_allclose(share[:, 2], [-1.0, 0.0, 2.0], atol=1e-15)
+    eased = with_edge(equations, 1, 2, 0.9)
+    share = eased.origin_shares(np.full((1, 2, 3), 6.0))[0, 0, 0]
+    lost = share_lost(6.0, 7.0**0.1)
+    assert_allclose(share[:, 2], [10 * lost, -9 * lost, 1.0 - lost])
+
+
+@pytest.mark.parametrize("off", [0.0, 1e-7, -1e-7])
+def test_parents_that_cancel_each_other(off):
+    """Shares are those of a small change of spend, and continuous around it."""
+    equations = with_edge(with_edge(plain(3), 0, 2, 0.3), 1, 2, -0.3 + off)
+    share = equations.origin_shares(np.full((1, 2, 3), 6.0))[0, 0, 0]
+    size = 0.3 * np.log(7.0) * 7.0 / 6.0
+    assert_allclose(share[:, 2], [size, -size, 1.0], atol=1e-6)
 
 
 # --- structure ----------------------------------------------------------------------
