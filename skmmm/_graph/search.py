@@ -158,19 +158,28 @@ class _Table:
         )
         n_late = layout.late.shape[1]
         first = len(columns) - others.size * n_late
-        used = np.ones((len(members), len(columns)), dtype=bool)
-        used[:, first - len(same) : first] = members
         one, several = _prices(n_rows, layout, rules)
-        late, rss = _drop_late(
+        regressions = _Regressions(
             gram[np.ix_(columns, columns)],
             gram[columns, layout.same[j]],
             gram[layout.same[j], layout.same[j]],
-            used,
+            len(members),
+        )
+        for k in range(len(same)):
+            without = np.flatnonzero(~members[:, k])
+            column = np.full((len(without), 1), first - len(same) + k)
+            regressions.drop(without, column)
+        late = _drop_late(
+            regressions,
             first + np.arange(others.size * n_late).reshape(others.size, n_late),
             rules.required[others, j],
             lambda gain: n_rows * np.log1p(gain) - several,
         )
-        score = n_rows * np.log(rss) + one * members.sum(1) + several * late.sum(1)
+        score = (
+            n_rows * np.log(regressions.rss)
+            + one * members.sum(1)
+            + several * late.sum(1)
+        )
         return cls(same, others, members, late, score)
 
     def parents(self, before):
@@ -267,30 +276,27 @@ def _late_candidates(gram, n_rows, layout, rules, j, same):
             ]
         )
         groups = len(columns) - np.arange(others.size * layout.late.shape[1])[::-1] - 1
-        used = np.ones((1, len(columns)), dtype=bool)
-        coef, rss, inverse = _regress(
+        regression = _Regressions(
             gram[np.ix_(columns, columns)],
             gram[columns, layout.same[j]],
             gram[layout.same[j], layout.same[j]],
-            used,
+            1,
         )
-        gain = _gains(coef, inverse, groups.reshape(others.size, -1))[0] / rss[0]
+        gain = regression.gains(np.arange(1), groups.reshape(others.size, -1))[0]
+        gain = gain / regression.rss[0]
         strength = np.maximum(strength, n_rows * np.log1p(gain))
     strength = np.where(rules.required[others, j], np.inf, strength)
     strongest = np.argsort(-strength, kind="stable")[:MAX_LATE]
     return np.sort(others[strongest[strength[strongest] > SCREEN * several]])
 
 
-def _drop_late(gram, cross, square, used, groups, required, worth):
+def _drop_late(regressions, groups, required, worth):
     """Drop lagged parents that are not worth their price, worst first.
 
     Parameters
     ----------
-    gram : ndarray of shape (p, p)
-    cross : ndarray of shape (p,)
-    square : float
-    used : ndarray of shape (n_sets, p), bool
-        Columns of each regression, all lagged parents among them.
+    regressions : _Regressions
+        All lagged parents are in; changed in place.
     groups : ndarray of shape (n_late, n_lags + 1), int
         Their columns.
     required : ndarray of shape (n_late,), bool
@@ -300,54 +306,85 @@ def _drop_late(gram, cross, square, used, groups, required, worth):
     Returns
     -------
     late : ndarray of shape (n_sets, n_late), bool
-    rss : ndarray of shape (n_sets,)
     """
-    used = used.copy()
-    late = np.ones((len(used), len(groups)), dtype=bool)
-    while True:
-        coef, rss, inverse = _regress(gram, cross, square, used)
-        if not late.any():
-            return late, rss
-        value = worth(_gains(coef, inverse, groups) / rss[:, None])
-        value = np.where(late & ~required, value, np.inf)
+    late = np.ones((len(regressions.rss), len(groups)), dtype=bool)
+    open_sets = np.arange(len(late)) if len(groups) else np.zeros(0, dtype=int)
+    while len(open_sets):
+        gain = regressions.gains(open_sets, groups)
+        value = worth(gain / regressions.rss[open_sets, None])
+        value = np.where(late[open_sets] & ~required, value, np.inf)
         worst = value.argmin(axis=1)
         bad = value[np.arange(len(value)), worst] < 0
-        if not bad.any():
-            return late, rss
-        late[bad, worst[bad]] = False
-        used[:, groups.ravel()] = np.repeat(late, groups.shape[1], axis=1)
+        open_sets, worst = open_sets[bad], worst[bad]
+        late[open_sets, worst] = False
+        regressions.drop(open_sets, groups[worst])
+    return late
 
 
-def _regress(gram, cross, square, used):
-    """Regress on the columns each row of `used` names, all at once.
+class _Regressions:
+    """Regressions of one target on sets of columns, many at once.
 
-    Returns
-    -------
-    coef : ndarray of shape (n_sets, p)
-    rss : ndarray of shape (n_sets,)
-    inverse : ndarray of shape (n_sets, p, p)
+    Parameters
+    ----------
+    gram : ndarray of shape (p, p)
+        Cross-products of the columns.
+    cross : ndarray of shape (p,)
+        With the target.
+    square : float
+        Of the target.
+    n_sets : int
+        All begin with all columns.
     """
-    p = len(gram)
-    diagonal = np.arange(p)
-    alive = gram[diagonal, diagonal] > 0
-    used = used & alive
-    inner = np.where(used[:, :, None] & used[:, None, :], gram, 0.0)
-    ridge = 1e-9 * gram[diagonal, diagonal]
-    inner[:, diagonal, diagonal] = np.where(used, gram[diagonal, diagonal] + ridge, 1.0)
-    inverse = np.linalg.inv(inner)
-    target = np.where(used, cross, 0.0)
-    coef = (inverse @ target[..., None])[..., 0]
-    rss = square - (coef * target).sum(axis=1)
-    return coef, np.maximum(rss, 1e-12 * max(square, 1e-300)), inverse
+
+    def __init__(self, gram, cross, square, n_sets):
+        size = np.diag(gram)
+        ridge = np.where(size > 0, 1e-9 * size, 1.0)
+        inverse = np.linalg.inv(gram + np.diag(ridge))
+        coef = inverse @ cross
+        self.least = 1e-12 * max(square, 1e-300)
+        self.inverse = np.repeat(inverse[None], n_sets, axis=0)
+        self.coef = np.repeat(coef[None], n_sets, axis=0)
+        self.rss = np.full(n_sets, max(square - coef @ cross, self.least))
+
+    def gains(self, sets, groups):
+        """Return what dropping each group adds to the residual sum of squares."""
+        inner = self.inverse[sets][:, groups[:, :, None], groups[:, None, :]]
+        coef = self.coef[sets][:, groups]
+        solved = np.linalg.solve(_regular(inner), coef[..., None])[..., 0]
+        return (coef * solved).sum(axis=2)
+
+    def drop(self, sets, columns):
+        """Take columns out of some sets, by the inverse of a partitioned matrix.
+
+        Parameters
+        ----------
+        sets : ndarray of shape (n,), int
+        columns : ndarray of shape (n, k), int
+            Those of each set.
+        """
+        some = np.arange(len(sets))[:, None]
+        inverse = self.inverse[sets]
+        beside = inverse[some, columns]  # (n, k, p)
+        inner = beside[
+            some[:, :, None], np.arange(columns.shape[1])[:, None], columns[:, None]
+        ]
+        coef = self.coef[sets]
+        solved = np.linalg.solve(
+            _regular(inner),
+            np.concatenate([beside, coef[some, columns][..., None]], axis=2),
+        )
+        self.inverse[sets] = inverse - beside.transpose(0, 2, 1) @ solved[..., :-1]
+        self.coef[sets] = coef - (beside.transpose(0, 2, 1) @ solved[..., -1:])[..., 0]
+        self.rss[sets] += (coef[some, columns] * solved[..., -1]).sum(axis=1)
 
 
-def _gains(coef, inverse, groups):
-    """Return what dropping each group adds to the residual sum of squares."""
-    rows = groups[:, :, None]
-    blocks = inverse[:, rows, groups[:, None, :]]  # (n_sets, n_late, L, L)
-    values = coef[:, groups]
-    solved = np.linalg.solve(blocks, values[..., None])[..., 0]
-    return (values * solved).sum(axis=2)
+def _regular(inner):
+    """Return the blocks with dropped columns replaced by ones on the diagonal."""
+    diagonal = np.arange(inner.shape[-1])
+    inner = inner.copy()
+    gone = inner[..., diagonal, diagonal] <= 1e-14
+    inner[..., diagonal, diagonal] += gone
+    return inner
 
 
 def _best_order(tables):

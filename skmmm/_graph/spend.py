@@ -49,24 +49,30 @@ def spend_units(media, observed, terms):
     start = N_LAGS + 2
     rows = observed & _settled(observed, start)
     usual = np.log1p(media / typical[:, None])
-    others_now_and_before = np.concatenate(
-        [usual[..., None], lagged(usual, N_LAGS)], axis=3
-    )
-    around = _adjusted(others_now_and_before, rows, terms)
+    now_and_before = np.concatenate([usual[..., None], lagged(usual, N_LAGS)], axis=3)
+    others = _adjusted(now_and_before, rows, terms)  # (n_cells, n_media * n_columns)
+    gram = others.T @ others
+    of_channel = np.repeat(np.arange(media.shape[2]), others.shape[1] // media.shape[2])
     scores = np.empty((len(UNITS), media.shape[2]))
     for k, unit in enumerate(UNITS):
         u = np.log1p(media / (unit * typical[:, None]))
         own = _adjusted(lagged(u, N_LAGS), rows, terms)
         now = _adjusted(u[..., None], rows, terms)
+        cross = others.T @ np.concatenate([own, now], axis=1)
         for j in range(media.shape[2]):
-            spending = rows & (media[:, :, j] > 0)
-            others = np.delete(around, j, axis=2).reshape(len(rows.ravel()), -1)
-            design = np.column_stack([others, own[:, :, j].reshape(len(others), -1)])
-            error = _residual(design, now[:, :, j, 0].ravel())[spending.ravel()]
-            spread = max(float(error @ error), np.finfo(float).tiny)
-            jacobian = np.log(media[:, :, j] + unit * typical[:, None, j])[spending]
-            n_cells = max(len(error), 1)
-            scores[k, j] = -n_cells / 2 * np.log(spread / n_cells) - jacobian.sum()
+            past = slice(j * (N_LAGS + 1), (j + 1) * (N_LAGS + 1))
+            error = _residual(
+                (others, gram, cross[:, past], cross[:, own.shape[1] + j]),
+                of_channel != j,
+                own[:, past],
+                now[:, j],
+            )
+            spending = (rows & (media[:, :, j] > 0)).ravel()
+            spread = max(float((error[spending] ** 2).sum()), np.finfo(float).tiny)
+            shifted = media[:, :, j] + unit * typical[:, None, j]
+            n_cells = max(int(spending.sum()), 1)
+            scores[k, j] = -n_cells / 2 * np.log(spread / n_cells)
+            scores[k, j] -= np.log(shifted.ravel()[spending]).sum()
     return typical * np.array(UNITS)[scores.argmax(axis=0)]
 
 
@@ -94,12 +100,34 @@ def _settled(observed, start):
 
 
 def _adjusted(values, rows, terms):
+    """Return adjusted values, one row per cell."""
     flat = values.reshape(*values.shape[:2], -1)
-    return partial_out(flat, rows, terms).reshape(values.shape)
+    return partial_out(flat, rows, terms).reshape(rows.size, -1)
 
 
-def _residual(design, target):
-    gram = design.T @ design
-    ridge = RIDGE * np.trace(gram) / len(gram) + np.finfo(float).tiny
-    coef = np.linalg.solve(gram + ridge * np.eye(len(gram)), design.T @ target)
-    return target - design @ coef
+def _residual(shared, others, own, now):
+    """Return what other channels and the own past do not explain, (n_cells,).
+
+    Parameters
+    ----------
+    shared : tuple
+        Columns of all channels, their cross-products among each other, with the own
+        past and with now.
+    others : ndarray of bool
+        Which of these columns are other channels'.
+    own : ndarray of shape (n_cells, n_own)
+    now : ndarray of shape (n_cells,)
+    """
+    columns, gram, with_own, with_now = shared
+    inner = np.block(
+        [
+            [gram[np.ix_(others, others)], with_own[others]],
+            [with_own[others].T, own.T @ own],
+        ]
+    )
+    ridge = RIDGE * np.trace(inner) / len(inner) + np.finfo(float).tiny
+    target = np.concatenate([with_now[others], own.T @ now])
+    coef = np.linalg.solve(inner + ridge * np.eye(len(inner)), target)
+    of_others = np.zeros(len(others))
+    of_others[others] = coef[: others.sum()]
+    return now - columns @ of_others - own @ coef[others.sum() :]
