@@ -458,19 +458,27 @@ def test_groups_add_up(fitted, by):
     assert_frame_equal(sums.loc[expected.index], expected, check_names=False)
 
 
-def test_marginal_return_of_a_parent_counts_what_its_children_bring_and_cost(fitted):
-    """What one percent more brings, by the curve; it costs more than the channel."""
-    step = 0.01
-    summary = fitted.channel_summary(effect="total")
-    direct = fitted.channel_summary()
-    curve = fitted.response_curve("channel_00", effect="total")
-    more = fitted.response_curve(
+def test_marginal_return_counts_what_children_bring_and_cost(with_cost):
+    """One percent more by the curve, and its cost by the reaction of all channels."""
+    priced, cost = with_cost
+    channels, step = list(priced.media_), 0.01
+    price = np.ones(5)
+    charged = np.ones(5, dtype=bool)
+    if isinstance(cost, dict):
+        price = np.array([cost.get(channel, 1.0) for channel in channels])
+        charged = np.isin(channels, list(cost))
+    curve = priced.response_curve("channel_00", effect="total")
+    more = priced.response_curve(
         "channel_00", grid=[(1 + step) * curve.current_spend], effect="total"
     )
-    gain = (more.incremental[0] - curve.current_incremental) / step
-    charge = gain / summary.loc["channel_00", "mroi"]
-    assert charge > direct.loc["channel_00", "spend"]
-    assert charge < direct["spend"].sum()
+    media = priced._model.history.media
+    changed = (1 + step) * media[..., 0]
+    extra = priced._graph.equations.react(media, changed, 0)[0] - media
+    paid = (price * charged * extra.sum(axis=(0, 1))).sum()
+    assert paid > 1.05 * price[0] * extra[..., 0].sum()
+    gain = more.incremental[0] - curve.current_incremental
+    mroi = priced.channel_summary(effect="total").loc["channel_00", "mroi"]
+    assert_allclose(mroi, gain / paid, rtol=1e-6)
 
 
 def test_curves_of_parents_and_leaves(fitted, root, leaves):

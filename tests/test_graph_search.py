@@ -233,6 +233,32 @@ def test_the_currency_does_not_matter(worlds):
     assert_allclose(scaled.equations.unit, 1000.0 * graph.equations.unit)
 
 
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("link", ["logarithmic", "saturating", "proportional"])
+def test_how_a_channel_drives_its_child(link, late):
+    """The coefficient is found with the curve, in the same period or the next."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((20, 61, 3))
+    if link == "proportional":
+        spend = np.exp(0.7 * x[..., 0])
+        drive = spend / spend.mean(axis=1, keepdims=True)
+        x[..., 0] = np.log(spend)
+    elif link == "saturating":
+        x[..., 0] *= 2.0
+        drive = 2.0 * np.tanh(x[..., 0] / 2.0)
+    else:
+        drive = x[..., 0]
+    x[:, 1:, 1] += 0.6 * (drive[:, :-1] if late else drive[:, 1:])
+    graph = fit(np.exp(x))
+    assert graph.link[0] == link
+    truth = np.zeros((3, 3), dtype=bool)
+    truth[0, 1] = True
+    assert_array_equal(graph.edges, truth)
+    equations = graph.equations
+    weight = equations.late[0, 0, 1, 0] if late else equations.same[0, 0, 1]
+    assert_allclose(weight, 0.6, atol=0.08)
+
+
 def test_notears_as_the_search(worlds):
     world = worlds.make_graph_world("gauss", 20, 0, n_channels=5, n_weeks=60, n_edges=4)
     graph = fit(world.spend, n_bootstraps=2, find=search_notears)
