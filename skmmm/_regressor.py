@@ -159,7 +159,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
     tiers : list of lists or None, default=None
         Media columns from the upper to the lower funnel: a later tier does not drive
         an earlier one. Columns that are not named may be anywhere.
-    min_edge_effect : float in (0, 1), default=0.005
+    min_edge_effect : float in (0, 1), default=0.0075
         Share of a channel's otherwise unexplained variance that a parent must explain
         to count; in large panels much smaller effects are significant.
     graph_max_lag : int, default=2
@@ -312,7 +312,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         forbidden_edges=None,
         required_edges=None,
         tiers=None,
-        min_edge_effect=0.005,
+        min_edge_effect=0.0075,
         graph_max_lag=2,
         n_bootstraps=20,
         gap="error",

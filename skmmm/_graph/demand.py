@@ -13,7 +13,9 @@ import numpy as np
 from skmmm._graph.features import with_column
 from skmmm._graph.search import find_candidates, fit_equation
 
-N_ROUNDS = 8
+N_ROUNDS = 30
+# EM has settled when no loading moves by more.
+TOLERANCE = 1e-3
 N_FACTOR_STEPS = 200
 MAX_PERSISTENCE = 0.95
 # With fewer channels a common cause cannot be told from edges.
@@ -119,7 +121,10 @@ def _with_demand(features, rules, find):
         extra[-1] = n_cells * unknown
         gram = total_gram(extended) + np.diag(extra)
         structure = _searched(gram, extended, rules, find)
+        before = loading
         innovations, loading, noise = _maximise(extended, gram, structure)
+        if np.abs(loading - before).max() < TOLERANCE:
+            break
     score = _edge_cost(structure, features.n_rows, rules)
     # A loading costs what an edge costs.
     score += layout.n_media * _edge_price(features.n_rows, rules)
@@ -127,6 +132,9 @@ def _with_demand(features, rules, find):
     seen = _covariance(innovations, n_cells)
     score += features.n_rows * (
         np.linalg.slogdet(common)[1] + np.trace(np.linalg.solve(common, seen))
+    )
+    score += _worth_of_persistence(
+        innovations, loading, noise, persistence, features.rows
     )
     return Explanation(extended, extra, structure, score, loading)
 
@@ -200,6 +208,24 @@ def _expect(innovations, loading, noise, persistence, rows):
     persistence = float(np.clip(product / square, 0.0, MAX_PERSISTENCE))
     size = np.sqrt(square)
     return demand / size, unknown / square, persistence
+
+
+def _worth_of_persistence(innovations, loading, noise, persistence, rows):
+    """Return what demand's persistence does to the score, beside none.
+
+    All that periods say of each other is in the weighted means of their innovations.
+    """
+    weight = loading / noise
+    precision = max(float(weight @ loading), 1e-12)
+    periods = rows.any(axis=0)
+    told = (innovations @ weight / precision)[:, periods]
+    n_regions, n_periods = int(rows.any(axis=1).sum()), told.shape[1]
+    apart = np.abs(np.subtract.outer(np.arange(n_periods), np.arange(n_periods)))
+    alone = 1.0 + 1.0 / precision
+    joint = persistence**apart + np.eye(n_periods) / precision
+    misfit = np.trace(np.linalg.solve(joint, told.T @ told)) - (told**2).sum() / alone
+    size = np.linalg.slogdet(joint)[1] - n_periods * np.log(alone)
+    return misfit + n_regions * size
 
 
 def _maximise(features, gram, structure):

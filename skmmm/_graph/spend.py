@@ -9,8 +9,10 @@ import numpy as np
 
 from skmmm._graph.features import lagged, partial_out
 
-# Units tried, in medians of spend: from nearly logarithmic to nearly linear.
-UNITS = (0.001, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
+# Units tried, in medians of spend: from nearly logarithmic to nearly linear. The
+# smallest only where spend never stops: beside them, nothing would be worlds apart.
+ALWAYS_ON = (1e-8, 1e-5)
+UNITS = (*ALWAYS_ON, 0.001, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
 N_LAGS = 2
 RIDGE = 1e-6
 
@@ -73,6 +75,8 @@ def spend_units(media, observed, terms):
             n_cells = max(int(spending.sum()), 1)
             scores[k, j] = -n_cells / 2 * np.log(spread / n_cells)
             scores[k, j] -= np.log(shifted.ravel()[spending]).sum()
+    stops = (observed[..., None] & (media <= 0)).any(axis=(0, 1))
+    scores[: len(ALWAYS_ON), stops] = -np.inf
     return typical * np.array(UNITS)[scores.argmax(axis=0)]
 
 
