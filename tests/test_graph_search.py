@@ -319,9 +319,6 @@ def test_hidden_local_demand(worlds):
     assert_array_equal(graph.edges, world.edges)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the score of hidden demand does not know that it persists"
-)
 def test_hidden_local_demand_is_no_edge(worlds):
     world = worlds.make_graph_world(
         "localconf", 30, 0, n_channels=8, n_weeks=60, n_edges=0
