@@ -6,7 +6,9 @@ Logarithms of spend follow a structural vector autoregression::
 
 with 20 edges over a random order of 13 channels: half act in the same week, half from
 the week after through a geometric adstock. All budgets load on one shared demand
-factor; regions differ in size. Spend is ``exp(x + region effect)``.
+factor; regions differ in size. Every channel's x is divided by its standard deviation
+within regions, so that its scale betrays nothing, and spend is ``exp(x + region
+effect)``.
 
 WORLDS: `gauss` is the world as written; in `flight` eps is skewed and bursty; in `hill`
 children answer to a Hill curve of their parents' spend; in `hetero` loadings and edge
@@ -38,7 +40,7 @@ class GraphWorld:
     edges : ndarray of shape (n_channels, n_channels), bool
         ``[i, j]``: i drives j, in the same week or later.
     same_week, lagged : ndarray of shape (n_channels, n_channels)
-        Weights.
+        Weights, before x is divided by its standard deviation.
     decay : ndarray of shape (n_channels, n_channels)
         Of lagged edges.
     direct : ndarray of shape (n_channels,)
@@ -125,7 +127,9 @@ def make_graph_world(name, n_regions, seed, *, n_channels=13, n_weeks=104, n_edg
     equations = (same * by_region, late * by_region, decay, persistence, link)
     x = _simulate(drive, *equations)
     direct = rng.uniform(0.2, 1.0, n_channels)
-    total = _total_effects(drive, x, equations, direct)
+    spread = x[:, BURN_IN:].std(axis=1).mean(axis=0)
+    total = _total_effects(drive, x, equations, direct / spread, 0.1 * spread)
+    x = x / spread
     size = rng.normal(0, 1.5, (n_regions, 1)) + rng.normal(
         0, 1, (n_regions, n_channels)
     )
@@ -220,15 +224,18 @@ def _order(same):
     return order
 
 
-def _total_effects(drive, x, equations, direct):
-    """Return what a lasting rise of each channel brings, children reacting."""
-    step, total = 0.1, []
-    for i in range(x.shape[2]):
+def _total_effects(drive, x, equations, direct, steps):
+    """Return what a lasting rise of each channel by a step brings, over 0.1.
+
+    From week 20 after the rise on, or from the middle of a shorter panel.
+    """
+    total, start = [], BURN_IN + min(20, (x.shape[1] - BURN_IN) // 2)
+    for i, step in enumerate(steps):
         values = x[:, :, i].copy()
         values[:, BURN_IN:] += step
         raised = _simulate(drive, *equations, held=i, values=values)
-        change = (raised - x)[:, BURN_IN + 20 :].mean(axis=(0, 1))
-        total.append(change @ direct / step)
+        change = (raised - x)[:, start:].mean(axis=(0, 1))
+        total.append(change @ direct / 0.1)
     return np.array(total)
 
 

@@ -357,6 +357,8 @@ def _run(task, args):
     with console.stage("Drawing pictures"):
         files += _write_pictures(task, model, summary, held_out, out)
     console.say(f"\n{_channel_text(task, model, summary)}")
+    if len(task.media) > 1:
+        console.say(f"\n{_graph_text(model.channel_graph())}")
     if skill is not None:
         console.say(f"\n{_skill_text(task, skill)}")
     console.say(f"\nWritten to {out}:\n  {'  '.join(files)}")
@@ -469,6 +471,10 @@ def _write_tables(task, model, summary, skill, out):
     if skill is not None:
         skill.to_csv(out / "skill.csv", index=False, float_format="%.6g")
         files.append("skill.csv")
+    if len(task.media) > 1:
+        pairs = model.channel_graph().pairs
+        pairs.to_csv(out / "channel_graph.csv", index=False, float_format="%.6g")
+        files.append("channel_graph.csv")
     return files
 
 
@@ -550,6 +556,16 @@ def _channel_text(task, model, summary):
         "only where\nthe column is money. Believe the effect of a channel as far as "
         "its verdict says:\nprior-driven and not identified are what was expected "
         "before, not what the data found."
+    )
+
+
+def _graph_text(graph):
+    """Return which channel drives which, and how much of it is undecided."""
+    edges = [f"{edge.parent} drives {edge.child}" for edge in graph.edges.itertuples()]
+    undecided = int((graph.pairs["verdict"] == "undecided").sum())
+    return (
+        f"Channels that drive others: {', '.join(edges) or 'none found'}. "
+        f"{undecided} of {len(graph.pairs)} pairs are undecided."
     )
 
 

@@ -13,7 +13,7 @@ from skmmm import DeepCausalMMMRegressor, __main__, __version__
 from skmmm.__main__ import main
 from skmmm.datasets import load_mmm_example
 
-TABLES = ["channels.csv", "contributions.csv", "skill.csv"]
+TABLES = ["channels.csv", "contributions.csv", "skill.csv", "channel_graph.csv"]
 PICTURES = ["fit.png", "contributions.png", "response_curves.png", "returns.png"]
 QUICK = ["--max-iter", "5", "--draws", "2", "--max-lag", "3"]
 

@@ -10,6 +10,7 @@ import skmmm
 ROOT = Path(skmmm.__file__).parent
 FILES = {path.relative_to(ROOT).as_posix(): path for path in ROOT.rglob("*.py")}
 NETWORK = sorted(name for name in FILES if name.startswith("_nn/"))
+GRAPH = sorted(name for name in FILES if name.startswith("_graph/"))
 # Stand on scikit-learn alone: a linear model needs none of the network.
 WITHOUT_NETWORK = sorted(
     name
@@ -64,6 +65,7 @@ def test_the_reader_reads():
     assert imports("_nn/training.py", "skmmm._nn") != []
     assert "_nn/priors.py" in reachable("_regressor.py")
     assert len(NETWORK) > 5
+    assert len(GRAPH) > 5
     assert len(WITHOUT_NETWORK) > 5
 
 
@@ -72,6 +74,12 @@ def test_network_knows_neither_tables_nor_estimators(name):
     assert imports(name, "pandas", "polars", "sklearn") == []
     allowed = ("skmmm._nn", "skmmm._panel", "skmmm._scales")
     assert set(imports(name, "skmmm")) == set(imports(name, *allowed))
+
+
+@pytest.mark.parametrize("name", GRAPH)
+def test_graph_knows_neither_tables_nor_sales(name):
+    assert imports(name, "pandas", "polars", "sklearn", "torch") == []
+    assert imports(name, "skmmm") == imports(name, "skmmm._graph")
 
 
 @pytest.mark.parametrize("name", ["_panel.py", "_scales.py"])

@@ -160,6 +160,12 @@ class SpendEquations:
             others = channels != channel
             for draw, spend in zip(draws, followed, strict=True):
                 answer[:, draw][..., channels[others]] = spend[..., others]
+        if not np.isfinite(answer).all():
+            raise ValueError(
+                "How other channels answer to this spend is beyond what can be "
+                "computed. Ask for spend closer to what was observed, or for "
+                "effect='direct'."
+            )
         return answer.reshape(*changed.shape[:-2], *answer.shape[1:])
 
     def _followed(self, media, changed, channel):
@@ -168,9 +174,10 @@ class SpendEquations:
         unit = np.ascontiguousarray(self.unit.T)  # (M, R)
         u = np.log1p(media / unit)  # (T, M, R)
         path = np.log1p(changed / unit[channel]) - u[:, None, channel]
-        moves = self._moves(u, path, channel)  # (T, E, M, G, R)
-        media, u = media[:, None, :, None], u[:, None, :, None]
-        spend = np.expm1(u + moves)
+        with np.errstate(over="ignore", invalid="ignore"):
+            moves = self._moves(u, path, channel)  # (T, E, M, G, R)
+            media, u = media[:, None, :, None], u[:, None, :, None]
+            spend = np.expm1(u + moves)
         spend *= unit[:, None]
         np.copyto(spend, media, where=moves == 0)
         return spend.transpose(1, 3, 4, 0, 2)
@@ -212,20 +219,20 @@ class SpendEquations:
     def origin_shares(self, media):
         """Return which share of each channel's spend originates in which channel.
 
-        A channel's u is its own part plus what others induce; what a parent induces
-        belongs to those in whom the parent's own u originates, in proportion, and
-        persistence passes it on. This is the Aumann-Shapley value [1]_ of the own
-        parts for u: linear equations scale with them, so that along the path on which
-        all grow from nothing together each part brings its gradient times its size
-        throughout, and by the fundamental theorem of calculus the parts sum to u.
-        A saturating channel drives by what it adds over no spend, ``d(u) - d(0)``.
+        The share of k in the spend of j is the elasticity of that spend with respect
+        to the spend that originates in k, over all lags and paths: how many percent it
+        would change for one percent more. Where spend answers in proportion this is
+        the Aumann-Shapley value [1]_: along the path on which all that originates
+        grows from nothing together, each part brings its gradient times its size
+        throughout, and by the fundamental theorem of calculus the parts sum to the
+        spend. Where it answers otherwise, elasticities are taken where spend is, not
+        extrapolated to a world without the parent, which nobody saw. Persistence
+        passes on what is induced, and what does not come from others originates in
+        the channel itself.
 
-        What raises a channel's u cannot be more than all of it, and what lowers it is
-        held to the same size: beyond, induced parts are scaled down. What would not be
-        spent without the others, ``1 - expm1(u - induced) / expm1(u)`` of spend, is
-        divided among them as the induced parts of u are; it is at most all of it, and
-        at least minus all of it. Spend that is not there originates in the channel
-        itself.
+        Parents that raise a channel's spend cannot raise it by more than all of it,
+        and what lowers it is held to the same size: beyond, their shares are scaled
+        down. Spend that is not there originates in the channel itself.
 
         Parameters
         ----------
@@ -250,9 +257,8 @@ class SpendEquations:
         equations = self.extended(len(media)).at(draws)
         u = _by_period(np.log1p(media / equations.unit[:, None]))  # (T, M, R)
         for t, parts in enumerate(equations._parts(u)):
-            share = np.where(
-                u[t][:, None] > 0, _of_spend(parts, u[t]), itself[..., None]
-            )
+            size = np.where(u[t] > 0, -np.expm1(-u[t]), 1.0)[:, None]
+            share = np.where(u[t][:, None] > 0, parts / size, itself[..., None])
             shares[draws, :, t] = share.transpose(0, 3, 2, 1)
         return shares
 
@@ -263,7 +269,7 @@ class SpendEquations:
             yield from self.at(slice(start, start + at_once)).origin_shares(media)
 
     def _parts(self, u):
-        """Yield how much of u comes from each channel, period by period.
+        """Yield how u answers to what originates in each channel, period by period.
 
         Parameters
         ----------
@@ -272,26 +278,34 @@ class SpendEquations:
         Yields
         ------
         parts : ndarray of shape (E, M, M, R)
-            ``[e, j, k]``: of channel j, from channel k.
+            ``[e, j, k]``: change of u of channel j per relative change of the spend
+            that originates in channel k. Over k they sum to ``1 - exp(-u)``, the
+            change of u for all spend.
         """
         n_media, n_regions = u.shape[1:]
         shape = (self.n_draws, n_media, n_media, n_regions)
         order, draw = self._order(), np.arange(self.n_draws)
         past = _Past(self, shape)
         for now in u:
-            # What a channel drives, per unit of its u.
-            adds = self._driven(0.0, now[:, None], slice(None))[:, 0]
-            adds = adds / np.where(now > 0, now, 1.0)  # (M, R)
+            size, steepness = -np.expm1(-now), self._steepness(now)  # (M, R)
             pending, parts, drive = past.felt(), np.zeros(shape), np.zeros(shape)
             for j in order.T:
                 induced = pending[draw, j] + self._same_period(drive, draw, j)
                 induced[draw, j] = 0.0  # (E, M, R), from others only
-                induced = _bounded(induced, now[j][:, None])
-                induced[draw, j] = now[j] - induced.sum(axis=1)
+                induced = _bounded(induced, size[j][:, None])
+                induced[draw, j] = size[j] - induced.sum(axis=1)
                 parts[draw, j] = induced
-                drive[draw, j] = induced * adds[j][:, None]
+                drive[draw, j] = induced * steepness[j][:, None]
             past.push(parts, drive)
             yield parts
+
+    def _steepness(self, u):
+        """Return the derivative of d with respect to u, shape (M, R)."""
+        straight, width = self.straight.T, self.width[:, None]
+        curved, proportional = np.isfinite(width), np.isfinite(straight)
+        distance = (u - self.centre.T) / np.where(curved, width, 1.0)
+        steepness = np.where(curved, 1.0 - np.tanh(distance) ** 2, 1.0)
+        return np.where(proportional, straight * np.exp(u), steepness)
 
     def _driven(self, u, step, channel):
         """Return the change of d if u changes by a step.
@@ -373,45 +387,17 @@ def _by_period(values):
     return np.ascontiguousarray(values.transpose(1, 2, 0))
 
 
-def _of_spend(parts, u):
-    """Return shares of spend from parts of u.
-
-    Parameters
-    ----------
-    parts : ndarray of shape (E, M, M, R)
-        ``[e, j, k]``: of channel j, from channel k.
-    u : ndarray of shape (M, R)
-
-    Returns
-    -------
-    shares : ndarray of the same shape as parts
-        Sum to one over k.
-    """
-    u = np.where(u > 0, u, 1.0)
-    itself = np.arange(len(u))
-    induced = u - parts[:, itself, itself]  # (E, M, R)
-    lost = np.clip(1.0 - np.expm1(u - induced) / np.expm1(u), -1.0, 1.0)
-    small = np.abs(induced) < 1e-9 * u
-    per_part = np.where(
-        small, np.exp(u) / np.expm1(u), lost / np.where(small, 1.0, induced)
-    )
-    shares = parts * per_part[:, :, None]
-    shares[:, itself, itself] = 0.0
-    shares[:, itself, itself] = 1.0 - shares.sum(axis=2)
-    return shares
-
-
-def _bounded(induced, u):
-    """Scale parts of one sign down where together they exceed u.
+def _bounded(induced, most):
+    """Scale parts of one sign down where together they exceed a size.
 
     Parameters
     ----------
     induced : ndarray of shape (E, M, R)
-    u : ndarray of shape (E, 1, R)
+    most : ndarray of shape (E, 1, R)
     """
     up = np.maximum(induced, 0.0)
     down = np.minimum(induced, 0.0)
     for part in (up, down):
         size = np.abs(part.sum(axis=1, keepdims=True))
-        part *= np.minimum(1.0, u / np.where(size > 0, size, 1.0))
+        part *= np.minimum(1.0, most / np.where(size > 0, size, 1.0))
     return up + down

@@ -18,8 +18,8 @@ MIN_ROWS = 30
 # With fewer regions, blocks of periods are drawn again instead of regions.
 MIN_REGIONS = 10
 BLOCK = 13
-# Share of the resamples in which a retained edge is found, with many and few regions.
-KEEP, KEEP_FEW = 0.5, 0.9
+# Share of the resamples in which a retained edge is found: many regions, few, one.
+KEEP, KEEP_FEW, KEEP_ALONE = 0.5, 0.9, 0.95
 # With one region, a lagged edge must also hold beside the past of all other channels.
 ALPHA_ALONE = 0.001
 # If it does not, it was true at most this often in simulations, however often found.
@@ -321,7 +321,10 @@ def _belief(explanations, found):
     clear = p_value < ALPHA_ALONE
     # Of two that seem to drive each other, the clearer one.
     clear &= ~(clear.T & (p_value > p_value.T))
-    return np.where(clear, late, np.minimum(late, UNCLEAR)), clear & (late >= KEEP_FEW)
+    clear &= np.all([e.structure.late for e in explanations], axis=0)
+    return np.where(clear, late, np.minimum(late, UNCLEAR)), clear & (
+        late >= KEEP_ALONE
+    )
 
 
 def _alone_p_values(explanation):

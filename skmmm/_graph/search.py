@@ -266,12 +266,12 @@ def _late_candidates(gram, n_rows, layout, rules, j, same):
         return others
     _, several = _prices(n_rows, layout, rules)
     strength = np.zeros(others.size)
-    for parents in ([], same):
+    for parents in (np.zeros(0, dtype=int), same):
         columns = np.concatenate(
             [
                 layout.late[j],
                 layout.always,
-                layout.drive_same[np.asarray(parents, dtype=int)],
+                layout.drive_same[parents],
                 layout.drive_late[others].ravel(),
             ]
         )
@@ -441,7 +441,7 @@ def _improve_order(tables, order):
     bit = [{int(i): 1 << k for k, i in enumerate(t.candidates)} for t in tables]
     least = [table.least.tolist() for table in tables]
     code = [0] * len(tables)
-    seen = []
+    seen: list[int] = []
     for j in order:
         code[j] = sum(bit[j].get(i, 0) for i in seen)
         seen.append(j)

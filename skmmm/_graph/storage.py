@@ -1,6 +1,7 @@
 """A fitted channel graph as named arrays, and back."""
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def unpack_graph(arrays):
     """Take the arrays of a graph out of `arrays`; None if there are none."""
     if _key("weight", "") not in arrays:
         return None
-    values = {}
+    values: dict[str, Any] = {}
     for field in fields(FittedGraph):
         if field.name in _EQUATIONS:
             parts = {
