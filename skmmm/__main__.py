@@ -45,6 +45,7 @@ The table has one row per region and period (week, day or month). The folder giv
 
   channels.csv         spend, contribution, share, ROI and marginal ROI, with intervals
   contributions.csv    prediction of every row, split into baseline, controls, channels
+  channel_graph.csv    which channel drives which: weight, probability, verdict
   skill.csv            forecast errors next to a linear MMM and naive forecasts
   model.skmmm          the model, for DeepCausalMMMRegressor.load
   fit.png, contributions.png, response_curves.png, returns.png
