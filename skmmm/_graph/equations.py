@@ -178,7 +178,7 @@ class SpendEquations:
             moves = self._moves(u, path, channel)  # (T, E, M, G, R)
             media, u = media[:, None, :, None], u[:, None, :, None]
             spend = np.expm1(u + moves)
-        spend *= unit[:, None]
+            spend *= unit[:, None]
         np.copyto(spend, media, where=moves == 0)
         return spend.transpose(1, 3, 4, 0, 2)
 
