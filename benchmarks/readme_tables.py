@@ -90,13 +90,14 @@ seeds, or as many as brackets say. What `sortnregress` finds, the simulation giv
 DOUBT = """\
 What skmmm says of its own graph, per fit, and how much of it is true: edges returned;
 pairs found in 80 % of resamples or more, and in 20 to 80 %; pairs on which it does not
-decide; pairs it rules out, and true edges among them. Last, error of what raising a
-channel brings in total, and the same if reactions of other channels are ignored.
+decide; pairs it rules out, and true edges among them. Last, relative error of what
+raising a channel brings in total, with direct effects estimated from a noisy KPI, with
+direct effects known, and if reactions of other channels are ignored.
 
 """
 DOUBT_HEAD = [
     *("world", "regions", "edges", "true", "p ≥ .8", "true", "p .2 to .8", "true"),
-    *("undecided", "no edge", "missed", "total effect", "direct only"),
+    *("undecided", "no edge", "missed", "total effect", "direct known", "direct only"),
 ]
 
 
@@ -220,6 +221,9 @@ def near(rows, most):
     return text if len(rows) == most else f"{text} ({len(rows)})"
 
 
+ERRORS = ("total_error", "graph_error", "direct_error")
+
+
 def doubts(rows):
     """Return what skmmm says per fit, and shares of it that are true, as text."""
 
@@ -235,7 +239,7 @@ def doubts(rows):
     ]
     pairs = [text for n, true in counts for text in (per(rows, n), share(true, n))]
     verdicts = ("n_undecided", "n_no_edge", "missed_as_no_edge")
-    errors = [rows[name].mean() for name in ("total_error", "direct_error")]
+    errors = [rows[name].mean() for name in ERRORS]
     return [
         *pairs,
         *(per(rows, sums[name]) for name in verdicts),
