@@ -92,6 +92,7 @@ def _parser():
     fit.add_argument("--out", metavar="DIR", default="skmmm-fit", help=_OUT_HELP)
     for command in (demo, fit):
         _add_settings(command)
+    demo.set_defaults(media_cost=1.0)  # its channels are euros
     return parser
 
 

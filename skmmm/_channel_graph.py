@@ -1,10 +1,11 @@
 """The channel graph as tables: weights, lags, probabilities and verdicts."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from skmmm._graph.estimate import MIN_ROWS
 from skmmm._graph.features import TAIL_DECAY
 
 CROWDED = 0.3
@@ -13,7 +14,7 @@ FEW_REGIONS = 10
 TAIL_PERIODS = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ChannelGraph:
     """Which channel drives which, how strongly, how late and how surely.
 
@@ -25,19 +26,24 @@ class ChannelGraph:
     ----------
     weights : DataFrame of shape (n_media, n_media)
         Rows drive columns: change of the child, in standard deviations of what region
-        and period effects leave of it, per standard deviation of the parent, over all
-        lags, with other channels and the child's past held. Zero where no edge is
-        retained.
+        and period effects leave of it, per standard deviation of what drives it (see
+        `link`), over all lags, with other channels and the child's past held. Zero
+        where no edge is retained.
     same_period : DataFrame of shape (n_media, n_media)
         The part of the weights within the period; without cycles.
-    lags : DataFrame of shape (n_edges, 2 + n_periods)
+    lags : DataFrame of shape (n_edges, 1 + graph_max_lag + 10)
         One row per retained edge, ``parent`` and ``child`` in the index, the change of
-        the child's log spend (of ``log(1 + spend / unit)``) at lags 0, 1, ... per unit
-        of the parent's, before the child's own persistence.
+        the child's ``log(1 + spend / unit)`` at lags 0, 1, ... per unit of what drives
+        it, before the child's own persistence.
     probability : DataFrame of shape (n_media, n_media)
-        Share of resampled panels in which the row drives the column.
+        Share of resampled panels in which the row drives the column. With one region:
+        with a lag, the smaller of the shares with and without hidden demand, and at
+        most one half where the lags are not significant beside all other channels.
     verdict : DataFrame of shape (n_media, n_media)
         "edge", "no edge" or "undecided"; empty on the diagonal.
+    link : Series of shape (n_media,)
+        How each channel drives others: "logarithmic" (by ``log(1 + spend / unit)``),
+        "saturating" or "proportional" to spend.
     cautions : list of str
         What speaks against trusting the graph as a whole.
     n_regions, n_rows : int
@@ -49,9 +55,10 @@ class ChannelGraph:
     lags: pd.DataFrame
     probability: pd.DataFrame
     verdict: pd.DataFrame
-    cautions: list = field(default_factory=list)
-    n_regions: int = 0
-    n_rows: int = 0
+    link: pd.Series
+    cautions: list
+    n_regions: int
+    n_rows: int
 
     @property
     def edges(self):
@@ -162,6 +169,7 @@ def make_channel_graph(fitted, media, order):
         lags=_lags(fitted, media, order),
         probability=table(fitted.probability),
         verdict=table(fitted.verdict),
+        link=pd.Series(fitted.link[order], index=media),
         cautions=_cautions(fitted, media, order),
         n_regions=fitted.n_regions,
         n_rows=fitted.n_rows,
@@ -195,13 +203,18 @@ def _lags(fitted, media, order):
 
 def _cautions(fitted, media, order):
     cautions = []
+    if fitted.n_rows < MIN_ROWS:
+        cautions.append(
+            f"Only {fitted.n_rows} rows are left after the adjustment for regions, "
+            "periods and controls: nothing is decided."
+        )
     if fitted.n_regions == 1:
         cautions.append(
             "One region: which of two channels leads within a period cannot be told, "
             "and hardly what demand moves from what channels move. More regions decide "
             "more pairs."
         )
-    elif fitted.n_regions < FEW_REGIONS:
+    elif 1 < fitted.n_regions < FEW_REGIONS:
         cautions.append(
             f"{fitted.n_regions} regions: with ten or more, more pairs are decided."
         )

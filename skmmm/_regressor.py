@@ -657,6 +657,11 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         frame = pd.DataFrame(columns=self._labels)
 
         def position(key, role):
+            if not isinstance(key, str | Integral):
+                raise ValueError(
+                    f"{role} names {key!r}, which is neither the name nor the position "
+                    "of a media column."
+                )
             label = _checks.resolve_column(frame, key, role)
             if label not in media:
                 raise ValueError(
@@ -949,7 +954,9 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         confidence_level : float in (0, 1), default=0.9
         effect : {"direct", "total"}, default="direct"
             Total: what the channels that it drives cause with the spend it induces in
-            them counts as well; the spend axis remains that of the channel alone.
+            them counts as well; the spend axis remains that of the channel alone. Far
+            from observed spend, and at none above all, what they would answer is
+            extrapolated: read changes around the current point.
 
         Returns
         -------

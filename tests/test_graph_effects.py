@@ -209,15 +209,6 @@ def test_effects_under_spend_that_differs_by_draw(model):
         assert_allclose(got[e], expected)
 
 
-def test_totals_of_one_channel(model):
-    panel = model.history
-    grids = [factor * panel.media for factor in (0.0, 1.0, 1.7)]
-    totals = model.channel_totals(panel, 1, grids, draws=True)
-    for total, grid in zip(totals, grids, strict=True):
-        effects = model.components(replace(panel, media=grid), draws=True).media
-        assert_allclose(total, effects[..., 1].sum(axis=1))
-
-
 def test_total_effect_of_a_change_goes_through_what_reacts(weibull):
     panel = weibull.history
     equations = equations_for(panel, N_DRAWS)

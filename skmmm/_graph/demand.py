@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from skmmm._graph.features import with_column
-from skmmm._graph.search import find_candidates, fit_equation
+from skmmm._graph.search import find_candidates, fit_equation, prices
 
 N_ROUNDS = 30
+# Least noise, of unit variance: what does not move has no say.
+LEAST_NOISE = 1e-9
 # EM has settled when no loading moves by more.
 TOLERANCE = 1e-3
 N_FACTOR_STEPS = 200
@@ -85,10 +87,11 @@ def _without_demand(features, rules, find):
     layout, n_rows = features.layout, features.n_rows
     gram = total_gram(features)
     structure = _searched(gram, features, rules, find)
-    score = _edge_cost(structure, n_rows, rules)
+    score = _edge_cost(structure, features, rules)
     for j in range(layout.n_media):
         _, _, rss = fit_equation(gram, layout, structure, j)
-        score += n_rows * (np.log(rss / features.rows.sum()) + 1.0)
+        noise = max(rss / features.rows.sum(), LEAST_NOISE)
+        score += n_rows * (np.log(noise) + 1.0)
     return Explanation(features, np.zeros(len(gram)), structure, score, None)
 
 
@@ -125,17 +128,18 @@ def _with_demand(features, rules, find):
         innovations, loading, noise = _maximise(extended, gram, structure)
         if np.abs(loading - before).max() < TOLERANCE:
             break
-    score = _edge_cost(structure, features.n_rows, rules)
+    score = _edge_cost(structure, features, rules)
     # A loading costs what an edge costs.
-    score += layout.n_media * _edge_price(features.n_rows, rules)
+    score += layout.n_media * prices(features.n_rows, layout, rules)[0]
     common = np.outer(loading, loading) + np.diag(noise)
     seen = _covariance(innovations, n_cells)
     score += features.n_rows * (
         np.linalg.slogdet(common)[1] + np.trace(np.linalg.solve(common, seen))
     )
-    score += _worth_of_persistence(
+    worth = _worth_of_persistence(
         innovations, loading, noise, persistence, features.rows
     )
+    score += worth * features.n_rows / n_cells
     return Explanation(extended, extra, structure, score, loading)
 
 
@@ -145,13 +149,9 @@ def _searched(gram, features, rules, find):
     return find(gram, n_rows, layout, rules, candidates)
 
 
-def _edge_price(n_rows, rules):
-    return max(np.log(n_rows), -n_rows * np.log1p(-rules.min_effect))
-
-
-def _edge_cost(structure, n_rows, rules):
-    n_edges = structure.same.sum() + structure.late.sum()
-    return n_edges * _edge_price(n_rows, rules)
+def _edge_cost(structure, features, rules):
+    one, several = prices(features.n_rows, features.layout, rules)
+    return one * structure.same.sum() + several * structure.late.sum()
 
 
 def _reduced_form(features):
@@ -193,17 +193,20 @@ def _expect(innovations, loading, noise, persistence, rows):
     """
     weight = loading / noise
     precision = max(float(weight @ loading), 1e-12)
-    told = innovations @ weight / precision
+    periods = rows.any(axis=0)
+    told = (innovations @ weight / precision)[:, periods]
     n_periods = told.shape[1]
     apart = np.abs(np.subtract.outer(np.arange(n_periods), np.arange(n_periods)))
     prior = persistence**apart
     gain = np.linalg.solve(prior + np.eye(n_periods) / precision, prior)
     posterior = prior - prior @ gain
-    demand = told @ gain * rows
-    count = max(int(rows.sum()), 1)
-    unknown = float(np.diag(posterior)[rows.any(axis=0)].mean())
-    square = (demand**2).sum() / count + unknown
-    product = (demand[:, 1:] * demand[:, :-1]).sum() / count
+    demand = np.zeros(rows.shape)
+    demand[:, periods] = told @ gain
+    demand = demand * rows
+    unknown = float(np.diag(posterior).mean())
+    square = (demand**2).sum() / max(int(rows.sum()), 1) + unknown
+    n_pairs = max(int((rows[:, 1:] & rows[:, :-1]).sum()), 1)
+    product = (demand[:, 1:] * demand[:, :-1]).sum() / n_pairs
     product += float(np.diag(posterior, 1).mean())
     persistence = float(np.clip(product / square, 0.0, MAX_PERSISTENCE))
     size = np.sqrt(square)
@@ -242,4 +245,4 @@ def _maximise(features, gram, structure):
         innovations[..., j] = features.values[..., layout.same[j]] - (
             features.values[..., columns[known]] @ coef[known]
         )
-    return innovations, loading, np.maximum(noise, 1e-9)
+    return innovations, loading, np.maximum(noise, LEAST_NOISE)

@@ -24,6 +24,8 @@ KEEP, KEEP_FEW, KEEP_ALONE = 0.5, 0.9, 0.95
 ALPHA_ALONE = 0.001
 # If it does not, it was true at most this often in simulations, however often found.
 UNCLEAR = 0.5
+# Where only the period says who leads, the reverse is found in no more than this.
+REVERSE = 0.2
 # "no edge": found in at most this share of the resamples, where rows are so many that
 # the least effect that counts would have a squared t value of 8.
 RULE_OUT = 0.05
@@ -146,7 +148,7 @@ def fit_channel_graph(
         verdict=_verdicts(keep, probability, features, rules),
         equations=_equations([kept], [best.gram], features, links),
         draws=_equations(again, grams, features, links),
-        n_rows=features.n_rows,
+        n_rows=max(features.n_rows, 0),
         n_regions=_count_regions(features),
         n_factors=features.n_factors,
         absorbed=features.absorbed,
@@ -171,7 +173,7 @@ def _nothing_found(features, rules, links):
         verdict=_verdicts(none > 0, none, features, rules),
         equations=equations,
         draws=equations,
-        n_rows=features.n_rows,
+        n_rows=max(features.n_rows, 0),
         n_regions=_count_regions(features),
         n_factors=features.n_factors,
         absorbed=features.absorbed,
@@ -232,7 +234,10 @@ def _possible_links(media, observed, unit):
     square = ((u - centre[:, None]) ** 2 * weight).sum(axis=(0, 1))
     width = np.sqrt(square / max(int(observed.sum()), 1))
     mean = (media * weight).sum(axis=1) / count
-    straight = unit / np.where(mean > 0, mean, 1.0)
+    active = np.maximum((mean > 0).sum(axis=0), 1)
+    usual = mean.sum(axis=0) / active  # for regions that never spend
+    mean = np.where(mean > 0, mean, np.where(usual > 0, usual, 1.0))
+    straight = unit / mean
     return _Links(unit, centre, np.where(width > 0, width, 1.0), straight)
 
 
@@ -311,9 +316,10 @@ def _belief(explanations, found):
     structures = found[0][0]
     if n_regions > 1:
         probability = np.mean([s.edges for s in structures], axis=0)
-        return probability, probability >= (
-            KEEP if n_regions >= MIN_REGIONS else KEEP_FEW
-        )
+        keep = KEEP if n_regions >= MIN_REGIONS else KEEP_FEW
+        late = np.mean([s.late for s in structures], axis=0)
+        directed = (late >= keep) | (probability.T <= REVERSE)
+        return probability, (probability >= keep) & directed
     # Which of two channels leads within a period cannot be told from one series, and
     # hidden demand hardly from edges: what counts are lagged edges found either way.
     late = np.min([np.mean([s.late for s in again], axis=0) for again, _ in found], 0)
@@ -364,7 +370,10 @@ def _verdicts(keep, frequency, features, rules):
     moving = np.diag(features.gram(np.zeros(features.rows.shape, dtype=int), 1)[0])
     moving = moving[features.layout.same] > 0
     seen = features.n_rows * rules.min_effect >= SEEN_AT
-    clear = seen & (frequency <= RULE_OUT) & moving[:, None] & moving
+    # With one region neither direction within a period can be ruled out.
+    seen &= _count_regions(features) > 1
+    rare = (frequency <= RULE_OUT) & ((frequency.T <= RULE_OUT) | keep.T)
+    clear = seen & rare & moving[:, None] & moving
     verdict[(clear | ~rules.allowed) & ~keep] = VERDICTS[1]
     verdict[keep] = VERDICTS[0]
     np.fill_diagonal(verdict, "")

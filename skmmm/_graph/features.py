@@ -11,6 +11,7 @@ TOLERANCE = 1e-9
 # A direction in time that explains this much more than noise would moves all regions.
 FACTOR_EDGE = 1.6
 MAX_FACTORS = 4
+MIN_REGIONS = 4
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ class Features:
     rows : ndarray of shape (n_regions, n_periods), bool
     layout : Layout
     n_rows : int
-        Rows less degrees of freedom of the adjustment.
+        Rows less degrees of freedom of the adjustment, and of what enters every
+        equation: own lags and controls.
     scale : ndarray of shape (n_columns,)
         Standard deviation of the adjusted columns, by which they were divided.
     absorbed : ndarray of shape (n_media,)
@@ -128,12 +130,9 @@ def make_features(blocks, controls, observed, terms, n_lags):
     features : Features
     """
     n_regions, n_periods, n_media = blocks[0].shape
-    rows = observed.copy()
-    rows[:, : n_lags + 1] = False
-    for lag in range(1, n_lags + 1):
-        rows[:, lag:] &= observed[:, :-lag]
-    with_past = [_with_past(_filled(block, observed), n_lags) for block in blocks]
-    past = _with_past(_filled(controls, observed), n_lags)
+    rows = complete_rows(observed, n_lags)
+    with_past = [_with_past(filled(block, observed), n_lags) for block in blocks]
+    past = _with_past(filled(controls, observed), n_lags)
     always = past[..., : n_lags + 1].reshape(n_regions, n_periods, -1)
     flat = [block.reshape(n_regions, n_periods, -1) for block in with_past]
     layout = Layout(n_media, n_lags, always.shape[2], len(blocks), (0,) * n_media)
@@ -151,13 +150,13 @@ def make_features(blocks, controls, observed, terms, n_lags):
     n_regions_used = int(rows.any(axis=1).sum())
     used = n_regions_used * terms.shape[1]
     if n_regions_used > 1:
-        used += int(rows.any(axis=0).sum()) - 1
+        used += (factors.shape[1] + 1) * int(rows.any(axis=0).sum()) - 1
     left = (spread / np.where(within > 0, within, 1.0))[layout.same]
     return Features(
         values=values,
         rows=rows,
         layout=layout,
-        n_rows=int(rows.sum()) - used,
+        n_rows=int(rows.sum()) - used - len(layout.always) - n_lags - 1,
         scale=np.where(moving, spread, 1.0),
         absorbed=1.0 - left**2,
         n_factors=factors.shape[1],
@@ -207,6 +206,15 @@ def partial_out(values, rows, terms, *, weeks=True):
     return values
 
 
+def complete_rows(observed, n_lags):
+    """Return which cells are observed with all their lags, and have a tail."""
+    rows = observed.copy()
+    rows[:, : n_lags + 1] = False
+    for lag in range(1, n_lags + 1):
+        rows[:, lag:] &= observed[:, :-lag]
+    return rows
+
+
 def lagged(values, n_lags):
     """Return lags 1 to n_lags and the geometric tail behind them, on a last axis."""
     return _with_past(values, n_lags)[..., 1:]
@@ -226,7 +234,7 @@ def _with_past(values, n_lags):
     return past
 
 
-def _filled(values, observed):
+def filled(values, observed):
     """Return deviations from the region's mean, zero where there is no row."""
     weight = observed[..., None].astype(float)
     count = np.maximum(weight.sum(axis=1, keepdims=True), 1.0)
@@ -249,7 +257,8 @@ def _common_factors(values, rows, layout):
     """
     n_periods = values.shape[1]
     none = np.zeros((n_periods, 0))
-    if rows.any(axis=1).sum() < 2:
+    n_regions = int(rows.any(axis=1).sum())
+    if n_regions < MIN_REGIONS:
         return none
     rest = np.concatenate([layout.late.ravel(), layout.always])
     error = values[..., layout.same] - values[..., rest] @ _regression(
@@ -258,8 +267,10 @@ def _common_factors(values, rows, layout):
     spread = _spread(error, rows)
     error = error / np.where(spread > 0, spread, 1.0)
     series = error.transpose(0, 2, 1).reshape(-1, n_periods)
-    variance, direction = np.linalg.eigh(series.T @ series / len(series))
-    edge = (1 + np.sqrt(n_periods / len(series))) ** 2
+    # Period means are out: one region less is free.
+    n_series = (n_regions - 1) * len(layout.same)
+    variance, direction = np.linalg.eigh(series.T @ series / n_series)
+    edge = (1 + np.sqrt(n_periods / n_series)) ** 2
     n_factors = int((variance > FACTOR_EDGE * edge).sum())
     n_factors = min(n_factors, MAX_FACTORS, n_periods // 10)
     return direction[:, ::-1][:, :n_factors] * np.sqrt(n_periods)

@@ -62,7 +62,7 @@ def _pairs(pairs, position, role):
     """Return pairs of channels as pairs of positions."""
     found = []
     for pair in [] if pairs is None else pairs:
-        if isinstance(pair, str) or not hasattr(pair, "__len__") or len(pair) != 2:
+        if not isinstance(pair, list | tuple | np.ndarray) or len(pair) != 2:
             raise ValueError(
                 f"{role} has {pair!r}, which is not a pair (parent, child) of columns."
             )
@@ -76,6 +76,11 @@ def _pairs(pairs, position, role):
 def _tiers(tiers, position, d):
     """Return the tier of every channel, nan where it has none."""
     tier = np.full(d, np.nan)
+    if isinstance(tiers, str) or hasattr(tiers, "keys"):
+        raise ValueError(
+            f"tiers={tiers!r} must be a list of lists of media columns, the upper "
+            "funnel first."
+        )
     for level, members in enumerate([] if tiers is None else tiers):
         if isinstance(members, str) or not hasattr(members, "__iter__"):
             members = [members]

@@ -158,7 +158,7 @@ class _Table:
         )
         n_late = layout.late.shape[1]
         first = len(columns) - others.size * n_late
-        one, several = _prices(n_rows, layout, rules)
+        one, several = prices(n_rows, layout, rules)
         regressions = _Regressions(
             gram[np.ix_(columns, columns)],
             gram[columns, layout.same[j]],
@@ -230,7 +230,7 @@ def _sets(n):
     return table
 
 
-def _prices(n_rows, layout, rules):
+def prices(n_rows, layout, rules):
     """Return what a same-period and a lagged parent must improve the score by.
 
     The extended BIC, and at least what an effect of the least size that counts does:
@@ -264,7 +264,7 @@ def _late_candidates(gram, n_rows, layout, rules, j, same):
     others = np.flatnonzero(rules.allowed[:, j])
     if not others.size:
         return others
-    _, several = _prices(n_rows, layout, rules)
+    _, several = prices(n_rows, layout, rules)
     strength = np.zeros(others.size)
     for parents in (np.zeros(0, dtype=int), same):
         columns = np.concatenate(
@@ -286,7 +286,8 @@ def _late_candidates(gram, n_rows, layout, rules, j, same):
         gain = gain / regression.rss[0]
         strength = np.maximum(strength, n_rows * np.log1p(gain))
     strength = np.where(rules.required[others, j], np.inf, strength)
-    strongest = np.argsort(-strength, kind="stable")[:MAX_LATE]
+    n_kept = max(MAX_LATE, int(rules.required[others, j].sum()))
+    strongest = np.argsort(-strength, kind="stable")[:n_kept]
     return np.sort(others[strongest[strength[strongest] > SCREEN * several]])
 
 
@@ -351,7 +352,8 @@ class _Regressions:
         inner = self.inverse[sets][:, groups[:, :, None], groups[:, None, :]]
         coef = self.coef[sets][:, groups]
         solved = np.linalg.solve(_regular(inner), coef[..., None])[..., 0]
-        return (coef * solved).sum(axis=2)
+        # Below zero only by rounding, where there are hardly more rows than columns.
+        return np.maximum((coef * solved).sum(axis=2), 0.0)
 
     def drop(self, sets, columns):
         """Take columns out of some sets, by the inverse of a partitioned matrix.
@@ -375,7 +377,8 @@ class _Regressions:
         )
         self.inverse[sets] = inverse - beside.transpose(0, 2, 1) @ solved[..., :-1]
         self.coef[sets] = coef - (beside.transpose(0, 2, 1) @ solved[..., -1:])[..., 0]
-        self.rss[sets] += (coef[some, columns] * solved[..., -1]).sum(axis=1)
+        more = (coef[some, columns] * solved[..., -1]).sum(axis=1)
+        self.rss[sets] += np.maximum(more, 0.0)
 
 
 def _regular(inner):

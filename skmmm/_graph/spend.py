@@ -7,7 +7,7 @@ two fits is seen from the data, channel by channel.
 
 import numpy as np
 
-from skmmm._graph.features import lagged, partial_out
+from skmmm._graph.features import complete_rows, filled, lagged, partial_out
 
 # Units tried, in medians of spend: from nearly logarithmic to nearly linear. The
 # smallest only where spend never stops: beside them, nothing would be worlds apart.
@@ -48,16 +48,15 @@ def spend_units(media, observed, terms):
        Statistical Society B 26.
     """
     typical = _typical(media, observed)
-    start = N_LAGS + 2
-    rows = observed & _settled(observed, start)
-    usual = np.log1p(media / typical[:, None])
+    rows = complete_rows(observed, N_LAGS)
+    usual = filled(np.log1p(media / typical[:, None]), observed)
     now_and_before = np.concatenate([usual[..., None], lagged(usual, N_LAGS)], axis=3)
     others = _adjusted(now_and_before, rows, terms)  # (n_cells, n_media * n_columns)
     gram = others.T @ others
     of_channel = np.repeat(np.arange(media.shape[2]), others.shape[1] // media.shape[2])
     scores = np.empty((len(UNITS), media.shape[2]))
     for k, unit in enumerate(UNITS):
-        u = np.log1p(media / (unit * typical[:, None]))
+        u = filled(np.log1p(media / (unit * typical[:, None])), observed)
         own = _adjusted(lagged(u, N_LAGS), rows, terms)
         now = _adjusted(u[..., None], rows, terms)
         cross = others.T @ np.concatenate([own, now], axis=1)
@@ -95,12 +94,6 @@ def _median(values, axis):
     count = np.isfinite(values).sum(axis=axis, keepdims=True)
     middle = np.maximum(count - 1, 0) // 2
     return np.take_along_axis(ordered, middle, axis=axis).squeeze(axis)
-
-
-def _settled(observed, start):
-    after = np.zeros_like(observed)
-    after[:, start:] = True
-    return after
 
 
 def _adjusted(values, rows, terms):

@@ -202,24 +202,6 @@ class OutcomeModel:
                 twin.typical_effects(twin.values()).numpy() for twin in (drawn, guessed)
             )
 
-    def channel_totals(self, panel, channel, media_grids, *, draws=False):
-        """Return the total effect of one channel under each of several media grids.
-
-        Parameters
-        ----------
-        panel : Panel
-        channel : int
-        media_grids : list of ndarray of shape (n_regions, n_periods, n_media)
-
-        Returns
-        -------
-        totals : ndarray of shape (n_grids, n_draws)
-            In KPI units, summed over the rows of the panel.
-        """
-        own = (grid[..., [channel]] for grid in media_grids)
-        effects = self.effects_under(panel, [channel], own, draws=draws)
-        return np.stack([rows.sum(axis=1) for rows in effects])
-
     def effects_under(self, panel, channels, alternatives, *, draws=False):
         """Yield the effect of some channels together under each of several spends.
 
