@@ -18,9 +18,9 @@ from skmmm._graph.rules import Rules, make_rules
 from skmmm._graph.search import (
     _best_order,
     _good_order,
-    prices,
     _Table,
     find_candidates,
+    prices,
     search,
 )
 from skmmm._graph.spend import spend_units
