@@ -112,10 +112,7 @@ class SpendEquations:
 
         A channel reaches itself.
         """
-        reach = self.edges() | np.eye(self.same.shape[1], dtype=bool)
-        for _ in range(reach.shape[1].bit_length()):
-            reach = reach @ reach  # paths of up to twice the length
-        return reach
+        return reached(self.edges())
 
     def descendants(self):
         """Return whether j can react to i in any draw, ``[i, j]``, shape (M, M)."""
@@ -380,6 +377,19 @@ class _Past:
             lags[:, 1:] = lags[:, :-1].copy()
             lags[:, 0] = new.reshape(lags[:, 0].shape)
             lags[:, -1] += tail
+
+
+def reached(edges):
+    """Return who is reached from whom through any path, itself included.
+
+    Parameters
+    ----------
+    edges : ndarray of shape (..., M, M), bool
+    """
+    reach = edges | np.eye(edges.shape[-1], dtype=bool)
+    for _ in range(edges.shape[-1].bit_length()):
+        reach = reach @ reach  # paths of up to twice the length
+    return reach
 
 
 def _by_period(values):

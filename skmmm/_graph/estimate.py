@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import f as f_distribution
 
 from skmmm._graph.demand import explain, total_gram
-from skmmm._graph.equations import SpendEquations
+from skmmm._graph.equations import SpendEquations, reached
 from skmmm._graph.features import TAIL_DECAY, make_features
 from skmmm._graph.search import Structure, find_candidates, fit_equation, search
 from skmmm._graph.spend import spend_units
@@ -389,10 +389,7 @@ def _believed(structure, keep, features):
     late = structure.late & keep
     if _count_regions(features) > 1:
         return Structure(structure.same & keep, late)
-    reach = late | np.eye(len(late), dtype=bool)
-    for _ in range(len(late).bit_length()):
-        reach = reach @ reach
-    return Structure(late & ~reach.T, late)
+    return Structure(late & ~reached(late).T, late)
 
 
 def _equations(structures, grams, features, links):
