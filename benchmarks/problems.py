@@ -769,42 +769,68 @@ def make_auction(seed, name, chasing):
 # --- funnel --------------------------------------------------------------------------
 
 
-def make_funnel(seed):
+def funnel_parts(seed):
+    """What the funnel world spends and sells, as functions of its budgets.
+
+    Returns
+    -------
+    spend : callable
+        ``spend(tv, search)``, shape (T, 2): television times `tv`, and search, which
+        spends `search` times what it would without television, and what television
+        induces on top.
+    direct : callable
+        ``direct(spend)``, shape (T, 2): KPI that each channel's own spend causes.
+    price, baseline, noise : ndarray of shape (T,)
+    """
+    rng, flights, price, baseline, noise = _clean_parts(seed)
+    kernels = _geometric(DECAY[[TV, SEARCH]], N_LAGS)
+    wobble = rng.normal(0.0, 5.0, N_WEEKS)
+
+    def spend(tv=1.0, search=1.0):
+        shown = tv * flights[:, [TV]]
+        induced = 0.45 * _carry_over(shown, kernels[:1])[:, 0]
+        searches = np.maximum(search * 25 + induced + search * wobble, 0.0)
+        return np.column_stack([shown[:, 0], searches])
+
+    maxima = spend().max(axis=0)
+
+    def shape(spend):
+        return -np.expm1(-RATE[[TV, SEARCH]] * _carry_over(spend / maxima, kernels))
+
+    now = shape(spend())
+    through_search = AMPLITUDE[TV] * (now - shape(spend(tv=0.0)))[:, 1]
+    strength = np.array(
+        [2 * through_search.sum() / (now * AMPLITUDE[TV])[:, 0].sum(), 1]
+    )
+
+    def direct(spend):
+        return shape(spend) * AMPLITUDE[TV] * strength
+
+    return spend, direct, price, baseline, NOISE * noise
+
+
+def make_funnel(seed, tv=1.0, search=1.0):
     """Television causes searches, on which money is then spent; both cause sales.
 
     Search spend = 25 + 0.45 carried-over television + noise. Television's direct
     effect is scaled so that a third of its total effect runs through search. `truth`
     holds direct effects, `total_truth` those with search reacting. Only the share of a
-    third is from the source.
+    third is from the source. `tv` and `search` multiply the budgets, not the responses
+    (`funnel_parts`).
     """
-    rng, flights, price, baseline, noise = _clean_parts(seed)
-    tv = flights[:, [TV]]
-    kernels = _geometric(DECAY[[TV, SEARCH]], N_LAGS)
-    wobble = rng.normal(0.0, 5.0, N_WEEKS)
-
-    def searches(tv):
-        return np.maximum(25 + 0.45 * _carry_over(tv, kernels[:1])[:, 0] + wobble, 0.0)
-
-    media = ["tv", "search"]
-    spend = np.column_stack([tv[:, 0], searches(tv)])
-    maxima = spend.max(axis=0)
-
-    def shape(spend):
-        return -np.expm1(-RATE[[TV, SEARCH]] * _carry_over(spend / maxima, kernels))
-
-    reacting = np.column_stack([np.zeros(N_WEEKS), searches(0 * tv)])
-    through_search = AMPLITUDE[TV] * (shape(spend) - shape(reacting))[:, 1]
-    direct = shape(spend) * AMPLITUDE[TV]
-    direct[:, 0] *= 2 * through_search.sum() / direct[:, 0].sum()
-    total = direct + np.column_stack([through_search, np.zeros(N_WEEKS)])
+    spend, direct, price, baseline, noise = funnel_parts(seed)
+    spent = spend(tv, search)
+    truth = direct(spent)
+    total = truth.copy()
+    total[:, 0] += truth[:, 1] - direct(spend(0.0, search))[:, 1]
     return _series(
         "funnel",
         seed,
-        media=media,
-        spend=spend,
+        media=["tv", "search"],
+        spend=spent,
         controls={"price": price},
-        y=baseline + direct.sum(axis=1) + NOISE * noise,
-        truth=direct,
+        y=baseline + truth.sum(axis=1) + noise,
+        truth=truth,
         total=total,
     )
 
