@@ -1,0 +1,782 @@
+"""Coming periods are laid out as planned, and scenarios compared by common draws."""
+
+import doctest
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skmmm import DeepCausalMMMRegressor, baselines, scenarios
+from skmmm.baselines import make_linear_mmm
+from skmmm.scenarios import compare_scenarios, make_future_frame
+
+ROLES = {
+    "media": ["tv", "search"],
+    "controls": ["price", "promo"],
+    "region": "region",
+    "time": "week",
+}
+SERIES = {"media": ["tv"], "time": "t"}
+COPY = {"control_values": "last_year"}
+
+
+@pytest.fixture
+def X():
+    """Two regions, sixty weeks; spend says which region and week it is of."""
+    week = pd.date_range("2021-01-04", periods=60, freq="7D")
+    table = pd.DataFrame({"week": week.repeat(2), "region": ["B", "A"] * 60})
+    number = np.arange(60).repeat(2)
+    in_b = (table["region"] == "B").to_numpy()
+    table["tv"] = 100.0 + number + 1000.0 * in_b
+    table["promo"] = number % 2 == 0
+    table["search"] = np.where(in_b, 3, 1)
+    table["price"] = (10 + number / 8 + in_b).astype(np.float32)
+    return table
+
+
+def series(times):
+    """One region; spend counts the periods from 0."""
+    return pd.DataFrame({"t": times, "tv": np.arange(float(len(times)))})
+
+
+def future(X, periods=3, **arguments):
+    return make_future_frame(X, periods, **(ROLES | COPY | arguments))
+
+
+def test_examples_in_docstrings():
+    result = doctest.testmod(scenarios, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.attempted > 10
+    assert result.failed == 0
+
+
+# The table of coming periods.
+
+
+def test_coming_rows_are_laid_out_like_the_known_ones(X):
+    coming = future(X, 3)
+    assert list(coming.columns) == list(X.columns)
+    assert_array_equal(coming.dtypes, X.dtypes)
+    assert list(coming["region"]) == ["A", "B"] * 3
+    weeks = pd.date_range("2022-02-28", periods=3, freq="7D")
+    assert_array_equal(coming["week"], weeks.repeat(2))
+    assert_array_equal(coming.index, np.arange(6))
+
+
+def test_last_year_is_52_weeks_before(X):
+    coming = future(X, 3)
+    assert_allclose(coming["tv"], [108, 1108, 109, 1109, 110, 1110])
+    assert list(coming["promo"]) == [True, True, False, False, True, True]
+    assert_allclose(coming["price"], [11, 12, 11.125, 12.125, 11.25, 12.25])
+
+
+def test_beyond_a_year_the_last_one_repeats(X):
+    coming = future(X, 60)
+    tv = coming.loc[coming["region"] == "A", "tv"].to_numpy()
+    assert_allclose(tv, [*np.arange(108.0, 160.0), *np.arange(108.0, 116.0)])
+
+
+def test_last_periods_repeat_in_order(X):
+    coming = future(X, 3, spend="last_periods", control_values="last_periods")
+    assert_allclose(coming["tv"], [157, 1157, 158, 1158, 159, 1159])
+    assert list(coming["promo"]) == [False, False, True, True, False, False]
+
+
+def test_rows_in_any_order(X):
+    plan = {"tv": 50.0, "search": "last_periods"}
+    expected = future(X, spend=plan)
+    shuffled = X.sample(frac=1.0, random_state=0)
+    pd.testing.assert_frame_equal(future(shuffled, spend=plan), expected)
+
+
+@pytest.mark.parametrize(
+    ("known", "coming"),
+    [
+        pytest.param(
+            pd.date_range("2021-01-04", periods=60, freq="7D"),
+            pd.date_range("2022-02-28", periods=2, freq="7D"),
+            id="weeks",
+        ),
+        pytest.param(
+            pd.date_range("2020-11-20", periods=30, freq="D"),
+            pd.date_range("2020-12-20", periods=2, freq="D"),
+            id="days",
+        ),
+        pytest.param(
+            pd.date_range("2020-01-01", periods=13, freq="MS"),
+            pd.to_datetime(["2021-02-01", "2021-03-01"]),
+            id="months",
+        ),
+        pytest.param(
+            pd.date_range("2020-01-31", periods=13, freq="ME"),
+            pd.to_datetime(["2021-02-28", "2021-03-31"]),
+            id="ends of months",
+        ),
+        pytest.param(
+            pd.to_datetime(["2020-12-15", "2021-01-15"]),
+            pd.to_datetime(["2021-02-15", "2021-03-15"]),
+            id="fifteenth of months",
+        ),
+        pytest.param(
+            pd.to_datetime(["2020-12-30", "2021-01-30"]),
+            pd.to_datetime(["2021-02-28", "2021-03-30"]),
+            id="no 30th of February",
+        ),
+        pytest.param(
+            pd.date_range("2021-03-06 12:00", periods=8, freq="7D", tz="Europe/Berlin"),
+            pd.date_range("2021-05-01 12:00", periods=2, freq="7D", tz="Europe/Berlin"),
+            id="noon in a time zone",
+        ),
+        pytest.param(
+            pd.period_range("2021-01-04", periods=5, freq="W-SUN"),
+            pd.period_range("2021-02-08", periods=2, freq="W-SUN"),
+            id="Periods of weeks",
+        ),
+        pytest.param(
+            pd.period_range("2020-11", periods=2, freq="M"),
+            pd.period_range("2021-01", periods=2, freq="M"),
+            id="Periods of months",
+        ),
+        pytest.param(
+            ["2020-12-21", "2020-12-28"], ["2021-01-04", "2021-01-11"], id="ISO weeks"
+        ),
+        pytest.param(["2020-11", "2020-12"], ["2021-01", "2021-02"], id="ISO months"),
+        pytest.param(["20201230", "20201231"], ["20210101", "20210102"], id="basic"),
+        pytest.param(
+            ["2020-12-21T00:00:00", "2020-12-28T00:00:00"],
+            ["2021-01-04T00:00:00", "2021-01-11T00:00:00"],
+            id="ISO with a time",
+        ),
+        pytest.param(
+            [date(2020, 12, 21), date(2020, 12, 28)],
+            [date(2021, 1, 4), date(2021, 1, 11)],
+            id="dates",
+        ),
+        pytest.param([1, 3, 5], [7, 9], id="integers with a step"),
+        pytest.param(
+            np.array([1, 2], np.float32), np.array([3, 4], np.float32), id="floats"
+        ),
+        pytest.param(np.array([-2, -1], np.int8), np.array([0, 1], np.int8), id="int8"),
+    ],
+)
+def test_time_goes_on_as_it_is_written(known, coming):
+    X = series(known)
+    expected = pd.Series(coming, name="t")
+    for table in (X, X[::-1]):
+        made = make_future_frame(table, 2, **SERIES, spend="last_periods")
+        pd.testing.assert_series_equal(made["t"], expected.astype(X["t"].dtype))
+        assert_allclose(made["tv"], X["tv"].tail(2))
+
+
+def test_integers_that_outgrow_their_dtype():
+    X = series(np.array([126, 127], np.int8))
+    made = make_future_frame(X, 2, **SERIES, spend="last_periods")
+    assert list(made["t"]) == [128, 129]
+
+
+def test_categorical_times_become_their_categories():
+    X = series(pd.Categorical(["2020-12-21", "2020-12-28"]))
+    made = make_future_frame(X, 1, **SERIES, spend="last_periods")
+    assert list(made["t"]) == ["2021-01-04"]
+
+
+@pytest.mark.parametrize(
+    ("times", "season"),
+    [
+        (pd.date_range("2020-01-01", periods=400, freq="D"), 364),
+        (pd.date_range("2020-01-01", periods=30, freq="MS"), 12),
+        (pd.period_range("2020-01", periods=30, freq="M"), 12),
+        (np.arange(60), 52),
+    ],
+)
+def test_length_of_the_year(times, season):
+    made = make_future_frame(series(times), 2, **SERIES)
+    first = len(times) - season
+    assert_allclose(made["tv"], [first, first + 1])
+    short = series(times[-season:])
+    assert_allclose(make_future_frame(short, 1, **SERIES)["tv"], 0)
+    with pytest.raises(ValueError, match=f"needs {season} periods of history, but"):
+        make_future_frame(short[1:], 1, **SERIES)
+
+
+def test_seasons_are_those_of_the_seasonal_naive_forecast():
+    assert scenarios._SEASON_LENGTH == baselines._SEASON_LENGTH
+
+
+def test_polars_and_arrays_are_read(X):
+    pl = pytest.importorskip("polars")
+    expected = future(X)
+    from_polars = future(pl.from_pandas(X))
+    pd.testing.assert_frame_equal(from_polars, expected, check_dtype=False)
+    positions = {"media": [2, 4], "controls": [3, 5], "region": 1, "time": 0}
+    made = future(X.to_numpy(dtype=object), **positions)
+    assert_array_equal(made[2], expected["tv"])
+    assert_array_equal(made[0], expected["week"])
+
+
+def test_media_default_to_all_other_columns(X):
+    pd.testing.assert_frame_equal(future(X, media=None), future(X))
+
+
+def test_regions_of_any_kind(X):
+    kind = pd.CategoricalDtype(["B", "A"])
+    made = future(X.astype({"region": kind}))
+    assert made["region"].dtype == kind
+    assert list(made["region"]) == ["A", "B"] * 3
+    made = future(X.astype({"region": object}))
+    assert list(made["region"]) == ["A", "B"] * 3
+    numbered = X.assign(region=X["region"].map({"A": 7, "B": 3}))
+    assert list(future(numbered)["region"]) == [3, 7] * 3
+
+
+# Plans.
+
+
+def test_a_planned_number_is_divided_as_last_year(X):
+    made = future(X, spend={"tv": "last_year", "search": 40})
+    assert list(made["search"]) == [10, 30] * 3
+    assert made["search"].dtype == X["search"].dtype
+    assert_allclose(made["tv"], future(X)["tv"])
+    last_season = X[X["week"] >= "2021-03-01"]
+    part = last_season[last_season["region"] == "B"]["tv"].sum()
+    made = future(X, spend={"tv": 1.0, "search": 0})
+    assert_allclose(made["tv"][1::2], part / last_season["tv"].sum())
+    assert not made["search"].any()
+
+
+def test_integers_become_floats_rather_than_rounded(X):
+    made = future(X, spend={"tv": 1.0, "search": 10})
+    assert list(made["search"]) == [2.5, 7.5] * 3
+    made = future(X, control_values={"price": 10.0, "promo": 0.5})
+    assert list(made["promo"]) == [0.5] * 6
+
+
+def test_a_region_that_started_late_is_no_small_one(X):
+    late = X[(X["region"] == "A") | (X["week"] >= "2022-01-03")]
+    made = future(late, spend={"tv": 1.0, "search": 40}, control_values="last_periods")
+    assert list(made["search"]) == [10, 30] * 3
+
+
+def test_one_number_per_period(X):
+    values = {"price": [8, 9, 10], "promo": np.array([True, False, True])}
+    made = future(X, spend={"tv": 1.0, "search": (4, 8, 12)}, control_values=values)
+    assert list(made["search"]) == [1, 3, 2, 6, 3, 9]
+    assert list(made["price"]) == [8, 8, 9, 9, 10, 10]
+    assert list(made["promo"]) == [True, True, False, False, True, True]
+    assert made["promo"].dtype == bool
+
+
+def plan_by_period():
+    return pd.DataFrame(
+        {
+            "week": ["2022-03-14", "2022-02-28", "2022-03-07"],
+            "search": [12, 4, 8],
+            "tv": [0.0, 0.0, 0.0],
+        }
+    )
+
+
+def test_tables_by_period(X):
+    plan = plan_by_period()
+    dates = pd.to_datetime(plan["week"])
+    for table in (
+        plan,
+        plan.set_index("week"),
+        plan.set_index(dates.rename(None)).drop(columns="week"),
+        plan.set_index(pd.PeriodIndex(dates, freq="W")).drop(columns="week"),
+    ):
+        made = future(X, spend=table)
+        assert list(made["search"]) == [1, 3, 2, 6, 3, 9]
+    controls = pd.DataFrame({"week": dates, "price": [3, 1, 2], "promo": 0})
+    made = future(X, control_values=controls)
+    assert list(made["price"]) == [1, 1, 2, 2, 3, 3]
+
+
+def test_tables_by_region_and_period(X):
+    plan = future(X)[["tv", "week", "search", "region"]]
+    plan["search"] = np.arange(6)
+    shuffled = plan.sample(frac=1.0, random_state=0)
+    for table in (
+        shuffled,
+        shuffled.set_index(["region", "week"]),
+        shuffled.set_index("region"),
+    ):
+        made = future(X, spend=table)
+        assert list(made["search"]) == list(range(6))
+    price = shuffled.set_index(["week", "region"])["search"]
+    made = future(X, control_values={"price": price, "promo": 0})
+    assert list(made["price"]) == list(range(6))
+
+
+def test_tables_of_one_series():
+    X = series([1, 2, 3])
+    plan = pd.DataFrame({"tv": [7.0, 6.0]}, index=pd.Index([5, 4], name="t"))
+    for spend in (plan, {"tv": plan["tv"]}, {"tv": [6.0, 7.0]}):
+        made = make_future_frame(X, 2, **SERIES, spend=spend)
+        assert list(made["tv"]) == [6.0, 7.0]
+
+
+def test_one_region_may_begin_to_spend():
+    X = series([1, 2, 3]).assign(tv=0.0)
+    assert list(make_future_frame(X, 2, **SERIES, spend={"tv": 5})["tv"]) == [5, 5]
+
+
+def test_polars_plan(X):
+    pl = pytest.importorskip("polars")
+    made = future(X, spend=pl.from_pandas(plan_by_period()))
+    assert list(made["search"]) == [1, 3, 2, 6, 3, 9]
+
+
+def test_ended_regions_are_left_out_with_a_warning(X):
+    ended = X[(X["region"] == "A") | (X["week"] < "2022-01-03")]
+    with pytest.warns(UserWarning, match=r"\['B'\] \('B' ends 2021-12-27\)") as caught:
+        made = make_future_frame(ended, 3, **ROLES, **COPY)
+    assert caught[0].filename == __file__
+    assert list(made["region"]) == ["A"] * 3
+    with pytest.warns(UserWarning, match="are left out"):
+        made = future(ended, spend={"tv": 5.0, "search": 1})
+    assert list(made["tv"]) == [5.0] * 3
+
+
+# What a plan must not leave open.
+
+
+@pytest.mark.parametrize("periods", [0, -1, 2.0, True, "4", None])
+def test_number_of_periods(X, periods):
+    with pytest.raises(ValueError, match="must be an integer of at least 1"):
+        future(X, periods)
+
+
+def test_time_is_needed(X):
+    with pytest.raises(ValueError, match="needs a time column"):
+        future(X, time=None)
+
+
+def test_every_column_has_a_role(X):
+    with pytest.raises(ValueError, match=r"without a role: \['sales'\]"):
+        future(X.assign(sales=1.0))
+
+
+def test_an_empty_table(X):
+    with pytest.raises(ValueError, match="X has no rows"):
+        future(X[:0])
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "message"),
+    [
+        ("tv", np.nan, "contains NaN: column 'tv' at region 'A', time 2021-01-04"),
+        ("tv", -1.0, "'tv' is -1 at region 'A', time 2021-01-04"),
+        ("price", np.inf, "contains infinity: column 'price'"),
+        ("region", "B", "Two rows for region 'B', time 2021-01-04"),
+    ],
+)
+def test_known_rows_are_checked(X, label, value, message):
+    X.loc[1, label] = value
+    with pytest.raises(ValueError, match=message):
+        future(X)
+
+
+@pytest.mark.parametrize("values", [None, {}, {"promo": 0}])
+def test_controls_are_never_filled(X, values):
+    match = "control_values does not say what control 'price' will be.*'last_year'"
+    with pytest.raises(ValueError, match=match):
+        future(X, control_values=values)
+
+
+def test_short_history(X):
+    recent = X[X["week"] >= "2021-06-01"]
+    match = r"spend\['search'\]='last_year' needs 52 .* X has 38.*Use 'last_periods'"
+    with pytest.raises(ValueError, match=match):
+        future(recent)
+    match = r"control_values\['price'\]='last_year' needs 52 .* has 38.*'last_periods'"
+    with pytest.raises(ValueError, match=match):
+        future(recent, spend="last_periods")
+    match = "'last_periods' repeats the last 39 periods, but X has 38. Ask for fewer"
+    with pytest.raises(ValueError, match=match):
+        future(recent, 39, spend="last_periods")
+    made = future(recent, 38, spend="last_periods", control_values="last_periods")
+    assert_array_equal(made["tv"][1::2], recent["tv"][::2])
+
+
+def test_gaps_in_what_is_to_be_repeated(X):
+    gap = X[(X["region"] == "A") | (X["week"] != "2021-03-08")]
+    match = "repeats region 'B', week 2021-03-08, but X has no row for it"
+    with pytest.raises(ValueError, match=match):
+        future(gap)
+    assert len(future(gap, 1)) == 2
+    weekly = series([*range(10), *range(11, 53)])
+    with pytest.raises(ValueError, match="repeats t 10, but X has no row"):
+        make_future_frame(weekly, 10, **SERIES)
+
+
+@pytest.mark.parametrize(
+    ("spend", "message"),
+    [
+        ("next_year", r"spend\['search'\]='next_year' must be one of \['last_year'"),
+        ({"tv": "all", "search": 1}, r"spend\['tv'\]='all' must be one of"),
+        (1000.0, "a mapping from the columns to values, or a DataFrame, not float"),
+        (None, "or a DataFrame, not NoneType"),
+        ({"tv": 1}, "spend does not say what channel 'search' will be"),
+        ({"tv": 1, "search": 1, "price": 1}, "spend has 'price', which is no channel"),
+        ({"tv": 1, "search": -2}, "'search' is -2 at week 2022-02-28. Spend cannot be"),
+        ({"tv": 1, "search": [1, 2, np.nan]}, "'search' is nan at week 2022-03-14"),
+        ({"tv": 1, "search": np.inf}, "'search' is inf at week 2022-02-28. Plan"),
+        ({"tv": 1, "search": [1, 2]}, r"has shape \(2,\), but 3 periods are asked for"),
+        ({"tv": 1, "search": np.ones((2, 3))}, r"has shape \(2, 3\), but 3 periods"),
+        ({"tv": 1, "search": ["1", "2", "3"]}, r"spend\['search'\] must be numbers"),
+        ({"tv": 1, "search": [1, "b", 2.0]}, r"spend\['search'\] must be numbers"),
+        ({"tv": 1, "search": None}, "'search' is nan at week 2022-02-28"),
+        ({"tv": 1, "search": {"a": 1}}, r"spend\['search'\] must be numbers"),
+        ({"tv": 1, "search": pd.Series([1, 2, 3])}, "has no periods: add 'week' as a"),
+    ],
+)
+def test_plans_that_are_refused(X, spend, message):
+    with pytest.raises(ValueError, match=message):
+        future(X, spend=spend)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="week"), "has no periods: add 'week' as a column"),
+        (
+            lambda t: t[1:],
+            "has 0 rows for week 2022-03-14. It needs one for each coming",
+        ),
+        (lambda t: pd.concat([t, t[:1]]), "has 2 rows for week 2022-03-14"),
+        (
+            lambda t: t.assign(week=["2022-03-14", "2022-02-28", "2022-03-21"]),
+            "has week 2022-03-21, but the coming periods are 2022-02-28 to 2022-03-14",
+        ),
+        (
+            lambda t: t.assign(week=["2022-03-14", "2022-02-28", "2022-02-21"]),
+            "has week 2022-02-21, but the coming periods",
+        ),
+        (lambda t: t.assign(week=["2022-03-15"] * 3), "is not on the week grid"),
+        (lambda t: t.drop(columns="tv"), "does not say what channel 'tv' will be"),
+        (lambda t: t.assign(radio=1), "spend has 'radio', which is no channel"),
+        (lambda t: t.assign(tv=[1, 2, None]), "'tv' is nan at week 2022-03-07"),
+        (lambda t: t.assign(tv=[1, -2, 3]), "'tv' is -2 at week 2022-02-28"),
+        (lambda t: t.assign(tv="a"), r"spend\['tv'\] must be numbers"),
+        (lambda t: t.assign(region="A"), "has 0 rows for region 'B', week 2022-02-28"),
+        (lambda t: t.assign(region="C"), r"region 'C', which is not .*\['A', 'B'\]"),
+    ],
+)
+def test_planned_tables_that_are_refused(X, change, message):
+    with pytest.raises(ValueError, match=message):
+        future(X, spend=change(plan_by_period()))
+
+
+def test_negative_spend_names_the_region(X):
+    plan = future(X)[["region", "week", "tv", "search"]]
+    plan.loc[3, "tv"] = -1.0
+    match = "'tv' is -1 at region 'B', week 2022-03-07"
+    with pytest.raises(ValueError, match=match):
+        future(X, spend=plan)
+
+
+def test_spend_that_cannot_be_divided(X):
+    silent = X.assign(tv=np.where(X["week"] < "2021-03-01", 5.0, 0.0))
+    match = "'tv' cannot be divided between regions.* in the last 52 periods"
+    with pytest.raises(ValueError, match=match):
+        future(silent, spend={"tv": 5.0, "search": 1})
+    assert not future(silent, spend={"tv": 0.0, "search": 1})["tv"].any()
+
+
+def test_dates_written_in_no_known_way():
+    X = series(["2021-1-4", "2021-1-11"])
+    with pytest.raises(ValueError, match="has '2021-1-4', a way to write dates that"):
+        make_future_frame(X, 1, **SERIES, spend="last_periods")
+
+
+# The comparison.
+
+
+class Doubtful(RegressorMixin, BaseEstimator):
+    """KPI 3 per unit of tv; in draws a level that all share, and 1 to 5 per unit."""
+
+    def __init__(self, media=("tv",), region="region", time="week", media_cost=None):
+        self.media = media
+        self.region = region
+        self.time = time
+        self.media_cost = media_cost
+
+    def fit(self, X, y):
+        self.is_fitted_ = True
+        return self
+
+    def predict(self, X):
+        return 3.0 * X["tv"].to_numpy()
+
+    def _draws_of_prediction(self, X):
+        levels = np.array([-1000.0, 500.0, 0.0, 1000.0, -500.0])
+        return levels[:, None] + np.outer(np.arange(1.0, 6.0), X["tv"])
+
+
+class NoDraws(Doubtful):
+    def _draws_of_prediction(self, X):
+        return None
+
+
+@pytest.fixture
+def two():
+    """Two regions and two weeks: as it was, and with 10 more in every row."""
+    table = pd.DataFrame(
+        {
+            "region": ["A", "A", "B", "B"],
+            "week": ["2021-01-04", "2021-01-11"] * 2,
+            "tv": [10.0, 20.0, 30.0, 40.0],
+            "radio": 1.0,
+        }
+    )
+    return {"same": table, "more": table.assign(tv=table["tv"] + 10.0)}
+
+
+def test_comparison_of_known_draws(two):
+    table = compare_scenarios(Doubtful(), two, confidence_level=2 / 3)
+    assert table.index.name == "scenario"
+    assert list(table.index) == ["same", "more"]
+    assert list(table["kpi"]) == [300.0, 420.0]
+    assert list(table["difference"]) == [0.0, 120.0]
+    # The sixths are the lowest and the highest of five draws.
+    assert_allclose(table["kpi_low"], [-3900.0, -3860.0])
+    assert_allclose(table["kpi_high"], [4400.0, 4560.0])
+    assert_allclose(table["difference_low"], [0.0, 40.0])
+    assert_allclose(table["difference_high"], [0.0, 200.0])
+    assert list(table["probability_better"]) == [0.5, 1.0]
+    assert list(table["spend"]) == [100.0, 140.0]
+    assert list(table["difference_spend"]) == [0.0, 40.0]
+    assert_array_equal(table["kpi_per_extra_spend"], [np.nan, 3.0])
+
+
+def test_baseline_may_be_chosen(two):
+    table = compare_scenarios(Doubtful(), two, baseline="more")
+    assert list(table["difference"]) == [-120.0, 0.0]
+    assert list(table["probability_better"]) == [0.0, 0.5]
+    assert_array_equal(table["kpi_per_extra_spend"], [3.0, np.nan])
+
+
+def test_share_of_draws_in_which_it_is_better(two):
+    class Unsure(Doubtful):
+        def _draws_of_prediction(self, X):
+            return np.outer([-1.0, 0.0, 2.0, 1.0], X["tv"])
+
+    table = compare_scenarios(Unsure(), two)
+    assert table.loc["more", "probability_better"] == (0 + 0.5 + 1 + 1) / 4
+
+
+def test_without_draws_bounds_are_missing(two):
+    fitted = make_pipeline(NoDraws()).fit(two["same"], np.arange(4.0))
+    for estimator in (NoDraws(), fitted):
+        table = compare_scenarios(estimator, two)
+        missing = table.columns[table.isna().all()]
+        assert list(missing) == [
+            "kpi_low",
+            "kpi_high",
+            "difference_low",
+            "difference_high",
+            "probability_better",
+        ]
+        assert list(table["difference"]) == [0.0, 120.0]
+
+
+def test_rows_in_any_order_and_any_table(two):
+    pl = pytest.importorskip("polars")
+    expected = compare_scenarios(Doubtful(), two)
+    shuffled = two | {"more": two["more"][::-1]}
+    pd.testing.assert_frame_equal(compare_scenarios(Doubtful(), shuffled), expected)
+    polars = {name: pl.from_pandas(table) for name, table in two.items()}
+    pd.testing.assert_frame_equal(compare_scenarios(Doubtful(), polars), expected)
+
+
+def test_spend_is_money_where_costs_are_known(two):
+    two["radio"] = two["same"].assign(radio=5.0)
+    both = ("tv", "radio")
+    spend = {
+        cost if not isinstance(cost, dict) else tuple(cost): compare_scenarios(
+            Doubtful(media=both, media_cost=cost), two
+        )
+        for cost in (None, 2.0, {"tv": 2.0}, {})
+    }
+    assert list(spend[None]["spend"]) == [104.0, 144.0, 120.0]
+    assert list(spend[()]["spend"]) == [104.0, 144.0, 120.0]
+    assert list(spend[2.0]["spend"]) == [208.0, 288.0, 240.0]
+    assert list(spend[("tv",)]["spend"]) == [200.0, 280.0, 200.0]
+
+
+def test_no_return_where_something_without_a_price_changed_too(two):
+    two["both"] = two["more"].assign(radio=5.0)
+    estimator = Doubtful(media=("tv", "radio"), media_cost={"tv": 2.0})
+    table = compare_scenarios(estimator, two)
+    assert list(table["difference_spend"]) == [0.0, 80.0, 80.0]
+    assert_array_equal(table["kpi_per_extra_spend"], [np.nan, 1.5, np.nan])
+
+
+def test_rounding_is_no_extra_spend(two):
+    one = two["same"].assign(tv=[0.1, 0.2, 0.3, 0.0])
+    other = two["same"].assign(tv=[0.3, 0.2, 0.1, 0.0])
+    assert one["tv"].sum() != other["tv"].sum()
+    table = compare_scenarios(Doubtful(), {"one": one, "other": other})
+    assert list(table["difference_spend"]) == [0.0, 0.0]
+    assert table["kpi_per_extra_spend"].isna().all()
+
+
+def test_pipelines_and_searches(two):
+    def double(X):
+        return X.assign(tv=2.0 * X["tv"])
+
+    expected = compare_scenarios(Doubtful(), two)
+    pipeline = make_pipeline(FunctionTransformer(double), Doubtful(media_cost=7.0))
+    search = GridSearchCV(pipeline, {"doubtful__media_cost": [7.0]}, cv=2)
+    search.fit(two["same"], np.arange(4.0))
+    pipeline.fit(two["same"], np.arange(4.0))
+    for estimator in (pipeline, search):
+        table = compare_scenarios(estimator, two)
+        columns = ["difference", "difference_low", "difference_high"]
+        pd.testing.assert_frame_equal(table[columns], 2.0 * expected[columns])
+        assert list(table["spend"]) == list(expected["spend"])
+
+
+def test_other_estimators_need_to_be_told_the_media(two):
+    model = LinearRegression().fit(two["same"][["tv"]], [1.0, 2.0, 3.0, 4.0])
+    numbers = {name: table[["tv"]] for name, table in two.items()}
+    table = compare_scenarios(model, numbers, media="tv")
+    assert_allclose(table["difference"], [0.0, 4.0])
+    with pytest.raises(ValueError, match=r"LinearRegression does not say .*media=\["):
+        compare_scenarios(model, numbers)
+    numbers["more"] = numbers["more"][1:]
+    match = "'more' has 3 rows for any region and time, but 'same' has 4"
+    with pytest.raises(ValueError, match=match):
+        compare_scenarios(model, numbers, media="tv")
+
+
+def test_columns_that_must_agree_may_be_named(two):
+    two["more"] = two["more"].assign(region=["A", "A", "A", "B"])
+    blind = Doubtful(region=None)
+    compare_scenarios(blind, two)
+    with pytest.raises(ValueError, match="'more' has 2 rows for region 'A', time 2021"):
+        compare_scenarios(blind, two, region="region")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda t: t[1:],
+            r"'more' has 0 rows for region 'A', time 2021-01-04, but 'same' has 1 \(3 "
+            r"against 4 rows in all\)",
+        ),
+        (
+            lambda t: pd.concat([t, t[2:3]]),
+            "has 2 rows for region 'B', time 2021-01-04",
+        ),
+        (
+            lambda t: t.assign(week=["2021-01-04", "2021-01-18"] * 2),
+            r"has 0 rows for region 'A', time 2021-01-11, .*\(4 against 4 rows",
+        ),
+        (
+            lambda t: t.assign(region=["A", "A", "C", "C"]),
+            "0 rows for region 'B', time",
+        ),
+        (lambda t: t.drop(columns="tv"), "Scenario 'more' has no column 'tv'"),
+        (lambda t: t.drop(columns="week"), "Scenario 'more' has no column 'week'"),
+        (lambda t: t[:0], "X has no rows"),
+        (
+            lambda t: t.assign(tv=[1.0, np.nan, 1.0, 1.0]),
+            "NaN: column 'tv' at scenario 'more', region 'A', time '2021-01-11'",
+        ),
+        (
+            lambda t: t.assign(tv=[1.0, 1.0, -2.0, 1.0]),
+            "'tv' is -2 at scenario 'more', region 'B', time '2021-01-04'",
+        ),
+    ],
+)
+def test_scenarios_that_cannot_be_compared(two, change, message):
+    two["more"] = change(two["more"])
+    with pytest.raises(ValueError, match=message):
+        compare_scenarios(Doubtful(), two)
+
+
+def test_what_compares_nothing(two):
+    for nothing in ({}, [two["same"]], two["same"]):
+        with pytest.raises(ValueError, match="scenarios must map names to tables"):
+            compare_scenarios(Doubtful(), nothing)
+    with pytest.raises(
+        ValueError, match=r"'less' is not one of the scenarios \['same'"
+    ):
+        compare_scenarios(Doubtful(), two, baseline="less")
+    for level in (0.0, 1.0, 90):
+        with pytest.raises(ValueError, match="must be between 0 and 1"):
+            compare_scenarios(Doubtful(), two, confidence_level=level)
+
+
+# Both with the models of the package.
+
+
+@pytest.fixture
+def model(fitted, monkeypatch):
+    """The regressor that `panel` was told to, with draws of its predictions."""
+
+    def draws_of_prediction(self, X):
+        _, panel = self._read_panel(X)
+        return self._components(panel, draws=True).total
+
+    if not hasattr(DeepCausalMMMRegressor, "_draws_of_prediction"):
+        monkeypatch.setattr(
+            DeepCausalMMMRegressor,
+            "_draws_of_prediction",
+            draws_of_prediction,
+            raising=False,
+        )
+    return fitted
+
+
+@pytest.fixture
+def plans(panel):
+    """Thirteen coming weeks of `panel`: as last year, and twice as much."""
+    roles = {"media": panel.media, "controls": panel.controls}
+    roles |= {"region": "region", "time": "week"}
+    same = make_future_frame(panel.X, 13, **roles, **COPY)
+    total = same.groupby("week")[panel.media].sum()
+    twice = make_future_frame(panel.X, 13, **roles, **COPY, spend=2.0 * total)
+    return {"same": same, "twice": twice}
+
+
+def test_twice_the_spend_brings_more(model, plans, panel):
+    table = compare_scenarios(model, plans)
+    twice = table.loc["twice"]
+    assert twice["difference"] > 0
+    assert twice["probability_better"] == 1.0
+    assert_allclose(table["spend"], table["spend"]["same"] * np.array([1.0, 2.0]))
+    assert_allclose(
+        table["kpi"], [model.predict(X).sum() for X in plans.values()], rtol=1e-12
+    )
+    assert twice["difference_low"] < twice["difference"] < twice["difference_high"]
+    # Twice the spend is far from twice the contribution.
+    caused = model.contributions(plans["same"])[panel.media].to_numpy().sum()
+    assert twice["difference"] < caused
+
+
+def test_common_draws_are_surer_than_independent_ones(model, plans):
+    table = compare_scenarios(model, plans)
+    low, high = table["kpi_low"], table["kpi_high"]
+    common = table["difference_high"]["twice"] - table["difference_low"]["twice"]
+    independent = np.hypot(*(high - low))
+    assert 0 < common < 0.7 * independent
+
+
+def test_linear_pipeline(panel, plans):
+    model = make_linear_mmm(
+        media=panel.media, controls=panel.controls, region="region", time="week"
+    ).fit(panel.X, panel.y)
+    table = compare_scenarios(model, plans)
+    assert table.loc["twice", "difference"] > 0
+    assert table["difference_low"].isna().all()
+    assert table.loc["twice", "kpi_per_extra_spend"] > 0
