@@ -161,6 +161,42 @@ def continue_panel(history, panel):
     )
 
 
+def carried_on(panel, n_periods):
+    """Append periods in which every region goes on as on average in the panel's rows.
+
+    Parameters
+    ----------
+    panel : Panel
+    n_periods : int
+
+    Returns
+    -------
+    longer : Panel
+        With the same rows; regions without rows have none in the new periods either.
+    """
+    region, column = np.divmod(panel.cell, panel.shape[1])
+    n_rows = np.bincount(region, minlength=panel.shape[0])
+    after = [(0, 0), (0, n_periods)]
+
+    def average(grid):
+        total = np.zeros((len(grid), grid.shape[2]))
+        np.add.at(total, region, grid[region, column])
+        mean = total / np.maximum(n_rows, 1)[:, None]
+        longer = np.pad(grid, [*after, (0, 0)])
+        longer[:, panel.shape[1] :] = mean[:, None]
+        return longer
+
+    observed = np.pad(panel.observed, after)
+    observed[:, panel.shape[1] :] = (n_rows > 0)[:, None]
+    return replace(
+        panel,
+        media=average(panel.media),
+        controls=average(panel.controls),
+        observed=observed,
+        cell=region * (panel.shape[1] + n_periods) + column,
+    )
+
+
 def missing_periods(history, panel):
     """Return the ordinals between training and X that no region has a row for."""
     seen = panel.periods[panel.observed.any(axis=0)]

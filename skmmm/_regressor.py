@@ -4,7 +4,6 @@ import copy
 import warnings
 from collections import namedtuple
 from collections.abc import Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from numbers import Integral, Real
 
@@ -13,7 +12,7 @@ import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Bunch, check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -22,12 +21,13 @@ from sklearn.utils.validation import (
 )
 from threadpoolctl import threadpool_limits
 
-from skmmm import _checks
+from skmmm import _checks, allocation, inspection
 from skmmm._calendar import Calendar, infer_calendar
 from skmmm._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skmmm._channel_graph import make_channel_graph
 from skmmm._channel_priors import costs_per_unit, make_channel_priors
-from skmmm._effects import by_origin, curve_effects, direct_effects, total_effects
+from skmmm._counterfactual import Counterfactual
+from skmmm._draws import tail_of
 from skmmm._endogeneity import follows_kpi
 from skmmm._graph.estimate import fit_channel_graph
 from skmmm._graph.notears import search_notears
@@ -48,8 +48,10 @@ from skmmm._nn.posterior import (
 from skmmm._nn.priors import Sizes
 from skmmm._nn.sampling import sample
 from skmmm._nn.storage import pack_model, unpack_model
+from skmmm._nn.threads import one_thread
 from skmmm._nn.training import train
 from skmmm._panel import (
+    carried_on,
     continue_panel,
     exchangeable_periods,
     make_panel,
@@ -382,7 +384,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         generator = self._generator()
         # L-BFGS works on vectors so short that BLAS threads only wait for each other.
         with (
-            _one_thread(),
+            one_thread(),
             threadpool_limits(1, user_api="blas"),
             torch.inference_mode(False),
             torch.enable_grad(),
@@ -794,7 +796,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         interval : ndarray of shape (n_rows, 2)
             Lower and upper bound, in KPI units.
         """
-        tail = _tail(confidence_level)
+        tail = tail_of(confidence_level)
         _, panel = self._read_panel(X)
         self._check_draws("predict_interval")
         parts = self._components(panel, draws=True)
@@ -827,17 +829,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             Indexed like X, in KPI units; rows sum to `predict`. The first column is
             "baseline": everything that is neither a control nor a channel.
         """
-        index, panel = self._read_panel(X)
-        equations = self._equations(effect)
-        parts = self._components(panel)
-        media = parts.media
-        if equations is not None:
-            with _one_thread():
-                media = by_origin(self._model, equations, panel, draws=False)
-        names = ["baseline", *self._columns.controls, *self._columns.media]
-        values = np.column_stack([parts.baseline[0], parts.controls[0], media[0]])
-        order = ["baseline", *(c for c in self._labels if c in names[1:])]
-        return pd.DataFrame(values, index=index, columns=names)[order]
+        return inspection.contributions(self, X, effect=effect)
 
     def channel_summary(
         self, X=None, *, confidence_level=0.9, by=None, effect="direct"
@@ -874,67 +866,27 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
 
         Notes
         -----
-        A contribution includes what earlier spend carries into X; ROI does not, so
-        that over part of the training window it is not contribution / spend.
-        Carry-over of X's spend into periods after X is not counted in either.
+        A contribution is what the KPI of the rows of X owes to the channel, with what
+        earlier spend carries into them. ROI and marginal ROI are about the spend of X:
+        what it causes in these rows and in later periods, inside training data as far
+        as these go, for X in the future until its carry-over has run out (spend after
+        X is taken to go on as on average in X). They are what `response_curve` and
+        `optimize_budget` say. Over all training rows ROI is contribution / spend. By
+        "time", the KPI of each period is set against the spend of that period.
         """
-        tail = _tail(confidence_level)
-        _, panel = self._read_panel(X)
-        group, names = self._groups(panel, by)
-
-        def grouped(rows):
-            total = np.zeros((*rows.shape[:-2], len(names), rows.shape[-1]))
-            np.add.at(total, (..., group, slice(None)), rows)
-            return total
-
-        total = grouped(self._components(panel).total[0][:, None])[:, 0]
-        order = self._shown_order()
-        point = self._effects(effect, panel, grouped, draws=False)
-        spread = None
-        if self._model.draws is not None:
-            spread = self._effects(effect, panel, grouped, draws=True)
-        return _channel_table(
-            self.media_,
-            names,
-            by,
-            total,
-            {
-                name: _estimates(
-                    getattr(point, name)[0],
-                    None if spread is None else getattr(spread, name),
-                    tail,
-                    order,
-                )
-                for name in ("spend", "contribution", "roi", "mroi")
-            },
-            {
-                "verdict": self._verdicts()[order],
-                "follows_kpi": self._follows_kpi[order],
-            },
+        return inspection.channel_summary(
+            self, X, confidence_level=confidence_level, by=by, effect=effect
         )
 
-    def _effects(self, effect, panel, grouped, *, draws):
-        """Return the `Effects` of all channels on the rows of a panel."""
-        equations = self._equations(effect, draws=draws)
-        arguments = (panel, self._cost, grouped)
-        with _one_thread():
-            if equations is None:
-                return direct_effects(self._model, *arguments, draws=draws)
-            return total_effects(self._model, equations, *arguments, draws=draws)
-
-    def _verdicts(self):
-        """Return the verdict on each channel; None with too few draws for one."""
-        draws, n_media = self._model.draws, len(self._columns.media)
-        if draws is None or len(draws.shared) < MIN_DRAWS or not n_media:
-            return np.full(n_media, None, dtype=object)
-        with _one_thread():
-            effects, prior = self._model.typical_effects()
-        return channel_verdicts(
-            effects, prior, self._model.alone, self._follows_kpi
-        ).astype(object)
-
     def response_curve(
-        self, channel, X=None, *, grid=None, confidence_level=0.9, effect="direct"
+        self,
+        channel,
+        X=None,
+        *,
+        grid=None,
+        by=None,
+        effect="direct",
+        confidence_level=0.9,
     ):
         """Return what a channel would have caused at other levels of its spend.
 
@@ -949,63 +901,153 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         X : DataFrame or array-like of shape (n_rows, n_columns), default=None
             None: the training rows.
         grid : array-like of shape (n_points,), default=None
-            Total spend, in the units of X. None: 21 points from nothing to twice the
-            spend of X.
-        confidence_level : float in (0, 1), default=0.9
+            Total spend, in money where `media_cost` says what a unit costs, else in the
+            units of X. None: 21 points from nothing to twice the spend of X.
+        by : {"region"} or None, default=None
+            One curve per region, in which each region's spend is scaled alike.
         effect : {"direct", "total"}, default="direct"
             Total: what the channels that it drives cause with the spend it induces in
             them counts as well; the spend axis remains that of the channel alone. Far
             from observed spend, and at none above all, what they would answer is
             extrapolated: read changes around the current point.
+        confidence_level : float in (0, 1), default=0.9
 
         Returns
         -------
         curve : Bunch
-            ``spend``, ``incremental``, ``low``, ``high``: ndarrays of shape
-            (n_points,), in the units of X and of the KPI; ``current_spend`` and
-            ``current_incremental``: floats. Without draws the bounds are NaN.
+            As in `skmmm.inspection.response_curve`: ``spend``, ``incremental``,
+            ``low``, ``high``, ``marginal_roi``, ``current_spend``,
+            ``current_incremental``, ``current_marginal_roi``,
+            ``half_saturation_spend``, ``observed_until``.
         """
-        tail = _tail(confidence_level)
-        _, panel = self._read_panel(X)
-        label = _checks.resolve_column(
-            pd.DataFrame(columns=self._labels), channel, "channel"
+        return inspection.response_curve(
+            self,
+            channel,
+            X=X,
+            grid=grid,
+            by=by,
+            effect=effect,
+            confidence_level=confidence_level,
         )
-        if label not in self._columns.media:
-            raise ValueError(
-                f"channel={channel!r} is not one of the media columns "
-                f"{list(self._columns.media)}."
-            )
-        m = self._columns.media.index(label)
-        current = panel.rows(panel.media[..., m]).sum()
-        if current == 0:
-            raise ValueError(
-                f"Channel {label!r} has no spend in X, so its spend cannot be scaled."
-            )
-        spend = _spend_grid(grid, current)
-        factors = np.concatenate([spend / current, [1.0, 0.0]])
 
-        def incremental(*, draws):
-            equations = self._equations(effect, draws=draws)
-            totals = curve_effects(
-                self._model, equations, panel, m, factors, draws=draws
-            )
-            # What earlier spend carries into X is there without the spend of X.
-            return totals[:-1] - totals[-1]
+    def optimize_budget(
+        self,
+        budget=None,
+        *,
+        X=None,
+        horizon=None,
+        bounds=(0.5, 2.0),
+        by="channel",
+        target_roi=None,
+        target_mroi=None,
+        fixed=None,
+        constraints=None,
+        risk=None,
+        effect="direct",
+        allow_extrapolation=False,
+        confidence_level=0.9,
+    ):
+        """Find the spend that causes most.
 
-        with _one_thread():
-            point = incremental(draws=False)[:, 0]
-            low, high = np.full((2, len(point)), np.nan)
-            if self._model.draws is not None:
-                draws = incremental(draws=True)
-                low, high = _bounds(draws, tail)
-        return Bunch(
-            spend=spend,
-            incremental=point[:-1],
-            low=low[:-1],
-            high=high[:-1],
-            current_spend=current,
-            current_incremental=point[-1],
+        Parameters
+        ----------
+        budget : float, default=None
+            Total spend over the rows of X. None: what X spends. With a target, the most
+            that may be spent.
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+        horizon : int, default=None
+            In place of X: so many coming periods, spend and controls as one year
+            before, or as in the last periods if there is no year.
+        bounds : (float, float) or mapping, default=(0.5, 2.0)
+            Multiples of current spend, of all or by channel, or by (channel, region or
+            period).
+        by : {"channel", "region", "period"}, default="channel"
+            What is scaled as a whole.
+        target_roi, target_mroi : float, default=None
+            Spend as much as keeps the ROI of all, or of the last unit, at the target.
+        fixed : list or mapping, default=None
+            What stays, or is set to so much money.
+        constraints : list of (channels, least, most), default=None
+            Money of several channels together.
+        risk : None, ("cvar", share) or ("sd", k), default=None
+            Maximise the mean over draws, over the worst of them, or the mean minus k
+            standard deviations.
+        effect : {"direct", "total"}, default="direct"
+            Total: other channels answer as the channel graph says, at cost.
+        allow_extrapolation : bool, default=False
+            Whether plans may go beyond observed spend.
+        confidence_level : float in (0, 1), default=0.9
+
+        Returns
+        -------
+        result : OptimizeResult
+            ``allocation``, ``outcome``, ``outcome_low``, ``outcome_high``,
+            ``current_outcome``, ``probability_better``, ``success``, ``message``,
+            ``nit``, ``x``, ``X``: see `skmmm.allocation.optimize_budget`.
+
+        Raises
+        ------
+        ValueError
+            If an argument makes no sense. If it does, but no plan can keep all limits,
+            ``success`` is False.
+        """
+        return allocation.optimize_budget(
+            self,
+            budget,
+            X=X,
+            horizon=horizon,
+            bounds=bounds,
+            by=by,
+            target_roi=target_roi,
+            target_mroi=target_mroi,
+            fixed=fixed,
+            constraints=constraints,
+            risk=risk,
+            effect=effect,
+            allow_extrapolation=allow_extrapolation,
+            confidence_level=confidence_level,
         )
+
+    def _counterfactual(self, X=None, effect="direct"):
+        """Return the `Counterfactual` behind all that is said of channels."""
+        index, panel = self._read_panel(X)
+        equations = self._equations(effect)
+        drawn = None
+        if self._model.draws is not None:
+            drawn = self._equations(effect, draws=True)
+        if panel.periods[-1] > self._model.history.periods[-1]:
+            panel = carried_on(panel, self._model.network.sizes.max_lag)
+        order = self._shown_order()
+        return Counterfactual(
+            model=self._model,
+            equations=equations,
+            drawn_equations=drawn,
+            panel=panel,
+            price=self._cost,
+            channels=list(self._columns.media),
+            shown=np.array(order, dtype=np.int64),
+            regions=self.regions_,
+            calendar=self._calendar,
+            index=index,
+            controls=list(self._columns.controls),
+            names=self._labels,
+            judge=lambda: {
+                "verdict": self._verdicts()[order],
+                "follows_kpi": self._follows_kpi[order],
+            },
+        )
+
+    def _verdicts(self):
+        """Return the verdict on each channel; None with too few draws for one."""
+        draws, n_media = self._model.draws, len(self._columns.media)
+        if draws is None or len(draws.shared) < MIN_DRAWS or not n_media:
+            return np.full(n_media, None, dtype=object)
+        with one_thread():
+            effects, prior = self._model.typical_effects()
+        return channel_verdicts(
+            effects, prior, self._model.alone, self._follows_kpi
+        ).astype(object)
 
     def save(self, path):
         """Write the fitted model to one file of arrays and JSON.
@@ -1121,7 +1163,7 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             )
 
     def _components(self, panel, *, draws=False):
-        with _one_thread():
+        with one_thread():
             return self._model.components(panel, draws=draws)
 
     def _check_draws(self, method):
@@ -1129,25 +1171,6 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             raise ValueError(
                 f"{method} needs draws, but the model was fitted with n_draws=0."
             )
-
-    def _groups(self, panel, by):
-        """Return the group of every row of a panel and the names of the groups."""
-        region, column = np.divmod(panel.cell, panel.shape[1])
-        if by is None:
-            return np.zeros(len(region), dtype=np.int64), [None]
-        if by == "region":
-            present, group = np.unique(region, return_inverse=True)
-            if present[-1] >= len(self.regions_):
-                raise ValueError("by='region' needs regions seen in training.")
-            return group, list(self.regions_[present])
-        if by == "time" and self._calendar is not None:
-            present, group = np.unique(column, return_inverse=True)
-            ordinals = panel.first_period + present
-            return group, [self._calendar.value(ordinal) for ordinal in ordinals]
-        raise ValueError(
-            f"by={by!r} must be None, 'region' or, in a model with a time column, "
-            "'time'."
-        )
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_model")
@@ -1159,43 +1182,6 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         # Effects are shares of the mean KPI, which in the common checks is zero.
         tags.regressor_tags.poor_score = True
         return tags
-
-
-def _channel_table(channels, groups, by, total, estimates, verdicts):
-    """Lay out spend, contributions and returns, one row per channel and group.
-
-    Parameters
-    ----------
-    total : ndarray of shape (n_groups,)
-        Predicted KPI.
-    estimates : dict of str to tuple of three ndarrays of shape (n_groups, n_media)
-        Point, low and high of ``spend``, ``contribution``, ``roi`` and ``mroi``.
-    verdicts : dict of str to ndarray of shape (n_media,)
-        Columns on the channel as such, the same for every group.
-    """
-    table = {"spend": estimates["spend"][0]}
-    for name in ("contribution", "roi", "mroi"):
-        for suffix, estimate in zip(
-            ("", "_low", "_high"), estimates[name], strict=True
-        ):
-            table[f"{name}{suffix}"] = estimate
-        if name == "contribution":
-            table["share"] = table[name] / total[:, None]
-    if by is None:
-        index = pd.Index(channels, name="channel")
-    else:
-        index = pd.MultiIndex.from_product([channels, groups], names=["channel", by])
-    columns = {name: values.T.ravel() for name, values in table.items()}
-    columns |= {name: np.repeat(v, len(groups)) for name, v in verdicts.items()}
-    return pd.DataFrame(columns, index=index)
-
-
-def _estimates(point, draws, tail, order):
-    """Return point, low and high of the channels as they are shown."""
-    low, high = np.full((2, *point.shape), np.nan)
-    if draws is not None:
-        low, high = _bounds(draws[None], tail)[:, 0]
-    return tuple(estimate[..., order] for estimate in (point, low, high))
 
 
 def _check_finite(scales, columns):
@@ -1212,45 +1198,8 @@ def _check_finite(scales, columns):
             )
 
 
-def _spend_grid(grid, current):
-    """Return the total spend at each point of a response curve."""
-    if grid is None:
-        return np.linspace(0.0, 2.0, 21) * current
-    spend = check_array(grid, ensure_2d=False, dtype=np.float64, input_name="grid")
-    if spend.ndim != 1 or (spend < 0).any():
-        raise ValueError("grid must be a one-dimensional array of non-negative spend.")
-    return spend
-
-
-def _bounds(draws, tail):
-    """Return quantiles over the draws (second axis) that cover what they promise.
-
-    The k-th of n draws has the share k / (n + 1) of the distribution below it.
-    """
-    return np.quantile(draws, [tail, 1.0 - tail], axis=1, method="weibull")
-
-
-def _tail(confidence_level):
-    if not 0.0 < confidence_level < 1.0:
-        raise ValueError(
-            f"confidence_level={confidence_level!r} must be between 0 and 1."
-        )
-    return (1.0 - confidence_level) / 2
-
-
 def _device(name):
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise ValueError("device='cuda', but torch finds no GPU. Use device='cpu'.")
     return "cuda" if name != "cpu" and available else "cpu"
-
-
-@contextmanager
-def _one_thread():
-    """Compute on one thread: repeatable to the bit, and no waiting for others."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)

@@ -671,8 +671,7 @@ def _period_of_rows(estimator, X):
 
     `contributions` keeps the order of the rows but does not say their periods.
     """
-    _, panel = estimator._read_panel(X)
-    group, times = estimator._groups(panel, "time")
+    group, times = estimator._counterfactual(X).groups("time")
     return group, pd.Index(times)
 
 

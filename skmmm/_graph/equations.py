@@ -153,64 +153,82 @@ class SpendEquations:
             channels = np.flatnonzero(reach.any(axis=0))
             equations = self.extended(len(media)).at(draws, channels)
             set_one = int(np.searchsorted(channels, channel))
-            followed = equations._followed(media[..., channels], alternatives, set_one)
+            some = media[..., channels]
+            planned = np.repeat(some[None], len(alternatives), axis=0)
+            planned[..., set_one] = alternatives
+            followed = equations._followed(some, planned, held=set_one)
             others = channels != channel
             for draw, spend in zip(draws, followed, strict=True):
                 answer[:, draw][..., channels[others]] = spend[..., others]
-        if not np.isfinite(answer).all():
-            raise ValueError(
-                "How other channels answer to this spend is beyond what can be "
-                "computed. Ask for spend closer to what was observed, or for "
-                "effect='direct'."
-            )
-        return answer.reshape(*changed.shape[:-2], *answer.shape[1:])
+        return _checked(answer).reshape(*changed.shape[:-2], *answer.shape[1:])
 
-    def _followed(self, media, changed, channel):
-        """Return what all channels spend, (R, T, M), (G, R, T) -> (E, G, R, T, M)."""
-        media, changed = _by_period(media), changed.transpose(2, 0, 1)
+    def follow(self, media, planned):
+        """Return the spend of all channels if what each does by itself is planned.
+
+        As in `react`, but of all channels at once: what others induce in a channel, or
+        no longer do, comes on top of its plan.
+
+        Parameters
+        ----------
+        media : ndarray of shape (R, T, M)
+            Observed, in the units of X.
+        planned : ndarray of shape (R, T, M)
+            What the channels would spend if none answered to another's change.
+
+        Returns
+        -------
+        media : ndarray of shape (E, R, T, M)
+        """
+        equations = self.extended(len(media))
+        return _checked(equations._followed(media, planned[None])[:, 0])
+
+    def _followed(self, media, planned, held=None):
+        """Return what all spend, (R, T, M), (G, R, T, M) -> (E, G, R, T, M)."""
+        media, planned = _by_period(media), planned.transpose(2, 3, 0, 1)
         unit = np.ascontiguousarray(self.unit.T)  # (M, R)
         u = np.log1p(media / unit)  # (T, M, R)
-        path = np.log1p(changed / unit[channel]) - u[:, None, channel]
+        path = np.log1p(planned / unit[:, None]) - u[:, :, None]  # (T, M, G, R)
         with np.errstate(over="ignore", invalid="ignore"):
-            moves = self._moves(u, path, channel)  # (T, E, M, G, R)
+            moves = self._moves(u, path, held)  # (T, E, M, G, R)
             media, u = media[:, None, :, None], u[:, None, :, None]
             spend = np.expm1(u + moves)
             spend *= unit[:, None]
         np.copyto(spend, media, where=moves == 0)
         return spend.transpose(1, 3, 4, 0, 2)
 
-    def _moves(self, u, path, channel):
+    def _moves(self, u, path, held):
         """Return the change of u of every channel.
 
         Parameters
         ----------
         u : ndarray of shape (T, M, R)
-        path : ndarray of shape (T, G, R)
-            Change of u of `channel` in each of G alternatives.
-        channel : int
+        path : ndarray of shape (T, M, G, R)
+            Change of u by plan in each of G alternatives, before others are answered.
+        held : int or None
+            A channel that answers to none.
 
         Returns
         -------
         moves : ndarray of shape (T, E, M, G, R)
         """
-        shape = (self.n_draws, *u.shape[1:2], *path.shape[1:])  # (E, M, G, R)
+        shape = (self.n_draws, *path.shape[1:])  # (E, M, G, R)
         moves = np.zeros((len(u), *shape))
         order = self._order()
-        order = order[order != channel].reshape(len(order), -1)
         draw = np.arange(len(order))
         past = _Past(self, shape)
-        first = np.argmax((path != 0).any(axis=(1, 2)))
+        first = np.argmax((path != 0).any(axis=(1, 2, 3)))
         for t in range(first, len(u)):
             pending, move, drive = past.felt(), moves[t], np.zeros(shape)
-            move[:, channel] = path[t]
-            drive[:, channel] = self._driven(u[t, channel], path[t], channel)
+            induced = np.zeros(shape)
             for j in order.T:  # (E,), one channel per draw
-                now = u[t, j][:, None]  # (E, 1, R)
+                now, plan = u[t, j][:, None], path[t, j]  # (E, 1, R), (E, G, R)
                 step = pending[draw, j] + self._same_period(drive, draw, j)
-                step = np.where(now > 0, np.maximum(step, -now), 0.0)
-                move[draw, j] = step
-                drive[draw, j] = self._driven(now, step, j)
-            past.push(move, drive)
+                answers = (now > 0) & (j != held)[:, None, None]
+                step = np.where(answers, np.maximum(step, -now - plan), 0.0)
+                induced[draw, j] = step
+                move[draw, j] = plan + step
+                drive[draw, j] = self._driven(now, plan + step, j)
+            past.push(induced, drive)
         return moves
 
     def origin_shares(self, media):
@@ -377,6 +395,15 @@ class _Past:
             lags[:, 1:] = lags[:, :-1].copy()
             lags[:, 0] = new.reshape(lags[:, 0].shape)
             lags[:, -1] += tail
+
+
+def _checked(spend):
+    if not np.isfinite(spend).all():
+        raise ValueError(
+            "How other channels answer to this spend is beyond what can be computed. "
+            "Ask for spend closer to what was observed, or for effect='direct'."
+        )
+    return spend
 
 
 def reached(edges):

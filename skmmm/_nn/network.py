@@ -97,6 +97,20 @@ class Inputs:
             controls=digits(self.controls),
         )
 
+    def within(self, window):
+        """Return the inputs of a slice of the periods, with the history before it."""
+        lags = self.media.shape[-1] - len(self.trend)
+        longer = slice(window.start, window.stop + lags)
+        return replace(
+            self,
+            media=self.media[..., longer],
+            known=self.known[..., longer],
+            controls=self.controls[..., window],
+            season=self.season[..., window],
+            trend=self.trend[window],
+            states=self.states[..., window],
+        )
+
     def to(self, device):
         """Return the same tensors on another device."""
         moved = {name: value.to(device) for name, value in vars(self).items()}
@@ -268,10 +282,14 @@ class OutcomeNetwork(nn.Module):
         """
         if "spike_logit" not in values:
             return inputs.media
-        share = torch.sigmoid(values["spike_logit"])[:, None, :, None]
-        share = torch.where(self.channel_priors.spiked[:, None], share, 1.0)
-        beyond = (inputs.media / inputs.high).clamp_min(1.0)
-        return inputs.media / beyond * beyond**share  # (E, R, M, L + T)
+        spiked = torch.nonzero(self.channel_priors.spiked)[:, 0]
+        share = torch.sigmoid(values["spike_logit"])[:, None, spiked, None]
+        media = inputs.media[..., spiked, :]
+        beyond = (media / inputs.high[:, spiked]).clamp_min(1.0)
+        shape = (len(self.shared), *inputs.media.shape[-3:])
+        return inputs.media.expand(shape).index_copy(
+            2, spiked, media / beyond * beyond**share
+        )  # (E, R, M, L + T)
 
     def adstocked(self, values, media, known):
         """Return media after carry-over, ([E,] R, M, L + T) -> (E, R, M, T)."""
@@ -295,11 +313,20 @@ class OutcomeNetwork(nn.Module):
         adstock = self.carried_over(values, inputs)
         slope = torch.exp(values["slope_log"])[:, None, :, None]
         response = hill(adstock, values["half_saturation_log"][..., None], slope)
-        effects = self.sizes_of_effects(values)[..., None] * response
+        return self.full_effects(values, inputs) * response
+
+    def full_effects(self, values, inputs):
+        """Return the effect of every channel at full saturation, (E, R, M, T or 1)."""
+        effects = self.sizes_of_effects(values)[..., None]
         if "context_effect" not in values:
             return effects
         drift = torch.einsum("emh,rht->ermt", values["context_effect"], inputs.states)
         return effects * torch.exp(drift)
+
+    @property
+    def linear_carryover(self):
+        """Whether adstock is linear in the spend of every channel."""
+        return self.adstock != "gru" and not self.channel_priors.spiked.any()
 
     def channel_effects(self, channels, inputs, media):
         """Return the effects of some channels under other media, (E, R, C, T).
@@ -311,11 +338,11 @@ class OutcomeNetwork(nn.Module):
         media : Tensor of shape ([E,] R, C, L + T)
             Of these channels, in place of what `inputs` says.
         """
-        alone, values = self._among(channels)
+        alone, values = self.among(channels)
         high = inputs.high[:, channels]
         return alone.media_effects(values, replace(inputs, media=media, high=high))
 
-    def _among(self, channels):
+    def among(self, channels):
         """Return a twin that knows some channels only, and its values."""
         values = self.values()
         columns = {

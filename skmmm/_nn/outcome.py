@@ -15,6 +15,7 @@ from skmmm._nn.inputs import Seasons, build_inputs
 from skmmm._nn.level import Level, smooth_level
 from skmmm._nn.likelihood import Loss
 from skmmm._nn.network import OutcomeNetwork
+from skmmm._nn.scaling import Flights, ScaledChannel
 from skmmm._panel import Panel
 from skmmm._scales import Scales
 
@@ -230,6 +231,87 @@ class OutcomeModel:
             media = np.swapaxes(spend, -1, -2) / typical
             media = np.pad(media, [*[(0, 0)] * (media.ndim - 1), (before, 0)])
             yield _effect_rows(network, channels, inputs, media, panel) * unit
+
+    def scaled_effects(self, panel, channels, factors, counted, *, by, draws=False):
+        """Yield the effect of one channel after the other if its spend is scaled.
+
+        Parameters
+        ----------
+        panel : Panel
+        channels : sequence of int
+        factors : ndarray of shape (n_factors,)
+            On the spend of the panel's rows; that of all other cells stays.
+        counted : ndarray of shape (R, T), bool
+            Cells whose KPI counts.
+        by : {"region", "period"}
+            What the effects are summed to.
+        draws : bool
+            False: at the mode, with one draw.
+
+        Yields
+        ------
+        effects : ndarray of shape (n_factors, n_draws, R or T)
+            Of all spend of the channel, in KPI units.
+        """
+        network = self.draws if draws else self.network
+        n_new = panel.shape[0] - network.sizes.n_regions
+        window, inputs, own, rest, weight = self._splitted(panel, counted)
+        axis, n_groups = (2, len(weight)) if by == "region" else (1, panel.shape[1])
+        shown = slice(None) if by == "region" else window
+        for channel in channels:
+            found = np.zeros((len(factors), len(network.shared), n_groups))
+            spend = own[:, [channel]], rest[:, [channel]]
+            with torch.no_grad():
+                for some in _slices(len(network.shared)):
+                    twin = _select(network, some).extended(n_new)
+                    scaled = ScaledChannel(twin, channel, inputs, *spend, weight)
+                    for k, factor in enumerate(factors):
+                        total = scaled.effects(factor).sum(dim=axis)
+                        found[k, some, shown] = total.numpy()
+            yield found
+
+    def flights(self, panel, counted, *, draws=False):
+        """Return what media cause as a function of spend period by period.
+
+        Parameters
+        ----------
+        panel : Panel
+        counted : ndarray of shape (R, T), bool
+            Cells whose KPI counts.
+        draws : bool
+            False: at the mode, with one draw.
+
+        Returns
+        -------
+        flights : Flights
+        """
+        network = self.draws if draws else self.network
+        twin = network.extended(panel.shape[0] - network.sizes.n_regions)
+        return Flights(twin, *self._splitted(panel, counted))
+
+    def _splitted(self, panel, counted):
+        """Return the periods that count, and within them what the network reads.
+
+        Returns
+        -------
+        window : slice
+        inputs : Inputs
+        own, rest : Tensor of shape (R, M, L + T)
+            Spend of the panel's rows, and of all other cells, in typical spend.
+        weight : Tensor of shape (R, T)
+            Mean KPI of the region in cells that count, else 0.
+        """
+        first, last = np.flatnonzero(counted.any(axis=0))[[0, -1]]
+        window = slice(first, last + 1)
+        inputs = self.inputs(panel).within(window)
+        scales = self.scales.extended(panel.shape[0] - len(self.scales.kpi))
+        weight = torch.from_numpy(counted[:, window] * scales.kpi[:, None])
+        asked = np.zeros(panel.shape, dtype=bool)
+        asked.ravel()[panel.cell] = True
+        asked = np.pad(asked, ((0, 0), (self.network.sizes.max_lag, 0)))
+        asked = asked[:, first : first + inputs.known.shape[1]]
+        own = inputs.media * torch.from_numpy(asked)[:, None]
+        return window, inputs, own, inputs.media - own, weight
 
     def media_by_origin(self, panel, shares, *, draws=False):
         """Return what media contribute, by the channel in which spend originates.

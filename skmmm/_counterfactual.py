@@ -1,0 +1,604 @@
+"""What the regressor's model says would have happened under other spend.
+
+Everything that is reported of channels (contributions, returns, response curves, plans)
+comes from here, so that one cannot disagree with another.
+
+A channel's *direct* effect is what its own spend does to the KPI. Its *total* effect
+counts what others spend because of it: contributions then go to the channels in which
+spend originates, and a change of spend moves its children before the KPI is asked.
+
+What spend of X's rows causes is counted in these rows and in the later periods that its
+carry-over reaches: in training data as far as these go; where X lies beyond them, in
+`max_lag` periods after it, in which spend goes on as on average in X.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch
+
+from skmmm._graph.equations import SpendEquations
+from skmmm._nn.outcome import OutcomeModel
+from skmmm._nn.threads import one_thread
+from skmmm._panel import Panel
+from skmmm._support import support_factors
+
+_PATH_NODES = 12
+STEP = 0.01  # of current spend: what "the next unit" of a marginal return is
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Effects and the spend they are set against, draws (E) first, in groups of rows.
+
+    Attributes
+    ----------
+    contribution : ndarray of shape (E, n_groups, n_media)
+        To the KPI of the rows, in KPI units.
+    incremental : ndarray of shape (E, n_groups, n_media)
+        What the spend of the rows causes, in them and later.
+    spend : ndarray of shape (E, n_groups, n_media)
+    gain : ndarray of shape (E, n_groups, n_media)
+        KPI units per 100 % more spend of a channel, seen from one percent more.
+    charge : ndarray of shape (E, n_groups, n_media)
+        What the 100 % more cost, with what others spend on account of it.
+    """
+
+    contribution: np.ndarray
+    incremental: np.ndarray
+    spend: np.ndarray
+    gain: np.ndarray
+    charge: np.ndarray
+
+    @property
+    def roi(self):
+        """KPI units per unit of spend; nan without spend."""
+        return _per(self.incremental, self.spend)
+
+    @property
+    def mroi(self):
+        """KPI units per unit of the next spend; nan without spend."""
+        return _per(self.gain, self.charge)
+
+
+@dataclass(frozen=True)
+class Counterfactual:
+    """The rows of X, and what their KPI would be under other spend.
+
+    Attributes
+    ----------
+    model : OutcomeModel
+    equations, drawn_equations : SpendEquations or None
+        At the mode, and one per draw. None: other channels spend what they did.
+    panel : Panel
+        The rows of X on a grid that holds training data and, where X lies beyond them,
+        the periods that its carry-over reaches.
+    price : ndarray of shape (n_media,)
+        Money per unit of the columns, nan where it is unknown.
+    channels : list
+        Labels, in the order of the model.
+    shown : ndarray of shape (n_media,)
+        Positions of the channels in the order of X.
+    regions : ndarray of shape (n_regions,)
+    calendar : Calendar or None
+    index : Index
+        Of X.
+    controls : list
+        Labels, in the order of the model.
+    names : list
+        Labels of all columns of X.
+    judge : callable
+        Returns what is known of the channels as such, a dict of str to ndarray of
+        shape (n_media,), in the order of X.
+    """
+
+    model: OutcomeModel
+    equations: SpendEquations | None
+    drawn_equations: SpendEquations | None
+    panel: Panel
+    price: np.ndarray
+    channels: list
+    shown: np.ndarray
+    regions: np.ndarray
+    calendar: Any
+    index: pd.Index
+    controls: list
+    names: list
+    judge: Callable
+
+    @property
+    def has_draws(self):
+        """Whether there are draws."""
+        return self.model.draws is not None
+
+    @property
+    def additive(self):
+        """Whether channels act side by side."""
+        return self.equations is None
+
+    @property
+    def saturates(self):
+        """Whether curves have an end; that of total effects is extrapolated."""
+        return self.equations is None
+
+    @property
+    def labels(self):
+        """Labels of the channels in the order of X."""
+        return [self.channels[m] for m in self.shown]
+
+    @property
+    def columns(self):
+        """Columns of the table of contributions after the baseline."""
+        return [c for c in self.names if c in {*self.controls, *self.channels}]
+
+    def judgements(self):
+        """Return what else is known of the channels, in the order of X."""
+        return self.judge()
+
+    def standard_error(self):
+        """Return that of contributions through sampling orders: there is none."""
+        return None
+
+    @cached_property
+    def unit_cost(self):
+        """What a unit costs, 1 where it is unknown, shape (n_media,)."""
+        return np.where(np.isfinite(self.price), self.price, 1.0)
+
+    @property
+    def is_money(self):
+        """Whether the cost of a channel is known, (n_media,), order of X."""
+        return np.isfinite(self.price[self.shown])
+
+    @cached_property
+    def spend(self):
+        """Spend of X's rows, (n_rows, n_media), money where its cost is known."""
+        return self._spend[:, self.shown]
+
+    @cached_property
+    def _spend(self):
+        rows = self.panel.rows(np.moveaxis(self.panel.media, 2, 0)).T
+        return rows * self.unit_cost
+
+    @cached_property
+    def counted(self):
+        """Cells that spend of X's rows reaches, shape (R, T), bool."""
+        reached = asked = self._asked
+        for lag in range(1, self.model.network.sizes.max_lag + 1):
+            reached = reached.copy()
+            reached[:, lag:] |= asked[:, :-lag]
+        return reached & self.panel.observed
+
+    @cached_property
+    def _asked(self):
+        asked = np.zeros(self.panel.shape, dtype=bool)
+        asked.ravel()[self.panel.cell] = True
+        return asked
+
+    @cached_property
+    def _reached(self):
+        """The panel with all counted cells as rows."""
+        return replace(self.panel, cell=np.flatnonzero(self.counted))
+
+    def groups(self, by):
+        """Return the group of every row of X and the names of the groups."""
+        region, column = np.divmod(self.panel.cell, self.panel.shape[1])
+        if by is None:
+            return np.zeros(len(region), dtype=np.int64), [None]
+        if by == "region":
+            present, group = np.unique(region, return_inverse=True)
+            if present[-1] >= len(self.regions):
+                raise ValueError("by='region' needs regions seen in training.")
+            return group, list(self.regions[present])
+        if by == "time" and self.calendar is not None:
+            present, group = np.unique(column, return_inverse=True)
+            ordinals = self.panel.first_period + present
+            return group, [self.calendar.value(ordinal) for ordinal in ordinals]
+        raise ValueError(
+            f"by={by!r} must be None, 'region' or, in a model with a time column, "
+            "'time'."
+        )
+
+    @one_thread()
+    def predicted(self):
+        """Return the prediction for the rows of X, shape (n_rows,)."""
+        return self.model.components(self.panel).total[0]
+
+    @one_thread()
+    def without_media(self):
+        """Return baseline and controls, which with the channels make the prediction."""
+        parts = self.model.components(self.panel)
+        columns = ["baseline", *self.controls]
+        values = np.column_stack([parts.baseline[0], parts.controls[0]])
+        return pd.DataFrame(values, index=self.index, columns=columns)
+
+    def observed_until(self, by=None):
+        """Return up to which multiple of its spend each channel was seen, (M, G)."""
+        history = self.model.history
+        group, names = self.groups(by)
+        seen = history.rows(np.moveaxis(history.media, 2, 0)).T
+        factors = support_factors(
+            seen,
+            history.cell // history.shape[1],
+            self._spend / self.unit_cost,
+            self.panel.cell // self.panel.shape[1],
+            group,
+            len(names),
+        )
+        return factors[self.shown]
+
+    @one_thread()
+    def effects(self, by=None, *, draws=False):
+        """Return the `Effects` of all channels, in the order of X."""
+        found = self._direct_effects if self.equations is None else self._total_effects
+        effects = vars(found(by, draws=draws)).items()
+        return Effects(**{name: value[..., self.shown] for name, value in effects})
+
+    def _direct_effects(self, by, *, draws):
+        group, names = self.groups(by)
+        factors = np.array([0.0, 1.0, 1.0 + STEP])
+        if by == "time":
+            counted = [self._asked]
+        else:
+            counted = [self.counted, self._asked]
+        if np.array_equal(self.counted, self._asked):
+            counted = counted[:1]
+        # Of all rows and later ones, and of the rows alone.
+        sums = [self._scaled(factors, cells, by, draws=draws) for cells in counted]
+        none, now, more = np.moveaxis(sums[0], 1, 0)  # (M, E, G)
+        contribution = sums[-1][:, 1]
+        spend = np.zeros((len(names), len(self.channels)))
+        np.add.at(spend, group, self._spend)
+        spend = np.broadcast_to(spend, (now.shape[1], *spend.shape))
+        return Effects(
+            contribution=np.moveaxis(contribution, 0, 2),
+            incremental=np.moveaxis(now - none, 0, 2),
+            spend=spend,
+            gain=np.moveaxis(more - now, 0, 2) / STEP,
+            charge=spend,
+        )
+
+    def _scaled(self, factors, counted, by, *, draws):
+        """Return effects by channel, factor, draw and group, (M, K, E, G)."""
+        by_period = by == "time"
+        sums = self.model.scaled_effects(
+            self.panel,
+            range(len(self.channels)),
+            factors,
+            counted,
+            by="period" if by_period else "region",
+            draws=draws,
+        )
+        n_draws = len((self.model.draws if draws else self.model.network).shared)
+        n_groups = self.panel.shape[1 if by_period else 0]
+        found = np.empty((len(self.channels), len(factors), n_draws, n_groups))
+        for channel, effects in enumerate(sums):
+            found[channel] = effects
+        return self._grouped(found, by)
+
+    def _grouped(self, effects, by):
+        """Sum effects by region or period to groups, (..., R or T) -> (..., G)."""
+        if by is None:
+            return effects.sum(axis=-1, keepdims=True)
+        region, column = np.divmod(self.panel.cell, self.panel.shape[1])
+        return effects[..., np.unique(column if by == "time" else region)]
+
+    @one_thread()
+    def curve(self, channel, factors, by=None, *, draws=False):
+        """Return what spend of X's rows causes if that of one channel is scaled.
+
+        Parameters
+        ----------
+        channel : int
+            Position in `labels`.
+        factors : ndarray of shape (n_factors,)
+        by : {"region"} or None
+        draws : bool
+
+        Returns
+        -------
+        incremental : ndarray of shape (n_factors, E, n_groups)
+            Against no spend of the channel in these rows, in KPI units.
+        """
+        channel = self.shown[channel]
+        factors = np.append(factors, 0.0)
+        if self.equations is None:
+            (effects,) = self.model.scaled_effects(
+                self.panel, [channel], factors, self.counted, by="region", draws=draws
+            )
+        else:
+            effects = self._total_curve(channel, factors, draws=draws)
+        effects = self._grouped(effects, by)
+        return effects[:-1] - effects[-1]
+
+    def _total_curve(self, channel, factors, *, draws):
+        """Return effects of a channel and all that it moves, (K, E, R)."""
+        equations = self._equations(draws=draws)
+        moving = _moving(equations, channel)
+        reactions = (
+            equations.react(self.panel.media, scaled[..., channel], channel)
+            for scaled in map(self._media, factors)
+        )
+        effects = self.model.effects_under(
+            self._reached,
+            moving,
+            (spend[..., moving] for spend in reactions),
+            draws=draws,
+        )
+        return np.stack([self._by_region(rows) for rows in effects])
+
+    def _by_region(self, rows):
+        """Sum rows of counted cells to regions, (..., n) -> (..., R)."""
+        region = self._reached.cell // self.panel.shape[1]
+        total = np.zeros((*rows.shape[:-1], self.panel.shape[0]))
+        np.add.at(total, (..., region), rows)
+        return total
+
+    def _equations(self, *, draws):
+        return self.drawn_equations if draws else self.equations
+
+    def _media(self, factor):
+        """Return the media grid with the spend of X's rows scaled."""
+        return np.where(self._asked[..., None], factor, 1.0) * self.panel.media
+
+    @one_thread()
+    def spend_curve(self, channel, factors, by=None):
+        """Return what all spend of X's rows costs if that of one channel is scaled.
+
+        Returns
+        -------
+        cost : ndarray of shape (n_factors, n_groups)
+            In money, with what other channels spend on account of it.
+        """
+        channel, price = self.shown[channel], self.unit_cost
+        scaled = (self._media(factor)[..., channel] for factor in factors)
+        equations = self.equations
+        if equations is None:
+            answers = (self._with(channel, one) for one in scaled)
+        else:
+            answers = (
+                equations.react(self.panel.media, one, channel)[0] for one in scaled
+            )
+        costs = [self._cost_by_group(media @ price, by) for media in answers]
+        return np.stack(costs)
+
+    def _with(self, channel, spend):
+        media = self.panel.media.copy()
+        media[..., channel] = spend
+        return media
+
+    def _cost_by_group(self, cost, by):
+        group, names = self.groups(by)
+        return np.bincount(group, self.panel.rows(cost), minlength=len(names))
+
+    def planned(self, multiples, by=None):
+        """Return the counterfactual in which X's rows spend as planned.
+
+        Parameters
+        ----------
+        multiples : ndarray of shape (n_media, n_groups)
+            Of what the channels spend by themselves, in the order of `labels`; with
+            total effects, others answer, at the mode.
+        by : {"region", "time"} or None
+        """
+        media = self._planned_media(multiples, by)
+        if self.equations is not None:
+            media = self.equations.follow(self.panel.media, media)[0]
+        return replace(self, panel=replace(self.panel, media=media))
+
+    def _planned_media(self, multiples, by):
+        group, _ = self.groups(by)
+        region, column = np.divmod(self.panel.cell, self.panel.shape[1])
+        media = self.panel.media.copy()
+        for channel, multiple in zip(self.shown, multiples, strict=True):
+            media[region, column, channel] *= multiple[group]
+        return media
+
+    @one_thread()
+    def outcome(self, multiples=None, by=None, *, draws=False):
+        """Return what all spend of X's rows causes under a plan, shape (E,).
+
+        Parameters
+        ----------
+        multiples, by
+            As in `planned`. None: what X spends.
+        draws : bool
+        """
+        media = [self.panel.media, self._media(0.0)]
+        if multiples is not None:
+            media[0] = self._planned_media(multiples, by)
+            if self.equations is not None:
+                equations = self._equations(draws=draws)
+                media[0] = equations.follow(self.panel.media, media[0])
+        channels = np.arange(len(self.channels))
+        planned, none = self.model.effects_under(
+            self._reached, channels, media, draws=draws
+        )
+        return planned.sum(axis=1) - none.sum(axis=1)
+
+    def planned_rows(self, multiples, by=None):
+        """Return the rows of X under a plan, as a frame of media columns."""
+        media = self.planned(multiples, by).panel
+        rows = media.rows(np.moveaxis(media.media, 2, 0)).T[:, self.shown]
+        return pd.DataFrame(rows, index=self.index, columns=self.labels)
+
+    @one_thread()
+    def plan_effects(self, multiples, by=None):
+        """Return spend, contribution and returns of every cell of a plan, (M * G,).
+
+        By period, a cell's part of what its channel causes is its Aumann-Shapley value
+        along the path on which the channel's spend grows from nothing [1]_.
+
+        References
+        ----------
+        .. [1] Aumann and Shapley (1974). Values of Non-Atomic Games. Princeton.
+        """
+        planned = self.planned(multiples, by)
+        if by == "time":
+            return planned._period_effects()
+        effects = planned.effects(by)
+        cells = {
+            "spend": effects.spend,
+            "contribution": effects.incremental,
+            "roi": effects.roi,
+            "mroi": effects.mroi,
+        }
+        if self.equations is not None:
+            # Of each channel its own spend and what others induced in it.
+            group, names = self.groups(by)
+            spend = np.zeros((1, len(names), len(self.channels)))
+            np.add.at(spend[0], group, planned.spend)
+            cells["spend"] = spend
+        return Bunch(
+            **{name: values[0].T.ravel() for name, values in cells.items()},
+            outcome=self.outcome(multiples, by)[0],
+        )
+
+    def _period_effects(self):
+        group, names = self.groups("time")
+        one = np.ones((len(self.channels), len(names)))
+        spend = np.zeros_like(one)
+        np.add.at(spend.T, group, self.spend)
+        asked = self.flights()
+        outcome, slope = asked(one, np.ones_like)
+        nothing, _ = asked(0.0 * one, np.ones_like)
+        nodes, weights = np.polynomial.legendre.leggauss(_PATH_NODES)
+        earned = np.zeros_like(one)
+        for node, weight in zip(nodes, weights, strict=True):
+            earned += weight / 2.0 * asked((1.0 + node) / 2.0 * one, np.ones_like)[1]
+        spent = np.where(spend > 0, spend, np.nan)
+        return Bunch(
+            spend=spend.ravel(),
+            contribution=earned.ravel(),
+            roi=(earned / spent).ravel(),
+            mroi=(slope / spent).ravel(),
+            outcome=outcome[0] - nothing[0],
+        )
+
+    def flights(self, *, draws=False):
+        """Return what all spend causes as a function of a plan by period.
+
+        Returns
+        -------
+        asked : callable
+            From multiples of shape (n_media, n_periods of X), and a function from
+            outcomes of the draws to their weights, to outcomes, (E,), with what
+            earlier spend carries into X, and the gradient of their weighted sum.
+        """
+        column = self.panel.cell % self.panel.shape[1]
+        shown, columns = self.shown[:, None], np.unique(column)
+        flights = self.model.flights(self.panel, self.counted, draws=draws)
+
+        @one_thread()
+        def asked(multiples, weigh):
+            grid = np.ones((len(multiples), self.panel.shape[1]))
+            grid[shown, columns] = multiples
+            outcome, gradient = flights(grid, weigh)
+            return outcome, gradient[shown, columns]
+
+        return asked
+
+    @one_thread()
+    def contributions(self, *, draws=False):
+        """Return what channels contribute to the rows, (E, n_rows, M), order of X."""
+        if self.equations is None:
+            media = self.model.components(self.panel, draws=draws).media
+        else:
+            media = self._by_origin(self.panel, draws=draws)
+        return media[..., self.shown]
+
+    def _by_origin(self, panel, *, draws):
+        """Return contributions by the channel where spend originates, (E, n, M)."""
+        shares = self._equations(draws=draws).each_origin_shares(panel.media)
+        return self.model.media_by_origin(panel, shares, draws=draws)
+
+    def _total_effects(self, by, *, draws):
+        reached = self.panel if by == "time" else self._reached
+        none = replace(reached, media=self._media(0.0))
+        contribution = self._by_origin(self.panel, draws=draws)
+        now = contribution if by == "time" else self._by_origin(reached, draws=draws)
+        incremental = now - self._by_origin(none, draws=draws)
+        gain, charge = self._gains(reached, draws=draws)
+        here, there = self._summing(self.panel, by), self._summing(reached, by)
+        return Effects(
+            contribution=here(contribution),
+            incremental=there(incremental),
+            spend=here(self._spend_by_origin(draws=draws)),
+            gain=there(gain),
+            charge=here(charge),
+        )
+
+    def _summing(self, panel, by):
+        """Return a function that sums rows of a panel to groups, (..., n, M)."""
+        region, column = np.divmod(panel.cell, panel.shape[1])
+        key = {None: 0 * region, "region": region, "time": column}[by]
+        names, group = np.unique(key, return_inverse=True)
+
+        def summed(rows):
+            total = np.zeros((*rows.shape[:-2], len(names), rows.shape[-1]))
+            np.add.at(total, (..., group, slice(None)), rows)
+            return total
+
+        return summed
+
+    def _gains(self, reached, *, draws):
+        """Return gain and charge of every channel per 100 % more.
+
+        Returns
+        -------
+        gain : ndarray of shape (E, n_reached, M)
+        charge : ndarray of shape (E, n_rows, M)
+        """
+        equations = self._equations(draws=draws)
+        panel, n_media = self.panel, len(self.channels)
+        gain = np.empty((equations.n_draws, len(reached.cell), n_media))
+        charge = np.empty((equations.n_draws, len(panel.cell), n_media))
+        more = self._media(1.0 + STEP)
+        for channel in range(n_media):
+            moving = _moving(equations, channel)
+            changed = equations.react(panel.media, more[..., channel], channel)
+            effects = list(
+                self.model.effects_under(
+                    reached,
+                    moving,
+                    [panel.media[..., moving], changed[..., moving]],
+                    draws=draws,
+                )
+            )
+            gain[..., channel] = (effects[1] - effects[0]) / STEP
+            charged = self.unit_cost * _charged(self.price)[channel]
+            extra = np.moveaxis(changed - panel.media, 3, 1)  # (E, M, R, T)
+            charge[..., channel] = (
+                np.einsum("emn,m->en", panel.rows(extra), charged) / STEP
+            )
+        return gain, charge
+
+    def _spend_by_origin(self, *, draws):
+        """Return spend by the channel in which it originates, (E, n_rows, M)."""
+        region, column = np.divmod(self.panel.cell, self.panel.shape[1])
+        charged = _charged(self.price)
+        answer = []
+        equations = self._equations(draws=draws)
+        for share in equations.each_origin_shares(self.panel.media):
+            moved = share[region, column] * charged  # (n_rows, from, M)
+            stays = 1.0 - moved.sum(axis=1)  # not in the same units as its origin
+            moved = np.einsum("nkj,nj->nk", moved, self._spend)
+            answer.append(moved + stays * self._spend)
+        return np.stack(answer)
+
+
+def _charged(price):
+    """Return whether spend of j is charged to i, ``[i, j]``: both money or neither."""
+    money = np.isfinite(price)
+    return money[:, None] == money
+
+
+def _moving(equations, channel):
+    return [channel, *np.flatnonzero(equations.descendants()[channel])]
+
+
+def _per(effect, spend):
+    return effect / np.where(spend > 0, spend, np.nan)

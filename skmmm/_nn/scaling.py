@@ -1,0 +1,175 @@
+"""What channels cause if the spend of some rows is multiplied.
+
+Unless adstock is recurrent it is linear in spend as far as spend is believed::
+
+    adstock(believed(rest + f * own)) = adstock(rest) + f * adstock(own)
+                                        - adstock(excess(rest + f * own))
+
+with an excess in the few cells that are spikes. Where nothing else is carried in and
+nothing is in excess, ``hill`` depends on f through its odds alone::
+
+    hill(f * a) = odds / (1 + odds)
+    odds        = f ** slope * (a / half_saturation) ** slope
+
+so that a whole response curve costs little more than one point of it.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+_TINY = 1e-60  # inside the logarithm of odds
+_MANY = 0.1  # share of cells in excess from which it is faster to carry all over again
+
+
+class ScaledChannel:
+    """The effect of one channel as a function of the size of some of its spend.
+
+    Parameters
+    ----------
+    network : OutcomeNetwork
+        With E draws.
+    channel : int
+    inputs : Inputs
+    own, rest : Tensor of shape (R, 1, L + T)
+        Spend that is scaled and spend that is not, in units of typical spend.
+    weight : Tensor of shape (R, T)
+        Of each cell in the sums: 0 where the KPI does not count.
+    """
+
+    def __init__(self, network, channel, inputs, own, rest, weight):
+        self.network, self.values = network.among([channel])
+        self.inputs = replace(inputs, high=inputs.high[:, [channel]])
+        self.own, self.rest = own, rest
+        self.slope = torch.exp(self.values["slope_log"])[:, None]  # (E, 1, 1)
+        self.half_log = self.values["half_saturation_log"]  # (E, R or 1, 1)
+        self.full = self.network.full_effects(self.values, inputs)[:, :, 0] * weight
+        self.spiked = bool(self.network.channel_priors.spiked.any())
+        gaps = self.spiked and not inputs.known.all()
+        self.linear = self.network.adstock != "gru" and not gaps
+        if self.linear:
+            self.own_carried = self._carried(own)
+            self.rest_carried = self._carried(rest) if rest.any() else None
+            self.own_odds = self._odds(self.own_carried)
+
+    def effects(self, factor):
+        """Return the effect of all spend of the channel.
+
+        Parameters
+        ----------
+        factor : float or Tensor of shape (R, 1)
+
+        Returns
+        -------
+        effects : Tensor of shape (E, R, T)
+        """
+        # odds / (1 + odds) = 1 - 1 / (1 + odds), which is 1 where odds are infinite
+        missed = (1.0 + self._odds_under(factor)).reciprocal_().mul_(self.full)
+        return self.full - missed
+
+    def _odds_under(self, factor):
+        by_region = factor[..., None] if torch.is_tensor(factor) else factor
+        cells = ()
+        if self.spiked or not self.linear:
+            spend = self.rest + by_region * self.own  # (R, 1, L + T)
+            cells = torch.nonzero(spend > self.inputs.high, as_tuple=True)
+            if not self.linear or len(cells[0]) > _MANY * spend.numel():
+                inputs = replace(self.inputs, media=spend)
+                return self._odds(
+                    self._carried(self.network.believed(self.values, inputs))
+                )
+            if len(cells[0]):
+                adstock = self._with_all(factor)
+                self._take_excess(adstock, spend[:, 0], cells[0], cells[2])
+                return self._odds(adstock.clamp_min_(0.0))
+        if self.rest_carried is None:
+            return self.own_odds * factor**self.slope
+        return self._odds(self._with_all(factor))
+
+    def _with_all(self, factor):
+        """Return adstock as if all spend was believed, (E, R, T)."""
+        carried = factor * self.own_carried
+        return carried if self.rest_carried is None else self.rest_carried + carried
+
+    def _take_excess(self, adstock, spend, region, period):
+        """Subtract what the excess of some cells carries over, in place."""
+        share = torch.sigmoid(self.values["spike_logit"])  # (E, 1)
+        high = self.inputs.high[region, 0, 0]
+        spend = spend[region, period]
+        excess = spend - high * (spend / high) ** share  # (E, n_cells)
+        if not self.network.sizes.max_lag:
+            adstock[:, region, period] -= excess
+            return
+        kernel = self.network.kernel(self.values)[:, 0]  # (E, L + 1)
+        n_lags, n_periods = kernel.shape[1], adstock.shape[2]
+        flat = adstock.view(-1)
+        start = torch.arange(len(adstock))[:, None] * adstock[0].numel()
+        for lag in range(n_lags):
+            arrives = period - (n_lags - 1) + lag
+            inside = (arrives >= 0) & (arrives < n_periods)
+            cell = region[inside] * n_periods + arrives[inside]
+            late = excess[:, inside] * kernel[:, [lag]]
+            flat.index_add_(0, (start + cell).view(-1), late.view(-1), alpha=-1.0)
+
+    def _carried(self, media):
+        known = self.inputs.known
+        carried = self.network.adstocked(self.values, media, known)
+        return carried[:, :, 0].contiguous()
+
+    def _odds(self, adstock):
+        level = torch.log(adstock + _TINY) - self.half_log
+        return torch.where(adstock > 0, torch.exp(self.slope * level), 0.0)
+
+
+class Flights:
+    """The effect of all media as a function of multiples of some spend by period.
+
+    Parameters
+    ----------
+    network : OutcomeNetwork
+        With E draws.
+    window : slice
+        Periods of the grid that `inputs` hold.
+    inputs : Inputs
+    own, rest : Tensor of shape (R, M, L + T)
+        Spend that is multiplied and spend that is not, in units of typical spend.
+    weight : Tensor of shape (R, T)
+        Of each cell in the sums: 0 where the KPI does not count.
+    """
+
+    def __init__(self, network, window, inputs, own, rest, weight):
+        with torch.inference_mode(False), torch.no_grad():
+            self.network, self.window = network, window
+            self.own, self.rest, self.weight = own.clone(), rest.clone(), weight.clone()
+            self.inputs = replace(inputs, media=self.rest, high=inputs.high.clone())
+            self.values = network.values()
+
+    def __call__(self, multiples, weigh):
+        """Return effects and the gradient of their weighted sum.
+
+        Parameters
+        ----------
+        multiples : ndarray of shape (n_media, n_periods of the grid)
+        weigh : callable
+            From effects to their weights, both ndarrays of shape (E,).
+
+        Returns
+        -------
+        effects : ndarray of shape (E,)
+            Of all spend, in KPI units.
+        gradient : ndarray of shape (n_media, n_periods of the grid)
+        """
+        before = self.own.shape[-1] - self.weight.shape[1]
+        longer = np.pad(multiples, ((0, 0), (before, 0)), constant_values=1.0)
+        asked = slice(self.window.start, self.window.stop + before)
+        with torch.inference_mode(False), torch.enable_grad():
+            multiple = torch.tensor(longer[:, asked], requires_grad=True)
+            inputs = replace(self.inputs, media=self.rest + self.own * multiple)
+            effects = self.network.media_effects(self.values, inputs)
+            totals = torch.einsum("ermt,rt->e", effects, self.weight)
+            weights = torch.from_numpy(weigh(totals.detach().numpy()))
+            (totals @ weights).backward()
+        gradient = np.zeros_like(longer)
+        gradient[:, asked] = multiple.grad.numpy()
+        return totals.detach().numpy(), gradient[:, before:]

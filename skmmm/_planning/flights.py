@@ -1,0 +1,184 @@
+"""The best plan over periods, in which carry-over joins what is spent when.
+
+The outcome is no sum over periods, and where curves are S-shaped it has many local
+optima: bursts may earn what the same money spent evenly does not. So the climb starts
+from today's plan, from even spend and from bursts of several lengths, with the model at
+its mode; the best of them goes on with all draws.
+
+Limits enter as an augmented Lagrangian [1]_, bounds as bounds of L-BFGS-B.
+
+References
+----------
+.. [1] Nocedal and Wright (2006). Numerical Optimization, algorithm 17.4.
+"""
+
+import numpy as np
+from scipy.optimize import minimize
+
+_BURSTS = ((1, 2), (1, 3), (2, 4), (3, 6), (4, 8))  # periods on, of so many
+_BEST_BURSTS = 2
+_ROUNDS = 8  # of multipliers
+_STEPS = 25  # of L-BFGS-B per round
+_KEPT = 1e-4  # of today's spend: how well limits are kept before the climb ends
+_LOOSE = 1e-3  # and how well they must be kept
+_GAIN = 1e-6  # of today's outcome: less is no reason to go on
+
+
+def best_flights(what_if, problem, weigh, worth, *, draws):
+    """Return the best plan by period and how many iterations that took.
+
+    Parameters
+    ----------
+    what_if : Counterfactual
+    problem : Problem
+        Its groups are periods.
+    weigh, worth : callable
+        As `read_risk` returned them.
+    draws : bool
+
+    Returns
+    -------
+    multiples : ndarray of shape (C,) or None
+        None if no plan was found that keeps all limits.
+    n_iterations : int
+    """
+    search = _Search(what_if, problem, weigh, worth, draws=False)
+    found = [search.climb(start) for start in search.starts()]
+    n_iterations = sum(one[-1] for one in found)
+    plan, prices, _, _ = min(found, key=lambda one: one[2])
+    if draws:
+        search = _Search(what_if, problem, weigh, worth, draws=True)
+        plan, _, _, more = search.climb(plan, prices)
+        n_iterations += more
+    plan = search.on_budget(plan)
+    return (plan if search.keeps(plan) else None), n_iterations
+
+
+class _Search:
+    """The climb, in units of today's outcome and spend."""
+
+    def __init__(self, what_if, problem, weigh, worth, *, draws):
+        self.problem, self.weigh, self.worth = problem, weigh, worth
+        self.outcome = what_if.flights(draws=draws)
+        self.nothing = 0.0
+        self.nothing = self._asked(np.zeros(problem.current.shape))[0]
+        today, _ = self._asked(np.ones(problem.current.shape))
+        self.size = max(abs(today.mean()), 1e-300)
+        self.spend = problem.current.sum()
+        self.rows, self.limits, self.equal = self._read_limits()
+
+    def _asked(self, plan):
+        """Return what the spend of a plan causes, (E,), and the gradient, (C,)."""
+        outcome, gradient = self.outcome(
+            plan.reshape(self.problem.shape),
+            lambda outcome: self.weigh(outcome - self.nothing),
+        )
+        return outcome - self.nothing, gradient.ravel()
+
+    def starts(self):
+        """Return plans to start from: today's, even spend, the best bursts."""
+        p = self.problem
+        n_periods = p.shape[1]
+        current = p.current.reshape(p.shape)
+        mean = current.mean(axis=1, keepdims=True)
+        even = mean / np.where(current > 0, current, np.inf)
+        waves = [
+            np.where(np.arange(n_periods) % of < on, of / on, 0.0)
+            for on, of in _BURSTS
+            if of <= n_periods
+        ]
+        starts = [self.on_budget(one) for one in (np.ones(p.shape), even)]
+        bursts = [self.on_budget(even * wave) for wave in waves]
+        bursts.sort(key=lambda plan: -self._asked(plan)[0].mean())
+        return starts + bursts[:_BEST_BURSTS]
+
+    def on_budget(self, plan):
+        """Return a plan scaled to the budget as far as the bounds let it."""
+        p, plan = self.problem, plan.ravel()
+        clipped = np.clip(plan, p.low, p.high)
+        if p.budget is None or (p.has_target and clipped @ p.current <= p.budget):
+            return clipped
+        low, high = 0.0, 1.0
+        while np.clip(high * plan, p.low, p.high) @ p.current < p.budget and high < 1e6:
+            high *= 2.0
+        for _ in range(60):
+            middle = (low + high) / 2.0
+            short = np.clip(middle * plan, p.low, p.high) @ p.current < p.budget
+            low, high = (middle, high) if short else (low, middle)
+        return np.clip(high * plan, p.low, p.high)
+
+    def climb(self, plan, prices=0.0):
+        """Return plan, prices of the limits, loss and number of iterations."""
+        p, penalty, n_iterations, before = self.problem, 10.0, 0, np.inf
+
+        def lagrangian(plan):
+            value, slope, off, slopes = self._asked_all(plan)
+            active = prices + penalty * off
+            active = np.where(self.equal, active, np.maximum(active, 0.0))
+            value += ((active**2 - prices**2) / (2.0 * penalty)).sum()
+            return value, slope + active @ slopes
+
+        for _ in range(_ROUNDS):
+            result = minimize(
+                lagrangian,
+                plan,
+                jac=True,
+                method="L-BFGS-B",
+                bounds=np.column_stack([p.low, p.high]),
+                options={"maxiter": _STEPS, "ftol": 1e-9, "gtol": 1e-7},
+            )
+            plan, n_iterations = result.x, n_iterations + result.nit
+            value, _, off, _ = self._asked_all(plan)
+            broken = np.where(self.equal, np.abs(off), np.maximum(off, 0.0)).max(
+                initial=0.0
+            )
+            prices = prices + penalty * off
+            prices = np.where(self.equal, prices, np.maximum(prices, 0.0))
+            if broken < _KEPT and abs(before - value) < _GAIN:
+                break
+            penalty, before = min(3.0 * penalty, 1e4), value
+        return plan, prices, value + (broken > _LOOSE), n_iterations
+
+    def _asked_all(self, plan):
+        """Return loss, its slope, how far limits are broken, and the slopes of that.
+
+        Returns
+        -------
+        value : float
+        slope : ndarray of shape (C,)
+        off : ndarray of shape (n_limits,)
+            In units of today's spend or outcome; positive: broken.
+        slopes : ndarray of shape (n_limits, C)
+        """
+        p = self.problem
+        outcome, gradient = self._asked(plan)
+        earned, slope = self.worth(outcome) / self.size, gradient / self.size
+        off, slopes = self.rows @ plan - self.limits, self.rows
+        if p.target_roi is not None:
+            asked = p.target_roi * p.current / self.size
+            off = np.append(off, asked @ plan - earned)
+            slopes = np.vstack([slopes, asked - slope])
+        price = (p.target_mroi or 0.0) * p.current / self.size
+        return price @ plan - earned, price - slope, off, slopes
+
+    def _read_limits(self):
+        """Return linear limits as rows, what these may be at most, and which equal."""
+        p = self.problem
+        limits = []
+        if p.budget is not None:
+            limits.append((p.current, p.budget, not p.has_target))
+        for row, least, most in zip(p.rows, p.least, p.most, strict=True):
+            limits += [(row, most, False), (-row, -least, False)]
+        limits = [limit for limit in limits if np.isfinite(limit[1])]
+        rows = np.array([row for row, _, _ in limits]).reshape(-1, len(p.current))
+        most = np.array([most for _, most, _ in limits])
+        equal = [equal for _, _, equal in limits]
+        if p.target_roi is not None:
+            equal.append(False)
+        return rows / self.spend, most / self.spend, np.array(equal, dtype=bool)
+
+    def keeps(self, plan):
+        """Return whether a plan keeps all limits, nearly."""
+        _, _, off, _ = self._asked_all(plan)
+        broken = np.where(self.equal, np.abs(off), off)
+        return bool((broken <= _LOOSE).all())

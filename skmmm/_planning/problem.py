@@ -1,0 +1,371 @@
+"""What may be planned: cells of spend, their limits, and what is to be reached."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+
+DEFAULT_BOUNDS = (0.5, 2.0)
+GROUPS = {"channel": None, "region": "region", "period": "time"}
+ALIKE = 1e-6  # relative: what counts as the same spend
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Cells of spend (C), flattened from channels and their groups.
+
+    Attributes
+    ----------
+    labels : list of length M
+        Channels.
+    groups : list of length G
+        Names of regions or periods; [None] if whole channels are planned.
+    current : ndarray of shape (C,)
+        Spend today, in money.
+    low, high : ndarray of shape (C,)
+        Bounds of the multiples of current spend.
+    until : ndarray of shape (C,)
+        Multiples up to which spend was observed.
+    refused : ndarray of shape (C,), bool
+        Whether `high` is where data end.
+    rows : ndarray of shape (n_rows, C)
+        Of constraints on groups of channels: money per unit of the multiples.
+    least, most : ndarray of shape (n_rows,)
+    budget : float or None
+        What is to be spent in all; with a target, at most.
+    target_roi, target_mroi : float or None
+    """
+
+    labels: list
+    groups: list
+    current: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    until: np.ndarray
+    refused: np.ndarray
+    rows: np.ndarray
+    least: np.ndarray
+    most: np.ndarray
+    budget: float | None
+    target_roi: float | None
+    target_mroi: float | None
+
+    @property
+    def shape(self):
+        """Number of channels and groups."""
+        return len(self.labels), len(self.groups)
+
+    @property
+    def free(self):
+        """Which cells may move, shape (C,)."""
+        return self.low < self.high
+
+    @property
+    def has_target(self):
+        """Whether a return decides how much is spent."""
+        return self.target_roi is not None or self.target_mroi is not None
+
+    def infeasible(self):
+        """Return why no plan can keep the limits, or None."""
+        limits = [
+            (f"constraint {i}", *limit)
+            for i, limit in enumerate(
+                zip(self.rows, self.least, self.most, strict=True)
+            )
+        ]
+        if self.budget is not None:
+            least = -np.inf if self.has_target else self.budget
+            limits.insert(0, ("the budget", self.current, least, self.budget))
+        for name, row, least, most in limits:
+            ends = row * self.low, row * self.high
+            lowest, highest = np.minimum(*ends).sum(), np.maximum(*ends).sum()
+            slack = ALIKE * max(abs(lowest), abs(highest))
+            if lowest > most + slack:
+                return (
+                    f"No plan: {name} allows {most:,.6g}, but the bounds ask for at "
+                    f"least {lowest:,.6g}. Raise it, or lower the bounds."
+                )
+            if highest < least - slack:
+                ends = " (some end where data end)" if self.refused.any() else ""
+                return (
+                    f"No plan: {name} asks for {least:,.6g}, but the bounds allow at "
+                    f"most {highest:,.6g}{ends}. Lower it, or widen the bounds."
+                )
+        return None
+
+
+def make_problem(
+    what_if,
+    by,
+    *,
+    budget,
+    bounds,
+    fixed,
+    constraints,
+    target_roi,
+    target_mroi,
+    allow_extrapolation,
+):
+    """Read what the user asks for.
+
+    Raises
+    ------
+    ValueError
+        If a channel, region or period is unknown, a number is none, or bounds lie
+        beyond what was observed.
+    """
+    group, names = what_if.groups(GROUPS[by])
+    labels, shape = what_if.labels, (len(what_if.labels), len(names))
+    current = np.zeros(shape)
+    np.add.at(current.T, group, what_if.spend)
+    keys = _Keys(labels, names, by)
+    low, high = _read_bounds(bounds, keys, shape)
+    _read_fixed(fixed, keys, current, low, high)
+    until = what_if.observed_until(GROUPS[by])
+    until = np.where(np.isfinite(until), until, 1.0)
+    idle = current == 0
+    low[idle] = high[idle] = 1.0
+    refused = np.zeros(shape, dtype=bool)
+    if not allow_extrapolation:
+        refused = (high > np.maximum(until, 1.0)) & (low < high)
+        asked = refused & (low > np.maximum(until, 1.0))
+        if asked.any():
+            m, g = np.argwhere(asked)[0]
+            raise ValueError(
+                f"bounds of {keys.name(m, g)} ask for at least {low[m, g]:.3g} times "
+                f"its spend, but data end at {until[m, g]:.3g} times. Lower them, or "
+                "set allow_extrapolation=True."
+            )
+        high = np.where(refused, np.maximum(until, 1.0), high)
+    if not np.isfinite(high).all():
+        m, g = np.argwhere(~np.isfinite(high))[0]
+        raise ValueError(
+            f"The upper bound of {keys.name(m, g)} is infinite, which needs "
+            "allow_extrapolation=False so that data set the limit."
+        )
+    targets = {"target_roi": target_roi, "target_mroi": target_mroi}
+    targets = {k: _positive(k, v) for k, v in targets.items() if v is not None}
+    if len(targets) > 1:
+        raise ValueError("Give target_roi or target_mroi, not both.")
+    if budget is not None:
+        budget = _positive("budget", budget)
+    elif not targets:
+        budget = current.sum()
+    _check_one_currency(what_if, current)
+    groups = _read_constraints(constraints, keys)
+    rows = [(weights[:, None] * current).ravel() for weights, _, _ in groups]
+    return Problem(
+        labels=labels,
+        groups=names,
+        current=current.ravel(),
+        low=low.ravel(),
+        high=high.ravel(),
+        until=until.ravel(),
+        refused=refused.ravel(),
+        rows=np.array(rows).reshape(len(rows), current.size),
+        least=np.array([least for _, least, _ in groups], dtype=np.float64),
+        most=np.array([most for _, _, most in groups], dtype=np.float64),
+        budget=budget,
+        target_roi=targets.get("target_roi"),
+        target_mroi=targets.get("target_mroi"),
+    )
+
+
+class _Keys:
+    """Finds the cells that a key of the user names."""
+
+    def __init__(self, labels, groups, by):
+        self.labels, self.groups, self.by = labels, groups, by
+
+    def channel(self, label, role):
+        """Return the position of a channel."""
+        if label not in self.labels:
+            raise ValueError(
+                f"{role} names {label!r}, which is not one of the media columns "
+                f"{list(self.labels)}."
+            )
+        return self.labels.index(label)
+
+    def cells(self, key, role):
+        """Return channel and group (a slice: all) that a key names."""
+        if key in self.labels or not isinstance(key, tuple):
+            return self.channel(key, role), slice(None)
+        if self.by == "channel" or len(key) != 2:
+            raise ValueError(
+                f"{role} names {key!r}; with by={self.by!r} cells are named by "
+                + ("channel." if self.by == "channel" else f"(channel, {self.by}).")
+            )
+        m = self.channel(key[0], role)
+        for g, group in enumerate(self.groups):
+            if group == key[1]:
+                return m, g
+        raise ValueError(
+            f"{role} names {key!r}, but X has no {self.by} {key[1]!r}; the first is "
+            f"{self.groups[0]!r}."
+        )
+
+    def name(self, m, g):
+        """Return how a cell is called in messages."""
+        if self.by == "channel":
+            return repr(self.labels[m])
+        return f"{self.labels[m]!r} in {self.by} {self.groups[g]}"
+
+
+def _read_bounds(bounds, keys, shape):
+    """Return lower and upper multiples of every cell, each of a shape."""
+    low, high = (np.full(shape, end) for end in DEFAULT_BOUNDS)
+    if not isinstance(bounds, Mapping):
+        low[:], high[:] = _pair("bounds", bounds)
+        return low, high
+    # Cells after channels, so that the narrower key counts.
+    for key in sorted(bounds, key=lambda key: isinstance(key, tuple)):
+        where = keys.cells(key, "bounds")
+        low[where], high[where] = _pair(f"bounds of {key!r}", bounds[key])
+    return low, high
+
+
+def _pair(role, pair):
+    ends = list(pair) if isinstance(pair, tuple | list | np.ndarray) else []
+    if len(ends) != 2 or not all(_is_number(end) for end in ends):
+        raise ValueError(
+            f"{role} must be two numbers (low, high), multiples of current spend, got "
+            f"{pair!r}."
+        )
+    if not 0 <= ends[0] <= ends[1]:
+        raise ValueError(f"{role} must hold 0 <= low <= high, got {tuple(ends)!r}.")
+    return ends
+
+
+def _read_fixed(fixed, keys, current, low, high):
+    """Lock cells, in place."""
+    if fixed is None:
+        return
+    if isinstance(fixed, str):
+        raise ValueError(f"fixed must be a list or a mapping, got {fixed!r}.")
+    for key in fixed:
+        where = keys.cells(key, "fixed")
+        multiple = 1.0
+        if isinstance(fixed, Mapping):
+            money = fixed[key]
+            if not _is_number(money) or not 0 <= money < np.inf:
+                raise ValueError(
+                    f"fixed spend of {key!r} must be a number from 0 up, got {money!r}."
+                )
+            now = current[where].sum()
+            if now == 0 and money > 0:
+                raise ValueError(
+                    f"fixed asks to spend {money!r} on {key!r}, which spends nothing "
+                    "in X, so that there is no pattern to scale. Give it spend in X."
+                )
+            multiple = money / now if now else 1.0
+        low[where] = high[where] = multiple
+
+
+def _read_constraints(constraints, keys):
+    """Return weights by channel, least and most of every group constraint."""
+    if constraints is None:
+        return []
+    if isinstance(constraints, Mapping | str):
+        raise ValueError(
+            "constraints must be a list of (channels, least, most), with money from "
+            "least to most (None: no limit) for these channels together."
+        )
+    read = []
+    for i, constraint in enumerate(constraints):
+        if not isinstance(constraint, tuple | list) or len(constraint) != 3:
+            raise ValueError(
+                f"constraint {i} must be (channels, least, most), got {constraint!r}."
+            )
+        channels, least, most = constraint
+        if isinstance(channels, str) or not hasattr(channels, "__iter__"):
+            channels = [channels]
+        weights = np.zeros(len(keys.labels))
+        for label in channels:
+            weight = channels[label] if isinstance(channels, Mapping) else 1.0
+            if not _is_number(weight) or np.isinf(weight):
+                raise ValueError(
+                    f"constraint {i} weighs {label!r} with {weight!r}; weights must be "
+                    "finite numbers."
+                )
+            weights[keys.channel(label, f"constraint {i}")] = weight
+        ends = -np.inf if least is None else least, np.inf if most is None else most
+        if not all(_is_number(end) for end in ends) or ends[0] > ends[1]:
+            raise ValueError(
+                f"constraint {i} must hold least <= most, got {least!r} and {most!r}."
+            )
+        read.append((weights, *ends))
+    return read
+
+
+def _check_one_currency(what_if, current):
+    """Raise if money and other units would be added."""
+    spends = current.sum(axis=1) > 0
+    money = what_if.is_money
+    if (money & spends).any() and (~money & spends).any():
+        without = [
+            c
+            for c, m, s in zip(what_if.labels, money, spends, strict=True)
+            if s and not m
+        ]
+        raise ValueError(
+            f"media_cost has no cost for {without}, so that their spend cannot be "
+            "added to the money of the others. Give each of them a cost."
+        )
+
+
+def read_risk(risk):
+    """Return a function from outcomes to weights, and one to what is maximised.
+
+    Parameters
+    ----------
+    risk : None, ("cvar", share) or ("sd", k)
+
+    Returns
+    -------
+    weigh : callable
+        From outcomes of the draws, (E,), to the gradient of the objective, (E,).
+    worth : callable
+        From outcomes of the draws, (E,), to the objective.
+    """
+    if risk is None:
+        return (lambda outcome: np.full(len(outcome), 1 / len(outcome))), np.mean
+    kind, amount = risk if isinstance(risk, tuple | list) and len(risk) == 2 else (0, 0)
+    if kind not in ("cvar", "sd") or not _is_number(amount):
+        raise ValueError(
+            "risk must be None (the mean over draws), ('cvar', share), the mean of "
+            f"that share of the worst draws, or ('sd', k), got {risk!r}."
+        )
+    if kind == "cvar":
+        if not 0 < amount <= 1:
+            raise ValueError(
+                f"The share of ('cvar', share) is {amount!r}, not in (0, 1]."
+            )
+
+        def weigh(outcome):
+            # The k-th worst counts in full, the last one in part.
+            worst = np.clip(amount * len(outcome) - np.arange(len(outcome)), 0.0, 1.0)
+            weight = np.empty(len(outcome))
+            weight[np.argsort(outcome, kind="stable")] = worst
+            return weight / weight.sum()
+
+        return weigh, lambda outcome: weigh(outcome) @ outcome
+    if amount < 0 or np.isinf(amount):
+        raise ValueError(f"The k of ('sd', k) is {amount!r}; it must be 0 or more.")
+
+    def weigh_sd(outcome):
+        deviation = outcome - outcome.mean()
+        size = np.sqrt((deviation**2).mean())
+        return (1.0 - amount * deviation / max(size, 1e-300)) / len(outcome)
+
+    return weigh_sd, lambda outcome: outcome.mean() - amount * outcome.std()
+
+
+def _positive(name, value):
+    if not _is_number(value) or not 0 < value < np.inf:
+        raise ValueError(f"{name} must be a positive number, got {value!r}.")
+    return float(value)
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, bool) and value == value

@@ -1,0 +1,307 @@
+"""The best plan where cells of spend act side by side.
+
+The curve of every cell is tabulated and joined by a cubic spline. A linear programme
+over the pieces of their concave envelopes finds the plan in which no piece elsewhere
+would earn more: the best of all plans, also where curves are S-shaped, but for the one
+cell per constraint that it may leave on the bridge over a dent. It is solved again over
+finer pieces around its solution until that stands still. Where draws are weighed
+unequally, each round takes the weights of the last.
+
+Where channels interact, or answer to each other, the curves are tabulated anew around
+each solution.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.optimize import linprog
+
+_SPACING = 0.1875  # of the multiples between nodes of the tables
+_MOST_NODES = 49
+_FINE = 8  # pieces per round around the last solution
+_SETTLED = 1e-4  # of the multiples
+_MOST_ROUNDS = 40
+_MOST_TABLES = 6
+_SMALLEST = 1e-3  # multiple from which spend can be scaled up again
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What cells earn and cost as functions of their multiples, around a plan.
+
+    Attributes
+    ----------
+    base : ndarray of shape (C,)
+        Multiples of that plan.
+    outcome : ndarray of shape (E,)
+        What it earns.
+    spend : float
+        What it costs.
+    worth, cost : list of CubicSpline, one per channel
+        Change of outcome, values of shape (G, E), and of spend, (G,), if a cell spends
+        so many times what it does in that plan.
+    """
+
+    base: np.ndarray
+    outcome: np.ndarray
+    spend: float
+    worth: list
+    cost: list
+
+    def at(self, multiples):
+        """Return changes of outcome (N, C, E) and of spend (N, C).
+
+        Parameters
+        ----------
+        multiples : ndarray of shape (N, C)
+        """
+        asked = np.split(multiples / self.base, len(self.worth), axis=1)
+        return tuple(
+            np.concatenate(
+                [_each(*pair) for pair in zip(splines, asked, strict=True)], axis=1
+            )
+            for splines in (self.worth, self.cost)
+        )
+
+    def covers(self, multiples):
+        """Return whether a plan, (C,), lies within the tables."""
+        asked = np.split(multiples / self.base, len(self.worth))
+        return all(
+            spline.x[0] - _SETTLED <= one.min() and one.max() <= spline.x[-1] + _SETTLED
+            for spline, one in zip(self.worth, asked, strict=True)
+        )
+
+    def totals(self, multiples):
+        """Return outcome (E,) and spend of a plan, (C,)."""
+        worth, cost = self.at(multiples[None])
+        return self.outcome + worth[0].sum(axis=0), self.spend + cost.sum()
+
+
+def _each(spline, asked):
+    """Evaluate spline g of a family at column g of points, (N, G) -> (N, G, ...)."""
+    piece = np.searchsorted(spline.x, asked, "right") - 1
+    piece = np.clip(piece, 0, len(spline.x) - 2)
+    group = np.broadcast_to(np.arange(asked.shape[1]), asked.shape)
+    step = asked - spline.x[piece]
+    step = step.reshape(step.shape + (1,) * (spline.c.ndim - 3))
+    value = 0.0
+    for power in spline.c:  # (n_pieces, G, ...)
+        value = value * step + power[piece, group]
+    return value
+
+
+def tabulate(what_if, problem, by, base, *, draws):
+    """Return the `Curves` around a plan.
+
+    Parameters
+    ----------
+    what_if : Counterfactual
+        Under that plan.
+    problem : Problem
+    by : {"region"} or None
+    base : ndarray of shape (C,)
+        Its multiples of today's spend.
+    draws : bool
+    """
+    low, high = problem.low / base, problem.high / base
+    worth, cost, outcome = [], [], 0.0
+    cells = np.arange(len(base)).reshape(problem.shape)
+    for m, own in enumerate(cells):
+        nodes = _nodes(low[own].min(), high[own].max())
+        asked = np.append(nodes, 1.0)
+        earned = np.moveaxis(what_if.curve(m, asked, by, draws=draws), 1, 2)
+        spent = what_if.spend_curve(m, asked, by)
+        worth.append(CubicSpline(nodes, earned[:-1] - earned[-1]))
+        cost.append(CubicSpline(nodes, spent[:-1] - spent[-1]))
+        outcome = outcome + earned[-1].sum(axis=0)
+    if not what_if.additive:
+        outcome = what_if.outcome(draws=draws)
+    return Curves(base, outcome, what_if.spend.sum(), worth, cost)
+
+
+def _nodes(low, high):
+    """Return where curves are tabulated."""
+    if high - low < _SETTLED:
+        low, high = 0.5 * low, high + _SPACING
+    n_nodes = int(np.ceil((high - low) / _SPACING)) + 1
+    return np.linspace(low, high, np.clip(n_nodes, 9, _MOST_NODES))
+
+
+def best_multiples(what_if, problem, by, weigh, worth, *, draws):
+    """Return the best plan and how many programmes that took.
+
+    Parameters
+    ----------
+    what_if : Counterfactual
+    problem : Problem
+    by : {"region"} or None
+    weigh, worth : callable
+        As `read_risk` returned them.
+    draws : bool
+
+    Returns
+    -------
+    multiples : ndarray of shape (C,) or None
+        None if the constraints contradict each other.
+    n_rounds : int
+    curves : Curves or None
+        Exact for all plans that they cover; None where channels interact.
+    """
+    start = np.clip(np.ones(len(problem.low)), problem.low, problem.high)
+    if what_if.additive:
+        curves = tabulate(what_if, problem, by, np.ones(len(start)), draws=draws)
+        return *_climb(curves, problem, start, weigh, worth), curves
+    best, n_rounds, reach = None, 0, np.inf
+    for _ in range(_MOST_TABLES):
+        base = np.maximum(start, _SMALLEST)
+        planned = what_if.planned(base.reshape(problem.shape), by)
+        curves = tabulate(planned, problem, by, base, draws=draws)
+        merit = _merit(problem, worth, curves.outcome, curves.spend)
+        if best is not None and merit < best[0]:
+            start, reach = best[1], min(reach, _SPACING) / 2
+        elif _keeps(problem, curves.spend) or best is None:
+            best = merit if _keeps(problem, curves.spend) else -np.inf, start
+        plan, n_more = _climb(curves, problem, start, weigh, worth, reach)
+        n_rounds += n_more
+        if plan is None or np.abs(plan - start).max() < 10 * _SETTLED:
+            break
+        start = plan
+    return (None if plan is None else start), n_rounds, None
+
+
+def _keeps(problem, spend):
+    """Return whether a plan spends what it may."""
+    if problem.budget is None:
+        return True
+    over = spend / problem.budget - 1.0
+    return over < 1e-3 and (problem.has_target or over > -1e-3)
+
+
+def _merit(problem, worth, outcome, spend):
+    """Return what is maximised."""
+    return worth(outcome) - (problem.target_mroi or 0.0) * spend
+
+
+def _climb(curves, problem, start, weigh, worth, reach=np.inf):
+    """Return the best plan under given curves, and the number of programmes."""
+    plan, radius = start, reach
+    outcome, spend = curves.totals(plan)
+    feasible = False  # today's plan may not be
+    for n_rounds in range(1, _MOST_ROUNDS + 1):
+        points = _points(problem, plan, radius)
+        found = _programme(curves, problem, points, weigh(outcome))
+        if found is None:
+            return (plan, n_rounds) if feasible else (None, n_rounds)
+        new_outcome, new_spend = curves.totals(found)
+        before = _merit(problem, worth, outcome, spend)
+        gain = _merit(problem, worth, new_outcome, new_spend) - before
+        moved = np.abs(found - plan).max()
+        if feasible and gain < 0:
+            moved = 0.0
+        else:
+            plan, outcome, spend = found, new_outcome, new_spend
+        if not np.isfinite(radius):
+            radius = 2 * _SPACING
+        elif moved < radius / 2:
+            radius /= _FINE / 2
+        feasible = True
+        if radius < _SETTLED:
+            break
+    return plan, n_rounds
+
+
+def _points(problem, plan, radius):
+    """Return multiples around a plan between which curves count as straight."""
+    if np.isfinite(radius):
+        steps = np.linspace(-radius, radius, _FINE + 1)[:, None]
+        return np.clip(plan + steps, problem.low, problem.high)
+    widest = (problem.high - problem.low).max()
+    n_pieces = np.clip(int(np.ceil(widest / _SPACING)), _FINE, _MOST_NODES - 1)
+    share = np.linspace(0.0, 1.0, n_pieces + 1)[:, None]
+    return problem.low + share * (problem.high - problem.low)
+
+
+def _programme(curves, problem, points, weight):
+    """Return the plan that solves the linear programme, or None if there is none."""
+    worth, cost = curves.at(points)
+    worth = worth @ weight  # (N, C)
+    cell, start, end = _envelopes(points, worth - (problem.target_mroi or 0.0) * cost)
+    width = points[end, cell] - points[start, cell]
+    gain = (worth[end, cell] - worth[start, cell]) / width
+    price = (cost[end, cell] - cost[start, cell]) / width
+    first = points[0]
+    earned = curves.outcome @ weight + worth[0].sum()
+    spent = curves.spend + cost[0].sum()
+    upper, equal = [], []  # rows of what is at most, and exactly, a number
+    for row, least, most in zip(problem.rows, problem.least, problem.most, strict=True):
+        slack = row @ first
+        upper += [(row[cell], most - slack), (-row[cell], slack - least)]
+    if problem.budget is not None:
+        limit = (price, problem.budget - spent)
+        (upper if problem.has_target else equal).append(limit)
+    if problem.target_roi is not None:
+        target = problem.target_roi
+        upper.append((target * price - gain, earned - target * spent))
+    upper = [limit for limit in upper if np.isfinite(limit[1])]
+    result = linprog(
+        -_scaled(gain - (problem.target_mroi or 0.0) * price),
+        **_rows("ub", upper),
+        **_rows("eq", equal),
+        bounds=np.column_stack([np.zeros(len(width)), width]),
+        method="highs",
+    )
+    if result.x is None:
+        return None
+    plan = first + np.bincount(cell, result.x, minlength=len(first))
+    return np.clip(plan, problem.low, problem.high)
+
+
+def _rows(kind, limits):
+    """Return limits as linprog takes them, each in units of its largest entry."""
+    if not limits:
+        return {}
+    scales = [max(np.abs(row).max(initial=0.0), 1e-300) for row, _ in limits]
+    return {
+        f"A_{kind}": np.array(
+            [r / s for (r, _), s in zip(limits, scales, strict=True)]
+        ),
+        f"b_{kind}": np.array(
+            [b / s for (_, b), s in zip(limits, scales, strict=True)]
+        ),
+    }
+
+
+def _scaled(values):
+    return values / max(np.abs(values).max(initial=0.0), 1e-300)
+
+
+def _envelopes(points, worth):
+    """Return the pieces of the concave envelope of every cell.
+
+    Parameters
+    ----------
+    points, worth : ndarray of shape (N, C)
+        Points increase along the first axis.
+
+    Returns
+    -------
+    cell, start, end : ndarray of shape (n_pieces,)
+        Of each piece, from which to which point it reaches.
+    """
+    pieces = []
+    for c in range(points.shape[1]):
+        x, y = points[:, c], worth[:, c]
+        hull = [0]
+        for n in range(1, len(x)):
+            if x[n] - x[hull[-1]] <= 1e-12:
+                continue
+            while len(hull) > 1:
+                i, j = hull[-2:]
+                if (y[j] - y[i]) * (x[n] - x[j]) > (y[n] - y[j]) * (x[j] - x[i]):
+                    break
+                hull.pop()
+            hull.append(n)
+        pieces += [(c, i, j) for i, j in pairwise(hull)]
+    return np.array(pieces, dtype=np.int64).reshape(-1, 3).T

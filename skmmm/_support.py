@@ -1,0 +1,48 @@
+"""How far spend was observed: where response curves begin to extrapolate."""
+
+import numpy as np
+
+RARE = 0.99  # share of training rows below what counts as observed
+
+
+def support_factors(seen, seen_region, spend, region, group, n_groups):
+    """Return up to which multiple of its spend each channel was observed.
+
+    The multiple at which the average row of a group spends what one row in a hundred
+    did in training, in units of the average training row of the same region, so that
+    large regions stand for small ones.
+
+    Parameters
+    ----------
+    seen : ndarray of shape (n_seen, n_media)
+        Training rows.
+    seen_region : ndarray of shape (n_seen,), int
+    spend : ndarray of shape (n_rows, n_media)
+        Rows whose spend is scaled.
+    region : ndarray of shape (n_rows,), int
+        Same codes; regions without training spend count as average ones.
+    group : ndarray of shape (n_rows,), int
+    n_groups : int
+
+    Returns
+    -------
+    factors : ndarray of shape (n_media, n_groups)
+        nan without spend.
+    """
+    n_regions = max(seen_region.max(), region.max()) + 1
+    size = _sums(seen, seen_region, n_regions)
+    count = np.bincount(seen_region, minlength=n_regions)[:, None]
+    typical = size / np.maximum(count, 1)
+    average = seen.mean(axis=0)
+    typical = np.where(typical > 0, typical, average)
+    typical = np.where(typical > 0, typical, np.nan)
+    highest = np.quantile(seen / typical[seen_region], RARE, axis=0)
+    relative = _sums(spend / typical[region], group, n_groups)
+    rows = np.bincount(group, minlength=n_groups)[:, None]
+    return (highest * rows / np.where(relative > 0, relative, np.nan)).T
+
+
+def _sums(rows, group, n_groups):
+    total = np.zeros((n_groups, rows.shape[1]))
+    np.add.at(total, group, rows)
+    return total

@@ -1,0 +1,397 @@
+"""Where the next unit of spend should go: plans for a budget, of any estimator."""
+
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import OptimizeResult
+
+from skmmm._draws import bounds as quantiles
+from skmmm._draws import tail_of
+from skmmm._planning.flights import best_flights
+from skmmm._planning.problem import DEFAULT_BOUNDS, GROUPS, make_problem, read_risk
+from skmmm._planning.separable import best_multiples
+from skmmm.inspection._predictions import counterfactual_of
+
+__all__ = ["optimize_budget"]
+
+_CLOSE = 1e-3  # of the multiples: what counts as at a bound
+
+
+def optimize_budget(
+    estimator,
+    budget=None,
+    *,
+    X=None,
+    horizon=None,
+    bounds=DEFAULT_BOUNDS,
+    by="channel",
+    target_roi=None,
+    target_mroi=None,
+    fixed=None,
+    constraints=None,
+    risk=None,
+    effect="direct",
+    allow_extrapolation=False,
+    confidence_level=0.9,
+    media=None,
+    region=None,
+    time=None,
+    media_cost=None,
+):
+    """Find the spend that causes most.
+
+    What is planned are multiples of the spend of X: of whole channels, of channels by
+    region, or of channels by period. Within these the pattern of X over regions and
+    periods is kept.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted, with `predict`.
+    budget : float, default=None
+        Total spend over the rows of X, in money where the cost of channels is known,
+        else in the units of X. None: what X spends. With a target, the most that may be
+        spent (None: no limit but the bounds).
+    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+        None: the training rows, which only `DeepCausalMMMRegressor` remembers.
+    horizon : int, default=None
+        In place of X: so many coming periods, spend and controls as one year before,
+        or as in the last periods if there is no year. For other plans pass
+        `make_future_frame(...)` as X.
+    bounds : (float, float) or mapping, default=(0.5, 2.0)
+        Least and most multiples of current spend. A mapping from channels, or from
+        (channel, region or period), bounds these; others have the default.
+    by : {"channel", "region", "period"}, default="channel"
+    target_roi, target_mroi : float, default=None
+        Spend as much as keeps the ROI of all spend, or the ROI of the last unit on
+        every channel, at the target or above, in KPI units per unit of spend.
+    fixed : list or mapping, default=None
+        Channels, or (channel, region or period), whose spend stays, or is set to so
+        much money.
+    constraints : list of (channels, least, most), default=None
+        Limits on the planned spend of several channels together, in money; None: no
+        limit. `channels` may be a mapping to weights.
+    risk : None, ("cvar", share) or ("sd", k), default=None
+        What is maximised: the mean outcome over posterior draws, its mean over the
+        worst share of the draws, or the mean minus k standard deviations.
+    effect : {"direct", "total"}, default="direct"
+        Total: what is planned is what channels spend by themselves; others answer as
+        the channel graph says, and what they then spend is part of the budget.
+    allow_extrapolation : bool, default=False
+        Whether plans may go beyond ``observed_until`` of `response_curve`.
+    confidence_level : float in (0, 1), default=0.9
+    media : list of str or int, default=None
+        Media columns of X. None: what the estimator says (``media_``).
+    region, time : str or int, default=None
+        Columns to plan by. None: what the estimator says.
+    media_cost : float, mapping or None, default=None
+        Cost of one unit of the columns. `DeepCausalMMMRegressor` knows its own.
+
+    Returns
+    -------
+    result : OptimizeResult
+        - ``allocation``: DataFrame indexed by channel, or by channel and region or
+          period, with ``spend``, ``current_spend`` and ``change`` (relative),
+          ``contribution`` (what the planned spend causes, KPI units), ``roi``,
+          ``mroi``, and ``reason`` for where the plan stopped: "equal marginal return",
+          "at lower bound", "at upper bound", "no data beyond here", "fixed", "group
+          limit", "no spend to scale", "as today"; "beyond observed data" is added where
+          allowed. ``factor`` is the multiple of what the channel spends by itself,
+          which for total effects is not all of its spend.
+        - ``outcome``, ``outcome_low``, ``outcome_high``, ``current_outcome``: KPI that
+          all spend of X causes, in its rows and later (see `channel_summary`).
+        - ``probability_better``: share of draws in which the plan causes more than
+          current spend; bounds and this are nan without draws.
+        - ``success``, ``message``, ``nit``; ``x``: multiples; ``X``: the planned rows.
+
+        If no plan can keep budget, bounds, constraints and target, ``success`` is False
+        and the allocation that of today.
+
+    Raises
+    ------
+    ValueError
+        If an argument makes no sense: unknown channels, NaN, bounds that start beyond
+        observed data, money and other units in one budget.
+
+    Notes
+    -----
+    Points are at the mode, like those of `channel_summary`, with which they agree; what
+    is maximised is the mean over draws (for total effects: the outcome at the mode).
+
+    Where cells act side by side the plan is the solution of a linear programme over
+    their curves, refined until it stands still, and no local optimum [1]_. Over periods
+    carry-over joins the cells: there SLSQP [2]_ climbs from several starts with the
+    gradient of the model. If nothing better than current spend is found and current
+    spend is allowed, that is what is returned.
+
+    Of estimators other than `DeepCausalMMMRegressor` the KPI of the rows of X counts,
+    not that of later periods.
+
+    References
+    ----------
+    .. [1] Dantzig (1963). Linear Programming and Extensions, chapter 24 (separable
+       programmes). Princeton.
+    .. [2] Kraft (1988). A Software Package for Sequential Quadratic Programming.
+       DFVLR-FB 88-28.
+    .. [3] Rockafellar, Uryasev (2000). Optimization of Conditional Value-at-Risk.
+       Journal of Risk 2.
+
+    Examples
+    --------
+    >>> from skmmm.allocation import optimize_budget
+    >>> from skmmm.baselines import make_linear_mmm
+    >>> from skmmm.datasets import load_mmm_example
+    >>> data = load_mmm_example()
+    >>> model = make_linear_mmm(media=data.media, region="region", time="week")
+    >>> plan = optimize_budget(model.fit(data.X, data.y), X=data.X)
+    >>> plan.outcome > plan.current_outcome
+    True
+    >>> bool(abs(plan.allocation["change"]).max() <= 1.0 + 1e-9)
+    True
+    """
+    if by not in GROUPS:
+        raise ValueError(f"by={by!r} must be one of {sorted(GROUPS)}.")
+    tail = tail_of(confidence_level)
+    weigh, worth = read_risk(risk)
+    what_if = counterfactual_of(
+        estimator,
+        X if horizon is None else _coming(estimator, X, horizon),
+        effect=effect,
+        media=media,
+        region=region,
+        time=time,
+        media_cost=media_cost,
+    )
+    _check_period(what_if, by)
+    problem = make_problem(
+        what_if,
+        by,
+        budget=budget,
+        bounds=bounds,
+        fixed=fixed,
+        constraints=constraints,
+        target_roi=target_roi,
+        target_mroi=target_mroi,
+        allow_extrapolation=allow_extrapolation,
+    )
+    report = _Report(what_if, problem, by, worth, tail)
+    reason = problem.infeasible()
+    if reason is not None:
+        return report.today(reason, success=False, nit=0)
+    draws = what_if.has_draws and what_if.additive
+    if by == "period":
+        plan, nit = best_flights(what_if, problem, weigh, worth, draws=draws)
+    else:
+        plan, nit, report.curves = best_multiples(
+            what_if, problem, GROUPS[by], weigh, worth, draws=draws
+        )
+    if plan is None:
+        return report.today(_why_none(problem, report), success=False, nit=nit)
+    return report.of(plan, nit)
+
+
+def _coming(estimator, X, horizon):
+    """Return the frame of the coming periods."""
+    if X is not None:
+        raise ValueError("Give X or horizon, not both.")
+    if not hasattr(estimator, "make_future_frame"):
+        raise ValueError(
+            f"horizon needs an estimator that remembers its training rows, which "
+            f"{type(estimator).__name__} does not: pass "
+            "X=skmmm.scenarios.make_future_frame(...)."
+        )
+    return estimator._coming_periods(horizon)
+
+
+def _check_period(what_if, by):
+    if by == "period" and not what_if.additive and hasattr(what_if, "equations"):
+        raise ValueError(
+            "by='period' plans direct effects only: when others answer later, what a "
+            "period causes is not in it. Use effect='direct', or plan by channel or "
+            "region."
+        )
+
+
+def _why_none(problem, report):
+    if problem.target_roi is not None:
+        return (
+            f"No plan: with these bounds and constraints, no spend has an ROI of "
+            f"{problem.target_roi:.6g} (today's has {report.current_roi:.6g}). Lower "
+            "target_roi or the lower bounds."
+        )
+    return (
+        "No plan: bounds, budget and constraints contradict each other. Widen one of "
+        "them."
+    )
+
+
+class _Report:
+    """Says of plans what they cost and cause."""
+
+    def __init__(self, what_if, problem, by, worth, tail):
+        self.what_if, self.problem, self.by = what_if, problem, by
+        self.worth, self.tail = worth, tail
+        self.curves = None
+        self.current = self._effects(np.ones(len(problem.current)))
+
+    @cached_property
+    def current_draws(self):
+        """Outcomes of current spend by draw, None without draws."""
+        return self._draws(np.ones(len(self.problem.current)))
+
+    @property
+    def current_roi(self):
+        """Of all spend today."""
+        spend = self.what_if.spend.sum()
+        return self.current.outcome / spend if spend else np.nan
+
+    def of(self, plan, nit):
+        """Return the result for a plan, or for today if that is better."""
+        problem = self.problem
+        found = self._effects(plan)
+        draws = self._draws(plan)
+        if self._allows_today() and self._merit(found, draws) < self._merit(
+            self.current, self.current_draws
+        ):
+            return self.today(
+                "No better plan than current spend was found.", success=True, nit=nit
+            )
+        unreached = _unreached(problem, plan, found)
+        gain = found.outcome / self.current.outcome - 1.0 if self.current.outcome else 0
+        money = found.spend.sum() / problem.current.sum() - 1.0
+        result = self._result(plan, found, draws, self._reasons(plan), nit)
+        result.success = unreached is None
+        result.message = unreached or _in_words(gain, money, result.probability_better)
+        return result
+
+    def today(self, message, *, success, nit):
+        """Return the result of leaving everything as it is."""
+        plan = np.ones(len(self.problem.current))
+        reasons = np.full(len(plan), "as today", dtype=object)
+        reasons[self.problem.current == 0] = "no spend to scale"
+        result = self._result(plan, self.current, self.current_draws, reasons, nit)
+        result.success, result.message = success, message
+        return result
+
+    def _result(self, plan, found, draws, reasons, nit):
+        problem, groups = self.problem, self.problem.groups
+        low, high, better = np.nan, np.nan, np.nan
+        if draws is not None:
+            low, high = quantiles(draws, self.tail)
+            more = draws - self.current_draws
+            better = float(((more > 0) + 0.5 * (more == 0)).mean())
+        if self.by == "channel":
+            index = pd.Index(problem.labels, name="channel")
+        else:
+            index = pd.MultiIndex.from_product(
+                [problem.labels, groups], names=["channel", self.by]
+            )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            allocation = pd.DataFrame(
+                {
+                    "spend": found.spend,
+                    "current_spend": problem.current,
+                    "change": found.spend / problem.current - 1.0,
+                    "contribution": found.contribution,
+                    "roi": found.roi,
+                    "mroi": found.mroi,
+                    "reason": reasons,
+                    "factor": plan,
+                },
+                index=index,
+            )
+        planned = self.what_if.planned_rows(plan.reshape(problem.shape), self._group)
+        return OptimizeResult(
+            allocation=allocation,
+            outcome=float(found.outcome),
+            outcome_low=float(low),
+            outcome_high=float(high),
+            current_outcome=float(self.current.outcome),
+            probability_better=better,
+            x=plan,
+            X=planned,
+            nit=nit,
+        )
+
+    @property
+    def _group(self):
+        return GROUPS[self.by]
+
+    def _effects(self, plan):
+        """Return what a plan causes by cell, at the mode."""
+        return self.what_if.plan_effects(plan.reshape(self.problem.shape), self._group)
+
+    def _draws(self, plan):
+        if not self.what_if.has_draws:
+            return None
+        if self.curves is not None and self.curves.covers(plan):
+            return self.curves.totals(plan)[0]
+        plan = plan.reshape(self.problem.shape)
+        return self.what_if.outcome(plan, self._group, draws=True)
+
+    def _merit(self, found, draws):
+        outcome = found.outcome if draws is None else self.worth(draws)
+        return outcome - (self.problem.target_mroi or 0.0) * found.spend.sum()
+
+    def _allows_today(self):
+        p, one = self.problem, np.ones(len(self.problem.current))
+        if ((p.low > 1) | (p.high < 1)).any():
+            return False
+        together = p.rows @ one
+        if ((together < p.least) | (together > p.most)).any():
+            return False
+        if p.budget is not None:
+            over = p.current.sum() / p.budget - 1.0
+            if over > _CLOSE or (over < -_CLOSE and not p.has_target):
+                return False
+        return p.target_roi is None or self.current_roi >= p.target_roi
+
+    def _reasons(self, plan):
+        """Return why each cell stops where it does."""
+        p = self.problem
+        reasons = np.full(len(plan), "equal marginal return", dtype=object)
+        together = p.rows @ plan
+        slack = _CLOSE * p.current.sum()
+        for row, total, least, most in zip(
+            p.rows, together, p.least, p.most, strict=True
+        ):
+            if min(total - least, most - total) < slack:
+                reasons[row != 0] = "group limit"
+        reasons[plan <= p.low + _CLOSE] = "at lower bound"
+        at_end = plan >= p.high - _CLOSE
+        reasons[at_end] = "at upper bound"
+        reasons[at_end & p.refused] = "no data beyond here"
+        reasons[~p.free] = "fixed"
+        beyond = plan > np.maximum(p.until, 1.0) + _CLOSE
+        reasons[beyond] = reasons[beyond] + "; beyond observed data"
+        reasons[p.current == 0] = "no spend to scale"
+        return reasons
+
+
+def _unreached(problem, plan, found):
+    """Return why a target is not reached, None if it is."""
+    if problem.target_mroi is None:
+        return None
+    free, target = problem.free, problem.target_mroi
+    lowest = free & (plan <= problem.low + _CLOSE)
+    if free.any() and lowest[free].all() and np.nanmax(found.mroi[free]) < target:
+        return (
+            f"The target is not reached: with all channels at their lower bounds, the "
+            f"last unit earns at most {np.nanmax(found.mroi[free]):.6g}, less than "
+            f"target_mroi={target:.6g}. Lower the target or the bounds."
+        )
+    return None
+
+
+def _in_words(gain, money, probability):
+    """Return a sentence on a plan: relative gain, relative change of spend."""
+    spend = "the same spend"
+    if abs(money) >= _CLOSE:
+        spend = f"{abs(money):.1%} {'more' if money > 0 else 'less'} spend"
+    causes = f"{abs(gain):.1%} {'more' if gain >= 0 else 'less'}"
+    sure = ""
+    if np.isfinite(probability):
+        sure = f"; it causes more in {probability:.0%} of draws"
+    worse = " This is worse than today." if gain < 0 else ""
+    return f"The plan causes {causes} than today, on {spend}{sure}.{worse}"
