@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
 
+# From one season to the next; for days a multiple of seven, so that weekdays meet.
+_SEASON_LENGTH = {"week": 52, "day": 364, "month": 12, "integer": 52}
 PERIODS_PER_YEAR = {"week": 365.25 / 7, "day": 365.25, "month": 12.0}
 
 
@@ -35,6 +37,11 @@ class Calendar:
         if self.periods_per_year is not None:
             return float(self.periods_per_year)
         return PERIODS_PER_YEAR.get(self.unit, PERIODS_PER_YEAR["week"])
+
+    @property
+    def season_length(self):
+        """Whole periods from one season to the next."""
+        return _SEASON_LENGTH[self.unit]
 
     def ordinals(self, column, label):
         """Return the period of every row, counted from the first training period."""

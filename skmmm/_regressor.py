@@ -69,6 +69,7 @@ from skmmm._scales import fit_scales
 from skmmm._tables import check_known_regions, read_table, region_codes, row_namer
 from skmmm._verdicts import MIN_DRAWS, channel_verdicts
 from skmmm._version import __version__
+from skmmm.scenarios import compare_scenarios, make_future_frame
 
 _Rows = namedtuple("_Rows", "frame region period media controls where")
 _N_QUANTILES = 20  # of the noise, per draw, in an interval
@@ -1008,6 +1009,101 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             allow_extrapolation=allow_extrapolation,
             confidence_level=confidence_level,
         )
+
+    def make_future_frame(self, periods, *, spend="last_year", control_values=None):
+        """Make the table of the periods after the training data, with planned spend.
+
+        Parameters
+        ----------
+        periods : int
+            Number of coming periods.
+        spend : str, mapping or DataFrame, default="last_year"
+            "last_year", "last_periods", or spend per period of every channel, in the
+            units of X: see `skmmm.scenarios.make_future_frame`.
+        control_values : str, mapping, DataFrame or None, default=None
+            Values of the controls, required if there are any.
+
+        Returns
+        -------
+        future : DataFrame of shape (n_regions * periods, n_columns)
+            For `predict`, `channel_summary`, `optimize_budget` and `compare_scenarios`.
+            Times are timestamps, or integers.
+
+        Raises
+        ------
+        ValueError
+            If the model has no time column, or was trained with columns that it
+            ignores, so that they cannot be continued.
+        """
+        check_is_fitted(self)
+        return make_future_frame(
+            self._training_rows(),
+            periods,
+            media=list(self._columns.media),
+            controls=list(self._columns.controls),
+            region=self._columns.region,
+            time=self._columns.time,
+            spend=spend,
+            control_values=control_values,
+        )
+
+    def _coming_periods(self, periods):
+        """Return the coming periods as a year before, or as the last ones."""
+        check_is_fitted(self)
+        n_seen, pattern = self._model.history.shape[1], "last_periods"
+        if self._calendar is not None and n_seen >= self._calendar.season_length:
+            pattern = "last_year"
+        return self.make_future_frame(
+            periods, spend=pattern, control_values=pattern if self.controls_ else None
+        )
+
+    def _training_rows(self):
+        """Return the training rows as a frame with the columns of X."""
+        columns, panel = self._columns, self._model.history
+        used = {*columns.media, *columns.controls, columns.region, columns.time}
+        ignored = [label for label in self._labels if label not in used]
+        if ignored:
+            raise ValueError(
+                f"The model was trained with columns that it does not use: {ignored}. "
+                "Leave them out of X, or pass X to skmmm.scenarios.make_future_frame."
+            )
+        region, column = np.divmod(panel.cell, panel.shape[1])
+        values = dict(zip(columns.media, panel.media[region, column].T, strict=True))
+        controls = panel.controls[region, column].T
+        values |= dict(zip(columns.controls, controls, strict=True))
+        if columns.region is not None:
+            values[columns.region] = self.regions_[region]
+        if columns.time is not None:
+            times = [self._calendar.value(o) for o in panel.periods]
+            values[columns.time] = pd.Index(times)[column]
+        return pd.DataFrame(values)[self._labels]
+
+    def compare_scenarios(self, scenarios, *, baseline=None, confidence_level=0.9):
+        """Compare the total KPI that is predicted for several tables.
+
+        Parameters
+        ----------
+        scenarios : mapping of str to DataFrame
+            Tables with the same regions and periods, such as `make_future_frame` makes.
+        baseline : str, default=None
+            The scenario to which the others are compared. None: the first.
+        confidence_level : float in (0, 1), default=0.9
+
+        Returns
+        -------
+        comparison : DataFrame indexed by scenario
+            See `skmmm.scenarios.compare_scenarios`; differences come from common draws.
+        """
+        return compare_scenarios(
+            self, scenarios, baseline=baseline, confidence_level=confidence_level
+        )
+
+    def _draws_of_prediction(self, X):
+        """Return the expected KPI of every row by draw, None without draws."""
+        _, panel = self._read_panel(X)
+        if self._model.draws is None:
+            return None
+        return self._components(panel, draws=True).total
 
     def _counterfactual(self, X=None, effect="direct"):
         """Return the `Counterfactual` behind all that is said of channels."""

@@ -94,9 +94,10 @@ def optimize_budget(
         - ``allocation``: DataFrame indexed by channel, or by channel and region or
           period, with ``spend``, ``current_spend`` and ``change`` (relative),
           ``contribution`` (what the planned spend causes, KPI units), ``roi``,
-          ``mroi``, and ``reason`` for where the plan stopped: "equal marginal return",
-          "at lower bound", "at upper bound", "no data beyond here", "fixed", "group
-          limit", "no spend to scale", "as today"; "beyond observed data" is added where
+          ``mroi`` (of the last unit, in what is maximised), and ``reason`` for where
+          the plan stopped: "equal marginal return", "at lower bound", "at upper
+          bound", "no data beyond here", "fixed", "group limit", "no spend to scale",
+          "as today"; "beyond observed data" is added where that is
           allowed. ``factor`` is the multiple of what the channel spends by itself,
           which for total effects is not all of its spend.
         - ``outcome``, ``outcome_low``, ``outcome_high``, ``current_outcome``: KPI that
@@ -116,8 +117,10 @@ def optimize_budget(
 
     Notes
     -----
-    Points are at the mode, like those of `channel_summary`, with which they agree; what
-    is maximised is the mean over draws (for total effects: the outcome at the mode).
+    Spend, contributions, ROI and outcomes are at the mode, like those of
+    `channel_summary`, with which they agree. What is maximised is the mean over draws
+    or what `risk` makes of them (for total effects: the outcome at the mode), and
+    ``mroi`` is of that, so that it is equal where nothing stops a channel.
 
     Where cells act side by side the plan is the solution of a linear programme over
     their curves, refined until it stands still, and no local optimum [1]_. Over periods
@@ -175,15 +178,17 @@ def optimize_budget(
         target_mroi=target_mroi,
         allow_extrapolation=allow_extrapolation,
     )
-    report = _Report(what_if, problem, by, worth, tail)
+    report = _Report(what_if, problem, by, weigh, worth, tail)
     reason = problem.infeasible()
     if reason is not None:
         return report.today(reason, success=False, nit=0)
     draws = what_if.has_draws and what_if.additive
     if by == "period":
-        plan, nit = best_flights(what_if, problem, weigh, worth, draws=draws)
+        plan, nit, report.outcomes = best_flights(
+            what_if, problem, weigh, worth, draws=draws
+        )
     else:
-        plan, nit, report.curves = best_multiples(
+        plan, nit, report.outcomes = best_multiples(
             what_if, problem, GROUPS[by], weigh, worth, draws=draws
         )
     if plan is None:
@@ -229,10 +234,10 @@ def _why_none(problem, report):
 class _Report:
     """Says of plans what they cost and cause."""
 
-    def __init__(self, what_if, problem, by, worth, tail):
+    def __init__(self, what_if, problem, by, weigh, worth, tail):
         self.what_if, self.problem, self.by = what_if, problem, by
-        self.worth, self.tail = worth, tail
-        self.curves = None
+        self.weigh, self.worth, self.tail = weigh, worth, tail
+        self.outcomes = None  # of plans, as the search knows them
         self.current = self._effects(np.ones(len(problem.current)))
 
     @cached_property
@@ -257,7 +262,7 @@ class _Report:
             return self.today(
                 "No better plan than current spend was found.", success=True, nit=nit
             )
-        unreached = _unreached(problem, plan, found)
+        unreached = _unreached(problem, plan, self._marginal(plan, found))
         gain = found.outcome / self.current.outcome - 1.0 if self.current.outcome else 0
         money = found.spend.sum() / problem.current.sum() - 1.0
         result = self._result(plan, found, draws, self._reasons(plan), nit)
@@ -295,7 +300,7 @@ class _Report:
                     "change": found.spend / problem.current - 1.0,
                     "contribution": found.contribution,
                     "roi": found.roi,
-                    "mroi": found.mroi,
+                    "mroi": self._marginal(plan, found),
                     "reason": reasons,
                     "factor": plan,
                 },
@@ -325,10 +330,19 @@ class _Report:
     def _draws(self, plan):
         if not self.what_if.has_draws:
             return None
-        if self.curves is not None and self.curves.covers(plan):
-            return self.curves.totals(plan)[0]
+        if self.what_if.additive and self._knows(plan):
+            return self.outcomes.totals(plan)[0]
         plan = plan.reshape(self.problem.shape)
         return self.what_if.outcome(plan, self._group, draws=True)
+
+    def _marginal(self, plan, found):
+        """Return the return of the last unit of every cell."""
+        if not self._knows(plan):
+            return found.mroi
+        return self.outcomes.marginal(plan, self.weigh)
+
+    def _knows(self, plan):
+        return self.outcomes is not None and self.outcomes.covers(plan)
 
     def _merit(self, found, draws):
         outcome = found.outcome if draws is None else self.worth(draws)
@@ -369,16 +383,16 @@ class _Report:
         return reasons
 
 
-def _unreached(problem, plan, found):
+def _unreached(problem, plan, mroi):
     """Return why a target is not reached, None if it is."""
     if problem.target_mroi is None:
         return None
     free, target = problem.free, problem.target_mroi
     lowest = free & (plan <= problem.low + _CLOSE)
-    if free.any() and lowest[free].all() and np.nanmax(found.mroi[free]) < target:
+    if free.any() and lowest[free].all() and np.nanmax(mroi[free]) < target:
         return (
             f"The target is not reached: with all channels at their lower bounds, the "
-            f"last unit earns at most {np.nanmax(found.mroi[free]):.6g}, less than "
+            f"last unit earns at most {np.nanmax(mroi[free]):.6g}, less than "
             f"target_mroi={target:.6g}. Lower the target or the bounds."
         )
     return None

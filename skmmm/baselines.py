@@ -41,8 +41,6 @@ from skmmm.preprocessing import (
 
 __all__ = ["LastValueRegressor", "SeasonalNaiveRegressor", "make_linear_mmm"]
 
-# Periods in a year; for days a multiple of seven, so that weekdays meet.
-_SEASON_LENGTH = {"week": 52, "day": 364, "month": 12, "integer": 52}
 # Columns that FourierSeason adds.
 _SEASON_COLUMN = re.compile(r"(weekday_)?(sin|cos)\d+")
 
@@ -200,6 +198,9 @@ class _PositiveMediaRidge(RegressorMixin, BaseEstimator):
 
     Attributes
     ----------
+    media_ : list
+        Labels of the media columns.
+
     coef_ : Series of shape (n_columns,)
         By column name: share of the region's mean KPI per unit of the column.
 
@@ -246,6 +247,7 @@ class _PositiveMediaRidge(RegressorMixin, BaseEstimator):
             sample_weight, frame, dtype=np.float64, ensure_non_negative=True
         )
         self._find_columns(frame)
+        self.media_ = list(self._media)
         values, regions = self._design(frame)
         codes, code = np.unique(regions, return_inverse=True)
 
@@ -664,7 +666,7 @@ class SeasonalNaiveRegressor(_NaiveRegressor):
         return super().fit(X, y)
 
     def _remember(self, y, code, period):
-        self.season_length_ = self.season_length or _SEASON_LENGTH[self._calendar.unit]
+        self.season_length_ = self.season_length or self._calendar.season_length
         self._kpi = np.full((code.max() + 1, period.max() + 1), np.nan)
         self._kpi[code, period] = y
 

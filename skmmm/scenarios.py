@@ -21,13 +21,12 @@ from skmmm._checks import (
     region_values,
     resolve_columns,
 )
+from skmmm._draws import bounds, tail_of
 from skmmm._panel import Panel, make_panel
 from skmmm._tables import region_codes, row_namer
 
 __all__ = ["compare_scenarios", "make_future_frame"]
 
-# Periods in a year; for days a multiple of seven, so that weekdays meet.
-_SEASON_LENGTH = {"week": 52, "day": 364, "month": 12, "integer": 52}
 _PATTERNS = ("last_year", "last_periods")
 # Ways to write a period as text; a later one only if the earlier do not fit.
 _TEXT_FORMATS = (
@@ -259,7 +258,7 @@ def compare_scenarios(
     >>> bool(table.loc["more", ["difference", "difference_spend"]].gt(0).all())
     True
     """
-    tail = _tail(confidence_level)
+    tail = tail_of(confidence_level)
     base = _baseline_position(scenarios, baseline)
     tables = {name: as_frame(X).infer_objects() for name, X in scenarios.items()}
     columns = _find_roles(estimator, list(tables.values())[base], media, region, time)
@@ -316,7 +315,7 @@ class _Past:
     @property
     def season(self):
         """Periods in a year."""
-        return _SEASON_LENGTH[self.calendar.unit]
+        return self.calendar.season_length
 
     def grid(self, label):
         """Return a column of X on the grid of coming regions, shape (R, T)."""
@@ -701,14 +700,6 @@ def _as_text(coming, stamps, column, label):
     )
 
 
-def _tail(confidence_level):
-    if not 0.0 < confidence_level < 1.0:
-        raise ValueError(
-            f"confidence_level={confidence_level!r} must be between 0 and 1."
-        )
-    return (1.0 - confidence_level) / 2
-
-
 def _baseline_position(scenarios, baseline):
     """Return the position of the scenario to compare with."""
     if not isinstance(scenarios, Mapping) or not scenarios:
@@ -850,9 +841,9 @@ def _compare_kpi(kpi, draws, base, tail):
     tail : float
         Probability below the lower bound, and above the upper.
     """
-    low, high = _bounds(draws, tail)
+    low, high = bounds(draws.T, tail)
     difference = draws - draws[base]  # draw by draw, so that common doubt cancels
-    difference_low, difference_high = _bounds(difference, tail)
+    difference_low, difference_high = bounds(difference.T, tail)
     return {
         "kpi": kpi,
         "kpi_low": low,
@@ -862,11 +853,6 @@ def _compare_kpi(kpi, draws, base, tail):
         "difference_high": difference_high,
         "probability_better": np.heaviside(difference, 0.5).mean(axis=1),
     }
-
-
-def _bounds(draws, tail):
-    """Return quantiles over draws; the k-th of n has k / (n + 1) below it."""
-    return np.quantile(draws, [tail, 1.0 - tail], axis=1, method="weibull")
 
 
 def _compare_spend(units, cost, base):

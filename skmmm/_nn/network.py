@@ -272,7 +272,16 @@ class OutcomeNetwork(nn.Module):
 
     def carried_over(self, values, inputs):
         """Return media after carry-over, with spikes as far as they are believed."""
-        return self.adstocked(values, self.believed(values, inputs), inputs.known)
+        spiked = self._spiked(values)
+        if spiked is None or self.adstock == "gru" or not self.sizes.max_lag:
+            media = self.believed(values, inputs)
+            return self.adstocked(values, media, inputs.known)
+        # Most channels are the same for all draws, which convolve faster together.
+        kernel = self.kernel(values)
+        believed = self._believed_spikes(values, inputs, spiked)
+        return carry_known(inputs.media, inputs.known, kernel).index_copy(
+            2, spiked, carry_known(believed, inputs.known, kernel[:, spiked])
+        )
 
     def believed(self, values, inputs):
         """Return media with spikes as far as they are believed, ([E,] R, M, L + T).
@@ -280,16 +289,25 @@ class OutcomeNetwork(nn.Module):
         Spend x beyond h, what nearly all periods stay below, counts as
         ``h * (x / h) ** share`` in channels with spikes; the share is learned.
         """
-        if "spike_logit" not in values:
+        spiked = self._spiked(values)
+        if spiked is None:
             return inputs.media
-        spiked = torch.nonzero(self.channel_priors.spiked)[:, 0]
+        shape = (len(self.shared), *inputs.media.shape[-3:])
+        believed = self._believed_spikes(values, inputs, spiked)
+        return inputs.media.expand(shape).index_copy(2, spiked, believed)
+
+    def _spiked(self, values):
+        """Return the positions of channels with spikes, None if there are none."""
+        if "spike_logit" not in values:
+            return None
+        return torch.nonzero(self.channel_priors.spiked)[:, 0]
+
+    def _believed_spikes(self, values, inputs, spiked):
+        """Return believed media of channels with spikes, (E, R, n_spiked, L + T)."""
         share = torch.sigmoid(values["spike_logit"])[:, None, spiked, None]
         media = inputs.media[..., spiked, :]
         beyond = (media / inputs.high[:, spiked]).clamp_min(1.0)
-        shape = (len(self.shared), *inputs.media.shape[-3:])
-        return inputs.media.expand(shape).index_copy(
-            2, spiked, media / beyond * beyond**share
-        )  # (E, R, M, L + T)
+        return media / beyond * beyond**share
 
     def adstocked(self, values, media, known):
         """Return media after carry-over, ([E,] R, M, L + T) -> (E, R, M, T)."""

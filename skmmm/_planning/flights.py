@@ -12,13 +12,16 @@ References
 .. [1] Nocedal and Wright (2006). Numerical Optimization, algorithm 17.4.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.optimize import minimize
 
 _BURSTS = ((1, 2), (1, 3), (2, 4), (3, 6), (4, 8))  # periods on, of so many
 _BEST_BURSTS = 2
-_ROUNDS = 8  # of multipliers
-_STEPS = 25  # of L-BFGS-B per round
+_ROUNDS = 6  # of multipliers
+_LAST_ROUNDS = 2  # of these with all draws, which cost most
+_STEPS = 12  # of L-BFGS-B per round
 _KEPT = 1e-4  # of today's spend: how well limits are kept before the climb ends
 _LOOSE = 1e-3  # and how well they must be kept
 _GAIN = 1e-6  # of today's outcome: less is no reason to go on
@@ -41,21 +44,43 @@ def best_flights(what_if, problem, weigh, worth, *, draws):
     multiples : ndarray of shape (C,) or None
         None if no plan was found that keeps all limits.
     n_iterations : int
+    outcomes : Outcomes
+        What any plan earns.
     """
-    search = _Search(what_if, problem, weigh, worth, draws=False)
-    found = [search.climb(start) for start in search.starts()]
-    n_iterations = sum(one[-1] for one in found)
-    plan, prices, _, _ = min(found, key=lambda one: one[2])
+    search = Outcomes(what_if, problem, weigh, worth, draws=False)
+    found = [search.climb(start, n_rounds=1) for start in search.starts()]
+    best = min(found, key=lambda one: one.loss)
+    found.append(search.climb(best.plan, prices=best.prices))
     if draws:
-        search = _Search(what_if, problem, weigh, worth, draws=True)
-        plan, _, _, more = search.climb(plan, prices)
-        n_iterations += more
-    plan = search.on_budget(plan)
-    return (plan if search.keeps(plan) else None), n_iterations
+        search = Outcomes(what_if, problem, weigh, worth, draws=True)
+        best = found[-1]
+        found.append(search.climb(best.plan, prices=best.prices, n_rounds=_LAST_ROUNDS))
+    n_iterations = sum(one.n_iterations for one in found)
+    plan = search.on_budget(found[-1].plan)
+    return (plan if search.keeps(plan) else None), n_iterations, search
 
 
-class _Search:
-    """The climb, in units of today's outcome and spend."""
+@dataclass(frozen=True)
+class Summit:
+    """Where a climb ended.
+
+    Attributes
+    ----------
+    plan : ndarray of shape (C,)
+    prices : ndarray of shape (n_limits,)
+        Of the limits, in units of today's outcome and spend.
+    loss : float
+    n_iterations : int
+    """
+
+    plan: np.ndarray
+    prices: np.ndarray
+    loss: float
+    n_iterations: int
+
+
+class Outcomes:
+    """What plans earn, and the climb to the best, in units of today."""
 
     def __init__(self, what_if, problem, weigh, worth, *, draws):
         self.problem, self.weigh, self.worth = problem, weigh, worth
@@ -74,6 +99,19 @@ class _Search:
             lambda outcome: self.weigh(outcome - self.nothing),
         )
         return outcome - self.nothing, gradient.ravel()
+
+    def covers(self, plan):
+        """Return whether a plan can be asked about: any."""
+        return True
+
+    def totals(self, plan):
+        """Return outcome (E,) and spend of a plan, (C,)."""
+        return self._asked(plan)[0], plan @ self.problem.current
+
+    def marginal(self, plan, weigh):
+        """Return what the last unit of spend earns in what is maximised, (C,)."""
+        money = np.where(self.problem.current > 0, self.problem.current, np.nan)
+        return self._asked(plan)[1] / money
 
     def starts(self):
         """Return plans to start from: today's, even spend, the best bursts."""
@@ -107,9 +145,11 @@ class _Search:
             low, high = (middle, high) if short else (low, middle)
         return np.clip(high * plan, p.low, p.high)
 
-    def climb(self, plan, prices=0.0):
-        """Return plan, prices of the limits, loss and number of iterations."""
+    def climb(self, plan, *, prices=None, n_rounds=_ROUNDS):
+        """Return the `Summit` that is reached from a plan."""
         p, penalty, n_iterations, before = self.problem, 10.0, 0, np.inf
+        if prices is None:
+            prices = self._guessed_prices(plan)
 
         def lagrangian(plan):
             value, slope, off, slopes = self._asked_all(plan)
@@ -118,14 +158,14 @@ class _Search:
             value += ((active**2 - prices**2) / (2.0 * penalty)).sum()
             return value, slope + active @ slopes
 
-        for _ in range(_ROUNDS):
+        for _ in range(n_rounds):
             result = minimize(
                 lagrangian,
                 plan,
                 jac=True,
                 method="L-BFGS-B",
                 bounds=np.column_stack([p.low, p.high]),
-                options={"maxiter": _STEPS, "ftol": 1e-9, "gtol": 1e-7},
+                options={"maxiter": _STEPS, "ftol": _GAIN / 10, "gtol": 1e-7},
             )
             plan, n_iterations = result.x, n_iterations + result.nit
             value, _, off, _ = self._asked_all(plan)
@@ -137,7 +177,17 @@ class _Search:
             if broken < _KEPT and abs(before - value) < _GAIN:
                 break
             penalty, before = min(3.0 * penalty, 1e4), value
-        return plan, prices, value + (broken > _LOOSE), n_iterations
+        # Priced, so that summits that keep limits less well do not look higher.
+        loss = value + np.abs(prices) @ np.where(self.equal, np.abs(off), off)
+        return Summit(plan, prices, loss, n_iterations)
+
+    def _guessed_prices(self, plan):
+        """Return what a unit of today's spend brings on average; 0 of other limits."""
+        prices = np.zeros(len(self.equal))
+        if self.problem.budget is not None:
+            _, slope, _, _ = self._asked_all(plan)
+            prices[0] = max(-slope.sum() / self.rows[0].sum(), 0.0)
+        return prices
 
     def _asked_all(self, plan):
         """Return loss, its slope, how far limits are broken, and the slopes of that.

@@ -24,6 +24,7 @@ _FINE = 8  # pieces per round around the last solution
 _SETTLED = 1e-4  # of the multiples
 _MOST_ROUNDS = 40
 _MOST_TABLES = 6
+_STEP = 1e-3  # of the multiples: the last unit
 _SMALLEST = 1e-3  # multiple from which spend can be scaled up again
 
 
@@ -77,6 +78,14 @@ class Curves:
         """Return outcome (E,) and spend of a plan, (C,)."""
         worth, cost = self.at(multiples[None])
         return self.outcome + worth[0].sum(axis=0), self.spend + cost.sum()
+
+    def marginal(self, multiples, weigh):
+        """Return what the last unit of spend earns in what is maximised, (C,)."""
+        weight = weigh(self.totals(multiples)[0])
+        step = _STEP * self.base
+        worth, cost = self.at(np.stack([multiples, multiples + step]))
+        cost = cost[1] - cost[0]
+        return (worth[1] - worth[0]) @ weight / np.where(cost > 0, cost, np.nan)
 
 
 def _each(spline, asked):
@@ -146,8 +155,9 @@ def best_multiples(what_if, problem, by, weigh, worth, *, draws):
     multiples : ndarray of shape (C,) or None
         None if the constraints contradict each other.
     n_rounds : int
-    curves : Curves or None
-        Exact for all plans that they cover; None where channels interact.
+    curves : Curves
+        Exact for all plans that they cover if channels act side by side, else around
+        the plan alone.
     """
     start = np.clip(np.ones(len(problem.low)), problem.low, problem.high)
     if what_if.additive:
@@ -159,24 +169,29 @@ def best_multiples(what_if, problem, by, weigh, worth, *, draws):
         planned = what_if.planned(base.reshape(problem.shape), by)
         curves = tabulate(planned, problem, by, base, draws=draws)
         merit = _merit(problem, worth, curves.outcome, curves.spend)
-        if best is not None and merit < best[0]:
-            start, reach = best[1], min(reach, _SPACING) / 2
-        elif _keeps(problem, curves.spend) or best is None:
-            best = merit if _keeps(problem, curves.spend) else -np.inf, start
-        plan, n_more = _climb(curves, problem, start, weigh, worth, reach)
+        merit -= _fine(problem, curves)
+        if best is None or merit >= best[0]:
+            best = merit, start, curves
+        else:
+            reach = min(reach, 2 * _SPACING) / 4
+        plan, n_more = _climb(best[2], problem, best[1], weigh, worth, reach)
         n_rounds += n_more
-        if plan is None or np.abs(plan - start).max() < 10 * _SETTLED:
+        if plan is None:
+            return None, n_rounds, curves
+        if np.abs(plan - best[1]).max() < 10 * _SETTLED:
             break
         start = plan
-    return (None if plan is None else start), n_rounds, None
+    return best[1], n_rounds, best[2]
 
 
-def _keeps(problem, spend):
-    """Return whether a plan spends what it may."""
+def _fine(problem, curves):
+    """Return what counts against a plan that misses the budget."""
     if problem.budget is None:
-        return True
-    over = spend / problem.budget - 1.0
-    return over < 1e-3 and (problem.has_target or over > -1e-3)
+        return 0.0
+    over = curves.spend - problem.budget
+    off = max(over, 0.0) if problem.has_target else abs(over)
+    # Twice what spend earns on average is more than the last unit does.
+    return 2.0 * abs(curves.outcome.mean() / max(curves.spend, 1e-300)) * off
 
 
 def _merit(problem, worth, outcome, spend):

@@ -17,12 +17,12 @@ from skmmm._checks import (
     check_no_duplicates,
     check_not_empty,
     check_target,
-    numeric_block,
     region_values,
     resolve_column,
     resolve_many,
 )
 from skmmm._tables import row_namer
+from skmmm.inspection._effects import channel_summary as _channel_summary
 
 __all__ = ["block_stability", "placebo_channel", "refresh_stability"]
 
@@ -34,37 +34,6 @@ _NEAREST = 0.125
 # and what of an estimate has to be sure. Measured, see the Notes of `placebo_channel`.
 _TOLERATED, _HALF = 0.1, 0.5
 _ESTIMATES = ["contribution", "contribution_low", "contribution_high"]
-
-
-def _channel_summary(estimator, X, *, media=None, confidence_level=0.9):
-    """Return contribution with bounds, spend and ROI of every channel.
-
-    The estimator's own, or predictions minus predictions without the channel's spend.
-    """
-    if hasattr(estimator, "channel_summary"):
-        if media is not None:
-            raise ValueError(
-                f"{type(estimator).__name__} knows its media: leave out media, and set "
-                "it on the estimator."
-            )
-        return estimator.channel_summary(X, confidence_level=confidence_level)
-    media = getattr(estimator, "media_", None) if media is None else media
-    if media is None:
-        raise ValueError(
-            f"{type(estimator).__name__} does not say which columns are media: pass "
-            "media=[...]."
-        )
-    labels = resolve_many(X, media, "media")
-    spend = numeric_block(X, labels, row_namer(X)).sum(axis=0)
-    predicted = estimator.predict(X).sum()
-    table = pd.DataFrame({"spend": spend}, index=pd.Index(labels, name="channel"))
-    table["contribution"] = [
-        predicted - estimator.predict(_with_column(X, label, 0.0)).sum()
-        for label in labels
-    ]
-    table["contribution_low"] = table["contribution_high"] = np.nan
-    table["roi"] = table["contribution"] / table["spend"].where(table["spend"] > 0)
-    return table
 
 
 def _read_rows(estimator, X, y, region, time):
