@@ -395,7 +395,7 @@ def time_questions(out):
         "plan, channels, total": lambda: model.optimize_budget(effect="total"),
         "plan, regions x channels": lambda: model.optimize_budget(by="region"),
         "plan, 13 weeks x channels": lambda: model.optimize_budget(
-            X=quarter, by="time"
+            X=quarter, by="period"
         ),
     }
     rows = []

@@ -64,8 +64,9 @@ def optimize_budget(
         (channel, region or period), bounds these; others have the default.
     by : {"channel", "region", "period"}, default="channel"
     target_roi, target_mroi : float, default=None
-        Spend as much as keeps the ROI of all spend, or the ROI of the last unit on
-        every channel, at the target or above, in KPI units per unit of spend.
+        Spend as much as keeps the ROI of all spend (at the mode), or the ROI of the
+        last unit on every channel, at the target or above, in KPI units per unit of
+        spend.
     fixed : list or mapping, default=None
         Channels, or (channel, region or period), whose spend stays, or is set to so
         much money.
@@ -124,9 +125,9 @@ def optimize_budget(
 
     Where cells act side by side the plan is the solution of a linear programme over
     their curves, refined until it stands still, and no local optimum [1]_. Over periods
-    carry-over joins the cells: there SLSQP [2]_ climbs from several starts with the
-    gradient of the model. If nothing better than current spend is found and current
-    spend is allowed, that is what is returned.
+    carry-over joins the cells: there L-BFGS-B inside an augmented Lagrangian [2]_
+    climbs from several starts with the gradient of the model. If nothing better than
+    current spend is found and current spend is allowed, that is what is returned.
 
     Of estimators other than `DeepCausalMMMRegressor` the KPI of the rows of X counts,
     not that of later periods.
@@ -135,8 +136,7 @@ def optimize_budget(
     ----------
     .. [1] Dantzig (1963). Linear Programming and Extensions, chapter 24 (separable
        programmes). Princeton.
-    .. [2] Kraft (1988). A Software Package for Sequential Quadratic Programming.
-       DFVLR-FB 88-28.
+    .. [2] Nocedal, Wright (2006). Numerical Optimization, section 17.4. Springer.
     .. [3] Rockafellar, Uryasev (2000). Optimization of Conditional Value-at-Risk.
        Journal of Risk 2.
 

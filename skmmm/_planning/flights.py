@@ -90,6 +90,10 @@ class Outcomes:
         today, _ = self._asked(np.ones(problem.current.shape))
         self.size = max(abs(today.mean()), 1e-300)
         self.spend = problem.current.sum()
+        # Where target_roi is to be met.
+        self.point = self
+        if draws and problem.target_roi is not None:
+            self.point = Outcomes(what_if, problem, weigh, worth, draws=False)
         self.rows, self.limits, self.equal = self._read_limits()
 
     def _asked(self, plan):
@@ -205,9 +209,10 @@ class Outcomes:
         earned, slope = self.worth(outcome) / self.size, gradient / self.size
         off, slopes = self.rows @ plan - self.limits, self.rows
         if p.target_roi is not None:
+            at_mode, steep = self.point._asked(plan)
             asked = p.target_roi * p.current / self.size
-            off = np.append(off, asked @ plan - earned)
-            slopes = np.vstack([slopes, asked - slope])
+            off = np.append(off, asked @ plan - at_mode.mean() / self.size)
+            slopes = np.vstack([slopes, asked - steep / self.size])
         price = (p.target_mroi or 0.0) * p.current / self.size
         return price @ plan - earned, price - slope, off, slopes
 

@@ -43,6 +43,8 @@ class Curves:
     worth, cost : list of CubicSpline, one per channel
         Change of outcome, values of shape (G, E), and of spend, (G,), if a cell spends
         so many times what it does in that plan.
+    point : Curves or None
+        The same at the mode, where `target_roi` is to be met; None: these are.
     """
 
     base: np.ndarray
@@ -50,6 +52,7 @@ class Curves:
     spend: float
     worth: list
     cost: list
+    point: "Curves | None" = None
 
     def at(self, multiples):
         """Return changes of outcome (N, C, E) and of spend (N, C).
@@ -127,7 +130,10 @@ def tabulate(what_if, problem, by, base, *, draws):
         outcome = outcome + earned[-1].sum(axis=0)
     if not what_if.additive:
         outcome = what_if.outcome(draws=draws)
-    return Curves(base, outcome, what_if.spend.sum(), worth, cost)
+    point = None
+    if draws and problem.target_roi is not None:
+        point = tabulate(what_if, problem, by, base, draws=False)
+    return Curves(base, outcome, what_if.spend.sum(), worth, cost, point)
 
 
 def _nodes(low, high):
@@ -247,7 +253,6 @@ def _programme(curves, problem, points, weight):
     gain = (worth[end, cell] - worth[start, cell]) / width
     price = (cost[end, cell] - cost[start, cell]) / width
     first = points[0]
-    earned = curves.outcome @ weight + worth[0].sum()
     spent = curves.spend + cost[0].sum()
     upper, equal = [], []  # rows of what is at most, and exactly, a number
     for row, least, most in zip(problem.rows, problem.least, problem.most, strict=True):
@@ -257,8 +262,11 @@ def _programme(curves, problem, points, weight):
         limit = (price, problem.budget - spent)
         (upper if problem.has_target else equal).append(limit)
     if problem.target_roi is not None:
-        target = problem.target_roi
-        upper.append((target * price - gain, earned - target * spent))
+        target, told = problem.target_roi, curves.point or curves
+        at_mode = told.at(points)[0].mean(axis=2)  # (N, C), of one draw
+        slope = (at_mode[end, cell] - at_mode[start, cell]) / width
+        earned = told.outcome.mean() + at_mode[0].sum()
+        upper.append((target * price - slope, earned - target * spent))
     upper = [limit for limit in upper if np.isfinite(limit[1])]
     result = linprog(
         -_scaled(gain - (problem.target_mroi or 0.0) * price),
