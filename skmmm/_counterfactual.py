@@ -516,11 +516,14 @@ class Counterfactual:
         return self.model.media_by_origin(panel, shares, draws=draws)
 
     def _total_effects(self, by, *, draws):
-        reached = self.panel if by == "time" else self._reached
+        reached = self.panel
+        contribution = incremental = self._by_origin(self.panel, draws=draws)
+        if by != "time" and self.counted.sum() > len(self.panel.cell):
+            reached = self._reached
+            incremental = self._by_origin(reached, draws=draws)
         none = replace(reached, media=self._media(0.0))
-        contribution = self._by_origin(self.panel, draws=draws)
-        now = contribution if by == "time" else self._by_origin(reached, draws=draws)
-        incremental = now - self._by_origin(none, draws=draws)
+        if none.media.any():  # spend of other rows, which X's rows do not cause
+            incremental = incremental - self._by_origin(none, draws=draws)
         gain, charge = self._gains(reached, draws=draws)
         here, there = self._summing(self.panel, by), self._summing(reached, by)
         return Effects(

@@ -298,7 +298,7 @@ class OutcomeNetwork(nn.Module):
 
     def _spiked(self, values):
         """Return the positions of channels with spikes, None if there are none."""
-        if "spike_logit" not in values:
+        if "spike_logit" not in values or not self.channel_priors.spiked.any():
             return None
         return torch.nonzero(self.channel_priors.spiked)[:, 0]
 
