@@ -510,14 +510,25 @@ class Counterfactual:
             media = self._by_origin(self.panel, draws=draws)
         return media[..., self.shown]
 
-    def _by_origin(self, panel, *, draws):
-        """Return contributions by the channel where spend originates, (E, n, M)."""
-        shares = self._equations(draws=draws).each_origin_shares(panel.media)
-        return self.model.media_by_origin(panel, shares, draws=draws)
+    def _by_origin(self, panel, *, draws, spend=None):
+        """Return contributions by the channel where spend originates, (E, n, M).
+
+        A list `spend` receives the spend of X's rows by origin, draw by draw.
+        """
+
+        def shares():
+            for share in self._equations(draws=draws).each_origin_shares(panel.media):
+                if spend is not None:
+                    spend.append(self._spend_by_origin(share))
+                yield share
+
+        return self.model.media_by_origin(panel, shares(), draws=draws)
 
     def _total_effects(self, by, *, draws):
         reached = self.panel
-        contribution = incremental = self._by_origin(self.panel, draws=draws)
+        spend = []
+        contribution = self._by_origin(self.panel, draws=draws, spend=spend)
+        incremental = contribution
         if by != "time" and self.counted.sum() > len(self.panel.cell):
             reached = self._reached
             incremental = self._by_origin(reached, draws=draws)
@@ -529,7 +540,7 @@ class Counterfactual:
         return Effects(
             contribution=here(contribution),
             incremental=there(incremental),
-            spend=here(self._spend_by_origin(draws=draws)),
+            spend=here(np.stack(spend)),
             gain=there(gain),
             charge=here(charge),
         )
@@ -579,18 +590,12 @@ class Counterfactual:
             )
         return gain, charge
 
-    def _spend_by_origin(self, *, draws):
-        """Return spend by the channel in which it originates, (E, n_rows, M)."""
+    def _spend_by_origin(self, share):
+        """Return spend of X's rows by the channel where it originates, (n_rows, M)."""
         region, column = np.divmod(self.panel.cell, self.panel.shape[1])
-        charged = _charged(self.price)
-        answer = []
-        equations = self._equations(draws=draws)
-        for share in equations.each_origin_shares(self.panel.media):
-            moved = share[region, column] * charged  # (n_rows, from, M)
-            stays = 1.0 - moved.sum(axis=1)  # not in the same units as its origin
-            moved = np.einsum("nkj,nj->nk", moved, self._spend)
-            answer.append(moved + stays * self._spend)
-        return np.stack(answer)
+        moved = share[region, column] * _charged(self.price)  # (n_rows, from, M)
+        stays = 1.0 - moved.sum(axis=1)  # not in the same units as its origin
+        return np.einsum("nkj,nj->nk", moved, self._spend) + stays * self._spend
 
 
 def _charged(price):

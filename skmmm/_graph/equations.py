@@ -269,12 +269,18 @@ class SpendEquations:
         draws = np.flatnonzero(self.edges().any(axis=(1, 2)))
         if not len(draws):
             return shares
-        equations = self.extended(len(media)).at(draws)
-        u = _by_period(np.log1p(media / equations.unit[:, None]))  # (T, M, R)
+        edges = self.edges().any(axis=0)
+        joined = np.flatnonzero(edges.any(axis=0) | edges.any(axis=1))
+        equations = self.extended(len(media)).at(draws, joined)
+        some = media[..., joined]
+        u = _by_period(np.log1p(some / equations.unit[:, None]))  # (T, M, R)
+        itself = itself[joined[:, None], joined][..., None]
+        where = np.ix_(draws, np.arange(len(media)), [0], joined, joined)
         for t, parts in enumerate(equations._parts(u)):
             size = np.where(u[t] > 0, -np.expm1(-u[t]), 1.0)[:, None]
-            share = np.where(u[t][:, None] > 0, parts / size, itself[..., None])
-            shares[draws, :, t] = share.transpose(0, 3, 2, 1)
+            share = np.where(u[t][:, None] > 0, parts / size, itself)
+            where[2][...] = t
+            shares[where] = share.transpose(0, 3, 2, 1)[:, :, None]
         return shares
 
     def each_origin_shares(self, media):
