@@ -1,50 +1,18 @@
 """What is expected of each channel: from costs, and from what the user knows."""
 
 from collections.abc import Mapping
-from numbers import Real
 
 import numpy as np
 from scipy.special import logit
 from scipy.stats import norm
 
+from skmmm._costs import check_channel, is_number
 from skmmm._nn.priors import channel_priors
 
 _QUANTITIES = ("roi", "decay", "half_saturation")
 _WITH_DECAY = ("geometric", "delayed", "weibull")
 _SPIKE = 3.0  # times what nearly all periods stay below
 _REACH = norm.ppf(0.95)  # of a 90 % interval, in standard deviations
-
-
-def costs_per_unit(media_cost, media):
-    """Return the cost of one unit of each column, NaN where it is unknown.
-
-    Parameters
-    ----------
-    media_cost : float, mapping or None
-    media : list
-        Labels of the media columns.
-
-    Returns
-    -------
-    cost : ndarray of shape (n_media,)
-
-    Raises
-    ------
-    ValueError
-        If a cost is not positive or a column is not one of the media.
-    """
-    if media_cost is None:
-        return np.full(len(media), np.nan)
-    if not isinstance(media_cost, Mapping):
-        media_cost = dict.fromkeys(media, media_cost)
-    for label, cost in media_cost.items():
-        _check_channel("media_cost", label, media)
-        if not _is_number(cost) or cost <= 0:
-            raise ValueError(
-                f"media_cost of {label!r} is {cost!r}; it must be a positive number, "
-                "the cost of one unit of the column (1 if the column is money)."
-            )
-    return np.array([float(media_cost.get(label, np.nan)) for label in media])
 
 
 def make_channel_priors(priors, cost, *, adstock, media_share, panel, scales, media):
@@ -114,7 +82,7 @@ def _read(priors, media, adstock):
         return {}
     own = {}
     for label, quantities in priors.items():
-        _check_channel("priors", label, media)
+        check_channel("priors", label, media)
         if not isinstance(quantities, Mapping):
             raise ValueError(
                 f"priors[{label!r}] must map some of {list(_QUANTITIES)} to intervals "
@@ -137,7 +105,7 @@ def _check_interval(label, name, interval):
             f"priors[{label!r}] has {name!r}, which is none of {list(_QUANTITIES)}."
         )
     ends = list(interval) if isinstance(interval, tuple | list | np.ndarray) else []
-    if len(ends) != 2 or not all(_is_number(end) for end in ends):
+    if len(ends) != 2 or not all(is_number(end) for end in ends):
         raise ValueError(
             f"priors[{label!r}][{name!r}] must be two numbers (low, high), the 90 % "
             f"interval before seeing the data, got {interval!r}."
@@ -150,17 +118,3 @@ def _check_interval(label, name, interval):
             f"priors[{label!r}][{name!r}] must hold 0 < low < high{below}, got "
             f"({low}, {high})."
         )
-
-
-def _check_channel(parameter, label, media):
-    if label not in media:
-        raise ValueError(
-            f"{parameter} names {label!r}, which is not one of the media columns "
-            f"{list(media)}."
-        )
-
-
-def _is_number(value):
-    return (
-        isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
-    )

@@ -25,7 +25,8 @@ from skmmm import _checks, allocation, inspection
 from skmmm._calendar import Calendar, infer_calendar
 from skmmm._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skmmm._channel_graph import make_channel_graph
-from skmmm._channel_priors import costs_per_unit, make_channel_priors
+from skmmm._channel_priors import make_channel_priors
+from skmmm._costs import costs_per_unit
 from skmmm._counterfactual import Counterfactual
 from skmmm._draws import tail_of
 from skmmm._endogeneity import follows_kpi

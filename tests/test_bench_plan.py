@@ -242,7 +242,6 @@ def small(modules, monkeypatch):
 
 
 def test_contenders_are_scored(modules, small):
-    pytest.importorskip("skmmm.inspection")
     rivals = ["SLSQP, scaled", "grid", "direct effects known"]
     rows = modules.bench_plan.run_problem("national", 12, rivals)
     assert [row["contender"] for row in rows] == rivals[:2]  # no funnel here
@@ -259,7 +258,6 @@ def test_contenders_are_scored(modules, small):
 
 
 def test_our_own_plans_are_scored(modules, small):
-    pytest.importorskip("skmmm.allocation")
     ours = ["skmmm", "grid", "linear MMM"]
     rows = modules.bench_plan.run_problem("national", 12, ours)
     assert not [row["error"] for row in rows if "error" in row]
@@ -269,7 +267,6 @@ def test_our_own_plans_are_scored(modules, small):
 
 
 def test_a_funnel_is_planned_for_total_effects(modules):
-    pytest.importorskip("skmmm.allocation")
     ours = ["skmmm", "skmmm, total effects", "direct effects known"]
     rows = modules.bench_plan.run_problem("funnel_much_tv", 12, ours)
     assert not [row["error"] for row in rows if "error" in row]

@@ -11,13 +11,17 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MODULES = (
     "_regressor",
+    "allocation",
     "baselines",
     "datasets._loaders",
     "datasets._synthetic",
+    "inspection._effects",
+    "inspection._refutation",
     "metrics",
     "model_selection",
     "plotting",
     "preprocessing",
+    "scenarios",
 )
 
 
@@ -25,6 +29,7 @@ MODULES = (
 def test_examples_in_docstrings(name, pyplot):
     module = importlib.import_module(f"skmmm.{name}")
     result = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.attempted > 0
     assert result.failed == 0
 
 

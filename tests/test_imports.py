@@ -15,9 +15,19 @@ GRAPH = sorted(name for name in FILES if name.startswith("_graph/"))
 WITHOUT_NETWORK = sorted(
     name
     for name in FILES
-    if name.startswith("datasets/")
-    or name in ("preprocessing.py", "baselines.py", "model_selection.py", "metrics.py")
+    if name.startswith(("datasets/", "inspection/", "_planning/"))
+    or name
+    in (
+        "allocation.py",
+        "baselines.py",
+        "metrics.py",
+        "model_selection.py",
+        "preprocessing.py",
+        "scenarios.py",
+    )
 )
+INSPECTION = sorted(name for name in FILES if name.startswith("inspection/"))
+PLANNING = sorted(name for name in FILES if name.startswith("_planning/"))
 
 
 def imported(name, *, top_level=False):
@@ -67,6 +77,8 @@ def test_the_reader_reads():
     assert len(NETWORK) > 5
     assert len(GRAPH) > 5
     assert len(WITHOUT_NETWORK) > 5
+    assert len(INSPECTION) > 2
+    assert len(PLANNING) > 2
 
 
 @pytest.mark.parametrize("name", NETWORK)
@@ -99,6 +111,18 @@ def test_what_stands_without_the_network(name):
         assert imports(file, "torch") == []
         assert file != "_regressor.py"
         assert not file.startswith("_nn/")
+
+
+@pytest.mark.parametrize("name", PLANNING)
+def test_planning_knows_neither_tables_nor_estimators(name):
+    assert imports(name, "pandas", "polars", "sklearn", "torch") == []
+    assert imports(name, "skmmm") == imports(name, "skmmm._planning")
+
+
+@pytest.mark.parametrize("name", INSPECTION)
+def test_inspection_plans_nothing(name):
+    assert not [file for file in reachable(name) if file == "allocation.py"]
+    assert not [file for file in reachable(name) if file.startswith("_planning/")]
 
 
 @pytest.mark.parametrize("name", sorted(FILES))

@@ -398,8 +398,12 @@ def test_response_curve(panel, fitted):
             "incremental",
             "low",
             "high",
+            "marginal_roi",
             "current_spend",
             "current_incremental",
+            "current_marginal_roi",
+            "half_saturation_spend",
+            "observed_until",
         }
         spend = panel.X[channel].sum()
         assert curve.current_spend == pytest.approx(spend)
@@ -425,21 +429,59 @@ def test_response_curve_at_other_points(panel, fitted):
     assert curve.incremental[2] == pytest.approx(gain, rel=1e-6)
 
 
+def carried_on(X, columns, n_weeks):
+    """Return X and so many weeks more, in which columns are as on average in X."""
+    weeks = pd.date_range(X["week"].iloc[-1], periods=n_weeks + 1, freq="7D")[1:]
+    mean = X.groupby("region")[columns].mean().reset_index()
+    coming = [mean.assign(week=week) for week in weeks.astype(str)]
+    return pd.concat([X, *coming], ignore_index=True)
+
+
 def test_response_curve_of_other_rows(panel, fast):
     train, test, y_train, _ = split_at(panel.X, panel.y, 50)
     model = DeepCausalMMMRegressor(**fast).fit(train, y_train)
     curve = model.response_curve("media_2", test)
-    assert curve.current_spend == pytest.approx(test["media_2"].sum())
-    # What earlier spend carries into X is not due to the spend of X.
-    silent = model.contributions(test.assign(media_2=0.0))["media_2"].sum()
-    assert silent > 0
-    own = model.contributions(test)["media_2"].sum() - silent
-    assert curve.current_incremental == pytest.approx(own, rel=1e-9)
-    assert curve.incremental[10] == pytest.approx(own, rel=1e-9)
-    assert curve.incremental[0] == pytest.approx(0.0, abs=1e-9 * own)
+    spend = test["media_2"].sum()
+    assert curve.current_spend == pytest.approx(spend)
+    # What earlier spend carries into X is not due to the spend of X, but what X carries
+    # into later weeks is.
+    longer = carried_on(test, panel.media + panel.controls, fast["max_lag"])
+
+    def own(factor):
+        scaled = longer.copy()
+        scaled.loc[: len(test) - 1, "media_2"] *= factor
+        return model.contributions(scaled)["media_2"].sum()
+
+    nothing, now, half = own(0.0), own(1.0), own(0.5)
+    assert nothing > 0
+    assert curve.current_incremental == pytest.approx(now - nothing, rel=1e-9)
+    assert curve.incremental[10] == pytest.approx(now - nothing, rel=1e-9)
+    assert curve.incremental[5] == pytest.approx(half - nothing, rel=1e-9)
+    assert curve.incremental[0] == pytest.approx(0.0, abs=1e-9 * now)
     summary = model.channel_summary(test).loc["media_2"]
-    assert summary["contribution"] == pytest.approx(own + silent, rel=1e-9)
-    assert summary["roi"] == pytest.approx(own / test["media_2"].sum(), rel=1e-9)
+    contribution = model.contributions(test)["media_2"].sum()
+    assert summary["contribution"] == pytest.approx(contribution, rel=1e-9)
+    assert summary["roi"] == pytest.approx((now - nothing) / spend, rel=1e-9)
+    mroi = (own(1.01) - now) / (0.01 * spend)
+    assert summary["mroi"] == pytest.approx(mroi, rel=1e-6)
+
+
+def test_response_curve_in_money(panel, fast):
+    model = DeepCausalMMMRegressor(**fast | {"media_cost": {"media_1": 4.0}})
+    model.fit(panel.X, panel.y)
+    units = panel.X["media_1"].sum()
+    curve = model.response_curve("media_1", grid=[0.0, 4.0 * units, 6.0 * units])
+    assert curve.current_spend == pytest.approx(4.0 * units)
+    assert_allclose(curve.spend, [0.0, 4.0 * units, 6.0 * units])
+    assert curve.incremental[1] == pytest.approx(curve.current_incremental)
+    half_more = panel.X.assign(media_1=1.5 * panel.X["media_1"])
+    gain = model.contributions(half_more)["media_1"].sum()
+    assert curve.incremental[2] == pytest.approx(gain, rel=1e-6)
+    mroi = model.channel_summary().loc["media_1", "mroi"]
+    assert curve.current_marginal_roi == pytest.approx(mroi, rel=1e-6)
+    # Where no cost is known, in the units of X.
+    other = model.response_curve("media_2")
+    assert other.current_spend == pytest.approx(panel.X["media_2"].sum())
 
 
 def test_response_curve_refuses(panel, fitted):

@@ -1,6 +1,5 @@
 """Coming periods are laid out as planned, and scenarios compared by common draws."""
 
-import doctest
 from datetime import date
 
 import numpy as np
@@ -13,7 +12,6 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skmmm import DeepCausalMMMRegressor, baselines, scenarios
 from skmmm.baselines import make_linear_mmm
 from skmmm.scenarios import compare_scenarios, make_future_frame
 
@@ -48,12 +46,6 @@ def series(times):
 
 def future(X, periods=3, **arguments):
     return make_future_frame(X, periods, **(ROLES | COPY | arguments))
-
-
-def test_examples_in_docstrings():
-    result = doctest.testmod(scenarios, optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert result.attempted > 10
-    assert result.failed == 0
 
 
 # The table of coming periods.
@@ -203,10 +195,6 @@ def test_length_of_the_year(times, season):
     assert_allclose(make_future_frame(short, 1, **SERIES)["tv"], 0)
     with pytest.raises(ValueError, match=f"needs {season} periods of history, but"):
         make_future_frame(short[1:], 1, **SERIES)
-
-
-def test_seasons_are_those_of_the_seasonal_naive_forecast():
-    assert scenarios._SEASON_LENGTH == baselines._SEASON_LENGTH
 
 
 def test_polars_and_arrays_are_read(X):
@@ -721,24 +709,6 @@ def test_what_compares_nothing(two):
 
 
 @pytest.fixture
-def model(fitted, monkeypatch):
-    """The regressor that `panel` was told to, with draws of its predictions."""
-
-    def draws_of_prediction(self, X):
-        _, panel = self._read_panel(X)
-        return self._components(panel, draws=True).total
-
-    if not hasattr(DeepCausalMMMRegressor, "_draws_of_prediction"):
-        monkeypatch.setattr(
-            DeepCausalMMMRegressor,
-            "_draws_of_prediction",
-            draws_of_prediction,
-            raising=False,
-        )
-    return fitted
-
-
-@pytest.fixture
 def plans(panel):
     """Thirteen coming weeks of `panel`: as last year, and twice as much."""
     roles = {"media": panel.media, "controls": panel.controls}
@@ -749,23 +719,23 @@ def plans(panel):
     return {"same": same, "twice": twice}
 
 
-def test_twice_the_spend_brings_more(model, plans, panel):
-    table = compare_scenarios(model, plans)
+def test_twice_the_spend_brings_more(fitted, plans, panel):
+    table = compare_scenarios(fitted, plans)
     twice = table.loc["twice"]
     assert twice["difference"] > 0
     assert twice["probability_better"] == 1.0
     assert_allclose(table["spend"], table["spend"]["same"] * np.array([1.0, 2.0]))
     assert_allclose(
-        table["kpi"], [model.predict(X).sum() for X in plans.values()], rtol=1e-12
+        table["kpi"], [fitted.predict(X).sum() for X in plans.values()], rtol=1e-12
     )
     assert twice["difference_low"] < twice["difference"] < twice["difference_high"]
     # Twice the spend is far from twice the contribution.
-    caused = model.contributions(plans["same"])[panel.media].to_numpy().sum()
+    caused = fitted.contributions(plans["same"])[panel.media].to_numpy().sum()
     assert twice["difference"] < caused
 
 
-def test_common_draws_are_surer_than_independent_ones(model, plans):
-    table = compare_scenarios(model, plans)
+def test_common_draws_are_surer_than_independent_ones(fitted, plans):
+    table = compare_scenarios(fitted, plans)
     low, high = table["kpi_low"], table["kpi_high"]
     common = table["difference_high"]["twice"] - table["difference_low"]["twice"]
     independent = np.hypot(*(high - low))

@@ -314,7 +314,7 @@ def response_curve(
         observed_until=until,
     )
     if by is None:
-        return Bunch(**{name: values[..., 0] for name, values in curve.items()})
+        return Bunch(**{name: values[..., 0][()] for name, values in curve.items()})
     return Bunch(**curve, regions=names)
 
 

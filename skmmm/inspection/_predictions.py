@@ -10,7 +10,6 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skmmm._channel_priors import costs_per_unit
 from skmmm._checks import (
     check_non_negative_media,
     numeric_block,
@@ -18,6 +17,7 @@ from skmmm._checks import (
     resolve_column,
     resolve_many,
 )
+from skmmm._costs import costs_per_unit
 from skmmm._support import support_factors
 from skmmm._tables import row_namer
 
