@@ -1,0 +1,698 @@
+"""Plans are the best there are, keep their limits, and deliver what they promise."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import approx_fprime, minimize
+from sklearn.base import BaseEstimator, RegressorMixin
+
+from skmmm import DeepCausalMMMRegressor
+from skmmm._planning.problem import read_risk
+from skmmm.allocation import optimize_budget
+from skmmm.datasets import make_mmm_panel
+from skmmm.scenarios import make_future_frame
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+MEDIA = ["tv", "search", "radio"]
+SIZE = {"tv": 10.0, "search": 8.0, "radio": 10.0}
+WIDE = (0.3, 4.0)
+
+
+def refuses(message):
+    return pytest.raises(ValueError, match="^" + re.escape(message))
+
+
+def root(x, channel):
+    return SIZE[channel] * np.sqrt(x)
+
+
+class Known(RegressorMixin, BaseEstimator):
+    """A KPI that is a known function of the spend of every row."""
+
+    def __init__(self, curve=root, media=MEDIA, region=None, time=None):
+        self.curve = curve
+        self.media = media
+        self.region = region
+        self.time = time
+
+    def fit(self, X=None, y=None):
+        self.media_ = list(self.media)
+        return self
+
+    def predict(self, X):
+        size = 1.0 if self.region is None else X[self.region].map({"A": 1.0, "B": 1.5})
+        total = sum(self.curve(X[m].to_numpy(), m) for m in self.media)
+        return np.asarray(1000.0 + size * total, dtype=float)
+
+
+@pytest.fixture(scope="module")
+def X():
+    """Thirty rows whose spend varies widely, so that data hardly end."""
+    spend = np.random.default_rng(0).lognormal(3.0, 1.2, (30, 3))
+    return pd.DataFrame(spend * [3.0, 1.0, 2.0], columns=MEDIA)
+
+
+def steady(**spend):
+    """Twelve rows that spend the same."""
+    return pd.DataFrame({m: np.full(12, float(x)) for m, x in spend.items()})
+
+
+def best_by_roots(X, budget, sizes=SIZE):
+    """Multiples of the best plan for square roots, whose marginal returns are equal."""
+    earned = np.array([sizes[m] * np.sqrt(X[m]).sum() for m in X])
+    spent = X.sum().to_numpy()
+    multiple = (earned / spent) ** 2
+    return multiple * budget / (multiple @ spent), earned, spent
+
+
+# --- plans whose optimum is known ----------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.6, 1.0, 1.7])
+def test_best_plan_of_concave_curves(X, share):
+    budget = share * X.sum().sum()
+    expected, earned, spent = best_by_roots(X, budget)
+    assert (expected > WIDE[0]).all()
+    assert (expected < WIDE[1]).all()
+    plan = optimize_budget(
+        Known().fit(), budget, X=X, bounds=WIDE, allow_extrapolation=True
+    )
+    assert plan.success
+    assert plan.allocation.index.name == "channel"
+    assert_allclose(plan.x, expected, rtol=0.02)
+    assert_allclose(plan.allocation["factor"], plan.x)
+    assert_allclose(plan.allocation["spend"], plan.x * spent)
+    assert_allclose(plan.allocation["current_spend"], spent)
+    assert_allclose(plan.allocation["change"], plan.x - 1.0)
+    assert_allclose(plan.allocation["spend"].sum(), budget, rtol=1e-6)
+    assert_allclose(plan.allocation["contribution"], earned * np.sqrt(plan.x))
+    assert plan.outcome == pytest.approx((earned * np.sqrt(expected)).sum(), rel=1e-5)
+    assert plan.current_outcome == pytest.approx(earned.sum())
+    marginal = plan.allocation["mroi"]
+    assert_allclose(marginal, marginal.mean(), rtol=0.02)
+    assert plan.allocation["reason"].str.startswith("equal marginal return").all(), (
+        plan.allocation
+    )
+    assert np.isnan(
+        [plan.outcome_low, plan.outcome_high, plan.probability_better]
+    ).all()
+
+
+def test_best_plan_between_bounds(X):
+    spent = X.sum().to_numpy()
+
+    def hill(x, channel):
+        half = {"tv": 100.0, "search": 10.0, "radio": 400.0}[channel]
+        return SIZE[channel] * x / (x + half)
+
+    def lost(f):
+        return -sum(hill(a * X[m], m).sum() for a, m in zip(f, MEDIA, strict=True))
+
+    own = minimize(
+        lost,
+        np.ones(3),
+        bounds=[(0.5, 2.0)] * 3,
+        constraints={"type": "eq", "fun": lambda f: (f @ spent) / spent.sum() - 1.0},
+        method="SLSQP",
+        options={"ftol": 1e-12},
+    )
+    plan = optimize_budget(Known(hill).fit(), X=X)
+    assert plan.outcome == pytest.approx(-own.fun, rel=1e-6)
+    assert plan.outcome > plan.current_outcome
+    assert_allclose(plan.x, own.x, atol=0.01)
+    assert plan.allocation["spend"].sum() == pytest.approx(spent.sum(), rel=1e-6)
+    assert (plan.x >= 0.5).all()
+    assert (plan.x <= 2.0).all()
+    # What hits a bound says so.
+    for multiple, reason in zip(plan.x, plan.allocation["reason"], strict=True):
+        ends = {0.5: "at lower bound", 2.0: "at upper bound"}
+        assert reason == ends.get(round(multiple, 3), "equal marginal return")
+    assert set(plan.allocation["reason"]) & {"at lower bound", "at upper bound"}
+
+
+def test_threshold_that_a_climb_does_not_pass():
+    # Television is past its threshold; radio would earn more, but far away.
+    def s_shaped(x, channel):
+        size, half, slope = {"tv": (1.0, 1.5, 2.0), "radio": (3.0, 2.5, 6.0)}[channel]
+        power = (x / half) ** slope
+        return size * power / (1.0 + power)
+
+    X = steady(tv=3.0, radio=1.0)
+
+    def earned(f):
+        return 12 * (s_shaped(3.0 * f[0], "tv") + s_shaped(f[1], "radio"))
+
+    climb = minimize(
+        lambda f: -earned(f),
+        np.ones(2),
+        bounds=[(0.0, 4.0)] * 2,
+        constraints={"type": "eq", "fun": lambda f: 3.0 * f[0] + f[1] - 4.0},
+        method="SLSQP",
+    )
+    shares = np.linspace(0.0, 4.0, 4001)
+    best = max(earned(((4.0 - radio) / 3.0, radio)) for radio in shares)
+    assert -climb.fun < 0.5 * best
+    plan = optimize_budget(
+        Known(s_shaped, media=["tv", "radio"]).fit(),
+        X=X,
+        bounds=(0.0, 4.0),
+        allow_extrapolation=True,
+    )
+    assert plan.outcome > 0.999 * best
+    assert plan.outcome <= best * (1 + 1e-6)
+    assert plan.allocation["spend"].sum() == pytest.approx(48.0, rel=1e-6)
+    assert "beyond observed data" in plan.allocation["reason"]["radio"]
+
+
+def test_regions_are_planned_as_by_hand(X):
+    X = X.assign(region=["A", "B"] * 15)
+    cells = X.groupby("region")[MEDIA]
+    spent = cells.sum().to_numpy().T  # channel, region
+    roots = cells.agg(lambda x: np.sqrt(x).sum()).to_numpy().T
+    earned = np.array([SIZE[m] for m in MEDIA])[:, None] * roots * [1.0, 1.5]
+    multiple = (earned / spent) ** 2
+    multiple *= spent.sum() / (multiple * spent).sum()
+    arguments = {"X": X, "bounds": (0.2, 6.0), "allow_extrapolation": True}
+    model = Known(region="region").fit()
+    plan = optimize_budget(model, by="region", **arguments)
+    assert plan.allocation.index.names == ["channel", "region"]
+    assert list(plan.allocation.index[:2]) == [("tv", "A"), ("tv", "B")]
+    assert_allclose(plan.x.reshape(3, 2), multiple, rtol=0.02)
+    assert plan.outcome == pytest.approx((earned * np.sqrt(multiple)).sum(), rel=1e-5)
+    whole = optimize_budget(model, **arguments)
+    assert whole.current_outcome == pytest.approx(plan.current_outcome)
+    assert whole.outcome < plan.outcome * 0.99
+    # The planned rows are X with these multiples.
+    for m, channel in enumerate(MEDIA):
+        by_row = np.where(X["region"] == "A", *plan.x.reshape(3, 2)[m])
+        assert_allclose(plan.X[channel], X[channel] * by_row)
+    gain = (model.predict(plan.X) - model.predict(X)).sum()
+    assert gain == pytest.approx(plan.outcome - plan.current_outcome)
+
+
+def test_current_plan_is_kept_where_it_is_best(X):
+    expected, _, _ = best_by_roots(X, X.sum().sum())
+    best = X * expected
+    plan = optimize_budget(Known().fit(), X=best)
+    assert plan.success
+    assert plan.outcome >= plan.current_outcome * (1 - 1e-12)
+    assert plan.outcome == pytest.approx(plan.current_outcome, rel=1e-6)
+    assert_allclose(plan.x, 1.0, atol=2e-3)
+
+
+def test_half_the_budget_is_worse_than_today(X):
+    plan = optimize_budget(Known().fit(), X.sum().sum() / 2, X=X, bounds=(0.0, 1.0))
+    assert plan.success
+    assert plan.outcome < plan.current_outcome
+    assert "This is worse than today." in plan.message
+    assert "50.0% less spend" in plan.message
+    assert "worse" not in optimize_budget(Known().fit(), X=X).message
+
+
+# --- targets -------------------------------------------------------------------------
+
+
+def test_target_roi_is_what_all_spend_returns(X):
+    _, earned, spent = best_by_roots(X, 1.0)
+    today = earned.sum() / spent.sum()
+    target = 0.9 * today
+    arguments = {"X": X, "bounds": WIDE, "allow_extrapolation": True}
+    plan = optimize_budget(Known().fit(), target_roi=target, **arguments)
+    assert plan.success
+    assert plan.outcome / plan.allocation["spend"].sum() == pytest.approx(
+        target, rel=1e-4
+    )
+    # Of plans with that spend it is the best.
+    budget = plan.allocation["spend"].sum()
+    same = optimize_budget(Known().fit(), budget, **arguments)
+    assert plan.outcome == pytest.approx(same.outcome, rel=1e-4)
+    assert budget > spent.sum()
+    # A budget is a limit then, not to be spent.
+    limited = optimize_budget(
+        Known().fit(), 0.9 * budget, target_roi=target, **arguments
+    )
+    assert limited.allocation["spend"].sum() == pytest.approx(0.9 * budget, rel=1e-5)
+    assert limited.outcome / (0.9 * budget) > target
+
+
+def test_target_mroi_is_what_the_last_unit_returns(X):
+    _, earned, spent = best_by_roots(X, 1.0)
+    target = 0.45 * earned.sum() / spent.sum()
+    multiples = (earned / (2.0 * spent * target)) ** 2
+    bounds = {"tv": (0.2, 6.0), "search": (0.2, 6.0), "radio": (0.5, 0.6)}
+    limits = np.array([bounds[m][1] for m in MEDIA])
+    least = np.array([bounds[m][0] for m in MEDIA])
+    plan = optimize_budget(
+        Known().fit(), X=X, target_mroi=target, bounds=bounds, allow_extrapolation=True
+    )
+    assert_allclose(plan.x, np.clip(multiples, least, limits), rtol=5e-3)
+    free = (plan.x > least + 0.01) & (plan.x < limits - 0.01)
+    assert free.sum() == 2
+    assert_allclose(plan.allocation["mroi"][free], target, rtol=0.01)
+    assert plan.success
+
+
+def test_target_that_no_plan_reaches(X):
+    plan = optimize_budget(Known().fit(), X=X, target_roi=1e6)
+    assert not plan.success
+    assert plan.message.startswith("No plan:")
+    assert "target_roi" in plan.message
+    assert_allclose(plan.x, 1.0)
+    assert set(plan.allocation["reason"]) == {"as today"}
+    plan = optimize_budget(Known().fit(), X=X, target_mroi=1e6)
+    assert not plan.success
+    assert plan.message.startswith("The target is not reached")
+
+
+# --- limits --------------------------------------------------------------------------
+
+
+def test_fixed_channels(X):
+    free = optimize_budget(Known().fit(), X=X)
+    plan = optimize_budget(Known().fit(), X=X, fixed=["search"])
+    assert plan.x[1] == pytest.approx(1.0)
+    assert plan.allocation["reason"]["search"] == "fixed"
+    assert free.x[1] != pytest.approx(1.0, abs=0.05)
+    assert plan.allocation["spend"].sum() == pytest.approx(X.sum().sum(), rel=1e-6)
+    assert plan.current_outcome < plan.outcome < free.outcome
+    plan = optimize_budget(Known().fit(), X=X, fixed={"search": 700.0})
+    assert plan.allocation["spend"]["search"] == pytest.approx(700.0)
+    assert plan.allocation["spend"].sum() == pytest.approx(X.sum().sum(), rel=1e-6)
+
+
+def test_fixed_cell_and_bounds_of_a_cell(X):
+    X = X.assign(region=["A", "B"] * 15)
+    now = X[X["region"] == "B"]["tv"].sum()
+    plan = optimize_budget(
+        Known(region="region").fit(),
+        X=X,
+        by="region",
+        fixed={("tv", "B"): 0.8 * now},
+        bounds={("radio", "A"): (0.9, 1.1), "radio": (0.7, 1.3)},
+    )
+    table = plan.allocation
+    assert table.loc[("tv", "B"), "spend"] == pytest.approx(0.8 * now)
+    assert table.loc[("tv", "B"), "reason"] == "fixed"
+    assert table.loc[("tv", "A"), "reason"] != "fixed"
+    assert 0.9 <= table.loc[("radio", "A"), "factor"] <= 1.1
+    assert 0.7 <= table.loc[("radio", "B"), "factor"] <= 1.3
+    assert table["spend"].sum() == pytest.approx(X[MEDIA].sum().sum(), rel=1e-6)
+
+
+def test_limit_of_a_group_binds(X):
+    free = optimize_budget(Known().fit(), X=X)
+    together = free.allocation["spend"][["tv", "search"]].sum()
+    most = 0.9 * together
+    plan = optimize_budget(
+        Known().fit(), X=X, constraints=[(["tv", "search"], None, most)]
+    )
+    assert plan.success
+    spend = plan.allocation["spend"]
+    assert spend[["tv", "search"]].sum() == pytest.approx(most, rel=1e-6)
+    assert spend.sum() == pytest.approx(X.sum().sum(), rel=1e-6)
+    assert plan.outcome < free.outcome
+    assert plan.allocation["reason"]["search"] in ("group limit", "at upper bound")
+    # Weights: television may be at most so many times radio.
+    plan = optimize_budget(
+        Known().fit(), X=X, constraints=[({"tv": 1.0, "radio": -0.8}, None, 0.0)]
+    )
+    spend = plan.allocation["spend"]
+    assert spend["tv"] <= 0.8 * spend["radio"] * (1 + 1e-6)
+
+
+def test_plans_end_where_data_do(X):
+    X = X.assign(tv=np.linspace(90.0, 110.0, 30))  # nearly always the same
+
+    def earned(x, channel):
+        return x if channel == "tv" else 1e-3 * x
+
+    until = np.quantile(X["tv"], 0.99) / X["tv"].mean()
+    plan = optimize_budget(Known(earned).fit(), X=X, bounds=(0.5, 3.0))
+    assert plan.x[0] == pytest.approx(until, rel=1e-6)
+    assert plan.allocation["reason"]["tv"] == "no data beyond here"
+    plan = optimize_budget(
+        Known(earned).fit(), X=X, bounds=(0.5, 1.5), allow_extrapolation=True
+    )
+    assert plan.x[0] == pytest.approx(1.5, abs=1e-3)
+    assert plan.allocation["reason"]["tv"] == "at upper bound; beyond observed data"
+    with refuses("bounds of 'tv' ask for at least 1.4 times its spend, but data end"):
+        optimize_budget(Known(earned).fit(), X=X, bounds={"tv": (1.4, 2.0)})
+    # No bound is needed where data set it.
+    plan = optimize_budget(Known(earned).fit(), X=X, bounds=(0.5, np.inf))
+    assert plan.x[0] == pytest.approx(until, rel=1e-6)
+
+
+def test_channel_that_spends_nothing(X):
+    X = X.assign(radio=0.0)
+    plan = optimize_budget(Known().fit(), X=X)
+    assert plan.success
+    assert plan.allocation["reason"]["radio"] == "no spend to scale"
+    assert plan.allocation["spend"]["radio"] == 0.0
+    assert plan.allocation["spend"].sum() == pytest.approx(X.sum().sum(), rel=1e-6)
+    with refuses("fixed asks to spend 10.0 on 'radio', which spends nothing in X"):
+        optimize_budget(Known().fit(), X=X, fixed={"radio": 10.0})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"budget": 1.0}, "No plan: the budget allows 1, but the bounds ask for"),
+        ({"budget": 1e5}, "No plan: the budget asks for 100,000, but the bounds"),
+        ({"bounds": (1.2, 1.3)}, "No plan: the budget allows"),
+        ({"constraints": [("tv", 1e7, None)]}, "No plan: constraint 0 asks for"),
+        (
+            {
+                "bounds": (0.5, 1.5),
+                "constraints": [("tv", 2500.0, None), ("tv", None, 2400.0)],
+            },
+            "No plan: bounds, budget and constraints contradict each other",
+        ),
+    ],
+)
+def test_limits_that_contradict_each_other(arguments, message):
+    X = steady(tv=200.0, search=100.0, radio=50.0)
+    plan = optimize_budget(Known().fit(), X=X, allow_extrapolation=True, **arguments)
+    assert not plan.success
+    assert plan.message.startswith(message)
+    assert_allclose(plan.x, 1.0)
+    assert plan.outcome == plan.current_outcome
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"by": "week"}, "by='week' must be one of ['channel', 'period', 'region']."),
+        ({"by": "region"}, "by='region' needs the region column"),
+        ({"bounds": (np.nan, 2.0)}, "bounds must be two numbers (low, high)"),
+        ({"bounds": (2.0, 0.5)}, "bounds must hold 0 <= low <= high"),
+        ({"bounds": (-1.0, 0.5)}, "bounds must hold 0 <= low <= high"),
+        ({"bounds": {"tv": 2.0}}, "bounds of 'tv' must be two numbers"),
+        ({"bounds": {"TV": (1, 2)}}, "bounds names 'TV', which is not one of"),
+        ({"bounds": {("tv", "A"): (1, 2)}}, "bounds names ('tv', 'A'); with"),
+        (
+            {"bounds": (0.5, np.inf), "allow_extrapolation": True},
+            "The upper bound of 'tv' is infinite",
+        ),
+        ({"fixed": ["TV"]}, "fixed names 'TV', which is not one of"),
+        ({"fixed": "tv"}, "fixed must be a list or a mapping, got 'tv'."),
+        ({"fixed": {"tv": np.nan}}, "fixed spend of 'tv' must be a number from 0 up"),
+        ({"fixed": {"tv": -1.0}}, "fixed spend of 'tv' must be a number from 0 up"),
+        ({"constraints": [("TV", 0, 1)]}, "constraint 0 names 'TV', which is not"),
+        ({"constraints": [("tv", 2, 1)]}, "constraint 0 must hold least <= most"),
+        ({"constraints": [("tv", np.nan, 1)]}, "constraint 0 must hold least <= most"),
+        ({"constraints": [("tv", 1)]}, "constraint 0 must be (channels, least, most)"),
+        ({"constraints": {"tv": 1}}, "constraints must be a list of (channels, least"),
+        ({"constraints": [({"tv": np.inf}, 0, 1)]}, "constraint 0 weighs 'tv' with"),
+        ({"budget": np.nan}, "budget must be a positive number, got nan."),
+        ({"budget": -1.0}, "budget must be a positive number, got -1.0."),
+        ({"target_roi": 0.0}, "target_roi must be a positive number, got 0.0."),
+        (
+            {"target_roi": 1.0, "target_mroi": 1.0},
+            "Give target_roi or target_mroi, not both.",
+        ),
+        ({"risk": "cvar"}, "risk must be None (the mean over draws)"),
+        ({"risk": ("var", 0.1)}, "risk must be None (the mean over draws)"),
+        ({"risk": ("cvar", 0.0)}, "The share of ('cvar', share) is 0.0"),
+        ({"risk": ("cvar", 1.5)}, "The share of ('cvar', share) is 1.5"),
+        ({"risk": ("sd", -1.0)}, "The k of ('sd', k) is -1.0"),
+        ({"horizon": 4}, "Give X or horizon, not both."),
+        ({"horizon": 4, "X": None}, "horizon needs an estimator that remembers"),
+        ({"X": None}, "Known does not remember its training rows: pass X."),
+        ({"media_cost": {"tv": 2.0}}, "media_cost has no cost for ['search', 'radio']"),
+        ({"effect": "total"}, "effect='total' needs a channel graph"),
+        ({"confidence_level": 1.0}, "confidence_level=1.0 must be"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(X, arguments, message):
+    with refuses(message):
+        optimize_budget(Known().fit(), **{"X": X} | arguments)
+
+
+def test_money(X):
+    cost = {"tv": 2.0, "search": 0.5, "radio": 1.0}
+    money = X * pd.Series(cost)
+    plan = optimize_budget(Known().fit(), X=X, media_cost=cost)
+    assert_allclose(plan.allocation["current_spend"], money.sum())
+    assert plan.allocation["spend"].sum() == pytest.approx(money.sum().sum(), rel=1e-6)
+    assert_allclose(plan.X[MEDIA].sum() * pd.Series(cost), plan.allocation["spend"])
+
+
+# --- risk ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("risk", [None, ("cvar", 0.3), ("cvar", 1.0), ("sd", 1.5)])
+def test_weights_are_the_gradient_of_what_is_maximised(risk):
+    weigh, worth = read_risk(risk)
+    outcome = np.random.default_rng(0).normal(10.0, 3.0, 17)
+    assert_allclose(weigh(outcome), approx_fprime(outcome, worth, 1e-6), atol=1e-6)
+
+
+def test_worth_by_hand():
+    outcome = np.array([4.0, 1.0, 3.0, 2.0])
+    assert read_risk(("cvar", 0.5))[1](outcome) == pytest.approx(1.5)
+    assert read_risk(("cvar", 0.375))[1](outcome) == pytest.approx(
+        (1.0 + 0.5 * 2) / 1.5
+    )
+    assert read_risk(("sd", 2.0))[1](outcome) == pytest.approx(
+        2.5 - 2.0 * np.sqrt(1.25)
+    )
+
+
+# --- periods -------------------------------------------------------------------------
+
+
+def test_bursts_pass_a_threshold_that_even_spend_does_not():
+    def s_shaped(x, channel):
+        power = (x / 2.0) ** 4
+        return 100.0 * power / (1.0 + power)
+
+    X = steady(tv=1.0).assign(week=pd.date_range("2024-01-01", periods=12, freq="7D"))
+    plan = optimize_budget(
+        Known(s_shaped, media=["tv"], time="week").fit(),
+        X=X,
+        by="period",
+        bounds=(0.0, 4.0),
+        allow_extrapolation=True,
+    )
+    assert plan.allocation.index.names == ["channel", "period"]
+    assert plan.allocation["spend"].sum() == pytest.approx(12.0, rel=1e-3)
+    assert plan.current_outcome == pytest.approx(12 * s_shaped(1.0, "tv"))
+    # The best is to spend where the average return is highest.
+    spend = np.linspace(0.1, 4.0, 1000)
+    bound = 12.0 * (s_shaped(spend, "tv") / spend).max()
+    assert 0.95 * bound < plan.outcome <= bound * (1 + 1e-6)
+    predicted = Known(s_shaped, media=["tv"]).fit().predict(plan.X)
+    assert predicted.sum() - 12_000.0 == pytest.approx(plan.outcome)
+
+
+def test_gradient_by_period(fitted):
+    what_if = fitted._counterfactual()
+    _, names = what_if.groups("time")
+    rng = np.random.default_rng(0)
+    plan = rng.uniform(0.5, 2.0, (3, len(names)))
+    for draws in (False, True):
+        asked = what_if.flights(draws=draws)
+        n_draws = len(asked(plan, np.ones_like)[0])
+        weight = rng.uniform(0.0, 1.0, n_draws)
+        _, gradient = asked(plan, lambda outcome, weight=weight: weight)
+        for cell in [(0, 0), (1, 30), (2, len(names) - 1), (0, 57)]:
+            more, less = plan.copy(), plan.copy()
+            more[cell] += 1e-4
+            less[cell] -= 1e-4
+            slope = (asked(more, np.ones_like)[0] - asked(less, np.ones_like)[0]) / 2e-4
+            assert gradient[cell] == pytest.approx(slope @ weight, rel=1e-5)
+
+
+def test_periods_of_the_regressor(panel, fitted):
+    last = panel.X[panel.X["week"] > np.sort(panel.X["week"].unique())[-9]]
+    plan = fitted.optimize_budget(X=last, by="period")
+    assert plan.success, plan.message
+    budget = last[panel.media].sum().sum()
+    assert plan.allocation["spend"].sum() == pytest.approx(budget, rel=1e-3)
+    assert plan.outcome > plan.current_outcome
+    assert plan.probability_better > 0.5
+    assert plan.allocation["contribution"].sum() == pytest.approx(
+        plan.outcome, rel=1e-3
+    )
+    assert (plan.x >= 0.5).all()
+    assert (plan.x <= 2.0).all()
+
+
+# --- plans of the regressor ----------------------------------------------------------
+
+
+def test_regressor_delivers_what_it_promises(panel, fitted):
+    X, before = panel.X.copy(), panel.X.copy()
+    plan = fitted.optimize_budget(X=X)
+    pd.testing.assert_frame_equal(X, before)
+    assert plan.success
+    budget = panel.X[panel.media].sum().sum()
+    assert plan.allocation["spend"].sum() == pytest.approx(budget, rel=1e-6)
+    planned = X.assign(**{m: plan.X[m] for m in panel.media})
+    gain = (fitted.predict(planned) - fitted.predict(X)).sum()
+    assert gain == pytest.approx(plan.outcome - plan.current_outcome, rel=1e-6)
+    assert plan.outcome_low < plan.outcome < plan.outcome_high
+    summary = fitted.channel_summary(planned)
+    assert_allclose(plan.allocation["contribution"], summary["contribution"])
+    assert_allclose(plan.allocation["roi"], summary["roi"])
+    # Better in so many draws.
+    difference = fitted._draws_of_prediction(planned) - fitted._draws_of_prediction(X)
+    better = (difference.sum(axis=1) > 0).mean()
+    assert plan.probability_better == pytest.approx(better)
+    assert difference.sum(axis=1).mean() > 0  # which is what is maximised
+    # None is the training rows, and all of it repeats.
+    again = fitted.optimize_budget()
+    assert again.x.tobytes() == plan.x.tobytes()
+    pd.testing.assert_frame_equal(again.allocation, plan.allocation)
+    assert (again.message, again.outcome) == (plan.message, plan.outcome)
+
+
+def test_no_worse_than_many_other_plans(panel, fitted):
+    plan = fitted.optimize_budget(allow_extrapolation=True)
+    what_if = fitted._counterfactual()
+    spent = panel.X[panel.media].sum().to_numpy()
+    best = what_if.outcome(plan.x[:, None], draws=True).mean()
+    rng = np.random.default_rng(0)
+    tried = 0
+    for _ in range(60):
+        other = rng.uniform(0.5, 2.0, 3)
+        other[0] = (spent.sum() - other[1:] @ spent[1:]) / spent[0]
+        if 0.5 <= other[0] <= 2.0:
+            tried += 1
+            assert what_if.outcome(other[:, None], draws=True).mean() <= best * (
+                1 + 1e-7
+            )
+    assert tried > 10
+
+
+def test_risk_of_the_regressor(panel, fitted):
+    what_if = fitted._counterfactual()
+    plans = {
+        risk: fitted.optimize_budget(risk=risk, allow_extrapolation=True)
+        for risk in (None, ("cvar", 0.25), ("sd", 2.0))
+    }
+    for risk, plan in plans.items():
+        worth = read_risk(risk)[1]
+        reached = worth(what_if.outcome(plan.x[:, None], draws=True))
+        for other in plans.values():
+            rival = worth(what_if.outcome(other.x[:, None], draws=True))
+            assert reached >= rival * (1 - 1e-6)
+
+
+def test_regions_are_no_worse_than_channels(fitted):
+    whole = fitted.optimize_budget()
+    parts = fitted.optimize_budget(by="region")
+    assert parts.success
+    assert len(parts.allocation) == 9
+    what_if = fitted._counterfactual()
+    mean = [
+        what_if.outcome(plan.x.reshape(3, -1), by, draws=True).mean()
+        for plan, by in ((whole, None), (parts, "region"))
+    ]
+    assert mean[1] > mean[0]
+
+
+def test_target_roi_of_the_regressor(fitted):
+    today = fitted.optimize_budget()
+    spent = today.allocation["current_spend"].sum()
+    target = 0.95 * today.current_outcome / spent
+    plan = fitted.optimize_budget(target_roi=target, allow_extrapolation=True)
+    assert plan.success
+    returned = plan.outcome / plan.allocation["spend"].sum()
+    assert returned == pytest.approx(target, rel=1e-4)
+
+
+def test_carry_over_into_weeks_after_X_counts(panel, fitted):
+    coming = fitted.make_future_frame(4, control_values="last_year")
+    plan = fitted.optimize_budget(X=coming)
+    assert plan.success
+    longer = make_future_frame(
+        panel.X,
+        9,
+        media=panel.media,
+        controls=panel.controls,
+        region="region",
+        time="week",
+        control_values="last_year",
+    )
+    rows = longer["week"].isin(coming["week"])
+    columns = panel.media + panel.controls
+    mean = coming.groupby("region")[columns].mean()
+    after = mean.loc[longer.loc[~rows, "region"]].to_numpy()
+    longer[columns] = longer[columns].astype(float)
+    longer.loc[~rows, columns] = after
+
+    def caused(frame):
+        longer.loc[rows, panel.media] = frame[panel.media].to_numpy()
+        return fitted.contributions(longer)[panel.media].sum().sum()
+
+    nothing = caused(coming.assign(**dict.fromkeys(panel.media, 0.0)))
+    assert plan.current_outcome == pytest.approx(caused(coming) - nothing, rel=1e-6)
+    assert plan.outcome == pytest.approx(caused(plan.X) - nothing, rel=1e-6)
+
+
+def test_horizon(fitted):
+    plan = fitted.optimize_budget(horizon=4)
+    coming = fitted.make_future_frame(4, control_values="last_year")
+    other = fitted.optimize_budget(X=coming)
+    assert_array_equal(plan.x, other.x)
+    assert plan.outcome == other.outcome
+    with refuses("Give X or horizon, not both."):
+        fitted.optimize_budget(X=coming, horizon=4)
+
+
+def test_regressor_knows_its_columns(panel, fitted):
+    with refuses("DeepCausalMMMRegressor knows its columns and costs: leave out media"):
+        optimize_budget(fitted, X=panel.X, media=panel.media)
+    with refuses("by='period' plans direct effects only"):
+        fitted.optimize_budget(by="period", effect="total")
+
+
+@pytest.fixture(scope="module")
+def funnel():
+    """A regressor that knows that media_1 moves media_2; without draws."""
+    graph = np.zeros((2, 2))
+    graph[0, 1] = 0.8
+    data = make_mmm_panel(2, 60, n_media=2, graph=graph, random_state=0)
+    model = DeepCausalMMMRegressor(
+        region="region",
+        time="week",
+        controls=data.controls,
+        max_lag=4,
+        n_draws=0,
+        max_iter=40,
+        random_state=0,
+    )
+    return data, model.fit(data.X, data.y)
+
+
+def test_plan_without_draws(funnel):
+    _, model = funnel
+    plan = model.optimize_budget()
+    assert np.isnan(
+        [plan.outcome_low, plan.outcome_high, plan.probability_better]
+    ).all()
+    assert plan.outcome >= plan.current_outcome
+    assert "draws" not in plan.message
+
+
+def test_total_effects_are_planned_with_what_they_cost(funnel):
+    data, model = funnel
+    assert model._equations("total").descendants()[0, 1]
+    plan = model.optimize_budget(effect="total", allow_extrapolation=True)
+    assert plan.success, plan.message
+    assert plan.outcome >= plan.current_outcome
+    # The planned rows hold what others answer; with them the KPI is as promised.
+    planned = data.X.assign(**{m: plan.X[m] for m in data.media})
+    gain = (model.predict(planned) - model.predict(data.X)).sum()
+    assert gain == pytest.approx(plan.outcome - plan.current_outcome, rel=1e-6, abs=1.0)
+    assert_allclose(plan.X[data.media].sum(), plan.allocation["spend"], rtol=1e-6)
+    budget = data.X[data.media].sum().sum()
+    assert plan.allocation["spend"].sum() == pytest.approx(budget, rel=1e-3)
+    own = data.X["media_2"].sum() * plan.x[1]
+    if abs(plan.x[0] - 1.0) > 0.01:
+        assert plan.allocation["spend"]["media_2"] != pytest.approx(own, rel=1e-3)
