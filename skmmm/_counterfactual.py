@@ -91,6 +91,8 @@ class Counterfactual:
         Labels, in the order of the model.
     names : list
         Labels of all columns of X.
+    frame : callable
+        Returns the rows of X as a frame.
     judge : callable
         Returns what is known of the channels as such, a dict of str to ndarray of
         shape (n_media,), in the order of X.
@@ -108,6 +110,7 @@ class Counterfactual:
     index: pd.Index
     controls: list
     names: list
+    frame: Callable
     judge: Callable
 
     @property
@@ -305,7 +308,7 @@ class Counterfactual:
         """
         channel = self.shown[channel]
         factors = np.append(factors, 0.0)
-        if self.equations is None:
+        if self.equations is None or self._moves_alone(channel):
             (effects,) = self.model.scaled_effects(
                 self.panel, [channel], factors, self.counted, by="region", draws=draws
             )
@@ -313,6 +316,11 @@ class Counterfactual:
             effects = self._total_curve(channel, factors, draws=draws)
         effects = self._grouped(effects, by)
         return effects[:-1] - effects[-1]
+
+    def _moves_alone(self, channel):
+        """Return whether no other channel answers to one, in any draw."""
+        both = self.equations, self.drawn_equations
+        return all(e is None or len(_moving(e, channel)) == 1 for e in both)
 
     def _total_curve(self, channel, factors, *, draws):
         """Return effects of a channel and all that it moves, (K, E, R)."""
@@ -356,7 +364,7 @@ class Counterfactual:
         channel, price = self.shown[channel], self.unit_cost
         scaled = (self._media(factor)[..., channel] for factor in factors)
         equations = self.equations
-        if equations is None:
+        if equations is None or self._moves_alone(channel):
             answers = (self._with(channel, one) for one in scaled)
         else:
             answers = (
@@ -420,10 +428,13 @@ class Counterfactual:
         return planned.sum(axis=1) - none.sum(axis=1)
 
     def planned_rows(self, multiples, by=None):
-        """Return the rows of X under a plan, as a frame of media columns."""
+        """Return the rows of X under a plan."""
         media = self.planned(multiples, by).panel
-        rows = media.rows(np.moveaxis(media.media, 2, 0)).T[:, self.shown]
-        return pd.DataFrame(rows, index=self.index, columns=self.labels)
+        rows = media.rows(np.moveaxis(media.media, 2, 0))
+        frame = self.frame().copy()
+        for label, spend in zip(self.channels, rows, strict=True):
+            frame[label] = spend
+        return frame
 
     @one_thread()
     def plan_effects(self, multiples, by=None):

@@ -1037,8 +1037,15 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             ignores, so that they cannot be continued.
         """
         check_is_fitted(self)
+        rows = self._training_rows()
+        ignored = [label for label in self._labels if label not in rows]
+        if ignored:
+            raise ValueError(
+                f"The model was trained with columns that it does not use: {ignored}. "
+                "Leave them out of X, or pass X to skmmm.scenarios.make_future_frame."
+            )
         return make_future_frame(
-            self._training_rows(),
+            rows,
             periods,
             media=list(self._columns.media),
             controls=list(self._columns.controls),
@@ -1059,15 +1066,8 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         )
 
     def _training_rows(self):
-        """Return the training rows as a frame with the columns of X."""
+        """Return the training rows as a frame of the columns that are used."""
         columns, panel = self._columns, self._model.history
-        used = {*columns.media, *columns.controls, columns.region, columns.time}
-        ignored = [label for label in self._labels if label not in used]
-        if ignored:
-            raise ValueError(
-                f"The model was trained with columns that it does not use: {ignored}. "
-                "Leave them out of X, or pass X to skmmm.scenarios.make_future_frame."
-            )
         region, column = np.divmod(panel.cell, panel.shape[1])
         values = dict(zip(columns.media, panel.media[region, column].T, strict=True))
         controls = panel.controls[region, column].T
@@ -1077,7 +1077,8 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         if columns.time is not None:
             times = [self._calendar.value(o) for o in panel.periods]
             values[columns.time] = pd.Index(times)[column]
-        return pd.DataFrame(values)[self._labels]
+        frame = pd.DataFrame(values).set_axis(self._training_index)
+        return frame[[label for label in self._labels if label in values]]
 
     def compare_scenarios(self, scenarios, *, baseline=None, confidence_level=0.9):
         """Compare the total KPI that is predicted for several tables.
@@ -1129,6 +1130,9 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
             index=index,
             controls=list(self._columns.controls),
             names=self._labels,
+            frame=lambda: (
+                self._training_rows() if X is None else read_table(self, X, reset=False)
+            ),
             judge=lambda: {
                 "verdict": self._verdicts()[order],
                 "follows_kpi": self._follows_kpi[order],

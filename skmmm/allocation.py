@@ -65,11 +65,11 @@ def optimize_budget(
     by : {"channel", "region", "period"}, default="channel"
     target_roi, target_mroi : float, default=None
         Spend as much as keeps the ROI of all spend (at the mode), or the ROI of the
-        last unit on every channel, at the target or above, in KPI units per unit of
-        spend.
+        last unit of every channel that bounds do not hold, at the target, in KPI units
+        per unit of spend.
     fixed : list or mapping, default=None
         Channels, or (channel, region or period), whose spend stays, or is set to so
-        much money.
+        much money, also beyond observed data.
     constraints : list of (channels, least, most), default=None
         Limits on the planned spend of several channels together, in money; None: no
         limit. `channels` may be a mapping to weights.
@@ -120,8 +120,8 @@ def optimize_budget(
     -----
     Spend, contributions, ROI and outcomes are at the mode, like those of
     `channel_summary`, with which they agree. What is maximised is the mean over draws
-    or what `risk` makes of them (for total effects: the outcome at the mode), and
-    ``mroi`` is of that, so that it is equal where nothing stops a channel.
+    or what `risk` makes of them, and ``mroi`` is of that, so that it is equal where
+    nothing stops a channel.
 
     Where cells act side by side the plan is the solution of a linear programme over
     their curves, refined until it stands still, and no local optimum [1]_. Over periods
@@ -182,7 +182,7 @@ def optimize_budget(
     reason = problem.infeasible()
     if reason is not None:
         return report.today(reason, success=False, nit=0)
-    draws = what_if.has_draws and what_if.additive
+    draws = what_if.has_draws
     if by == "period":
         plan, nit, report.outcomes = best_flights(
             what_if, problem, weigh, worth, draws=draws
