@@ -2,7 +2,7 @@
 
 python benchmarks/readme_tables.py
 
-With names of tables (forecast, recovery, graph), print these instead.
+With names of tables (forecast, recovery, plan, graph), print these instead.
 """
 
 import re
@@ -81,6 +81,26 @@ mmm-framework (NUTS) published for its worlds, which ours restate; one seed, so 
 
 """
 
+PLAN = """\
+Plans where the best one is known: a panel's or series' total spend split anew, each
+channel between half and twice of today. Regret: share of the possible gain that is
+missed under the truth, median over {seeds} seeds (0: the best plan; 1: as good as
+today). In brackets: seeds in which the plan is worse than today, or the solver gave up.
+"SLSQP" as PyMC-Marketing and "grid" as Meridian go about it, restated, on the curves of
+the same skmmm model; on these problems the optimum of a model is easily found and
+regret is the model's. In the funnels television drives search: "total" plans with that,
+and "direct known" is the best plan of who knows all responses but not that. Seconds:
+of planning, median over all worlds.
+
+"""
+PLANNERS = {
+    "skmmm": "skmmm",
+    "skmmm, total effects": "skmmm, total",
+    "SLSQP": "SLSQP",
+    "grid": "grid",
+    "linear MMM": "linear MMM",
+    "direct effects known": "direct known",
+}
 GRAPH = """\
 Channel graphs where the truth is known (13 channels, 20 edges, none in `null`; 104
 weeks): F1 of directed edges / pairs of channels that are wrong (SHD), mean over {most}
@@ -193,6 +213,36 @@ channel in {rang}; falsely, in the exogenous twin, in {falsely}."""
     return [text]
 
 
+def plan(path=HERE / "results" / "plan.csv"):
+    """Return the scorecard of plans, and what questions to a large model take."""
+    table = pd.read_csv(path)
+    rows = []
+    for world, group in table.groupby("world", sort=False):
+        parts = dict(list(group.groupby("contender")))
+        cells = [regret(parts[c]) if c in parts else "" for c in PLANNERS]
+        available = 100 * group.loc[group["contender"] == "skmmm", "available"].median()
+        rows.append([world.replace("_", " "), f"{available:.1f} %", *cells])
+    seconds = table.groupby("contender")["seconds"].median()
+    rows.append(["seconds", "", *(f"{seconds[c]:.2f}" for c in PLANNERS)])
+    asked = pd.read_csv(path.with_name("plan_seconds.csv")).set_index("question")
+    times = ", ".join(
+        f"{question} {row.seconds:.1f}" for question, row in asked.iterrows()
+    )
+    return (
+        PLAN.format(seeds=table.groupby("world")["seed"].nunique().max())
+        + markdown(["world", "possible gain", *PLANNERS.values()], rows)
+        + "\n\nSeconds of questions to a model of the real panel (190 regions, 109 "
+        + f"weeks, 13 channels,\n32 draws), on one thread: {times}."
+    )
+
+
+def regret(rows):
+    """Return the median regret of one contender as text, and its failures."""
+    worse = (rows["better_than_today"] == 0).sum() + rows["error"].notna().sum()
+    text = f"{rows['regret'].median():.2f}"
+    return f"{text} ({worse})" if worse else text
+
+
 def graph(path=HERE / "results" / "graph.csv"):
     """Return the scorecard of channel graphs, two tables."""
     table = pd.read_csv(path, keep_default_na=False, na_values=[""])
@@ -256,7 +306,7 @@ def markdown(head, rows):
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-TABLES = {"forecast": forecast, "recovery": recovery, "graph": graph}
+TABLES = {"forecast": forecast, "recovery": recovery, "plan": plan, "graph": graph}
 
 
 def main():
