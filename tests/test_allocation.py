@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.optimize import approx_fprime, minimize
+from scipy.optimize import approx_fprime, brentq, minimize
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from skmmm import DeepCausalMMMRegressor
@@ -696,3 +696,24 @@ def test_total_effects_are_planned_with_what_they_cost(funnel):
     own = data.X["media_2"].sum() * plan.x[1]
     if abs(plan.x[0] - 1.0) > 0.01:
         assert plan.allocation["spend"]["media_2"] != pytest.approx(own, rel=1e-3)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="plans of total effects stop halfway to the best one"
+)
+def test_total_effects_are_planned_to_the_end(funnel):
+    data, model = funnel
+    plan = model.optimize_budget(effect="total", allow_extrapolation=True)
+    what_if = model._counterfactual(effect="total")
+    budget = data.X[data.media].sum().sum()
+    reached = []
+    for first in np.linspace(0.5, 1.5, 21):
+
+        def over(second, first=first):
+            multiples = np.array([[first], [second]])
+            return what_if.planned(multiples).spend.sum() - budget
+
+        second = brentq(over, 0.01, 6.0)
+        if 0.5 <= second <= 2.0:
+            reached.append(what_if.outcome(np.array([[first], [second]]))[0])
+    assert plan.outcome > max(reached) * (1 - 1e-3)
