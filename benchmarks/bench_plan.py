@@ -3,8 +3,8 @@
 Problems: the worlds of `plan_worlds.py`. A plan splits today's total spend anew, each
 channel between half and twice of today. Contenders:
 
-- skmmm: `optimize_budget`; in the funnels also for total effects, where search answers
-  to television
+- skmmm: `optimize_budget`; in the funnels, of one series or of 12 regions, also for
+  total effects, where search answers to television
 - SLSQP and grid: restated rivals, on the response curves of the same fitted model,
   mean over its draws. SLSQP as PyMC-Marketing [1] has it: from an equal split, ftol of
   1e-9, in money and KPI units, where the solver may give up; "SLSQP, scaled" in factors

@@ -7,7 +7,9 @@
 - `funnel*`: `make_funnel`, in which television induces a part of search. As it is, its
   budget is so near the best that no plan gains even 1 %; `funnel_much_tv` and
   `funnel_little_tv` start from other budgets, with the same responses. What there is
-  to gain is not held to 5 % here.
+  to gain is not held to 5 % here. `funnel_regions*` are 12 such series, each with its
+  own seed, as one panel: there is as little to gain, but more to estimate it from. A
+  plan has one factor per channel for all regions.
 
 A plan multiplies the spend of every channel over the weeks of the panel by a factor
 between 0.5 and 2. It is executed in the truth and compared at the same total spend: a
@@ -50,7 +52,10 @@ FUNNELS = {
     "funnel": (1.0, 1.0),
     "funnel_much_tv": (2.5, 0.3),
     "funnel_little_tv": (0.3, 4.0),
+    "funnel_regions": (1.0, 1.0),
+    "funnel_regions_much_tv": (2.5, 0.3),
 }
+N_REGIONS = 12  # of the funnels with regions
 WORLDS = *PANELS, *FUNNELS
 
 
@@ -255,8 +260,34 @@ def _make_panel(name, seed):
 
 
 def _make_funnel(name, seed):
-    """The funnel from a given budget, with what its plans become."""
+    """The funnel from a given budget, with what its plans become, over its regions."""
     tv, search = FUNNELS[name]
+    n_regions = N_REGIONS if name.startswith("funnel_regions") else 1
+    seeds = [seed] if n_regions == 1 else [1000 * seed + r for r in range(n_regions)]
+    series = [_one_funnel(each, tv, search) for each in seeds]
+
+    def money(factors):
+        return sum(executed(factors).sum() for executed, *_ in series)
+
+    def caused(factors):
+        return sum(direct(executed(factors)).sum() for executed, direct, _ in series)
+
+    def known(factors):
+        return sum(direct(today * factors).sum(axis=0) for _, direct, today in series)
+
+    problems = [make_funnel(each, tv, search) for each in seeds]
+    problem = problems[0] if n_regions == 1 else _joined(problems)
+    return PlanWorld(
+        replace(problem, name=name, seed=seed),
+        money,
+        caused,
+        known,
+        best=_best_funnel(money, caused),
+    )
+
+
+def _one_funnel(seed, tv, search):
+    """Return what a plan spends (T, 2) and what spend causes, and today's spend."""
     spend, direct, *_ = funnel_parts(seed)
     today = spend(tv, search)
     induced = spend(tv, 0.0)[:, 1].sum()
@@ -267,19 +298,31 @@ def _make_funnel(name, seed):
         own = (factors[1] * searches - induced) / (searches - induced)
         return spend(tv * factors[0], search * max(own, 0.0))
 
-    def money(factors):
-        return executed(factors).sum()
+    return executed, direct, today
 
-    def caused(factors):
-        return direct(executed(factors)).sum()
 
-    problem = make_funnel(seed, tv, search)
-    return PlanWorld(
-        replace(problem, name=name),
-        money,
-        caused,
-        known=lambda factors: direct(today * factors).sum(axis=0),
-        best=_best_funnel(money, caused),
+def _joined(problems):
+    """Make one problem of single series, each a region; rows by week, then region."""
+    names = [f"region_{r:02d}" for r in range(len(problems))]
+    tables = [
+        each.X.assign(**{REGION: name})
+        for name, each in zip(names, problems, strict=True)
+    ]
+    X = pd.concat(tables, ignore_index=True)
+    X = X[[WEEK, REGION, *X.columns.drop([WEEK, REGION])]]
+    order = X.sort_values([WEEK, REGION]).index
+
+    def join(part):
+        rows = pd.concat([getattr(each, part) for each in problems], ignore_index=True)
+        return rows.loc[order].reset_index(drop=True)
+
+    return replace(
+        problems[0],
+        X=X.loc[order].reset_index(drop=True),
+        y=join("y"),
+        truth=join("truth"),
+        roles=problems[0].roles | {"region": REGION},
+        total_truth=join("total_truth"),
     )
 
 

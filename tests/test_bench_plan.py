@@ -20,7 +20,8 @@ if not BENCHMARKS.exists():
     )
 LOW, HIGH = 0.5, 2.0
 PANELS = ["national", "panel_weibull", "panel_s"]
-FUNNELS = ["funnel", "funnel_much_tv", "funnel_little_tv"]
+REGIONS = ["funnel_regions", "funnel_regions_much_tv"]
+FUNNELS = ["funnel", "funnel_much_tv", "funnel_little_tv", *REGIONS]
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +139,20 @@ def test_a_funnel_is_as_it_was_made(modules, world, name):
         again = modules.problems.make_funnel(12)
         pd.testing.assert_frame_equal(problem.X, again.X)
         assert_allclose(problem.y, again.y)
+
+
+def test_regions_are_single_funnels(modules, world):
+    problem = world("funnel_regions").problem
+    X, roles = problem.X, problem.roles
+    assert (problem.seed, roles["region"], X["region"].nunique()) == (12, "region", 12)
+    assert not X.duplicated(["week", "region"]).any()
+    for r, (_, rows) in enumerate(X.groupby("region")):
+        single = modules.problems.make_funnel(12_000 + r)
+        for column in single.X:
+            assert (rows[column].to_numpy() == single.X[column].to_numpy()).all()
+        assert_allclose(problem.y[rows.index], single.y)
+        assert_allclose(problem.truth.loc[rows.index], single.truth)
+        assert_allclose(problem.total_truth.loc[rows.index], single.total_truth)
 
 
 def test_television_brings_search_and_its_costs(modules, world):
