@@ -158,9 +158,9 @@ def test_many_interacting_channels_are_sampled():
     assert_allclose(parts.sum(axis=1), cube(X.to_numpy()))
     again = contributions(model, X, n_permutations=64, random_state=1)
     pd.testing.assert_frame_equal(parts, again)
-    more = contributions(model, X, n_permutations=1024).attrs["standard_error"]
+    more = contributions(model, X, n_permutations=256).attrs["standard_error"]
     ratio = pd.Series(more) / error
-    assert 0.15 < ratio.mean() < 0.4  # a quarter
+    assert 0.3 < ratio.mean() < 0.75  # half
 
 
 # --- the same columns, and the same answers ------------------------------------------
@@ -285,9 +285,24 @@ def test_observed_until_compares_rows_with_their_region(panel, fitted):
 # --- scaled channels of the network --------------------------------------------------
 
 
-@pytest.mark.parametrize("adstock", ["weibull", "geometric", "gru", "free"])
-@pytest.mark.parametrize(("gaps", "spike"), [(False, 1.0), (False, 60.0), (True, 60.0)])
-def test_scaled_spend_is_as_computed_anew(panel, adstock, gaps, spike):
+FORGETFUL = pytest.mark.xfail(
+    strict=True, reason="curves start the GRU max_lag periods before the rows of X"
+)
+
+
+@pytest.mark.parametrize(
+    ("adstock", "late"),
+    [
+        ("weibull", False),
+        ("weibull", True),
+        ("geometric", True),
+        ("free", True),
+        ("gru", False),
+        pytest.param("gru", True, marks=FORGETFUL),
+    ],
+)
+@pytest.mark.parametrize(("gaps", "spike"), [(False, 1.0), (True, 60.0)])
+def test_scaled_spend_is_as_computed_anew(panel, adstock, late, gaps, spike):
     X = panel.X.copy()
     X.loc[X.index[20], "media_2"] *= spike
     kept = np.delete(np.arange(len(X)), [30, 31, 75] if gaps else [])
@@ -302,24 +317,20 @@ def test_scaled_spend_is_as_computed_anew(panel, adstock, gaps, spike):
         random_state=0,
     )
     model.fit(X.iloc[kept], panel.y[kept])
-    for asked in (None, X.iloc[kept][-40:-9]):
-        what_if = model._counterfactual(asked)
-        panel_ = what_if.panel
-        factors = np.array([0.0, 0.3, 1.0, 2.5])
-        for draws in (False, True):
-            found = what_if.model.scaled_effects(
-                panel_, range(3), factors, what_if.counted, by="region", draws=draws
+    what_if = model._counterfactual(X.iloc[kept][-40:-9] if late else None)
+    panel_ = what_if.panel
+    factors = np.array([0.0, 0.3, 1.0, 2.5])
+    for draws in (False, True):
+        found = what_if.model.scaled_effects(
+            panel_, range(3), factors, what_if.counted, by="region", draws=draws
+        )
+        for channel, effects in enumerate(found):
+            alternatives = (what_if._media(f)[..., [channel]] for f in factors)
+            rows = what_if.model.effects_under(
+                what_if._reached, [channel], alternatives, draws=draws
             )
-            for channel, effects in enumerate(found):
-                alternatives = (what_if._media(f)[..., [channel]] for f in factors)
-                rows = what_if.model.effects_under(
-                    what_if._reached, [channel], alternatives, draws=draws
-                )
-                expected = np.stack([what_if._by_region(one) for one in rows])
-                # The state of the GRU is started max_lag periods before X.
-                size = expected.max()
-                off = 1e-5 * size if adstock == "gru" and asked is not None else 1e-6
-                assert_allclose(effects, expected, rtol=1e-7, atol=off)
+            expected = np.stack([what_if._by_region(one) for one in rows])
+            assert_allclose(effects, expected, rtol=1e-7, atol=1e-6)
 
 
 # --- refusals ------------------------------------------------------------------------
