@@ -267,7 +267,9 @@ class _Report:
         money = found.spend.sum() / problem.current.sum() - 1.0
         result = self._result(plan, found, draws, self._reasons(plan), nit)
         result.success = unreached is None
-        result.message = unreached or _in_words(gain, money, result.probability_better)
+        result.message = unreached or _in_words(
+            gain, money, result.probability_better, worse=self._is_worse(found, draws)
+        )
         return result
 
     def today(self, message, *, success, nit):
@@ -348,6 +350,12 @@ class _Report:
         outcome = found.outcome if draws is None else self.worth(draws)
         return outcome - (self.problem.target_mroi or 0.0) * found.spend.sum()
 
+    def _is_worse(self, found, draws):
+        """Return whether a plan causes less than today, in what is maximised."""
+        if draws is None:
+            return found.outcome < self.current.outcome
+        return self.worth(draws) < self.worth(self.current_draws)
+
     def _allows_today(self):
         p, one = self.problem, np.ones(len(self.problem.current))
         if ((p.low > 1) | (p.high < 1)).any():
@@ -398,7 +406,7 @@ def _unreached(problem, plan, mroi):
     return None
 
 
-def _in_words(gain, money, probability):
+def _in_words(gain, money, probability, *, worse):
     """Return a sentence on a plan: relative gain, relative change of spend."""
     spend = "the same spend"
     if abs(money) >= _CLOSE:
@@ -407,5 +415,5 @@ def _in_words(gain, money, probability):
     sure = ""
     if np.isfinite(probability):
         sure = f"; it causes more in {probability:.0%} of draws"
-    worse = " This is worse than today." if gain < 0 else ""
-    return f"The plan causes {causes} than today, on {spend}{sure}.{worse}"
+    judged = " This is worse than today." if worse else ""
+    return f"The plan causes {causes} than today, on {spend}{sure}.{judged}"

@@ -698,9 +698,6 @@ def test_total_effects_are_planned_with_what_they_cost(funnel):
         assert plan.allocation["spend"]["media_2"] != pytest.approx(own, rel=1e-3)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="plans of total effects stop halfway to the best one"
-)
 def test_total_effects_are_planned_to_the_end(funnel):
     data, model = funnel
     plan = model.optimize_budget(effect="total", allow_extrapolation=True)

@@ -285,11 +285,6 @@ def test_observed_until_compares_rows_with_their_region(panel, fitted):
 # --- scaled channels of the network --------------------------------------------------
 
 
-FORGETFUL = pytest.mark.xfail(
-    strict=True, reason="curves start the GRU max_lag periods before the rows of X"
-)
-
-
 @pytest.mark.parametrize(
     ("adstock", "late"),
     [
@@ -298,7 +293,7 @@ FORGETFUL = pytest.mark.xfail(
         ("geometric", True),
         ("free", True),
         ("gru", False),
-        pytest.param("gru", True, marks=FORGETFUL),
+        ("gru", True),
     ],
 )
 @pytest.mark.parametrize(("gaps", "spike"), [(False, 1.0), (True, 60.0)])

@@ -302,6 +302,8 @@ class OutcomeModel:
             Mean KPI of the region in cells that count, else 0.
         """
         first, last = np.flatnonzero(counted.any(axis=0))[[0, -1]]
+        if self.network.adstock == "gru":  # remembers more than max_lag periods
+            first = 0
         window = slice(first, last + 1)
         inputs = self.inputs(panel).within(window)
         scales = self.scales.extended(panel.shape[0] - len(self.scales.kpi))

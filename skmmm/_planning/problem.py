@@ -83,14 +83,14 @@ class Problem:
             slack = ALIKE * max(abs(lowest), abs(highest))
             if lowest > most + slack:
                 return (
-                    f"No plan: {name} allows {most:,.6g}, but the bounds ask for at "
-                    f"least {lowest:,.6g}. Raise it, or lower the bounds."
+                    f"No plan: {name} allows {_money(most)}, but the bounds ask for at "
+                    f"least {_money(lowest)}. Raise it, or lower the bounds."
                 )
             if highest < least - slack:
                 ends = " (some end where data end)" if self.refused.any() else ""
                 return (
-                    f"No plan: {name} asks for {least:,.6g}, but the bounds allow at "
-                    f"most {highest:,.6g}{ends}. Lower it, or widen the bounds."
+                    f"No plan: {name} asks for {_money(least)}, but the bounds allow "
+                    f"at most {_money(highest)}{ends}. Lower it, or widen the bounds."
                 )
         return None
 
@@ -359,6 +359,10 @@ def read_risk(risk):
         return (1.0 - amount * deviation / max(size, 1e-300)) / len(outcome)
 
     return weigh_sd, lambda outcome: outcome.mean() - amount * outcome.std()
+
+
+def _money(amount):
+    return f"{amount:,.0f}" if abs(amount) >= 1000 else f"{amount:,.4g}"
 
 
 def _positive(name, value):

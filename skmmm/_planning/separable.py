@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 from scipy.interpolate import CubicSpline
-from scipy.optimize import linprog
+from scipy.optimize import brentq, linprog
 
 _SPACING = 0.1875  # of the multiples between nodes of the tables
 _MOST_NODES = 49
@@ -137,11 +137,12 @@ def tabulate(what_if, problem, by, base, *, draws):
 
 
 def _nodes(low, high):
-    """Return where curves are tabulated."""
+    """Return where curves are tabulated: closer towards zero, where they bend most."""
     if high - low < _SETTLED:
         low, high = 0.5 * low, high + _SPACING
     n_nodes = int(np.ceil((high - low) / _SPACING)) + 1
-    return np.linspace(low, high, np.clip(n_nodes, 9, _MOST_NODES))
+    roots = np.linspace(low**0.5, high**0.5, np.clip(n_nodes, 9, _MOST_NODES))
+    return roots**2
 
 
 def best_multiples(what_if, problem, by, weigh, worth, *, draws):
@@ -171,15 +172,14 @@ def best_multiples(what_if, problem, by, weigh, worth, *, draws):
         return *_climb(curves, problem, start, weigh, worth), curves
     best, n_rounds, reach = None, 0, np.inf
     for _ in range(_MOST_TABLES):
-        base = np.maximum(start, _SMALLEST)
-        planned = what_if.planned(base.reshape(problem.shape), by)
-        curves = tabulate(planned, problem, by, base, draws=draws)
+        start = _on_budget(what_if, problem, by, np.maximum(start, _SMALLEST))
+        planned = what_if.planned(start.reshape(problem.shape), by)
+        curves = tabulate(planned, problem, by, start, draws=draws)
         merit = _merit(problem, worth, curves.outcome, curves.spend)
-        merit -= _fine(problem, curves)
-        if best is None or merit >= best[0]:
-            best = merit, start, curves
+        if best is None or merit > best[0]:
+            best, reach = (merit, start, curves), 2.0 * reach
         else:
-            reach = min(reach, 2 * _SPACING) / 4
+            reach = np.abs(start - best[1]).max() / 4.0
         plan, n_more = _climb(best[2], problem, best[1], weigh, worth, reach)
         n_rounds += n_more
         if plan is None:
@@ -190,14 +190,23 @@ def best_multiples(what_if, problem, by, weigh, worth, *, draws):
     return best[1], n_rounds, best[2]
 
 
-def _fine(problem, curves):
-    """Return what counts against a plan that misses the budget."""
+def _on_budget(what_if, problem, by, plan):
+    """Return a plan scaled so that it costs the budget once all have answered."""
     if problem.budget is None:
-        return 0.0
-    over = curves.spend - problem.budget
-    off = max(over, 0.0) if problem.has_target else abs(over)
-    # Twice what spend earns on average is more than the last unit does.
-    return 2.0 * abs(curves.outcome.mean() / max(curves.spend, 1e-300)) * off
+        return plan
+    low, high = np.maximum(problem.low, _SMALLEST), np.maximum(problem.high, _SMALLEST)
+
+    def over(scale):
+        scaled = np.clip(scale * plan, low, high).reshape(problem.shape)
+        return what_if.planned(scaled, by).spend.sum() / problem.budget - 1.0
+
+    if problem.has_target and over(1.0) <= 0:
+        return plan
+    ends = 0.5, 2.0
+    if over(ends[0]) >= 0 or over(ends[1]) <= 0:
+        return plan  # bounds are in the way
+    scale = brentq(over, *ends, xtol=1e-7)
+    return np.clip(scale * plan, low, high)
 
 
 def _merit(problem, worth, outcome, spend):
@@ -206,12 +215,22 @@ def _merit(problem, worth, outcome, spend):
 
 
 def _climb(curves, problem, start, weigh, worth, reach=np.inf):
-    """Return the best plan under given curves, and the number of programmes."""
-    plan, radius = start, reach
+    """Return the best plan under given curves, and the number of programmes.
+
+    Parameters
+    ----------
+    reach : float
+        How far from the start a plan may lie in any cell.
+    """
+    plan, radius = start, np.inf
+    ends = (
+        np.maximum(problem.low, start - reach),
+        np.minimum(problem.high, start + reach),
+    )
     outcome, spend = curves.totals(plan)
     feasible = False  # today's plan may not be
     for n_rounds in range(1, _MOST_ROUNDS + 1):
-        points = _points(problem, plan, radius)
+        points = _points(*ends, plan, radius)
         found = _programme(curves, problem, points, weigh(outcome))
         if found is None:
             return (plan, n_rounds) if feasible else (None, n_rounds)
@@ -233,15 +252,14 @@ def _climb(curves, problem, start, weigh, worth, reach=np.inf):
     return plan, n_rounds
 
 
-def _points(problem, plan, radius):
+def _points(low, high, plan, radius):
     """Return multiples around a plan between which curves count as straight."""
     if np.isfinite(radius):
         steps = np.linspace(-radius, radius, _FINE + 1)[:, None]
-        return np.clip(plan + steps, problem.low, problem.high)
-    widest = (problem.high - problem.low).max()
-    n_pieces = np.clip(int(np.ceil(widest / _SPACING)), _FINE, _MOST_NODES - 1)
-    share = np.linspace(0.0, 1.0, n_pieces + 1)[:, None]
-    return problem.low + share * (problem.high - problem.low)
+        return np.clip(plan + steps, low, high)
+    n_pieces = int(np.ceil((high - low).max() / _SPACING))
+    share = np.linspace(0.0, 1.0, np.clip(n_pieces, _FINE, _MOST_NODES - 1) + 1)
+    return low + share[:, None] * (high - low)
 
 
 def _programme(curves, problem, points, weight):
