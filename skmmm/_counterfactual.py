@@ -25,10 +25,9 @@ from skmmm._graph.equations import SpendEquations
 from skmmm._nn.outcome import OutcomeModel
 from skmmm._nn.threads import one_thread
 from skmmm._panel import Panel
-from skmmm._support import support_factors
+from skmmm._support import STEP, support_factors
 
 _PATH_NODES = 12
-STEP = 0.01  # of current spend: what "the next unit" of a marginal return is
 
 
 @dataclass(frozen=True)
@@ -117,6 +116,16 @@ class Counterfactual:
     def has_draws(self):
         """Whether there are draws."""
         return self.model.draws is not None
+
+    @property
+    def has_periods(self):
+        """Whether rows have an order."""
+        return self.calendar is not None
+
+    @property
+    def answers(self):
+        """Whether channels answer to the spend of others."""
+        return self.equations is not None
 
     @property
     def additive(self):

@@ -162,7 +162,7 @@ def continue_panel(history, panel):
 
 
 def carried_on(panel, n_periods):
-    """Append periods in which every region goes on as on average in the panel's rows.
+    """Let every region go on for some periods after its last row, as on average.
 
     Parameters
     ----------
@@ -172,28 +172,30 @@ def carried_on(panel, n_periods):
     Returns
     -------
     longer : Panel
-        With the same rows; regions without rows have none in the new periods either.
+        With the same rows. After the last row of a region its unobserved cells hold
+        the average of its rows; regions without rows stay as they are.
     """
     region, column = np.divmod(panel.cell, panel.shape[1])
     n_rows = np.bincount(region, minlength=panel.shape[0])
-    after = [(0, 0), (0, n_periods)]
+    last = np.full(panel.shape[0], -1)
+    np.maximum.at(last, region, column)
+    observed = np.pad(panel.observed, [(0, 0), (0, n_periods)])
+    after = np.arange(observed.shape[1]) - last[:, None]
+    added = (after > 0) & (after <= n_periods) & (n_rows > 0)[:, None] & ~observed
 
     def average(grid):
         total = np.zeros((len(grid), grid.shape[2]))
         np.add.at(total, region, grid[region, column])
         mean = total / np.maximum(n_rows, 1)[:, None]
-        longer = np.pad(grid, [*after, (0, 0)])
-        longer[:, panel.shape[1] :] = mean[:, None]
-        return longer
+        longer = np.pad(grid, [(0, 0), (0, n_periods), (0, 0)])
+        return np.where(added[..., None], mean[:, None], longer)
 
-    observed = np.pad(panel.observed, after)
-    observed[:, panel.shape[1] :] = (n_rows > 0)[:, None]
     return replace(
         panel,
         media=average(panel.media),
         controls=average(panel.controls),
-        observed=observed,
-        cell=region * (panel.shape[1] + n_periods) + column,
+        observed=observed | added,
+        cell=region * observed.shape[1] + column,
     )
 
 

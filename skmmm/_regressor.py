@@ -872,9 +872,9 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         earlier spend carries into them. ROI and marginal ROI are about the spend of X:
         what it causes in these rows and in later periods, inside training data as far
         as these go, for X in the future until its carry-over has run out (spend after
-        X is taken to go on as on average in X). They are what `response_curve` and
-        `optimize_budget` say. Over all training rows ROI is contribution / spend. By
-        "time", the KPI of each period is set against the spend of that period.
+        X is taken to go on as on average in X). For direct effects they are what
+        `response_curve` says (its marginal ROI is per unit of own spend). Over all
+        training rows ROI is contribution / spend. By "time", the KPI of each period is set against the spend of that period.
         """
         return inspection.channel_summary(
             self, X, confidence_level=confidence_level, by=by, effect=effect

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+STEP = 0.01  # of current spend: what "the next unit" of a marginal return is
 RARE = 0.99  # share of training rows below what counts as observed
 
 

@@ -1,6 +1,7 @@
 """Where the next unit of spend should go: plans for a budget, of any estimator."""
 
 from functools import cached_property
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from skmmm.inspection._predictions import counterfactual_of
 
 __all__ = ["optimize_budget"]
 
+_ROUNDING = 1e-9  # of the outcome: what counts as the same
 _CLOSE = 1e-3  # of the multiples: what counts as at a bound
 
 
@@ -97,8 +99,9 @@ def optimize_budget(
           ``contribution`` (what the planned spend causes, KPI units), ``roi``,
           ``mroi`` (of the last unit, in what is maximised), and ``reason`` for where
           the plan stopped: "equal marginal return", "at lower bound", "at upper
-          bound", "no data beyond here", "fixed", "group limit", "no spend to scale",
-          "as today"; "beyond observed data" is added where that is
+          bound", "no data beyond here", "fixed", "group limit", "target ROI" (which
+          is met at the mode), "no spend to scale", "as today"; "beyond observed data"
+          is added where that is
           allowed. ``factor`` is the multiple of what the channel spends by itself,
           which for total effects is not all of its spend.
         - ``outcome``, ``outcome_low``, ``outcome_high``, ``current_outcome``: KPI that
@@ -130,7 +133,8 @@ def optimize_budget(
     current spend is found and current spend is allowed, that is what is returned.
 
     Of estimators other than `DeepCausalMMMRegressor` the KPI of the rows of X counts,
-    not that of later periods.
+    not that of later periods; there are no draws, so that `risk` changes nothing; and a
+    plan by period takes one prediction for each channel and period in every step.
 
     References
     ----------
@@ -179,9 +183,11 @@ def optimize_budget(
         allow_extrapolation=allow_extrapolation,
     )
     report = _Report(what_if, problem, by, weigh, worth, tail)
-    reason = problem.infeasible()
+    reason = problem.infeasible(answered=not what_if.additive)
     if reason is not None:
         return report.today(reason, success=False, nit=0)
+    if not problem.free.any():
+        return report.of(problem.low, nit=0)
     draws = what_if.has_draws
     if by == "period":
         plan, nit, report.outcomes = best_flights(
@@ -200,6 +206,8 @@ def _coming(estimator, X, horizon):
     """Return the frame of the coming periods."""
     if X is not None:
         raise ValueError("Give X or horizon, not both.")
+    if not isinstance(horizon, Integral) or horizon < 1:
+        raise ValueError(f"horizon must be an integer from 1 up, got {horizon!r}.")
     if not hasattr(estimator, "make_future_frame"):
         raise ValueError(
             f"horizon needs an estimator that remembers its training rows, which "
@@ -210,7 +218,12 @@ def _coming(estimator, X, horizon):
 
 
 def _check_period(what_if, by):
-    if by == "period" and not what_if.additive and hasattr(what_if, "equations"):
+    if by == "period" and not what_if.has_periods:
+        raise ValueError(
+            "by='period' needs to know the periods: a model with a time column, or "
+            "time=... with its name."
+        )
+    if by == "period" and what_if.answers:
         raise ValueError(
             "by='period' plans direct effects only: when others answer later, what a "
             "period causes is not in it. Use effect='direct', or plan by channel or "
@@ -226,8 +239,8 @@ def _why_none(problem, report):
             "target_roi or the lower bounds."
         )
     return (
-        "No plan: bounds, budget and constraints contradict each other. Widen one of "
-        "them."
+        "No plan was found that keeps bounds, budget and constraints together. Widen "
+        "one of them."
     )
 
 
@@ -263,8 +276,9 @@ class _Report:
                 "No better plan than current spend was found.", success=True, nit=nit
             )
         unreached = _unreached(problem, plan, self._marginal(plan, found))
-        gain = found.outcome / self.current.outcome - 1.0 if self.current.outcome else 0
-        money = found.spend.sum() / problem.current.sum() - 1.0
+        gain = _relative(found.outcome, self.current.outcome)
+        money = _relative(found.spend.sum(), problem.current.sum())
+        unreached = unreached or _unspent(problem, found)
         result = self._result(plan, found, draws, self._reasons(plan), nit)
         result.success = unreached is None
         result.message = unreached or _in_words(
@@ -287,7 +301,8 @@ class _Report:
         if draws is not None:
             low, high = quantiles(draws, self.tail)
             more = draws - self.current_draws
-            better = float(((more > 0) + 0.5 * (more == 0)).mean())
+            tie = np.abs(more) <= _ROUNDING * np.abs(self.current_draws).max()
+            better = float(np.where(tie, 0.5, more > 0).mean())
         if self.by == "channel":
             index = pd.Index(problem.labels, name="channel")
         else:
@@ -364,7 +379,7 @@ class _Report:
         if ((together < p.least) | (together > p.most)).any():
             return False
         if p.budget is not None:
-            over = p.current.sum() / p.budget - 1.0
+            over = _relative(p.current.sum(), p.budget)
             if over > _CLOSE or (over < -_CLOSE and not p.has_target):
                 return False
         return p.target_roi is None or self.current_roi >= p.target_roi
@@ -372,7 +387,8 @@ class _Report:
     def _reasons(self, plan):
         """Return why each cell stops where it does."""
         p = self.problem
-        reasons = np.full(len(plan), "equal marginal return", dtype=object)
+        inside = "equal marginal return" if p.target_roi is None else "target ROI"
+        reasons = np.full(len(plan), inside, dtype=object)
         together = p.rows @ plan
         slack = _CLOSE * p.current.sum()
         for row, total, least, most in zip(
@@ -384,11 +400,29 @@ class _Report:
         at_end = plan >= p.high - _CLOSE
         reasons[at_end] = "at upper bound"
         reasons[at_end & p.refused] = "no data beyond here"
-        reasons[~p.free] = "fixed"
+        reasons[~p.free & ~p.refused] = "fixed"
         beyond = plan > np.maximum(p.until, 1.0) + _CLOSE
         reasons[beyond] = reasons[beyond] + "; beyond observed data"
         reasons[p.current == 0] = "no spend to scale"
         return reasons
+
+
+def _relative(value, reference):
+    return (value - reference) / abs(reference) if reference else 0.0
+
+
+def _unspent(problem, found):
+    """Return why a plan misses the budget, None if it does not."""
+    if problem.budget is None:
+        return None
+    off = _relative(found.spend.sum(), problem.budget)
+    if off > _CLOSE or (off < -_CLOSE and not problem.has_target):
+        return (
+            f"No plan was found that spends the budget once others have answered: this "
+            f"one spends {found.spend.sum() / problem.budget:.1%} of it. Widen the "
+            "bounds."
+        )
+    return None
 
 
 def _unreached(problem, plan, mroi):

@@ -369,7 +369,7 @@ def test_channel_that_spends_nothing(X):
                 "bounds": (0.5, 1.5),
                 "constraints": [("tv", 2500.0, None), ("tv", None, 2400.0)],
             },
-            "No plan: bounds, budget and constraints contradict each other",
+            "No plan was found that keeps bounds, budget and constraints together",
         ),
     ],
 )

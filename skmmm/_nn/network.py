@@ -341,11 +341,6 @@ class OutcomeNetwork(nn.Module):
         drift = torch.einsum("emh,rht->ermt", values["context_effect"], inputs.states)
         return effects * torch.exp(drift)
 
-    @property
-    def linear_carryover(self):
-        """Whether adstock is linear in the spend of every channel."""
-        return self.adstock != "gru" and not self.channel_priors.spiked.any()
-
     def channel_effects(self, channels, inputs, media):
         """Return the effects of some channels under other media, (E, R, C, T).
 

@@ -17,6 +17,10 @@ from skmmm._nn.priors import unpack
 # a whole round changes the loss per row by less than this.
 ITERATIONS_PER_ROUND = 15
 SETTLED = 1e-3
+# A round that raises the loss per row by this much has lost its way; with fewer
+# witnesses the loss is another, and may rise by less.
+THROWN = 1.0
+SMALLEST_STEP = 0.05
 
 
 def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
@@ -57,10 +61,14 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
         stopped = bool(on_iteration(loss_value))
         return stopped
 
-    before = np.inf
+    before, step = np.inf, 1.0
     while not (stopped or settled) and len(losses) < max_iter:
         budget = min(ITERATIONS_PER_ROUND, max_iter - len(losses))
-        target = replace(target, independent=effective_regions(network, inputs, target))
+        last = target, network.shared.detach(), network.regional.detach()
+        witnesses = effective_regions(network, inputs, target)
+        if step < 1.0:
+            witnesses = target.independent ** (1.0 - step) * witnesses**step
+        target = replace(target, independent=witnesses)
         network.independent = target.independent
         known = information(network, inputs, target, loss)
         deviations = spread_information(network, known)
@@ -68,6 +76,13 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
         now = find_mode(
             network, inputs, target, loss, deviations, bell, budget, tol, record
         )
+        if np.isfinite(before) and not now < before + THROWN:
+            # So many other witnesses threw the fit: go back, and on in smaller steps.
+            target, network.shared.data, network.regional.data = last
+            network.independent = target.independent
+            step /= 2.0
+            settled = step < SMALLEST_STEP
+            continue
         settled = abs(before - now) < SETTLED
         before = now
     return losses, target, settled or stopped

@@ -66,15 +66,21 @@ class Problem:
         """Whether a return decides how much is spent."""
         return self.target_roi is not None or self.target_mroi is not None
 
-    def infeasible(self):
-        """Return why no plan can keep the limits, or None."""
+    def infeasible(self, *, answered):
+        """Return why no plan can keep the limits, or None.
+
+        Parameters
+        ----------
+        answered : bool
+            Whether others answer, so that the budget is for more than what is planned.
+        """
         limits = [
             (f"constraint {i}", *limit)
             for i, limit in enumerate(
                 zip(self.rows, self.least, self.most, strict=True)
             )
         ]
-        if self.budget is not None:
+        if self.budget is not None and not answered:
             least = -np.inf if self.has_target else self.budget
             limits.insert(0, ("the budget", self.current, least, self.budget))
         for name, row, least, most in limits:
@@ -115,6 +121,8 @@ def make_problem(
         If a channel, region or period is unknown, a number is none, or bounds lie
         beyond what was observed.
     """
+    if not what_if.labels:
+        raise ValueError("There are no media columns, so there is nothing to plan.")
     group, names = what_if.groups(GROUPS[by])
     labels, shape = what_if.labels, (len(what_if.labels), len(names))
     current = np.zeros(shape)
@@ -198,7 +206,8 @@ class _Keys:
             )
         m = self.channel(key[0], role)
         for g, group in enumerate(self.groups):
-            if group == key[1]:
+            # Dates may be written as text.
+            if group == key[1] or str(group) in (str(key[1]), f"{key[1]} 00:00:00"):
                 return m, g
         raise ValueError(
             f"{role} names {key!r}, but X has no {self.by} {key[1]!r}; the first is "

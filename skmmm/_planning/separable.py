@@ -20,6 +20,7 @@ from scipy.optimize import brentq, linprog
 
 _SPACING = 0.1875  # of the multiples between nodes of the tables
 _MOST_NODES = 49
+_COARSE = 0.4  # nodes farther apart are for finding plans, not for reporting them
 _FINE = 8  # pieces per round around the last solution
 _SETTLED = 1e-4  # of the multiples
 _MOST_ROUNDS = 40
@@ -73,7 +74,9 @@ class Curves:
         """Return whether a plan, (C,), lies within the tables."""
         asked = np.split(multiples / self.base, len(self.worth))
         return all(
-            spline.x[0] - _SETTLED <= one.min() and one.max() <= spline.x[-1] + _SETTLED
+            np.diff(spline.x).max() < _COARSE
+            and spline.x[0] - _SETTLED <= one.min()
+            and one.max() <= spline.x[-1] + _SETTLED
             for spline, one in zip(self.worth, asked, strict=True)
         )
 
@@ -183,7 +186,9 @@ def best_multiples(what_if, problem, by, weigh, worth, *, draws):
         plan, n_more = _climb(best[2], problem, best[1], weigh, worth, reach)
         n_rounds += n_more
         if plan is None:
-            return None, n_rounds, curves
+            if np.isinf(reach):
+                return None, n_rounds, curves
+            break
         if np.abs(plan - best[1]).max() < 10 * _SETTLED:
             break
         start = plan

@@ -6,9 +6,9 @@ from sklearn.utils import Bunch, check_array
 
 from skmmm._checks import resolve_column
 from skmmm._draws import bounds, tail_of
+from skmmm._support import STEP
 from skmmm.inspection._predictions import counterfactual_of
 
-_STEP = 0.01  # of current spend: "the next unit" of a marginal ROI
 _FAR = 1e12  # times current spend: saturated
 _GRID = np.linspace(0.0, 2.0, 21)  # times current spend
 
@@ -290,7 +290,7 @@ def response_curve(
         )
     factors = _factors(grid, current.sum())
     now = np.append(factors, 1.0)
-    next_one = np.concatenate([now, now + _STEP])
+    next_one = np.concatenate([now, now + STEP])
     point = what_if.curve(m, next_one, by)[:, 0]
     point, more = point[: len(now)], point[len(now) :]
     low, high = np.full((2, len(factors), len(names)), np.nan)
@@ -298,7 +298,7 @@ def response_curve(
         draws = what_if.curve(m, factors, by, draws=True)
         low, high = bounds(np.moveaxis(draws, 1, 0), tail)
     spent = np.where(current > 0, current, np.nan)
-    marginal = (more - point) / (_STEP * spent)
+    marginal = (more - point) / (STEP * spent)
     half = _half_saturation(what_if, m, by) * spent
     until = what_if.observed_until(by)[m] * spent
     curve = Bunch(

@@ -11,6 +11,7 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm._checks import (
+    as_frame,
     check_non_negative_media,
     numeric_block,
     region_values,
@@ -18,12 +19,11 @@ from skmmm._checks import (
     resolve_many,
 )
 from skmmm._costs import costs_per_unit
-from skmmm._support import support_factors
+from skmmm._support import STEP, support_factors
 from skmmm._tables import row_namer
 
 _EXACT = 12  # channels up to which all coalitions are asked
 _ALIKE = 1e-9  # relative to the prediction: what counts as no interaction
-_STEP = 0.01
 
 
 def counterfactual_of(
@@ -67,7 +67,7 @@ def counterfactual_of(
         raise ValueError(
             f"{type(estimator).__name__} does not remember its training rows: pass X."
         )
-    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
+    frame = as_frame(X)
     labels = _media(estimator, frame, media)
     return PredictedCounterfactual(
         estimator=estimator,
@@ -96,6 +96,8 @@ def _media(estimator, frame, media):
             "media=[...]."
         )
     chosen = resolve_many(frame, media, "media")
+    if not chosen:
+        raise ValueError("There are no media columns: pass media=[...].")
     return [label for label in frame if label in chosen]
 
 
@@ -210,6 +212,10 @@ class PredictedCounterfactual:
         """Return what else is known of the channels: nothing."""
         return {}
 
+    def _as_given(self, frame):
+        """Return a frame as the estimator takes it: with names, if X has any."""
+        return frame if hasattr(self.X, "columns") else frame.to_numpy()
+
     def _predict(self, factors):
         """Predict with the spend of each channel multiplied.
 
@@ -223,7 +229,7 @@ class PredictedCounterfactual:
         ):
             if np.ndim(factor) or factor != 1.0:
                 frame[label] = units * factor
-        asked = frame if isinstance(self.X, pd.DataFrame) else frame.to_numpy()
+        asked = self._as_given(frame)
         predicted = np.asarray(self.estimator.predict(asked), dtype=np.float64)
         if predicted.shape != (len(frame),):
             raise ValueError(
@@ -239,6 +245,13 @@ class PredictedCounterfactual:
     def standard_error(self):
         """Return that of each channel's total, None where nothing was drawn."""
         return self._shapley[1]
+
+    answers = False
+
+    @property
+    def has_periods(self):
+        """Whether the time column is known."""
+        return self.time is not None
 
     @property
     def additive(self):
@@ -275,14 +288,14 @@ class PredictedCounterfactual:
             return total[None]
 
         now, ones = self.predicted(), np.ones(len(self.labels))
-        more = [self._predict(ones + _STEP * unit) - now for unit in np.eye(len(ones))]
+        more = [self._predict(ones + STEP * unit) - now for unit in np.eye(len(ones))]
         contribution, spend = summed(self.contributions()[0]), summed(self.spend)
         spent = np.where(spend > 0, spend, np.nan)
         return Bunch(
             contribution=contribution,
             spend=spend,
             roi=contribution / spent,
-            mroi=summed(np.stack(more, axis=1)) / (_STEP * spent),
+            mroi=summed(np.stack(more, axis=1)) / (STEP * spent),
         )
 
     def curve(self, channel, factors, by=None, *, draws=False):
@@ -337,7 +350,7 @@ class PredictedCounterfactual:
             self.labels, self._units.T, multiples, strict=True
         ):
             frame[label] = units * multiple[group]
-        asked = frame if isinstance(self.X, pd.DataFrame) else frame.to_numpy()
+        asked = self._as_given(frame)
         return replace(self, X=asked, frame=frame)
 
     def planned_rows(self, multiples, by=None):
@@ -373,9 +386,9 @@ class PredictedCounterfactual:
             gradient = np.empty_like(multiples)
             for cell in np.ndindex(multiples.shape):
                 more = multiples.copy()
-                more[cell] += _STEP
+                more[cell] += STEP
                 gradient[cell] = self.planned(more, "time").predicted().sum() - now
-            return np.array([now]), gradient / _STEP
+            return np.array([now]), gradient / STEP
 
         return asked
 
