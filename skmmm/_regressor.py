@@ -874,7 +874,8 @@ class DeepCausalMMMRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator
         as these go, for X in the future until its carry-over has run out (spend after
         X is taken to go on as on average in X). For direct effects they are what
         `response_curve` says (its marginal ROI is per unit of own spend). Over all
-        training rows ROI is contribution / spend. By "time", the KPI of each period is set against the spend of that period.
+        training rows ROI is contribution / spend. By "time", the KPI of each period is
+        set against the spend of that period.
         """
         return inspection.channel_summary(
             self, X, confidence_level=confidence_level, by=by, effect=effect
