@@ -157,7 +157,7 @@ def optimize_budget(
     >>> bool(abs(plan.allocation["change"]).max() <= 1.0 + 1e-9)
     True
     """
-    if by not in GROUPS:
+    if not isinstance(by, str) or by not in GROUPS:
         raise ValueError(f"by={by!r} must be one of {sorted(GROUPS)}.")
     tail = tail_of(confidence_level)
     weigh, worth = read_risk(risk)
