@@ -191,6 +191,11 @@ class Counterfactual:
         return asked
 
     @cached_property
+    def _split(self):
+        """What the network reads around the counted cells."""
+        return self.model.split(self.panel, self.counted)
+
+    @cached_property
     def _reached(self):
         """The panel with all counted cells as rows."""
         return replace(self.panel, cell=np.flatnonzero(self.counted))
@@ -276,11 +281,11 @@ class Counterfactual:
     def _scaled(self, factors, counted, by, *, draws):
         """Return effects by channel, factor, draw and group, (M, K, E, G)."""
         by_period = by == "time"
+        whole = counted is self.counted
         sums = self.model.scaled_effects(
-            self.panel,
+            self._split if whole else self.model.split(self.panel, counted),
             range(len(self.channels)),
             factors,
-            counted,
             by="period" if by_period else "region",
             draws=draws,
         )
@@ -319,7 +324,7 @@ class Counterfactual:
         factors = np.append(factors, 0.0)
         if self.equations is None or self._moves_alone(channel):
             (effects,) = self.model.scaled_effects(
-                self.panel, [channel], factors, self.counted, by="region", draws=draws
+                self._split, [channel], factors, by="region", draws=draws
             )
         else:
             effects = self._total_curve(channel, factors, draws=draws)
@@ -370,22 +375,19 @@ class Counterfactual:
         cost : ndarray of shape (n_factors, n_groups)
             In money, with what other channels spend on account of it.
         """
-        channel, price = self.shown[channel], self.unit_cost
-        scaled = (self._media(factor)[..., channel] for factor in factors)
-        equations = self.equations
-        if equations is None or self._moves_alone(channel):
-            answers = (self._with(channel, one) for one in scaled)
-        else:
-            answers = (
-                equations.react(self.panel.media, one, channel)[0] for one in scaled
-            )
-        costs = [self._cost_by_group(media @ price, by) for media in answers]
-        return np.stack(costs)
-
-    def _with(self, channel, spend):
-        media = self.panel.media.copy()
-        media[..., channel] = spend
-        return media
+        channel = self.shown[channel]
+        if self.equations is None or self._moves_alone(channel):
+            group, names = self.groups(by)
+            own = np.bincount(group, self._spend[:, channel], minlength=len(names))
+            now = np.bincount(group, self._spend.sum(axis=1), minlength=len(names))
+            return now + (np.asarray(factors)[:, None] - 1.0) * own
+        answers = (
+            self.equations.react(self.panel.media, one[..., channel], channel)[0]
+            for one in map(self._media, factors)
+        )
+        return np.stack(
+            [self._cost_by_group(media @ self.unit_cost, by) for media in answers]
+        )
 
     def _cost_by_group(self, cost, by):
         group, names = self.groups(by)
@@ -466,7 +468,9 @@ class Counterfactual:
             "roi": effects.roi,
             "mroi": effects.mroi,
         }
+        outcome = effects.incremental[0].sum()
         if self.equations is not None:
+            outcome = self.outcome(multiples, by)[0]
             # Of each channel its own spend and what others induced in it.
             group, names = self.groups(by)
             spend = np.zeros((1, len(names), len(self.channels)))
@@ -474,7 +478,7 @@ class Counterfactual:
             cells["spend"] = spend
         return Bunch(
             **{name: values[0].T.ravel() for name, values in cells.items()},
-            outcome=self.outcome(multiples, by)[0],
+            outcome=outcome,
         )
 
     def _period_effects(self):
@@ -510,7 +514,7 @@ class Counterfactual:
         """
         column = self.panel.cell % self.panel.shape[1]
         shown, columns = self.shown[:, None], np.unique(column)
-        flights = self.model.flights(self.panel, self.counted, draws=draws)
+        flights = self.model.flights(self._split, draws=draws)
 
         @one_thread()
         def asked(multiples, weigh):

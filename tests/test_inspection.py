@@ -313,11 +313,10 @@ def test_scaled_spend_is_as_computed_anew(panel, adstock, late, gaps, spike):
     )
     model.fit(X.iloc[kept], panel.y[kept])
     what_if = model._counterfactual(X.iloc[kept][-40:-9] if late else None)
-    panel_ = what_if.panel
     factors = np.array([0.0, 0.3, 1.0, 2.5])
     for draws in (False, True):
         found = what_if.model.scaled_effects(
-            panel_, range(3), factors, what_if.counted, by="region", draws=draws
+            what_if._split, range(3), factors, by="region", draws=draws
         )
         for channel, effects in enumerate(found):
             alternatives = (what_if._media(f)[..., [channel]] for f in factors)

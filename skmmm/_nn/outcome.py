@@ -4,6 +4,7 @@ Everything that is reported (predictions, contributions, returns, curves) goes t
 `OutcomeModel.components`, the one counterfactual.
 """
 
+from collections import namedtuple
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from skmmm._nn.scaling import Flights, ScaledChannel
 from skmmm._panel import Panel
 from skmmm._scales import Scales
 
+Split = namedtuple("Split", "window inputs own rest weight n_periods")
 _DRAWS_AT_ONCE = 8  # bounds the memory of predictions
 
 
@@ -232,17 +234,16 @@ class OutcomeModel:
             media = np.pad(media, [*[(0, 0)] * (media.ndim - 1), (before, 0)])
             yield _effect_rows(network, channels, inputs, media, panel) * unit
 
-    def scaled_effects(self, panel, channels, factors, counted, *, by, draws=False):
+    def scaled_effects(self, split, channels, factors, *, by, draws=False):
         """Yield the effect of one channel after the other if its spend is scaled.
 
         Parameters
         ----------
-        panel : Panel
+        split : Split
+            As `split` returned it.
         channels : sequence of int
         factors : ndarray of shape (n_factors,)
             On the spend of the panel's rows; that of all other cells stays.
-        counted : ndarray of shape (R, T), bool
-            Cells whose KPI counts.
         by : {"region", "period"}
             What the effects are summed to.
         draws : bool
@@ -254,9 +255,9 @@ class OutcomeModel:
             Of all spend of the channel, in KPI units.
         """
         network = self.draws if draws else self.network
-        n_new = panel.shape[0] - network.sizes.n_regions
-        window, inputs, own, rest, weight = self._splitted(panel, counted)
-        axis, n_groups = (2, len(weight)) if by == "region" else (1, panel.shape[1])
+        window, inputs, own, rest, weight, n_periods = split
+        n_new = len(weight) - network.sizes.n_regions
+        axis, n_groups = (2, len(weight)) if by == "region" else (1, n_periods)
         shown = slice(None) if by == "region" else window
         for channel in channels:
             found = np.zeros((len(factors), len(network.shared), n_groups))
@@ -270,14 +271,13 @@ class OutcomeModel:
                         found[k, some, shown] = total.numpy()
             yield found
 
-    def flights(self, panel, counted, *, draws=False):
+    def flights(self, split, *, draws=False):
         """Return what media cause as a function of spend period by period.
 
         Parameters
         ----------
-        panel : Panel
-        counted : ndarray of shape (R, T), bool
-            Cells whose KPI counts.
+        split : Split
+            As `split` returned it.
         draws : bool
             False: at the mode, with one draw.
 
@@ -286,11 +286,17 @@ class OutcomeModel:
         flights : Flights
         """
         network = self.draws if draws else self.network
-        twin = network.extended(panel.shape[0] - network.sizes.n_regions)
-        return Flights(twin, *self._splitted(panel, counted))
+        twin = network.extended(len(split.weight) - network.sizes.n_regions)
+        return Flights(twin, *split[:-1])
 
-    def _splitted(self, panel, counted):
+    def split(self, panel, counted):
         """Return the periods that count, and within them what the network reads.
+
+        Parameters
+        ----------
+        panel : Panel
+        counted : ndarray of shape (R, T), bool
+            Cells whose KPI counts.
 
         Returns
         -------
@@ -300,6 +306,8 @@ class OutcomeModel:
             Spend of the panel's rows, and of all other cells, in typical spend.
         weight : Tensor of shape (R, T)
             Mean KPI of the region in cells that count, else 0.
+        n_periods : int
+            Of the grid.
         """
         first, last = np.flatnonzero(counted.any(axis=0))[[0, -1]]
         if self.network.adstock == "gru":  # remembers more than max_lag periods
@@ -313,7 +321,8 @@ class OutcomeModel:
         asked = np.pad(asked, ((0, 0), (self.network.sizes.max_lag, 0)))
         asked = asked[:, first : first + inputs.known.shape[1]]
         own = inputs.media * torch.from_numpy(asked)[:, None]
-        return window, inputs, own, inputs.media - own, weight
+        rest = inputs.media - own
+        return Split(window, inputs, own, rest, weight, panel.shape[1])
 
     def media_by_origin(self, panel, shares, *, draws=False):
         """Return what media contribute, by the channel in which spend originates.
