@@ -376,9 +376,10 @@ def test_arrays(panel, ask):
 
 
 @pytest.mark.parametrize("ask", ALL)
-def test_media_have_to_be_known(panel, model, ask):
+def test_media_have_to_be_known(shop, ask):
+    X, y = shop
     with pytest.raises(ValueError, match=r"Pipeline does not say .* pass media="):
-        ask(model, panel.X, panel.y)
+        ask(regression(), X, y, time="week")
 
 
 @pytest.mark.parametrize("ask", STABILITY)
