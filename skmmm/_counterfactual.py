@@ -289,7 +289,7 @@ class Counterfactual:
             by="period" if by_period else "region",
             draws=draws,
         )
-        n_draws = len((self.model.draws if draws else self.model.network).shared)
+        n_draws = len(self.model.asked(draws=draws).shared)
         n_groups = self.panel.shape[1 if by_period else 0]
         found = np.empty((len(self.channels), len(factors), n_draws, n_groups))
         for channel, effects in enumerate(sums):
@@ -356,7 +356,7 @@ class Counterfactual:
         """Sum rows of counted cells to regions, (..., n) -> (..., R)."""
         region = self._reached.cell // self.panel.shape[1]
         total = np.zeros((*rows.shape[:-1], self.panel.shape[0]))
-        np.add.at(total, (..., region), rows)
+        np.add.at(total, (..., region), rows)  # type: ignore[arg-type]
         return total
 
     def _equations(self, *, draws):
@@ -550,7 +550,7 @@ class Counterfactual:
 
     def _total_effects(self, by, *, draws):
         reached = self.panel
-        spend = []
+        spend: list[np.ndarray] = []
         contribution = self._by_origin(self.panel, draws=draws, spend=spend)
         incremental = contribution
         if by != "time" and self.counted.sum() > len(self.panel.cell):
@@ -577,7 +577,7 @@ class Counterfactual:
 
         def summed(rows):
             total = np.zeros((*rows.shape[:-2], len(names), rows.shape[-1]))
-            np.add.at(total, (..., group, slice(None)), rows)
+            np.add.at(total, (..., group, slice(None)), rows)  # type: ignore[arg-type]
             return total
 
         return summed

@@ -275,7 +275,7 @@ class SpendEquations:
         some = media[..., joined]
         u = _by_period(np.log1p(some / equations.unit[:, None]))  # (T, M, R)
         itself = itself[joined[:, None], joined][..., None]
-        where = np.ix_(draws, np.arange(len(media)), [0], joined, joined)
+        where = np.ix_(draws, np.arange(len(media)), np.arange(1), joined, joined)
         for t, parts in enumerate(equations._parts(u)):
             size = np.where(u[t] > 0, -np.expm1(-u[t]), 1.0)[:, None]
             share = np.where(u[t][:, None] > 0, parts / size, itself)

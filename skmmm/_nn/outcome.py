@@ -179,6 +179,10 @@ class OutcomeModel:
         )
         return replace(self, draws=draws, level_draws=self._level_of(draws, target))
 
+    def asked(self, *, draws):
+        """Return the network with one entry per draw, or that at the mode."""
+        return self.draws if draws else self.network
+
     def _level_of(self, network, target):
         if not network.level:
             return None
@@ -223,7 +227,7 @@ class OutcomeModel:
         effects : ndarray of shape (n_draws, n_rows)
             Per alternative, in KPI units.
         """
-        network = self.draws if draws else self.network
+        network = self.asked(draws=draws)
         inputs = self.inputs(panel)
         scales = self.scales.extended(panel.shape[0] - len(self.scales.kpi))
         unit = scales.kpi[panel.cell // panel.shape[1]]
@@ -254,7 +258,7 @@ class OutcomeModel:
         effects : ndarray of shape (n_factors, n_draws, R or T)
             Of all spend of the channel, in KPI units.
         """
-        network = self.draws if draws else self.network
+        network = self.asked(draws=draws)
         window, inputs, own, rest, weight, n_periods = split
         n_new = len(weight) - network.sizes.n_regions
         axis, n_groups = (2, len(weight)) if by == "region" else (1, n_periods)
@@ -285,7 +289,7 @@ class OutcomeModel:
         -------
         flights : Flights
         """
-        network = self.draws if draws else self.network
+        network = self.asked(draws=draws)
         twin = network.extended(len(split.weight) - network.sizes.n_regions)
         return Flights(twin, *split[:-1])
 
@@ -344,7 +348,7 @@ class OutcomeModel:
         media : ndarray of shape (n_draws, n_rows, n_media)
             In KPI units. The sum over origins is that of `components` over channels.
         """
-        network = self.draws if draws else self.network
+        network = self.asked(draws=draws)
         contributions = self.components(panel, draws=draws).media
         inputs = self.inputs(panel)
         n_new = panel.shape[0] - len(self.scales.kpi)

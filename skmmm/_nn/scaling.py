@@ -70,7 +70,7 @@ class ScaledChannel:
 
     def _odds_under(self, factor):
         by_region = factor[..., None] if torch.is_tensor(factor) else factor
-        cells = ()
+        cells: tuple[torch.Tensor, ...]
         if self.spiked or not self.linear:
             spend = self.rest + by_region * self.own  # (R, 1, L + T)
             cells = torch.nonzero(spend > self.inputs.high, as_tuple=True)
@@ -171,5 +171,5 @@ class Flights:
             weights = torch.from_numpy(weigh(totals.detach().numpy()))
             (totals @ weights).backward()
         gradient = np.zeros_like(longer)
-        gradient[:, asked] = multiple.grad.numpy()
+        gradient[:, asked] = torch.as_tensor(multiple.grad).numpy()
         return totals.detach().numpy(), gradient[:, before:]
