@@ -22,7 +22,7 @@ from skmmm._checks import (
     resolve_many,
 )
 from skmmm._tables import row_namer
-from skmmm.inspection._effects import channel_summary as _channel_summary
+from skmmm.inspection._effects import channel_summary
 
 __all__ = ["block_stability", "placebo_channel", "refresh_stability"]
 
@@ -277,7 +277,7 @@ def placebo_channel(
     series = _series(code, period)
     fitted = clone(estimator).fit(frame, y)
     asked = {"media": media, "confidence_level": confidence_level}
-    real = _channel_summary(fitted, frame, **asked)
+    real = channel_summary(fitted, frame, **asked)
     model = _without(estimator, "graph")
     rows = {}
     with _told_once():
@@ -285,7 +285,7 @@ def placebo_channel(
             placebos = []
             for order in _orders(series, period is not None, n_repeats, rng):
                 moved = _with_column(frame, channel, frame[channel].to_numpy()[order])
-                summary = _channel_summary(clone(model).fit(moved, y), moved, **asked)
+                summary = channel_summary(clone(model).fit(moved, y), moved, **asked)
                 placebos.append(summary.loc[channel, _ESTIMATES])
             rows[channel] = _compare(
                 real.loc[channel], pd.DataFrame(placebos).astype(float), y.sum()
@@ -616,7 +616,7 @@ def _check_spend(frame, channels, seen, time):
 
 
 def _roi(fitted, frame, media):
-    return _channel_summary(fitted, frame, media=media)["roi"]
+    return channel_summary(fitted, frame, media=media)["roi"]
 
 
 def _moves(before, after, name_before, name_after):
