@@ -28,9 +28,8 @@ from skmmm.plotting import (
     FitDisplay,
     ResponseCurvesDisplay,
     ReturnsDisplay,
-    format_number,
-    shorten,
 )
+from skmmm.plotting._style import format_number, shorten
 
 _LEVEL = 0.9
 _N_ORIGINS, _HORIZON = 4, 13

@@ -19,7 +19,7 @@ MODULES = (
     "inspection._refutation",
     "metrics",
     "model_selection",
-    "plotting",
+    "plotting._fit",
     "preprocessing",
     "scenarios",
 )

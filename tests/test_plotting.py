@@ -14,9 +14,8 @@ from skmmm.plotting import (
     FitDisplay,
     ResponseCurvesDisplay,
     ReturnsDisplay,
-    format_number,
-    shorten,
 )
+from skmmm.plotting._style import format_number, shorten
 
 pytestmark = pytest.mark.usefixtures("pyplot")
 

@@ -1,0 +1,99 @@
+"""Regions and periods of the rows of a table, as an estimator sees them."""
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+
+from skmmm._calendar import infer_calendar
+from skmmm._checks import as_frame, region_values, resolve_column
+
+
+def role_of(estimator, role):
+    """Return the region or time parameter of an estimator or of a pipeline's end."""
+    final = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    return getattr(final, role, None)
+
+
+def of_region(estimator, X, y, region):
+    """Return the rows of one region."""
+    values = regions_of(estimator, X)
+    rows = np.flatnonzero(values == region)
+    if not len(rows):
+        raise ValueError(
+            f"region={region!r} is not in the data, which have "
+            f"{', '.join(map(repr, np.unique(values)[:10].tolist()))}."
+        )
+    return _safe_indexing(X, rows), _safe_indexing(y, rows)
+
+
+def regions_of(estimator, X):
+    """Return the region of every row, one for all if there is no region column."""
+    key = role_of(estimator, "region")
+    frame = as_frame(X)
+    if key is None:
+        return np.full(len(frame), "all")
+    return region_values(frame, resolve_column(frame, key, "region"))
+
+
+def count_regions(estimator, tables):
+    return len(np.unique(np.concatenate([regions_of(estimator, X) for X in tables])))
+
+
+def name_regions(column, region, n_regions):
+    if region is not None:
+        return f", {column if isinstance(column, str) else 'region'} {region}"
+    return f", {n_regions} regions" if n_regions > 1 else ""
+
+
+def ordinals_of(estimator, tables):
+    """Return the period of every row of each table, and their common calendar."""
+    key = role_of(estimator, "time")
+    if key is None:
+        raise ValueError(
+            "A picture over time needs an estimator with a time column; this one has "
+            "time=None."
+        )
+    columns = []
+    for X in tables:
+        frame = as_frame(X)
+        columns.append(frame[resolve_column(frame, key, "time")])
+    calendar = infer_calendar(pd.concat(columns), key)
+    return [calendar.ordinals(column, key) for column in columns], calendar
+
+
+def predict_over_time(estimator, X, y, ordinal, confidence_level):
+    """Return observed, predicted and bounds per period; no bounds without a level."""
+    rows = pd.DataFrame({"observed": np.ravel(y), "predicted": estimator.predict(X)})
+    rows["low"], rows["high"] = np.nan, np.nan
+    if confidence_level is not None and _has_intervals(estimator):
+        rows[["low", "high"]] = estimator.predict_interval(
+            X, confidence_level=confidence_level
+        )
+    return rows.groupby(ordinal).sum(min_count=1)
+
+
+def _has_intervals(estimator):
+    return hasattr(estimator, "predict_interval") and estimator.n_draws > 0
+
+
+def join_holdout(parts, calendar):
+    """Return the periods of training and holdout below each other."""
+    if len(parts) == 2 and parts[1].index[0] <= parts[0].index[-1]:
+        raise ValueError(
+            f"X_test begins at {calendar.label(parts[1].index[0])}, but X ends at "
+            f"{calendar.label(parts[0].index[-1])}. The holdout must come after the "
+            "training data."
+        )
+    series = pd.concat(parts)
+    series["holdout"] = np.arange(len(series)) >= len(parts[0])
+    return series.set_axis([calendar.value(ordinal) for ordinal in series.index])
+
+
+def period_of_rows(estimator, X):
+    """Return the position of every row's period, and the periods.
+
+    `contributions` keeps the order of the rows but does not say their periods.
+    """
+    group, times = estimator._counterfactual(X).groups("time")
+    return group, pd.Index(times)
