@@ -1,22 +1,26 @@
 """Where the next unit of spend should go: plans for a budget, of any estimator."""
 
+from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from numbers import Integral
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import OptimizeResult
+from sklearn.utils import Bunch
 
 from skmmm._draws import bounds as quantiles
 from skmmm._draws import tail_of
 from skmmm._planning.flights import best_flights
 from skmmm._planning.problem import DEFAULT_BOUNDS, GROUPS, make_problem, read_risk
-from skmmm._planning.separable import best_multiples
+from skmmm._planning.separable import best_multiples, tabulate
 from skmmm.inspection._predictions import counterfactual_of
 
-__all__ = ["optimize_budget"]
+__all__ = ["budget_path", "optimize_budget"]
 
 _ROUNDING = 1e-9  # of the outcome: what counts as the same
+_N_BUDGETS = 11  # of a path
 _CLOSE = 1e-3  # of the multiples: what counts as at a bound
 
 
@@ -157,23 +161,20 @@ def optimize_budget(
     >>> bool(abs(plan.allocation["change"]).max() <= 1.0 + 1e-9)
     True
     """
-    if not isinstance(by, str) or by not in GROUPS:
-        raise ValueError(f"by={by!r} must be one of {sorted(GROUPS)}.")
-    tail = tail_of(confidence_level)
-    weigh, worth = read_risk(risk)
-    what_if = counterfactual_of(
+    report = _ask(
         estimator,
-        X if horizon is None else _coming(estimator, X, horizon),
+        X=X,
+        horizon=horizon,
+        by=by,
+        risk=risk,
         effect=effect,
-        media=media,
-        region=region,
-        time=time,
-        media_cost=media_cost,
-    )
-    _check_period(what_if, by)
-    problem = make_problem(
-        what_if,
-        by,
+        confidence_level=confidence_level,
+        roles={
+            "media": media,
+            "region": region,
+            "time": time,
+            "media_cost": media_cost,
+        },
         budget=budget,
         bounds=bounds,
         fixed=fixed,
@@ -182,21 +183,158 @@ def optimize_budget(
         target_mroi=target_mroi,
         allow_extrapolation=allow_extrapolation,
     )
-    report = _Report(what_if, problem, by, weigh, worth, tail)
-    reason = problem.infeasible(answered=not what_if.additive)
+    return _best_plan(report)
+
+
+def budget_path(
+    estimator,
+    budgets=None,
+    *,
+    X=None,
+    horizon=None,
+    bounds=DEFAULT_BOUNDS,
+    fixed=None,
+    constraints=None,
+    risk=None,
+    effect="direct",
+    allow_extrapolation=False,
+    confidence_level=0.9,
+    media=None,
+    region=None,
+    time=None,
+    media_cost=None,
+):
+    """Find the best plan for each of several budgets.
+
+    Each is the plan by channel that `optimize_budget` finds for that budget. Where
+    channels act side by side their curves are computed once for all budgets.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted, with `predict`.
+    budgets : array-like of shape (n_budgets,), default=None
+        Total spend over the rows of X, in the units of `optimize_budget`. None: eleven
+        from half to one and a half times what X spends, as far as bounds and observed
+        data allow.
+    X, horizon, bounds, fixed, constraints, risk, effect, allow_extrapolation, \
+confidence_level, media, region, time, media_cost
+        As of `optimize_budget`.
+
+    Returns
+    -------
+    result : Bunch
+        - ``table``: DataFrame with a row per budget, in rising order: ``budget``,
+          ``outcome``, ``outcome_low`` and ``outcome_high`` (KPI that the plan causes),
+          ``as_today`` (KPI if every channel is scaled alike to that budget, also
+          beyond bounds and data) and ``mroi`` (KPI units per unit of money of the
+          budget from this row to the next; the last row repeats). Outcomes of budgets
+          for which there is no plan are nan.
+        - ``plans``: list of OptimizeResult, one per row, as of `optimize_budget`.
+        - ``current_budget``, ``current_outcome``: what X spends and what that causes.
+
+    Raises
+    ------
+    ValueError
+        As of `optimize_budget`, or if a budget is no positive number.
+
+    Examples
+    --------
+    >>> from skmmm.allocation import budget_path
+    >>> from skmmm.baselines import make_linear_mmm
+    >>> from skmmm.datasets import load_mmm_example
+    >>> data = load_mmm_example()
+    >>> model = make_linear_mmm(media=data.media, region="region", time="week")
+    >>> path = budget_path(model.fit(data.X, data.y), X=data.X)
+    >>> bool((path.table["outcome"] >= path.table["as_today"]).all())
+    True
+    """
+    report = _ask(
+        estimator,
+        X=X,
+        horizon=horizon,
+        by="channel",
+        risk=risk,
+        effect=effect,
+        confidence_level=confidence_level,
+        roles={
+            "media": media,
+            "region": region,
+            "time": time,
+            "media_cost": media_cost,
+        },
+        budget=None,
+        bounds=bounds,
+        fixed=fixed,
+        constraints=constraints,
+        target_roi=None,
+        target_mroi=None,
+        allow_extrapolation=allow_extrapolation,
+    )
+    current = report.problem.current.sum()
+    if budgets is None:
+        budgets = _around(report.problem)
+    budgets = np.unique(np.asarray(budgets, dtype=np.float64))
+    if not (np.isfinite(budgets) & (budgets > 0)).all():
+        raise ValueError(f"budgets must be positive numbers, got {budgets.tolist()}.")
+    report.tabulate()
+    plans = [_best_plan(report.for_budget(budget)) for budget in budgets]
+    return Bunch(
+        table=_path_table(report, budgets, plans),
+        plans=plans,
+        current_budget=float(current),
+        current_outcome=float(report.current.outcome),
+    )
+
+
+def _around(problem):
+    """Return budgets around today's that bounds allow."""
+    current = problem.current.sum()
+    least, most = (problem.current * problem.low).sum(), problem.current @ problem.high
+    ends = max(0.5 * current, least), min(1.5 * current, most)
+    return np.linspace(*ends, _N_BUDGETS)
+
+
+def _path_table(report, budgets, plans):
+    """Return what each budget causes, planned and scaled."""
+    found = np.array([plan.success for plan in plans])
+    outcomes = {
+        name: np.where(found, [plan[name] for plan in plans], np.nan)
+        for name in ("outcome", "outcome_low", "outcome_high")
+    }
+    scaled = [report.scaled_outcome(budget) for budget in budgets]
+    table = pd.DataFrame({"budget": budgets, **outcomes, "as_today": scaled})
+    between = np.diff(table["outcome"]) / np.diff(budgets)
+    last = between[-1:] if len(between) else [np.nan]
+    return table.assign(mroi=np.append(between, last))
+
+
+def _ask(estimator, *, X, horizon, by, risk, effect, confidence_level, roles, **limits):
+    """Read the question, and return the report that answers it."""
+    if not isinstance(by, str) or by not in GROUPS:
+        raise ValueError(f"by={by!r} must be one of {sorted(GROUPS)}.")
+    tail = tail_of(confidence_level)
+    weigh, worth = read_risk(risk)
+    what_if = counterfactual_of(
+        estimator,
+        X if horizon is None else _coming(estimator, X, horizon),
+        effect=effect,
+        **roles,
+    )
+    _check_period(what_if, by)
+    problem = make_problem(what_if, by, **limits)
+    return _Report(what_if, problem, by, weigh, worth, tail)
+
+
+def _best_plan(report):
+    """Return the result of the search for the best plan."""
+    problem = report.problem
+    reason = problem.infeasible(answered=not report.what_if.additive)
     if reason is not None:
         return report.today(reason, success=False, nit=0)
     if not problem.free.any():
         return report.of(problem.low, nit=0)
-    draws = what_if.has_draws
-    if by == "period":
-        plan, nit, report.outcomes = best_flights(
-            what_if, problem, weigh, worth, draws=draws
-        )
-    else:
-        plan, nit, report.outcomes = best_multiples(
-            what_if, problem, GROUPS[by], weigh, worth, draws=draws
-        )
+    plan, nit = report.search()
     if plan is None:
         return report.today(_why_none(problem, report), success=False, nit=nit)
     return report.of(plan, nit)
@@ -252,6 +390,45 @@ class _Report:
         self.weigh, self.worth, self.tail = weigh, worth, tail
         self.outcomes = None  # of plans, as the search knows them
         self.current = self._effects(np.ones(len(problem.current)))
+
+    def for_budget(self, budget):
+        """Return the report on the same problem with another budget."""
+        other = copy(self)
+        other.problem = replace(self.problem, budget=float(budget))
+        return other
+
+    def tabulate(self):
+        """Compute the curves that all searches share, where channels allow it."""
+        if self.what_if.additive:
+            one = np.ones(len(self.problem.current))
+            draws = self.what_if.has_draws
+            self.outcomes = tabulate(
+                self.what_if, self.problem, self._group, one, draws=draws
+            )
+
+    def search(self):
+        """Return the best plan, None if there is none, and the rounds that took."""
+        what_if, problem, draws = self.what_if, self.problem, self.what_if.has_draws
+        if self.by == "period":
+            plan, nit, self.outcomes = best_flights(
+                what_if, problem, self.weigh, self.worth, draws=draws
+            )
+        else:
+            plan, nit, self.outcomes = best_multiples(
+                what_if,
+                problem,
+                self._group,
+                self.weigh,
+                self.worth,
+                draws=draws,
+                curves=self.outcomes,
+            )
+        return plan, nit
+
+    def scaled_outcome(self, budget):
+        """Return what a budget causes if every channel is scaled alike."""
+        alike = np.full(len(self.problem.current), budget / self.problem.current.sum())
+        return float(self._effects(alike).outcome)
 
     @cached_property
     def current_draws(self):

@@ -148,7 +148,7 @@ def _nodes(low, high):
     return roots**2
 
 
-def best_multiples(what_if, problem, by, weigh, worth, *, draws):
+def best_multiples(what_if, problem, by, weigh, worth, *, draws, curves=None):
     """Return the best plan and how many programmes that took.
 
     Parameters
@@ -159,6 +159,8 @@ def best_multiples(what_if, problem, by, weigh, worth, *, draws):
     weigh, worth : callable
         As `read_risk` returned them.
     draws : bool
+    curves : Curves, default=None
+        Those around today, if they are known and channels act side by side.
 
     Returns
     -------
@@ -171,7 +173,8 @@ def best_multiples(what_if, problem, by, weigh, worth, *, draws):
     """
     start = np.clip(np.ones(len(problem.low)), problem.low, problem.high)
     if what_if.additive:
-        curves = tabulate(what_if, problem, by, np.ones(len(start)), draws=draws)
+        if curves is None:
+            curves = tabulate(what_if, problem, by, np.ones(len(start)), draws=draws)
         return *_climb(curves, problem, start, weigh, worth), curves
     best, n_rounds, reach = None, 0, np.inf
     for _ in range(_MOST_TABLES):
