@@ -1,0 +1,135 @@
+"""One self-contained web page about a fitted model, for people who do not code."""
+
+from pathlib import Path
+
+from sklearn.utils.validation import check_is_fitted
+
+from skmmm._draws import tail_of
+from skmmm._regressor import DeepCausalMMMRegressor
+from skmmm.report._content import read_content
+from skmmm.report._page import make_page
+
+__all__ = ["make_report"]
+
+
+def make_report(
+    estimator,
+    X,
+    y,
+    path,
+    *,
+    X_test=None,
+    y_test=None,
+    skill=None,
+    title=None,
+    confidence_level=0.9,
+    callback=None,
+):
+    """Write a report of a fitted model as one HTML file.
+
+    The file opens in any browser, needs no network and sends nothing. Its charts are
+    interactive: a region can be chosen, a channel, and a total budget, for each of
+    which the best plan has been computed. Text and tables are there without
+    JavaScript, too.
+
+    Parameters
+    ----------
+    estimator : DeepCausalMMMRegressor
+        Fitted, with a `time` column.
+    X : DataFrame or array-like of shape (n_rows, n_columns)
+        Rows to report on, in general those of training. Contributions, returns, curves
+        and plans are about these rows.
+    y : array-like of shape (n_rows,)
+        Their KPI. The name of a Series names it in the report.
+    path : str or path-like
+        File to write; one that exists is replaced.
+    X_test, y_test : as `X` and `y`, default=None
+        Later rows, which the estimator has not seen, to show a forecast of.
+    skill : DataFrame, default=None
+        As returned by :func:`skmmm.metrics.rolling_skill`, the first estimator of
+        which is the one reported on; a column ``origin`` may name the splits. None: the
+        report says that forecasts were not compared.
+    title : str, default=None
+        None: "Marketing mix report" and the KPI.
+    confidence_level : float in (0, 1), default=0.9
+        Of all intervals.
+    callback : callable, default=None
+        Called with the name of each step when it begins.
+
+    Returns
+    -------
+    path : Path
+        Where the report is.
+
+    Raises
+    ------
+    ImportError
+        If plotly, which draws the charts, is not installed.
+    TypeError
+        If `estimator` is no DeepCausalMMMRegressor.
+    ValueError
+        If the estimator has no `time` column, or the holdout does not come after X.
+    NotFittedError
+        If the estimator is not fitted.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skmmm import DeepCausalMMMRegressor
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> from skmmm.report import make_report
+    >>> world = make_mmm_panel(1, 104, n_media=2, random_state=0)
+    >>> model = DeepCausalMMMRegressor(
+    ...     media=world.media, controls=world.controls, time="week", region="region",
+    ...     n_draws=8, random_state=0,
+    ... ).fit(world.X, world.y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = make_report(model, world.X, world.y, f"{folder}/report.html")
+    ...     path.stat().st_size < 8e6
+    True
+    """
+    _check(estimator, X_test, y_test)
+    tail_of(confidence_level)
+    plotly = _plotly()
+    content = read_content(
+        estimator,
+        X,
+        y,
+        X_test,
+        y_test,
+        skill=skill,
+        level=confidence_level,
+        tell=callback or (lambda step: None),
+    )
+    page = make_page(content, title=title, plotly=plotly)
+    path = Path(path)
+    path.write_text(page, encoding="utf-8", newline="\n")
+    return path
+
+
+def _check(estimator, X_test, y_test):
+    if not isinstance(estimator, DeepCausalMMMRegressor):
+        raise TypeError(
+            f"A report needs a DeepCausalMMMRegressor, got {type(estimator).__name__}. "
+            "Of other estimators skmmm.inspection and skmmm.allocation tell what they "
+            "can."
+        )
+    check_is_fitted(estimator)
+    if estimator.time is None:
+        raise ValueError(
+            "A report shows the KPI over time, so it needs an estimator with a time "
+            "column; this one has time=None."
+        )
+    if (X_test is None) != (y_test is None):
+        raise ValueError("Pass X_test and y_test together.")
+
+
+def _plotly():
+    """Return the source of plotly.js, which the Python package brings along."""
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise ImportError(
+            "The report needs plotly for its charts: pip install 'skmmm[report]'."
+        ) from error
+    return get_plotlyjs()

@@ -1,0 +1,308 @@
+"""What a report tells: tables of a fitted model, made once and read by all sections."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skmmm._calendar import infer_calendar
+from skmmm._checks import as_frame, region_values, resolve_column
+from skmmm._draws import bounds, tail_of
+from skmmm.allocation import budget_path
+from skmmm.metrics import interval_coverage, weighted_mape, within_region_r2
+from skmmm.plotting._style import shorten
+
+_BRIEF = 42  # characters of a name in a sentence
+ALL = "All"  # the region of a model without regions
+
+
+@dataclass(frozen=True)
+class Content:
+    """Tables of a report.
+
+    Attributes
+    ----------
+    kpi : str
+        Name of the KPI.
+    period : str
+        Length of a period: "week", "day", "month" or "integer".
+    level : float
+        Confidence level of all intervals.
+    regional : bool
+        Whether the model has a region column.
+    channels, controls : list
+        Labels.
+    money : ndarray of shape (n_media,), bool
+        Whether the cost of a channel is known.
+    cells : DataFrame indexed by (region, time)
+        ``observed``, ``predicted`` and ``holdout``, a row per row of X and X_test.
+    parts : DataFrame indexed by (region, time)
+        Baseline, controls and channels of the rows of X, in KPI units.
+    spend : DataFrame indexed by (region, time)
+        Spend of the rows of X by channel, money where the cost is known.
+    band : DataFrame indexed by time, or None
+        ``low`` and ``high`` of the prediction; None for several regions, which move
+        together, and without draws.
+    media : tuple of three floats
+        KPI that all media of X cause, and its bounds.
+    summary, by_region : DataFrame
+        As of `channel_summary`.
+    regions_media : DataFrame indexed by region
+        ``low`` and ``high`` of what all media contribute there.
+    curves : dict
+        By channel, as of `response_curve`.
+    path : Bunch or None
+        As of `budget_path`; None if costs are known for some channels only.
+    graph : ChannelGraph or None
+    skill : DataFrame or None
+        As of `rolling_skill`.
+    scores : DataFrame indexed by "fitted" and, if there is one, "holdout"
+        ``wmape``, ``r2_within`` and ``coverage``.
+    data : DataFrame indexed by column
+        What each column of X holds.
+    n_missing : int
+        Pairs of region and period without a row.
+    """
+
+    kpi: str
+    period: str
+    level: float
+    regional: bool
+    channels: list
+    controls: list
+    money: np.ndarray
+    cells: pd.DataFrame
+    parts: pd.DataFrame
+    spend: pd.DataFrame
+    band: pd.DataFrame | None
+    media: tuple
+    summary: pd.DataFrame
+    by_region: pd.DataFrame
+    regions_media: pd.DataFrame
+    curves: dict
+    path: Any
+    graph: Any
+    skill: pd.DataFrame | None
+    scores: pd.DataFrame
+    data: pd.DataFrame
+    n_missing: int
+
+    @cached_property
+    def brief(self):
+        """Names of the channels for sentences, which stay different."""
+        names = shorten(self.channels, _BRIEF)
+        return dict(zip(self.channels, names, strict=True))
+
+    @property
+    def regions(self):
+        """Names of the regions, the largest KPI first."""
+        size = self.cells["observed"].groupby(level="region", observed=True).sum()
+        return list(size.sort_values(ascending=False, kind="stable").index)
+
+    @property
+    def times(self):
+        """Periods of all rows in rising order."""
+        return self.cells.index.unique("time").sort_values()
+
+
+def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
+    """Ask the model everything that a report tells.
+
+    Parameters
+    ----------
+    estimator : DeepCausalMMMRegressor
+        Fitted, with a time column.
+    X, y, X_test, y_test
+        As of `make_report`.
+    skill : DataFrame or None
+    level : float
+    tell : callable
+        Called with the name of each step.
+
+    Returns
+    -------
+    content : Content
+    """
+    tell("fit")
+    what_if = estimator._counterfactual(X)
+    cells = _cells(estimator, X, y, X_test, y_test)
+    index = cells.index[~cells["holdout"]]
+    labels, has_draws = what_if.labels, what_if.has_draws
+    tell("contributions")
+    parts = estimator.contributions(X).set_axis(index)
+    summary = estimator.channel_summary(X, confidence_level=level)
+    by_region = summary
+    if estimator.region is not None:
+        by_region = estimator.channel_summary(X, by="region", confidence_level=level)
+    tell("response curves")
+    spends = summary["spend"] > 0
+    curves = {
+        channel: estimator.response_curve(channel, X, confidence_level=level)
+        for channel in summary.index[spends]
+    }
+    tell("plans")
+    return Content(
+        kpi=str(getattr(y, "name", None) or "KPI"),
+        period=estimator.period_,
+        level=level,
+        regional=estimator.region is not None,
+        channels=labels,
+        controls=list(estimator.controls_),
+        money=what_if.is_money,
+        cells=cells,
+        parts=parts,
+        spend=pd.DataFrame(what_if.spend, index, labels),
+        band=_band(estimator, X, X_test, cells, level) if has_draws else None,
+        media=_media_total(what_if, summary, tail_of(level)),
+        summary=summary,
+        by_region=by_region,
+        regions_media=_media_by_region(what_if, tail_of(level)),
+        curves=curves,
+        path=_path(estimator, X, what_if, level),
+        graph=_graph(estimator),
+        skill=skill,
+        scores=_scores(estimator, X, X_test, cells, level),
+        data=_describe(estimator, X),
+        n_missing=_count_missing(cells),
+    )
+
+
+def _cells(estimator, X, y, X_test, y_test):
+    """Return observed and predicted of every row, indexed by region and time."""
+    blocks = [(X, y, False)] + ([] if X_test is None else [(X_test, y_test, True)])
+    frames = [as_frame(rows) for rows, _, _ in blocks]
+    keys = [resolve_column(frame, estimator.time, "time") for frame in frames]
+    columns = [frame[key] for frame, key in zip(frames, keys, strict=True)]
+    calendar = infer_calendar(pd.concat(columns), estimator.time)
+    parts = []
+    for (rows, target, holdout), frame, column in zip(
+        blocks, frames, columns, strict=True
+    ):
+        region = np.full(len(frame), ALL, dtype=object)
+        if estimator.region is not None:
+            key = resolve_column(frame, estimator.region, "region")
+            region = region_values(frame, key)
+        times = [calendar.value(t) for t in calendar.ordinals(column, estimator.time)]
+        parts.append(
+            pd.DataFrame(
+                {
+                    "observed": np.ravel(target).astype(float),
+                    "predicted": estimator.predict(rows),
+                    "holdout": holdout,
+                },
+                index=pd.MultiIndex.from_arrays(
+                    [region, times], names=["region", "time"]
+                ),
+            )
+        )
+    _check_order(parts)
+    return pd.concat(parts)
+
+
+def _check_order(parts):
+    """Raise if the holdout does not come after the training rows."""
+    ends = [part.index.get_level_values("time") for part in parts]
+    if len(ends) == 2 and ends[1].min() <= ends[0].max():
+        raise ValueError(
+            f"X_test begins at {ends[1].min()}, but X ends at {ends[0].max()}. The "
+            "holdout must come after the rows of X."
+        )
+
+
+def _band(estimator, X, X_test, cells, level):
+    """Return the interval of the prediction over time, for one region."""
+    if cells.index.get_level_values("region").nunique() > 1:
+        return None
+    tables = [X] if X_test is None else [X, X_test]
+    found = [
+        estimator.predict_interval(rows, confidence_level=level) for rows in tables
+    ]
+    times = cells.index.get_level_values("time")
+    band = pd.DataFrame(np.concatenate(found), times, ["low", "high"])
+    return band.sort_index()
+
+
+def _media_total(what_if, summary, tail):
+    """Return what all media contribute to the rows, with bounds."""
+    total = float(summary["contribution"].sum())
+    if not what_if.has_draws:
+        return total, np.nan, np.nan
+    drawn = what_if.effects(draws=True).contribution.sum(axis=(1, 2))
+    return total, *map(float, bounds(drawn, tail))
+
+
+def _media_by_region(what_if, tail):
+    """Return bounds of what all media contribute in each region."""
+    _, names = what_if.groups("region")
+    found = np.full((2, len(names)), np.nan)
+    if what_if.has_draws:
+        drawn = what_if.effects("region", draws=True).contribution.sum(axis=2)
+        found = bounds(drawn, tail)
+    return pd.DataFrame(found.T, pd.Index(names, name="region"), ["low", "high"])
+
+
+def _path(estimator, X, what_if, level):
+    """Return plans by budget, unless money and other units would be added up."""
+    spends = what_if.spend.sum(axis=0) > 0
+    money = what_if.is_money
+    if not spends.any() or ((money & spends).any() and (~money & spends).any()):
+        return None
+    return budget_path(estimator, X=X, confidence_level=level)
+
+
+def _graph(estimator):
+    if estimator.graph is None or len(estimator.media_) < 2:
+        return None
+    return estimator.channel_graph()
+
+
+def _scores(estimator, X, X_test, cells, level):
+    """Return errors and coverage of fitted and held-out rows."""
+    rows = {}
+    tables = {"fitted": X} if X_test is None else {"fitted": X, "holdout": X_test}
+    for name, table in tables.items():
+        part = cells[cells["holdout"] == (name == "holdout")]
+        observed, predicted = part["observed"], part["predicted"]
+        region = part.index.get_level_values("region")
+        coverage = np.nan
+        if estimator.n_draws:
+            interval = estimator.predict_interval(table, confidence_level=level)
+            coverage = interval_coverage(observed, *np.asarray(interval).T)
+        varies = (observed.groupby(region).nunique() > 1).any()
+        rows[name] = {
+            "wmape": weighted_mape(observed, predicted),
+            "r2_within": within_region_r2(observed, predicted, region)
+            if varies
+            else np.nan,
+            "coverage": coverage,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _describe(estimator, X):
+    """Return what the columns of media and controls hold."""
+    frame = as_frame(X)
+    rows = {}
+    for role, names in (("media", estimator.media_), ("control", estimator.controls_)):
+        for name in names:
+            values = frame[name].to_numpy(dtype=np.float64)
+            used = values[values != 0.0]
+            typical = np.median(np.abs(used)) if len(used) else np.nan
+            rows[name] = {
+                "role": role,
+                "total": values.sum(),
+                "zero": np.mean(values == 0.0),
+                "lowest": values.min(),
+                "typical": typical,
+                "highest": values.max(),
+                "spike": np.abs(values).max() / typical if len(used) else np.nan,
+            }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _count_missing(cells):
+    """Return the pairs of region and period without a row."""
+    index = cells.index
+    return int(index.unique("region").size * index.unique("time").size - len(index))

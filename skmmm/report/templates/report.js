@@ -1,0 +1,684 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("payload").textContent);
+  const byId = (id) => document.getElementById(id);
+  const blue = "#0072B2", vermillion = "#D55E00", ink = "#333", grey = "#8C8C8C";
+  const pale = "#C9CDD2", wash = "rgba(0,114,178,.18)", bar = "rgba(0,114,178,.38)";
+  const level = `${Math.round(100 * data.level)}% interval`;
+
+  // --- words and numbers -----------------------------------------------------------
+
+  /** Plotly reads some HTML in labels; names are to be shown as they are. */
+  const plain = (text) =>
+    String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+
+  /** Break a long name into lines, for the box under the pointer. */
+  const wrapped = (text, width = 44) => {
+    const lines = [];
+    const letters = Array.from(String(text));
+    while (letters.length) lines.push(plain(letters.splice(0, width).join("")));
+    return lines.slice(0, 6).join("<br>");
+  };
+
+  const number = (value, digits = 3) => {
+    if (value === null || !Number.isFinite(value)) return "–";
+    const sizes = [[1e12, "tn"], [1e9, "bn"], [1e6, "M"], [1e3, "k"]];
+    for (const [size, suffix] of sizes) {
+      if (Math.abs(Number(value.toPrecision(digits))) >= size) {
+        return `${Number((value / size).toPrecision(digits))}\u2009${suffix}`;
+      }
+    }
+    const small = value !== 0 && Math.abs(value) < 1e-4;
+    return small ? value.toExponential(digits - 1) : String(Number(value.toPrecision(digits)));
+  };
+  const percent = (value, sign = false) => {
+    if (value === null || !Number.isFinite(value)) return "–";
+    if (value !== 0 && Math.abs(value) < 0.0005) return sign ? "±0%" : "< 0.1%";
+    const text = (100 * value).toFixed(Math.abs(value) < 0.095 ? 1 : 0);
+    return `${sign && value >= 0 ? "+" : ""}${text}%`;
+  };
+
+  // --- charts ----------------------------------------------------------------------
+
+  const narrow = () => window.innerWidth < 600;
+
+  function draw(id, traces, layout) {
+    const base = {
+      font: { family: "system-ui, sans-serif", size: 12.5, color: ink },
+      margin: { l: 60, r: 16, t: 12, b: 44 },
+      paper_bgcolor: "#fff", plot_bgcolor: "#fff", separators: ".\u2009",
+      hoverlabel: { align: "left" },
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
+      height: 340,
+    };
+    for (const axis of ["xaxis", "yaxis"]) {
+      base[axis] = {
+        gridcolor: "#e8e8e8", zerolinecolor: "#999", automargin: true,
+        ...layout[axis],
+      };
+    }
+    const options = { responsive: true, displaylogo: false, displayModeBar: false };
+    Plotly.react(byId(id), traces, { ...base, ...layout, ...pick(base) }, options);
+  }
+  const pick = ({ xaxis, yaxis }) => ({ xaxis, yaxis });
+
+  const kpiPer =
+    `${plain(data.kpi)} per ${data.period === "integer" ? "period" : data.period}`;
+
+  /** The space that names need at the left of a chart. */
+  const names = (list) => list.map((name) => plain(name));
+
+  function ordered(values) {
+    const index = values.map((_, i) => i);
+    return index.sort((a, b) => (values[a] ?? -Infinity) - (values[b] ?? -Infinity));
+  }
+
+  const symbols = {
+    "data-driven": "circle", "prior-driven": "circle-open", "not identified": "x",
+  };
+
+  const within = (value, low, high, write) =>
+    write(value) + (low === null ? "" : ` (${write(low)} to ${write(high)})`);
+
+  /** Points with intervals, the highest on top. */
+  function points(values, low, high, order, extra = {}) {
+    const at = (list) => order.map((i) => list[i]);
+    const error = { type: "data", symmetric: false, thickness: 5, width: 0 };
+    error.color = extra.wash ?? bar;
+    error.array = order.map((i) => (high[i] === null ? 0 : high[i] - values[i]));
+    error.arrayminus = order.map((i) => (low[i] === null ? 0 : values[i] - low[i]));
+    return {
+      type: "scatter", mode: "markers", x: at(values),
+      y: order.map((_, row) => row + (extra.shift ?? 0)), error_x: error,
+      name: extra.name, showlegend: Boolean(extra.name),
+      marker: {
+        size: 9, color: extra.color ?? blue,
+        symbol: extra.symbol ?? at(data.summary.verdict).map((v) => symbols[v] ?? "circle"),
+        line: { width: 1.6, color: extra.color ?? blue },
+      },
+      text: order.map((i) => `${wrapped((extra.names ?? data.names)[i])}<br>` +
+        within(values[i], low[i], high[i], extra.write ?? number)),
+      hoverinfo: "text",
+    };
+  }
+
+  const nameAxis = (list) => ({
+    tickvals: list.map((_, row) => row), ticktext: names(list),
+    range: [-0.6, list.length - 0.4], showgrid: false, zeroline: false, ticks: "",
+  });
+  const rowHeight = (n) => 90 + 27 * Math.max(n, 3);
+  const shortIn = (order) => order.map((i) => data.short[i]);
+
+  /** The end of an axis that wide intervals may run out of. */
+  function limit(values, high) {
+    const largest = Math.max(...values.map((v) => v ?? 0));
+    const end = Math.max(largest, ...high.map((v) => v ?? 0));
+    return Math.min(end, 4 * largest) * 1.05;
+  }
+
+  function drawEffects() {
+    const s = data.summary, order = ordered(s.contribution);
+    const low = Math.min(0, ...s.contribution_low.map((v) => v ?? 0), ...s.contribution);
+    draw("chart-effects",
+      [points(s.contribution, s.contribution_low, s.contribution_high, order)], {
+        xaxis: {
+          title: { text: plain(data.kpi) }, rangemode: "tozero",
+          range: [low, limit(s.contribution, s.contribution_high)],
+        },
+        yaxis: nameAxis(shortIn(order)), height: rowHeight(order.length),
+        margin: { l: 20, r: 16, t: 8, b: 44 },
+      });
+  }
+
+  function drawWaterfall() {
+    const order = ordered(data.summary.contribution).reverse();
+    const shown = order.slice(0, 12), rest = order.slice(12);
+    const total = data.series[0];
+    const sum = (list) => list.reduce((a, b) => a + (b ?? 0), 0);
+    const labels = ["baseline and controls", ...shortIn(shown)];
+    const values = [sum(total.baseline), ...shown.map((i) => data.summary.contribution[i])];
+    if (rest.length) {
+      labels.push(`${rest.length} other channels`);
+      values.push(sum(rest.map((i) => data.summary.contribution[i])));
+    }
+    labels.push("predicted");
+    values.push(sum(values));
+    const last = values.length - 1;
+    const rows = labels.map((_, i) => last - i);
+    draw("chart-waterfall", [{
+      type: "waterfall", orientation: "h", y: rows, x: values,
+      measure: values.map((_, i) => (i === last ? "total" : "relative")),
+      increasing: { marker: { color: blue } }, decreasing: { marker: { color: vermillion } },
+      totals: { marker: { color: grey } }, connector: { line: { color: "#bbb", width: 1 } },
+      text: values.map((v) => number(v)), textposition: "outside", cliponaxis: false,
+      hovertext: labels.map((name, i) => `${wrapped(name)}<br>${number(values[i])}`),
+      hoverinfo: "text",
+    }], {
+      yaxis: { ...nameAxis([...labels].reverse()) },
+      xaxis: { title: { text: plain(data.kpi) } }, height: rowHeight(labels.length),
+      margin: { l: 20, r: 62, t: 8, b: 44 },
+    });
+  }
+
+  // --- one region, or all -----------------------------------------------------------
+
+  const now = { region: 0, channel: 0, measure: 0 };
+  const series = () => data.series[now.region];
+  const timeAxis = () => ({
+    type: typeof data.times[0] === "number" ? "linear" : "date",
+    title: typeof data.times[0] === "number" ? { text: "period" } : undefined,
+    showgrid: false,
+  });
+
+  /** A band between two lines. */
+  const band = (x, low, high, name) => ({
+    type: "scatter", x: [...x, ...[...x].reverse()], y: [...high, ...[...low].reverse()],
+    fill: "toself", fillcolor: wash, line: { width: 0 }, name, hoverinfo: "skip",
+    mode: "lines",
+  });
+
+  function drawFit() {
+    const s = series(), n = data.nFitted, x = data.times;
+    const line = (y, color, name, width) => ({
+      type: "scatter", mode: "lines", x, y, name, line: { color, width },
+      connectgaps: false,
+      hovertemplate: "%{y:.4s}",
+    });
+    const traces = [];
+    if (data.band) traces.push(band(x, data.band.low, data.band.high, level));
+    traces.push(line(s.observed, ink, "observed", 1.2));
+    const fitted = s.predicted.map((v, i) => (i < n ? v : null));
+    traces.push(line(fitted, blue, "fitted", 2));
+    const shapes = [];
+    if (n < x.length) {
+      const later = s.predicted.map((v, i) => (i < n ? null : v));
+      traces.push(line(later, vermillion, "holdout forecast", 2));
+      shapes.push({
+        type: "rect", xref: "x", yref: "paper", x0: x[n], x1: x[x.length - 1], y0: 0,
+        y1: 1, fillcolor: "#f0f0f0", line: { width: 0 }, layer: "below",
+      });
+    }
+    draw("chart-fit", traces, {
+      xaxis: timeAxis(), yaxis: { title: { text: kpiPer } }, hovermode: "x unified",
+      shapes, height: 380,
+    });
+  }
+
+  function drawScatter() {
+    const all = now.region === 0 && data.series.length > 1;
+    const blocks = all ? data.series.slice(1) : [series()];
+    const count = blocks.length * data.times.length;
+    const step = Math.max(1, Math.round(count / 3000)); // enough to see the cloud
+    const found = { fitted: [[], []], holdout: [[], []] };
+    let seen = 0;
+    for (const block of blocks) {
+      block.observed.forEach((value, t) => {
+        if (value === null || block.predicted[t] === null) return;
+        const later = t >= data.nFitted;
+        seen += 1;
+        if (seen % step && !(later && step < 4)) return;
+        const pair = found[later ? "holdout" : "fitted"];
+        pair[0].push(value);
+        pair[1].push(block.predicted[t]);
+      });
+    }
+    const values = [...found.fitted.flat(), ...found.holdout.flat()];
+    const low = Math.min(...values), high = Math.max(...values);
+    const log = low > 0 && high > 100 * low;
+    const trace = ([x, y], name, color) => ({
+      type: "scatter", mode: "markers", x, y, name,
+      marker: { size: 5, color, opacity: 0.55 }, hovertemplate: "%{x:.4s}, %{y:.4s}",
+    });
+    const traces = [trace(found.fitted, "fitted", blue)];
+    if (found.holdout[0].length) traces.push(trace(found.holdout, "holdout", vermillion));
+    traces.push({
+      type: "scatter", mode: "lines", x: [low, high], y: [low, high], name: "equal",
+      line: { color: grey, dash: "dot", width: 1 }, hoverinfo: "skip",
+    });
+    const axis = (text) => ({ type: log ? "log" : "linear", title: { text } });
+    draw("chart-scatter", traces, {
+      xaxis: axis(`observed ${kpiPer}`), yaxis: axis("predicted"),
+      height: 380,
+    });
+  }
+
+  function drawContributions() {
+    const s = series(), x = data.times.slice(0, data.nFitted);
+    const size = data.summary.contribution.map(Math.abs);
+    const order = ordered(size).reverse();
+    const area = (y, name, color) => {
+      const trace = (values, group, legend) => ({
+        type: "scatter", mode: "lines", x, y: values, name: plain(name), legendgroup: name,
+        stackgroup: group, line: { width: 0.4, color }, fillcolor: color,
+        showlegend: legend, hovertemplate: "%{y:.4s}",
+      });
+      const values = y.slice(0, data.nFitted).map((v) => v ?? 0);
+      const up = trace(values.map((v) => Math.max(v, 0)), "up", true);
+      const down = values.some((v) => v < 0)
+        ? [trace(values.map((v) => Math.min(v, 0)), "down", false)] : [];
+      return [up, ...down];
+    };
+    const traces = area(s.baseline, "baseline and controls", pale);
+    order.forEach((i) => traces.push(...area(s.parts[i], data.short[i], data.colors[i])));
+    draw("chart-contributions", traces, {
+      xaxis: timeAxis(), yaxis: { title: { text: kpiPer } }, hovermode: "x unified",
+      legend: narrow() ? { orientation: "h", y: -0.2 } : { traceorder: "reversed" },
+      height: narrow() ? 560 : 420,
+    });
+  }
+
+  function drawSpend() {
+    const x = data.times.slice(0, data.nFitted);
+    const traces = data.short.map((name, i) => ({
+      type: "scatter", mode: "lines", x, y: data.spend[i].slice(0, data.nFitted),
+      name: plain(name), line: { color: data.colors[i], width: 1.4 },
+      visible: i < 7 ? true : "legendonly", hovertemplate: "%{y:.4s}",
+    }));
+    draw("chart-spend", traces, {
+      xaxis: timeAxis(), yaxis: { title: { text: data.money ? "spend" : "units of the column" } },
+      legend: narrow() ? { orientation: "h", y: -0.2 } : {}, hovermode: "x unified",
+      height: narrow() ? 520 : 400,
+    });
+  }
+
+  // --- channels --------------------------------------------------------------------
+
+  function drawReturns() {
+    const s = data.summary;
+    const shown = ordered(s.roi).filter((i) => s.roi[i] !== null);
+    const marginal = points(s.mroi, s.mroi_low, s.mroi_high, shown, {
+      name: "next unit", color: vermillion, wash: "rgba(213,94,0,.38)", shift: -0.18,
+      symbol: "diamond",
+    });
+    const average = points(s.roi, s.roi_low, s.roi_high, shown, {
+      name: "all spend", shift: 0.18,
+    });
+    const values = shown.flatMap((i) => [s.roi[i], s.mroi[i]]).filter((v) => v > 0);
+    const apart = Math.max(...values) > 30 * Math.min(...values);
+    const highs = shown.flatMap((i) => [s.roi_high[i], s.mroi_high[i]]);
+    draw("chart-returns", [average, marginal], {
+      xaxis: {
+        title: { text: `${plain(data.kpi)} per unit of ${data.money ? "money" : "the column"}` },
+        ...(apart
+          ? { type: "log", range: [Math.log10(Math.min(...values) / 10), Math.log10(3 * Math.max(...values))] }
+          : { range: [Math.min(0, ...values), limit(values, highs)] }),
+      },
+      yaxis: nameAxis(shortIn(shown)), height: rowHeight(1.35 * shown.length),
+      margin: { l: 20, r: 16, t: 30, b: 44 },
+    });
+  }
+
+  function drawShares() {
+    const s = data.summary;
+    const share = (list) => {
+      const total = list.reduce((a, b) => a + (b ?? 0), 0);
+      return list.map((v) => (total ? (v ?? 0) / total : 0));
+    };
+    const effect = share(s.contribution), spend = share(s.spend);
+    const order = ordered(effect);
+    const bars = (values, name, color) => ({
+      type: "bar", orientation: "h", name, marker: { color },
+      x: order.map((i) => values[i]), y: order.map((_, row) => row),
+      hovertext: order.map((i) => `${wrapped(data.names[i])}<br>${percent(values[i])} of ${name}`),
+      hoverinfo: "text",
+    });
+    const traces = [bars(effect, "effect", blue)];
+    if (data.money) traces.unshift(bars(spend, "spend", pale));
+    draw("chart-shares", traces, {
+      barmode: "group", bargap: 0.25,
+      xaxis: { tickformat: ".0%", title: { text: "share of all media" } },
+      yaxis: nameAxis(shortIn(order)), height: rowHeight(1.35 * order.length),
+      margin: { l: 20, r: 16, t: 30, b: 44 },
+    });
+  }
+
+  // --- response ---------------------------------------------------------------------
+
+  function curveTraces(i, axes = {}) {
+    const c = data.curves[i];
+    const seen = c.spend.map((x) => x <= c.until + 1e-9 * c.until);
+    const last = seen.lastIndexOf(true);
+    const line = (from, to, dash) => ({
+      type: "scatter", mode: "lines", x: c.spend.slice(from, to), y: c.incremental.slice(from, to),
+      line: { color: blue, width: 2, dash }, name: dash === "solid" ? "response" : "beyond the data",
+      hovertemplate: "%{x:.4s}: %{y:.4s}", ...axes,
+    });
+    const traces = [];
+    if (c.low.every((v) => v !== null)) {
+      traces.push({ ...band(c.spend, c.low, c.high, level), ...axes });
+    }
+    traces.push(line(0, last + 1, "solid"));
+    if (last + 1 < c.spend.length) traces.push(line(last, c.spend.length, "dash"));
+    traces.push({
+      type: "scatter", mode: "markers", x: [c.now], y: [c.causes], name: "today",
+      marker: { color: vermillion, size: 9 }, ...axes,
+      hovertemplate: `today ${number(c.now)}: ${number(c.causes)}, next unit ${number(c.mroi)}`,
+    });
+    return traces;
+  }
+
+  const curveTop = (c) => Math.max(...c.incremental, c.causes);
+  const curveRange = (c) => {
+    const top = curveTop(c), low = Math.min(0, ...c.incremental);
+    const high = Math.max(...c.high.map((v) => v ?? 0), top);
+    return [low, Math.min(1.05 * high, 2.2 * top)];
+  };
+
+  function drawCurve() {
+    const i = now.channel, c = data.curves[i];
+    const shapes = [{
+      type: "rect", xref: "x", yref: "paper", x0: 0, x1: Math.min(c.until, Math.max(...c.spend)),
+      y0: 0, y1: 1, fillcolor: "#f3f3f3", line: { width: 0 }, layer: "below",
+    }];
+    const notes = [];
+    if (c.half !== null && c.half < Math.max(...c.spend)) {
+      shapes.push({
+        type: "line", xref: "x", yref: "paper", x0: c.half, x1: c.half, y0: 0, y1: 1,
+        line: { color: grey, width: 1, dash: "dot" },
+      });
+      notes.push({
+        x: c.half, xref: "x", y: 1, yref: "paper", text: "half of the highest effect", showarrow: false,
+        xanchor: "left", yanchor: "top", font: { color: "#666", size: 11.5 },
+      });
+    }
+    draw("chart-curve", curveTraces(i), {
+      shapes, annotations: notes,
+      xaxis: { title: { text: `${data.money ? "spend" : "units"} over all rows` }, rangemode: "tozero" },
+      yaxis: { title: { text: `incremental ${plain(data.kpi)}` }, range: curveRange(c) },
+      height: 400,
+    });
+  }
+
+  function drawCurves() {
+    const shown = ordered(data.summary.contribution).reverse().filter((i) => data.curves[i]);
+    const columns = narrow() ? 2 : Math.min(4, shown.length);
+    const rows = Math.ceil(shown.length / columns);
+    const traces = [], layout = { annotations: [], showlegend: false, height: 60 + 190 * rows };
+    const gap = 0.06, height = 1 / rows;
+    shown.forEach((i, k) => {
+      const row = Math.floor(k / columns), column = k % columns;
+      const suffix = k ? String(k + 1) : "";
+      const x0 = column / columns + (column ? gap / 2 : 0), x1 = (column + 1) / columns - gap / 2;
+      const y1 = 1 - row * height - 0.2 * height, y0 = 1 - (row + 1) * height + 0.16 * height;
+      const small = { tickfont: { size: 10 }, nticks: 4, gridcolor: "#eee", zerolinecolor: "#999", tickformat: "~s" };
+      layout[`xaxis${suffix}`] = { ...small, domain: [x0, x1], anchor: `y${suffix}` };
+      layout[`yaxis${suffix}`] = { ...small, domain: [y0, y1], anchor: `x${suffix}`, range: curveRange(data.curves[i]) };
+      layout.annotations.push({
+        text: plain(Array.from(data.short[i]).slice(0, narrow() ? 20 : 26).join("")), xref: "paper", yref: "paper", x: x0, y: y1,
+        xanchor: "left", yanchor: "bottom", showarrow: false, font: { size: 11.5 },
+      });
+      traces.push(...curveTraces(i, { xaxis: `x${suffix}`, yaxis: `y${suffix}` }));
+    });
+    draw("chart-curves", traces, { ...layout, margin: { l: 34, r: 8, t: 8, b: 24 } });
+  }
+
+  // --- plan --------------------------------------------------------------------------
+
+  function cells(table, rows) {
+    const body = byId(table).tBodies[0];
+    body.replaceChildren(...rows.map((row) => {
+      const line = document.createElement("tr");
+      row.forEach((text, column) => {
+        const cell = document.createElement("td");
+        cell.textContent = text;
+        if (table === "plan-table" && column === 6) cell.className = "text";
+        line.append(cell);
+      });
+      return line;
+    }));
+  }
+
+  function drawPlan() {
+    const p = data.plan, k = Number(byId("budget").value);
+    const budget = p.budget[k], change = budget / p.current - 1;
+    byId("budget-text").value =
+      `${number(budget)} (${Math.abs(change) < 0.0005 ? "as today" : percent(change, true)})`;
+    const unit = plain(data.kpi);
+    let text = p.message[k];
+    if (p.found[k]) {
+      const gain = p.outcome[k] / p.currentOutcome - 1;
+      text = `The best split of ${number(budget)} causes ${number(p.outcome[k])} ${data.kpi}`;
+      if (p.outcome_low[k] !== null) {
+        text += ` (${number(p.outcome_low[k])} to ${number(p.outcome_high[k])})`;
+      }
+      text += `, ${percent(gain, true)} against today (${number(p.currentOutcome)})`;
+      if (p.better[k] !== null) text += `; it causes more in ${percent(p.better[k])} of draws`;
+      text += `. Scaling every channel alike would cause ${number(p.as_today[k])}. `;
+      text += p.mroi[k] === null ? "" : `Around here one more unit brings ${number(p.mroi[k])}.`;
+    }
+    byId("plan-text").textContent = text;
+    const order = ordered(p.today);
+    const top = data.names.length;
+    const bars = (values, name, color) => ({
+      type: "bar", orientation: "h", name, marker: { color }, x: order.map((i) => values[i]),
+      y: order.map((_, row) => row), hoverinfo: "text",
+      hovertext: order.map((i) => `${wrapped(data.names[i])}<br>${name} ${number(values[i])}`),
+    });
+    const most = Math.max(...p.spend.flat(), ...p.today) * 1.03;
+    draw("chart-plan", [bars(p.today, "today", pale), bars(p.spend[k], "plan", blue)], {
+      barmode: "group", bargap: 0.25, yaxis: nameAxis(shortIn(order)),
+      xaxis: { title: { text: data.money ? "spend" : "units of the column" }, range: [0, most] },
+      height: rowHeight(1.35 * top), margin: { l: 20, r: 16, t: 30, b: 44 },
+    });
+    cells("plan-table", ordered(p.today).reverse().map((i) => [
+      data.names[i], number(p.today[i]), number(p.spend[k][i]),
+      p.today[i] ? percent(p.spend[k][i] / p.today[i] - 1, true) : "–",
+      number(p.causes[k][i]), number(p.mrois[k][i]), p.reason[k][i],
+    ]));
+    const traces = [];
+    if (p.outcome_low.some((v) => v !== null)) {
+      const found = p.budget.map((_, i) => i).filter((i) => p.outcome_low[i] !== null);
+      const at = (list) => found.map((i) => list[i]);
+      traces.push(band(at(p.budget), at(p.outcome_low), at(p.outcome_high), level));
+    }
+    const line = (y, name, color, dash) => ({
+      type: "scatter", mode: "lines", x: p.budget, y, name, line: { color, dash, width: 2 },
+      hovertemplate: "%{x:.4s}: %{y:.4s}",
+    });
+    traces.push(line(p.outcome, "best plan", blue, "solid"));
+    traces.push(line(p.as_today, "scaled alike", grey, "dot"));
+    const point = (x, y, name, color, symbol) => ({
+      type: "scatter", mode: "markers", x: [x], y: [y], name,
+      marker: { size: 11, color, symbol }, hovertemplate: `${name} %{x:.4s}: %{y:.4s}`,
+    });
+    traces.push(point(p.current, p.currentOutcome, "today", vermillion, "circle"));
+    if (p.found[k]) traces.push(point(budget, p.outcome[k], "this plan", blue, "diamond"));
+    const highest = Math.max(...p.outcome.map((v) => v ?? 0), ...p.as_today);
+    draw("chart-path", traces, {
+      xaxis: { title: { text: data.money ? "total spend" : "total units" } },
+      yaxis: { title: { text: `caused ${unit}` }, rangemode: "tozero",
+        range: [0, Math.min(2.2 * highest, 1.05 * Math.max(highest, ...p.outcome_high.map((v) => v ?? 0)))] },
+      height: Math.max(360, rowHeight(1.35 * top)),
+    });
+  }
+
+  // --- regions -----------------------------------------------------------------------
+
+  const measures = [
+    ["share", "share of KPI that media caused", percent],
+    ["causes", "KPI caused by media", number],
+    ["kpi", "KPI", number],
+    ["spend", "spend", number],
+    ["roi", "KPI per unit of money", number],
+  ];
+
+  function drawRegions() {
+    const r = data.ranking;
+    const [key, , write] = shownMeasures()[now.measure];
+    const order = ordered(r[key]).reverse();
+    const most = 30; // more bars than this cannot be read
+    const shown = order.length > most ? [...order.slice(0, 20), ...order.slice(-10)] : order;
+    const rows = [...shown].reverse();
+    const axis = nameAxis(rows.map((i) => r.short[i]));
+    const shapes = [];
+    if (order.length > most) {
+      shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: 9.5, y1: 9.5, line: { color: grey, dash: "dot", width: 1 } });
+    }
+    const none = r[key].map(() => null);
+    const dots = points(r[key], r[`${key}_low`] ?? none, r[`${key}_high`] ?? none, rows, {
+      symbol: "circle", names: r.regions, write,
+    });
+    draw("chart-regions", [dots], {
+      shapes, yaxis: axis, height: 90 + 20 * rows.length, margin: { l: 20, r: 16, t: 12, b: 44 },
+      xaxis: { title: { text: plain(label(now.measure)) }, tickformat: key === "share" ? "~%" : "", rangemode: "tozero" },
+      annotations: order.length > most ? [{
+        text: `${order.length - most} regions in between`, xref: "paper", x: 1, xanchor: "right",
+        y: 9.5, yanchor: "bottom", showarrow: false, font: { color: "#666", size: 11.5 },
+      }] : [],
+    });
+  }
+  const shownMeasures = () => (data.money ? measures : measures.slice(0, 3));
+  const label = (m) => shownMeasures()[m][1].replace("KPI", data.kpi);
+
+  function fillRegions() {
+    const r = data.ranking;
+    const columns = [r.kpi, r.spend, r.causes, r.share, ...(data.money ? [r.roi] : [])];
+    const write = [number, number, number, percent, number];
+    const fill = (order) => cells("regions-table", order.map((i) => [
+      r.regions[i], ...columns.map((column, c) => write[c](column[i])),
+    ]));
+    fill(r.regions.map((_, i) => i));
+    Array.from(byId("regions-table").tHead.rows[0].cells).forEach((head, c) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = head.textContent;
+      head.replaceChildren(button);
+      let falling = false;
+      button.addEventListener("click", () => {
+        falling = !falling;
+        const order = c ? ordered(columns[c - 1])
+          : r.regions.map((_, i) => i).sort((a, b) => r.regions[a].localeCompare(r.regions[b]));
+        fill(falling === Boolean(c) ? order.reverse() : order);
+      });
+    });
+  }
+
+  // --- skill, correlation ---------------------------------------------------------------
+
+  function drawSkill() {
+    const s = data.skill, palette = [blue, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", vermillion];
+    draw("chart-skill", s.contenders.map((name, i) => ({
+      type: "bar", name: plain(name), x: s.origins.map(String), y: s.skill[i],
+      marker: { color: palette[i % palette.length] },
+      hovertemplate: `${wrapped(name)}<br>skill %{y:.2f}`,
+    })), {
+      barmode: "group", xaxis: { type: "category", title: { text: "forecast from" } },
+      yaxis: { title: { text: "skill" } },
+    });
+  }
+
+  function matrix(id, z, scale) {
+    const size = data.short.length;
+    draw(id, [{
+      type: "heatmap", z, x: data.short.map((_, i) => i), y: data.short.map((_, i) => i),
+      zmin: -1, zmax: 1, colorscale: scale, xgap: 1, ygap: 1,
+      hovertext: data.names.map((a, i) => data.names.map((b, j) =>
+        `${wrapped(a)}<br>${wrapped(b)}<br>${number(z[i][j], 2)}`)),
+      hoverinfo: "text", colorbar: { thickness: 12 },
+      texttemplate: size <= 14 ? "%{z:.1f}" : undefined,
+    }], {
+      xaxis: { ...nameAxis(data.short), range: [-0.5, size - 0.5], tickangle: -40 },
+      yaxis: { ...nameAxis(data.short), range: [size - 0.5, -0.5] },
+      height: 160 + 34 * size, margin: { l: 20, r: 16, t: 12, b: 20 },
+    });
+  }
+  const drawCorrelation = () => matrix("chart-correlation", data.correlation, [
+    [0, "#D55E00"], [0.5, "#ffffff"], [1, "#0072B2"],
+  ]);
+
+  // --- which chart is drawn when -----------------------------------------------------
+
+  const charts = {
+    summary: [["chart-effects", drawEffects], ["chart-waterfall", drawWaterfall]],
+    fit: [["chart-fit", drawFit], ["chart-scatter", drawScatter], ["chart-skill", drawSkill]],
+    channels: [["chart-contributions", drawContributions], ["chart-returns", drawReturns],
+      ["chart-shares", drawShares]],
+    response: [["chart-curve", drawCurve], ["chart-curves", drawCurves]],
+    plan: [["chart-plan", drawPlan]],
+    regions: [["chart-regions", drawRegions]],
+    diagnostics: [],
+    data: [["chart-spend", drawSpend], ["chart-correlation", drawCorrelation]],
+  };
+  const followRegion = { fit: 2, channels: 1 }; // so many charts of a section
+  const drawn = new Set();
+  const sections = Array.from(document.querySelectorAll("main > section"));
+
+  function drawSection(id) {
+    if (drawn.has(id)) return;
+    drawn.add(id);
+    for (const [place, make] of charts[id] ?? []) if (byId(place)) make();
+  }
+
+  function show(id, focus = false) {
+    const found = sections.find((section) => section.id === id) ?? sections[0];
+    for (const section of sections) {
+      const current = section === found;
+      section.hidden = !current;
+      const tab = byId(`tab-${section.id}`);
+      tab.setAttribute("aria-selected", String(current));
+      tab.tabIndex = current ? 0 : -1;
+      if (current && focus) tab.focus();
+      if (current && narrow()) tab.scrollIntoView({ inline: "center", block: "nearest" });
+    }
+    byId("region-control").hidden = data.series.length < 2 || !(found.id in followRegion);
+    drawSection(found.id);
+    window.scrollTo(0, 0);
+  }
+
+  function fillSelect(id, texts, change) {
+    const select = byId(id);
+    if (!select) return;
+    texts.forEach(([value, text]) => select.add(new Option(text, value)));
+    select.addEventListener("change", () => change(Number(select.value)));
+  }
+
+  fillSelect("region", data.regions.map((name, i) => [i, name]), (region) => {
+    now.region = region;
+    for (const [id, count] of Object.entries(followRegion)) {
+      if (!drawn.has(id)) continue;
+      charts[id].slice(0, count).forEach(([place, make]) => byId(place) && make());
+    }
+  });
+  if (data.regionsLeftOut) {
+    byId("region-note").textContent =
+      `${data.regionsLeftOut} smaller regions are in the total only, to keep this file small.`;
+  }
+  const withCurve = ordered(data.summary.contribution).reverse().filter((i) => data.curves[i]);
+  now.channel = withCurve[0];
+  fillSelect("channel", withCurve.map((i) => [i, data.names[i]]), (channel) => {
+    now.channel = channel;
+    drawCurve();
+  });
+  if (data.ranking) {
+    fillSelect("measure", shownMeasures().map((_, m) => [m, label(m)]), (measure) => {
+      now.measure = measure;
+      drawRegions();
+    });
+    fillRegions();
+  }
+  if (data.plan) {
+    const slider = byId("budget"), p = data.plan;
+    slider.max = p.budget.length - 1;
+    slider.value = p.budget.reduce((best, b, i) =>
+      (Math.abs(b - p.current) < Math.abs(p.budget[best] - p.current) ? i : best), 0);
+    slider.addEventListener("input", drawPlan);
+  }
+
+  // Arrow keys move between tabs, as in any list of tabs.
+  document.querySelector("nav").addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const at = sections.findIndex((section) => !section.hidden);
+    const next = sections[(at + step + sections.length) % sections.length];
+    history.replaceState(null, "", `#${next.id}`);
+    show(next.id, true);
+  });
+  window.addEventListener("hashchange", () => show(location.hash.slice(1)));
+  window.addEventListener("beforeprint", () => sections.forEach((section) => {
+    section.hidden = false;
+    drawSection(section.id);
+  }));
+  window.addEventListener("afterprint", () => show(location.hash.slice(1)));
+  show(location.hash.slice(1));
+})();
