@@ -426,18 +426,21 @@ class OutcomeNetwork(nn.Module):
 
     def baseline(self, values, inputs):
         """Return intercept, trend, season and slow state, shape (E, R, T)."""
-        baseline = values["intercept"][..., None].expand(
-            -1, self.sizes.n_regions, len(inputs.trend)
-        )
-        baseline = baseline + values["season"] @ inputs.season
+        shape = (-1, self.sizes.n_regions, len(inputs.trend))
+        first, *others = self.baseline_parts(values, inputs).values()
+        return sum(others, first.expand(shape))
+
+    def baseline_parts(self, values, inputs):
+        """Return what the baseline adds up, by name, each (E, R or 1, T or 1)."""
+        parts = {"constant": values["intercept"][..., None]}
+        parts["season"] = values["season"] @ inputs.season
         if self.level:
-            baseline = baseline + values["trend"][..., None] * inputs.trend
+            parts["trend"] = values["trend"][..., None] * inputs.trend
         if "context_baseline" in values:
-            slow = torch.einsum(
+            parts["slow change"] = torch.einsum(
                 "eh,rht->ert", values["context_baseline"], inputs.states
             )
-            baseline = baseline + slow
-        return baseline
+        return parts
 
 
 def grown(log):

@@ -362,6 +362,95 @@ class OutcomeModel:
             answer[e] = np.einsum("kjn,nj->nk", rows, effect)
         return answer
 
+    def carryover_draws(self):
+        """Return lag weights by draw, shape (n_draws, n_media, max_lag + 1)."""
+        with torch.no_grad():
+            return self.draws.impulse_response(self.draws.values()).numpy()
+
+    def saturation_draws(self):
+        """Return half saturation and slope by draw, or at the mode without draws.
+
+        Returns
+        -------
+        half_saturation : ndarray of shape (n_draws, n_media)
+            Adstocked spend per row in the units of X, averaged over regions.
+        slope : ndarray of shape (n_draws, n_media)
+        """
+        network = self.asked(draws=self.draws is not None)
+        if not network.sizes.n_media:
+            return np.zeros((1, 0)), np.zeros((1, 0))
+        with torch.no_grad():
+            values = network.values()
+            half = torch.exp(values["half_saturation_log"]).numpy()
+            slope = torch.exp(values["slope_log"]).numpy()
+        return (half * self.scales.media).mean(axis=1), slope
+
+    def adstocked(self):
+        """Return spend of the training rows after carry-over, (n_media, n_rows).
+
+        In the units of X for an average region: relative to the region, times the mean
+        of what is typical over regions.
+        """
+        if not self.network.sizes.n_media:
+            return np.zeros((0, len(self.history.cell)))
+        with torch.no_grad():
+            values = self.network.values()
+            carried = self.network.carried_over(values, self.inputs())[0]
+        rows = self.history.rows(carried.transpose(0, 1).numpy())
+        return rows * self.scales.media.mean(axis=0)[:, None]
+
+    def drift(self, panel, *, draws=False):
+        """Return the factor on effects that moves over time, mean over regions.
+
+        Parameters
+        ----------
+        panel : Panel
+        draws : bool
+            False: at the mode, with one draw.
+
+        Returns
+        -------
+        drift : ndarray of shape (n_draws, T, n_media)
+        """
+        network = self.asked(draws=draws)
+        shape = (len(network.shared), panel.shape[1], network.sizes.n_media)
+        with torch.no_grad():
+            values = network.values()
+            if "context_effect" not in values:
+                return np.ones(shape)
+            inputs, found = self.inputs(panel), []
+            for weights in values["context_effect"]:
+                moved = torch.einsum("mh,rht->rtm", weights, inputs.states)
+                found.append(torch.exp(moved).mean(dim=0).numpy())
+        return np.stack(found)
+
+    def baseline_parts(self, panel):
+        """Return what makes up the baseline of a panel's rows, at the mode.
+
+        Parameters
+        ----------
+        panel : Panel
+
+        Returns
+        -------
+        parts : dict of str to ndarray of shape (n_rows,)
+            In KPI units; they sum to the baseline of `components`.
+        """
+        n_new = panel.shape[0] - len(self.scales.kpi)
+        network, inputs = self.network.extended(n_new), self.inputs(panel)
+        unit = self.scales.extended(n_new).kpi[panel.cell // panel.shape[1]]
+        with torch.no_grad():
+            parts = network.baseline_parts(network.values(), inputs)
+            if self.level is not None:
+                parts["level"] = self.level.extended(n_new).at(
+                    torch.from_numpy(panel.periods)
+                )[0]
+        grid = (1, *panel.shape)
+        return {
+            name: panel.rows(part.expand(grid).numpy())[0] * unit
+            for name, part in parts.items()
+        }
+
     def summary(self):
         """Return what the parameters say, in the units of X and the KPI.
 

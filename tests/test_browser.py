@@ -1,0 +1,224 @@
+"""The report in a real browser: it loads, its controls work, it fits the screen.
+
+Needs Chromium and its driver (Debian's packages chromium and chromium-driver) and the
+package selenium.
+"""
+
+import json
+import shutil
+
+import pytest
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is missing")
+pytest.importorskip("plotly", reason="the report needs plotly")
+
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from skmmm import DeepCausalMMMRegressor
+from skmmm.report import make_report
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+DRIVER = shutil.which("chromedriver")
+
+pytestmark = [
+    pytest.mark.skipif(
+        BROWSER is None or DRIVER is None,
+        reason="no browser: install the packages chromium and chromium-driver",
+    ),
+    pytest.mark.xdist_group("browser"),
+]
+
+OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+)
+
+
+@pytest.fixture(scope="module")
+def report(panel, tmp_path_factory):
+    """A report whose channel and region names try to be HTML."""
+    evil = {panel.media[0]: '<img src=x onerror="window.hacked=1">'}
+    X = panel.X.rename(columns=evil)
+    X["region"] = X["region"] + "</option><script>window.hacked=1</script>"
+    model = DeepCausalMMMRegressor(
+        media=[evil.get(name, name) for name in panel.media],
+        controls=panel.controls,
+        region="region",
+        time="week",
+        media_cost=1.0,
+        max_lag=5,
+        n_draws=8,
+        max_iter=60,
+        random_state=0,
+    )
+    y = panel.y.rename("<b>sales</b>")
+    path = tmp_path_factory.mktemp("browser") / "report.html"
+    return make_report(model.fit(X, y), X, y, path)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    options = webdriver.ChromeOptions()
+    for option in OPTIONS:
+        options.add_argument(option)
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
+    options.binary_location = BROWSER
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(DRIVER)
+    driver = webdriver.Chrome(options=options, service=service)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(browser, report):
+    browser.get_log("browser")  # what earlier tests left
+    resize(browser, 1280)
+    browser.get(report.as_uri())
+    return browser
+
+
+def resize(browser, width):
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def wait(browser, ready):
+    WebDriverWait(browser, 20, 0.05).until(lambda _: ready())
+
+
+def sections(browser):
+    return browser.find_elements(By.CSS_SELECTOR, "main > section")
+
+
+def shown(browser):
+    return [section for section in sections(browser) if section.is_displayed()]
+
+
+def errors(browser):
+    return [e for e in browser.get_log("browser") if e["level"] == "SEVERE"]
+
+
+def open_tab(browser, name):
+    browser.find_element(By.ID, f"tab-{name}").click()
+    wait(browser, lambda: shown(browser)[0].get_attribute("id") == name)
+
+
+def charts(section):
+    return section.find_elements(By.CSS_SELECTOR, ".chart")
+
+
+def values(browser, chart):
+    """Return the values of the first trace of a chart."""
+    script = "return JSON.stringify(document.getElementById(arguments[0]).data[0].y)"
+    return json.loads(browser.execute_script(script, chart))
+
+
+def test_opens_on_the_summary_without_errors_or_requests(page):
+    (section,) = shown(page)
+    assert section.get_attribute("id") == "summary"
+    assert page.title == "Marketing mix report: <b>sales</b>"
+    assert errors(page) == []
+    script = "return performance.getEntriesByType('resource').length"
+    assert page.execute_script(script) == 0
+
+
+def test_every_tab_shows_its_charts(page):
+    for section in sections(page):
+        name = section.get_attribute("id")
+        open_tab(page, name)
+        assert shown(page) == [section]
+        for chart in charts(section):
+            drawn = chart.find_elements(By.CSS_SELECTOR, ".main-svg")
+            assert drawn, chart.get_attribute("id")
+            assert chart.size["width"] > 200
+    assert errors(page) == []
+
+
+def test_names_stay_text(page):
+    text = page.find_element(By.ID, "summary").get_attribute("textContent")
+    assert '<img src=x onerror="window.hacked=1">' in text
+    for section in sections(page):
+        open_tab(page, section.get_attribute("id"))
+    assert page.execute_script("return window.hacked") is None
+    assert page.find_elements(By.CSS_SELECTOR, "main img, main b") == []
+
+
+def test_the_slider_changes_the_plan(page):
+    open_tab(page, "plan")
+    table = page.find_element(By.ID, "plan-table")
+    slider = page.find_element(By.ID, "budget")
+    assert "as today" in page.find_element(By.ID, "budget-text").text
+    before = table.text
+    slider.send_keys(Keys.END)
+    wait(page, lambda: table.text != before)
+    assert "+" in page.find_element(By.ID, "budget-text").text
+    assert errors(page) == []
+
+
+def test_the_region_changes_fit_and_contributions(page):
+    open_tab(page, "fit")
+    total = values(page, "chart-fit")
+    region = Select(page.find_element(By.ID, "region"))
+    assert len(region.options) == 4
+    region.select_by_index(2)
+    one = values(page, "chart-fit")
+    assert all(a < b for a, b in zip(one, total, strict=True))
+    open_tab(page, "channels")
+    assert sum(values(page, "chart-contributions")) < sum(total)
+
+
+def test_the_channel_changes_the_curve(page):
+    open_tab(page, "response")
+    before = values(page, "chart-curve")
+    Select(page.find_element(By.ID, "channel")).select_by_index(1)
+    assert values(page, "chart-curve") != before
+
+
+def test_headings_sort_the_regions(page):
+    open_tab(page, "regions")
+    table = page.find_element(By.ID, "regions-table")
+    heading = table.find_elements(By.CSS_SELECTOR, "th button")[1]
+
+    def column():
+        script = (
+            "return Array.from(arguments[0].tBodies[0].rows, r => r.cells[0].innerText)"
+        )
+        return page.execute_script(script, table)
+
+    heading.click()
+    falling = column()
+    heading.click()
+    assert column() == falling[::-1]
+
+
+def test_arrows_move_between_tabs(page):
+    first, second = (s.get_attribute("id") for s in sections(page)[:2])
+    tab = page.find_element(By.ID, f"tab-{first}")
+    tab.send_keys(Keys.ARROW_DOWN)
+    wait(page, lambda: shown(page)[0].get_attribute("id") == second)
+    assert page.switch_to.active_element.get_attribute("id") == f"tab-{second}"
+
+
+def test_a_link_opens_its_section(browser, report):
+    browser.get(report.as_uri() + "#data")
+    assert [s.get_attribute("id") for s in shown(browser)] == ["data"]
+
+
+def test_a_phone_scrolls_down_only(browser, report):
+    resize(browser, 400)
+    browser.get(report.as_uri())
+    for section in sections(browser):
+        open_tab(browser, section.get_attribute("id"))
+        width = browser.execute_script("return document.documentElement.scrollWidth")
+        assert width <= 400
+    assert errors(browser) == []

@@ -1,0 +1,108 @@
+"""What a fitted model tells of its parts agrees with what it predicts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+
+def test_carryover_is_a_share_with_bounds_around_it(fitted):
+    table = fitted.carryover()
+    assert table.index.names == ["channel", "lag"]
+    assert_allclose(table["share"].groupby("channel", sort=False).sum(), 1.0)
+    assert_allclose(
+        table["share"].to_numpy().reshape(fitted.carryover_.shape), fitted.carryover_
+    )
+    assert (table["low"] <= table["high"]).all()
+    wide = fitted.carryover(confidence_level=0.5)
+    assert (wide["high"] - wide["low"]).sum() < (table["high"] - table["low"]).sum()
+
+
+def test_saturation_is_half_at_half_saturation(fitted):
+    table = fitted.saturation(n_points=400)
+    for m, channel in enumerate(fitted.media_):
+        own = table.loc[channel]
+        assert own["share"].iloc[0] == 0.0
+        assert own["share"].is_monotonic_increasing
+        assert own["observed"].iloc[-1] == 1.0
+        half = fitted.half_saturation_[m]
+        if half < own["spend"].iloc[-1]:
+            assert np.interp(half, own["spend"], own["share"]) == pytest.approx(
+                0.5, abs=0.01
+            )
+
+
+def test_saturation_needs_two_points(fitted):
+    with pytest.raises(ValueError, match="n_points must be at least 2, got 1"):
+        fitted.saturation(n_points=1)
+
+
+def test_effectiveness_is_relative_to_its_mean(fitted, panel):
+    table = fitted.effectiveness()
+    assert len(table) == 3 * 60
+    assert_allclose(table["multiple"].groupby("channel").mean(), 1.0)
+    last = panel.X[panel.X["week"] >= np.unique(panel.X["week"])[-10]]
+    assert len(fitted.effectiveness(last)) == 3 * 10
+
+
+def test_effectiveness_is_constant_if_it_may_not_move(fitted, panel):
+    model = clone(fitted).set_params(
+        time_varying=False, n_draws=0, max_iter=5, graph=None
+    )
+    table = model.fit(panel.X, panel.y).effectiveness()
+    assert_allclose(table["multiple"], 1.0, rtol=1e-14)
+    assert table["low"].isna().all()
+
+
+def test_effectiveness_moves_contributions_alike(fitted, panel):
+    """The same spend in another week causes the stated multiple."""
+    steady = panel.X.copy()
+    steady[panel.media] = panel.X[panel.media].mean().to_numpy()
+    last = fitted.max_lag + 1
+    weeks = np.unique(steady["week"])[last:]
+    caused = fitted.contributions(steady)[panel.media].groupby(steady["week"]).sum()
+    table = fitted.effectiveness(steady)["multiple"].unstack("channel").loc[weeks]
+    ratio = caused.loc[weeks] / table[panel.media]
+    assert_allclose(ratio / ratio.mean(), 1.0, rtol=0.02)
+
+
+def test_baseline_parts_add_up(fitted, panel):
+    parts = fitted.baseline_parts()
+    assert list(parts) == ["constant", "season", "trend", "slow change", "level"]
+    assert_allclose(parts.sum(axis=1), fitted.contributions()["baseline"])
+    some = panel.X.iloc[5:50]
+    assert_allclose(fitted.baseline_parts(some), parts.iloc[5:50])
+    constant = parts["constant"].groupby(panel.X["region"]).nunique()
+    assert (constant == 1).all()
+
+
+def test_a_model_without_time_has_a_constant(panel, fitted):
+    model = clone(fitted).set_params(
+        time=None, region=None, n_draws=0, max_iter=5, graph=None
+    )
+    X = panel.X.drop(columns=["region", "week"])
+    model.fit(X, panel.y)
+    parts = model.baseline_parts()
+    assert "level" not in parts
+    assert_allclose(parts.sum(axis=1), model.contributions()["baseline"])
+    assert model.carryover().index.get_level_values("lag").max() == 0
+    with pytest.raises(ValueError, match="needs a model with a time column"):
+        model.effectiveness()
+
+
+def test_a_model_without_media_has_nothing_to_say(panel, fitted):
+    model = clone(fitted).set_params(media=[], n_draws=0, max_iter=5, graph=None)
+    model.fit(panel.X, panel.y)
+    for table in (model.carryover(), model.saturation(), model.effectiveness()):
+        assert isinstance(table, pd.DataFrame)
+        assert len(table) == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["carryover", "saturation", "effectiveness", "baseline_parts"]
+)
+def test_questions_need_a_fitted_model(fitted, name):
+    with pytest.raises(NotFittedError):
+        getattr(clone(fitted), name)()
