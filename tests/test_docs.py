@@ -19,8 +19,17 @@ MODULES = (
     "inspection._refutation",
     "metrics",
     "model_selection",
+    "plotting._contributions",
+    "plotting._curves",
+    "plotting._diagnostics",
     "plotting._fit",
+    "plotting._graph",
+    "plotting._plans",
+    "plotting._regions",
+    "plotting._returns",
+    "plotting._shapes",
     "preprocessing",
+    "report",
     "scenarios",
 )
 

@@ -293,7 +293,7 @@ def test_refuses_half_a_holdout(national, tmp_path):
 
 def test_refuses_a_holdout_that_comes_before(national, tmp_path):
     model, X, y = national
-    with pytest.raises(ValueError, match="The holdout must come after the rows of X"):
+    with pytest.raises(ValueError, match="The holdout must come after X"):
         make_report(model, X, y, tmp_path / "report.html", X_test=X, y_test=y)
 
 

@@ -365,7 +365,8 @@ class OutcomeModel:
     def carryover_draws(self):
         """Return lag weights by draw, shape (n_draws, n_media, max_lag + 1)."""
         with torch.no_grad():
-            return self.draws.impulse_response(self.draws.values()).numpy()
+            drawn = self.asked(draws=True)
+            return drawn.impulse_response(drawn.values()).numpy()
 
     def saturation_draws(self):
         """Return half saturation and slope by draw, or at the mode without draws.

@@ -1,13 +1,44 @@
 """Pictures of fitted models: each holds its data and draws them where it is told."""
 
-from skmmm.plotting._contributions import ContributionsDisplay
+from skmmm.plotting._contributions import (
+    BaselineDisplay,
+    ContributionsDisplay,
+    ContributionSharesDisplay,
+    WaterfallDisplay,
+)
 from skmmm.plotting._curves import ResponseCurvesDisplay
+from skmmm.plotting._diagnostics import HoldoutDisplay, ResidualsDisplay, SkillDisplay
 from skmmm.plotting._fit import FitDisplay
-from skmmm.plotting._returns import ReturnsDisplay
+from skmmm.plotting._graph import ChannelGraphDisplay, ChannelGraphHeatmapDisplay
+from skmmm.plotting._plans import BudgetPathDisplay, BudgetPlanDisplay, ScenariosDisplay
+from skmmm.plotting._regions import RegionRankingDisplay
+from skmmm.plotting._returns import ReturnsDisplay, SpendShareDisplay, VerdictsDisplay
+from skmmm.plotting._shapes import (
+    AdstockDisplay,
+    EffectivenessDisplay,
+    SaturationDisplay,
+)
 
 __all__ = [
+    "AdstockDisplay",
+    "BaselineDisplay",
+    "BudgetPathDisplay",
+    "BudgetPlanDisplay",
+    "ChannelGraphDisplay",
+    "ChannelGraphHeatmapDisplay",
+    "ContributionSharesDisplay",
     "ContributionsDisplay",
+    "EffectivenessDisplay",
     "FitDisplay",
+    "HoldoutDisplay",
+    "RegionRankingDisplay",
+    "ResidualsDisplay",
     "ResponseCurvesDisplay",
     "ReturnsDisplay",
+    "SaturationDisplay",
+    "ScenariosDisplay",
+    "SkillDisplay",
+    "SpendShareDisplay",
+    "VerdictsDisplay",
+    "WaterfallDisplay",
 ]

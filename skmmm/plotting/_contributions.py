@@ -1,18 +1,32 @@
 """What the prediction is made of."""
 
 import numpy as np
+import pandas as pd
 
+from skmmm import inspection
+from skmmm.inspection._predictions import counterfactual_of
 from skmmm.plotting._rows import period_of_rows
 from skmmm.plotting._style import (
     BASELINE,
+    BLUE,
     CHANNEL_COLORS,
     INK,
     OTHERS,
     SMALL,
+    TINY,
+    VERMILLION,
+    WIDTH,
     Display,
+    draw_dots,
+    format_number,
     format_time,
+    keep_readable,
+    legend_above,
+    name_rows,
     per_period,
+    percent_ticks,
     plain_text,
+    row_height,
     shorten,
     tidy,
 )
@@ -53,6 +67,15 @@ class ContributionsDisplay(Display):
     Notes
     -----
     Positive parts are stacked upwards from zero and negative parts downwards.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmmm.plotting import ContributionsDisplay
+    >>> table = pd.DataFrame({"baseline": [70.0, 72.0], "tv": [20.0, 25.0]})
+    >>> display = ContributionsDisplay(contributions=table, kpi_name="sales").plot()
+    >>> list(display.areas_)
+    ['baseline', 'tv']
     """
 
     def __init__(self, *, contributions, kpi_name="KPI", period="period"):
@@ -177,3 +200,383 @@ class ContributionsDisplay(Display):
             handlelength=1.0,
             borderaxespad=0.3,
         )
+
+
+class WaterfallDisplay(Display):
+    """How baseline, controls and channels add up to the prediction.
+
+    It is recommended to use :meth:`from_estimator`. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    parts : Series
+        Sums over all rows, in KPI units, by name; baseline and controls first.
+
+    kpi_name : str, default="KPI"
+        For the axis.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    bars_ : BarContainer
+        Of the parts and, last, of their sum.
+
+    See Also
+    --------
+    ContributionSharesDisplay : Shares of the channels with intervals.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmmm.plotting import WaterfallDisplay
+    >>> parts = pd.Series({"baseline": 70.0, "tv": 25.0, "price": -5.0})
+    >>> display = WaterfallDisplay(parts=parts, kpi_name="sales").plot()
+    >>> [round(bar.get_width()) for bar in display.bars_]
+    [70, 25, -5, 90]
+    """
+
+    def __init__(self, *, parts, kpi_name="KPI"):
+        self.parts = parts
+        self.kpi_name = kpi_name
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X=None, *, max_channels=12, ax=None, kpi_name="KPI"
+    ):
+        """Compute contributions, add them up and plot.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted: :class:`~skmmm.DeepCausalMMMRegressor`, or any that
+            :func:`skmmm.inspection.contributions` accepts, with X.
+
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+
+        max_channels : int, default=12
+            Channels with a bar of their own, the largest; the others are added up.
+
+        ax : Axes, default=None
+            None: a new figure.
+
+        kpi_name : str, default="KPI"
+            For the axis.
+
+        Returns
+        -------
+        display : WaterfallDisplay
+        """
+        sums = inspection.contributions(estimator, X).sum()
+        channels = sums[list(estimator.media_)]
+        others = sums.drop(channels.index)
+        channels = channels.iloc[np.argsort(-channels.abs(), kind="stable")]
+        if len(channels) > max_channels:
+            rest = channels[max_channels - 1 :]
+            channels = channels[: max_channels - 1]
+            channels.loc[f"{len(rest)} other channels"] = rest.sum()
+        parts = pd.concat([others, channels])
+        return cls(parts=parts, kpi_name=kpi_name).plot(ax=ax)
+
+    def _figure_size(self):
+        return (WIDTH, row_height(len(self.parts) + 1))
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            None: a new figure.
+
+        Returns
+        -------
+        display : WaterfallDisplay
+            The display, with the artists as attributes.
+        """
+        ax = self._axes(ax)
+        values = self.parts.to_numpy(dtype=float)
+        total = values.sum()
+        widths = np.append(values, total)
+        starts = np.append(values.cumsum() - values, 0.0)
+        heights = np.arange(len(widths))[::-1]
+        colors = [BLUE if value >= 0 else VERMILLION for value in values]
+        colors[0] = BASELINE
+        self.bars_ = ax.barh(heights, widths, 0.7, left=starts, color=[*colors, OTHERS])
+        ends = starts + widths
+        ax.vlines(ends[:-1], heights[1:] - 0.35, heights[:-1] + 0.35, INK, lw=0.6)
+        low, high = min(0.0, starts.min(), ends.min()), max(starts.max(), ends.max())
+        for width, start, end, height in zip(
+            widths, starts, ends, heights, strict=True
+        ):
+            text = format_number(width).replace("\u2009", " ")
+            at = max(start, end) + 0.01 * (high - low)
+            ax.text(at, height, text, va="center", fontsize=TINY)
+        name_rows(ax, [*self.parts.index, "prediction"][::-1])
+        ax.axvline(0.0, color=INK, linewidth=0.6)
+        ax.set_xlim(low, high + 0.14 * (high - low))
+        tidy(ax, values="x")
+        ax.tick_params(axis="y", length=0)
+        ax.set_xlabel(plain_text(self.kpi_name), fontsize=SMALL)
+        return self
+
+
+class ContributionSharesDisplay(Display):
+    """Share of what is predicted that each channel caused, with intervals.
+
+    It is recommended to use :meth:`from_estimator`. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    shares : DataFrame indexed by channel
+        ``share``, ``low`` and ``high`` of the prediction.
+
+    kpi_name : str, default="KPI"
+        For the axis.
+
+    confidence_level : float, default=0.9
+        Of the bounds.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    points_ : Line2D
+    intervals_ : LineCollection or None
+
+    See Also
+    --------
+    WaterfallDisplay : How the parts add up.
+
+    Examples
+    --------
+    >>> from skmmm.baselines import make_linear_mmm
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> from skmmm.plotting import ContributionSharesDisplay
+    >>> world = make_mmm_panel(1, 60, n_media=2, random_state=0)
+    >>> model = make_linear_mmm(media=world.media, region="region", time="week")
+    >>> model = model.fit(world.X, world.y)
+    >>> display = ContributionSharesDisplay.from_estimator(model, world.X)
+    >>> list(display.shares.index)
+    ['media_1', 'media_2']
+    """
+
+    def __init__(self, *, shares, kpi_name="KPI", confidence_level=0.9):
+        self.shares = shares
+        self.kpi_name = kpi_name
+        self.confidence_level = confidence_level
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X=None, *, ax=None, confidence_level=0.9, kpi_name="KPI"
+    ):
+        """Summarise the channels and plot.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted: :class:`~skmmm.DeepCausalMMMRegressor`, or any that
+            :func:`skmmm.inspection.channel_summary` accepts, with X.
+
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+
+        ax : Axes, default=None
+            None: a new figure.
+
+        confidence_level : float in (0, 1), default=0.9
+
+        kpi_name : str, default="KPI"
+            For the axis.
+
+        Returns
+        -------
+        display : ContributionSharesDisplay
+        """
+        summary = inspection.channel_summary(
+            estimator, X, confidence_level=confidence_level
+        )
+        predicted = counterfactual_of(estimator, X).predicted().sum()
+        names = {"contribution": "share"}
+        names |= {f"contribution_{end}": end for end in ("low", "high")}
+        shares = summary[list(names)].rename(columns=names) / predicted
+        display = cls(
+            shares=shares, kpi_name=kpi_name, confidence_level=confidence_level
+        )
+        return display.plot(ax=ax)
+
+    def _figure_size(self):
+        return (WIDTH, row_height(len(self.shares)))
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            None: a new figure.
+
+        Returns
+        -------
+        display : ContributionSharesDisplay
+            The display, with the artists as attributes.
+        """
+        ax = self._axes(ax)
+        table = self.shares.sort_values("share", kind="stable")
+        point, low, high = table[["share", "low", "high"]].to_numpy(dtype=float).T
+        rows = np.arange(len(table))
+        self.points_, self.intervals_ = draw_dots(ax, rows, point, low, high)
+        name_rows(ax, table.index)
+        keep_readable(ax, point, low, high)
+        tidy(ax, values="x")
+        ax.tick_params(axis="y", length=0)
+        percent_ticks(ax.xaxis)
+        word = f"share of predicted {plain_text(self.kpi_name)}"
+        if self.intervals_ is not None:
+            word = f"{word} with {self.confidence_level:.0%} interval"
+        ax.set_xlabel(word, fontsize=SMALL)
+        return self
+
+
+class BaselineDisplay(Display):
+    """What the KPI would be without media, and what moves that.
+
+    It is recommended to use :meth:`from_estimator`. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    parts : DataFrame indexed by period in rising order
+        In KPI units: ``constant`` and what is added to it (trend, season, slow change,
+        level, controls).
+
+    kpi_name : str, default="KPI"
+        For the axis.
+
+    period : str, default="period"
+        Length of a period, for the axis.
+
+    Attributes
+    ----------
+    bounding_ax_ : Axes
+        The axes whose place the panels take.
+    axes_ : ndarray of shape (2,) of Axes
+        The sum, and its parts without the constant.
+    figure_ : Figure
+    baseline_ : Line2D
+    lines_ : dict of str to Line2D
+
+    See Also
+    --------
+    EffectivenessDisplay : How the effectiveness of media moves.
+
+    Examples
+    --------
+    >>> from skmmm import DeepCausalMMMRegressor
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> from skmmm.plotting import BaselineDisplay
+    >>> world = make_mmm_panel(1, 60, n_media=2, random_state=0)
+    >>> model = DeepCausalMMMRegressor(
+    ...     media=world.media, region="region", time="week", n_draws=0, random_state=0
+    ... ).fit(world.X, world.y)
+    >>> display = BaselineDisplay.from_estimator(model)
+    >>> list(display.lines_)
+    ['season', 'trend', 'slow change', 'level']
+    """
+
+    def __init__(self, *, parts, kpi_name="KPI", period="period"):
+        self.parts = parts
+        self.kpi_name = kpi_name
+        self.period = period
+
+    @classmethod
+    def from_estimator(cls, estimator, X=None, *, ax=None, kpi_name="KPI"):
+        """Split the baseline, add up over regions and plot.
+
+        Parameters
+        ----------
+        estimator : DeepCausalMMMRegressor
+            Fitted, with a `time` column.
+
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+
+        ax : Axes, default=None
+            Its place is taken by the panels. None: a new figure.
+
+        kpi_name : str, default="KPI"
+            For the axis.
+
+        Returns
+        -------
+        display : BaselineDisplay
+        """
+        parts = baseline_over_time(estimator, X)
+        display = cls(parts=parts, kpi_name=kpi_name, period=estimator.period_)
+        return display.plot(ax=ax)
+
+    def _figure_size(self):
+        return (WIDTH, 4.6)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            A subplot; its place is taken by the panels. None: a new figure.
+
+        Returns
+        -------
+        display : BaselineDisplay
+            The display, with the artists as attributes.
+        """
+        self.bounding_ax_ = self._axes(ax)
+        self.bounding_ax_.set_axis_off()
+        grid = self.bounding_ax_.get_subplotspec().subgridspec(2, 1)
+        upper, lower = (self.figure_.add_subplot(grid[row]) for row in range(2))
+        self.axes_ = np.array([upper, lower], dtype=object)
+        times = self.parts.index.to_numpy()
+        (self.baseline_,) = upper.plot(times, self.parts.sum(axis=1), color=INK, lw=1.3)
+        upper.set_ylim(bottom=min(0.0, self.parts.sum(axis=1).min()))
+        label = per_period(self.kpi_name, self.period)
+        upper.set_ylabel(f"{label}\nwithout media", fontsize=SMALL)
+        self.lines_ = {}
+        for j, name in enumerate(self.parts.columns.drop("constant")):
+            (self.lines_[name],) = lower.plot(
+                times, self.parts[name], color=CHANNEL_COLORS[j], lw=1.3, label=name
+            )
+        lower.axhline(0.0, color=INK, linewidth=0.6)
+        lower.set_ylabel("from the constant", fontsize=SMALL)
+        for panel in self.axes_:
+            tidy(panel)
+            format_time(panel, times)
+        upper.set_xlabel("")
+        legend_above(lower, list(self.lines_.values()))
+        return self
+
+
+def baseline_over_time(estimator, X=None):
+    """Return the parts of the baseline and all controls, summed over regions.
+
+    Parameters
+    ----------
+    estimator : DeepCausalMMMRegressor
+        Fitted, with a `time` column.
+    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+        None: the training rows.
+
+    Returns
+    -------
+    parts : DataFrame indexed by period
+        In KPI units. ``constant`` is that of the regions with rows in the period.
+    """
+    group, times = period_of_rows(estimator, X)
+    parts = estimator.baseline_parts(X)
+    if estimator.controls_:
+        controls = estimator.contributions(X)[estimator.controls_]
+        parts = parts.assign(controls=controls.sum(axis=1))
+    return parts.groupby(group).sum().set_axis(times)

@@ -2,22 +2,19 @@
 
 import numpy as np
 
+from skmmm import inspection
+from skmmm.plotting._rows import channels_by_size, spend_name
 from skmmm.plotting._style import (
     BLUE,
-    SMALL,
-    TINY,
+    OTHERS,
     VERMILLION,
-    WIDTH,
-    Display,
-    plain_text,
-    shorten_ticks,
-    tidy,
-    width_of,
-    wrap,
+    Panels,
+    draw_band,
+    tidy_panel,
 )
 
 
-class ResponseCurvesDisplay(Display):
+class ResponseCurvesDisplay(Panels):
     """Incremental KPI against spend, one panel per channel.
 
     It is recommended to use :meth:`from_estimator`. All parameters are stored as
@@ -28,8 +25,8 @@ class ResponseCurvesDisplay(Display):
     curves : dict of str to Bunch
         By channel, as returned by ``response_curve``.
 
-    kpi_name : str, default="KPI"
-        For the axis.
+    kpi_name, spend_name : str
+        For the axes.
 
     confidence_level : float, default=0.9
         Of the bounds.
@@ -40,11 +37,13 @@ class ResponseCurvesDisplay(Display):
         The axes whose place the panels take.
     axes_ : ndarray of shape (n_channels,) of Axes
     figure_ : Figure
-    lines_ : list of (Line2D, Line2D)
-        Per channel: up to the current spend, and beyond it.
+    lines_ : list of (Line2D or None, Line2D or None)
+        Per channel: up to where data end, and beyond.
     bands_ : list of PolyCollection or None
     points_ : list of Line2D
         The current spend.
+    halves_ : list of Line2D or None
+        Where half of the highest effect is reached, if that is in the picture.
 
     See Also
     --------
@@ -52,14 +51,29 @@ class ResponseCurvesDisplay(Display):
 
     Notes
     -----
-    The curve is dashed where total spend exceeds that of the data: there the model
-    extrapolates. Panels have axes of their own; an interval more than three times as
-    high as the curve runs out of its panel.
+    The curve is dashed beyond ``observed_until``: there the model extrapolates. Panels
+    have axes of their own; an interval more than three times as high as the curve runs
+    out of its panel.
+
+    Examples
+    --------
+    >>> from skmmm.baselines import make_linear_mmm
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> from skmmm.plotting import ResponseCurvesDisplay
+    >>> world = make_mmm_panel(1, 60, n_media=2, random_state=0)
+    >>> model = make_linear_mmm(media=world.media, region="region", time="week")
+    >>> model = model.fit(world.X, world.y)
+    >>> display = ResponseCurvesDisplay.from_estimator(model, world.X)
+    >>> len(display.points_)
+    2
     """
 
-    def __init__(self, *, curves, kpi_name="KPI", confidence_level=0.9):
+    def __init__(
+        self, *, curves, kpi_name="KPI", spend_name="spend", confidence_level=0.9
+    ):
         self.curves = curves
         self.kpi_name = kpi_name
+        self.spend_name = spend_name
         self.confidence_level = confidence_level
 
     @classmethod
@@ -77,8 +91,9 @@ class ResponseCurvesDisplay(Display):
 
         Parameters
         ----------
-        estimator : DeepCausalMMMRegressor
-            Fitted.
+        estimator : estimator
+            Fitted: :class:`~skmmm.DeepCausalMMMRegressor`, or any that
+            :func:`skmmm.inspection.response_curve` accepts, with X.
 
         X : DataFrame or array-like of shape (n_rows, n_columns), default=None
             None: the training rows.
@@ -99,26 +114,23 @@ class ResponseCurvesDisplay(Display):
         display : ResponseCurvesDisplay
         """
         if channels is None:
-            summary = estimator.channel_summary(X)
-            summary = summary[summary["spend"] > 0]
-            channels = summary["contribution"].sort_values(ascending=False).index
+            channels = channels_by_size(estimator, X)
         curves = {
-            channel: estimator.response_curve(
-                channel, X, confidence_level=confidence_level
+            channel: inspection.response_curve(
+                estimator, channel, X=X, confidence_level=confidence_level
             )
             for channel in channels
         }
         display = cls(
-            curves=curves, kpi_name=kpi_name, confidence_level=confidence_level
+            curves=curves,
+            kpi_name=kpi_name,
+            spend_name=spend_name(estimator, X),
+            confidence_level=confidence_level,
         )
         return display.plot(ax=ax)
 
-    def _figure_size(self):
-        n_rows = -(-len(self.curves) // self._n_columns())
-        return (WIDTH, 0.5 + 1.55 * n_rows)
-
-    def _n_columns(self):
-        return min(len(self.curves), 3 if len(self.curves) <= 9 else 4)
+    def _n_panels(self):
+        return len(self.curves)
 
     def plot(self, ax=None, *, n_columns=None):
         """Draw.
@@ -136,85 +148,53 @@ class ResponseCurvesDisplay(Display):
         display : ResponseCurvesDisplay
             The display, with the artists as attributes.
         """
-        from matplotlib.gridspec import GridSpecFromSubplotSpec
-
-        self.bounding_ax_ = self._axes(ax)
-        self.bounding_ax_.set_axis_off()
-        n_columns = n_columns or self._n_columns()
-        n_rows = -(-len(self.curves) // n_columns)
-        # The first row, a seventh of the others, is for the legend.
-        grid = GridSpecFromSubplotSpec(
-            n_rows + 1,
-            n_columns,
-            subplot_spec=self.bounding_ax_.get_subplotspec(),
-            height_ratios=[1 / 7, *[1] * n_rows],
-        )
-        names = [wrap(name, 60 // n_columns) for name in map(str, self.curves)]
-        self.axes_ = np.empty(len(self.curves), dtype=object)
-        self.lines_, self.bands_, self.points_ = [], [], []
-        for i, curve in enumerate(self.curves.values()):
-            row, column = divmod(i, n_columns)
-            panel = self.axes_[i] = self.figure_.add_subplot(grid[row + 1, column])
+        self._make_panels(ax, list(self.curves), n_columns)
+        self.lines_, self.bands_, self.points_, self.halves_ = [], [], [], []
+        for panel, curve in zip(self.axes_, self.curves.values(), strict=True):
             self._draw_curve(panel, curve)
-            size = SMALL if n_columns < 4 else TINY
-            panel.set_title(plain_text(names[i]), fontsize=size, loc="left")
-            if column == 0:
-                panel.set_ylabel(
-                    plain_text(f"incremental\n{self.kpi_name}"), fontsize=TINY
-                )
-            if row == n_rows - 1:
-                panel.set_xlabel("spend", fontsize=TINY)
-        self._draw_legend(self.figure_.add_subplot(grid[0, :]))
+        if self.curves:
+            self._label_panels(self.spend_name, f"incremental\n{self.kpi_name}")
+            self._name_artists()
         return self
 
-    def _draw_legend(self, ax):
-        (within, beyond), point = self.lines_[0], self.points_[0]
-        handles = {"response": within, "beyond the data": beyond, "current": point}
-        if self.bands_[0] is not None:
-            handles[f"{self.confidence_level:.0%} interval"] = self.bands_[0]
-        for label, handle in handles.items():
-            handle.set_label(label)
-        ax.set_axis_off()
-        legend = ax.legend(
-            handles=list(handles.values()),
-            loc="center left",
-            ncols=len(handles),
-            frameon=False,
-            fontsize=TINY,
-            borderpad=0.0,
-            handlelength=1.4,
-            columnspacing=1.0,
+    def _name_artists(self):
+        within, beyond = (
+            next((pair[k] for pair in self.lines_ if pair[k] is not None), None)
+            for k in (0, 1)
         )
-        # In a narrow subplot it may stick out, but must not squeeze the panels.
-        legend.set_in_layout(False)
+        handles = {"response": within, "beyond the data": beyond}
+        handles["today"] = self.points_[0]
+        handles["half of the highest"] = next(filter(None, self.halves_), None)
+        level = f"{self.confidence_level:.0%} interval"
+        handles[level] = next(filter(None, self.bands_), None)
+        self._draw_legend({k: v for k, v in handles.items() if v is not None})
 
     def _draw_curve(self, ax, curve):
-        from matplotlib.ticker import MaxNLocator
-
         spend, incremental = np.asarray(curve.spend), np.asarray(curve.incremental)
-        band = None
-        if np.isfinite(curve.low).all():
-            band = ax.fill_between(
-                spend, curve.low, curve.high, color=BLUE, alpha=0.2, linewidth=0
-            )
-        self.bands_.append(band)
+        self.bands_.append(draw_band(ax, spend, curve.low, curve.high))
         now = (curve.current_spend, curve.current_incremental)
+        end = float(np.ravel(curve.observed_until)[0])
+        at_end = np.interp(end, spend, incremental)
         lines = []
-        for part, style in ((spend < now[0], "-"), (spend > now[0], "--")):
-            # Both parts meet in the current point.
-            at = np.append(spend[part], now[0])
-            value = np.append(incremental[part], now[1])
-            order = np.argsort(at)
-            lines += ax.plot(at[order], value[order], style, color=BLUE, linewidth=1.5)
+        for part, style in ((spend < end, "-"), (spend > end, "--")):
+            if not part.any():
+                lines.append(None)
+                continue
+            # Both parts meet where the data end.
+            joined = [spend[part], incremental[part]]
+            if spend[0] < end < spend[-1]:
+                joined = [np.append(joined[0], end), np.append(joined[1], at_end)]
+            order = np.argsort(joined[0])
+            lines += ax.plot(
+                joined[0][order], joined[1][order], style, color=BLUE, linewidth=1.5
+            )
         self.lines_.append(tuple(lines))
+        half, line = float(np.ravel(curve.half_saturation_spend)[0]), None
+        if spend[0] < half < spend[-1]:
+            line = ax.axvline(half, color=OTHERS, linewidth=0.9, linestyle=":")
+        self.halves_.append(line)
         self.points_ += ax.plot(*now, "o", color=VERMILLION, markersize=4.5)
-        tidy(ax)
-        shorten_ticks(ax.xaxis)
-        ax.tick_params(labelsize=TINY)
-        steps = [1, 2, 3, 4, 5, 6, 8, 10]
-        n_ticks = int(np.clip(width_of(ax) / 0.4, 2, 4))
-        ax.xaxis.set_major_locator(MaxNLocator(n_ticks, steps=steps))
-        ax.yaxis.set_major_locator(MaxNLocator(4, steps=steps))
+        tidy_panel(ax)
         self._limit(ax, curve)
 
     def _limit(self, ax, curve):

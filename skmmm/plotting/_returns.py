@@ -1,8 +1,36 @@
-"""What channels return."""
+"""What channels return, and how far to believe it."""
 
 import numpy as np
 
-from skmmm.plotting._style import BLUE, SMALL, WIDTH, Display, plain_text, shorten, tidy
+from skmmm import inspection
+from skmmm.inspection._predictions import counterfactual_of
+from skmmm.plotting._style import (
+    BASELINE,
+    BLUE,
+    INK,
+    OTHERS,
+    SMALL,
+    TINY,
+    VERMILLION,
+    WIDTH,
+    Display,
+    draw_dots,
+    format_number,
+    keep_readable,
+    legend_above,
+    name_rows,
+    percent_ticks,
+    plain_text,
+    row_height,
+    shorten,
+    tidy,
+)
+
+_VERDICTS = {
+    "data-driven": (BLUE, "●"),
+    "prior-driven": (OTHERS, "○"),
+    "not identified": (VERMILLION, "✕"),
+}
 
 
 class ReturnsDisplay(Display):
@@ -20,27 +48,51 @@ class ReturnsDisplay(Display):
     kpi_name : str, default="KPI"
         For the axis.
 
+    unit : str, default="unit of spend"
+        Of what is spent, for the axis.
+
     confidence_level : float, default=0.9
         Of the bounds.
 
-    returns : {"roi", "mroi"}, default="roi"
-        Of all spend, or of the next unit.
+    returns : {"roi", "mroi", "both"}, default="roi"
+        Of all spend, of the next unit, or both beside each other.
 
     Attributes
     ----------
     ax_ : Axes
     figure_ : Figure
-    points_ : Line2D
-    intervals_ : LineCollection or None
+    points_ : dict of str to Line2D
+    intervals_ : dict of str to LineCollection or None
 
     See Also
     --------
     ResponseCurvesDisplay : What other levels of spend would return.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmmm.plotting import ReturnsDisplay
+    >>> summary = pd.DataFrame(
+    ...     {"roi": [2.0, 1.0], "roi_low": [1.5, 0.2], "roi_high": [2.5, 1.9]},
+    ...     index=["tv", "radio"],
+    ... )
+    >>> display = ReturnsDisplay(summary=summary, kpi_name="sales").plot()
+    >>> [label.get_text() for label in display.ax_.get_yticklabels()]
+    ['radio', 'tv']
     """
 
-    def __init__(self, *, summary, kpi_name="KPI", confidence_level=0.9, returns="roi"):
+    def __init__(
+        self,
+        *,
+        summary,
+        kpi_name="KPI",
+        unit="unit of spend",
+        confidence_level=0.9,
+        returns="roi",
+    ):
         self.summary = summary
         self.kpi_name = kpi_name
+        self.unit = unit
         self.confidence_level = confidence_level
         self.returns = returns
 
@@ -59,14 +111,15 @@ class ReturnsDisplay(Display):
 
         Parameters
         ----------
-        estimator : DeepCausalMMMRegressor
-            Fitted.
+        estimator : estimator
+            Fitted: :class:`~skmmm.DeepCausalMMMRegressor`, or any that
+            :func:`skmmm.inspection.channel_summary` accepts, with X.
 
         X : DataFrame or array-like of shape (n_rows, n_columns), default=None
             None: the training rows.
 
-        returns : {"roi", "mroi"}, default="roi"
-            Of all spend, or of the next unit.
+        returns : {"roi", "mroi", "both"}, default="roi"
+            Of all spend, of the next unit, or both beside each other.
 
         ax : Axes, default=None
             None: a new figure.
@@ -80,17 +133,20 @@ class ReturnsDisplay(Display):
         -------
         display : ReturnsDisplay
         """
-        summary = estimator.channel_summary(X, confidence_level=confidence_level)
         display = cls(
-            summary=summary,
+            summary=inspection.channel_summary(
+                estimator, X, confidence_level=confidence_level
+            ),
             kpi_name=kpi_name,
+            unit=_unit(estimator, X),
             confidence_level=confidence_level,
             returns=returns,
         )
         return display.plot(ax=ax)
 
     def _figure_size(self):
-        return (WIDTH, 0.9 + 0.28 * max(len(self.summary), 3))
+        size = 1.3 if self.returns == "both" else 1.0
+        return (WIDTH, row_height(size * len(self.summary)))
 
     def plot(self, ax=None, *, log_scale="auto"):
         """Draw.
@@ -110,34 +166,48 @@ class ReturnsDisplay(Display):
         display : ReturnsDisplay
             The display, with the artists as attributes.
         """
-        returns = self.returns
-        if returns not in ("roi", "mroi"):
-            raise ValueError(f"returns={returns!r} must be 'roi' or 'mroi'.")
-        ax = self._axes(ax)
-        table = self.summary.sort_values(returns, na_position="first")
-        values = table[[returns, f"{returns}_low", f"{returns}_high"]].to_numpy()
-        point, low, high = values.T
-        height = np.arange(len(table))
-        self.intervals_ = None
-        if np.isfinite(low).any():
-            self.intervals_ = ax.hlines(
-                height, low, high, color=BLUE, alpha=0.45, linewidth=3.0
+        known = {"roi": ["roi"], "mroi": ["mroi"], "both": ["roi", "mroi"]}
+        if self.returns not in known:
+            raise ValueError(
+                f"returns={self.returns!r} must be 'roi', 'mroi' or 'both'."
             )
-        (self.points_,) = ax.plot(point, height, "o", color=BLUE, markersize=5.5)
-        names = [plain_text(name) for name in shorten(list(table.index), 30)]
-        ax.set_yticks(height, names)
-        ax.set_ylim(-0.6, len(table) - 0.4)
-        word = {"roi": "ROI", "mroi": "Marginal ROI"}[returns]
-        if self.intervals_ is not None:
-            word = f"{word} with {self.confidence_level:.0%} interval"
-        ax.set_xlabel(
-            f"{word}, {plain_text(self.kpi_name)} units per unit of spend",
-            fontsize=SMALL,
-        )
-        self._scale(ax, values, log_scale)
+        kinds = known[self.returns]
+        ax = self._axes(ax)
+        table = self.summary.sort_values(kinds[0], na_position="first", kind="stable")
+        rows = np.arange(len(table))
+        self.points_, self.intervals_ = {}, {}
+        everything = []
+        for kind in kinds:
+            values = table[[kind, f"{kind}_low", f"{kind}_high"]].to_numpy(dtype=float)
+            everything.append(values)
+            shift = {"roi": 0.17, "mroi": -0.17}[kind] if len(kinds) > 1 else 0.0
+            color, marker = {"roi": (BLUE, "o"), "mroi": (VERMILLION, "D")}[kind]
+            self.points_[kind], self.intervals_[kind] = draw_dots(
+                ax, rows + shift, *values.T, color=color, marker=marker
+            )
+        name_rows(ax, table.index)
+        self._scale(ax, np.concatenate(everything), log_scale)
         tidy(ax, values="x")
         ax.tick_params(axis="y", length=0)
+        self._label(ax, kinds)
         return self
+
+    def _label(self, ax, kinds):
+        words = {"roi": "ROI", "mroi": "Marginal ROI"}
+        word = " and ".join(words[kind] for kind in kinds)
+        if self.intervals_[kinds[0]] is not None:
+            word = f"{word} with {self.confidence_level:.0%} interval"
+        units = f"{plain_text(self.kpi_name)} per {self.unit}"
+        if len(word) + len(units) > 13 * ax.get_position().width * self._inches(ax):
+            word = f"{word}\n"
+        ax.set_xlabel(f"{word}, {units}".replace("\n, ", "\n"), fontsize=SMALL)
+        if len(kinds) > 1:
+            for kind in kinds:
+                self.points_[kind].set_label(words[kind])
+            legend_above(ax, list(self.points_.values()))
+
+    def _inches(self, ax):
+        return ax.figure.get_figwidth()
 
     def _scale(self, ax, values, log_scale):
         point, low, high = values[np.isfinite(values[:, 0])].T
@@ -148,8 +218,8 @@ class ReturnsDisplay(Display):
             log_scale = smallest >= 0.0 < point.min() < point.max() / 30.0
         if log_scale:
             self._log_scale(ax, point, high)
-        elif smallest >= 0.0:
-            ax.set_xlim(left=0.0)
+        else:
+            keep_readable(ax, point, low, high)
 
     def _log_scale(self, ax, point, high):
         from matplotlib.ticker import LogLocator
@@ -160,3 +230,263 @@ class ReturnsDisplay(Display):
         ax.set_xlim(left, right)
         subs = (1.0, 3.0) if right < 1000.0 * left else (1.0,)
         ax.xaxis.set_major_locator(LogLocator(subs=subs))
+
+
+def _unit(estimator, X):
+    """Return what one unit of spend is."""
+    money = counterfactual_of(estimator, X).is_money.all()
+    return "unit of spend" if money else "unit of X"
+
+
+class SpendShareDisplay(Display):
+    """Share of all spend against share of what all media caused.
+
+    It is recommended to use :meth:`from_estimator`. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    summary : DataFrame indexed by channel
+        With ``spend``, ``contribution``, ``contribution_low``, ``contribution_high``
+        and ``roi``, as returned by ``channel_summary``.
+
+    confidence_level : float, default=0.9
+        Of the bounds.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    spend_, effect_ : BarContainer
+    intervals_ : LineCollection or None
+        Of the effect, as a share of what all media caused at the mode.
+
+    See Also
+    --------
+    ReturnsDisplay : The ratio of the two.
+
+    Notes
+    -----
+    A channel whose effect has a larger share than its spend returned more than the
+    average so far, which does not mean that the next unit will.
+
+    Examples
+    --------
+    >>> from skmmm.baselines import make_linear_mmm
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> from skmmm.plotting import SpendShareDisplay
+    >>> world = make_mmm_panel(1, 60, n_media=2, random_state=0)
+    >>> model = make_linear_mmm(media=world.media, region="region", time="week")
+    >>> model = model.fit(world.X, world.y)
+    >>> display = SpendShareDisplay.from_estimator(model, world.X)
+    >>> float(round(sum(bar.get_width() for bar in display.spend_), 6))
+    1.0
+    """
+
+    def __init__(self, *, summary, confidence_level=0.9):
+        self.summary = summary
+        self.confidence_level = confidence_level
+
+    @classmethod
+    def from_estimator(cls, estimator, X=None, *, ax=None, confidence_level=0.9):
+        """Summarise the channels and plot.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted: :class:`~skmmm.DeepCausalMMMRegressor`, or any that
+            :func:`skmmm.inspection.channel_summary` accepts, with X. The shares of
+            spend are of money where costs are known, else of the units of X, which
+            only compare where these are alike.
+
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+
+        ax : Axes, default=None
+            None: a new figure.
+
+        confidence_level : float in (0, 1), default=0.9
+
+        Returns
+        -------
+        display : SpendShareDisplay
+        """
+        summary = inspection.channel_summary(
+            estimator, X, confidence_level=confidence_level
+        )
+        return cls(summary=summary, confidence_level=confidence_level).plot(ax=ax)
+
+    def _figure_size(self):
+        return (WIDTH, row_height(1.4 * len(self.summary)))
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            None: a new figure.
+
+        Returns
+        -------
+        display : SpendShareDisplay
+            The display, with the artists as attributes.
+        """
+        ax = self._axes(ax)
+        table = self.summary.sort_values("contribution", kind="stable")
+        rows = np.arange(len(table))
+        total = table["contribution"].sum()
+        effect, low, high = (
+            table[f"contribution{end}"].to_numpy(dtype=float) / total
+            for end in ("", "_low", "_high")
+        )
+        spend = table["spend"].to_numpy() / table["spend"].sum()
+        self.effect_ = ax.barh(rows + 0.18, effect, 0.34, color=BLUE, label="effect")
+        self.spend_ = ax.barh(rows - 0.18, spend, 0.34, color=BASELINE, label="spend")
+        self.intervals_ = None
+        handles = [self.effect_, self.spend_]
+        if np.isfinite(low).any():
+            self.intervals_ = ax.hlines(rows + 0.18, low, high, color=INK, lw=1.2)
+            self.intervals_.set_label(f"{self.confidence_level:.0%} interval")
+            handles.append(self.intervals_)
+        name_rows(ax, table.index)
+        keep_readable(ax, np.append(effect, spend), low, high)
+        tidy(ax, values="x")
+        ax.tick_params(axis="y", length=0)
+        percent_ticks(ax.xaxis)
+        ax.set_xlabel("share of all media", fontsize=SMALL)
+        legend_above(ax, handles)
+        return self
+
+
+class VerdictsDisplay(Display):
+    """Table of the channels: what they return, and how far to believe it.
+
+    It is recommended to use :meth:`from_estimator`. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    summary : DataFrame indexed by channel
+        With ``roi``, its bounds, ``verdict`` and ``follows_kpi``, as returned by
+        ``channel_summary``.
+
+    confidence_level : float, default=0.9
+        Of the bounds.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    texts_ : dict of str to list of Text
+        By channel: name, verdict, ROI with interval, alarm.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmmm.plotting import VerdictsDisplay
+    >>> summary = pd.DataFrame(
+    ...     {"roi": [2.0], "roi_low": [1.5], "roi_high": [2.5],
+    ...      "verdict": ["data-driven"], "follows_kpi": [False]},
+    ...     index=["tv"],
+    ... )
+    >>> display = VerdictsDisplay(summary=summary).plot()
+    >>> [text.get_text() for text in display.texts_["tv"]]
+    ['tv', '● data-driven', '2', '1.5 to 2.5', '']
+    """
+
+    def __init__(self, *, summary, confidence_level=0.9):
+        self.summary = summary
+        self.confidence_level = confidence_level
+
+    @classmethod
+    def from_estimator(cls, estimator, X=None, *, ax=None, confidence_level=0.9):
+        """Summarise the channels and plot.
+
+        Parameters
+        ----------
+        estimator : DeepCausalMMMRegressor
+            Fitted.
+
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+
+        ax : Axes, default=None
+            None: a new figure.
+
+        confidence_level : float in (0, 1), default=0.9
+
+        Returns
+        -------
+        display : VerdictsDisplay
+        """
+        summary = estimator.channel_summary(X, confidence_level=confidence_level)
+        return cls(summary=summary, confidence_level=confidence_level).plot(ax=ax)
+
+    def _figure_size(self):
+        return (WIDTH, 0.45 + 0.27 * max(len(self.summary), 1))
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            None: a new figure.
+
+        Returns
+        -------
+        display : VerdictsDisplay
+            The display, with the artists as attributes.
+        """
+        ax = self._axes(ax)
+        ax.set_axis_off()
+        order = list(_VERDICTS)
+        rank = self.summary["verdict"].map(
+            lambda verdict: order.index(verdict) if verdict in order else len(order)
+        )
+        table = self.summary.iloc[np.argsort(rank, kind="stable")]
+        places = (0.0, 0.40, 0.66, 0.68, 0.86)
+        head = ("channel", "verdict", "ROI", f"{self.confidence_level:.0%} interval")
+        for place, text in zip(places, head, strict=False):
+            side = "right" if text == "ROI" else "left"
+            ax.text(
+                place, 0, text, color="#666666", fontsize=TINY, ha=side, va="center"
+            )
+        names = shorten(list(table.index), 32)
+        self.texts_ = {}
+        for row, (name, channel) in enumerate(
+            zip(names, table.itertuples(), strict=True)
+        ):
+            self.texts_[channel.Index] = self._draw_row(
+                ax, places, -row - 1, name, channel
+            )
+            ax.axhline(-row - 0.5, color="#E5E5E5", linewidth=0.6, zorder=0)
+        ax.set_xlim(0.0, 1.0)
+        ax.set_ylim(-len(table) - 0.6, 0.6)
+        return self
+
+    def _draw_row(self, ax, places, y, name, channel):
+        color, symbol = _VERDICTS.get(channel.verdict, (INK, "–"))
+        bounds = ""
+        if np.isfinite(channel.roi_low):
+            bounds = f"{_short(channel.roi_low)} to {_short(channel.roi_high)}"
+        cells = (
+            (plain_text(name), INK, "left"),
+            (f"{symbol} {channel.verdict or 'no verdict'}", color, "left"),
+            (_short(channel.roi), INK, "right"),
+            (bounds, INK, "left"),
+            ("follows KPI" if channel.follows_kpi else "", VERMILLION, "left"),
+        )
+        return [
+            ax.text(x, y, text, color=ink, fontsize=SMALL, ha=side, va="center")
+            for x, (text, ink, side) in zip(places, cells, strict=True)
+        ]
+
+
+def _short(value):
+    if not np.isfinite(value):
+        return "–"
+    if 0 < abs(value) < 1e-3:
+        return f"{value:.1e}"
+    return format_number(value, 2 if abs(value) < 1 else 3).replace("\u2009", " ")

@@ -7,6 +7,8 @@ from sklearn.utils import _safe_indexing
 
 from skmmm._calendar import infer_calendar
 from skmmm._checks import as_frame, region_values, resolve_column
+from skmmm.inspection import channel_summary
+from skmmm.inspection._predictions import counterfactual_of
 
 
 def role_of(estimator, role):
@@ -97,3 +99,56 @@ def period_of_rows(estimator, X):
     """
     group, times = estimator._counterfactual(X).groups("time")
     return group, pd.Index(times)
+
+
+def channels_by_size(estimator, X):
+    """Return the channels that spend in X, the largest contribution first."""
+    summary = channel_summary(estimator, X)
+    summary = summary[summary["spend"] > 0]
+    return list(summary["contribution"].sort_values(ascending=False).index)
+
+
+def spend_name(estimator, X):
+    """Return what one calls spend: money where all costs are known."""
+    if counterfactual_of(estimator, X).is_money.all():
+        return "spend"
+    return "spend, units of X"
+
+
+def rows_over_time(estimator, X, y, X_test=None, y_test=None):
+    """Return observed and predicted KPI of every row.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted, with a `time` column, or a pipeline that ends with one.
+    X, y, X_test, y_test
+        Rows that the estimator has seen, and later ones that it has not.
+
+    Returns
+    -------
+    rows : DataFrame indexed by (region, time)
+        ``observed``, ``predicted`` and ``holdout``, bool.
+    """
+    if (X_test is None) != (y_test is None):
+        raise ValueError("Pass X_test and y_test together.")
+    blocks = [(X, y)] if X_test is None else [(X, y), (X_test, y_test)]
+    ordinals, calendar = ordinals_of(estimator, [rows for rows, _ in blocks])
+    if len(ordinals) == 2 and ordinals[1].min() <= ordinals[0].max():
+        raise ValueError(
+            f"X_test begins at {calendar.label(ordinals[1].min())}, but X ends at "
+            f"{calendar.label(ordinals[0].max())}. The holdout must come after X."
+        )
+    parts = []
+    for (rows, target), ordinal in zip(blocks, ordinals, strict=True):
+        times = [calendar.value(t) for t in ordinal]
+        index = pd.MultiIndex.from_arrays(
+            [regions_of(estimator, rows), times], names=["region", "time"]
+        )
+        values = {
+            "observed": np.ravel(target).astype(float),
+            "predicted": np.ravel(estimator.predict(rows)),
+            "holdout": bool(parts),
+        }
+        parts.append(pd.DataFrame(values, index))
+    return pd.concat(parts)

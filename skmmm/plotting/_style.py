@@ -169,16 +169,16 @@ def shorten_ticks(axis):
     axis.set_major_formatter(FuncFormatter(lambda value, _: format_number(value, 4)))
 
 
-def format_time(ax, times):
+def format_time(ax, times, n_ticks=8):
     """Give the horizontal axis dates, or whole numbers."""
     from matplotlib import dates, ticker
 
     if np.issubdtype(times.dtype, np.datetime64):
-        locator = dates.AutoDateLocator(minticks=3, maxticks=8)
+        locator = dates.AutoDateLocator(minticks=min(3, n_ticks), maxticks=n_ticks)
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
     else:
-        ax.xaxis.set_major_locator(ticker.MaxNLocator(8, integer=True))
+        ax.xaxis.set_major_locator(ticker.MaxNLocator(n_ticks, integer=True))
         ax.set_xlabel("period", fontsize=SMALL)
     ax.margins(x=0.01)
 
@@ -205,3 +205,142 @@ def legend_above(ax, handles):
 
 def per_period(kpi_name, period):
     return f"{plain_text(kpi_name)} per {'period' if period == 'integer' else period}"
+
+
+class Panels(Display):
+    """Small pictures beside each other, in place of the axes that are given."""
+
+    _row_height = 1.55  # inches
+
+    def _n_panels(self):
+        raise NotImplementedError
+
+    def _n_columns(self):
+        n = self._n_panels()
+        return max(1, min(n, 3 if n <= 9 else 4))
+
+    def _figure_size(self):
+        n_rows = -(-self._n_panels() // self._n_columns())
+        return (WIDTH, 0.5 + self._row_height * max(n_rows, 1))
+
+    def _make_panels(self, ax, names, n_columns=None):
+        """Set up `axes_`, one per name, and the place of the legend above them."""
+        from matplotlib.gridspec import GridSpecFromSubplotSpec
+
+        self.bounding_ax_ = self._axes(ax)
+        self.bounding_ax_.set_axis_off()
+        n_columns = n_columns or self._n_columns()
+        n_rows = max(1, -(-len(names) // n_columns))
+        # The first row, a seventh of the others, is for the legend.
+        grid = GridSpecFromSubplotSpec(
+            n_rows + 1,
+            n_columns,
+            subplot_spec=self.bounding_ax_.get_subplotspec(),
+            height_ratios=[1 / 7, *[1] * n_rows],
+        )
+        self.axes_ = np.empty(len(names), dtype=object)
+        size = SMALL if n_columns < 3 else TINY
+        for i, name in enumerate(names):
+            row, column = divmod(i, n_columns)
+            panel = self.axes_[i] = self.figure_.add_subplot(grid[row + 1, column])
+            title = plain_text(wrap(str(name), 72 // n_columns))
+            panel.set_title(title, fontsize=size, loc="left")
+        self._legend_ax = self.figure_.add_subplot(grid[0, :])
+        self._legend_ax.set_axis_off()
+        # Those that have no panel below them.
+        self._lowest = range(len(names) - n_columns, len(names))
+        self._leftmost = range(0, len(names), n_columns)
+
+    def _label_panels(self, x=None, y=None):
+        """Name the axes once per row and column."""
+        for i, panel in enumerate(self.axes_):
+            if x is not None and i in self._lowest:
+                panel.set_xlabel(plain_text(x), fontsize=TINY)
+            if y is not None and i in self._leftmost:
+                panel.set_ylabel(plain_text(y), fontsize=TINY)
+
+    def _draw_legend(self, handles):
+        """Name artists above the panels."""
+        for label, handle in handles.items():
+            handle.set_label(label)
+        legend = self._legend_ax.legend(
+            handles=list(handles.values()),
+            loc="center left",
+            ncols=len(handles),
+            frameon=False,
+            fontsize=TINY,
+            borderpad=0.0,
+            handlelength=1.4,
+            columnspacing=1.0,
+        )
+        # In a narrow subplot it may stick out, but must not squeeze the panels.
+        legend.set_in_layout(False)
+
+
+def tidy_panel(ax):
+    """Make a small picture readable: few ticks, small numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    tidy(ax)
+    shorten_ticks(ax.xaxis)
+    ax.tick_params(labelsize=TINY)
+    steps = [1, 2, 3, 4, 5, 6, 8, 10]
+    n_ticks = int(np.clip(width_of(ax) / 0.4, 2, 4))
+    ax.xaxis.set_major_locator(MaxNLocator(n_ticks, steps=steps))
+    ax.yaxis.set_major_locator(MaxNLocator(4, steps=steps))
+
+
+def percent_ticks(axis, decimals=None):
+    """Write shares in percent."""
+    from matplotlib.ticker import PercentFormatter
+
+    axis.set_major_formatter(PercentFormatter(1.0, decimals=decimals))
+
+
+def draw_band(ax, x, low, high, color=BLUE):
+    """Draw an interval around a line; None if there is none."""
+    if not np.isfinite(low).any():
+        return None
+    return ax.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
+
+
+def draw_dots(ax, height, point, low, high, *, color=BLUE, marker="o"):
+    """Draw points with intervals beside each other, and return both.
+
+    Returns
+    -------
+    points : Line2D
+    intervals : LineCollection or None
+        None without bounds.
+    """
+    intervals = None
+    if np.isfinite(low).any():
+        intervals = ax.hlines(height, low, high, color=color, alpha=0.4, linewidth=3.0)
+    (points,) = ax.plot(point, height, marker, color=color, markersize=5.5)
+    return points, intervals
+
+
+def name_rows(ax, names, width=30):
+    """Put names at the left, the first at the bottom."""
+    short = [plain_text(name) for name in shorten(list(names), width)]
+    ax.set_yticks(np.arange(len(short)), short)
+    ax.set_ylim(-0.6, len(short) - 0.4)
+    ax.tick_params(axis="y", length=0)
+
+
+def keep_readable(ax, point, low, high):
+    """Start at zero if nothing is negative, and cut intervals that dwarf all points."""
+    point = point[np.isfinite(point)]
+    if not point.size:
+        return
+    ends = [end[np.isfinite(end)] for end in (low, high)]
+    least = min([point.min(), *ends[0]])
+    most = max([point.max(), *ends[1]])
+    size = max(np.abs(point).max(), np.finfo(float).tiny)
+    left = 0.0 if least >= 0 else max(1.05 * least, -4.0 * size)
+    ax.set_xlim(left, max(min(1.05 * most, 4.0 * size), 0.05 * size))
+
+
+def row_height(n_rows):
+    """Return the height of a figure with one row per name, in inches."""
+    return 0.9 + 0.28 * max(n_rows, 3)

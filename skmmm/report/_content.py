@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skmmm._calendar import infer_calendar
-from skmmm._checks import as_frame, region_values, resolve_column
+from skmmm._checks import as_frame
 from skmmm._draws import bounds, tail_of
 from skmmm.allocation import budget_path
 from skmmm.metrics import interval_coverage, weighted_mape, within_region_r2
+from skmmm.plotting._rows import rows_over_time
 from skmmm.plotting._style import shorten
 
 _BRIEF = 42  # characters of a name in a sentence
-ALL = "All"  # the region of a model without regions
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
     """
     tell("fit")
     what_if = estimator._counterfactual(X)
-    cells = _cells(estimator, X, y, X_test, y_test)
+    cells = rows_over_time(estimator, X, y, X_test, y_test)
     index = cells.index[~cells["holdout"]]
     labels, has_draws = what_if.labels, what_if.has_draws
     tell("contributions")
@@ -167,48 +166,6 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         data=_describe(estimator, X),
         n_missing=_count_missing(cells),
     )
-
-
-def _cells(estimator, X, y, X_test, y_test):
-    """Return observed and predicted of every row, indexed by region and time."""
-    blocks = [(X, y, False)] + ([] if X_test is None else [(X_test, y_test, True)])
-    frames = [as_frame(rows) for rows, _, _ in blocks]
-    keys = [resolve_column(frame, estimator.time, "time") for frame in frames]
-    columns = [frame[key] for frame, key in zip(frames, keys, strict=True)]
-    calendar = infer_calendar(pd.concat(columns), estimator.time)
-    parts = []
-    for (rows, target, holdout), frame, column in zip(
-        blocks, frames, columns, strict=True
-    ):
-        region = np.full(len(frame), ALL, dtype=object)
-        if estimator.region is not None:
-            key = resolve_column(frame, estimator.region, "region")
-            region = region_values(frame, key)
-        times = [calendar.value(t) for t in calendar.ordinals(column, estimator.time)]
-        parts.append(
-            pd.DataFrame(
-                {
-                    "observed": np.ravel(target).astype(float),
-                    "predicted": estimator.predict(rows),
-                    "holdout": holdout,
-                },
-                index=pd.MultiIndex.from_arrays(
-                    [region, times], names=["region", "time"]
-                ),
-            )
-        )
-    _check_order(parts)
-    return pd.concat(parts)
-
-
-def _check_order(parts):
-    """Raise if the holdout does not come after the training rows."""
-    ends = [part.index.get_level_values("time") for part in parts]
-    if len(ends) == 2 and ends[1].min() <= ends[0].max():
-        raise ValueError(
-            f"X_test begins at {ends[1].min()}, but X ends at {ends[0].max()}. The "
-            "holdout must come after the rows of X."
-        )
 
 
 def _band(estimator, X, X_test, cells, level):

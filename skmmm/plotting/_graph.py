@@ -1,0 +1,433 @@
+"""Which channel drives which."""
+
+import numpy as np
+import pandas as pd
+
+from skmmm.plotting._style import (
+    INK,
+    OTHERS,
+    SMALL,
+    TINY,
+    WIDTH,
+    Display,
+    plain_text,
+    shorten,
+    wrap,
+)
+
+_MOST_DASHED = 12  # undecided pairs; with more of them none can be followed
+
+
+def layered(graph):
+    """Place the channels of a graph so that arrows point to the right.
+
+    Channels are taken in the order in which no retained edge, or the weakest ones,
+    points backwards; each comes one layer after the last of its parents.
+
+    Parameters
+    ----------
+    graph : ChannelGraph
+
+    Returns
+    -------
+    places : DataFrame indexed by channel
+        ``layer``, from 0, and ``row`` within it, around 0; nan for channels without an
+        edge.
+    """
+    weight = graph.weights.abs().to_numpy()
+    left = [m for m in range(len(weight)) if weight[m].any() or weight[:, m].any()]
+    layer = {}
+    while left:
+        among = weight[np.ix_(left, left)]
+        # The one that is driven least by those that are left, and drives most.
+        driven, drives = among.sum(axis=0), among.sum(axis=1)
+        first = left[np.lexsort((-drives, driven))[0]]
+        parents = [layer[p] + 1 for p in layer if weight[p, first] > 0]
+        layer[first] = max(parents, default=0)
+        left.remove(first)
+    places = pd.DataFrame(
+        {"layer": pd.Series(layer, dtype=float), "row": np.nan},
+        index=range(len(weight)),
+    )
+    for _, own in places.groupby("layer"):
+        middle = (len(own) - 1) / 2
+        places.loc[own.index, "row"] = middle - np.arange(len(own))
+    return places.set_axis(graph.weights.index)
+
+
+def drawn_pairs(graph):
+    """Return retained edges, and the likeliest of the undecided pairs.
+
+    Parameters
+    ----------
+    graph : ChannelGraph
+
+    Returns
+    -------
+    pairs : DataFrame
+        Rows of ``pairs`` with verdict "edge" or "undecided", of the latter between
+        channels that have edges and with a probability of at least .2, at most twelve.
+    """
+    pairs = graph.pairs
+    edges = pairs[pairs["verdict"] == "edge"]
+    linked = {*edges["parent"], *edges["child"]}
+    likely = (pairs["verdict"] == "undecided") & (pairs["probability"] >= 0.2)
+    among = pairs["parent"].isin(linked) & pairs["child"].isin(linked)
+    undecided = pairs[likely & among].nlargest(_MOST_DASHED, "probability")
+    return pd.concat([edges, undecided])
+
+
+class ChannelGraphDisplay(Display):
+    """Channels in layers, with an arrow from each to those that it drives.
+
+    It is recommended to use :meth:`from_estimator`. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    graph : ChannelGraph
+        As returned by ``channel_graph``.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    nodes_ : dict of str to Text
+        Channels with an edge.
+    arrows_ : list of FancyArrowPatch
+        Retained edges: the wider, the larger the weight; the darker, the surer.
+    undecided_ : list of FancyArrowPatch
+        Dashed: pairs on which the model does not decide, the likeliest of them.
+    note_ : Text
+        Channels without an edge, and how much is undecided.
+
+    See Also
+    --------
+    ChannelGraphHeatmapDisplay : All pairs.
+
+    Examples
+    --------
+    >>> from skmmm import DeepCausalMMMRegressor
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> from skmmm.plotting import ChannelGraphDisplay
+    >>> world = make_mmm_panel(3, 60, n_media=3, random_state=0)
+    >>> model = DeepCausalMMMRegressor(
+    ...     media=world.media, region="region", time="week", n_draws=0, random_state=0
+    ... ).fit(world.X, world.y)
+    >>> display = ChannelGraphDisplay.from_estimator(model)
+    >>> len(display.arrows_) == len(display.graph.edges)
+    True
+    """
+
+    def __init__(self, *, graph):
+        self.graph = graph
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None):
+        """Ask for the channel graph and plot.
+
+        Parameters
+        ----------
+        estimator : DeepCausalMMMRegressor
+            Fitted, with a graph.
+
+        ax : Axes, default=None
+            None: a new figure.
+
+        Returns
+        -------
+        display : ChannelGraphDisplay
+        """
+        return cls(graph=estimator.channel_graph()).plot(ax=ax)
+
+    def _figure_size(self):
+        rows = layered(self.graph)["row"].max()
+        n_rows = 1 if np.isnan(rows) else 2 * rows + 1
+        n_alone = len(self.graph.weights) - layered(self.graph)["row"].count()
+        return (WIDTH, 1.3 + 0.75 * n_rows + 0.17 * -(-n_alone // 3))
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            None: a new figure.
+
+        Returns
+        -------
+        display : ChannelGraphDisplay
+            The display, with the artists as attributes.
+        """
+        ax = self._axes(ax)
+        ax.set_axis_off()
+        places = layered(self.graph).dropna()
+        n_layers = int(places["layer"].max()) + 1 if len(places) else 1
+        width = max(10, 46 // n_layers)
+        self.nodes_, self.arrows_, self.undecided_ = {}, [], []
+        for place, name in zip(
+            places.itertuples(), shorten(list(places.index), 2 * width - 4), strict=True
+        ):
+            self.nodes_[place.Index] = ax.text(
+                place.layer,
+                place.row,
+                plain_text(wrap(name, width)),
+                ha="center",
+                va="center",
+                fontsize=SMALL,
+                bbox={"boxstyle": "round,pad=0.4", "fc": "white", "ec": INK, "lw": 0.8},
+                zorder=3,
+            )
+        reach = 0.62 if n_layers > 1 else 1.2
+        ax.set_xlim(-reach, n_layers - 1 + reach)
+        rows = places["row"].abs().max() if len(places) else 0.0
+        ax.set_ylim(-rows - 0.7, rows + 0.7)
+        for pair in drawn_pairs(self.graph).itertuples():
+            self._draw_arrow(ax, places, pair)
+        self._draw_note(ax, places)
+        if self.arrows_:
+            self._draw_colors(ax)
+        return self
+
+    def _draw_arrow(self, ax, places, pair):
+        from matplotlib.patches import FancyArrowPatch
+
+        decided = pair.verdict == "edge"
+        most = self.graph.weights.abs().to_numpy().max()
+        start, end = (
+            places.loc[c, ["layer", "row"]] for c in (pair.parent, pair.child)
+        )
+        step = end["layer"] - start["layer"]
+        # Arrows that skip a layer, or go back, pass above or below what is between.
+        bend = 0.12 if step == 1 else 0.35
+        arrow = FancyArrowPatch(
+            tuple(start),
+            tuple(end),
+            patchA=self.nodes_[pair.parent].get_bbox_patch(),
+            patchB=self.nodes_[pair.child].get_bbox_patch(),
+            connectionstyle=f"arc3,rad={-bend if step >= 0 else bend}",
+            arrowstyle="-|>",
+            mutation_scale=11,
+            shrinkA=3,
+            shrinkB=3,
+            linewidth=0.8 + 3.2 * abs(pair.weight) / most if decided else 0.8,
+            linestyle="-" if decided else (0, (4, 3)),
+            color=_shade(pair.probability) if decided else OTHERS,
+            zorder=2,
+        )
+        ax.add_patch(arrow)
+        (self.arrows_ if decided else self.undecided_).append(arrow)
+        if decided:
+            middle = (np.array(start) + np.array(end)) / 2
+            rise = bend * abs(step) / 2 if step >= 0 else -bend * abs(step) / 2
+            ax.text(
+                middle[0],
+                middle[1] + rise,
+                f"{pair.weight:+.2f}",
+                fontsize=TINY,
+                ha="center",
+                va="center",
+                bbox={"fc": "white", "ec": "none", "pad": 0.6},
+                zorder=2.5,
+            )
+
+    def _draw_note(self, ax, places):
+        """Name the channels without an edge, and count what is undecided."""
+        graph = self.graph
+        alone = [c for c in graph.weights.index if c not in places.index]
+        n_undecided = int((graph.pairs["verdict"] == "undecided").sum())
+        lines = []
+        if not len(places):
+            lines.append("No channel was found to drive another.")
+        if n_undecided:
+            shown = f" ({len(self.undecided_)} dashed)" if self.undecided_ else ""
+            lines.append(f"{n_undecided} of {len(graph.pairs)} pairs undecided{shown}.")
+        if alone:
+            lines.append("Without an edge:")
+            short = [plain_text(name) for name in shorten(alone, 30)]
+            lines += [", ".join(short[i : i + 3]) for i in range(0, len(short), 3)]
+        self.note_ = ax.annotate(
+            "\n".join(lines),
+            (0.0, 0.0),
+            xycoords="axes fraction",
+            xytext=(0, -2),
+            textcoords="offset points",
+            ha="left",
+            va="top",
+            fontsize=TINY,
+            color="#555555",
+            annotation_clip=False,
+        )
+
+    def _draw_colors(self, ax):
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import ListedColormap
+
+        shades = ListedColormap([_shade(p) for p in np.linspace(0.0, 1.0, 64)])
+        mappable = ScalarMappable(cmap=shades)
+        mappable.set_clim(0.0, 1.0)
+        bar = ax.figure.colorbar(
+            mappable,
+            ax=ax,
+            location="top",
+            shrink=0.35,
+            aspect=28,
+            pad=0.02,
+            anchor=(0, 0),
+        )
+        bar.set_label("probability; width and number: weight", fontsize=TINY)
+        bar.ax.tick_params(labelsize=TINY)
+        bar.outline.set_visible(False)
+
+
+def _shade(probability):
+    """Return a colour from pale to dark blue, which all eyes see as a scale."""
+    pale, dark = np.array([0.72, 0.82, 0.90]), np.array([0.0, 0.20, 0.42])
+    return tuple(pale + (dark - pale) * float(np.clip(probability, 0.0, 1.0)))
+
+
+class ChannelGraphHeatmapDisplay(Display):
+    """Weight or probability of every pair of channels.
+
+    It is recommended to use :meth:`from_estimator`. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    graph : ChannelGraph
+        As returned by ``channel_graph``.
+
+    values : {"probability", "weight"}, default="probability"
+        What is shown. Weights are zero where no edge is retained.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    image_ : AxesImage
+    frames_ : list of Rectangle
+        Around retained edges.
+    hatches_ : list of Rectangle
+        Over undecided pairs.
+    texts_ : list of Text
+
+    See Also
+    --------
+    ChannelGraphDisplay : The edges as arrows.
+
+    Examples
+    --------
+    >>> from skmmm import DeepCausalMMMRegressor
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> from skmmm.plotting import ChannelGraphHeatmapDisplay
+    >>> world = make_mmm_panel(3, 60, n_media=3, random_state=0)
+    >>> model = DeepCausalMMMRegressor(
+    ...     media=world.media, region="region", time="week", n_draws=0, random_state=0
+    ... ).fit(world.X, world.y)
+    >>> display = ChannelGraphHeatmapDisplay.from_estimator(model)
+    >>> display.image_.get_array().shape
+    (3, 3)
+    """
+
+    def __init__(self, *, graph, values="probability"):
+        self.graph = graph
+        self.values = values
+
+    @classmethod
+    def from_estimator(cls, estimator, *, values="probability", ax=None):
+        """Ask for the channel graph and plot.
+
+        Parameters
+        ----------
+        estimator : DeepCausalMMMRegressor
+            Fitted, with a graph.
+
+        values : {"probability", "weight"}, default="probability"
+            What is shown.
+
+        ax : Axes, default=None
+            None: a new figure.
+
+        Returns
+        -------
+        display : ChannelGraphHeatmapDisplay
+        """
+        return cls(graph=estimator.channel_graph(), values=values).plot(ax=ax)
+
+    def _figure_size(self):
+        return (WIDTH, 1.9 + 0.27 * max(len(self.graph.weights), 4))
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            None: a new figure.
+
+        Returns
+        -------
+        display : ChannelGraphHeatmapDisplay
+            The display, with the artists as attributes.
+        """
+        kinds = {"probability": ("Blues", 0.0, 1.0), "weight": ("PuOr_r", None, None)}
+        if self.values not in kinds:
+            raise ValueError(f"values={self.values!r} must be one of {list(kinds)}.")
+        ax = self._axes(ax)
+        colors, low, high = kinds[self.values]
+        table = self.graph.probability
+        if self.values == "weight":
+            table = self.graph.weights
+            high = max(table.abs().to_numpy().max(), 0.1)
+            low = -high
+        shown = table.to_numpy(dtype=float).copy()
+        np.fill_diagonal(shown, np.nan)
+        self.image_ = ax.imshow(shown, cmap=colors, vmin=low, vmax=high, aspect="auto")
+        self._draw_cells(ax, shown, high)
+        size = len(table)
+        names = [plain_text(name) for name in shorten(list(table.index), 24)]
+        ax.set_xticks(np.arange(size), names, rotation=40, ha="right")
+        ax.xaxis.set_tick_params(rotation_mode="anchor")
+        ax.set_yticks(np.arange(size), names)
+        ax.tick_params(labelsize=TINY if size > 8 else SMALL, length=0)
+        ax.set_xlabel("is driven", fontsize=SMALL)
+        ax.set_ylabel("drives", fontsize=SMALL)
+        ax.spines[:].set_visible(False)
+        bar = ax.figure.colorbar(self.image_, ax=ax, shrink=0.8, aspect=24, pad=0.02)
+        bar.set_label(f"{self.values}; framed: edge, hatched: undecided", fontsize=TINY)
+        bar.ax.tick_params(labelsize=TINY)
+        bar.outline.set_visible(False)
+        return self
+
+    def _draw_cells(self, ax, shown, high):
+        from matplotlib.patches import Rectangle
+
+        self.frames_, self.hatches_, self.texts_ = [], [], []
+        verdict = self.graph.verdict.to_numpy()
+        small = TINY if len(shown) <= 8 else 6.0
+        for (i, j), value in np.ndenumerate(shown):
+            if i == j:
+                continue
+            corner = (j - 0.5, i - 0.5)
+            if verdict[i, j] == "undecided":
+                hatch = Rectangle(
+                    corner, 1, 1, fill=False, hatch="////", lw=0, edgecolor="#B0B0B0"
+                )
+                self.hatches_.append(ax.add_patch(hatch))
+            elif verdict[i, j] == "edge":
+                frame = Rectangle(corner, 1, 1, fill=False, lw=1.4, edgecolor=INK)
+                self.frames_.append(ax.add_patch(frame))
+            if len(shown) <= 20 and (verdict[i, j] == "edge" or value >= 0.05):
+                color = "white" if abs(value) > 0.6 * high else INK
+                text = f"{value:.2f}".replace("0.", ".")
+                self.texts_.append(
+                    ax.text(
+                        j,
+                        i,
+                        text,
+                        ha="center",
+                        va="center",
+                        fontsize=small,
+                        color=color,
+                    )
+                )

@@ -1,0 +1,528 @@
+"""Plans against today, budgets against each other, scenarios."""
+
+import numpy as np
+
+from skmmm import allocation, scenarios
+from skmmm.plotting._rows import spend_name
+from skmmm.plotting._style import (
+    BLUE,
+    INK,
+    OTHERS,
+    SMALL,
+    TINY,
+    VERMILLION,
+    WIDTH,
+    Display,
+    draw_band,
+    draw_dots,
+    format_number,
+    legend_above,
+    name_rows,
+    plain_text,
+    row_height,
+    shorten,
+    shorten_ticks,
+    tidy,
+)
+
+
+class BudgetPlanDisplay(Display):
+    """Planned spend against today's: by channel, or change by region or period.
+
+    It is recommended to use :meth:`from_estimator` or :meth:`from_plan`. All parameters
+    are stored as attributes.
+
+    Parameters
+    ----------
+    allocation : DataFrame indexed by channel, or channel and region or period
+        ``spend``, ``current_spend``, ``change`` and ``reason``, as in the result of
+        :func:`skmmm.allocation.optimize_budget`.
+
+    spend_name : str, default="spend"
+        For the axis.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    today_, planned_ : Line2D or None
+        By channel only.
+    texts_ : list of Text
+        Change in percent, and why it is not larger.
+    image_ : AxesImage or None
+        By region or period only: change of spend.
+
+    See Also
+    --------
+    BudgetPathDisplay : What larger and smaller budgets would cause.
+
+    Examples
+    --------
+    >>> from skmmm.allocation import optimize_budget
+    >>> from skmmm.baselines import make_linear_mmm
+    >>> from skmmm.datasets import load_mmm_example
+    >>> from skmmm.plotting import BudgetPlanDisplay
+    >>> data = load_mmm_example()
+    >>> model = make_linear_mmm(media=data.media, region="region", time="week")
+    >>> plan = optimize_budget(model.fit(data.X, data.y), X=data.X)
+    >>> display = BudgetPlanDisplay.from_plan(plan)
+    >>> len(display.texts_)
+    6
+    """
+
+    def __init__(self, *, allocation, spend_name="spend"):
+        self.allocation = allocation
+        self.spend_name = spend_name
+
+    @classmethod
+    def from_estimator(cls, estimator, budget=None, *, X=None, ax=None, **options):
+        """Plan and plot.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted, as for :func:`skmmm.allocation.optimize_budget`.
+
+        budget : float, default=None
+            Total spend. None: what X spends.
+
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+
+        ax : Axes, default=None
+            None: a new figure.
+
+        **options : dict
+            Passed to :func:`skmmm.allocation.optimize_budget`.
+
+        Returns
+        -------
+        display : BudgetPlanDisplay
+        """
+        plan = allocation.optimize_budget(estimator, budget, X=X, **options)
+        return cls.from_plan(plan, spend_name=spend_name(estimator, X), ax=ax)
+
+    @classmethod
+    def from_plan(cls, plan, *, spend_name="spend", ax=None):
+        """Plot a plan that has been made.
+
+        Parameters
+        ----------
+        plan : OptimizeResult
+            As returned by :func:`skmmm.allocation.optimize_budget`.
+
+        spend_name : str, default="spend"
+            For the axis.
+
+        ax : Axes, default=None
+            None: a new figure.
+
+        Returns
+        -------
+        display : BudgetPlanDisplay
+        """
+        return cls(allocation=plan.allocation, spend_name=spend_name).plot(ax=ax)
+
+    @property
+    def _by_group(self):
+        return self.allocation.index.nlevels > 1
+
+    def _figure_size(self):
+        n_channels = self.allocation.index.unique("channel").size
+        if self._by_group:
+            return (WIDTH, 1.5 + 0.27 * max(n_channels, 3))
+        return (WIDTH, row_height(1.2 * n_channels))
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            None: a new figure.
+
+        Returns
+        -------
+        display : BudgetPlanDisplay
+            The display, with the artists as attributes.
+        """
+        ax = self._axes(ax)
+        self.today_ = self.planned_ = self.image_ = None
+        self.texts_ = []
+        if self._by_group:
+            self._draw_changes(ax)
+        else:
+            self._draw_channels(ax)
+        return self
+
+    def _draw_channels(self, ax):
+        table = self.allocation.sort_values("current_spend", kind="stable")
+        rows = np.arange(len(table))
+        now, planned = table["current_spend"], table["spend"]
+        ax.hlines(rows, now, planned, color=OTHERS, linewidth=2.0, alpha=0.6)
+        (self.today_,) = ax.plot(now, rows, "o", color=OTHERS, ms=6, label="today")
+        (self.planned_,) = ax.plot(planned, rows, "D", color=BLUE, ms=5.5, label="plan")
+        right = np.maximum(now, planned)
+        for row, at, change, reason in zip(
+            rows, right, table["change"], table["reason"], strict=True
+        ):
+            text = reason if np.isnan(change) else f"{change:+.0%}, {reason}"
+            label = ax.annotate(
+                text,
+                (at, row),
+                xytext=(7, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=TINY,
+                color=INK,
+            )
+            self.texts_.append(label)
+        name_rows(ax, table.index, width=26)
+        ax.set_xlim(0.0, 1.75 * max(right.max(), np.finfo(float).tiny))
+        tidy(ax, values="x")
+        ax.tick_params(axis="y", length=0)
+        ax.set_xlabel(self.spend_name, fontsize=SMALL)
+        legend_above(ax, [self.today_, self.planned_])
+
+    def _draw_changes(self, ax):
+        by = self.allocation.index.names[1]
+        table = self.allocation["change"].unstack(by)
+        order = self.allocation.index.unique("channel")
+        spend = self.allocation["current_spend"].unstack(by).loc[order]
+        table = table.loc[order]
+        if by == "region":  # the largest first
+            table = table[spend.sum().sort_values(ascending=False, kind="stable").index]
+        self.image_ = ax.imshow(
+            table.to_numpy(dtype=float),
+            cmap="PuOr_r",
+            vmin=-1.0,
+            vmax=1.0,
+            aspect="auto",
+            interpolation="nearest",
+        )
+        names = [plain_text(name) for name in shorten(list(table.index), 26)]
+        ax.set_yticks(np.arange(len(names)), names)
+        step = max(1, -(-table.shape[1] // 12))
+        shown = np.arange(0, table.shape[1], step)
+        labels = [str(table.columns[i]).removesuffix(" 00:00:00") for i in shown]
+        labels = [plain_text(name) for name in shorten(labels, 14)]
+        ax.set_xticks(shown, labels, rotation=40, ha="right", rotation_mode="anchor")
+        ax.tick_params(labelsize=TINY, length=0)
+        ax.spines[:].set_visible(False)
+        word = f"{by}s, the largest first" if by == "region" else by
+        ax.set_xlabel(
+            word if step == 1 else f"{word}; every {step}th named", fontsize=SMALL
+        )
+        bar = ax.figure.colorbar(self.image_, ax=ax, shrink=0.9, aspect=20, pad=0.02)
+        bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
+        bar.ax.tick_params(labelsize=TINY)
+        bar.set_label("change of spend", fontsize=TINY)
+        bar.outline.set_visible(False)
+
+
+class BudgetPathDisplay(Display):
+    """KPI caused by the best plan for each budget.
+
+    It is recommended to use :meth:`from_estimator`. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    path : Bunch
+        As returned by :func:`skmmm.allocation.budget_path`.
+
+    kpi_name, spend_name : str
+        For the axes.
+
+    confidence_level : float, default=0.9
+        Of the bounds.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    planned_, scaled_ : Line2D
+        Of the best plan, and of scaling all channels alike.
+    band_ : PolyCollection or None
+    today_ : Line2D
+
+    See Also
+    --------
+    BudgetPlanDisplay : Where one of the budgets goes.
+
+    Notes
+    -----
+    An interval more than twice as high as the line runs out of the picture.
+
+    Examples
+    --------
+    >>> from skmmm.baselines import make_linear_mmm
+    >>> from skmmm.datasets import load_mmm_example
+    >>> from skmmm.plotting import BudgetPathDisplay
+    >>> data = load_mmm_example()
+    >>> model = make_linear_mmm(media=data.media, region="region", time="week")
+    >>> model = model.fit(data.X, data.y)
+    >>> display = BudgetPathDisplay.from_estimator(model, X=data.X)
+    >>> len(display.path.table)
+    11
+    """
+
+    def __init__(
+        self, *, path, kpi_name="KPI", spend_name="spend", confidence_level=0.9
+    ):
+        self.path = path
+        self.kpi_name = kpi_name
+        self.spend_name = spend_name
+        self.confidence_level = confidence_level
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        budgets=None,
+        *,
+        X=None,
+        ax=None,
+        confidence_level=0.9,
+        kpi_name="KPI",
+        **options,
+    ):
+        """Plan each budget and plot.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted, as for :func:`skmmm.allocation.budget_path`.
+
+        budgets : array-like of shape (n_budgets,), default=None
+            None: eleven around today's.
+
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+
+        ax : Axes, default=None
+            None: a new figure.
+
+        confidence_level : float in (0, 1), default=0.9
+
+        kpi_name : str, default="KPI"
+            For the axis.
+
+        **options : dict
+            Passed to :func:`skmmm.allocation.budget_path`.
+
+        Returns
+        -------
+        display : BudgetPathDisplay
+        """
+        path = allocation.budget_path(
+            estimator, budgets, X=X, confidence_level=confidence_level, **options
+        )
+        display = cls(
+            path=path,
+            kpi_name=kpi_name,
+            spend_name=spend_name(estimator, X),
+            confidence_level=confidence_level,
+        )
+        return display.plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            None: a new figure.
+
+        Returns
+        -------
+        display : BudgetPathDisplay
+            The display, with the artists as attributes.
+        """
+        ax = self._axes(ax)
+        table = self.path.table
+        budget = table["budget"].to_numpy()
+        low, high = (table[f"outcome_{end}"].to_numpy(float) for end in ("low", "high"))
+        self.band_ = draw_band(ax, budget, low, high)
+        (self.planned_,) = ax.plot(
+            budget, table["outcome"], color=BLUE, label="best plan"
+        )
+        (self.scaled_,) = ax.plot(
+            budget, table["as_today"], ":", color=INK, lw=1.2, label="scaled alike"
+        )
+        (self.today_,) = ax.plot(
+            self.path.current_budget,
+            self.path.current_outcome,
+            "o",
+            color=VERMILLION,
+            label="today",
+        )
+        tidy(ax)
+        shorten_ticks(ax.xaxis)
+        highest = np.nanmax(table[["outcome", "as_today"]].to_numpy(), initial=0.0)
+        most = max(np.nanmax(high, initial=highest), highest)
+        ax.set_ylim(
+            min(0.0, np.nanmin(low, initial=0.0)), 1.04 * min(most, 2.2 * highest)
+        )
+        ax.set_xlabel(f"total {self.spend_name}", fontsize=SMALL)
+        ax.set_ylabel(f"{plain_text(self.kpi_name)} caused", fontsize=SMALL)
+        handles = [self.planned_, self.scaled_, self.today_]
+        if self.band_ is not None:
+            self.band_.set_label(f"{self.confidence_level:.0%} interval")
+            handles.append(self.band_)
+        legend_above(ax, handles)
+        return self
+
+
+class ScenariosDisplay(Display):
+    """What each scenario would bring beyond the first.
+
+    It is recommended to use :meth:`from_estimator`. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    comparison : DataFrame indexed by scenario
+        As returned by :func:`skmmm.scenarios.compare_scenarios`.
+
+    kpi_name : str, default="KPI"
+        For the axis.
+
+    confidence_level : float, default=0.9
+        Of the bounds.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    points_ : Line2D
+    intervals_ : LineCollection or None
+    texts_ : list of Text
+        Change of spend, and how probable it is that the scenario is better.
+
+    Examples
+    --------
+    >>> from skmmm.baselines import make_linear_mmm
+    >>> from skmmm.datasets import load_mmm_example
+    >>> from skmmm.plotting import ScenariosDisplay
+    >>> data = load_mmm_example()
+    >>> model = make_linear_mmm(media=data.media, region="region", time="week")
+    >>> model = model.fit(data.X, data.y)
+    >>> more = data.X.assign(tv=1.2 * data.X["tv"])
+    >>> tables = {"as it was": data.X, "more tv": more}
+    >>> display = ScenariosDisplay.from_estimator(model, tables)
+    >>> list(display.comparison.index)
+    ['as it was', 'more tv']
+    """
+
+    def __init__(self, *, comparison, kpi_name="KPI", confidence_level=0.9):
+        self.comparison = comparison
+        self.kpi_name = kpi_name
+        self.confidence_level = confidence_level
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        tables,
+        *,
+        baseline=None,
+        ax=None,
+        confidence_level=0.9,
+        kpi_name="KPI",
+    ):
+        """Compare scenarios and plot.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted, as for :func:`skmmm.scenarios.compare_scenarios`.
+
+        tables : mapping of str to DataFrame
+            Scenarios with the same regions and periods.
+
+        baseline : str, default=None
+            The scenario to which the others are compared. None: the first.
+
+        ax : Axes, default=None
+            None: a new figure.
+
+        confidence_level : float in (0, 1), default=0.9
+
+        kpi_name : str, default="KPI"
+            For the axis.
+
+        Returns
+        -------
+        display : ScenariosDisplay
+        """
+        comparison = scenarios.compare_scenarios(
+            estimator, tables, baseline=baseline, confidence_level=confidence_level
+        )
+        display = cls(
+            comparison=comparison, kpi_name=kpi_name, confidence_level=confidence_level
+        )
+        return display.plot(ax=ax)
+
+    def _figure_size(self):
+        return (WIDTH, row_height(1.3 * len(self.comparison)))
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            None: a new figure.
+
+        Returns
+        -------
+        display : ScenariosDisplay
+            The display, with the artists as attributes.
+        """
+        ax = self._axes(ax)
+        table = self.comparison[::-1]
+        point, low, high = (
+            table[f"difference{end}"].to_numpy(dtype=float)
+            for end in ("", "_low", "_high")
+        )
+        rows = np.arange(len(table))
+        self.points_, self.intervals_ = draw_dots(ax, rows, point, low, high)
+        ax.axvline(0.0, color=INK, linewidth=0.8, linestyle=":")
+        name_rows(ax, table.index)
+        ax.set_ylim(-0.6, len(table) - 0.2)
+        self.texts_ = []
+        for row, scenario in zip(rows, table.itertuples(), strict=True):
+            self.texts_.append(
+                ax.annotate(
+                    _said(scenario),
+                    (max(0.0, scenario.difference), row),
+                    xytext=(0, 6),
+                    textcoords="offset points",
+                    fontsize=TINY,
+                    ha="center",
+                )
+            )
+        ax.margins(x=0.2)
+        tidy(ax, values="x")
+        ax.tick_params(axis="y", length=0)
+        word = f"{plain_text(self.kpi_name)} beyond the first scenario"
+        if self.intervals_ is not None:
+            word = f"{word}, with {self.confidence_level:.0%} interval"
+        ax.set_xlabel(word, fontsize=SMALL)
+        return self
+
+
+def _said(scenario):
+    """Return what a scenario costs, and how sure it is to be better."""
+    spend = scenario.difference_spend
+    said = ["same spend" if spend == 0 else f"spend {_signed(spend)}"]
+    better = scenario.probability_better
+    if np.isfinite(better) and scenario.difference != 0:
+        said.append(f"better in {better:.0%} of draws")
+    return ", ".join(said)
+
+
+def _signed(value):
+    text = format_number(value).replace("\u2009", " ")
+    return text if value < 0 else f"+{text}"

@@ -1,0 +1,238 @@
+"""Regions from the highest to the lowest."""
+
+import numpy as np
+import pandas as pd
+
+from skmmm import inspection
+from skmmm._draws import bounds, tail_of
+from skmmm.inspection._predictions import counterfactual_of
+from skmmm.plotting._style import (
+    OTHERS,
+    SMALL,
+    TINY,
+    WIDTH,
+    Display,
+    draw_dots,
+    keep_readable,
+    name_rows,
+    percent_ticks,
+    plain_text,
+    row_height,
+    tidy,
+)
+
+_MEASURES = {
+    "share": "share of predicted {kpi} caused by media",
+    "contribution": "{kpi} caused by media",
+    "roi": "{kpi} caused by media, per unit of spend",
+    "predicted": "predicted {kpi}",
+}
+
+
+def media_by_region(estimator, X=None, *, confidence_level=0.9):
+    """Return what all media together do in each region.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted, with a `region` column: :class:`~skmmm.DeepCausalMMMRegressor`, or any
+        that :func:`skmmm.inspection.channel_summary` accepts, with X.
+    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+        None: the training rows.
+    confidence_level : float in (0, 1), default=0.9
+
+    Returns
+    -------
+    regions : DataFrame indexed by region
+        ``predicted`` KPI, ``spend``, ``contribution`` of all media to the rows with
+        ``contribution_low`` and ``contribution_high``, ``share`` of the prediction and
+        ``roi`` with the same bounds.
+    """
+    tail = tail_of(confidence_level)
+    what_if = counterfactual_of(estimator, X)
+    group, names = what_if.groups("region")
+    table = inspection.channel_summary(estimator, X, by="region")
+    sums = table[["spend", "contribution"]].groupby(level="region").sum()
+    returned = (table["roi"] * table["spend"]).groupby(level="region").sum()
+    sums = sums.reindex(names)
+    sums.index.name = "region"
+    predicted = np.bincount(group, what_if.predicted(), len(names))
+    sums.insert(0, "predicted", predicted)
+    ends = np.full((2, len(names)), np.nan)
+    if what_if.has_draws:
+        drawn = what_if.effects("region", draws=True).contribution.sum(axis=2)
+        ends = bounds(drawn, tail)
+    spend = sums["spend"].where(sums["spend"] > 0)
+    sums["contribution_low"], sums["contribution_high"] = ends
+    sums["share"] = sums["contribution"] / predicted
+    sums["roi"] = returned.reindex(names) / spend
+    relative = pd.DataFrame(ends.T, names, ["low", "high"])
+    for end in ("low", "high"):
+        sums[f"share_{end}"] = relative[end] / predicted
+        # Carry-out is as uncertain as what falls into the rows.
+        sums[f"roi_{end}"] = relative[end] / sums["contribution"] * sums["roi"]
+    return sums
+
+
+class RegionRankingDisplay(Display):
+    """Regions by what media do there, the highest on top.
+
+    It is recommended to use :meth:`from_estimator`. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    regions : DataFrame indexed by region
+        ``share``, ``contribution``, ``roi``, with ``_low`` and ``_high``, and
+        ``predicted``.
+
+    by : {"share", "contribution", "roi", "predicted"}, default="share"
+        What is shown.
+
+    kpi_name : str, default="KPI"
+        For the axis.
+
+    confidence_level : float, default=0.9
+        Of the bounds.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    points_ : Line2D
+    intervals_ : LineCollection or None
+    gap_ : Text or None
+        Says how many regions are left out between the highest and the lowest.
+
+    Examples
+    --------
+    >>> from skmmm.baselines import make_linear_mmm
+    >>> from skmmm.datasets import load_mmm_example
+    >>> from skmmm.plotting import RegionRankingDisplay
+    >>> data = load_mmm_example()
+    >>> model = make_linear_mmm(media=data.media, region="region", time="week")
+    >>> model = model.fit(data.X, data.y)
+    >>> display = RegionRankingDisplay.from_estimator(model, data.X)
+    >>> len(display.regions)
+    12
+    """
+
+    def __init__(self, *, regions, by="share", kpi_name="KPI", confidence_level=0.9):
+        self.regions = regions
+        self.by = by
+        self.kpi_name = kpi_name
+        self.confidence_level = confidence_level
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X=None,
+        *,
+        by="share",
+        max_regions=30,
+        ax=None,
+        confidence_level=0.9,
+        kpi_name="KPI",
+    ):
+        """Summarise the regions and plot.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted, with a `region` column: :class:`~skmmm.DeepCausalMMMRegressor`, or
+            any that :func:`skmmm.inspection.channel_summary` accepts, with X.
+
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+
+        by : {"share", "contribution", "roi", "predicted"}, default="share"
+            What is shown.
+
+        max_regions : int, default=30
+            See `plot`.
+
+        ax : Axes, default=None
+            None: a new figure.
+
+        confidence_level : float in (0, 1), default=0.9
+
+        kpi_name : str, default="KPI"
+            For the axis.
+
+        Returns
+        -------
+        display : RegionRankingDisplay
+        """
+        display = cls(
+            regions=media_by_region(estimator, X, confidence_level=confidence_level),
+            by=by,
+            kpi_name=kpi_name,
+            confidence_level=confidence_level,
+        )
+        return display.plot(ax=ax, max_regions=max_regions)
+
+    def _figure_size(self):
+        return (WIDTH, 0.7 * row_height(min(len(self.regions), 30)) + 0.4)
+
+    def plot(self, ax=None, *, max_regions=30):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            None: a new figure.
+
+        max_regions : int, default=30
+            If there are more, two thirds of so many are the highest, one third the
+            lowest.
+
+        Returns
+        -------
+        display : RegionRankingDisplay
+            The display, with the artists as attributes.
+        """
+        if self.by not in _MEASURES:
+            raise ValueError(f"by={self.by!r} must be one of {list(_MEASURES)}.")
+        ax = self._axes(ax)
+        table = self.regions.sort_values(self.by, kind="stable")
+        n_low = max_regions // 3
+        left_out = len(table) - max_regions
+        if left_out > 0:
+            table = pd.concat([table[:n_low], table[-(max_regions - n_low) :]])
+        point = table[self.by].to_numpy(dtype=float)
+        low, high = (
+            table.get(f"{self.by}_{end}", pd.Series(np.nan, table.index)).to_numpy(
+                float
+            )
+            for end in ("low", "high")
+        )
+        rows = np.arange(len(table))
+        self.points_, self.intervals_ = draw_dots(ax, rows, point, low, high)
+        name_rows(ax, table.index)
+        keep_readable(ax, point, low, high)
+        tidy(ax, values="x")
+        ax.tick_params(axis="y", length=0, labelsize=TINY if len(table) > 15 else SMALL)
+        self._mark_gap(ax, n_low, left_out)
+        word = _MEASURES[self.by].format(kpi=plain_text(self.kpi_name))
+        if self.by == "share":
+            percent_ticks(ax.xaxis)
+        if self.intervals_ is not None:
+            word = f"{word}, with {self.confidence_level:.0%} interval"
+        ax.set_xlabel(word, fontsize=SMALL)
+        return self
+
+    def _mark_gap(self, ax, n_low, left_out):
+        self.gap_ = None
+        if left_out > 0:
+            ax.axhline(n_low - 0.5, color=OTHERS, linewidth=0.8, linestyle=":")
+            self.gap_ = ax.text(
+                0.99,
+                n_low - 0.5,
+                f"{left_out} regions between",
+                transform=ax.get_yaxis_transform(),
+                ha="right",
+                va="bottom",
+                fontsize=TINY,
+                color="#666666",
+            )

@@ -1,0 +1,432 @@
+"""How channels act: carry-over, saturation, effectiveness over time."""
+
+import numpy as np
+
+from skmmm.plotting._rows import channels_by_size
+from skmmm.plotting._style import (
+    BLUE,
+    INK,
+    OTHERS,
+    VERMILLION,
+    Panels,
+    draw_band,
+    format_time,
+    percent_ticks,
+    tidy_panel,
+)
+
+
+class _ChannelPanels(Panels):
+    """One panel per channel of a table whose first index level is the channel."""
+
+    def _channels(self):
+        return list(self._table.index.unique("channel"))
+
+    def _n_panels(self):
+        return len(self._channels())
+
+    def _each(self):
+        """Return the panel and the rows of every channel."""
+        for panel, channel in zip(self.axes_, self._channels(), strict=True):
+            yield panel, self._table.loc[channel]
+
+
+def _chosen(estimator, table, channels):
+    """Return the rows of some channels, by default the largest first."""
+    if channels is None:
+        channels = channels_by_size(estimator, None)
+    known = set(table.index.unique("channel"))
+    for channel in channels:
+        if channel not in known:
+            raise ValueError(
+                f"channels names {channel!r}, which is not one of the media columns "
+                f"{list(table.index.unique('channel'))}."
+            )
+    return table.loc[list(channels)]
+
+
+class AdstockDisplay(_ChannelPanels):
+    """Share of the effect of one period's spend that comes at each lag.
+
+    It is recommended to use :meth:`from_estimator`. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    carryover : DataFrame indexed by (channel, lag)
+        ``share``, ``low`` and ``high``, as returned by ``carryover``.
+
+    period : str, default="period"
+        Length of a period, for the axis.
+
+    confidence_level : float, default=0.9
+        Of the bounds.
+
+    Attributes
+    ----------
+    bounding_ax_ : Axes
+        The axes whose place the panels take.
+    axes_ : ndarray of shape (n_channels,) of Axes
+    figure_ : Figure
+    bars_ : list of BarContainer
+    intervals_ : list of LineCollection or None
+
+    See Also
+    --------
+    SaturationDisplay : How much of the highest effect is reached.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmmm.plotting import AdstockDisplay
+    >>> index = pd.MultiIndex.from_product(
+    ...     [["tv"], [0, 1, 2]], names=["channel", "lag"]
+    ... )
+    >>> table = pd.DataFrame({"share": [0.6, 0.3, 0.1]}, index)
+    >>> display = AdstockDisplay(carryover=table.assign(low=None, high=None)).plot()
+    >>> len(display.bars_[0])
+    3
+    """
+
+    def __init__(self, *, carryover, period="period", confidence_level=0.9):
+        self.carryover = carryover
+        self.period = period
+        self.confidence_level = confidence_level
+
+    @classmethod
+    def from_estimator(cls, estimator, *, channels=None, ax=None, confidence_level=0.9):
+        """Ask for the carry-over and plot.
+
+        Parameters
+        ----------
+        estimator : DeepCausalMMMRegressor
+            Fitted.
+
+        channels : list of str or int, default=None
+            None: all channels with spend, the largest contribution first.
+
+        ax : Axes, default=None
+            Its place is taken by the panels. None: a new figure.
+
+        confidence_level : float in (0, 1), default=0.9
+
+        Returns
+        -------
+        display : AdstockDisplay
+        """
+        table = estimator.carryover(confidence_level=confidence_level)
+        display = cls(
+            carryover=_chosen(estimator, table, channels),
+            period=estimator.period_ or "period",
+            confidence_level=confidence_level,
+        )
+        return display.plot(ax=ax)
+
+    @property
+    def _table(self):
+        return self.carryover
+
+    def plot(self, ax=None, *, n_columns=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            A subplot; its place is taken by the panels. None: a new figure.
+
+        n_columns : int, default=None
+            Panels beside each other. None: three, or four from ten channels on.
+
+        Returns
+        -------
+        display : AdstockDisplay
+            The display, with the artists as attributes.
+        """
+        self._make_panels(ax, self._channels(), n_columns)
+        self.bars_, self.intervals_ = [], []
+        most = self.carryover[["share", "high"]].astype(float).max().max()
+        for panel, own in self._each():
+            lag = own.index.to_numpy()
+            self.bars_.append(panel.bar(lag, own["share"], color=BLUE, width=0.7))
+            low, high = (own[end].to_numpy(dtype=float) for end in ("low", "high"))
+            interval = None
+            if np.isfinite(low).any():
+                interval = panel.vlines(lag, low, high, color=INK, linewidth=1.1)
+            self.intervals_.append(interval)
+            tidy_panel(panel)
+            panel.set_ylim(0.0, 1.05 * most)
+            percent_ticks(panel.yaxis)
+        unit = "period" if self.period == "integer" else self.period
+        self._label_panels(f"{unit}s later", "share of effect")
+        if self.intervals_ and self.intervals_[0] is not None:
+            level = f"{self.confidence_level:.0%} interval"
+            self._draw_legend({level: self.intervals_[0]})
+        return self
+
+
+class SaturationDisplay(_ChannelPanels):
+    """Share of its highest effect that a channel reaches, by spend after carry-over.
+
+    It is recommended to use :meth:`from_estimator`. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    saturation : DataFrame indexed by (channel, point)
+        ``spend``, ``share``, ``low``, ``high`` and ``observed``, as returned by
+        ``saturation``.
+
+    confidence_level : float, default=0.9
+        Of the bounds.
+
+    Attributes
+    ----------
+    bounding_ax_ : Axes
+        The axes whose place the panels take.
+    axes_ : ndarray of shape (n_channels,) of Axes
+    figure_ : Figure
+    lines_ : list of Line2D
+    bands_ : list of PolyCollection or None
+    ranges_ : list of Polygon
+        Where the middle 80 % of the rows are.
+    medians_ : list of Line2D
+        The median row that spends.
+
+    See Also
+    --------
+    ResponseCurvesDisplay : The same in KPI units, against total spend.
+
+    Examples
+    --------
+    >>> from skmmm import DeepCausalMMMRegressor
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> from skmmm.plotting import SaturationDisplay
+    >>> world = make_mmm_panel(1, 60, n_media=2, random_state=0)
+    >>> model = DeepCausalMMMRegressor(
+    ...     media=world.media, region="region", time="week", n_draws=0, random_state=0
+    ... ).fit(world.X, world.y)
+    >>> display = SaturationDisplay.from_estimator(model)
+    >>> len(display.lines_)
+    2
+    """
+
+    def __init__(self, *, saturation, confidence_level=0.9):
+        self.saturation = saturation
+        self.confidence_level = confidence_level
+
+    @classmethod
+    def from_estimator(cls, estimator, *, channels=None, ax=None, confidence_level=0.9):
+        """Ask for the saturation and plot.
+
+        Parameters
+        ----------
+        estimator : DeepCausalMMMRegressor
+            Fitted.
+
+        channels : list of str or int, default=None
+            None: all channels with spend, the largest contribution first.
+
+        ax : Axes, default=None
+            Its place is taken by the panels. None: a new figure.
+
+        confidence_level : float in (0, 1), default=0.9
+
+        Returns
+        -------
+        display : SaturationDisplay
+        """
+        table = estimator.saturation(confidence_level=confidence_level)
+        display = cls(
+            saturation=_chosen(estimator, table, channels),
+            confidence_level=confidence_level,
+        )
+        return display.plot(ax=ax)
+
+    @property
+    def _table(self):
+        return self.saturation
+
+    def plot(self, ax=None, *, n_columns=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            A subplot; its place is taken by the panels. None: a new figure.
+
+        n_columns : int, default=None
+            Panels beside each other. None: three, or four from ten channels on.
+
+        Returns
+        -------
+        display : SaturationDisplay
+            The display, with the artists as attributes.
+        """
+        self._make_panels(ax, self._channels(), n_columns)
+        self.lines_, self.bands_, self.ranges_, self.medians_ = [], [], [], []
+        for panel, own in self._each():
+            spend = own["spend"].to_numpy()
+            self.bands_.append(
+                draw_band(panel, spend, *own[["low", "high"]].to_numpy(dtype=float).T)
+            )
+            self.lines_ += panel.plot(spend, own["share"], color=BLUE, linewidth=1.5)
+            lowest, median, highest = np.interp(
+                [0.1, 0.5, 0.9], own["observed"], spend, left=0.0
+            )
+            shade = panel.axvspan(lowest, highest, color="#EDEDED", zorder=0)
+            self.ranges_.append(shade)
+            line = panel.axvline(median, color=VERMILLION, linewidth=1.0)
+            self.medians_.append(line)
+            tidy_panel(panel)
+            panel.set_ylim(0.0, 1.0)
+            panel.set_xlim(0.0, max(spend[-1], np.finfo(float).tiny))
+            percent_ticks(panel.yaxis)
+        self._label_panels("spend after carry-over,\nper row", "of highest effect")
+        if self.lines_:
+            self._name_artists()
+        return self
+
+    def _name_artists(self):
+        handles = {"saturation": self.lines_[0]}
+        if self.bands_[0] is not None:
+            handles[f"{self.confidence_level:.0%} interval"] = self.bands_[0]
+        handles["middle 80 % of rows"] = self.ranges_[0]
+        handles["median row"] = self.medians_[0]
+        self._draw_legend(handles)
+
+
+class EffectivenessDisplay(_ChannelPanels):
+    """What the same spend causes in each period, as a multiple of the mean.
+
+    It is recommended to use :meth:`from_estimator`. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    effectiveness : DataFrame indexed by (channel, time)
+        ``multiple``, ``low`` and ``high``, as returned by ``effectiveness``.
+
+    confidence_level : float, default=0.9
+        Of the bounds.
+
+    Attributes
+    ----------
+    bounding_ax_ : Axes
+        The axes whose place the panels take.
+    axes_ : ndarray of shape (n_channels,) of Axes
+    figure_ : Figure
+    lines_ : list of Line2D
+    bands_ : list of PolyCollection or None
+    note_ : Text or None
+        Says that effectiveness is constant, if it is.
+
+    See Also
+    --------
+    BaselineDisplay : What else moves over time.
+
+    Notes
+    -----
+    All panels share one axis that shows at least half to one and a half, so that small
+    movements look small.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmmm.plotting import EffectivenessDisplay
+    >>> index = pd.MultiIndex.from_product(
+    ...     [["tv"], [0, 1, 2]], names=["channel", "time"]
+    ... )
+    >>> table = pd.DataFrame({"multiple": 1.0, "low": None, "high": None}, index)
+    >>> display = EffectivenessDisplay(effectiveness=table).plot()
+    >>> display.note_.get_text()
+    'effectiveness is constant in this model'
+    """
+
+    _row_height = 1.3
+
+    def __init__(self, *, effectiveness, confidence_level=0.9):
+        self.effectiveness = effectiveness
+        self.confidence_level = confidence_level
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X=None, *, channels=None, ax=None, confidence_level=0.9
+    ):
+        """Ask for the effectiveness and plot.
+
+        Parameters
+        ----------
+        estimator : DeepCausalMMMRegressor
+            Fitted, with a `time` column.
+
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+
+        channels : list of str or int, default=None
+            None: all channels with spend, the largest contribution first.
+
+        ax : Axes, default=None
+            Its place is taken by the panels. None: a new figure.
+
+        confidence_level : float in (0, 1), default=0.9
+
+        Returns
+        -------
+        display : EffectivenessDisplay
+        """
+        table = estimator.effectiveness(X, confidence_level=confidence_level)
+        display = cls(
+            effectiveness=_chosen(estimator, table, channels),
+            confidence_level=confidence_level,
+        )
+        return display.plot(ax=ax)
+
+    @property
+    def _table(self):
+        return self.effectiveness
+
+    def plot(self, ax=None, *, n_columns=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            A subplot; its place is taken by the panels. None: a new figure.
+
+        n_columns : int, default=None
+            Panels beside each other. None: three, or four from ten channels on.
+
+        Returns
+        -------
+        display : EffectivenessDisplay
+            The display, with the artists as attributes.
+        """
+        self._make_panels(ax, self._channels(), n_columns)
+        self.lines_, self.bands_, self.note_ = [], [], None
+        table = self.effectiveness.astype(float)
+        least = min(0.5, np.nanmin(table.to_numpy()))
+        most = max(1.5, np.nanmax(table.to_numpy()))
+        for panel, own in self._each():
+            times = own.index.to_numpy()
+            low, high = own[["low", "high"]].to_numpy(dtype=float).T
+            self.bands_.append(draw_band(panel, times, low, high))
+            panel.axhline(1.0, color=OTHERS, linewidth=0.8, linestyle=":")
+            self.lines_ += panel.plot(times, own["multiple"], color=BLUE, linewidth=1.5)
+            tidy_panel(panel)
+            format_time(panel, times, n_ticks=3)
+            panel.set_xlabel("")
+            panel.set_ylim(max(0.0, least), min(most, 4.0))
+        self._label_panels(None, "multiple\nof mean")
+        self._name_artists(table)
+        return self
+
+    def _name_artists(self, table):
+        if np.allclose(table["multiple"], 1.0, atol=1e-9):
+            self.note_ = self._legend_ax.text(
+                0.0, 0.5, "effectiveness is constant in this model", fontsize=8.0
+            )
+            return
+        handles = {"effectiveness": self.lines_[0]}
+        if self.bands_[0] is not None:
+            handles[f"{self.confidence_level:.0%} interval"] = self.bands_[0]
+        self._draw_legend(handles)
