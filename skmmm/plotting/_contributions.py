@@ -270,8 +270,11 @@ class WaterfallDisplay(Display):
         display : WaterfallDisplay
         """
         sums = inspection.contributions(estimator, X).sum()
-        channels = sums[list(estimator.media_)]
-        others = sums.drop(channels.index)
+        channels = sums[counterfactual_of(estimator, X).labels]
+        controls = sums.drop(["baseline", *channels.index])
+        others = sums[["baseline"]]
+        if len(controls):
+            others["controls"] = controls.sum()
         channels = channels.iloc[np.argsort(-channels.abs(), kind="stable")]
         if len(channels) > max_channels:
             rest = channels[max_channels - 1 :]
@@ -311,7 +314,8 @@ class WaterfallDisplay(Display):
         for width, start, end, height in zip(
             widths, starts, ends, heights, strict=True
         ):
-            text = format_number(width).replace("\u2009", " ")
+            size = 0.0 if abs(width) < 1e-6 * abs(total) else width
+            text = format_number(size).replace("\u2009", " ")
             at = max(start, end) + 0.01 * (high - low)
             ax.text(at, height, text, va="center", fontsize=TINY)
         name_rows(ax, [*self.parts.index, "prediction"][::-1])

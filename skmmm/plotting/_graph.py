@@ -12,10 +12,11 @@ from skmmm.plotting._style import (
     Display,
     plain_text,
     shorten,
+    width_of,
     wrap,
 )
 
-_MOST_DASHED = 12  # undecided pairs; with more of them none can be followed
+_MOST_DASHED = 6  # undecided pairs; with more of them none can be followed
 
 
 def layered(graph):
@@ -51,7 +52,9 @@ def layered(graph):
     )
     for _, own in places.groupby("layer"):
         middle = (len(own) - 1) / 2
-        places.loc[own.index, "row"] = middle - np.arange(len(own))
+        # Every other layer is shifted, so that arrows past it do not run through it.
+        shift = 0.25 * (own["layer"].iloc[0] % 2)
+        places.loc[own.index, "row"] = middle - np.arange(len(own)) - shift
     return places.set_axis(graph.weights.index)
 
 
@@ -66,7 +69,7 @@ def drawn_pairs(graph):
     -------
     pairs : DataFrame
         Rows of ``pairs`` with verdict "edge" or "undecided", of the latter between
-        channels that have edges and with a probability of at least .2, at most twelve.
+        channels that have edges and with a probability of at least .2, at most six.
     """
     pairs = graph.pairs
     edges = pairs[pairs["verdict"] == "edge"]
@@ -141,10 +144,12 @@ class ChannelGraphDisplay(Display):
         return cls(graph=estimator.channel_graph()).plot(ax=ax)
 
     def _figure_size(self):
-        rows = layered(self.graph)["row"].max()
-        n_rows = 1 if np.isnan(rows) else 2 * rows + 1
-        n_alone = len(self.graph.weights) - layered(self.graph)["row"].count()
-        return (WIDTH, 1.3 + 0.75 * n_rows + 0.17 * -(-n_alone // 3))
+        places = layered(self.graph)
+        n_alone = int(places["row"].isna().sum())
+        notes = 0.5 + 0.17 * -(-n_alone // 3)
+        if n_alone == len(places):
+            return (WIDTH, 0.4 + notes)
+        return (WIDTH, 1.0 + 0.8 * (2 * places["row"].abs().max() + 1) + notes)
 
     def plot(self, ax=None):
         """Draw.
@@ -163,18 +168,20 @@ class ChannelGraphDisplay(Display):
         ax.set_axis_off()
         places = layered(self.graph).dropna()
         n_layers = int(places["layer"].max()) + 1 if len(places) else 1
-        width = max(10, 46 // n_layers)
+        # So many letters leave room for arrows between the layers.
+        width = max(8, int((11.0 * width_of(ax) - 6.0 * (n_layers - 1)) / n_layers))
+        width = min(width, 22)
         self.nodes_, self.arrows_, self.undecided_ = {}, [], []
         for place, name in zip(
-            places.itertuples(), shorten(list(places.index), 2 * width - 4), strict=True
+            places.itertuples(), shorten(list(places.index), 3 * width - 6), strict=True
         ):
             self.nodes_[place.Index] = ax.text(
                 place.layer,
                 place.row,
-                plain_text(wrap(name, width)),
+                plain_text(wrap(name, width, n_lines=3)),
                 ha="center",
                 va="center",
-                fontsize=SMALL,
+                fontsize=SMALL if width_of(ax) > 4.0 else TINY,
                 bbox={"boxstyle": "round,pad=0.4", "fc": "white", "ec": INK, "lw": 0.8},
                 zorder=3,
             )
@@ -198,14 +205,14 @@ class ChannelGraphDisplay(Display):
             places.loc[c, ["layer", "row"]] for c in (pair.parent, pair.child)
         )
         step = end["layer"] - start["layer"]
-        # Arrows that skip a layer, or go back, pass above or below what is between.
-        bend = 0.12 if step == 1 else 0.35
+        # Arrows that skip a layer, or go back, pass above what is between.
+        bend = 0.0 if step == 1 else -0.3 * np.sign(step or 1)
         arrow = FancyArrowPatch(
             tuple(start),
             tuple(end),
             patchA=self.nodes_[pair.parent].get_bbox_patch(),
             patchB=self.nodes_[pair.child].get_bbox_patch(),
-            connectionstyle=f"arc3,rad={-bend if step >= 0 else bend}",
+            connectionstyle=f"arc3,rad={bend}",
             arrowstyle="-|>",
             mutation_scale=11,
             shrinkA=3,
@@ -218,11 +225,8 @@ class ChannelGraphDisplay(Display):
         ax.add_patch(arrow)
         (self.arrows_ if decided else self.undecided_).append(arrow)
         if decided:
-            middle = (np.array(start) + np.array(end)) / 2
-            rise = bend * abs(step) / 2 if step >= 0 else -bend * abs(step) / 2
             ax.text(
-                middle[0],
-                middle[1] + rise,
+                *self._middle(ax, start.to_numpy(), end.to_numpy(), bend),
                 f"{pair.weight:+.2f}",
                 fontsize=TINY,
                 ha="center",
@@ -230,6 +234,12 @@ class ChannelGraphDisplay(Display):
                 bbox={"fc": "white", "ec": "none", "pad": 0.6},
                 zorder=2.5,
             )
+
+    def _middle(self, ax, start, end, bend):
+        """Return the middle of an arrow, which is bent on the screen, not in data."""
+        scale = np.abs(np.diff(ax.transData.transform([(0, 0), (1, 1)]), axis=0)[0])
+        across, up = (end - start) * scale
+        return (start + end) / 2 + 0.5 * bend * np.array([up, -across]) / scale
 
     def _draw_note(self, ax, places):
         """Name the channels without an edge, and count what is undecided."""
@@ -248,7 +258,7 @@ class ChannelGraphDisplay(Display):
             lines += [", ".join(short[i : i + 3]) for i in range(0, len(short), 3)]
         self.note_ = ax.annotate(
             "\n".join(lines),
-            (0.0, 0.0),
+            (0.0, 0.0 if len(places) else 1.0),
             xycoords="axes fraction",
             xytext=(0, -2),
             textcoords="offset points",
@@ -394,7 +404,9 @@ class ChannelGraphHeatmapDisplay(Display):
         ax.set_ylabel("drives", fontsize=SMALL)
         ax.spines[:].set_visible(False)
         bar = ax.figure.colorbar(self.image_, ax=ax, shrink=0.8, aspect=24, pad=0.02)
-        bar.set_label(f"{self.values}; framed: edge, hatched: undecided", fontsize=TINY)
+        bar.set_label(self.values, fontsize=TINY)
+        note = "framed: edge, hatched: undecided"
+        ax.set_title(note, fontsize=TINY, loc="left", color="#555555")
         bar.ax.tick_params(labelsize=TINY)
         bar.outline.set_visible(False)
         return self

@@ -194,7 +194,7 @@ class BudgetPlanDisplay(Display):
             table = table[spend.sum().sort_values(ascending=False, kind="stable").index]
         self.image_ = ax.imshow(
             table.to_numpy(dtype=float),
-            cmap="PuOr_r",
+            cmap=_changes(),
             vmin=-1.0,
             vmax=1.0,
             aspect="auto",
@@ -210,9 +210,7 @@ class BudgetPlanDisplay(Display):
         ax.tick_params(labelsize=TINY, length=0)
         ax.spines[:].set_visible(False)
         word = f"{by}s, the largest first" if by == "region" else by
-        ax.set_xlabel(
-            word if step == 1 else f"{word}; every {step}th named", fontsize=SMALL
-        )
+        ax.set_xlabel(word, fontsize=SMALL)
         bar = ax.figure.colorbar(self.image_, ax=ax, shrink=0.9, aspect=20, pad=0.02)
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
         bar.ax.tick_params(labelsize=TINY)
@@ -496,7 +494,7 @@ class ScenariosDisplay(Display):
             self.texts_.append(
                 ax.annotate(
                     _said(scenario),
-                    (max(0.0, scenario.difference), row),
+                    (scenario.difference, row),
                     xytext=(0, 6),
                     textcoords="offset points",
                     fontsize=TINY,
@@ -511,6 +509,15 @@ class ScenariosDisplay(Display):
             word = f"{word}, with {self.confidence_level:.0%} interval"
         ax.set_xlabel(word, fontsize=SMALL)
         return self
+
+
+def _changes():
+    """Return colours of changes, grey where there is no spend to change."""
+    from matplotlib import colormaps
+
+    colors = colormaps["PuOr_r"].copy()
+    colors.set_bad("#E2E2E2")
+    return colors
 
 
 def _said(scenario):

@@ -235,4 +235,5 @@ class RegionRankingDisplay(Display):
                 va="bottom",
                 fontsize=TINY,
                 color="#666666",
+                bbox={"fc": "white", "ec": "none", "pad": 0.8},
             )

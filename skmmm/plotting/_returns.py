@@ -8,7 +8,6 @@ from skmmm.plotting._style import (
     BASELINE,
     BLUE,
     INK,
-    OTHERS,
     SMALL,
     TINY,
     VERMILLION,
@@ -24,11 +23,12 @@ from skmmm.plotting._style import (
     row_height,
     shorten,
     tidy,
+    width_of,
 )
 
 _VERDICTS = {
     "data-driven": (BLUE, "●"),
-    "prior-driven": (OTHERS, "○"),
+    "prior-driven": ("#666666", "○"),
     "not identified": (VERMILLION, "✕"),
 }
 
@@ -193,7 +193,7 @@ class ReturnsDisplay(Display):
         return self
 
     def _label(self, ax, kinds):
-        words = {"roi": "ROI", "mroi": "Marginal ROI"}
+        words = {"roi": "ROI", "mroi": "marginal ROI"}
         word = " and ".join(words[kind] for kind in kinds)
         if self.intervals_[kinds[0]] is not None:
             word = f"{word} with {self.confidence_level:.0%} interval"
@@ -268,7 +268,8 @@ class SpendShareDisplay(Display):
     Notes
     -----
     A channel whose effect has a larger share than its spend returned more than the
-    average so far, which does not mean that the next unit will.
+    average so far, which does not mean that the next unit will. An interval that
+    reaches beyond one and a half times the longest bar runs out of the picture.
 
     Examples
     --------
@@ -350,7 +351,7 @@ class SpendShareDisplay(Display):
             self.intervals_.set_label(f"{self.confidence_level:.0%} interval")
             handles.append(self.intervals_)
         name_rows(ax, table.index)
-        keep_readable(ax, np.append(effect, spend), low, high)
+        keep_readable(ax, np.append(effect, spend), low, high, times=1.5)
         tidy(ax, values="x")
         ax.tick_params(axis="y", length=0)
         percent_ticks(ax.xaxis)
@@ -446,14 +447,15 @@ class VerdictsDisplay(Display):
             lambda verdict: order.index(verdict) if verdict in order else len(order)
         )
         table = self.summary.iloc[np.argsort(rank, kind="stable")]
-        places = (0.0, 0.40, 0.66, 0.68, 0.86)
+        places = (0.0, 0.39, 0.69, 0.71, 0.88)
         head = ("channel", "verdict", "ROI", f"{self.confidence_level:.0%} interval")
         for place, text in zip(places, head, strict=False):
             side = "right" if text == "ROI" else "left"
             ax.text(
                 place, 0, text, color="#666666", fontsize=TINY, ha=side, va="center"
             )
-        names = shorten(list(table.index), 32)
+        # About so many letters fit into the first column.
+        names = shorten(list(table.index), max(8, int(5.0 * width_of(ax))))
         self.texts_ = {}
         for row, (name, channel) in enumerate(
             zip(names, table.itertuples(), strict=True)
@@ -478,8 +480,9 @@ class VerdictsDisplay(Display):
             (bounds, INK, "left"),
             ("follows KPI" if channel.follows_kpi else "", VERMILLION, "left"),
         )
+        size = SMALL if width_of(ax) > 4.0 else TINY - 1.0
         return [
-            ax.text(x, y, text, color=ink, fontsize=SMALL, ha=side, va="center")
+            ax.text(x, y, text, color=ink, fontsize=size, ha=side, va="center")
             for x, (text, ink, side) in zip(places, cells, strict=True)
         ]
 

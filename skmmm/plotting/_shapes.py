@@ -147,11 +147,11 @@ class AdstockDisplay(_ChannelPanels):
         most = self.carryover[["share", "high"]].astype(float).max().max()
         for panel, own in self._each():
             lag = own.index.to_numpy()
-            self.bars_.append(panel.bar(lag, own["share"], color=BLUE, width=0.7))
+            self.bars_.append(panel.bar(lag, own["share"], color="#7FB8D8", width=0.8))
             low, high = (own[end].to_numpy(dtype=float) for end in ("low", "high"))
             interval = None
             if np.isfinite(low).any():
-                interval = panel.vlines(lag, low, high, color=INK, linewidth=1.1)
+                interval = panel.vlines(lag, low, high, color=INK, linewidth=0.9)
             self.intervals_.append(interval)
             tidy_panel(panel)
             panel.set_ylim(0.0, 1.05 * most)
@@ -401,6 +401,8 @@ class EffectivenessDisplay(_ChannelPanels):
         display : EffectivenessDisplay
             The display, with the artists as attributes.
         """
+        from matplotlib.ticker import MaxNLocator
+
         self._make_panels(ax, self._channels(), n_columns)
         self.lines_, self.bands_, self.note_ = [], [], None
         table = self.effectiveness.astype(float)
@@ -415,6 +417,7 @@ class EffectivenessDisplay(_ChannelPanels):
             tidy_panel(panel)
             format_time(panel, times, n_ticks=3)
             panel.set_xlabel("")
+            panel.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
             panel.set_ylim(max(0.0, least), min(most, 4.0))
         self._label_panels(None, "multiple\nof mean")
         self._name_artists(table)

@@ -189,6 +189,8 @@ def width_of(ax):
 
 
 def legend_above(ax, handles):
+    """Name artists above the picture; small dots are enlarged."""
+    clouds = any(type(handle).__name__ == "PathCollection" for handle in handles)
     return ax.legend(
         handles=handles,
         loc="lower left",
@@ -200,6 +202,7 @@ def legend_above(ax, handles):
         borderaxespad=0.2,
         handlelength=1.6,
         columnspacing=1.4,
+        markerscale=1.5 if clouds else 1.0,
     )
 
 
@@ -243,7 +246,7 @@ class Panels(Display):
         for i, name in enumerate(names):
             row, column = divmod(i, n_columns)
             panel = self.axes_[i] = self.figure_.add_subplot(grid[row + 1, column])
-            title = plain_text(wrap(str(name), 72 // n_columns))
+            title = plain_text(wrap(str(name), 64 // n_columns))
             panel.set_title(title, fontsize=size, loc="left")
         self._legend_ax = self.figure_.add_subplot(grid[0, :])
         self._legend_ax.set_axis_off()
@@ -290,11 +293,11 @@ def tidy_panel(ax):
     ax.yaxis.set_major_locator(MaxNLocator(4, steps=steps))
 
 
-def percent_ticks(axis, decimals=None):
+def percent_ticks(axis):
     """Write shares in percent."""
-    from matplotlib.ticker import PercentFormatter
+    from matplotlib.ticker import FuncFormatter
 
-    axis.set_major_formatter(PercentFormatter(1.0, decimals=decimals))
+    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g}%"))
 
 
 def draw_band(ax, x, low, high, color=BLUE):
@@ -328,7 +331,7 @@ def name_rows(ax, names, width=30):
     ax.tick_params(axis="y", length=0)
 
 
-def keep_readable(ax, point, low, high):
+def keep_readable(ax, point, low, high, times=4.0):
     """Start at zero if nothing is negative, and cut intervals that dwarf all points."""
     point = point[np.isfinite(point)]
     if not point.size:
@@ -337,8 +340,8 @@ def keep_readable(ax, point, low, high):
     least = min([point.min(), *ends[0]])
     most = max([point.max(), *ends[1]])
     size = max(np.abs(point).max(), np.finfo(float).tiny)
-    left = 0.0 if least >= 0 else max(1.05 * least, -4.0 * size)
-    ax.set_xlim(left, max(min(1.05 * most, 4.0 * size), 0.05 * size))
+    left = 0.0 if least >= 0 else max(1.05 * least, -times * size)
+    ax.set_xlim(left, max(min(1.05 * most, times * size), 0.05 * size))
 
 
 def row_height(n_rows):
