@@ -57,6 +57,8 @@ def curve(sign=1.0, *, bounds=True):
         high=incremental + spread,
         current_spend=100.0,
         current_incremental=sign * 100.0 / 150.0,
+        half_saturation_spend=50.0,
+        observed_until=150.0,
     )
 
 
@@ -251,9 +253,11 @@ def test_curves_are_dashed_beyond_the_data():
     display = ResponseCurvesDisplay(curves={"tv": curve()}).plot()
     within, beyond = display.lines_[0]
     assert within.get_linestyle() == "-"
-    assert within.get_xdata().max() == 100.0
+    assert within.get_xdata().max() == 150.0
     assert beyond.get_linestyle() == "--"
-    assert beyond.get_xdata().min() == 100.0
+    assert beyond.get_xdata().min() == 150.0
+    assert list(display.points_[0].get_xdata()) == [100.0]
+    assert set(display.halves_[0].get_xdata()) == {50.0}
 
 
 def test_curves_of_chosen_channels(fitted, panel):
@@ -281,18 +285,18 @@ def test_a_wide_interval_leaves_the_curve_readable():
 def test_returns_are_sorted(fitted):
     display = ReturnsDisplay.from_estimator(fitted)
     roi = fitted.channel_summary()["roi"].sort_values()
-    assert_allclose(display.points_.get_xdata(), roi)
+    assert_allclose(display.points_["roi"].get_xdata(), roi)
     labels = [text.get_text() for text in display.ax_.get_yticklabels()]
     assert labels == list(roi.index)
-    assert "KPI units per unit of spend" in display.ax_.get_xlabel()
+    assert "KPI per unit of X" in display.ax_.get_xlabel()
 
 
 def test_marginal_returns(fitted, tmp_path):
     display = ReturnsDisplay.from_estimator(fitted, returns="mroi")
     display.save(tmp_path / "mroi.svg", log_scale=True)
-    assert display.ax_.get_xlabel().startswith("Marginal ROI")
+    assert display.ax_.get_xlabel().startswith("marginal ROI")
     assert display.ax_.get_xscale() == "log"
-    with pytest.raises(ValueError, match="must be 'roi' or 'mroi'"):
+    with pytest.raises(ValueError, match="must be 'roi', 'mroi' or 'both'"):
         ReturnsDisplay.from_estimator(fitted, returns="share")
 
 
@@ -302,7 +306,7 @@ def test_marginal_returns(fitted, tmp_path):
         (2.0, 0.5, "linear", 0.0),
         (50.0, 0.5, "log", 0.1),
         (50.0, 0.0, "log", 0.1),
-        (50.0, -1.0, "linear", -3.8),
+        (50.0, -1.0, "linear", -1.05),
     ],
 )
 def test_returns_over_decades_get_a_log_scale(roi, low, scale, left):

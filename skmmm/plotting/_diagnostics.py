@@ -374,7 +374,7 @@ class ResidualsDisplay(Panels):
         (self.mean_,) = ax.plot(times, table["mean"], color=BLUE, linewidth=1.2)
         ax.axhline(0.0, color=OTHERS, linewidth=0.8)
         tidy_panel(ax)
-        format_time(ax, times, n_ticks=4)
+        format_time(ax, times, n_ticks=5)
         ax.set_xlabel("")
         ax.set_ylabel("standard\ndeviations", fontsize=TINY)
         if self.band_ is not None:

@@ -515,9 +515,7 @@ def _changes():
     """Return colours of changes, grey where there is no spend to change."""
     from matplotlib import colormaps
 
-    colors = colormaps["PuOr_r"].copy()
-    colors.set_bad("#E2E2E2")
-    return colors
+    return colormaps["PuOr_r"].with_extremes(bad="#E2E2E2")
 
 
 def _said(scenario):

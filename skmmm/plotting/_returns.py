@@ -469,13 +469,14 @@ class VerdictsDisplay(Display):
         return self
 
     def _draw_row(self, ax, places, y, name, channel):
-        color, symbol = _VERDICTS.get(channel.verdict, (INK, "–"))
+        verdict = channel.verdict if isinstance(channel.verdict, str) else "no verdict"
+        color, symbol = _VERDICTS.get(verdict, (INK, "–"))
         bounds = ""
         if np.isfinite(channel.roi_low):
             bounds = f"{_short(channel.roi_low)} to {_short(channel.roi_high)}"
         cells = (
             (plain_text(name), INK, "left"),
-            (f"{symbol} {channel.verdict or 'no verdict'}", color, "left"),
+            (f"{symbol} {verdict}", color, "left"),
             (_short(channel.roi), INK, "right"),
             (bounds, INK, "left"),
             ("follows KPI" if channel.follows_kpi else "", VERMILLION, "left"),

@@ -415,7 +415,7 @@ class EffectivenessDisplay(_ChannelPanels):
             panel.axhline(1.0, color=OTHERS, linewidth=0.8, linestyle=":")
             self.lines_ += panel.plot(times, own["multiple"], color=BLUE, linewidth=1.5)
             tidy_panel(panel)
-            format_time(panel, times, n_ticks=3)
+            format_time(panel, times, n_ticks=5)
             panel.set_xlabel("")
             panel.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
             panel.set_ylim(max(0.0, least), min(most, 4.0))

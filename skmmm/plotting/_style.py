@@ -174,7 +174,7 @@ def format_time(ax, times, n_ticks=8):
     from matplotlib import dates, ticker
 
     if np.issubdtype(times.dtype, np.datetime64):
-        locator = dates.AutoDateLocator(minticks=min(3, n_ticks), maxticks=n_ticks)
+        locator = dates.AutoDateLocator(minticks=2, maxticks=n_ticks)
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
     else:

@@ -1,0 +1,457 @@
+"""Every display: what it holds is what the model says, and it draws anywhere."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.base import clone
+from sklearn.utils import Bunch
+
+import skmmm.plotting
+from skmmm import plotting
+from skmmm.baselines import (
+    LastValueRegressor,
+    SeasonalNaiveRegressor,
+    make_linear_mmm,
+)
+from skmmm.metrics import rolling_skill
+from skmmm.model_selection import PanelTimeSeriesSplit
+from skmmm.plotting._diagnostics import autocorrelation, residuals_of
+from skmmm.plotting._graph import drawn_pairs, layered
+from skmmm.plotting._regions import media_by_region
+
+pytestmark = pytest.mark.usefixtures("pyplot")
+
+MAKERS = {
+    "AdstockDisplay": lambda m, X, y, ax: plotting.AdstockDisplay.from_estimator(
+        m, ax=ax
+    ),
+    "BaselineDisplay": lambda m, X, y, ax: plotting.BaselineDisplay.from_estimator(
+        m, ax=ax
+    ),
+    "BudgetPathDisplay": lambda m, X, y, ax: plotting.BudgetPathDisplay.from_estimator(
+        m, ax=ax
+    ),
+    "BudgetPlanDisplay": lambda m, X, y, ax: plotting.BudgetPlanDisplay.from_estimator(
+        m, ax=ax
+    ),
+    "ChannelGraphDisplay": lambda m, X, y, ax: (
+        plotting.ChannelGraphDisplay.from_estimator(m, ax=ax)
+    ),
+    "ChannelGraphHeatmapDisplay": lambda m, X, y, ax: (
+        plotting.ChannelGraphHeatmapDisplay.from_estimator(m, ax=ax)
+    ),
+    "ContributionSharesDisplay": lambda m, X, y, ax: (
+        plotting.ContributionSharesDisplay.from_estimator(m, ax=ax)
+    ),
+    "ContributionsDisplay": lambda m, X, y, ax: (
+        plotting.ContributionsDisplay.from_estimator(m, ax=ax)
+    ),
+    "EffectivenessDisplay": lambda m, X, y, ax: (
+        plotting.EffectivenessDisplay.from_estimator(m, ax=ax)
+    ),
+    "FitDisplay": lambda m, X, y, ax: plotting.FitDisplay.from_estimator(
+        m, X, y, ax=ax
+    ),
+    "HoldoutDisplay": lambda m, X, y, ax: plotting.HoldoutDisplay.from_estimator(
+        m, X, y, ax=ax
+    ),
+    "RegionRankingDisplay": lambda m, X, y, ax: (
+        plotting.RegionRankingDisplay.from_estimator(m, ax=ax)
+    ),
+    "ResidualsDisplay": lambda m, X, y, ax: plotting.ResidualsDisplay.from_estimator(
+        m, X, y, ax=ax
+    ),
+    "ResponseCurvesDisplay": lambda m, X, y, ax: (
+        plotting.ResponseCurvesDisplay.from_estimator(m, ax=ax)
+    ),
+    "ReturnsDisplay": lambda m, X, y, ax: plotting.ReturnsDisplay.from_estimator(
+        m, returns="both", ax=ax
+    ),
+    "SaturationDisplay": lambda m, X, y, ax: plotting.SaturationDisplay.from_estimator(
+        m, ax=ax
+    ),
+    "ScenariosDisplay": lambda m, X, y, ax: plotting.ScenariosDisplay.from_estimator(
+        m, {"today": X, "twice": _twice(X)}, ax=ax
+    ),
+    "SkillDisplay": lambda m, X, y, ax: plotting.SkillDisplay.from_estimators(
+        {"seasonal": SeasonalNaiveRegressor(region="region", time="week")},
+        X,
+        y,
+        cv=PanelTimeSeriesSplit(2, test_size=4, time="week"),
+        naive=LastValueRegressor(region="region", time="week"),
+        ax=ax,
+    ),
+    "SpendShareDisplay": lambda m, X, y, ax: plotting.SpendShareDisplay.from_estimator(
+        m, ax=ax
+    ),
+    "VerdictsDisplay": lambda m, X, y, ax: plotting.VerdictsDisplay.from_estimator(
+        m, ax=ax
+    ),
+    "WaterfallDisplay": lambda m, X, y, ax: plotting.WaterfallDisplay.from_estimator(
+        m, ax=ax
+    ),
+}
+
+
+def _twice(X):
+    spend = X.select_dtypes("number").columns.difference(["price", "holiday"])
+    return X.assign(**{name: 2.0 * X[name] for name in spend})
+
+
+@pytest.fixture(scope="module")
+def odd(panel, fitted):
+    """A model whose names are long, alike, and try to be mathematics."""
+    names = {
+        name: f"_$x_{i}$ {'a very long name of a channel, ' * 4}{i}"
+        for i, name in enumerate(panel.media)
+    }
+    X = panel.X.rename(columns=names)
+    X["region"] = X["region"] + " $and$ the places around it, with all their people"
+    model = clone(fitted).set_params(
+        media=list(names.values()), media_cost=1.0, max_iter=20
+    )
+    return model.fit(X, panel.y), X, panel.y
+
+
+def test_every_display_is_tried_here():
+    assert sorted(MAKERS) == sorted(skmmm.plotting.__all__)
+    assert len(MAKERS) >= 18
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_draws_in_a_subplot_and_on_a_figure_of_its_own(name, odd, pyplot, tmp_path):
+    figure, axes = pyplot.subplots(1, 2, layout="constrained")
+    display = MAKERS[name](*odd, axes[1])
+    assert type(display).__name__ == name
+    assert display.figure_ is figure
+    assert len(pyplot.get_fignums()) == 1
+    figure.canvas.draw()
+    left = axes[0].get_position().x1
+    drawn = getattr(display, "axes_", [display.ax_])
+    assert all(ax.get_position().x0 > left for ax in drawn)
+    assert display.save(tmp_path / "picture.png", dpi=40) is display
+    assert (tmp_path / "picture.png").stat().st_size > 1000
+    assert len(pyplot.get_fignums()) == 1
+    assert display.plot() is display  # a new figure
+    assert len(pyplot.get_fignums()) == 2
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_data_are_attributes_and_enough_to_draw_again(name, odd, pyplot):
+    display = MAKERS[name](*odd, None)
+    held = {k: v for k, v in vars(display).items() if not k.endswith("_")}
+    held = {k: v for k, v in held.items() if not k.startswith("_")}
+    again = type(display)(**held).plot()
+    assert again.figure_ is not display.figure_
+    assert set(vars(again)) == set(vars(display))
+
+
+# --- what they hold ------------------------------------------------------------------
+
+
+def test_waterfall_ends_at_the_prediction(fitted, panel):
+    display = plotting.WaterfallDisplay.from_estimator(fitted, max_channels=2)
+    total = fitted.predict(panel.X).sum()
+    assert display.bars_[-1].get_width() == pytest.approx(total)
+    assert list(display.parts.index[:2]) == ["baseline", "controls"]
+    assert display.parts.index[-1] == "2 other channels"
+    assert display.parts.sum() == pytest.approx(total)
+
+
+def test_shares_are_of_the_prediction(fitted, panel):
+    display = plotting.ContributionSharesDisplay.from_estimator(fitted)
+    summary = fitted.channel_summary()
+    total = fitted.predict(panel.X).sum()
+    assert_allclose(display.shares["share"], summary["contribution"] / total)
+    assert_allclose(display.shares["low"], summary["contribution_low"] / total)
+    assert display.intervals_ is not None
+
+
+def test_baseline_over_time_adds_up(fitted, panel):
+    display = plotting.BaselineDisplay.from_estimator(fitted)
+    parts = fitted.contributions()
+    expected = parts.drop(columns=panel.media).sum(axis=1).groupby(panel.X["week"])
+    assert_allclose(display.baseline_.get_ydata(), expected.sum())
+    assert "controls" in display.lines_
+
+
+def test_spend_shares_sum_to_one(fitted):
+    display = plotting.SpendShareDisplay.from_estimator(fitted)
+    assert sum(bar.get_width() for bar in display.spend_) == pytest.approx(1.0)
+    assert sum(bar.get_width() for bar in display.effect_) == pytest.approx(1.0)
+
+
+def test_returns_of_all_and_of_the_next_unit(odd):
+    model, _, _ = odd
+    display = plotting.ReturnsDisplay.from_estimator(model, returns="both")
+    table = model.channel_summary().sort_values("roi")
+    for kind in ("roi", "mroi"):
+        assert_allclose(display.points_[kind].get_xdata(), table[kind])
+        assert display.intervals_[kind] is not None
+    assert "KPI per unit of spend" in display.ax_.get_xlabel()
+
+
+def test_verdicts_say_how_sure_in_words_and_signs():
+    summary = pd.DataFrame(
+        {
+            "roi": [1.0, 2.0, np.nan],
+            "roi_low": [0.5, 1.0, np.nan],
+            "roi_high": [1.5, 3.0, np.nan],
+            "verdict": ["not identified", "data-driven", None],
+            "follows_kpi": [True, False, False],
+        },
+        index=["search", "tv", "radio"],
+    )
+    display = plotting.VerdictsDisplay(summary=summary).plot()
+    said = {name: [t.get_text() for t in row] for name, row in display.texts_.items()}
+    assert list(said) == ["tv", "search", "radio"]  # the surest first
+    assert said["search"][1:] == ["✕ not identified", "1", "0.5 to 1.5", "follows KPI"]
+    assert said["radio"][1:] == ["– no verdict", "–", "", ""]
+
+
+def test_regions_hold_what_media_do_there(fitted, panel):
+    table = media_by_region(fitted)
+    parts = fitted.contributions()[panel.media].sum(axis=1)
+    region = panel.X["region"].to_numpy()
+    assert_allclose(table["contribution"], parts.groupby(region).sum())
+    predicted = pd.Series(fitted.predict(panel.X)).groupby(region).sum()
+    assert_allclose(table["share"], table["contribution"] / predicted.to_numpy())
+    assert (table["share_low"] < table["share_high"]).all()
+
+
+def test_many_regions_leave_a_gap():
+    regions = pd.DataFrame({"share": np.linspace(0.1, 0.5, 50)}, index=range(50))
+    display = plotting.RegionRankingDisplay(regions=regions).plot(max_regions=9)
+    assert display.gap_.get_text() == "41 regions between"
+    shown = display.points_.get_xdata()
+    assert len(shown) == 9
+    assert shown[0] == 0.1
+    assert shown[-1] == 0.5
+    with pytest.raises(ValueError, match="by='size' must be one of"):
+        plotting.RegionRankingDisplay(regions=regions, by="size").plot()
+
+
+def test_holdout_scores_are_of_the_holdout():
+    index = pd.MultiIndex.from_product([["a", "b"], range(4)], names=["region", "time"])
+    observed = pd.Series([1.0, 2.0, 3.0, 4.0, 101.0, 102.0, 103.0, 104.0], index)
+    rows = pd.DataFrame(
+        {"observed": observed, "predicted": observed, "holdout": [0, 0, 1, 1] * 2}
+    ).astype({"holdout": bool})
+    rows.loc[rows["holdout"], "predicted"] = [3.5, 3.5, 103.5, 103.5]
+    display = plotting.HoldoutDisplay(rows=rows).plot()
+    assert display.scores["r2_within"] == pytest.approx(0.0)
+    assert display.scores["r2"] > 0.99
+    assert len(display.forecast_.get_offsets()) == 4
+    assert display.ax_.get_xscale() == "log"
+
+
+def test_residuals_are_relative_to_their_region():
+    index = pd.MultiIndex.from_product(
+        [["small", "large"], range(6)], names=["region", "time"]
+    )
+    error = np.array([1.0, -1.0] * 3)
+    rows = pd.DataFrame(
+        {"observed": np.r_[error, 100 * error], "predicted": 0.0}, index
+    )
+    residuals = residuals_of(rows)
+    assert_allclose(residuals["standardised"], np.r_[error, error])
+    found = autocorrelation(residuals, n_lags=3)
+    assert_allclose(found, [-1.0, 1.0, -1.0])
+    gap = residuals.drop([("small", 2), ("large", 2)])
+    assert autocorrelation(gap).index[0] == 1
+
+
+def test_skill_is_that_of_rolling_skill(panel):
+    keys = {"region": "region", "time": "week"}
+    options = {
+        "cv": PanelTimeSeriesSplit(3, test_size=4, time="week"),
+        "naive": LastValueRegressor(**keys),
+    }
+    contenders = {"seasonal": SeasonalNaiveRegressor(**keys)}
+    display = plotting.SkillDisplay.from_estimators(
+        contenders, panel.X, panel.y, **options
+    )
+    expected = rolling_skill(contenders, panel.X, panel.y, **options)
+    pd.testing.assert_frame_equal(display.scores, expected)
+    assert len(display.points_) == 3
+
+
+def test_adstock_and_saturation_hold_what_the_model_says(fitted):
+    channels = fitted.media_[1:]
+    adstock = plotting.AdstockDisplay.from_estimator(fitted, channels=channels)
+    shares = [bar.get_height() for bar in adstock.bars_[0]]
+    assert_allclose(shares, fitted.carryover_[1])
+    saturation = plotting.SaturationDisplay.from_estimator(fitted, channels=channels)
+    assert len(saturation.lines_) == 2
+    with pytest.raises(ValueError, match="channels names 'tv', which is not one of"):
+        plotting.AdstockDisplay.from_estimator(fitted, channels=["tv"])
+
+
+def test_constant_effectiveness_is_said_in_words(fitted, panel):
+    model = clone(fitted).set_params(
+        time_varying=False, n_draws=0, max_iter=5, graph=None
+    )
+    model.fit(panel.X, panel.y)
+    display = plotting.EffectivenessDisplay.from_estimator(model)
+    assert "constant" in display.note_.get_text()
+    assert all(band is None for band in display.bands_)
+
+
+# --- graphs ---------------------------------------------------------------------------
+
+
+def graph(weights, verdict=None, probability=None):
+    weights = np.asarray(weights, dtype=float)
+    names = [f"channel {i}" for i in range(len(weights))]
+    if verdict is None:
+        verdict = np.where(weights != 0, "edge", "no edge")
+    if probability is None:
+        probability = (weights != 0).astype(float)
+
+    def table(values):
+        return pd.DataFrame(values, names, names)
+
+    edges = table(weights).stack()
+    edges = (
+        edges[edges != 0].reset_index().set_axis(["parent", "child", "weight"], axis=1)
+    )
+    pairs = [
+        (a, b, weights[i, j], probability[i][j], verdict[i][j])
+        for i, a in enumerate(names)
+        for j, b in enumerate(names)
+        if i != j
+    ]
+    columns = ["parent", "child", "weight", "probability", "verdict"]
+    return Bunch(
+        weights=table(weights),
+        probability=table(probability),
+        verdict=table(verdict),
+        edges=edges,
+        pairs=pd.DataFrame(pairs, columns=columns),
+        cautions=[],
+    )
+
+
+def test_children_come_after_their_parents():
+    found = layered(graph([[0, 1, 1, 0], [0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]))
+    assert list(found["layer"][:3]) == [0, 1, 2]
+    assert np.isnan(found["layer"].iloc[3])
+
+
+def test_the_weakest_edge_of_a_cycle_points_backwards():
+    found = layered(graph([[0, 0.1], [0.9, 0]]))
+    assert list(found["layer"]) == [1, 0]
+
+
+def test_arrows_are_edges_and_the_likeliest_undecided_pairs():
+    weights = np.zeros((4, 4))
+    weights[0, 1], weights[2, 1] = 0.5, -0.25
+    verdict = np.full((4, 4), "undecided", dtype=object)
+    verdict[weights != 0] = "edge"
+    probability = np.full((4, 4), 0.3)
+    probability[2, 0] = 0.1
+    drawn = drawn_pairs(graph(weights, verdict, probability))
+    assert list(drawn["verdict"][:2]) == ["edge", "edge"]
+    assert "channel 3" not in {*drawn["parent"], *drawn["child"]}
+    assert ("channel 2", "channel 0") not in set(
+        zip(drawn["parent"], drawn["child"], strict=True)
+    )
+    display = plotting.ChannelGraphDisplay(
+        graph=graph(weights, verdict, probability)
+    ).plot()
+    widths = [arrow.get_linewidth() for arrow in display.arrows_]
+    assert widths[0] > widths[1]
+    signs = [t.get_text() for t in display.ax_.texts]
+    assert "+0.50" in signs
+    assert "-0.25" in signs
+    assert "channel 3" in display.note_.get_text()
+
+
+def test_a_graph_without_edges_says_so():
+    display = plotting.ChannelGraphDisplay(graph=graph(np.zeros((3, 3)))).plot()
+    assert "No channel was found to drive another" in display.note_.get_text()
+    assert display.arrows_ == []
+
+
+def test_heatmap_frames_edges_and_hatches_doubt():
+    weights = np.zeros((3, 3))
+    weights[0, 1] = 0.5
+    verdict = [["", "edge", "undecided"], ["no edge", "", "no edge"], ["no edge"] * 3]
+    found = graph(weights, np.array(verdict, dtype=object))
+    display = plotting.ChannelGraphHeatmapDisplay(graph=found, values="weight").plot()
+    assert len(display.frames_) == len(display.hatches_) == 1
+    assert display.image_.get_clim() == (-0.5, 0.5)
+    with pytest.raises(ValueError, match="values='size' must be one of"):
+        plotting.ChannelGraphHeatmapDisplay(graph=found, values="size").plot()
+
+
+# --- plans ----------------------------------------------------------------------------
+
+
+def test_plan_shows_today_plan_and_why(fitted):
+    plan = fitted.optimize_budget()
+    display = plotting.BudgetPlanDisplay.from_plan(plan)
+    table = plan.allocation.sort_values("current_spend")
+    assert_allclose(display.today_.get_xdata(), table["current_spend"])
+    assert_allclose(display.planned_.get_xdata(), table["spend"])
+    for text, row in zip(display.texts_, table.itertuples(), strict=True):
+        assert text.get_text() == f"{row.change:+.0%}, {row.reason}"
+
+
+@pytest.mark.parametrize("by", ["region", "period"])
+def test_plans_by_region_or_period_are_changes(panel, by):
+    index = pd.MultiIndex.from_product(
+        [["tv", "radio"], ["a", "b", "c"]], names=["channel", by]
+    )
+    table = pd.DataFrame(
+        {
+            "spend": [1.0, 4.0, 3.0, 1.0, 2.0, 0.0],
+            "current_spend": [1.0, 2.0, 6.0, 1.0, 1.0, 0.0],
+            "change": [0.0, 1.0, -0.5, 0.0, 1.0, np.nan],
+            "reason": "equal marginal return",
+        },
+        index,
+    )
+    display = plotting.BudgetPlanDisplay(allocation=table).plot()
+    shown = display.image_.get_array()
+    first = [-0.5, 1.0, 0.0] if by == "region" else [0.0, 1.0, -0.5]
+    assert_allclose(shown[0], first)
+    assert display.today_ is None
+
+
+def test_path_marks_today(odd):
+    model, _, _ = odd
+    display = plotting.BudgetPathDisplay.from_estimator(model)
+    spend = model.channel_summary()["spend"].sum()
+    assert display.today_.get_xdata()[0] == pytest.approx(spend)
+    assert display.band_ is not None
+    assert display.ax_.get_xlabel() == "total spend"
+
+
+def test_scenarios_are_differences(fitted, panel):
+    display = plotting.ScenariosDisplay.from_estimator(
+        fitted, {"today": panel.X, "twice": _twice(panel.X)}
+    )
+    assert list(display.comparison.index) == ["today", "twice"]
+    gain = display.comparison.loc["twice", "difference"]
+    assert list(display.points_.get_xdata()) == [gain, 0.0]  # the first on top
+    assert re.match(
+        r"spend \+.*, better in \d+% of draws", display.texts_[0].get_text()
+    )
+    assert display.texts_[1].get_text() == "same spend"
+
+
+def test_effects_of_other_estimators_are_drawn_too(panel):
+    model = make_linear_mmm(
+        media=panel.media, controls=panel.controls, region="region", time="week"
+    ).fit(panel.X, panel.y)
+    for display in (
+        plotting.WaterfallDisplay.from_estimator(model, panel.X),
+        plotting.ReturnsDisplay.from_estimator(model, panel.X),
+        plotting.ResponseCurvesDisplay.from_estimator(model, panel.X),
+        plotting.RegionRankingDisplay.from_estimator(model, panel.X),
+    ):
+        display.figure_.canvas.draw()
