@@ -1,5 +1,7 @@
 """Saving and loading: exact, and clear about files it cannot trust."""
 
+import copy
+import dataclasses
 import json
 import pickle
 import re
@@ -164,3 +166,12 @@ def test_costs_by_position_are_kept(tmp_path):
     model.set_params(media_cost={0: 2.0}).save(tmp_path / "model.skmmm")
     loaded = DeepCausalMMMRegressor.load(tmp_path / "model.skmmm")
     assert loaded.media_cost == {0: 2.0}
+
+
+def test_cautions_of_the_graph_read_the_same_after_loading(fitted, tmp_path):
+    model = copy.copy(fitted)
+    model._graph = dataclasses.replace(fitted._graph, n_factors=4, hidden_demand=True)
+    model.save(tmp_path / "model.skmmm")
+    loaded = DeepCausalMMMRegressor.load(tmp_path / "model.skmmm")
+    assert loaded.channel_graph().cautions == model.channel_graph().cautions
+    assert "4 common movement(s)" in " ".join(loaded.channel_graph().cautions)

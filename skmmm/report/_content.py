@@ -11,6 +11,9 @@ from skmmm._checks import as_frame
 from skmmm._draws import bounds, tail_of
 from skmmm.allocation import budget_path
 from skmmm.metrics import interval_coverage, weighted_mape, within_region_r2
+from skmmm.plotting._contributions import baseline_over_time
+from skmmm.plotting._diagnostics import residuals_of
+from skmmm.plotting._regions import media_by_region
 from skmmm.plotting._rows import rows_over_time
 from skmmm.plotting._style import shorten
 
@@ -46,12 +49,18 @@ class Content:
         together, and without draws.
     media : tuple of three floats
         KPI that all media of X cause, and its bounds.
-    summary, by_region : DataFrame
+    summary : DataFrame
         As of `channel_summary`.
-    regions_media : DataFrame indexed by region
-        ``low`` and ``high`` of what all media contribute there.
+    regions : DataFrame indexed by region, the largest KPI first
+        As of `media_by_region`, with the ``observed`` KPI of the rows of X.
     curves : dict
         By channel, as of `response_curve`.
+    carryover, saturation, effectiveness : DataFrame
+        As of the methods of the model.
+    baseline : DataFrame indexed by time
+        As of `baseline_over_time`.
+    residuals : DataFrame indexed by (region, time)
+        As of `residuals_of`, of the rows of X.
     path : Bunch or None
         As of `budget_path`; None if costs are known for some channels only.
     graph : ChannelGraph or None
@@ -78,9 +87,13 @@ class Content:
     band: pd.DataFrame | None
     media: tuple
     summary: pd.DataFrame
-    by_region: pd.DataFrame
-    regions_media: pd.DataFrame
+    regions: pd.DataFrame
     curves: dict
+    carryover: pd.DataFrame
+    saturation: pd.DataFrame
+    effectiveness: pd.DataFrame
+    baseline: pd.DataFrame
+    residuals: pd.DataFrame
     path: Any
     graph: Any
     skill: pd.DataFrame | None
@@ -93,12 +106,6 @@ class Content:
         """Names of the channels for sentences, which stay different."""
         names = shorten(self.channels, _BRIEF)
         return dict(zip(self.channels, names, strict=True))
-
-    @property
-    def regions(self):
-        """Names of the regions, the largest KPI first."""
-        size = self.cells["observed"].groupby(level="region", observed=True).sum()
-        return list(size.sort_values(ascending=False, kind="stable").index)
 
     @property
     def times(self):
@@ -127,21 +134,22 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
     tell("fit")
     what_if = estimator._counterfactual(X)
     cells = rows_over_time(estimator, X, y, X_test, y_test)
-    index = cells.index[~cells["holdout"]]
+    fitted = cells[~cells["holdout"]]
     labels, has_draws = what_if.labels, what_if.has_draws
+    told = {"confidence_level": level}
     tell("contributions")
-    parts = estimator.contributions(X).set_axis(index)
-    summary = estimator.channel_summary(X, confidence_level=level)
-    by_region = summary
-    if estimator.region is not None:
-        by_region = estimator.channel_summary(X, by="region", confidence_level=level)
+    summary = estimator.channel_summary(X, **told)
+    regions = media_by_region(estimator, X, **told)
+    observed = fitted["observed"].groupby(level="region").sum()
+    regions.insert(0, "observed", observed.reindex(regions.index))
     tell("response curves")
     spends = summary["spend"] > 0
     curves = {
-        channel: estimator.response_curve(channel, X, confidence_level=level)
+        channel: estimator.response_curve(channel, X, **told)
         for channel in summary.index[spends]
     }
     tell("plans")
+    path = _path(estimator, X, what_if, level)
     return Content(
         kpi=str(getattr(y, "name", None) or "KPI"),
         period=estimator.period_,
@@ -151,15 +159,19 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         controls=list(estimator.controls_),
         money=what_if.is_money,
         cells=cells,
-        parts=parts,
-        spend=pd.DataFrame(what_if.spend, index, labels),
+        parts=estimator.contributions(X).set_axis(fitted.index),
+        spend=pd.DataFrame(what_if.spend, fitted.index, labels),
         band=_band(estimator, X, X_test, cells, level) if has_draws else None,
         media=_media_total(what_if, summary, tail_of(level)),
         summary=summary,
-        by_region=by_region,
-        regions_media=_media_by_region(what_if, tail_of(level)),
+        regions=regions.sort_values("observed", ascending=False, kind="stable"),
         curves=curves,
-        path=_path(estimator, X, what_if, level),
+        carryover=estimator.carryover(**told),
+        saturation=estimator.saturation(**told),
+        effectiveness=estimator.effectiveness(X, **told),
+        baseline=baseline_over_time(estimator, X),
+        residuals=residuals_of(fitted),
+        path=path,
         graph=_graph(estimator),
         skill=skill,
         scores=_scores(estimator, X, X_test, cells, level),
@@ -188,16 +200,6 @@ def _media_total(what_if, summary, tail):
         return total, np.nan, np.nan
     drawn = what_if.effects(draws=True).contribution.sum(axis=(1, 2))
     return total, *map(float, bounds(drawn, tail))
-
-
-def _media_by_region(what_if, tail):
-    """Return bounds of what all media contribute in each region."""
-    _, names = what_if.groups("region")
-    found = np.full((2, len(names)), np.nan)
-    if what_if.has_draws:
-        drawn = what_if.effects("region", draws=True).contribution.sum(axis=2)
-        found = bounds(drawn, tail)
-    return pd.DataFrame(found.T, pd.Index(names, name="region"), ["low", "high"])
 
 
 def _path(estimator, X, what_if, level):

@@ -230,8 +230,9 @@ def _fit(content):
         ["Rows", "wMAPE", within, f"inside {content.level:.0%} intervals"], rows
     )
     note = (
-        "wMAPE is the absolute error as a share of the KPI. A close fit does not show "
-        "that effects are right."
+        "wMAPE is the absolute error as a share of the KPI. The level of the model "
+        "follows the KPI, so that a close fit to seen rows is no achievement; neither "
+        "that nor a good forecast shows that effects are right."
     )
     parts = [
         _chart(
@@ -244,6 +245,11 @@ def _fit(content):
         _pair(
             _chart("chart-scatter", "Observed against predicted"),
             _card("Errors", scores, note),
+        ),
+        _chart(
+            "chart-baseline",
+            f"What moves {_escape(content.kpi)} without media",
+            "Differences from a constant, summed over regions.",
         ),
     ]
     if content.skill is None:
@@ -342,9 +348,82 @@ def _response(content):
                 "The shade is what the data have seen; beyond it the curve is a guess. "
                 f"With {content.level:.0%} interval.",
             ),
+            _pair(
+                _chart(
+                    "chart-adstock",
+                    "Carry-over: when the effect comes",
+                    f"Share of the effect by {periods(content)} after the spend.",
+                ),
+                _chart(
+                    "chart-saturation",
+                    "Saturation: how much more is left",
+                    "Share of the highest effect, by spend of a row after carry-over. "
+                    "Shade: the middle 80% of the rows.",
+                ),
+            ),
+            _chart(
+                "chart-effectiveness",
+                "Effectiveness over time",
+                "What the same spend causes, as a multiple of the mean. A flat line: "
+                "the data show no change.",
+            ),
             _chart("chart-curves", "All channels", "Each on axes of its own."),
         ]
     )
+
+
+def _channel_graph(content):
+    if content.graph is None:
+        return ""
+    graph = content.graph
+    edges = [
+        [
+            edge.parent,
+            edge.child,
+            f"{edge.weight:+.2f}",
+            f"{edge.same_period:+.2f}",
+            percent(edge.probability),
+        ]
+        for edge in graph.edges.itertuples()
+    ]
+    pairs = graph.pairs
+    undecided = pairs[pairs["verdict"] == "undecided"].nlargest(20, "probability")
+    open_pairs = [
+        [pair.parent, pair.child, percent(pair.probability)]
+        for pair in undecided.itertuples()
+    ]
+    n_open = int((pairs["verdict"] == "undecided").sum())
+    cards = [
+        _card(
+            "Which channel drives which",
+            '<div id="graph-drawing" class="scroll"></div>',
+            "From spend alone: how one budget moves another. Wide: strong; dark: sure; "
+            "dashed: undecided. A candidate to test, not a proof.",
+        )
+    ]
+    if edges:
+        head = ["Drives", "Is driven", "Weight", "of it, same period", "Probability"]
+        note = (
+            "Weight: change of the second, in its standard deviations, per standard "
+            "deviation of the first."
+        )
+        cards.append(_card("Edges", _table(head, edges, kinds=(1,)), note))
+    cards.append(
+        _chart(
+            "chart-graph",
+            "Probability of every pair",
+            "Rows drive columns. Share of resampled data in which the edge is found.",
+        )
+    )
+    if open_pairs:
+        more = f", the likeliest {len(open_pairs)}" if n_open > len(open_pairs) else ""
+        table = _table(["Drives?", "Is driven?", "Probability"], open_pairs, kinds=(1,))
+        note = "More regions, or spend that moves on its own, would decide them."
+        cards.append(_card(f"Undecided: {n_open} pairs{more}", table, note))
+    if graph.cautions:
+        items = "".join(f"<li>{_escape(caution)}</li>" for caution in graph.cautions)
+        cards.append(_card("Cautions", f"<ul>{items}</ul>"))
+    return "\n".join(cards)
 
 
 def _plan(content):
@@ -554,6 +633,7 @@ _SECTIONS = (
     ("fit", "Fit and forecast", _fit),
     ("channels", "Channels", _channels),
     ("response", "Response", _response),
+    ("graph", "Channel graph", _channel_graph),
     ("plan", "Budget plan", _plan),
     ("regions", "Regions", _regions),
     ("diagnostics", "Diagnostics", _diagnostics),

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 
+from skmmm.plotting._diagnostics import autocorrelation, errors_over_time
+from skmmm.plotting._graph import drawn_pairs, layered
 from skmmm.plotting._style import CHANNEL_COLORS, shorten
 
 _DIGITS = 5  # significant
@@ -69,6 +71,10 @@ def make_payload(content):
         "band": _band(content),
         "summary": _table(content.summary),
         "curves": _curves(content),
+        "shapes": _shapes(content),
+        "fittedTimes": [_time(t) for t in content.baseline.index],
+        "parts": _baseline(content),
+        "residuals": _residuals(content),
         "plan": _plans(content),
         "skill": _skill(content.skill),
         "ranking": _ranking(content),
@@ -107,7 +113,7 @@ def _regions(content):
     held_out = content.cells.groupby(level="time", sort=True)["holdout"].any()
     shown = ["All regions" if content.regional else content.kpi]
     blocks = [_series(series, times)]
-    regions = content.regions if content.regional else []
+    regions = list(content.regions.index) if content.regional else []
     most = _MOST_NUMBERS // (len(times) * (3 + len(content.channels)))
     left_out, regions = regions[most:], regions[:most]
     if len(regions) > 1:
@@ -221,42 +227,71 @@ def _skill(skill):
 
 def _ranking(content):
     """Return what media do in each region, the largest first."""
-    if not content.regional or len(content.regions) < 2:
+    table = content.regions
+    if len(table) < 2:
         return None
-    table = content.by_region
-    effects = table["contribution"].unstack("region")
-    spend = table["spend"].unstack("region")
-    returned = (table["roi"] * table["spend"]).unstack("region")
-    fitted = content.cells[~content.cells["holdout"]]
-    kpi = fitted.groupby(level="region")["observed"].sum()
-    regions = [region for region in content.regions if region in effects]
-    ends = content.regions_media.reindex(regions)
-    kpi = kpi.reindex(regions)
-    effects, spend, returned = effects[regions], spend[regions], returned[regions]
+    names = [str(region) for region in table.index]
+    measures = ("observed", "spend", "contribution", "share", "roi")
+    ends = [f"{m}_{end}" for m in measures[2:] for end in ("low", "high")]
     return {
-        "regions": [str(region) for region in regions],
-        "short": shorten([str(region) for region in regions], 26),
-        "kpi": numbers(kpi),
-        "spend": numbers(spend.sum()),
-        "causes": numbers(effects.sum()),
-        "share": numbers(effects.sum() / kpi),
-        **{f"causes_{end}": numbers(ends[end]) for end in ends},
-        **{f"share_{end}": numbers(ends[end] / kpi) for end in ends},
-        "roi": numbers(returned.sum() / spend.sum().where(spend.sum() > 0)),
+        "regions": names,
+        "short": shorten(names, 26),
+        **{name: numbers(table[name]) for name in (*measures, *ends)},
+    }
+
+
+def _shapes(content):
+    """Return how each channel acts, by position of the channel."""
+    tables = (content.carryover, content.saturation, content.effectiveness)
+    return [
+        {
+            name: {key: numbers(column) for key, column in table.loc[channel].items()}
+            for name, table in zip(
+                ("adstock", "saturation", "effectiveness"), tables, strict=True
+            )
+        }
+        for channel in content.channels
+    ]
+
+
+def _baseline(content):
+    """Return what moves the KPI without media, over time."""
+    parts = content.baseline.reindex(content.times)
+    return {name: numbers(column) for name, column in parts.items()}
+
+
+def _residuals(content):
+    """Return errors over time, their distribution and their correlations."""
+    over_time = errors_over_time(content.residuals)
+    values = np.clip(content.residuals["standardised"], -4.0, 4.0)
+    density, edges = np.histogram(values, np.linspace(-4.0, 4.0, 33), density=True)
+    correlation = autocorrelation(content.residuals)
+    return {
+        "times": [_time(t) for t in over_time.index],
+        **{name: numbers(column) for name, column in over_time.items()},
+        "middles": numbers((edges[1:] + edges[:-1]) / 2),
+        "density": numbers(density),
+        "lags": correlation.index.tolist(),
+        "correlation": numbers(correlation),
+        "chance": 1.96 / len(over_time) ** 0.5,
     }
 
 
 def _graph(content):
-    """Return the pairs of channels, by position."""
+    """Return places of the channels and pairs, channels by their position."""
     if content.graph is None:
         return None
     position = {channel: m for m, channel in enumerate(content.channels)}
-    pairs = content.graph.pairs
-    table = _table(pairs.drop(columns=["parent", "child"]))
+    places = layered(content.graph)
+    drawn = drawn_pairs(content.graph)
     return {
-        "parent": [position[channel] for channel in pairs["parent"]],
-        "child": [position[channel] for channel in pairs["child"]],
-        **table,
+        "layer": numbers(places["layer"]),
+        "row": numbers(places["row"]),
+        "parent": [position[channel] for channel in drawn["parent"]],
+        "child": [position[channel] for channel in drawn["child"]],
+        **_table(drawn[["weight", "probability", "verdict"]]),
+        "probabilities": [numbers(row) for row in content.graph.probability.to_numpy()],
+        "verdicts": content.graph.verdict.to_numpy().tolist(),
     }
 
 

@@ -242,6 +242,48 @@
     });
   }
 
+  function drawBaseline() {
+    const names = Object.keys(data.parts).filter((name) => name !== "constant");
+    const palette = [blue, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", vermillion];
+    draw("chart-baseline", names.map((name, i) => ({
+      type: "scatter", mode: "lines", x: data.times, y: data.parts[name], name,
+      line: { color: palette[i % palette.length], width: 1.6 }, hovertemplate: "%{y:.4s}",
+    })), {
+      xaxis: timeAxis(), yaxis: { title: { text: kpiPer } }, hovermode: "x unified",
+    });
+  }
+
+  function drawResiduals() {
+    const r = data.residuals;
+    const traces = r.low.some((v) => v !== null)
+      ? [band(r.times, r.low, r.high, "90% of the regions")] : [];
+    traces.push({
+      type: "scatter", mode: "lines", x: r.times, y: r.mean, name: "mean",
+      line: { color: blue, width: 1.5 }, hovertemplate: "%{y:.2f}",
+    });
+    draw("chart-residuals", traces, {
+      xaxis: timeAxis(), yaxis: { title: { text: "standard deviations" } }, height: 300,
+    });
+    const x = Array.from({ length: 81 }, (_, i) => -4 + i / 10);
+    draw("chart-histogram", [
+      { type: "bar", x: r.middles, y: r.density, name: "errors", marker: { color: "#7FB8D8" }, hoverinfo: "skip" },
+      { type: "scatter", mode: "lines", x, y: x.map((v) => Math.exp(-v * v / 2) / Math.sqrt(2 * Math.PI)),
+        name: "normal", line: { color: ink, width: 1.3 }, hoverinfo: "skip" },
+    ], {
+      bargap: 0.05, xaxis: { title: { text: "standard deviations" } },
+      yaxis: { showticklabels: false }, height: 300,
+    });
+    const edge = (y) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { color: grey, dash: "dash", width: 1 } });
+    const most = Math.max(0.4, ...r.correlation.map((v) => 1.1 * Math.abs(v ?? 0)));
+    draw("chart-acf", [{
+      type: "bar", x: r.lags, y: r.correlation, marker: { color: blue }, name: "",
+      hovertemplate: "%{x} later: %{y:.2f}",
+    }], {
+      shapes: [edge(r.chance), edge(-r.chance)], showlegend: false, height: 300,
+      xaxis: { title: { text: "periods later" } }, yaxis: { range: [-most, most] },
+    });
+  }
+
   function drawContributions() {
     const s = series(), x = data.times.slice(0, data.nFitted);
     const size = data.summary.contribution.map(Math.abs);
@@ -357,6 +399,52 @@
     return traces;
   }
 
+  function drawShapes() {
+    const s = data.shapes[now.channel], bounded = s.adstock.low[0] !== null;
+    const lags = s.adstock.share.map((_, lag) => lag);
+    draw("chart-adstock", [{
+      type: "bar", x: lags, y: s.adstock.share, marker: { color: "#7FB8D8" },
+      error_y: bounded ? {
+        type: "data", symmetric: false, color: ink, thickness: 1.2, width: 2,
+        array: lags.map((l) => s.adstock.high[l] - s.adstock.share[l]),
+        arrayminus: lags.map((l) => s.adstock.share[l] - s.adstock.low[l]),
+      } : undefined,
+      hovertemplate: "%{x} later: %{y:.1%}", name: "",
+    }], {
+      xaxis: { title: { text: `${data.period === "integer" ? "period" : data.period}s later` } },
+      yaxis: { tickformat: ".0%", rangemode: "tozero" }, showlegend: false, height: 300,
+    });
+    const f = s.saturation;
+    const seen = (share) => {
+      const i = f.observed.findIndex((v) => v >= share);
+      return f.spend[i < 0 ? f.spend.length - 1 : i];
+    };
+    const traces = bounded ? [band(f.spend, f.low, f.high, level)] : [];
+    traces.push({
+      type: "scatter", mode: "lines", x: f.spend, y: f.share, name: "share",
+      line: { color: blue, width: 2 }, hovertemplate: "%{x:.4s}: %{y:.0%}",
+    });
+    draw("chart-saturation", traces, {
+      xaxis: { title: { text: "spend after carry-over, per row" }, rangemode: "tozero" },
+      yaxis: { tickformat: ".0%", range: [0, 1] }, showlegend: false, height: 300,
+      shapes: [{
+        type: "rect", xref: "x", yref: "paper", x0: seen(0.1), x1: seen(0.9), y0: 0, y1: 1,
+        fillcolor: "#ededed", line: { width: 0 }, layer: "below",
+      }],
+    });
+    const e = s.effectiveness, x = data.fittedTimes;
+    const moving = e.low[0] === null ? [] : [band(x, e.low, e.high, level)];
+    moving.push({
+      type: "scatter", mode: "lines", x, y: e.multiple, name: "multiple",
+      line: { color: blue, width: 2 }, hovertemplate: "%{y:.2f}",
+    });
+    const all = [...e.multiple, ...e.low, ...e.high].filter((v) => v !== null);
+    draw("chart-effectiveness", moving, {
+      xaxis: timeAxis(), showlegend: false, height: 280,
+      yaxis: { range: [Math.min(0.5, ...all), Math.min(3, Math.max(1.5, ...all))] },
+    });
+  }
+
   const curveTop = (c) => Math.max(...c.incremental, c.causes);
   const curveRange = (c) => {
     const top = curveTop(c), low = Math.min(0, ...c.incremental);
@@ -411,6 +499,97 @@
     });
     draw("chart-curves", traces, { ...layout, margin: { l: 34, r: 8, t: 8, b: 24 } });
   }
+
+  // --- channel graph -------------------------------------------------------------------
+
+  const svg = (name, attributes, parent) => {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    parent.append(element);
+    return element;
+  };
+
+  /** Break a name into at most three lines. */
+  function lines(name, width = 20) {
+    const found = [""];
+    for (const piece of String(name).match(/[^\s_.-]{1,20}[\s_.-]?|[\s_.-]/g) ?? [""]) {
+      if (found[found.length - 1].length + piece.length > width) found.push("");
+      found[found.length - 1] += piece;
+    }
+    return found.length > 3 ? [...found.slice(0, 2), `${found[2].trim().slice(0, width - 1)}…`] : found;
+  }
+
+  const shade = (p) => {
+    const mix = (a, b) => Math.round(a + (b - a) * p);
+    return `rgb(${mix(184, 0)},${mix(209, 51)},${mix(230, 107)})`;
+  };
+
+  function drawGraph() {
+    const g = data.graph, place = byId("graph-drawing");
+    const placed = g.layer.map((_, m) => m).filter((m) => g.layer[m] !== null);
+    place.replaceChildren();
+    if (!placed.length) {
+      const note = document.createElement("p");
+      note.textContent = "No channel was found to drive another.";
+      place.append(note);
+      return;
+    }
+    const wide = 160, high = 58, stepX = 260, stepY = 92, top = 46;
+    const highest = Math.max(...placed.map((m) => g.row[m]));
+    const lowest = Math.min(...placed.map((m) => g.row[m]));
+    const width = wide + stepX * Math.max(...placed.map((m) => g.layer[m])) + 8;
+    const height = high + stepY * (highest - lowest) + top + 8;
+    const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
+      "aria-label": "Graph of the channels; the table below holds its edges" }, place);
+    root.style.maxWidth = "none";
+    const at = (m) => [4 + stepX * g.layer[m], top + stepY * (highest - g.row[m])];
+    const strongest = Math.max(...g.weight.map(Math.abs), 1e-12);
+    g.parent.forEach((parent, k) => {
+      const child = g.child[k], edge = g.verdict[k] === "edge";
+      const [x0, y0] = at(parent), [x1, y1] = at(child);
+      const ahead = g.layer[child] > g.layer[parent];
+      const near = g.layer[child] === g.layer[parent] + 1;
+      const start = ahead && near ? [x0 + wide, y0 + high / 2] : [x0 + wide / 2, y0];
+      const end = ahead && near ? [x1 - 7, y1 + high / 2] : [x1 + wide / 2, y1 - 6];
+      const rise = ahead && near ? 0 : Math.min(44, 24 + 10 * Math.abs(g.layer[child] - g.layer[parent]));
+      const middle = (start[0] + end[0]) / 2;
+      const path = ahead && near
+        ? `M${start} C${middle},${start[1]} ${middle},${end[1]} ${end}`
+        : `M${start} C${start[0]},${start[1] - rise} ${end[0]},${end[1] - rise} ${end}`;
+      const color = edge ? shade(g.probability[k]) : grey;
+      const line = svg("path", {
+        d: path, fill: "none", stroke: color,
+        "stroke-width": edge ? 1 + (4 * Math.abs(g.weight[k])) / strongest : 1.2,
+        ...(edge ? {} : { "stroke-dasharray": "5 4" }),
+      }, root);
+      const [ex, ey] = end;
+      const head = ahead && near ? `${ex},${ey - 6} ${ex + 8},${ey} ${ex},${ey + 6}`
+        : `${ex - 6},${ey - 2} ${ex},${ey + 7} ${ex + 6},${ey - 2}`;
+      svg("polygon", { points: head, fill: color }, root);
+      const about = svg("title", {}, line);
+      about.textContent = `${data.names[parent]} drives ${data.names[child]}: ` +
+        `${edge ? `weight ${number(g.weight[k], 2)}, ` : "undecided, "}probability ${percent(g.probability[k])}`;
+      if (edge) {
+        const half = line.getPointAtLength(line.getTotalLength() / 2);
+        const text = svg("text", { x: half.x, y: half.y + 4, "text-anchor": "middle",
+          "font-size": 12, stroke: "#fff", "stroke-width": 4, "paint-order": "stroke", fill: ink }, root);
+        text.textContent = (g.weight[k] > 0 ? "+" : "") + g.weight[k].toFixed(2);
+      }
+    });
+    for (const m of placed) {
+      const [x, y] = at(m);
+      svg("rect", { x, y, width: wide, height: high, rx: 8, fill: "#fff", stroke: ink }, root);
+      const text = lines(data.names[m]);
+      text.forEach((line, i) => {
+        const shown = svg("text", { x: x + wide / 2, y: y + high / 2 + 4 + 15 * (i - (text.length - 1) / 2),
+          "text-anchor": "middle", "font-size": 12.5, fill: ink }, root);
+        shown.textContent = line.trim();
+      });
+    }
+  }
+
+  const drawPairs = () => matrix("chart-graph", data.graph.probabilities.map((row, i) =>
+    row.map((p, j) => (i === j ? null : p))), [[0, "#ffffff"], [1, "#08306b"]], 0);
 
   // --- plan --------------------------------------------------------------------------
 
@@ -496,8 +675,8 @@
 
   const measures = [
     ["share", "share of KPI that media caused", percent],
-    ["causes", "KPI caused by media", number],
-    ["kpi", "KPI", number],
+    ["contribution", "KPI caused by media", number],
+    ["observed", "KPI", number],
     ["spend", "spend", number],
     ["roi", "KPI per unit of money", number],
   ];
@@ -532,7 +711,7 @@
 
   function fillRegions() {
     const r = data.ranking;
-    const columns = [r.kpi, r.spend, r.causes, r.share, ...(data.money ? [r.roi] : [])];
+    const columns = [r.observed, r.spend, r.contribution, r.share, ...(data.money ? [r.roi] : [])];
     const write = [number, number, number, percent, number];
     const fill = (order) => cells("regions-table", order.map((i) => [
       r.regions[i], ...columns.map((column, c) => write[c](column[i])),
@@ -567,15 +746,16 @@
     });
   }
 
-  function matrix(id, z, scale) {
+  function matrix(id, z, scale, least = -1) {
     const size = data.short.length;
     draw(id, [{
       type: "heatmap", z, x: data.short.map((_, i) => i), y: data.short.map((_, i) => i),
-      zmin: -1, zmax: 1, colorscale: scale, xgap: 1, ygap: 1,
+      zmin: least, zmax: 1, colorscale: scale, xgap: 1, ygap: 1,
       hovertext: data.names.map((a, i) => data.names.map((b, j) =>
-        `${wrapped(a)}<br>${wrapped(b)}<br>${number(z[i][j], 2)}`)),
+        `${wrapped(a)}<br>${wrapped(b)}<br>${z[i][j] === null ? "" : number(z[i][j], 2)}`)),
       hoverinfo: "text", colorbar: { thickness: 12 },
-      texttemplate: size <= 14 ? "%{z:.1f}" : undefined,
+      text: z.map((row) => row.map((v) => (v === null || Math.abs(v) < 0.05 ? "" : v.toFixed(1)))),
+      texttemplate: size <= 20 ? "%{text}" : undefined,
     }], {
       xaxis: { ...nameAxis(data.short), range: [-0.5, size - 0.5], tickangle: -40 },
       yaxis: { ...nameAxis(data.short), range: [size - 0.5, -0.5] },
@@ -590,13 +770,16 @@
 
   const charts = {
     summary: [["chart-effects", drawEffects], ["chart-waterfall", drawWaterfall]],
-    fit: [["chart-fit", drawFit], ["chart-scatter", drawScatter], ["chart-skill", drawSkill]],
+    fit: [["chart-fit", drawFit], ["chart-scatter", drawScatter],
+      ["chart-baseline", drawBaseline], ["chart-skill", drawSkill]],
     channels: [["chart-contributions", drawContributions], ["chart-returns", drawReturns],
       ["chart-shares", drawShares]],
-    response: [["chart-curve", drawCurve], ["chart-curves", drawCurves]],
+    response: [["chart-curve", drawCurve], ["chart-adstock", drawShapes],
+      ["chart-curves", drawCurves]],
+    graph: [["graph-drawing", drawGraph], ["chart-graph", drawPairs]],
     plan: [["chart-plan", drawPlan]],
     regions: [["chart-regions", drawRegions]],
-    diagnostics: [],
+    diagnostics: [["chart-residuals", drawResiduals]],
     data: [["chart-spend", drawSpend], ["chart-correlation", drawCorrelation]],
   };
   const followRegion = { fit: 2, channels: 1 }; // so many charts of a section
@@ -648,6 +831,7 @@
   fillSelect("channel", withCurve.map((i) => [i, data.names[i]]), (channel) => {
     now.channel = channel;
     drawCurve();
+    drawShapes();
   });
   if (data.ranking) {
     fillSelect("measure", shownMeasures().map((_, m) => [m, label(m)]), (measure) => {
