@@ -9,12 +9,26 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from skmmm import DeepCausalMMMRegressor, __main__, __version__
+from skmmm import DeepCausalMMMRegressor, __version__
 from skmmm.__main__ import main
+from skmmm._cli.console import Console, progress_bar
+from skmmm._cli.parser import make_parser
+from skmmm._cli.task import demo_task, read_task
 from skmmm.datasets import load_mmm_example
 
 TABLES = ["channels.csv", "contributions.csv", "skill.csv", "channel_graph.csv"]
-PICTURES = ["fit.png", "contributions.png", "response_curves.png", "returns.png"]
+PICTURES = [
+    f"{name}.png"
+    for name in (
+        "fit",
+        "contributions",
+        "waterfall",
+        "returns",
+        "verdicts",
+        "response_curves",
+        "channel_graph",
+    )
+]
 QUICK = ["--max-iter", "5", "--draws", "2", "--max-lag", "3"]
 
 
@@ -126,13 +140,16 @@ def test_quiet_and_the_same_numbers_again(
 
 
 def test_demo(tmp_path, capsys):
-    arguments = ["demo", "--out", str(tmp_path), "--max-iter", "3", "--draws", "0"]
+    settings = ["--max-iter", "3", "--draws", "0", "--origins", "1"]
+    arguments = ["demo", "--out", str(tmp_path), *settings]
     assert main(arguments) == 0
     said = capsys.readouterr().out
     assert "1,872 rows, 12 regions, 156 weeks" in said
-    assert "Forecasting 13 weeks from 2023-01-02" in said
+    assert "Forecasting 13 weeks from 2023-10-02" in said
     assert "paid_search" in said
-    for name in [*TABLES, *PICTURES]:
+    assert "Truth" in said
+    assert "truth is known" in said
+    for name in [*TABLES, *PICTURES, "report.html"]:
         assert (tmp_path / name).stat().st_size > 0
 
 
@@ -188,7 +205,7 @@ def test_progress_bar_on_a_terminal(monkeypatch, tmp_path, capsys, regional_argu
 
 def test_no_bar_without_rich(monkeypatch):
     monkeypatch.setitem(sys.modules, "rich", None)
-    assert __main__._progress_bar() is None
+    assert progress_bar() is None
 
 
 @pytest.mark.parametrize(
@@ -264,11 +281,20 @@ def test_errors_of_usage(capsys, arguments):
     assert "--help)" in one_error(capsys)
 
 
-def test_help_names_everything(capsys):
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("fit", ("--kpi", "--media", "--controls", "--region", "--time", *TABLES)),
+        ("report", ("--model", "--out FILE", "one HTML file", "example")),
+        ("plan", ("--budget", "--horizon", "--bounds", "--fix", "example")),
+        ("demo", ("--out DIR", "--quiet", "about a minute")),
+    ],
+)
+def test_help_names_everything(capsys, command, words):
     with pytest.raises(SystemExit, match="0"):
-        main(["fit", "--help"])
-    said = capsys.readouterr().out
-    for word in ("--kpi", "--media", "--controls", "--region", "--time", *TABLES):
+        main([command, "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for word in words:
         assert word in said
 
 
@@ -278,7 +304,7 @@ def test_keys_in_the_index_and_unnamed_columns(tmp_path, series):
     frame.to_csv(tmp_path / "b.csv")
     for name in ("a.parquet", "b.csv"):
         arguments = ["fit", str(tmp_path / name), "--kpi", "sales", "--time", "week"]
-        task = __main__._read_task(__main__._parser().parse_args(arguments))
+        task = read_task(make_parser().parse_args(arguments))
         assert task.media == ["media_1", "media_2", "price", "holiday"]
         assert task.time in task.X
 
@@ -286,12 +312,12 @@ def test_keys_in_the_index_and_unnamed_columns(tmp_path, series):
 def test_letters_that_the_terminal_does_not_know(monkeypatch):
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
-    __main__._Console(quiet=False).say("Umsätze…")
+    Console(quiet=False).say("Umsätze…")
     assert written.getvalue().split() == [b"Ums?tze?"]
 
 
 def test_the_example_is_what_the_demo_fits():
-    task = __main__._demo_task()
+    task = demo_task()
     pd.testing.assert_frame_equal(task.X, load_mmm_example().X)
 
 
@@ -299,3 +325,101 @@ def test_version_of_the_module():
     command = [sys.executable, "-m", "skmmm", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == f"skmmm {__version__}\n"
+
+
+# --- plans ----------------------------------------------------------------------------
+
+
+def test_plan_of_a_saved_model(regional, tmp_path, capsys):
+    path = tmp_path / "plan.csv"
+    model = str(regional / "model.skmmm")
+    arguments = ["plan", model, "--fix", "media_1", "--out", str(path)]
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "KPI caused:" in said
+    assert "fixed" in said
+    table = pd.read_csv(path, index_col="channel")
+    expected = DeepCausalMMMRegressor.load(model).optimize_budget(fixed=["media_1"])
+    assert_allclose(table["spend"], expected.allocation["spend"], rtol=1e-6)
+
+
+def test_plan_of_coming_periods_by_period(regional, capsys):
+    arguments = ["plan", str(regional / "model.skmmm"), "--horizon", "2"]
+    assert main([*arguments, "--by", "period", "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_no_plan_is_an_error_of_its_own(regional, capsys):
+    arguments = ["plan", str(regional / "model.skmmm"), "--budget", "1"]
+    assert main(arguments) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("skmmm: No plan: the budget allows")
+
+
+def test_errors_of_plans(regional, tmp_path, capsys):
+    model = str(regional / "model.skmmm")
+    assert main(["plan", str(tmp_path / "none.skmmm")]) == 2
+    assert "there is no file" in one_error(capsys)
+    assert main(["plan", model, "--fix", "radio"]) == 2
+    assert "'radio'" in one_error(capsys)
+
+
+# --- reports --------------------------------------------------------------------------
+
+
+def test_report_of_a_saved_model(regional, regional_arguments, tmp_path, capsys):
+    pytest.importorskip("plotly")
+    out = tmp_path / "deep" / "report.html"
+    arguments = ["report", regional_arguments[1], "--kpi", "sales", "--out", str(out)]
+    model = ["--model", str(regional / "model.skmmm")]
+    assert main([*arguments, *model, "--title", "For the board"]) == 0
+    assert f"Open {out} in a browser." in capsys.readouterr().out
+    assert "<title>For the board</title>" in out.read_text(encoding="utf-8")
+    assert main([*arguments, *model, "--time", "week"]) == 2
+    assert "--time is known to the model" in one_error(capsys)
+
+
+def test_events_in_words_become_columns(tmp_path, capsys, series):
+    """As in a table of weeks with a column of events that are rare."""
+    frame = series.frame.drop(columns=["region", "holiday"])
+    event = np.full(len(frame), "none", dtype=object)
+    event[[20, 70]], event[75] = "fair", "strike"
+    path, out = tmp_path / "series.csv", tmp_path / "report.html"
+    write_csv(frame.assign(event=event), path)
+    columns = ["--kpi", "sales", "--controls", "price", "event", "--time", "week"]
+    arguments = [str(path), *columns, *QUICK, "--origins", "2"]
+    assert main(["report", *arguments, "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "Controls  price, event: fair, event: strike" in said
+    assert "a 0/1 column for each of fair, strike, none for none" in said
+    assert "without event: strike" in said
+    assert "Left out" not in said
+    assert out.exists()
+    folder = tmp_path / "fit"
+    assert main(["fit", *arguments, "--quiet", "--out", str(folder)]) == 0
+    saved = ["--kpi", "sales", "--model", str(folder / "model.skmmm")]
+    assert main(["report", str(path), *saved, "--quiet", "--out", str(out)]) == 0
+
+
+def test_errors_of_text(tmp_path, capsys, broken):
+    def words(frame):
+        return frame.assign(note=[f"word {i}" for i in range(len(frame))])
+
+    assert broken(words, "--kpi", "sales", "--controls", "note") == 2
+    assert "text with 80 different values, more than 20" in one_error(capsys)
+    assert broken(words) == 2
+    assert "column 'note' holds text, so it is no media" in one_error(capsys)
+
+    def gap(frame):
+        return frame.assign(note=["a", *[None] * (len(frame) - 1)])
+
+    assert broken(gap, "--kpi", "sales", "--controls", "note") == 2
+    assert "is missing in row 1" in one_error(capsys)
+
+
+def test_a_report_needs_plotly(regional, regional_arguments, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "plotly.offline", None)
+    arguments = ["report", regional_arguments[1], "--kpi", "sales"]
+    assert main([*arguments, "--model", str(regional / "model.skmmm")]) == 2
+    assert "pip install 'skmmm[report]'" in one_error(capsys)

@@ -1,0 +1,258 @@
+"""The arguments of every command."""
+
+import argparse
+
+from skmmm import __version__
+
+_OUT_HELP = "folder for tables and pictures, made if need be (default: %(default)s)"
+_FIT_EPILOG = """\
+example:
+  skmmm fit sales.csv --kpi revenue --media tv search social \\
+      --controls price holiday --region city --time week --out results
+
+The table has one row per region and period (week, day or month). A control that
+holds text, such as names of events, becomes a 0/1 column for each value but the
+commonest. The folder given by --out then holds
+
+  channels.csv         spend, contribution, share, ROI and marginal ROI, with intervals
+  contributions.csv    prediction of every row, split into baseline, controls, channels
+  channel_graph.csv    which channel drives which: weight, probability, verdict
+  skill.csv            forecast errors next to a linear MMM and naive forecasts
+  model.skmmm          the model, for skmmm plan, skmmm report --model and
+                       DeepCausalMMMRegressor.load
+  *.png                fit, contributions, waterfall, returns, verdicts, response
+                       curves, channel graph
+"""
+_REPORT_EPILOG = """\
+examples:
+  skmmm report sales.csv --kpi revenue --media tv search --time week
+  skmmm report sales.csv --kpi revenue --model results/model.skmmm
+
+The first fits the table and compares forecasts with naive ones. The second takes a
+model that skmmm fit has saved, which knows its columns; the table is that of the fit.
+The report is one file that opens in any browser, without a network.
+"""
+_PLAN_EPILOG = """\
+examples:
+  skmmm plan results/model.skmmm
+  skmmm plan results/model.skmmm --horizon 13 --budget 500000 --fix tv
+  skmmm plan results/model.skmmm --target-mroi 1.5 --bounds 0 3
+
+Money is in the units of the media columns, or of --media-cost of the fit. Without
+--horizon or --data the plan is about the rows of the fit: how they should have been
+spent.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong."""
+
+    def error(self, message):
+        self.exit(2, f"skmmm: error: {message} (see {self.prog} --help)\n")
+
+
+def make_parser():
+    """Return the parser of the command line."""
+    parser = Parser(
+        prog="skmmm",
+        description="Marketing mix modelling: what each channel contributed, and what "
+        "the next unit of spend would return.",
+    )
+    parser.add_argument(
+        "--version",
+        action="version",
+        help="print the version",
+        version=f"skmmm {__version__}",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    demo = commands.add_parser(
+        "demo",
+        help="fit the bundled example, twelve cities over three years",
+        description="Fit the bundled example, a simulated retailer in twelve cities, "
+        "156 weeks, six channels, and compare with the truth. Takes about a minute.",
+    )
+    demo.add_argument("--out", metavar="DIR", default="skmmm-demo", help=_OUT_HELP)
+    _add_settings(demo)
+    demo.set_defaults(media_cost=1.0)  # its channels are euros
+    _add_fit(commands)
+    _add_report(commands)
+    _add_plan(commands)
+    return parser
+
+
+def _add_fit(commands):
+    fit = commands.add_parser(
+        "fit",
+        help="fit a table",
+        usage="skmmm fit DATA --kpi NAME --time NAME [--region NAME]\n"
+        "                 [--media NAME ...] [--controls NAME ...] [--out DIR] ...",
+        description="Fit a table and write tables and pictures.",
+        epilog=_FIT_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_columns(fit)
+    fit.add_argument("--out", metavar="DIR", default="skmmm-fit", help=_OUT_HELP)
+    _add_settings(fit)
+
+
+def _add_report(commands):
+    report = commands.add_parser(
+        "report",
+        help="write one web page about a model",
+        usage="skmmm report DATA --kpi NAME (--time NAME ... | --model FILE)\n"
+        "                    [--out FILE] ...",
+        description="Fit a table, or take a fitted model, and write a report as one "
+        "HTML file.",
+        epilog=_REPORT_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_columns(report)
+    report.add_argument(
+        "--model", metavar="FILE", help="a model that skmmm fit has saved"
+    )
+    report.add_argument(
+        "--out",
+        metavar="FILE",
+        default="report.html",
+        help="the report (default: %(default)s)",
+    )
+    report.add_argument("--title", metavar="TEXT", help="heading of the report")
+    _add_settings(report)
+
+
+def _add_plan(commands):
+    plan = commands.add_parser(
+        "plan",
+        help="find the best split of a budget",
+        usage="skmmm plan MODEL [--horizon N] [--budget MONEY] [--out FILE] ...",
+        description="Find the spend that causes most, with a model that skmmm fit has "
+        "saved.",
+        epilog=_PLAN_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    plan.add_argument("model", metavar="MODEL", help="a .skmmm file")
+    what = plan.add_argument_group("what is planned")
+    what.add_argument(
+        "--horizon", metavar="N", type=int, help="so many coming periods, as a year ago"
+    )
+    what.add_argument(
+        "--data", metavar="DATA", help="instead: a table of the rows to plan"
+    )
+    what.add_argument(
+        "--by",
+        choices=("channel", "region", "period"),
+        default="channel",
+        help="what gets a spend of its own (default: %(default)s)",
+    )
+    limits = plan.add_argument_group("limits")
+    limits.add_argument(
+        "--budget", metavar="MONEY", type=float, help="total spend (default: today's)"
+    )
+    limits.add_argument(
+        "--bounds",
+        metavar=("LOW", "HIGH"),
+        nargs=2,
+        type=float,
+        default=(0.5, 2.0),
+        help="least and most multiples of today's spend (default: 0.5 2)",
+    )
+    limits.add_argument(
+        "--fix",
+        metavar="NAME",
+        nargs="+",
+        default=None,
+        help="channels whose spend stays",
+    )
+    limits.add_argument(
+        "--target-roi",
+        metavar="ROI",
+        type=float,
+        help="spend as much as keeps the return of all spend at this",
+    )
+    limits.add_argument(
+        "--target-mroi",
+        metavar="ROI",
+        type=float,
+        help="spend as much as keeps the return of the last unit at this",
+    )
+    plan.add_argument("--out", metavar="FILE", help="write the plan to this .csv file")
+    plan.add_argument("--quiet", action="store_true", help="print errors only")
+
+
+def _add_columns(parser):
+    parser.add_argument("data", metavar="DATA", help="a .csv, .csv.gz or .parquet file")
+    columns = parser.add_argument_group("columns of DATA")
+    columns.add_argument(
+        "--kpi", metavar="NAME", required=True, help="what the media should move"
+    )
+    columns.add_argument(
+        "--media",
+        metavar="NAME",
+        nargs="+",
+        help="spend or delivery per channel (default: all columns not named otherwise)",
+    )
+    columns.add_argument(
+        "--controls",
+        metavar="NAME",
+        nargs="+",
+        default=[],
+        help="columns that move the KPI but are no media: price, holidays, events",
+    )
+    columns.add_argument(
+        "--region", metavar="NAME", help="region of the row (default: one series)"
+    )
+    columns.add_argument(
+        "--time",
+        metavar="NAME",
+        help="period of the row: dates such as 2024-01-29, or whole numbers",
+    )
+
+
+def _add_settings(parser):
+    settings = parser.add_argument_group("settings")
+    settings.add_argument(
+        "--draws",
+        metavar="N",
+        type=int,
+        default=32,
+        help="draws for the intervals, 0 for none (default: %(default)s)",
+    )
+    settings.add_argument(
+        "--max-lag",
+        metavar="N",
+        type=int,
+        default=13,
+        help="periods over which spend may act (default: %(default)s)",
+    )
+    settings.add_argument(
+        "--adstock",
+        choices=("weibull", "geometric", "delayed", "free", "gru"),
+        default="weibull",
+        help="shape of the carry-over (default: %(default)s)",
+    )
+    settings.add_argument(
+        "--media-cost",
+        metavar="COST",
+        type=float,
+        help="cost of one unit of the media columns, 1 if they are money: channels "
+        "are then expected to earn similar returns (default: unknown)",
+    )
+    settings.add_argument(
+        "--origins",
+        metavar="N",
+        type=int,
+        default=4,
+        help="points in time from which forecasts are compared with naive ones, each a "
+        "fit of its own; 0 for none (default: %(default)s)",
+    )
+    settings.add_argument(
+        "--max-iter",
+        metavar="N",
+        type=int,
+        default=400,
+        help="iterations of a fit at most (default: %(default)s)",
+    )
+    settings.add_argument(
+        "--seed", metavar="N", type=int, default=0, help="(default: %(default)s)"
+    )
+    settings.add_argument("--quiet", action="store_true", help="print errors only")

@@ -1,0 +1,149 @@
+"""Tables as text."""
+
+import numpy as np
+
+from skmmm._cli.task import plural
+from skmmm.plotting._style import format_number, shorten
+
+LEVEL = 0.9
+
+
+def channel_text(task, model, summary):
+    """Return the table of channels, and what is left for the baseline."""
+    summary = summary.sort_values("contribution", ascending=False)
+    bounds = f"{LEVEL:.0%} interval"
+    head = ["Channel", "Spend", "Contribution", bounds, "Share", "ROI", bounds]
+    rows = [[*head, "mROI", "Verdict"]]
+    names = shorten(list(summary.index), 24)
+    for name, channel in zip(names, summary.itertuples(), strict=True):
+        rows.append(
+            [
+                name,
+                number(channel.spend),
+                number(channel.contribution),
+                interval(channel.contribution_low, channel.contribution_high),
+                f"{channel.share:.1%}",
+                number(channel.roi),
+                interval(channel.roi_low, channel.roi_high),
+                number(channel.mroi),
+                (channel.verdict or "none without draws")
+                + (", follows KPI" if channel.follows_kpi else ""),
+            ]
+        )
+    parts = model.contributions().sum()
+    share = parts / parts.sum()
+    kpi = task.y.name
+    return (
+        f"{layout(rows)}\n\n"
+        f"Media are {share[task.media].sum():.0%} of predicted {kpi}; the rest is "
+        f"baseline{' and controls' if task.controls else ''}.\n"
+        f"ROI is {kpi} per unit of spend, mROI that of the next unit; they are returns "
+        "only where\nthe column is money. Believe the effect of a channel as far as "
+        "its verdict says:\nprior-driven and not identified are what was expected "
+        "before, not what the data found."
+    )
+
+
+def truth_text(truth, summary):
+    """Return what channels really caused, beside the estimates."""
+    rows = [["Channel", "Truth", "Estimate", f"{LEVEL:.0%} interval", "holds it"]]
+    for name, channel in summary.iterrows():
+        low, high = channel["contribution_low"], channel["contribution_high"]
+        holds = "yes" if low <= truth[name] <= high else "no"
+        rows.append(
+            [
+                name,
+                number(truth[name]),
+                number(channel["contribution"]),
+                interval(low, high),
+                holds if np.isfinite(low) else "-",
+            ]
+        )
+    return f"{layout(rows)}\n\nThe example is simulated, so that the truth is known."
+
+
+def plan_text(plan):
+    """Return a plan by channel, region or period, and what it causes."""
+    table = plan.allocation
+    head = ["Channel", *([table.index.names[1]] if table.index.nlevels > 1 else [])]
+    rows = [[*head, "Today", "Plan", "Change", "Causes", "mROI", "Stops"]]
+    for key, cell in table.iterrows():
+        keys = key if isinstance(key, tuple) else (key,)
+        change = cell["change"]
+        rows.append(
+            [
+                *(str(k).removesuffix(" 00:00:00") for k in keys),
+                number(cell["current_spend"]),
+                number(cell["spend"]),
+                "-" if np.isnan(change) else f"{change:+.0%}",
+                number(cell["contribution"]),
+                number(cell["mroi"]),
+                cell["reason"],
+            ]
+        )
+    caused = f"{number(plan.current_outcome)} today, {number(plan.outcome)} planned"
+    if np.isfinite(plan.outcome_low):
+        caused += f" ({interval(plan.outcome_low, plan.outcome_high)})"
+    return f"{layout(rows)}\n\nKPI caused: {caused}.\n{plan.message}"
+
+
+def graph_text(graph):
+    """Return which channel drives which, and how much of it is undecided."""
+    edges = [f"{edge.parent} drives {edge.child}" for edge in graph.edges.itertuples()]
+    undecided = int((graph.pairs["verdict"] == "undecided").sum())
+    return (
+        f"Channels that drive others: {', '.join(edges) or 'none found'}. "
+        f"{undecided} of {len(graph.pairs)} pairs are undecided."
+    )
+
+
+def skill_text(task, skill):
+    """Return the table of forecasts, in the order of the contenders."""
+    origins = skill["origin"].unique()
+    mean = skill.groupby("estimator", sort=False)[["wmape", "skill"]].mean()
+    each = skill.pivot(index="estimator", columns="origin", values="wmape")
+    rows = [["Forecast", "wMAPE", "Skill", *origins]]
+    for name, row in mean.iterrows():
+        errors = [f"{each.loc[name, origin]:.1%}" for origin in origins]
+        rows.append([name, f"{row.wmape:.1%}", f"{row.skill:+.2f}", *errors])
+    calendar, _ = task.calendar()
+    horizon = skill["horizon"].iloc[0]
+    return (
+        f"{layout(rows)}\n\n"
+        f"Errors over the next {horizon} {plural(calendar.unit)} from {len(origins)} "
+        "origins, whose dates head the single\nerrors. Media and controls of the "
+        "forecast are given. "
+        "wMAPE is the absolute error as a\nshare of the KPI, skill the share of the "
+        "last value's error that is avoided."
+    )
+
+
+def number(value):
+    """Return a number as people write it, a dash for none."""
+    return (
+        "-"
+        if np.isnan(value)
+        else format_number(value, trim=False).replace("\u2009", " ")
+    )
+
+
+def interval(low, high):
+    """Return bounds, a dash without."""
+    return "-" if np.isnan(low) else f"{number(low)} to {number(high)}"
+
+
+def layout(rows):
+    """Return rows of text below each other, the first column to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *others in rows:
+        cells = [first.ljust(widths[0])]
+        cells += [text.rjust(w) for text, w in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join(cells))
+    lines.insert(1, "-" * len(lines[0]))
+    return "\n".join(lines)
+
+
+def one_line(error):
+    """Return a message without line breaks."""
+    return " ".join(str(error).split())
