@@ -194,15 +194,14 @@ def _summary(content):
     return "\n".join(
         [
             f'<div class="tiles">{tiles}</div>',
+            '<div class="split">',
             f'<div class="card findings">{findings}</div>',
-            _pair(
-                _chart(
-                    "chart-effects",
-                    "What each channel caused",
-                    _interval_note(content),
-                ),
-                _chart("chart-waterfall", f"Where {_escape(content.kpi)} came from"),
+            "<div>",
+            _chart(
+                "chart-effects", "What each channel caused", _interval_note(content)
             ),
+            _chart("chart-waterfall", f"Where {_escape(content.kpi)} came from"),
+            "</div></div>",
         ]
     )
 
