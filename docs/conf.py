@@ -3,8 +3,6 @@
 import warnings
 from importlib.metadata import version as version_of
 
-from sphinx_gallery.sorting import ExplicitOrder, FileNameSortKey  # noqa: F401
-
 project = "skmmm"
 author = "the skmmm developers"
 copyright = author
@@ -19,7 +17,8 @@ extensions = [
 ]
 exclude_patterns = ["_build", "examples", "**/README.rst"]
 templates_path = ["_templates"]
-nitpicky = False
+# Docstrings inherited from scikit-learn point into its documentation.
+suppress_warnings = ["ref.ref"]
 
 autosummary_generate = True
 autodoc_typehints = "none"

@@ -216,11 +216,13 @@ class DeepCausalMMMRegressor(
     regions_ : ndarray of shape (n_regions,)
     period_ : {"week", "day", "month", "integer"} or None
         Length of a period.
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (`n_iter_`,)
         Negative log posterior per row after each iteration.
     n_iter_ : int
+        Iterations of `fit`.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Columns of X in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only if the columns of X have names.
 
     See Also

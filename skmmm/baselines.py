@@ -520,7 +520,7 @@ class LastValueRegressor(_NaiveRegressor):
     n_features_in_ : int
         Number of columns seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if X has names.
 
     See Also
@@ -611,7 +611,7 @@ class SeasonalNaiveRegressor(_NaiveRegressor):
     n_features_in_ : int
         Number of columns seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if X has names.
 
     See Also

@@ -190,7 +190,7 @@ class RegionEncoder(_TableTransformer):
     n_features_in_ : int
         Number of columns seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if X has names.
 
     See Also
@@ -270,7 +270,7 @@ class RegionEncoder(_TableTransformer):
 
         Parameters
         ----------
-        input_features : array-like of str of shape (n_features_in_,), default=None
+        input_features : array-like of str of shape (`n_features_in_`,), default=None
             Names of the columns of an X without names; ``x0`` and so on if None.
 
         Returns
@@ -346,7 +346,7 @@ class PanelScaler(_TableTransformer):
     n_features_in_ : int
         Number of columns seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if X has names.
 
     Examples
@@ -651,7 +651,7 @@ class GeometricAdstock(_Adstock):
     n_features_in_ : int
         Number of columns seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if X has names.
 
     See Also
@@ -781,7 +781,7 @@ class DelayedAdstock(_Adstock):
     n_features_in_ : int
         Number of columns seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if X has names.
 
     See Also
@@ -903,7 +903,7 @@ class WeibullAdstock(_Adstock):
     n_features_in_ : int
         Number of columns seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if X has names.
 
     See Also
@@ -998,7 +998,7 @@ class HillSaturation(_TableTransformer):
     n_features_in_ : int
         Number of columns seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if X has names.
 
     See Also
@@ -1108,7 +1108,7 @@ class FourierSeason(_TableTransformer):
     n_features_in_ : int
         Number of columns seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if X has names.
 
     References
@@ -1191,7 +1191,7 @@ class FourierSeason(_TableTransformer):
 
         Parameters
         ----------
-        input_features : array-like of str of shape (n_features_in_,), default=None
+        input_features : array-like of str of shape (`n_features_in_`,), default=None
             Names of the columns of an X without names; ``x0`` and so on if None.
 
         Returns

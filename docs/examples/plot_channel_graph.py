@@ -2,8 +2,8 @@
 Channels that drive each other
 ==============================
 
-Television makes people search; search is seen last and takes the credit. In this simulated
-funnel the graph is known.
+Television makes people search; search is seen last and takes the credit. In this
+simulated funnel the graph is known.
 """
 
 # %%
@@ -34,8 +34,8 @@ model = DeepCausalMMMRegressor(
 ).fit(X, world.y)
 
 # %%
-# What is drawn comes from spend alone. An arrow is a candidate to test: hold the parent back
-# in some regions before money moves because of it.
+# What is drawn comes from spend alone. An arrow is a candidate to test: hold the
+# parent back in some regions before money moves because of it.
 ChannelGraphDisplay.from_estimator(model)
 plt.show()
 
@@ -44,8 +44,8 @@ ChannelGraphHeatmapDisplay.from_estimator(model)
 plt.show()
 
 # %%
-# Direct effects leave credit with the channel whose spend acts; total effects give it to
-# where spend originates. The sum is the same.
+# Direct effects leave credit with the channel whose spend acts; total effects give it
+# to where spend originates. The sum is the same.
 direct = model.channel_summary()["contribution"]
 total = model.channel_summary(effect="total")["contribution"]
 print(direct.to_frame("direct").assign(total=total).round(-3))

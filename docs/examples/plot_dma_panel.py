@@ -2,10 +2,10 @@
 A real panel of 190 regions
 ===========================
 
-The anonymised panel of DeepCausalMMM (MIT licence): 190 US regions, 109 weeks, 13 channels of
-impressions, a KPI of visits. It is not part of this package; put ``dma_panel.csv.gz`` beside
-the repository into ``shared/data``, or name its folder in the environment variable
-``SKMMM_DATA``. Here every tenth region, to be quick.
+The anonymised panel of DeepCausalMMM (MIT licence): 190 US regions, 109 weeks, 13
+channels of impressions, a KPI of visits. It is not part of this package; put
+``dma_panel.csv.gz`` beside the repository into ``shared/data``, or name its folder in
+the environment variable ``SKMMM_DATA``. Here every tenth region, to be quick.
 """
 
 # %%
@@ -53,9 +53,9 @@ else:
     model, X, y = fit(data[data["dmacode"].isin(some)], n_draws=8)
 
 # %%
-# Without costs there is no return on money: ROI is visits per impression. Most verdicts say
-# that the numbers are what was expected beforehand. A model that called them findings would
-# be more impressive, and wrong.
+# Without costs there is no return on money: ROI is visits per impression. Most
+# verdicts say that the numbers are what was expected beforehand. A model that called
+# them findings would be more impressive, and wrong.
 if model is not None:
     VerdictsDisplay.from_estimator(model)
     plt.show()

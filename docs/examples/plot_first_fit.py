@@ -29,8 +29,8 @@ model = DeepCausalMMMRegressor(
 ).fit(X, y)
 
 # %%
-# Most sales would have come without media. The bars add up from the baseline to what the
-# model predicts.
+# Most sales would have come without media. The bars add up from the baseline to what
+# the model predicts.
 WaterfallDisplay.from_estimator(model, kpi_name="sales (euros)")
 plt.show()
 
@@ -41,8 +41,8 @@ ReturnsDisplay.from_estimator(model, returns="both", kpi_name="euros of sales")
 plt.show()
 
 # %%
-# Each estimate comes with a verdict. Where it is not data-driven, the number is what was
-# expected beforehand and should not move money.
+# Each estimate comes with a verdict. Where it is not data-driven, the number is what
+# was expected beforehand and should not move money.
 VerdictsDisplay.from_estimator(model)
 plt.show()
 

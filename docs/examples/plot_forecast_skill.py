@@ -8,8 +8,8 @@ beside a linear MMM on the same splits.
 """
 
 # %%
-# Everything is a scikit-learn estimator with the same columns, so that all contenders go
-# through the same splits. Each forecasts 13 weeks that it has not seen.
+# Everything is a scikit-learn estimator with the same columns, so that all contenders
+# go through the same splits. Each forecasts 13 weeks that it has not seen.
 import matplotlib.pyplot as plt
 
 from skmmm import DeepCausalMMMRegressor
@@ -46,8 +46,8 @@ SkillDisplay.from_estimators(
 plt.show()
 
 # %%
-# Skill of one would be perfect, of zero as good as repeating the last value. Media and
-# controls of the weeks that are forecast are known to all of them.
+# Skill of one would be perfect, of zero as good as repeating the last value. Media
+# and controls of the weeks that are forecast are known to all of them.
 #
 # The last of these forecasts over time, summed over the cities:
 past = (X["week"] < "2023-10-02").to_numpy()
@@ -57,6 +57,7 @@ FitDisplay.from_estimator(model, X[past], y[past], **later)
 plt.show()
 
 # %%
-# Row by row. The title says how different the pooled R² and the one within cities are.
+# Row by row. The title says how different the pooled R² and the one within cities
+# are.
 HoldoutDisplay.from_estimator(model, X[past], y[past], **later)
 plt.show()

@@ -2,8 +2,8 @@
 Recovering what is known
 ========================
 
-``make_mmm_panel`` simulates panels with their truth: the only way to find out whether a model
-of sales is right about causes. Effectiveness of media drifts in this one.
+``make_mmm_panel`` simulates panels with their truth: the only way to find out whether a
+model of sales is right about causes. Effectiveness of media drifts in this one.
 """
 
 # %%

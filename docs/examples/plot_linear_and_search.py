@@ -2,8 +2,8 @@
 A linear MMM in the same cross-validation
 =========================================
 
-Transformers for carry-over and saturation, a ridge regression, a grid search: an ordinary
-scikit-learn pipeline, asked the same questions as the deep model.
+Transformers for carry-over and saturation, a ridge regression, a grid search: an
+ordinary scikit-learn pipeline, asked the same questions as the deep model.
 """
 
 # %%
@@ -57,5 +57,6 @@ ReturnsDisplay.from_estimator(search.best_estimator_, X, returns="both")
 plt.show()
 
 # %%
-# The truth, known here: forecasts do not say which of two models is right about causes.
+# The truth, known here: forecasts do not say which of two models is right about
+# causes.
 data.roi.round(2)

@@ -2,8 +2,8 @@
 Curves, and where the next euro goes
 ====================================
 
-Response curves say what other levels of spend would cause; the plan puts the budget where
-the last euro earns the same everywhere, within what the data have seen.
+Response curves say what other levels of spend would cause; the plan puts the budget
+where the last euro earns the same everywhere, within what the data have seen.
 """
 
 # %%
@@ -36,8 +36,8 @@ ResponseCurvesDisplay.from_estimator(model, kpi_name="sales")
 plt.show()
 
 # %%
-# The coming quarter with the spend of a year before, better placed. Each label says where
-# the plan stopped and why. Radio must stay.
+# The coming quarter with the spend of a year before, better placed. Each label says
+# where the plan stopped and why. Radio must stay.
 plan = model.optimize_budget(horizon=13, fixed=["radio"])
 print(plan.message)
 BudgetPlanDisplay.from_plan(plan)
@@ -49,7 +49,8 @@ BudgetPathDisplay.from_estimator(model, kpi_name="sales")
 plt.show()
 
 # %%
-# Differences between plans come from common draws, so that they are surer than the totals.
+# Differences between plans come from common draws, so that they are surer than the
+# totals.
 future = model.make_future_frame(13, control_values="last_year")
 tables = {
     "as last year": future,

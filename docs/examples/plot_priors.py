@@ -2,8 +2,8 @@
 What an experiment adds
 =======================
 
-One series of 80 weeks says little about each channel. A lift test of one of them enters as an
-interval for its return.
+One series of 80 weeks says little about each channel. A lift test of one of them enters
+as an interval for its return.
 """
 
 # %%
@@ -42,7 +42,7 @@ for ax, model, name in zip(axes, (before, after), ("before", "after"), strict=Tr
 plt.show()
 
 # %%
-# What becomes surer about one channel also tells about the others, as they have to share what
-# is left.
+# What becomes surer about one channel also tells about the others, as they have to
+# share what is left.
 print(f"true return of media_1: {true:.2f}")
 after.channel_summary()[["roi", "roi_low", "roi_high", "verdict"]].round(2)

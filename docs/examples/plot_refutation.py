@@ -2,8 +2,8 @@
 Trying to refute it
 ===================
 
-A channel that works should earn less when its spend is given to the wrong weeks, and its
-return should not hang on single months.
+A channel that works should earn less when its spend is given to the wrong weeks, and
+its return should not hang on single months.
 """
 
 # %%
@@ -14,7 +14,7 @@ from skmmm.datasets import make_mmm_panel
 from skmmm.inspection import block_stability, placebo_channel
 from skmmm.plotting import ResidualsDisplay
 
-world = make_mmm_panel(4, 104, n_media=2, random_state=2)
+world = make_mmm_panel(2, 104, n_media=2, random_state=2)
 model = DeepCausalMMMRegressor(
     media=world.media,
     controls=world.controls,
@@ -35,6 +35,7 @@ placebo_channel(model, world.X, world.y, n_repeats=2, random_state=0)
 block_stability(model, world.X, world.y, n_blocks=3)
 
 # %%
-# What is left over: errors that grow, drift or repeat would say that something is missing.
+# What is left over: errors that grow, drift or repeat would say that something is
+# missing.
 ResidualsDisplay.from_estimator(model, world.X, world.y)
 plt.show()

@@ -2,8 +2,8 @@
 A report in one call
 ====================
 
-One HTML file for those who do not code: summary in words, fit, channels, curves, graph, a plan
-with a slider for the budget, regions, diagnostics.
+One HTML file for those who do not code: summary in words, fit, channels, curves, graph,
+a plan with a slider for the budget, regions, diagnostics.
 """
 
 # %%
@@ -30,4 +30,5 @@ path = make_report(model, data.X[some], data.y[some], folder / "report.html")
 print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
 
 # %%
-# It opens in any browser, without a network. :doc:`/user_guide/pictures` lists what it holds.
+# It opens in any browser, without a network. :doc:`/user_guide/pictures` lists what
+# it holds.

@@ -2,10 +2,10 @@
 Robyn's weekly sample
 =====================
 
-The simulated national series that tutorials of marketing mix modelling use: 208 weeks, five
-paid channels, an organic one, a competitor, events. It is part of Robyn (MIT licence) and not
-of this package; put ``robyn_weekly.csv.gz`` beside the repository into ``shared/data``, or name
-its folder in the environment variable ``SKMMM_DATA``.
+The simulated national series that tutorials of marketing mix modelling use: 208 weeks,
+five paid channels, an organic one, a competitor, events. It is part of Robyn (MIT
+licence) and not of this package; put ``robyn_weekly.csv.gz`` beside the repository into
+``shared/data``, or name its folder in the environment variable ``SKMMM_DATA``.
 """
 
 # %%
@@ -19,7 +19,6 @@ from skmmm import DeepCausalMMMRegressor
 from skmmm.plotting import (
     FitDisplay,
     ReturnsDisplay,
-    SpendShareDisplay,
     VerdictsDisplay,
 )
 
@@ -43,8 +42,8 @@ else:
     ).fit(X, data["revenue"])
 
 # %%
-# With one national series many channels cannot be told apart, and the model says so. The
-# newsletter has no cost: its effect is per unit sent.
+# With one national series many channels cannot be told apart, and the model says so.
+# The newsletter has no cost: its effect is per unit sent.
 if model is not None:
     VerdictsDisplay.from_estimator(model)
     plt.show()
