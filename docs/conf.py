@@ -30,6 +30,9 @@ html_theme = "pydata_sphinx_theme"
 html_title = "skmmm"
 html_static_path = []
 html_show_sourcelink = False
+html_sidebars = {
+    name: [] for name in ("index", "getting_started", "whats_new", "design")
+}
 html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],

@@ -51,10 +51,38 @@ def test_example_in_readme(capsys):
     assert "test_score" in capsys.readouterr().out
 
 
+def test_example_in_getting_started(tmp_path, monkeypatch):
+    text = (ROOT / "docs" / "getting_started.rst").read_text(encoding="utf-8")
+    code = "".join(
+        example.source for example in doctest.DocTestParser().get_examples(text)
+    )
+    code = code.replace("random_state=0,", "random_state=0, max_iter=8, n_draws=4,")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "getting_started.rst", "exec"), {})
+    assert (tmp_path / "report.html").exists()
+
+
+def test_everything_public_is_in_the_reference():
+    text = (ROOT / "docs" / "api.rst").read_text(encoding="utf-8")
+    listed = {}
+    for block in text.split(".. currentmodule:: ")[1:]:
+        module, *lines = block.split("\n")
+        listed[module] = set(re.findall(r"^   (\w+)$", "\n".join(lines), re.MULTILINE))
+    package = ROOT / "skmmm"
+    names = [p.stem for p in package.glob("[a-z]*.py")]
+    names += [p.parent.name for p in package.glob("[a-z]*/__init__.py")]
+    for module in ["skmmm", *(f"skmmm.{name}" for name in names)]:
+        public = set(importlib.import_module(module).__all__) - {"__version__"}
+        assert listed.pop(module) == public
+    assert not listed
+
+
 def test_tables_in_readme_are_those_of_the_results(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     tables = importlib.import_module("readme_tables")
     text = (ROOT / "README.md").read_text()
     assert tables.forecast() in text
     assert tables.recovery() in text
+    assert tables.plan() in text
+    assert tables.graph() in text
     sys.modules.pop("readme_tables")

@@ -1,38 +1,33 @@
-"""The examples of the documentation run."""
+"""The gallery: there are enough examples, and they do without data that are not here.
 
-import importlib.util
+That each of them runs is tested by building the documentation.
+"""
+
+import runpy
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PANEL = ROOT.parent / "shared" / "data" / "dma_panel.csv.gz"
+EXAMPLES = sorted((Path(__file__).parents[1] / "docs" / "examples").glob("plot_*.py"))
 
 
-def load(name):
-    path = ROOT / "docs" / "examples" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def test_there_are_examples():
+    assert len(EXAMPLES) >= 8
 
 
-@pytest.mark.skipif(not PANEL.exists(), reason="the real panel is not here")
-def test_graph_of_the_real_panel(tmp_path, capsys, monkeypatch):
-    example = load("channel_graph_dma")
-    data = pd.read_csv(PANEL)
-    some = np.unique(data["dmacode"])[::8]
-    small = tmp_path / "some.csv"
-    data[data["dmacode"].isin(some)].to_csv(small, index=False)
-    fit = example.fit
-    monkeypatch.setattr(
-        example, "fit", lambda data: fit(data, n_draws=8, max_iter=15, n_hidden=0)
-    )
-    with pytest.warns():  # it has not settled after 15 iterations
-        example.main(small)
-    printed = capsys.readouterr().out
-    assert "ChannelGraph of 13 channels" in printed
-    assert "undecided:" in printed
-    assert "total_low" in printed
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_have_a_title_and_an_introduction(path):
+    text = path.read_text(encoding="utf-8")
+    _, title, rule, blank, introduction = text.split("\n")[:5]
+    assert len(rule) == len(title)
+    assert set(rule) == {"="}
+    assert blank == ""
+    assert introduction
+
+
+@pytest.mark.parametrize("name", ["robyn_sample", "dma_panel"])
+def test_examples_say_so_without_their_data(name, tmp_path, monkeypatch, capsys):
+    (path,) = [path for path in EXAMPLES if path.stem.endswith(name)]
+    monkeypatch.setenv("SKMMM_DATA", str(tmp_path))
+    assert runpy.run_path(str(path))["model"] is None
+    assert "is not here: nothing to show." in capsys.readouterr().out

@@ -15,7 +15,7 @@ GRAPH = sorted(name for name in FILES if name.startswith("_graph/"))
 WITHOUT_NETWORK = sorted(
     name
     for name in FILES
-    if name.startswith(("datasets/", "inspection/", "_planning/"))
+    if name.startswith(("datasets/", "inspection/", "_planning/", "plotting/"))
     or name
     in (
         "allocation.py",
@@ -128,6 +128,15 @@ def test_inspection_plans_nothing(name):
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_nobody_imports_the_command_line(name):
     assert imports(name, "skmmm.__main__") == []
+    if not name.startswith("_cli/") and name != "__main__.py":
+        assert imports(name, "skmmm._cli") == []
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_only_the_command_line_imports_the_report(name):
+    if not name.startswith("report/") and name != "__main__.py":
+        assert imports(name, "skmmm.report") == []
+    assert imports(name, "plotly", top_level=True) == []
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
