@@ -101,6 +101,12 @@ PLANNERS = {
     "linear MMM": "linear MMM",
     "direct effects known": "direct known",
 }
+REPORT = """\
+The report: seconds to fit (with draws and channel graph) and to write it, on one
+thread; its size; and until headless Chromium shows the first charts (median of five).
+Plans for eleven budgets are in it.
+
+"""
 GRAPH = """\
 Channel graphs where the truth is known (13 channels, 20 edges, none in `null`; 104
 weeks): F1 of directed edges / pairs of channels that are wrong (SHD), mean over {most}
@@ -236,6 +242,29 @@ def plan(path=HERE / "results" / "plan.csv"):
     )
 
 
+def report(path=HERE / "results" / "report.csv"):
+    """Return what a report takes."""
+    names = {
+        "example": "bundled example",
+        "robyn": "Robyn's weekly sample",
+        "dma": "panel of DeepCausalMMM",
+    }
+    rows = [
+        [
+            names[row.data],
+            f"{row.regions}",
+            f"{row.channels}",
+            f"{row.fit_seconds:.1f}",
+            f"{row.report_seconds:.1f}",
+            f"{row.megabytes:.1f}",
+            f"{row.open_seconds:.1f}",
+        ]
+        for row in pd.read_csv(path).itertuples()
+    ]
+    head = ["data", "regions", "channels", "fit, s", "report, s", "MB", "opens in, s"]
+    return REPORT + markdown(head, rows)
+
+
 def regret(rows):
     """Return the median regret of one contender as text, and its failures."""
     worse = (rows["better_than_today"] == 0).sum() + rows["error"].notna().sum()
@@ -306,7 +335,13 @@ def markdown(head, rows):
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-TABLES = {"forecast": forecast, "recovery": recovery, "plan": plan, "graph": graph}
+TABLES = {
+    "forecast": forecast,
+    "recovery": recovery,
+    "plan": plan,
+    "report": report,
+    "graph": graph,
+}
 
 
 def main():

@@ -299,7 +299,7 @@ class QuestionsMixin:
         tail, order = tail_of(confidence_level), self._shown_order()
         share = self.carryover_
         ends = np.full((2, *share.shape), np.nan)
-        if self._model.draws is not None:
+        if self._model.draws is not None and order:
             with one_thread():
                 ends = bounds(self._model.carryover_draws()[:, order], tail)
         index = pd.MultiIndex.from_product(

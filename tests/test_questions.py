@@ -93,7 +93,7 @@ def test_a_model_without_time_has_a_constant(panel, fitted):
 
 
 def test_a_model_without_media_has_nothing_to_say(panel, fitted):
-    model = clone(fitted).set_params(media=[], n_draws=0, max_iter=5, graph=None)
+    model = clone(fitted).set_params(media=[], n_draws=2, max_iter=5, graph=None)
     model.fit(panel.X, panel.y)
     for table in (model.carryover(), model.saturation(), model.effectiveness()):
         assert isinstance(table, pd.DataFrame)

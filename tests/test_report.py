@@ -285,6 +285,35 @@ def test_refuses_rows_without_time(series, tmp_path):
         make_report(model, series.X, series.y, tmp_path / "report.html")
 
 
+def test_refuses_a_model_without_media(national, tmp_path):
+    model, X, y = national
+    model = clone(model).set_params(media=[]).fit(X, y)
+    with pytest.raises(ValueError, match="the model has no media"):
+        make_report(model, X, y, tmp_path / "report.html")
+
+
+def test_rows_without_spend_are_reported_too(series, national, tmp_path):
+    model, X, y = national
+    none = X[-12:].assign(**dict.fromkeys(series.media, 0.0))
+    reader, payload = read(make_report(model, none, y[-12:], tmp_path / "report.html"))
+    assert payload["curves"] == [None, None]
+    assert payload["plan"] is None
+    assert "#response" not in reader.references
+
+
+def test_arrays_and_polars_are_reported_too(series, tmp_path):
+    polars = pytest.importorskip("polars")
+    X = series.X.drop(columns="region").assign(week=range(len(series.X)))
+    model = DeepCausalMMMRegressor(time=0, n_draws=0, max_iter=5, max_lag=3, graph=None)
+    model.fit(X.to_numpy(), series.y.to_numpy())
+    path = make_report(model, X.to_numpy(), series.y.to_numpy(), tmp_path / "a.html")
+    assert read(path)[1]["names"] == ["1", "2", "3", "4"]
+    frame = polars.DataFrame({name: X[name].to_numpy() for name in X})
+    model.set_params(time="week").fit(frame, series.y.to_numpy())
+    path = make_report(model, frame, series.y.to_numpy(), tmp_path / "b.html")
+    assert read(path)[1]["names"] == [*series.media, *series.controls]
+
+
 def test_refuses_half_a_holdout(national, tmp_path):
     model, X, y = national
     with pytest.raises(ValueError, match="Pass X_test and y_test together"):

@@ -68,7 +68,8 @@ def make_report(
     TypeError
         If `estimator` is no DeepCausalMMMRegressor.
     ValueError
-        If the estimator has no `time` column, or the holdout does not come after X.
+        If the estimator has no `time` column or no media, or the holdout does not come
+        after X.
     NotFittedError
         If the estimator is not fitted.
 
@@ -88,7 +89,7 @@ def make_report(
     ...     path.stat().st_size < 8e6
     True
     """
-    _check(estimator, X_test, y_test)
+    _check(estimator)
     tail_of(confidence_level)
     plotly = _plotly()
     content = read_content(
@@ -107,7 +108,7 @@ def make_report(
     return path
 
 
-def _check(estimator, X_test, y_test):
+def _check(estimator):
     if not isinstance(estimator, DeepCausalMMMRegressor):
         raise TypeError(
             f"A report needs a DeepCausalMMMRegressor, got {type(estimator).__name__}. "
@@ -120,8 +121,8 @@ def _check(estimator, X_test, y_test):
             "A report shows the KPI over time, so it needs an estimator with a time "
             "column; this one has time=None."
         )
-    if (X_test is None) != (y_test is None):
-        raise ValueError("Pass X_test and y_test together.")
+    if not estimator.media_:
+        raise ValueError("A report is about channels, but the model has no media.")
 
 
 def _plotly():
