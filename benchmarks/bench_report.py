@@ -6,6 +6,7 @@ and Robyn's sample are read from ``../shared/data`` and left out without it. Ope
 needs Chromium, its driver and selenium.
 """
 
+import shutil
 import tempfile
 from pathlib import Path
 from time import perf_counter, sleep
@@ -67,7 +68,9 @@ def open_browser():
     for option in ("headless=new", "no-sandbox", "disable-gpu", "hide-scrollbars"):
         options.add_argument(f"--{option}")
     options.add_argument("--disable-background-networking")
-    return webdriver.Chrome(options=options)
+    # Named, so that selenium does not look for one on the network.
+    service = webdriver.ChromeService(shutil.which("chromedriver"))
+    return webdriver.Chrome(options=options, service=service)
 
 
 def seconds_to_open(path):

@@ -84,5 +84,6 @@ def test_tables_in_readme_are_those_of_the_results(monkeypatch):
     assert tables.forecast() in text
     assert tables.recovery() in text
     assert tables.plan() in text
+    assert tables.report() in text
     assert tables.graph() in text
     sys.modules.pop("readme_tables")
