@@ -176,9 +176,9 @@ def _summary(content):
         (
             "channels that the data tell",
             f"{told} of {len(content.channels)}",
-            "the others rest on prior expectations"
+            "what the others did is an assumption"
             if told < len(content.channels)
-            else "no number rests on expectations alone",
+            else "none rests on assumptions alone",
         )
     )
     tiles = "\n".join(
@@ -248,7 +248,8 @@ def _fit(content):
         _chart(
             "chart-baseline",
             f"What moves {_escape(content.kpi)} without media",
-            "Differences from a constant, summed over regions.",
+            "Differences from a constant"
+            + (", summed over regions." if content.regional else "."),
         ),
     ]
     if content.skill is None:
