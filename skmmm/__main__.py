@@ -48,7 +48,7 @@ def report(args):
         skill, _ = compare(task, model, console, args.origins)
         X, y = task.X, task.y
     else:
-        _refuse_roles(args)
+        _refuse_settings(args)
         model, skill = _load(args.model), None
         X, y = read_rows(args, model)
     _report(console, model, X, y, Path(args.out), skill, args.title)
@@ -131,11 +131,15 @@ def _load(path):
     return DeepCausalMMMRegressor.load(path)
 
 
-def _refuse_roles(args):
-    """Raise if columns are named that a fitted model knows already."""
-    for name in ("media", "controls", "region", "time"):
-        if getattr(args, name):
-            raise ValueError(f"--{name} is known to the model of --model; leave it out")
+def _refuse_settings(args):
+    """Raise if something is said that a fitted model knows already."""
+    usual = make_parser().parse_args(["report", args.data, "--kpi", args.kpi])
+    for name, value in vars(args).items():
+        if name in ("model", "out", "title", "quiet"):
+            continue
+        if value != getattr(usual, name):
+            option = f"--{name.replace('_', '-')}"
+            raise ValueError(f"{option} is for a fit; with --model leave it out")
 
 
 def main(argv=None):
@@ -155,6 +159,9 @@ def main(argv=None):
     commands = {"demo": demo, "fit": fit, "report": report, "plan": plan}
     try:
         return commands[args.command](args) or 0
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        sys.stdout = None
+        return 0
     except (ValueError, OSError, ImportError) as error:
         print(f"skmmm: error: {one_line(error)}", file=sys.stderr)
         return 2

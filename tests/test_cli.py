@@ -365,6 +365,16 @@ def test_errors_of_plans(regional, tmp_path, capsys):
     assert "'radio'" in one_error(capsys)
 
 
+def test_a_reader_that_has_seen_enough_is_no_error(regional, capsys, monkeypatch):
+    def closed(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(Console, "say", closed)
+    assert main(["plan", str(regional / "model.skmmm")]) == 0
+    monkeypatch.undo()
+    assert capsys.readouterr().err == ""
+
+
 # --- reports --------------------------------------------------------------------------
 
 
@@ -376,8 +386,9 @@ def test_report_of_a_saved_model(regional, regional_arguments, tmp_path, capsys)
     assert main([*arguments, *model, "--title", "For the board"]) == 0
     assert f"Open {out} in a browser." in capsys.readouterr().out
     assert "<title>For the board</title>" in out.read_text(encoding="utf-8")
-    assert main([*arguments, *model, "--time", "week"]) == 2
-    assert "--time is known to the model" in one_error(capsys)
+    for more in (["--time", "week"], ["--draws", "4"], ["--media-cost", "1"]):
+        assert main([*arguments, *model, *more]) == 2
+        assert f"{more[0]} is for a fit" in one_error(capsys)
 
 
 def test_events_in_words_become_columns(tmp_path, capsys, series):

@@ -219,7 +219,11 @@ def test_regions_hold_what_media_do_there(fitted, panel):
     assert_allclose(table["contribution"], parts.groupby(region).sum())
     predicted = pd.Series(fitted.predict(panel.X)).groupby(region).sum()
     assert_allclose(table["share"], table["contribution"] / predicted.to_numpy())
-    assert (table["share_low"] < table["share_high"]).all()
+    for name in ("share", "contribution", "roi"):
+        assert (table[f"{name}_low"] < table[f"{name}_high"]).all()
+    summary = fitted.channel_summary(by="region")
+    caused = (summary["roi"] * summary["spend"]).groupby("region").sum()
+    assert_allclose(table["roi"] * table["spend"], caused)
 
 
 def test_many_regions_leave_a_gap():

@@ -44,9 +44,8 @@ def media_by_region(estimator, X=None, *, confidence_level=0.9):
     Returns
     -------
     regions : DataFrame indexed by region
-        ``predicted`` KPI, ``spend``, ``contribution`` of all media to the rows with
-        ``contribution_low`` and ``contribution_high``, ``share`` of the prediction and
-        ``roi`` with the same bounds.
+        ``predicted`` KPI, ``spend``; ``contribution`` of all media to the rows, its
+        ``share`` of the prediction, and ``roi``, each with ``_low`` and ``_high``.
     """
     tail = tail_of(confidence_level)
     what_if = counterfactual_of(estimator, X)
@@ -58,19 +57,18 @@ def media_by_region(estimator, X=None, *, confidence_level=0.9):
     sums.index.name = "region"
     predicted = np.bincount(group, what_if.predicted(), len(names))
     sums.insert(0, "predicted", predicted)
-    ends = np.full((2, len(names)), np.nan)
-    if what_if.has_draws:
-        drawn = what_if.effects("region", draws=True).contribution.sum(axis=2)
-        ends = bounds(drawn, tail)
     spend = sums["spend"].where(sums["spend"] > 0)
-    sums["contribution_low"], sums["contribution_high"] = ends
     sums["share"] = sums["contribution"] / predicted
     sums["roi"] = returned.reindex(names) / spend
-    relative = pd.DataFrame(ends.T, names, ["low", "high"])
-    for end in ("low", "high"):
-        sums[f"share_{end}"] = relative[end] / predicted
-        # Carry-out is as uncertain as what falls into the rows.
-        sums[f"roi_{end}"] = relative[end] / sums["contribution"] * sums["roi"]
+    ends = {name: np.full((2, len(names)), np.nan) for name in ("contribution", "roi")}
+    if what_if.has_draws:
+        drawn = what_if.effects("region", draws=True)
+        caused = drawn.contribution.sum(axis=2), drawn.incremental.sum(axis=2)
+        ends["contribution"] = bounds(caused[0], tail)
+        ends["roi"] = bounds(caused[1], tail) / spend.to_numpy()
+    ends["share"] = ends["contribution"] / predicted
+    for name, (low, high) in ends.items():
+        sums[f"{name}_low"], sums[f"{name}_high"] = low, high
     return sums
 
 

@@ -47,8 +47,9 @@ class Content:
     band : DataFrame indexed by time, or None
         ``low`` and ``high`` of the prediction; None for several regions, which move
         together, and without draws.
-    media : tuple of three floats
-        KPI that all media of X cause, and its bounds.
+    media, returned : tuple of three floats
+        What all media contribute to the KPI of X, and what the spend of X returns per
+        unit, with bounds.
     summary : DataFrame
         As of `channel_summary`.
     regions : DataFrame indexed by region, the largest KPI first
@@ -86,6 +87,7 @@ class Content:
     spend: pd.DataFrame
     band: pd.DataFrame | None
     media: tuple
+    returned: tuple
     summary: pd.DataFrame
     regions: pd.DataFrame
     curves: dict
@@ -150,6 +152,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
     }
     tell("plans")
     path = _path(estimator, X, what_if, level)
+    media, returned = _all_media(what_if, summary, tail_of(level))
     return Content(
         kpi=str(getattr(y, "name", None) or "KPI"),
         period=estimator.period_,
@@ -162,7 +165,8 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         parts=estimator.contributions(X).set_axis(fitted.index),
         spend=pd.DataFrame(what_if.spend, fitted.index, labels),
         band=_band(estimator, X, X_test, cells, level) if has_draws else None,
-        media=_media_total(what_if, summary, tail_of(level)),
+        media=media,
+        returned=returned,
         summary=summary,
         regions=regions.sort_values("observed", ascending=False, kind="stable"),
         curves=curves,
@@ -193,13 +197,18 @@ def _band(estimator, X, X_test, cells, level):
     return band.sort_index()
 
 
-def _media_total(what_if, summary, tail):
-    """Return what all media contribute to the rows, with bounds."""
+def _all_media(what_if, summary, tail):
+    """Return what all media contribute, and return per unit, with bounds."""
+    spend = summary["spend"].sum()
+    unit = spend if spend > 0 else np.nan
     total = float(summary["contribution"].sum())
+    caused = float((summary["roi"] * summary["spend"]).sum()) / unit
     if not what_if.has_draws:
-        return total, np.nan, np.nan
-    drawn = what_if.effects(draws=True).contribution.sum(axis=(1, 2))
-    return total, *map(float, bounds(drawn, tail))
+        return (total, np.nan, np.nan), (caused, np.nan, np.nan)
+    drawn = what_if.effects(draws=True)
+    ends = bounds(drawn.contribution.sum(axis=(1, 2)), tail)
+    returns = bounds(drawn.incremental.sum(axis=(1, 2)), tail) / unit
+    return (total, *map(float, ends)), (caused, *map(float, returns))
 
 
 def _path(estimator, X, what_if, level):

@@ -162,15 +162,9 @@ def _summary(content):
         (f"{content.kpi} caused by media", number(total), _doubt(low, high, number)),
     ]
     if content.money.all():
-        spend = content.summary["spend"].sum()
-        ratios = [v / spend if spend else np.nan for v in (total, low, high)]
-        tiles.append(
-            (
-                f"{content.kpi} per unit of money, all media",
-                number(ratios[0]),
-                _doubt(*ratios[1:], number),
-            )
-        )
+        value, *ends = content.returned
+        name = f"{content.kpi} per unit of money, all media"
+        tiles.append((name, number(value), _doubt(*ends, number)))
     told = (content.summary["verdict"] == "data-driven").sum()
     tiles.append(
         (

@@ -707,7 +707,7 @@
     });
   }
   const shownMeasures = () => (data.money ? measures : measures.slice(0, 3));
-  const label = (m) => shownMeasures()[m][1].replace("KPI", data.kpi);
+  const label = (m) => shownMeasures()[m][1].replace("KPI", () => data.kpi);
 
   function fillRegions() {
     const r = data.ranking;
@@ -737,9 +737,9 @@
   function drawSkill() {
     const s = data.skill, palette = [blue, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", vermillion];
     draw("chart-skill", s.contenders.map((name, i) => ({
-      type: "bar", name: plain(name), x: s.origins.map(String), y: s.skill[i],
+      type: "bar", name: plain(name), x: names(s.origins), y: s.skill[i],
       marker: { color: palette[i % palette.length] },
-      hovertemplate: `${wrapped(name)}<br>skill %{y:.2f}`,
+      hovertemplate: "skill %{y:.2f}",
     })), {
       barmode: "group", xaxis: { type: "category", title: { text: "forecast from" } },
       yaxis: { title: { text: "skill" } },
