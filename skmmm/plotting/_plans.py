@@ -373,7 +373,7 @@ class BudgetPathDisplay(Display):
 
 
 class ScenariosDisplay(Display):
-    """What each scenario would bring beyond the first.
+    """What each scenario would bring beyond one of them.
 
     It is recommended to use :meth:`from_estimator`. All parameters are stored as
     attributes.
@@ -382,6 +382,9 @@ class ScenariosDisplay(Display):
     ----------
     comparison : DataFrame indexed by scenario
         As returned by :func:`skmmm.scenarios.compare_scenarios`.
+
+    baseline : str, default=None
+        The scenario to which the others are compared. None: the first.
 
     kpi_name : str, default="KPI"
         For the axis.
@@ -413,8 +416,11 @@ class ScenariosDisplay(Display):
     ['as it was', 'more tv']
     """
 
-    def __init__(self, *, comparison, kpi_name="KPI", confidence_level=0.9):
+    def __init__(
+        self, *, comparison, baseline=None, kpi_name="KPI", confidence_level=0.9
+    ):
         self.comparison = comparison
+        self.baseline = baseline
         self.kpi_name = kpi_name
         self.confidence_level = confidence_level
 
@@ -458,7 +464,10 @@ class ScenariosDisplay(Display):
             estimator, tables, baseline=baseline, confidence_level=confidence_level
         )
         display = cls(
-            comparison=comparison, kpi_name=kpi_name, confidence_level=confidence_level
+            comparison=comparison,
+            baseline=baseline,
+            kpi_name=kpi_name,
+            confidence_level=confidence_level,
         )
         return display.plot(ax=ax)
 
@@ -504,7 +513,9 @@ class ScenariosDisplay(Display):
         ax.margins(x=0.2)
         tidy(ax, values="x")
         ax.tick_params(axis="y", length=0)
-        word = f"{plain_text(self.kpi_name)} beyond the first scenario"
+        baseline = self.comparison.index[0] if self.baseline is None else self.baseline
+        (short,) = shorten([baseline], 24)
+        word = f"{plain_text(self.kpi_name)} beyond “{plain_text(short)}”"
         if self.intervals_ is not None:
             word = f"{word}, with {self.confidence_level:.0%} interval"
         ax.set_xlabel(word, fontsize=SMALL)

@@ -198,16 +198,13 @@ class ReturnsDisplay(Display):
         if self.intervals_[kinds[0]] is not None:
             word = f"{word} with {self.confidence_level:.0%} interval"
         units = f"{plain_text(self.kpi_name)} per {self.unit}"
-        if len(word) + len(units) > 13 * ax.get_position().width * self._inches(ax):
+        if len(word) + len(units) > 13 * width_of(ax):
             word = f"{word}\n"
         ax.set_xlabel(f"{word}, {units}".replace("\n, ", "\n"), fontsize=SMALL)
         if len(kinds) > 1:
             for kind in kinds:
                 self.points_[kind].set_label(words[kind])
             legend_above(ax, list(self.points_.values()))
-
-    def _inches(self, ax):
-        return ax.figure.get_figwidth()
 
     def _scale(self, ax, values, log_scale):
         point, low, high = values[np.isfinite(values[:, 0])].T
@@ -455,7 +452,7 @@ class VerdictsDisplay(Display):
                 place, 0, text, color="#666666", fontsize=TINY, ha=side, va="center"
             )
         # About so many letters fit into the first column.
-        names = shorten(list(table.index), max(8, int(5.0 * width_of(ax))))
+        names = shorten(list(table.index), max(8, int(6.2 * width_of(ax))))
         self.texts_ = {}
         for row, (name, channel) in enumerate(
             zip(names, table.itertuples(), strict=True)
