@@ -510,7 +510,7 @@ class ScenariosDisplay(Display):
                     ha="center",
                 )
             )
-        ax.margins(x=0.2)
+        ax.margins(x=0.35)
         tidy(ax, values="x")
         ax.tick_params(axis="y", length=0)
         baseline = self.comparison.index[0] if self.baseline is None else self.baseline
