@@ -52,6 +52,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "remove_config_comments": True,
     "min_reported_time": 1,
+    "parallel": 2,
     "backreferences_dir": None,
 }
 

@@ -152,8 +152,8 @@ def optimize_budget(
     --------
     >>> from skmmm.allocation import optimize_budget
     >>> from skmmm.baselines import make_linear_mmm
-    >>> from skmmm.datasets import load_mmm_example
-    >>> data = load_mmm_example()
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> data = make_mmm_panel(1, 60, n_media=3, random_state=0)
     >>> model = make_linear_mmm(media=data.media, region="region", time="week")
     >>> plan = optimize_budget(model.fit(data.X, data.y), X=data.X)
     >>> plan.outcome > plan.current_outcome
@@ -242,8 +242,8 @@ confidence_level, media, region, time, media_cost
     --------
     >>> from skmmm.allocation import budget_path
     >>> from skmmm.baselines import make_linear_mmm
-    >>> from skmmm.datasets import load_mmm_example
-    >>> data = load_mmm_example()
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> data = make_mmm_panel(1, 60, n_media=3, random_state=0)
     >>> model = make_linear_mmm(media=data.media, region="region", time="week")
     >>> path = budget_path(model.fit(data.X, data.y), X=data.X)
     >>> bool((path.table["outcome"] >= path.table["as_today"]).all())
@@ -428,7 +428,8 @@ class _Report:
     def scaled_outcome(self, budget):
         """Return what a budget causes if every channel is scaled alike."""
         alike = np.full(len(self.problem.current), budget / self.problem.current.sum())
-        return float(self._effects(alike).outcome)
+        alike = alike.reshape(self.problem.shape)
+        return float(self.what_if.outcome(alike, self._group)[0])
 
     @cached_property
     def current_draws(self):

@@ -60,14 +60,14 @@ class BudgetPlanDisplay(Display):
     --------
     >>> from skmmm.allocation import optimize_budget
     >>> from skmmm.baselines import make_linear_mmm
-    >>> from skmmm.datasets import load_mmm_example
+    >>> from skmmm.datasets import make_mmm_panel
     >>> from skmmm.plotting import BudgetPlanDisplay
-    >>> data = load_mmm_example()
+    >>> data = make_mmm_panel(1, 60, n_media=3, random_state=0)
     >>> model = make_linear_mmm(media=data.media, region="region", time="week")
     >>> plan = optimize_budget(model.fit(data.X, data.y), X=data.X)
     >>> display = BudgetPlanDisplay.from_plan(plan)
     >>> len(display.texts_)
-    6
+    3
     """
 
     def __init__(self, *, allocation, spend_name="spend"):
@@ -255,9 +255,9 @@ class BudgetPathDisplay(Display):
     Examples
     --------
     >>> from skmmm.baselines import make_linear_mmm
-    >>> from skmmm.datasets import load_mmm_example
+    >>> from skmmm.datasets import make_mmm_panel
     >>> from skmmm.plotting import BudgetPathDisplay
-    >>> data = load_mmm_example()
+    >>> data = make_mmm_panel(1, 60, n_media=3, random_state=0)
     >>> model = make_linear_mmm(media=data.media, region="region", time="week")
     >>> model = model.fit(data.X, data.y)
     >>> display = BudgetPathDisplay.from_estimator(model, X=data.X)
@@ -404,16 +404,16 @@ class ScenariosDisplay(Display):
     Examples
     --------
     >>> from skmmm.baselines import make_linear_mmm
-    >>> from skmmm.datasets import load_mmm_example
+    >>> from skmmm.datasets import make_mmm_panel
     >>> from skmmm.plotting import ScenariosDisplay
-    >>> data = load_mmm_example()
+    >>> data = make_mmm_panel(1, 60, n_media=3, random_state=0)
     >>> model = make_linear_mmm(media=data.media, region="region", time="week")
     >>> model = model.fit(data.X, data.y)
-    >>> more = data.X.assign(tv=1.2 * data.X["tv"])
-    >>> tables = {"as it was": data.X, "more tv": more}
+    >>> more = data.X.assign(media_1=1.2 * data.X["media_1"])
+    >>> tables = {"as it was": data.X, "more": more}
     >>> display = ScenariosDisplay.from_estimator(model, tables)
     >>> list(display.comparison.index)
-    ['as it was', 'more tv']
+    ['as it was', 'more']
     """
 
     def __init__(
