@@ -289,7 +289,10 @@ class ResidualsDisplay(Panels):
     Notes
     -----
     The lines in the third panel are 1.96 over the root of the number of periods, as if
-    regions moved together: between them a correlation may be chance [1]_.
+    regions moved together: between them a correlation may be chance [1]_. In training
+    rows the level of :class:`~skmmm.DeepCausalMMMRegressor` is smoothed with what came
+    before and after, so that where it moves much, what is left alternates: a negative
+    first bar is no fault there. What a forecast misses is seen with later rows as X.
 
     References
     ----------
