@@ -496,8 +496,8 @@ def _diagnostics(content):
                 _chart(
                     "chart-acf",
                     "Errors of one period and of later ones",
-                    "Correlation by distance; between the lines it may be chance. Where "
-                    "the level follows the KPI, what is left alternates.",
+                    "Correlation by distance; between the lines it may be chance. "
+                    "Where the level follows the KPI, what is left alternates.",
                 ),
             ),
         ]
