@@ -18,6 +18,7 @@ from skmmm._graph.rules import Rules, make_rules
 from skmmm._graph.search import (
     _best_order,
     _good_order,
+    _solve,
     _Table,
     find_candidates,
     prices,
@@ -479,3 +480,10 @@ def test_rules_are_obeyed(worlds):
     assert graph.weight[parent, child] == 0.0
     assert graph.verdict[tuple(apart)] == "edge"
     assert graph.weight[tuple(apart)] != 0.0
+
+
+def test_blocks_that_are_singular_but_for_rounding_are_solved():
+    inner = np.array([[[1.0, 1.0], [1.0, 1.0]], [[2.0, 0.0], [0.0, 4.0]]])
+    right = np.array([[[1.0], [1.0]], [[2.0], [4.0]]])
+    solved = _solve(inner, right)
+    assert_allclose(solved, [[[0.5], [0.5]], [[1.0], [1.0]]], rtol=1e-6)

@@ -351,7 +351,7 @@ class _Regressions:
         """Return what dropping each group adds to the residual sum of squares."""
         inner = self.inverse[sets][:, groups[:, :, None], groups[:, None, :]]
         coef = self.coef[sets][:, groups]
-        solved = np.linalg.solve(_regular(inner), coef[..., None])[..., 0]
+        solved = _solve(inner, coef[..., None])[..., 0]
         # Below zero only by rounding, where there are hardly more rows than columns.
         return np.maximum((coef * solved).sum(axis=2), 0.0)
 
@@ -371,14 +371,27 @@ class _Regressions:
             some[:, :, None], np.arange(columns.shape[1])[:, None], columns[:, None]
         ]
         coef = self.coef[sets]
-        solved = np.linalg.solve(
-            _regular(inner),
-            np.concatenate([beside, coef[some, columns][..., None]], axis=2),
-        )
+        both = np.concatenate([beside, coef[some, columns][..., None]], axis=2)
+        solved = _solve(inner, both)
         self.inverse[sets] = inverse - beside.transpose(0, 2, 1) @ solved[..., :-1]
         self.coef[sets] = coef - (beside.transpose(0, 2, 1) @ solved[..., -1:])[..., 0]
         more = (coef[some, columns] * solved[..., -1]).sum(axis=1)
         self.rss[sets] += np.maximum(more, 0.0)
+
+
+def _solve(inner, right):
+    """Solve for blocks of an inverse, also if columns are the same but for rounding.
+
+    In a resample of few rows the lags of a channel may be, and a block is singular.
+    """
+    inner = _regular(inner)
+    try:
+        return np.linalg.solve(inner, right)
+    except np.linalg.LinAlgError:
+        diagonal = np.arange(inner.shape[-1])
+        size = inner[..., diagonal, diagonal].max(axis=-1, keepdims=True)
+        inner[..., diagonal, diagonal] += 1e-9 * size
+        return np.linalg.solve(inner, right)
 
 
 def _regular(inner):

@@ -34,7 +34,7 @@ class Content:
         Confidence level of all intervals.
     regional : bool
         Whether the model has a region column.
-    channels, controls : list
+    channels : list
         Labels.
     money : ndarray of shape (n_media,), bool
         Whether the cost of a channel is known.
@@ -80,7 +80,6 @@ class Content:
     level: float
     regional: bool
     channels: list
-    controls: list
     money: np.ndarray
     cells: pd.DataFrame
     parts: pd.DataFrame
@@ -159,7 +158,6 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         level=level,
         regional=estimator.region is not None,
         channels=labels,
-        controls=list(estimator.controls_),
         money=what_if.is_money,
         cells=cells,
         parts=estimator.contributions(X).set_axis(fitted.index),
