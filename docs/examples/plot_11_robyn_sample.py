@@ -42,7 +42,7 @@ else:
     ).fit(X, data["revenue"])
 
 # %%
-# With one national series many channels cannot be told apart, and the model says so.
+# With one national series some channels cannot be told, and the model says so.
 # The newsletter has no cost: its effect is per unit sent.
 if model is not None:
     VerdictsDisplay.from_estimator(model)
