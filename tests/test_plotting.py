@@ -183,7 +183,7 @@ def test_fit_refuses_what_it_cannot_draw(held_out, panel, split):
     X, y = panel.X, panel.y
     with pytest.raises(ValueError, match="Pass X_test and y_test together"):
         FitDisplay.from_estimator(held_out, X, y, X_test=X)
-    with pytest.raises(ValueError, match="must come after the training data"):
+    with pytest.raises(ValueError, match="must come after X"):
         FitDisplay.from_estimator(
             held_out, X[later], y[later], X_test=X[past], y_test=y[past]
         )

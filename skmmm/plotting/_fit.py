@@ -4,12 +4,11 @@ import numpy as np
 
 from skmmm.plotting._rows import (
     count_regions,
-    join_holdout,
     name_regions,
     of_region,
     ordinals_of,
-    predict_over_time,
     role_of,
+    rows_over_time,
 )
 from skmmm.plotting._style import (
     BLUE,
@@ -144,14 +143,16 @@ class FitDisplay(Display):
         if region is not None:
             blocks = [of_region(estimator, *block, region) for block in blocks]
         n_regions = count_regions(estimator, [X for X, _ in blocks])
-        ordinals, calendar = ordinals_of(estimator, [X for X, _ in blocks])
-        level = confidence_level if n_regions == 1 else None
-        parts = [
-            predict_over_time(estimator, X, y, ordinal, level)
-            for (X, y), ordinal in zip(blocks, ordinals, strict=True)
-        ]
+        rows = rows_over_time(
+            estimator,
+            *[part for block in blocks for part in block],
+            confidence_level=confidence_level if n_regions == 1 else None,
+        )
+        _, calendar = ordinals_of(estimator, [X for X, _ in blocks])
+        by_period = rows.groupby(level="time")
+        series = by_period.sum(min_count=1).assign(holdout=by_period["holdout"].any())
         display = cls(
-            series=join_holdout(parts, calendar),
+            series=series,
             kpi_name=getattr(y, "name", None) or "KPI",
             period=calendar.unit,
             of=name_regions(role_of(estimator, "region"), region, n_regions),

@@ -64,34 +64,6 @@ def ordinals_of(estimator, tables):
     return [calendar.ordinals(column, key) for column in columns], calendar
 
 
-def predict_over_time(estimator, X, y, ordinal, confidence_level):
-    """Return observed, predicted and bounds per period; no bounds without a level."""
-    rows = pd.DataFrame({"observed": np.ravel(y), "predicted": estimator.predict(X)})
-    rows["low"], rows["high"] = np.nan, np.nan
-    if confidence_level is not None and _has_intervals(estimator):
-        rows[["low", "high"]] = estimator.predict_interval(
-            X, confidence_level=confidence_level
-        )
-    return rows.groupby(ordinal).sum(min_count=1)
-
-
-def _has_intervals(estimator):
-    return hasattr(estimator, "predict_interval") and estimator.n_draws > 0
-
-
-def join_holdout(parts, calendar):
-    """Return the periods of training and holdout below each other."""
-    if len(parts) == 2 and parts[1].index[0] <= parts[0].index[-1]:
-        raise ValueError(
-            f"X_test begins at {calendar.label(parts[1].index[0])}, but X ends at "
-            f"{calendar.label(parts[0].index[-1])}. The holdout must come after the "
-            "training data."
-        )
-    series = pd.concat(parts)
-    series["holdout"] = np.arange(len(series)) >= len(parts[0])
-    return series.set_axis([calendar.value(ordinal) for ordinal in series.index])
-
-
 def period_of_rows(estimator, X):
     """Return the position of every row's period, and the periods.
 
@@ -115,7 +87,7 @@ def spend_name(estimator, X):
     return "spend, units of X"
 
 
-def rows_over_time(estimator, X, y, X_test=None, y_test=None):
+def rows_over_time(estimator, X, y, X_test=None, y_test=None, *, confidence_level=None):
     """Return observed and predicted KPI of every row.
 
     Parameters
@@ -124,11 +96,14 @@ def rows_over_time(estimator, X, y, X_test=None, y_test=None):
         Fitted, with a `time` column, or a pipeline that ends with one.
     X, y, X_test, y_test
         Rows that the estimator has seen, and later ones that it has not.
+    confidence_level : float or None, default=None
+        Of intervals; None: none are asked for.
 
     Returns
     -------
     rows : DataFrame indexed by (region, time)
-        ``observed``, ``predicted`` and ``holdout``, bool.
+        ``observed``, ``predicted``, ``low`` and ``high``, nan without intervals, and
+        ``holdout``, bool.
     """
     if (X_test is None) != (y_test is None):
         raise ValueError("Pass X_test and y_test together.")
@@ -145,10 +120,21 @@ def rows_over_time(estimator, X, y, X_test=None, y_test=None):
         index = pd.MultiIndex.from_arrays(
             [regions_of(estimator, rows), times], names=["region", "time"]
         )
+        low, high = _interval(estimator, rows, len(index), confidence_level)
         values = {
             "observed": np.ravel(target).astype(float),
             "predicted": np.ravel(estimator.predict(rows)),
+            "low": low,
+            "high": high,
             "holdout": bool(parts),
         }
         parts.append(pd.DataFrame(values, index))
     return pd.concat(parts)
+
+
+def _interval(estimator, X, n_rows, confidence_level):
+    """Return bounds of the prediction of every row, nan if there are none."""
+    known = hasattr(estimator, "predict_interval") and estimator.n_draws > 0
+    if confidence_level is None or not known:
+        return np.full((2, n_rows), np.nan)
+    return estimator.predict_interval(X, confidence_level=confidence_level).T

@@ -39,7 +39,7 @@ class Content:
     money : ndarray of shape (n_media,), bool
         Whether the cost of a channel is known.
     cells : DataFrame indexed by (region, time)
-        ``observed``, ``predicted`` and ``holdout``, a row per row of X and X_test.
+        As of `rows_over_time`, a row per row of X and X_test.
     parts : DataFrame indexed by (region, time)
         Baseline, controls and channels of the rows of X, in KPI units.
     spend : DataFrame indexed by (region, time)
@@ -134,9 +134,9 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
     """
     tell("fit")
     what_if = estimator._counterfactual(X)
-    cells = rows_over_time(estimator, X, y, X_test, y_test)
+    cells = rows_over_time(estimator, X, y, X_test, y_test, confidence_level=level)
     fitted = cells[~cells["holdout"]]
-    labels, has_draws = what_if.labels, what_if.has_draws
+    labels = what_if.labels
     told = {"confidence_level": level}
     tell("contributions")
     summary = estimator.channel_summary(X, **told)
@@ -162,7 +162,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         cells=cells,
         parts=estimator.contributions(X).set_axis(fitted.index),
         spend=pd.DataFrame(what_if.spend, fitted.index, labels),
-        band=_band(estimator, X, X_test, cells, level) if has_draws else None,
+        band=_band(cells),
         media=media,
         returned=returned,
         summary=summary,
@@ -176,23 +176,17 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         path=path,
         graph=_graph(estimator),
         skill=skill,
-        scores=_scores(estimator, X, X_test, cells, level),
+        scores=_scores(cells),
         data=_describe(estimator, X),
         n_missing=_count_missing(cells),
     )
 
 
-def _band(estimator, X, X_test, cells, level):
+def _band(cells):
     """Return the interval of the prediction over time, for one region."""
-    if cells.index.get_level_values("region").nunique() > 1:
+    if cells.index.unique("region").size > 1 or cells["low"].isna().all():
         return None
-    tables = [X] if X_test is None else [X, X_test]
-    found = [
-        estimator.predict_interval(rows, confidence_level=level) for rows in tables
-    ]
-    times = cells.index.get_level_values("time")
-    band = pd.DataFrame(np.concatenate(found), times, ["low", "high"])
-    return band.sort_index()
+    return cells[["low", "high"]].droplevel("region").sort_index()
 
 
 def _all_media(what_if, summary, tail):
@@ -224,24 +218,20 @@ def _graph(estimator):
     return estimator.channel_graph()
 
 
-def _scores(estimator, X, X_test, cells, level):
+def _scores(cells):
     """Return errors and coverage of fitted and held-out rows."""
     rows = {}
-    tables = {"fitted": X} if X_test is None else {"fitted": X, "holdout": X_test}
-    for name, table in tables.items():
-        part = cells[cells["holdout"] == (name == "holdout")]
+    for later, part in cells.groupby("holdout"):
         observed, predicted = part["observed"], part["predicted"]
         region = part.index.get_level_values("region")
-        coverage = np.nan
-        if estimator.n_draws:
-            interval = estimator.predict_interval(table, confidence_level=level)
-            coverage = interval_coverage(observed, *np.asarray(interval).T)
-        varies = (observed.groupby(region).nunique() > 1).any()
-        rows[name] = {
+        coverage, r2 = np.nan, np.nan
+        if part["low"].notna().all():
+            coverage = interval_coverage(observed, part["low"], part["high"])
+        if (observed.groupby(region).nunique() > 1).any():
+            r2 = within_region_r2(observed, predicted, region)
+        rows["holdout" if later else "fitted"] = {
             "wmape": weighted_mape(observed, predicted),
-            "r2_within": within_region_r2(observed, predicted, region)
-            if varies
-            else np.nan,
+            "r2_within": r2,
             "coverage": coverage,
         }
     return pd.DataFrame.from_dict(rows, orient="index")
