@@ -483,7 +483,9 @@ def test_rules_are_obeyed(worlds):
 
 
 def test_blocks_that_are_singular_but_for_rounding_are_solved():
-    inner = np.array([[[1.0, 1.0], [1.0, 1.0]], [[2.0, 0.0], [0.0, 4.0]]])
-    right = np.array([[[1.0], [1.0]], [[2.0], [4.0]]])
-    solved = _solve(inner, right)
-    assert_allclose(solved, [[[0.5], [0.5]], [[1.0], [1.0]]], rtol=1e-6)
+    same = [[1.0, 1.0], [1.0, 1.0]]
+    noise = [[1e-13, -71.0], [71.0, 1e-13]]
+    fine = [[2.0, 0.0], [0.0, 4.0]]
+    right = np.array([[[1.0], [1.0]], [[3.0], [5.0]], [[2.0], [4.0]]])
+    solved = _solve(np.array([same, noise, fine]), right)
+    assert_allclose(solved, [[[0.5], [0.5]], [[0.0], [0.0]], [[1.0], [1.0]]])

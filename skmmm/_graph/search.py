@@ -380,18 +380,20 @@ class _Regressions:
 
 
 def _solve(inner, right):
-    """Solve for blocks of an inverse, also if columns are the same but for rounding.
+    """Solve for blocks of an inverse, also where rounding has made one singular.
 
-    In a resample of few rows the lags of a channel may be, and a block is singular.
+    In a resample of few rows columns may be the same, and what should be their inverse
+    is noise. Directions that cannot be told from it then count for nothing.
     """
     inner = _regular(inner)
     try:
         return np.linalg.solve(inner, right)
     except np.linalg.LinAlgError:
-        diagonal = np.arange(inner.shape[-1])
-        size = inner[..., diagonal, diagonal].max(axis=-1, keepdims=True)
-        inner[..., diagonal, diagonal] += 1e-9 * size
-        return np.linalg.solve(inner, right)
+        value, vector = np.linalg.eigh((inner + inner.swapaxes(-1, -2)) / 2)
+        size = np.abs(inner).max(axis=(-1, -2))[..., None]
+        known = value > 1e-9 * size
+        scale = np.where(known, 1.0 / np.where(known, value, 1.0), 0.0)
+        return (vector * scale[..., None, :]) @ (vector.swapaxes(-1, -2) @ right)
 
 
 def _regular(inner):
