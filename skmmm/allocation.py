@@ -292,7 +292,11 @@ def _around(problem):
     current = problem.current.sum()
     least, most = (problem.current * problem.low).sum(), problem.current @ problem.high
     ends = max(0.5 * current, least), min(1.5 * current, most)
-    return np.linspace(*ends, _N_BUDGETS)
+    half = (_N_BUDGETS + 1) // 2
+    middle = np.clip(current, *ends)  # today's is one of them where it may be
+    return np.append(
+        np.linspace(ends[0], middle, half), np.linspace(middle, ends[1], half)[1:]
+    )
 
 
 def _path_table(report, budgets, plans):

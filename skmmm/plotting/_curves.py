@@ -176,7 +176,7 @@ class ResponseCurvesDisplay(Panels):
         end = float(np.ravel(curve.observed_until)[0])
         at_end = np.interp(end, spend, incremental)
         lines = []
-        for part, style in ((spend < end, "-"), (spend > end, "--")):
+        for part, style in ((spend <= end, "-"), (spend > end, "--")):
             if not part.any():
                 lines.append(None)
                 continue

@@ -193,7 +193,7 @@ class RegionRankingDisplay(Display):
         if self.by not in _MEASURES:
             raise ValueError(f"by={self.by!r} must be one of {list(_MEASURES)}.")
         ax = self._axes(ax)
-        table = self.regions.sort_values(self.by, kind="stable")
+        table = self.regions.sort_values(self.by, na_position="first", kind="stable")
         n_low = max_regions // 3
         left_out = len(table) - max_regions
         if left_out > 0:

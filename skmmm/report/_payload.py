@@ -108,7 +108,7 @@ def _regions(content):
     series = pd.concat(
         [content.cells[["observed", "predicted"]], baseline.rename(_BASELINE)],
         axis=1,
-    ).join(parts[content.channels].set_axis(content.channels, axis=1))
+    ).join(parts[content.channels].set_axis(range(len(content.channels)), axis=1))
     times = content.times
     held_out = content.cells.groupby(level="time", sort=True)["holdout"].any()
     shown = ["All regions" if content.regional else content.kpi]

@@ -188,13 +188,14 @@ def _plan(content):
     close = abs(table["budget"][nearest] / path.current_budget - 1.0) < 1e-6
     if not (plan.success and close):
         return ""
-    gain = plan.outcome / path.current_outcome - 1.0
-    if not gain > 5e-4:
+    more_caused, today = plan.outcome - path.current_outcome, path.current_outcome
+    if not more_caused > 5e-4 * abs(today):
         return "Within the bounds no better split of the same budget was found."
+    gain = percent(more_caused / today) if today > 0 else number(more_caused)
     change = plan.allocation["change"].sort_values()
     more = change.index[change > 0.05][::-1]
     less = change.index[change < -0.05]
-    text = f"A better split would cause {percent(gain)} more at the same spend"
+    text = f"A better split would cause {gain} more at the same spend"
     if np.isfinite(plan.probability_better):
         text += f"; it does better in {plan.probability_better:.0%} of draws"
     moves = [

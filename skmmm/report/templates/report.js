@@ -615,12 +615,13 @@
     const unit = plain(data.kpi);
     let text = p.message[k];
     if (p.found[k]) {
-      const gain = p.outcome[k] / p.currentOutcome - 1;
+      const more = p.outcome[k] - p.currentOutcome;
+      const gain = p.currentOutcome > 0 ? percent(more / p.currentOutcome, true) : number(more);
       text = `The best split of ${number(budget)} causes ${number(p.outcome[k])} ${data.kpi}`;
       if (p.outcome_low[k] !== null) {
         text += ` (${number(p.outcome_low[k])} to ${number(p.outcome_high[k])})`;
       }
-      text += `, ${percent(gain, true)} against today (${number(p.currentOutcome)})`;
+      text += `, ${gain} against today (${number(p.currentOutcome)})`;
       if (p.better[k] !== null) text += `; it causes more in ${percent(p.better[k])} of draws`;
       text += `. Scaling every channel alike would cause ${number(p.as_today[k])}. `;
       text += p.mroi[k] === null ? "" : `Around here one more unit brings ${number(p.mroi[k])}.`;
