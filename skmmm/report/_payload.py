@@ -146,12 +146,6 @@ def _by_time(table, times):
     return table.groupby(time).sum(min_count=1).reindex(times)
 
 
-def _spend(content):
-    """Return spend over time by channel."""
-    spend = _by_time(content.spend, content.times)
-    return [numbers(spend.iloc[:, m]) for m in range(spend.shape[1])]
-
-
 def _band(content):
     if content.band is None:
         return None
