@@ -48,12 +48,12 @@ def make_channel_priors(priors, cost, *, adstock, media_share, panel, scales, me
         active = ((panel.media > 0) & seen).sum(axis=(0, 1))[money] / seen.sum()
         # Effects are those of periods with spend: rare ones must earn it all.
         expected[money] *= len(spend) * spend / spend.sum() / np.maximum(active, 1e-3)
-    # Spend and KPI of a period with typical spend, over all regions.
-    typical, kpi = scales.media.sum(axis=0), scales.kpi.sum()
+    total, kpi = panel.media.sum(axis=(0, 1)), (panel.observed.T * scales.kpi).sum()
     effect, carry, half = (np.full((2, len(media)), np.nan) for _ in range(3))
     for m, quantities in own.items():
-        if "roi" in quantities:
-            worth = typical[m] * (cost[m] if np.isfinite(cost[m]) else 1.0) / kpi
+        if "roi" in quantities and total[m] > 0:
+            # Of all spend: the mean effect of a row in mean KPI.
+            worth = total[m] * (cost[m] if np.isfinite(cost[m]) else 1.0) / kpi
             effect[:, m] = _normal(np.log(np.array(quantities["roi"]) * worth))
         if "decay" in quantities:
             decay = np.array(quantities["decay"])

@@ -35,14 +35,16 @@ from skmmm._graph.notears import search_notears
 from skmmm._graph.rules import make_rules
 from skmmm._graph.search import search
 from skmmm._graph.storage import pack_graph, unpack_graph
+from skmmm._kpi import is_loss, warn_of_outliers, without_constant_regions
 from skmmm._nn.context import draw_context
-from skmmm._nn.inputs import Seasons, context_columns
-from skmmm._nn.likelihood import Loss, Target
+from skmmm._nn.inputs import Seasons, context_columns, make_target
+from skmmm._nn.likelihood import Loss
 from skmmm._nn.network import OutcomeNetwork
 from skmmm._nn.outcome import OutcomeModel
 from skmmm._nn.posterior import (
     Bell,
     information,
+    prior_ties,
     told_alone,
     with_spreads_held,
 )
@@ -67,9 +69,9 @@ from skmmm._persistence import (
     write_model,
 )
 from skmmm._questions import QuestionsMixin
-from skmmm._scales import fit_scales
+from skmmm._scales import fit_scales, gross_outliers
 from skmmm._tables import check_known_regions, read_table, region_codes, row_namer
-from skmmm._verdicts import MIN_DRAWS, channel_verdicts
+from skmmm._verdicts import MIN_DRAWS, channel_verdicts, contraction
 from skmmm._version import __version__
 
 _Rows = namedtuple("_Rows", "frame region period media controls where")
@@ -188,8 +190,7 @@ class DeepCausalMMMRegressor(
         Prints the loss every ``50 // verbose`` iterations. scikit-learn 1.9 callbacks
         (``set_callbacks(ProgressBar())``) are supported too.
     random_state : int, RandomState instance or None, default=None
-        Weights of the GRU and draws. None reads numpy's global state
-        without advancing it.
+        Weights of the GRU and draws. Pass an int for the same result every time.
 
     Attributes
     ----------
@@ -362,7 +363,6 @@ class DeepCausalMMMRegressor(
         self.verbose = verbose
         self.random_state = random_state
 
-    @with_callbacks
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 
@@ -373,16 +373,27 @@ class DeepCausalMMMRegressor(
         y : array-like of shape (n_rows,)
             KPI. Region-periods that were not observed are left out of X and y.
         sample_weight : array-like of shape (n_rows,), default=None
-            Weight of each row in the likelihood. A row of weight zero counts as not
-            observed, but carries its media into later periods. The level and the
-            shock common to all regions see every other row alike.
+            With a time column, the precision of each row's KPI relative to the other
+            rows: its noise has the variance of its region over its weight. Only ratios
+            of weights matter; equal weights change nothing. Without a time column a row
+            of weight k counts as k rows. A row of weight zero counts as not observed,
+            but carries its media into later periods.
 
         Returns
         -------
         self : DeepCausalMMMRegressor
-            The fitted estimator.
+            The fitted estimator. A fit that raises, or is interrupted, leaves the
+            estimator as it was.
         """
         self._validate_params()
+        fitted = copy.copy(self)
+        fitted._fit(X, y, sample_weight)
+        self.__dict__ = vars(fitted)
+        return self
+
+    @with_callbacks
+    def _fit(self, X, y, sample_weight):
+        """Set all fitted attributes."""
         rows = self._read_training(X, y)
         y, weight = self._read_target(rows, y, sample_weight)
         panel = self._arrange_training(rows, y, weight)
@@ -402,7 +413,6 @@ class DeepCausalMMMRegressor(
             self._graph = self._fit_graph(model, graph_rules, generator)
         self._model = model
         self._publish(losses)
-        return self
 
     def _read_training(self, X, y):
         """Find the columns, learn regions and calendar, and return the rows."""
@@ -487,7 +497,7 @@ class DeepCausalMMMRegressor(
             raise ValueError(
                 "Sample weights must contain at least one non-zero number."
             )
-        return y, weight
+        return y, without_constant_regions(y, weight, rows.region, self.regions_)
 
     def _arrange_training(self, rows, y, weight):
         """Arrange the training rows on the grid and remember their order."""
@@ -514,18 +524,15 @@ class DeepCausalMMMRegressor(
 
     def _generator(self):
         """Return torch's random numbers, seeded without touching global state."""
-        random_state = self.random_state
-        if random_state is None:
-            # Read numpy's global state, as scikit-learn does, but do not advance it.
-            random_state = np.random.RandomState()
-            random_state.set_state(np.random.get_state())  # noqa: NPY002
-        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         return torch.Generator().manual_seed(int(seed))
 
     def _start(self, panel, generator):
         """Build scales, target and an untrained model."""
         ordered = self._calendar is not None
-        scales = fit_scales(panel)
+        outliers = gross_outliers(panel.y, panel.weight > 0)
+        warn_of_outliers(outliers, panel, self.regions_, self._calendar)
+        scales = fit_scales(panel, outliers)
         _check_finite(scales, self._columns)
         self._cost = costs_per_unit(self.media_cost, list(self._columns.media))
         seasons = Seasons(self._calendar, self.n_harmonics, panel.shape[1])
@@ -538,6 +545,7 @@ class DeepCausalMMMRegressor(
             n_hidden=self.n_hidden if ordered else 0,
             max_lag=self.max_lag if ordered else 0,
             time_varying=bool(self.time_varying),
+            loss=is_loss(panel.y, panel.weight),
         )
         context = None
         if sizes.n_hidden:
@@ -548,7 +556,7 @@ class DeepCausalMMMRegressor(
         network = OutcomeNetwork(
             sizes,
             adstock=self.adstock,
-            free_sign=self._free_sign(),
+            free_sign=self._free_sign(sizes.loss),
             channel_priors=make_channel_priors(
                 self.priors,
                 self._cost,
@@ -560,10 +568,7 @@ class DeepCausalMMMRegressor(
             ),
             level=ordered,
         )
-        target = Target(
-            torch.from_numpy(panel.y / scales.kpi[:, None]),
-            torch.from_numpy(panel.weight),
-        )
+        target = make_target(panel, scales, outliers, ordered=ordered)
         shape = self.huber_delta if self.loss == "huber" else self.degrees_of_freedom
         loss = Loss(self.loss, float(shape))
         model = OutcomeModel(
@@ -571,9 +576,12 @@ class DeepCausalMMMRegressor(
         )
         return model, target
 
-    def _free_sign(self):
+    def _free_sign(self, loss):
         """Return which channels may have a negative effect, shape (n_media,)."""
         media = self._columns.media
+        if loss:
+            own = self.priors or {}
+            return torch.tensor([not (own.get(c) and "roi" in own[c]) for c in media])
         if self.free_sign is None:
             return torch.zeros(len(media), dtype=torch.bool)
         frame = pd.DataFrame(columns=self._labels)
@@ -611,7 +619,7 @@ class DeepCausalMMMRegressor(
                 f"Training stopped after max_iter={self.max_iter} iterations before it "
                 "had settled. Increase max_iter.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         network.to("cpu")
         return losses, target.to("cpu")
@@ -628,12 +636,18 @@ class DeepCausalMMMRegressor(
             return model
         inputs = model.inputs()
         known = information(model.network, inputs, target, model.loss)
-        bell = Bell(with_spreads_held(model.network, known))
+        bell = Bell(
+            with_spreads_held(model.network, known),
+            prior_ties(model.network, inputs, target),
+        )
         shared, regional = sample(
             model.network, inputs, target, model.loss, bell, self.n_draws, generator
         )
+        model = model.with_draws(shared, regional, target)
+        with torch.no_grad():
+            together = contraction(*model.mean_effects(target))
         alone = told_alone(model.network, known)
-        return replace(model.with_draws(shared, regional, target), alone=alone)
+        return replace(model, alone=alone, together=together)
 
     def _check_endogeneity(self, model):
         """Return which channels' spend follows the past KPI, and warn of them."""
@@ -655,7 +669,7 @@ class DeepCausalMMMRegressor(
                 "without an experiment; add what the budget reacts to as a control, or "
                 "tell what is known with the parameter priors.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         return flagged
 
@@ -880,11 +894,9 @@ class DeepCausalMMMRegressor(
         draws, n_media = self._model.draws, len(self._columns.media)
         if draws is None or len(draws.shared) < MIN_DRAWS or not n_media:
             return np.full(n_media, None, dtype=object)
-        with one_thread():
-            effects, prior = self._model.typical_effects()
-        return channel_verdicts(
-            effects, prior, self._model.alone, self._follows_kpi
-        ).astype(object)
+        model = self._model
+        verdicts = channel_verdicts(model.together, model.alone, self._follows_kpi)
+        return verdicts.astype(object)
 
     def save(self, path):
         """Write the fitted model to one file of arrays and JSON.

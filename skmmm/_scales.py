@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+FAR = 10.0  # robust standard deviations from which a value can hardly be right
+
 
 @dataclass(frozen=True)
 class Scales:
@@ -12,7 +14,8 @@ class Scales:
     Attributes
     ----------
     kpi : ndarray of shape (n_regions,)
-        Mean absolute KPI of each region.
+        Mean absolute KPI of each region, gross outliers left out; 0 where it is always
+        zero, so that nothing is predicted there.
     media : ndarray of shape (n_regions, n_media)
         Mean of the non-zero periods. Unlike the maximum, one outlier week hardly
         moves it; unlike a share of the week's total, it keeps the size of the budget
@@ -21,8 +24,8 @@ class Scales:
         Spend that 98 % of the non-zero periods stay below.
     control_centre : ndarray of shape (n_regions, n_controls)
     control_scale : ndarray of shape (n_controls,)
-        Standard deviation within regions, or over all rows if a control only differs
-        between regions.
+        Standard deviation within regions, gross outliers left out, or over all rows if
+        a control only differs between regions.
     """
 
     kpi: np.ndarray
@@ -34,8 +37,11 @@ class Scales:
     def extended(self, n_new):
         """Add regions never seen: each is an average of the training regions."""
 
+        alive = self.kpi > 0 if self.kpi.any() else slice(None)
+
         def extend(values):
-            average = np.broadcast_to(values.mean(axis=0), (n_new, *values.shape[1:]))
+            average = values[alive].mean(axis=0)
+            average = np.broadcast_to(average, (n_new, *values.shape[1:]))
             return np.concatenate([values, average])
 
         return Scales(
@@ -47,22 +53,65 @@ class Scales:
         )
 
 
-def fit_scales(panel):
-    """Learn the scales from a training panel, counting rows by their weight."""
-    kpi = _mean(np.abs(panel.y), panel.weight, axis=1)
-    usual = _mean(np.abs(panel.y), panel.weight, axis=(0, 1))
-    kpi = np.where(kpi > 0, kpi, usual if usual > 0 else 1.0)
+def fit_scales(panel, outliers):
+    """Learn the scales from a training panel, counting rows by their weight.
+
+    Parameters
+    ----------
+    panel : Panel
+    outliers : ndarray of shape (n_regions, n_periods)
+        Of the KPI, as `gross_outliers` returned them.
+    """
+    # A region of which no row counts still has a size.
+    counted = panel.weight.any(axis=1, keepdims=True)
+    rows = np.where(counted, panel.weight, panel.observed) * (outliers == 0)
+    kpi = _mean(np.abs(panel.y), rows, axis=1)
+    kpi = kpi if kpi.any() else np.ones_like(kpi)
     weight = panel.weight[..., None]
     centre, scale = _control_scales(panel.controls, weight)
     media = _media_scales(panel.media, weight, kpi)
     return Scales(kpi, media, _media_highs(panel.media, weight, media), centre, scale)
 
 
+def gross_outliers(values, rows):
+    """Return how far values that can hardly be right are from what is usual.
+
+    A value is one if it is more than `FAR` robust standard deviations (interquartile
+    range / 1.349) and five medians from the median of its region: a strong promotion
+    is not, a digit too many is.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_regions, n_periods, ...)
+    rows : ndarray of shape (n_regions, n_periods), bool
+        Cells that hold a value.
+
+    Returns
+    -------
+    distance : ndarray of the shape of `values`
+        In robust standard deviations; 0 for all other values, and in regions with
+        fewer than eight values or where half of them are the same.
+    """
+    cells = rows.reshape(*rows.shape, *[1] * (values.ndim - 2))
+    enough = rows.sum(axis=1) >= 8
+    distance = np.zeros(values.shape)
+    if not enough.any():
+        return distance
+    known = np.where(cells, values, np.nan)[enough]
+    low, median, high = np.nanquantile(known, [0.25, 0.5, 0.75], axis=1, keepdims=True)
+    spread = np.where(high > low, (high - low) / 1.349, np.inf)
+    away = np.nan_to_num(np.abs(known - median))
+    far = (away > FAR * spread) & (away > 5.0 * np.abs(median))
+    distance[enough] = np.where(far, away / spread, 0.0)
+    return distance
+
+
 def _media_scales(media, weight, kpi):
     spending = weight * (media > 0)
     scale = _mean(media, spending, axis=1)
     # A region that never spends on a channel: what others spend per unit of KPI.
-    relative = _mean(media / kpi[:, None, None], spending, axis=(0, 1))
+    unit = np.where(kpi > 0, kpi, 1.0)[:, None, None]
+    relative = _mean(media / unit, spending * (kpi > 0)[:, None, None], axis=(0, 1))
     scale = np.where(scale > 0, scale, relative * kpi[:, None])
     return np.where(scale > 0, scale, 1.0)
 
@@ -79,9 +128,10 @@ def _media_highs(media, weight, scale):
 
 
 def _control_scales(controls, weight):
+    seen = weight[..., 0].sum(axis=1, keepdims=True) > 0
+    weight = weight * (gross_outliers(controls, weight[..., 0] > 0) == 0)
     overall = _mean(controls, weight, axis=(0, 1))
     total = np.sqrt(_mean((controls - overall) ** 2, weight, axis=(0, 1)))
-    seen = weight.sum(axis=1) > 0
     centre = np.where(seen, _mean(controls, weight, axis=1), overall)
     spread = (controls - centre[:, None]) ** 2
     within = np.sqrt(_mean(spread, weight, axis=(0, 1)))

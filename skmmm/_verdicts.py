@@ -10,7 +10,7 @@ MIN_DRAWS = 8
 VERDICTS = ("data-driven", "prior-driven", "not identified")
 
 
-def channel_verdicts(effects, prior, alone, follows_kpi):
+def channel_verdicts(together, alone, follows_kpi):
     """Return the verdict on every channel.
 
     - ``"data-driven"``: the spread of the effect, or of its logarithm, shrank to less
@@ -23,10 +23,9 @@ def channel_verdicts(effects, prior, alone, follows_kpi):
 
     Parameters
     ----------
-    effects : ndarray of shape (n_draws, n_media)
-        Posterior draws of the effect at typical spend.
-    prior : ndarray of shape (n_draws_of_prior, n_media)
-        Draws of the same from the prior.
+    together : ndarray of shape (n_media,)
+        Share of the prior variance of the mean effect that the data removed, as
+        `contraction` returned it.
     alone : ndarray of shape (n_media,)
         Share of the prior variance of the log effect that the data would remove if
         all other parameters were known.
@@ -42,7 +41,6 @@ def channel_verdicts(effects, prior, alone, follows_kpi):
        ``1 - sd_posterior ** 2 / sd_prior ** 2`` of Betancourt (2018), Calibrating
        Model-Based Inferences and Decisions. arXiv 1803.08393.
     """
-    together = contraction(effects, prior)
     verdicts = np.where(alone >= ENOUGH, VERDICTS[2], VERDICTS[1])
     verdicts = np.where(together >= ENOUGH, VERDICTS[0], verdicts)
     return np.where(follows_kpi, VERDICTS[2], verdicts)
@@ -53,6 +51,13 @@ def contraction(effects, prior):
 
     The larger of that of the effect and of its logarithm: an effect near zero is known
     well in KPI units though hardly in relative terms, a large one the other way round.
+
+    Parameters
+    ----------
+    effects : ndarray of shape (n_draws, n_media)
+        Posterior draws of the mean effect over rows, the one that is reported.
+    prior : ndarray of shape (n_draws_of_prior, n_media)
+        Draws of the same from the prior.
     """
     shares = []
     for transform in (np.asarray, _log):

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from skmmm._nn.likelihood import (
     Loss,
     Target,
     effective_regions,
+    error_precision,
     errors,
     log_likelihood,
     log_prior,
@@ -34,15 +36,25 @@ from skmmm._nn.network import Inputs, OutcomeNetwork, grown
 from skmmm._nn.posterior import (
     Bell,
     Information,
+    Ties,
     _with_answers_of_spreads,
     information,
     jacobian,
+    prior_ties,
+    root_of,
     row_precision,
     spread_information,
     with_spreads,
     with_spreads_held,
 )
-from skmmm._nn.priors import EFFECT_DF, Sizes, channel_priors, positions
+from skmmm._nn.priors import (
+    EFFECT_DF,
+    NOISE_FLOOR,
+    NOISE_RATIO,
+    Sizes,
+    channel_priors,
+    positions,
+)
 from skmmm._nn.saturation import hill
 from skmmm._nn.training import penalised_posterior
 
@@ -473,7 +485,8 @@ def make_problem(adstock="geometric", *, n_regions=R, level=True, seed=0):
         for parameter in network.parameters():
             parameter.add_(0.4 * randn(*parameter.shape))
     y = (1.0 + 0.2 * randn(n_regions, T)) * observed
-    return network, inputs, Target(y, observed)
+    share = observed / observed.sum()
+    return network, inputs, Target(y, observed, observed, share)
 
 
 def entries_of(network, name):
@@ -683,16 +696,26 @@ def test_likelihood_of_a_common_shock():
 
 
 def test_log_prior():
-    networks = [make_problem(seed=seed)[0] for seed in (0, 1)]
+    problems = [make_problem(seed=seed) for seed in (0, 1)]
     expected = []
-    for network in networks:
+    for network, inputs, target in problems:
         shared, regional = network.shared[0].detach(), network.regional.detach()
         pooled = np.zeros(len(shared), dtype=bool)
         pooled[entries_of(network, "effect")] = POOLED
         together = stats.multivariate_t(np.zeros(sum(POOLED)), df=EFFECT_DF)
-        rest = [*shared[~pooled], *regional.ravel()]
-        expected.append(together.logpdf(shared[pooled]) + stats.norm.logpdf(rest).sum())
-    got = [log_prior(network).item() for network in networks]
+        # The last channel has a prior of its own, on the mean of what is reported.
+        own = entries_of(network, "effect").stop - 1
+        others = ~pooled
+        others[own] = False
+        rest = [*shared[others], *regional.ravel()]
+        effects = network(inputs).media[0, :, -1].detach()
+        mean = np.log((effects * target.share).sum().item())
+        expected.append(
+            together.logpdf(shared[pooled])
+            + stats.norm.logpdf(rest).sum()
+            + stats.norm.logpdf(mean, np.log(0.1), 0.3)
+        )
+    got = [log_prior(*problem).item() for problem in problems]
     # Constants are left out.
     assert got[1] - got[0] == pytest.approx(expected[1] - expected[0], rel=1e-10)
 
@@ -768,7 +791,8 @@ def share_of_independent(y):
     time = torch.linspace(-0.5, 0.5, n_periods, dtype=torch.float64)
     ones = torch.ones(n_regions, n_periods, dtype=torch.float64)
     inputs = Inputs(nothing, nothing, ones, nothing, nothing[0], time, nothing)
-    return effective_regions(network, inputs, Target(tensor(y), ones))
+    target = Target(tensor(y), ones, ones, ones / ones.sum())
+    return effective_regions(network, inputs, target)
 
 
 def test_independent_regions_count_fully(rng):
@@ -950,11 +974,15 @@ def test_information_about_the_scale_of_noise():
     # Fisher's information about a log scale is two for every row.
     network, inputs, target = make_problem()
     where = of_noise(network)
-    values = network.values()
-    prior = next(p for p in network.shared_priors if p.name == "noise_log")
-    spread = torch.exp(values["noise_log_spread_log"]).item()
-    # Log noise of every region by the shared and the regional scales.
-    answers = np.vstack([np.full(R, prior.scale), spread * np.eye(R)])
+    noise_log = network.values()["noise_log"][0]
+    parameters = list(network.parameters())
+    answers = [
+        torch.cat(
+            [p.ravel() for p in torch.autograd.grad(n, parameters, retain_graph=True)]
+        )
+        for n in noise_log
+    ]
+    answers = torch.stack(answers, dim=1).numpy()[where[:-T]]
     rows = target.observed.sum(dim=1).numpy()
     got = dense(information(network, inputs, target, GAUSS))[np.ix_(where, where)]
     assert_allclose(got, 2.0 * (answers * rows) @ answers.T, rtol=1e-10)
@@ -983,10 +1011,61 @@ def test_outliers_and_weights_in_the_information(loss):
     noise = torch.exp(network.values()["noise_log"]).item()
     error = errors(network, inputs, target)[0].detach()
     weight = torch.rand(1, T, generator=torch.Generator().manual_seed(0)).double()
-    heavy = Target(target.y, target.weight * weight)
+    heavy = replace(target, count=target.count * weight)
     got = row_precision(network, inputs, heavy, loss)
-    expected = heavy.weight * loss.weight(error / noise) / noise**2
+    expected = heavy.count * loss.weight(error / noise) / noise**2
     assert_allclose(got, expected, rtol=1e-10)
+
+
+def test_the_noise_of_a_row_has_the_variance_over_its_precision():
+    # Without a level errors are noise alone.
+    network, inputs, target = make_problem(level=False)
+    precision = 0.5 + torch.rand(R, T, generator=torch.Generator().manual_seed(0))
+    uneven = replace(target, precision=target.precision * precision)
+    noise = torch.exp(network.values()["noise_log"])[..., None] / precision.sqrt()
+    error = errors(network, inputs, uneven)
+    expected = stats.norm.logpdf(error.detach(), scale=noise.detach())
+    got = log_likelihood(network, inputs, uneven, GAUSS)
+    assert got.item() == pytest.approx((expected * target.count.numpy()).sum())
+
+
+def test_equal_precision_is_the_usual_one():
+    network, _, target = make_problem()
+    values = network.values()
+    assert_allclose(
+        error_precision(network, target, values)[0].detach(), target.observed
+    )
+
+
+def test_an_imprecise_row_hardly_moves_the_level(rng):
+    residual = tensor(rng.normal(0, 0.1, (1, 1, 30)))
+    residual[..., 10] = 1e3
+    precision = torch.ones(1, 30, dtype=torch.float64)
+    precision[:, 10] = 1e-12
+    gain, persistence = tensor([0.3]), tensor([0.95])
+    found = innovations(residual, precision, gain, persistence)
+    without = innovations(residual, (precision > 0.5).double(), gain, persistence)
+    others = torch.arange(30) != 10
+    assert_allclose(found[..., others], without[..., others], atol=1e-6)
+    arguments = gain, persistence, torch.ones(1, 1, dtype=torch.float64)
+    level = smooth_level(residual, precision, *arguments)
+    unseen = smooth_level(residual, (precision > 0.5).double(), *arguments)
+    assert_allclose(level.mean, unseen.mean, atol=1e-6)
+
+
+def test_noise_has_a_floor():
+    network = make_problem()[0]
+    (shared,) = (
+        w for p, w in positions(network.shared_priors) if p.name == "noise_log"
+    )
+    network.shared.data[:, shared] = -1e3
+    (own,) = (w for p, w in positions(network.regional_priors) if p.name == "noise_log")
+    network.regional.data[:, 0, own] = -1e4
+    noise = torch.exp(network.values()["noise_log"][0]).detach()
+    assert (noise >= 0.999 * NOISE_FLOOR * NOISE_RATIO).all()
+    network.shared.data[:, shared] = 0.0
+    noise = torch.exp(network.values()["noise_log"][0]).detach()
+    assert noise[0].item() == pytest.approx(0.1 * NOISE_RATIO, rel=1e-3)
 
 
 def random_information(n_shared=2, n_regional=3, n_shocks=0):
@@ -1029,6 +1108,51 @@ def test_bell_has_the_covariance_of_the_information():
     root = displacement(Bell(known))
     precision = dense(known) + np.eye(len(root))
     assert_allclose(root @ root.T, np.linalg.inv(precision), atol=1e-12)
+
+
+def test_ties_between_regions():
+    known = random_information()
+    generator = torch.Generator().manual_seed(2)
+    shape = known.cross.shape
+    ties = Ties(
+        torch.randn(2, shape[2], generator=generator, dtype=torch.float64),
+        torch.randn(2, *shape[:2], generator=generator, dtype=torch.float64),
+        tensor([1.0, -0.2]),
+    )
+    flat = torch.cat([ties.shared, ties.regional.flatten(1)], dim=1).numpy()
+    size = flat.shape[1]
+    precision = dense(known) + np.eye(size) + flat.T * ties.sign.numpy() @ flat
+    root = displacement(Bell(known, ties))
+    assert_allclose(root @ root.T, np.linalg.inv(precision), atol=1e-12)
+
+
+def test_prior_on_a_mean_effect_ties_regions():
+    # The Gaussian approximation has the curvature of the prior where it is linear.
+    network, inputs, target = make_problem()
+    ties = prior_ties(network, inputs, target)
+    parameters = list(network.parameters())
+    (surprise,) = network.surprises(inputs, target.share)[0]
+    slopes = torch.autograd.grad(surprise, parameters)
+    assert_allclose(ties.shared[1], slopes[0][0])
+    assert_allclose(ties.regional[1], slopes[1][0])
+    own = np.zeros(len(ties.shared[0]))
+    own[entries_of(network, "effect").stop - 1] = 1.0
+    assert_allclose(ties.shared[0], own)
+    assert_allclose(ties.sign, [-1.0, 1.0])
+
+
+@pytest.mark.parametrize("size", [1e6, 1e12, 1e18])
+def test_roots_of_precisions_that_rounding_has_spoilt(rng, size):
+    rows = tensor(rng.normal(size=(3, 20)))
+    one, other = torch.eye(20, dtype=torch.float64), size * rows.T @ rows
+    matrices = torch.stack([one, one + other, other])
+    roots = root_of(matrices)
+    assert_allclose(roots[0], one)
+    for root, matrix in zip(roots, matrices, strict=True):
+        assert_allclose(root @ root.T, matrix, atol=1e-12 * size + 1.0 + 1e-9)
+        inverse = torch.linalg.solve_triangular(root, one, upper=False)
+        # No direction is less certain than the prior.
+        assert torch.linalg.matrix_norm(inverse, 2) < 1.0 + 1e-3
 
 
 def test_bell_integrates_shocks_out_of_shared_parameters():

@@ -73,7 +73,8 @@ def gaussian_problem(n_regions=2, n_periods=25):
         states=torch.zeros(n_regions, 0, n_periods, dtype=torch.float64),
     )
     y = 1.0 + 0.2 * randn(n_regions, n_periods)
-    target = Target(y, torch.ones_like(y))
+    ones = torch.ones_like(y)
+    target = Target(y, ones, ones, ones / ones.sum())
     known = noise_held(
         network,
         with_spreads_held(network, information(network, inputs, target, GAUSS)),
@@ -97,7 +98,8 @@ def noise_held(network, known):
 
 def move_to_mode(network, inputs, target, bell):
     """Move a linear network to the mode: one Newton step."""
-    value = log_likelihood(network, inputs, target, GAUSS) + log_prior(network)
+    value = log_likelihood(network, inputs, target, GAUSS)
+    value = value + log_prior(network, inputs, target)
     gradient = torch.autograd.grad(value.sum(), list(network.parameters()))
     # The covariance is the root times its transpose.
     shared, regional = bell.displaced(*bell.pulled_back(*gradient))
@@ -324,7 +326,8 @@ def test_draws_of_a_real_fit(problem, request):
     assert not shared.requires_grad
 
     drawn = network.at(network.shared + shared, network.regional + regional)
-    density = log_likelihood(drawn, inputs, target, loss) + log_prior(drawn)
+    density = log_likelihood(drawn, inputs, target, loss)
+    density = density + log_prior(drawn, inputs, target)
     assert torch.isfinite(density).all()
 
     # Spreads stay where they are, and nothing else does.

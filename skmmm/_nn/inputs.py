@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from skmmm._nn.likelihood import Target
 from skmmm._nn.network import Inputs
 
 
@@ -85,6 +86,37 @@ def context_columns(panel, scales, seasons):
     controls = _controls(panel, scales)
     calendar = np.broadcast_to(calendar, (len(controls), *calendar.shape))
     return _tensor(np.concatenate([calendar, controls], axis=1))
+
+
+def make_target(panel, scales, outliers, *, ordered):
+    """Return the `Target` of a training panel.
+
+    Where rows have an order, weights are relative precisions: a second row for the
+    same region and period cannot be. Where they have none, a row of weight k is k rows.
+
+    Parameters
+    ----------
+    panel : Panel
+    scales : Scales
+    outliers : ndarray of shape (n_regions, n_periods)
+        Robust standard deviations by which the KPI cannot be right: such a row counts
+        as little as if its noise was as large as that.
+    ordered : bool
+    """
+    observed = (panel.weight > 0).astype(np.float64)
+    count, precision = panel.weight, observed
+    if ordered:
+        count, precision = (
+            observed,
+            panel.weight * (observed.sum() / panel.weight.sum()),
+        )
+    share = panel.observed * scales.kpi[:, None]
+    return Target(
+        y=_tensor(panel.y / np.where(scales.kpi > 0, scales.kpi, 1.0)[:, None]),
+        count=_tensor(count),
+        precision=_tensor(precision / np.maximum(outliers, 1.0) ** 2),
+        share=_tensor(share / share.sum()),
+    )
 
 
 def _controls(panel, scales):

@@ -21,17 +21,19 @@ from torch.nn.functional import pad
 from skmmm._nn.carryover import linear_scan
 
 
-def innovations(residual, observed, gain, persistence):
+def innovations(residual, precision, gain, persistence):
     """Return what is left of each residual after the level expected before it.
 
     Parameters
     ----------
     residual : Tensor of shape (E, R, T)
-    observed : Tensor of shape (R, T)
-        0 in masked cells, which leave the level as it was expected.
+    precision : Tensor of shape (R, T)
+        Of each observation, relative to the usual one: less of a surprise stays in the
+        level where it is small, nothing in masked cells, where it is 0.
     gain, persistence : Tensor of shape (E,), in (0, 1)
     """
-    gain = gain[:, None, None] * observed
+    gain = gain[:, None, None]
+    gain = gain * precision / (gain * precision + (1.0 - gain))
     persistence = persistence[:, None, None]
     level = linear_scan(persistence * (1.0 - gain), gain * residual)
     return residual - pad(persistence * level[..., :-1], (1, 0))
@@ -98,7 +100,7 @@ class Level:
         return mean, fade[:, None] ** 2 * self.variance[..., inside] + grown
 
 
-def smooth_level(residual, observed, gain, persistence, scale):
+def smooth_level(residual, precision, gain, persistence, scale):
     """Estimate the level in every period from the residuals of the whole window.
 
     Kalman filter forwards, Rauch-Tung-Striebel smoother backwards.
@@ -106,7 +108,8 @@ def smooth_level(residual, observed, gain, persistence, scale):
     Parameters
     ----------
     residual : Tensor of shape (E, R, T)
-    observed : Tensor of shape (R, T)
+    precision : Tensor of shape (R, T)
+        Of each observation, relative to the usual one; 0 in masked cells.
     gain, persistence : Tensor of shape (E,)
     scale : Tensor of shape (E, R)
         Standard deviation of the innovations.
@@ -122,9 +125,9 @@ def smooth_level(residual, observed, gain, persistence, scale):
     variance = shock / (1.0 - fade**2).clamp_min(1e-6)
     before, after = [], []
     for t in range(residual.shape[2]):
-        seen = observed[:, t]
         before.append((mean, variance))
-        weight = seen * variance / (variance + noise).clamp_min(1e-30)
+        seen = precision[:, t] * variance
+        weight = seen / (seen + noise).clamp_min(1e-30)
         mean = mean + weight * (residual[..., t] - mean)
         variance = (1.0 - weight) * variance
         after.append((mean, variance))

@@ -8,34 +8,42 @@ import torch
 from scipy import stats
 
 from skmmm._nn.level import innovations
-from skmmm._nn.priors import EFFECT_DF, positions
+from skmmm._nn.priors import EFFECT_DF, NOISE_RATIO, positions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Target:
     """The KPI in units of its mean per region.
 
     Attributes
     ----------
     y : Tensor of shape (R, T)
-    weight : Tensor of shape (R, T)
-        Sample weight; 0 in masked cells.
+    count : Tensor of shape (R, T)
+        Rows that a cell stands for; 0 in masked cells.
+    precision : Tensor of shape (R, T)
+        Of one observation, relative to the others: its noise has the variance of the
+        region over it. 0 in masked cells.
+    share : Tensor of shape (R, T)
+        Of each row in the mean KPI of all rows; sums to one.
     independent : float
         Effective number of independent regions, as a share of all regions.
     """
 
     y: torch.Tensor
-    weight: torch.Tensor
+    count: torch.Tensor
+    precision: torch.Tensor
+    share: torch.Tensor
     independent: float = 1.0
 
     @property
     def observed(self):
         """1 where there is something to fit, shape (R, T)."""
-        return (self.weight > 0).to(self.y.dtype)
+        return (self.count > 0).to(self.y.dtype)
 
     def to(self, device):
         """Return the same target on another device."""
-        return Target(self.y.to(device), self.weight.to(device), self.independent)
+        tensors = self.y, self.count, self.precision, self.share
+        return Target(*(t.to(device) for t in tensors), self.independent)
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,20 @@ def whiten(network, residual, target, values):
     """Take the level expected from earlier residuals out of each, shape (E, R, T)."""
     if not network.level:
         return residual
-    return innovations(residual, target.observed, *network.level_parameters(values))
+    return innovations(residual, target.precision, *network.level_parameters(values))
+
+
+def error_precision(network, target, values):
+    """Return the precision of the errors in units of their region's, (E or 1, R, T).
+
+    An error holds what moved the level besides the noise of its own row: with gain g
+    and relative precision p of the row, its variance is ``g + (1 - g) / p``.
+    """
+    precision = target.precision[None]
+    if not network.level:
+        return precision
+    gain = network.level_parameters(values)[0][:, None, None]
+    return precision / (gain * precision + (1.0 - gain))
 
 
 def split_common(network, error, target, values):
@@ -129,7 +150,8 @@ def split_common(network, error, target, values):
     precision : Tensor of shape (E, T)
         Of the mean as an estimate of the shock; 1 where no region was observed.
     """
-    precise = target.observed * torch.exp(-2 * values["noise_log"])[..., None]
+    precise = error_precision(network, target, values)
+    precise = precise * torch.exp(-2 * values["noise_log"])[..., None]
     precision = precise.sum(dim=1)
     # Where nobody was observed a precision of one keeps gradients finite; nothing
     # there is counted.
@@ -149,16 +171,21 @@ def log_likelihood(network, inputs, target, loss):
         density = loss(mean / variance.sqrt()) + 0.5 * torch.log(variance * precision)
         total = (density * target.observed.amax(dim=0)).sum(dim=1)
         error = error - mean[:, None]
-    noise_log = values["noise_log"][..., None]
+    precision = error_precision(network, target, values)
+    noise_log = values["noise_log"][..., None] - 0.5 * torch.log(
+        torch.where(precision > 0, precision, 1.0)
+    )
     density = loss(error * torch.exp(-noise_log)) + noise_log
-    weight = target.weight * target.independent
-    return -(total + (weight * density).sum(dim=(1, 2)))
+    count = target.count * target.independent
+    return -(total + (count * density).sum(dim=(1, 2)))
 
 
-def log_prior(network):
+def log_prior(network, inputs, target):
     """Return the log prior of every draw, shape (E,).
 
-    All parameters are standard normal, but for the effects of pooled channels.
+    All parameters are standard normal, but for the effects of channels: those of
+    pooled ones have a spread in common, and of the others it is the mean effect over
+    all rows, the one that is reported, whose logarithm is normal.
     """
     squares = network.shared.square()
     total = -0.5 * (squares.sum(dim=1) + network.regional.square().sum(dim=(1, 2)))
@@ -170,6 +197,9 @@ def log_prior(network):
             size = squares[:, where][:, pooled].sum(dim=1)
             power = 0.5 * (EFFECT_DF + pooled.sum())
             total = total + 0.5 * size - power * torch.log1p(size / EFFECT_DF)
+            total = total + 0.5 * squares[:, where][:, ~pooled].sum(dim=1)
+    if not pooled.all():
+        total = total - 0.5 * network.surprises(inputs, target.share).square().sum(1)
     return total
 
 
@@ -185,15 +215,18 @@ def effective_regions(network, inputs, target):
     .. [1] Bretherton et al. (1999). The effective number of spatial degrees of
        freedom of a time-varying field. Journal of Climate 12.
     """
-    if "common_log" not in network.values():
+    if not network.level or network.sizes.n_regions < 2:
         return 1.0
     observed = target.observed
     with torch.no_grad():
-        error = errors(network, inputs, target)[0]
+        values = network.values()
+        error = errors(network, inputs, target, values)
+        error = (error * error_precision(network, target, values).sqrt())[0]
     error = torch.where(observed > 0, error, torch.nan)[:, 1:]
     # The shock that all have in common does not count; what it is, precise regions
-    # know best.
-    spread = error.abs().nanmedian(dim=1, keepdim=True).values.clamp_min(1e-12)
+    # know best, though none knows it for sure.
+    spread = error.abs().nanmedian(dim=1, keepdim=True).values
+    spread = torch.maximum(spread, NOISE_RATIO * spread.nanmedian()).clamp_min(1e-12)
     precise = torch.where(error.isnan(), 0.0, spread**-2)
     common = (precise * error.nan_to_num()).sum(dim=0) / precise.sum(dim=0).clamp_min(
         1e-12

@@ -14,6 +14,7 @@ where ``h`` is a GRU over context (calendar, controls), never over media, and
 """
 
 import copy
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -30,6 +31,8 @@ from skmmm._nn.carryover import (
     weibull_kernel,
 )
 from skmmm._nn.priors import (
+    NOISE_FLOOR,
+    NOISE_RATIO,
     ChannelPriors,
     positions,
     regional_priors,
@@ -218,9 +221,13 @@ class OutcomeNetwork(nn.Module):
                 values[name] = values[name].unsqueeze(1)
         if self.sizes.n_media:
             values["effect_log"] = torch.zeros_like(values["effect"]).unsqueeze(1)
+        values["noise_log"] = at_least(values["noise_log"], NOISE_FLOOR)
         for name, deviation in unpack(self.regional, self.regional_priors).items():
             if name in values:
-                values[name] = values[name] + _in_units(values, name, deviation)
+                deviation = _in_units(values, name, deviation)
+                if name == "noise_log":
+                    deviation = at_least(deviation, NOISE_RATIO)
+                values[name] = values[name] + deviation
         return values
 
     def typical_effects(self, values):
@@ -372,6 +379,54 @@ class OutcomeNetwork(nn.Module):
         )
         return alone, values
 
+    def mean_effects(self, channels, inputs, share):
+        """Return the mean effect of some channels over rows, in mean KPI, (E, C).
+
+        Parameters
+        ----------
+        channels : sequence of int
+        inputs : Inputs
+        share : Tensor of shape (R, T)
+            Of each row in the mean KPI; sums to one.
+        """
+        effects = self.channel_effects(channels, inputs, inputs.media[:, channels])
+        return torch.einsum("erct,rt->ec", effects, share)
+
+    def prior_effects(self, n_draws, of_typical):
+        """Return draws from the prior of the mean effect of each channel.
+
+        Parameters
+        ----------
+        n_draws : int
+        of_typical : Tensor of shape (1, M)
+            What the mean row has of the effect at typical spend.
+
+        Returns
+        -------
+        effects : Tensor of shape (n_draws, M)
+            In mean KPI.
+        """
+        generator = torch.Generator().manual_seed(0)
+        guesses = torch.randn(
+            (n_draws, self.shared.shape[1]), generator=generator, dtype=torch.float64
+        )
+        nowhere = guesses.new_zeros(n_draws, 1, self.regional.shape[2])
+        guessed = self.at(guesses, nowhere)
+        values, priors = guessed.values(), self.channel_priors
+        own = torch.exp(priors.effect_log + priors.effect_spread * values["effect"])
+        pooled = guessed.typical_effects(values) * of_typical
+        return torch.where(priors.pooled, pooled, own)
+
+    def surprises(self, inputs, share):
+        """Return how far channels with a prior of their own are from it, (E, C).
+
+        In its standard deviations, of the log mean effect over rows.
+        """
+        priors = self.channel_priors
+        chosen = torch.nonzero(~priors.pooled)[:, 0]
+        found = torch.log(self.mean_effects(chosen, inputs, share).clamp_min(1e-300))
+        return (found - priors.effect_log[chosen]) / priors.effect_spread[chosen]
+
     def origin_fractions(self, inputs, shares):
         """Return which part of each channel's effect is owed to which origin.
 
@@ -441,6 +496,11 @@ class OutcomeNetwork(nn.Module):
                 "eh,rht->ert", values["context_baseline"], inputs.states
             )
         return parts
+
+
+def at_least(log, floor):
+    """Return the log of a standard deviation to which one of `floor` is added."""
+    return 0.5 * torch.logaddexp(2.0 * log, torch.full_like(log, 2 * math.log(floor)))
 
 
 def grown(log):

@@ -73,6 +73,9 @@ class OutcomeModel:
     alone : ndarray of shape (n_media,) or None
         Share of the prior variance of each channel's log effect that the data would
         remove if all else was known. None without draws.
+    together : ndarray of shape (n_media,) or None
+        Share of the prior variance of each channel's mean effect that the data removed.
+        None without draws.
     """
 
     network: OutcomeNetwork
@@ -85,6 +88,7 @@ class OutcomeModel:
     history: Panel
     loss: Loss
     alone: np.ndarray | None = None
+    together: np.ndarray | None = None
 
     def inputs(self, panel=None):
         """Return the `Inputs` of a panel, by default those of training."""
@@ -188,26 +192,34 @@ class OutcomeModel:
             return None
         return fit_level(network, self.inputs(), target)
 
-    def typical_effects(self, n_prior_draws=4000):
-        """Return posterior and prior draws of each channel's effect at typical spend.
+    def mean_effects(self, target, n_prior_draws=4000):
+        """Return posterior and prior draws of each channel's mean effect over all rows.
+
+        Parameters
+        ----------
+        target : Target
 
         Returns
         -------
         effects : ndarray of shape (n_draws, n_media)
-            In mean KPI; the mode alone without draws.
+            In mean KPI.
         prior : ndarray of shape (n_prior_draws, n_media)
+            Where the prior is about typical spend, times what the mean row has of that
+            at the mode.
         """
-        network = self.network
-        shape = (n_prior_draws, network.shared.shape[1])
-        generator = torch.Generator().manual_seed(0)
-        guesses = torch.randn(shape, generator=generator, dtype=torch.float64)
-        one_region = network.regional.detach()[:, :1].expand(n_prior_draws, -1, -1)
-        guessed = network.at(guesses, 0.0 * one_region)
-        drawn = self.draws or network
-        with torch.no_grad():
-            return tuple(
-                twin.typical_effects(twin.values()).numpy() for twin in (drawn, guessed)
+        channels, inputs = range(self.network.sizes.n_media), self.inputs()
+        modes, effects = (
+            torch.cat(
+                [
+                    _select(network, some).mean_effects(channels, inputs, target.share)
+                    for some in _slices(len(network.shared))
+                ]
             )
+            for network in (self.network, self.draws)
+        )
+        typical = self.network.typical_effects(self.network.values())
+        prior = self.network.prior_effects(n_prior_draws, modes / typical)
+        return effects.numpy(), prior.numpy()
 
     def effects_under(self, panel, channels, alternatives, *, draws=False):
         """Yield the effect of some channels together under each of several spends.
@@ -498,7 +510,7 @@ def fit_level(network, inputs, target):
             levels.append(
                 smooth_level(
                     target.y - twin(inputs).total,
-                    target.observed,
+                    target.precision,
                     gain,
                     persistence,
                     innovation_scale(values, network.sizes.n_regions),

@@ -1,12 +1,13 @@
 """What the data say about each parameter, and the Gaussian approximation."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from skmmm._nn.likelihood import errors, split_common, whiten
-from skmmm._nn.priors import positions, unpack
+from skmmm._nn.likelihood import error_precision, errors, split_common, whiten
+from skmmm._nn.priors import NOISE_FLOOR, NOISE_RATIO, positions, unpack
 
 _STEP = 1e-4  # of the finite differences, in prior standard deviations
 _CHUNK = 8  # draws at once: bounds the memory
@@ -129,9 +130,10 @@ def row_precision(network, inputs, target, loss):
         error = errors(network, inputs, target, values)
         if "common_log" in values:
             error = error - split_common(network, error, target, values)[0][:, None]
-        scaled = error * torch.exp(-values["noise_log"])[..., None]
-        precision = loss.weight(scaled) * torch.exp(-2 * values["noise_log"])[..., None]
-        return target.weight * target.independent * precision[0]
+        precision = error_precision(network, target, values)
+        precision = precision * torch.exp(-2 * values["noise_log"])[..., None]
+        precision = loss.weight(error * precision.sqrt()) * precision
+        return target.count * target.independent * precision[0]
 
 
 def information(network, inputs, target, loss):
@@ -195,22 +197,36 @@ def _with_answers_of_spreads(network, shared, regional):
 
 def _noise_information(network, target):
     """Return Fisher's information about log noise scales: two for every row."""
-    rows = 2.0 * target.independent * target.weight.sum(dim=1)  # (R,)
+    rows = 2.0 * target.independent * target.count.sum(dim=1)  # (R,)
     # How the log noise of each region answers to every entry.
-    shared = network.shared.new_zeros(network.shared.shape[1])
-    regional = network.regional.new_zeros(network.regional.shape[2])
-    for prior, where in positions(network.shared_priors):
-        if prior.name == "noise_log":
-            shared[where] = prior.scale
-    for prior, where in positions(network.regional_priors):
-        if prior.name == "noise_log":
-            regional[where] = _spreads(network)["noise_log"]
-    rows = rows[:, None, None]
-    return (
-        rows.sum() * torch.outer(shared, shared),
-        rows * torch.outer(regional, shared),
-        rows * torch.outer(regional, regional),
+    shared, regional = (
+        part.detach().new_zeros(len(rows), part.shape[-1])
+        for part in (network.shared, network.regional)
     )
+    for answer, part, priors in (
+        (shared, network.shared, network.shared_priors),
+        (regional, network.regional, network.regional_priors),
+    ):
+        for prior, where in positions(priors):
+            if prior.name == "noise_log":
+                entry = part[0, ..., where].detach()
+                answer[:, where] = _answer_of_noise(network, prior, entry)
+    return (
+        torch.einsum("r,rp,rq->pq", rows, shared, shared),
+        torch.einsum("r,rk,rp->rkp", rows, regional, shared),
+        torch.einsum("r,rk,rj->rkj", rows, regional, regional),
+    )
+
+
+def _answer_of_noise(network, prior, entry):
+    """Return how a log noise scale answers to its entry, less so near its floor."""
+    if prior.deviates:
+        scale, floor = _spreads(network)["noise_log"], NOISE_RATIO
+        log = scale * entry
+    else:
+        scale, floor = prior.scale, NOISE_FLOOR
+        log = prior.loc + scale * entry
+    return scale * torch.sigmoid(2.0 * (log - math.log(floor)))
 
 
 def _spreads(network):
@@ -254,35 +270,135 @@ def _parts(network):
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Ties:
+    """Rows ``u`` and signs ``c`` of a sum ``c u u'`` that is added to a precision.
+
+    What is expected of a quantity that depends on all regions ties them together.
+
+    Attributes
+    ----------
+    shared : Tensor of shape (Q, n_shared)
+    regional : Tensor of shape (Q, R, n_regional)
+    sign : Tensor of shape (Q,)
+        1 where precision is added, -1 where it is taken away.
+    """
+
+    shared: torch.Tensor
+    regional: torch.Tensor
+    sign: torch.Tensor
+
+
+def prior_ties(network, inputs, target):
+    """Return the `Ties` by which the prior differs from independent parameters.
+
+    The mean effect of a channel with a prior of its own is normal in its logarithm
+    instead of the parameter that the effect is proportional to.
+    """
+    chosen = torch.nonzero(~network.channel_priors.pooled)[:, 0]
+    n_shared = network.shared.shape[1]
+    own = torch.zeros(len(chosen), n_shared, dtype=torch.float64)
+    for prior, where in positions(network.shared_priors):
+        if prior.name == "effect":
+            own[torch.arange(len(chosen)), where.start + chosen] = 1.0
+    twin = network.at(network.shared.detach(), network.regional.detach())
+    for parameter in twin.parameters():
+        parameter.requires_grad_()
+    surprises = twin.surprises(inputs, target.share)[0] if len(chosen) else []
+    slopes = [
+        torch.autograd.grad(
+            z,
+            list(twin.parameters()),
+            retain_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
+        )
+        for z in surprises
+    ]
+    nothing = torch.zeros(len(own), *twin.regional.shape[1:], dtype=torch.float64)
+    shared, regional = (
+        torch.cat([start, *(slope[part] for slope in slopes)])
+        for part, start in enumerate((own, nothing))
+    )
+    sign = torch.ones(len(shared), dtype=torch.float64)
+    sign[: len(own)] = -1.0
+    return Ties(shared, regional, sign)
+
+
+def root_of(precision):
+    """Return lower triangles L with ``L L' = precision``, of shape (..., n, n).
+
+    The prior gives every direction a precision of at least one; where rounding has
+    taken that away, it is given back.
+    """
+    root, failed = torch.linalg.cholesky_ex(precision)
+    if failed.any():
+        values, vectors = torch.linalg.eigh(precision)
+        lost = 1e-15 * values.shape[-1] * values.amax(dim=-1, keepdim=True)
+        size = torch.maximum(values, lost.clamp_min(1.0)).sqrt()
+        mended = torch.linalg.qr(size[..., None] * vectors.transpose(-1, -2)).R
+        bad = (failed > 0)[..., None, None]
+        root = torch.where(bad, mended.transpose(-1, -2), root)
+    return root
+
+
 class Bell:
     """The Gaussian approximation of the posterior around a point (Laplace).
 
     Its precision has the shape of an arrow: a block per region, tied together only
     through the shared parameters. Their Schur complement gives the shared ones, and
-    each region follows given them: cost linear in regions.
+    each region follows given them: cost linear in regions. Ties between regions turn
+    and stretch few directions after that (Woodbury).
 
     Parameters
     ----------
     known : Information
+    ties : Ties, default=None
     """
 
-    def __init__(self, known):
+    def __init__(self, known, ties=None):
         n_shared, n_regional = len(known.shared), known.regional.shape[1]
+        n_shocks = len(known.shock)
         own = known.regional + torch.eye(n_regional, dtype=torch.float64)
-        self.root = torch.linalg.cholesky(own)
-        cross = torch.cat([known.cross, known.cross_shock], dim=2)
-        pull = torch.cholesky_solve(cross, self.root)  # (R, K, P + T)
-        precision = torch.eye(cross.shape[2], dtype=torch.float64)
-        precision[:n_shared, :n_shared] += known.shared
-        precision[:n_shared, n_shared:] += known.shared_shock
-        precision[n_shared:, :n_shared] += known.shared_shock.T
-        precision[n_shared:, n_shared:] += torch.diag(known.shock)
+        self.root = root_of(own)
+        cross = torch.cat([known.cross_shock, known.cross], dim=2)
+        pull = torch.cholesky_solve(cross, self.root)  # (R, K, T + P)
+        precision = torch.eye(n_shocks + n_shared, dtype=torch.float64)
+        precision[:n_shocks, :n_shocks] += torch.diag(known.shock)
+        precision[n_shocks:, :n_shocks] += known.shared_shock
+        precision[:n_shocks, n_shocks:] += known.shared_shock.T
+        precision[n_shocks:, n_shocks:] += known.shared
         precision = precision - torch.einsum("rkp,rkq->pq", cross, pull)
-        # Shocks do not move on their own: they are integrated out.
-        covariance = torch.linalg.inv((precision + precision.T) / 2)
-        covariance = covariance[:n_shared, :n_shared]
-        self.shared_root = torch.linalg.cholesky((covariance + covariance.T) / 2)
-        self.pull = pull[..., :n_shared]
+        # Shocks do not move on their own: they come first, so that the root of what
+        # is left is that of the shared parameters with shocks integrated out.
+        root = root_of((precision + precision.T) / 2)[n_shocks:, n_shocks:]
+        identity = torch.eye(n_shared, dtype=torch.float64)
+        self.shared_root = torch.linalg.solve_triangular(root, identity, upper=False).T
+        self.pull = pull[..., n_shocks:]
+        self.tied = None
+        if ties is not None and len(ties.sign):
+            self.tied = self._turned(ties)
+
+    def _turned(self, ties):
+        """Return directions (N, Q) and how far to stretch along them, (Q,).
+
+        With B a root of the covariance without ties and V = B' U,
+        ``(I + V C V')^(-1/2)`` is the identity but for the column space of V.
+        """
+        moved = self._pulled_back(ties.shared, ties.regional)
+        basis, small = torch.linalg.qr(torch.cat([m.flatten(1) for m in moved], 1).T)
+        values, vectors = torch.linalg.eigh(small * ties.sign @ small.T)
+        return basis @ vectors, (1.0 + values).clamp_min(1e-8).rsqrt() - 1.0
+
+    def _stretched(self, shared, regional):
+        """Apply what ties do to standard normals; its own transpose."""
+        if self.tied is None:
+            return shared, regional
+        directions, stretch = self.tied
+        flat = torch.cat([shared, regional.flatten(1)], dim=1)
+        flat = flat + (flat @ directions) * stretch @ directions.T
+        shared, rest = flat[:, : shared.shape[1]], flat[:, shared.shape[1] :]
+        return shared, rest.reshape(regional.shape)
 
     def displaced(self, shared, regional):
         """Turn standard normals into distances from the centre.
@@ -296,6 +412,7 @@ class Bell:
         -------
         shared, regional : Tensors of the same shapes
         """
+        shared, regional = self._stretched(shared, regional)
         shared = shared @ self.shared_root.T
         own = torch.linalg.solve_triangular(
             self.root.transpose(-1, -2), regional.permute(1, 2, 0), upper=True
@@ -308,6 +425,9 @@ class Bell:
 
         The transpose of `displaced`, with the same shapes.
         """
+        return self._stretched(*self._pulled_back(shared, regional))
+
+    def _pulled_back(self, shared, regional):
         own = torch.linalg.solve_triangular(
             self.root, regional.permute(1, 2, 0), upper=False
         )

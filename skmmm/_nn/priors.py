@@ -24,6 +24,7 @@ class Sizes:
     n_hidden: int
     max_lag: int
     time_varying: bool = True
+    loss: bool = False  # whether the KPI is negative on the whole
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,10 @@ class Prior:
         return math.prod(self.shape)
 
 
+# Noise that no KPI is free of, as a share of its mean; and the noise of the most exact
+# region, relative to what regions share: a region that is closed, or whose KPI was
+# computed, would otherwise count more than all others together.
+NOISE_FLOOR, NOISE_RATIO = 1e-4, 0.1
 # How far log effects are from what is expected, all together and each: guesses, the
 # second with few degrees of freedom behind it, so that the channels can teach it.
 EFFECT_MEAN, EFFECT_DF = 0.6, 3.0
@@ -86,7 +91,8 @@ class ChannelPriors:
         Channels whose effect is expected to be like that of the others; those of the
         rest are as the user says.
     effect_log, effect_spread : Tensor
-        Log effect at typical spend, in mean KPI: median and sd.
+        Log effect in mean KPI, median and sd: at typical spend for pooled channels,
+        the mean over all rows for the rest.
     carryover, carryover_spread : Tensor
         Logit of the decay, or log of the Weibull scale.
     weibull_shape, weibull_shape_spread : Tensor
@@ -243,7 +249,7 @@ def shared_priors(adstock, sizes, channels, *, level):
     """
     priors = [
         # Share of the mean KPI that is there without media.
-        Prior("intercept", (), 1.0, 0.4),
+        Prior("intercept", (), -1.0 if sizes.loss else 1.0, 0.4),
         Prior("noise_log", (), math.log(0.1), 1.0, "scale"),
         Prior("control", (sizes.n_controls,), 0.0, 0.1),
         Prior("season", (sizes.n_season,), 0.0, 0.1),

@@ -116,7 +116,7 @@ class _Posterior:
         }
         self.twin._parameters = moved
         density = log_likelihood(self.twin, self.inputs, self.target, self.loss)
-        density = density + log_prior(self.twin)
+        density = density + log_prior(self.twin, self.inputs, self.target)
         slopes = torch.autograd.grad(density.sum(), list(moved.values()))
         slopes = self.bell.pulled_back(*slopes)
         slope = torch.cat([part.flatten(1) for part in slopes], dim=1)

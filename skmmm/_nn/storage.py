@@ -51,6 +51,7 @@ def pack_model(model):
     if model.draws is not None:
         arrays |= {
             "alone": model.alone,
+            "together": model.together,
             "draws.shared": model.draws.shared,
             "draws.regional": model.draws.regional,
         }
@@ -99,6 +100,7 @@ def unpack_model(scalars, arrays, calendar):
         history=Panel(first_period=scalars["first_period"], **_of("history", arrays)),
         loss=Loss(**scalars["loss"]),
         alone=arrays.get("alone"),
+        together=arrays.get("together"),
     )
 
 

@@ -10,7 +10,13 @@ import torch
 from scipy.optimize import minimize
 
 from skmmm._nn.likelihood import effective_regions, log_likelihood, log_prior
-from skmmm._nn.posterior import Bell, information, spread_information, with_spreads
+from skmmm._nn.posterior import (
+    Bell,
+    information,
+    prior_ties,
+    spread_information,
+    with_spreads,
+)
 from skmmm._nn.priors import unpack
 
 # Spreads and independence depend on the fit and the fit on them. They have settled when
@@ -72,7 +78,10 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
         network.independent = target.independent
         known = information(network, inputs, target, loss)
         deviations = spread_information(network, known)
-        bell = Bell(with_spreads(network, known, deviations))
+        bell = Bell(
+            with_spreads(network, known, deviations),
+            prior_ties(network, inputs, target),
+        )
         now = find_mode(
             network, inputs, target, loss, deviations, bell, budget, tol, record
         )
@@ -112,7 +121,7 @@ def find_mode(network, inputs, target, loss, deviations, bell, max_iter, tol, re
        Constrained Optimization. SIAM J. Sci. Comput. 16.
     """
     centre = network.shared.detach(), network.regional.detach()
-    n_rows = float(target.weight.sum())
+    n_rows = float(target.count.sum())
 
     def place(vector):
         """Move the network to where a vector of standardised coordinates says."""
@@ -168,7 +177,9 @@ def penalised_posterior(network, inputs, target, loss, known):
     ----------
     .. [1] MacKay (1992). Bayesian Interpolation. Neural Computation 4.
     """
-    posterior = log_likelihood(network, inputs, target, loss) + log_prior(network)
+    posterior = log_likelihood(network, inputs, target, loss) + log_prior(
+        network, inputs, target
+    )
     values = unpack(network.shared, network.shared_priors)
     for name, told in known.items():
         spread = torch.exp(values[name])
