@@ -28,7 +28,7 @@ from skmmm._channel_graph import make_channel_graph
 from skmmm._channel_priors import make_channel_priors
 from skmmm._costs import costs_per_unit
 from skmmm._counterfactual import Counterfactual
-from skmmm._draws import tail_of
+from skmmm._draws import graded_probabilities, mixture_quantiles, tail_of
 from skmmm._endogeneity import follows_kpi
 from skmmm._graph.estimate import fit_channel_graph
 from skmmm._graph.notears import search_notears
@@ -75,7 +75,7 @@ from skmmm._verdicts import MIN_DRAWS, channel_verdicts, contraction
 from skmmm._version import __version__
 
 _Rows = namedtuple("_Rows", "frame region period media controls where")
-_N_QUANTILES = 20  # of the noise, per draw, in an interval
+_ROWS_AT_ONCE = 2000  # bounds the memory of intervals
 _COLUMNS = ["array-like", str, Integral, callable, None]
 
 
@@ -803,8 +803,9 @@ class DeepCausalMMMRegressor(
     def predict_interval(self, X, confidence_level=0.9):
         """Predict an interval for the KPI of every row.
 
-        It holds what is unknown about the parameters (draws), the movement of the
-        level and the noise of a single observation.
+        It holds what is unknown about the parameters (as far as the draws show), the
+        movement of the level and the noise of a single observation: quantiles of the
+        mixture, over draws, of what each of them predicts.
 
         Parameters
         ----------
@@ -820,10 +821,21 @@ class DeepCausalMMMRegressor(
         _, panel = self._read_panel(X)
         self._check_draws("predict_interval")
         parts = self._components(panel, draws=True)
-        probability = (np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES
-        samples = parts.total[None] + self._model.noise_quantiles(parts, probability)
-        samples = samples.reshape(-1, samples.shape[-1])
-        return np.quantile(samples, [tail, 1.0 - tail], axis=0).T
+        probability, weight = graded_probabilities(tail)
+        ends = [
+            self._predictive(parts.rows(some), probability, weight, (tail, 1.0 - tail))
+            for some in np.array_split(
+                np.arange(len(panel.cell)), -(-len(panel.cell) // _ROWS_AT_ONCE)
+            )
+        ]
+        return np.concatenate(ends, axis=1).T
+
+    def _predictive(self, parts, probability, weight, ends):
+        """Return quantiles of a new observation of some rows, (n_ends, n_rows)."""
+        noise = self._model.noise_quantiles(parts, probability)  # (K, E, rows)
+        samples = parts.total[None] + noise
+        weight = np.repeat(weight, samples.shape[1]) / samples.shape[1]
+        return mixture_quantiles(samples.reshape(len(weight), -1), weight, ends)
 
     def _coming_periods(self, periods):
         """Return the coming periods as a year before, or as the last ones."""

@@ -51,6 +51,10 @@ class Components:
         """The prediction, shape (n_draws, n_rows)."""
         return self.baseline + self.controls.sum(axis=2) + self.media.sum(axis=2)
 
+    def rows(self, chosen):
+        """Return the parts of some rows."""
+        return Components(*(part[:, chosen] for part in vars(self).values()))
+
 
 @dataclass(frozen=True)
 class OutcomeModel:
