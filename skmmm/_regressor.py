@@ -75,6 +75,7 @@ from skmmm._verdicts import MIN_DRAWS, channel_verdicts, contraction
 from skmmm._version import __version__
 
 _Rows = namedtuple("_Rows", "frame region period media controls where")
+_CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
 _ROWS_AT_ONCE = 2000  # bounds the memory of intervals
 _COLUMNS = ["array-like", str, Integral, callable, None]
 
@@ -125,7 +126,8 @@ class DeepCausalMMMRegressor(
     priors : mapping or None, default=None
         What is known of channels: ``{column: {quantity: (low, high)}}``, 90 %
         intervals before seeing the data. Quantities are ``"roi"`` (KPI units per unit
-        of money, or of X without a cost, of steady typical spend), ``"decay"`` (of
+        of money, or of X without a cost, over all training rows: the one that
+        `channel_summary` reports), ``"decay"`` (of
         geometric carry-over, or of the Weibull density of shape one) and
         ``"half_saturation"`` (adstocked spend per row, units of X). The effect of a
         channel with ``"roi"`` is positive and not pooled.
@@ -214,6 +216,8 @@ class DeepCausalMMMRegressor(
         was asked for. `channel_graph` gives the same with probabilities and verdicts.
     media_, controls_ : list
         Columns, in the order of X and of the arrays above.
+    media_cost_ : dict
+        Cost of one unit of each media column whose cost is known.
     regions_ : ndarray of shape (n_regions,)
     period_ : {"week", "day", "month", "integer"} or None
         Length of a period.
@@ -409,6 +413,7 @@ class DeepCausalMMMRegressor(
             model, target = self._start(panel, generator)
             losses, target = self._train(model, target, X, y)
             model = self._finish(model, target, generator)
+            self._contradicted = self._check_priors(model, target)
             self._follows_kpi = self._check_endogeneity(model)
             self._graph = self._fit_graph(model, graph_rules, generator)
         self._model = model
@@ -604,15 +609,23 @@ class DeepCausalMMMRegressor(
         device = _device(self.device)
         network = model.network.to(device)
         inputs = model.inputs()
-        with fit_progress(self, X, y, lambda: self._state_now(model, target)) as report:
-            losses, target, settled = train(
+        losses = []
+        with fit_progress(
+            self, X, y, lambda: self._state_now(model, target, losses)
+        ) as report:
+
+            def on_iteration(loss):
+                losses.append(loss)
+                return report(loss)
+
+            target, settled = train(
                 network,
                 inputs.rounded().to(device),
                 target.to(device),
                 model.loss,
                 max_iter=self.max_iter,
                 tol=self.tol,
-                on_iteration=report,
+                on_iteration=on_iteration,
             )
         if not settled:
             warnings.warn(
@@ -624,10 +637,11 @@ class DeepCausalMMMRegressor(
         network.to("cpu")
         return losses, target.to("cpu")
 
-    def _state_now(self, model, target):
+    def _state_now(self, model, target, losses):
         """Return the fitted attributes as if training had stopped now."""
         copied = replace(model, network=copy.deepcopy(model.network).to("cpu"))
-        return {"_model": copied.at_mode(target)}
+        model = copied.at_mode(target)
+        return {"_model": model, **self._public_state(model, losses)}
 
     def _finish(self, model, target, generator):
         """Add the level, and draws of parameters and level."""
@@ -648,6 +662,27 @@ class DeepCausalMMMRegressor(
             together = contraction(*model.mean_effects(target))
         alone = told_alone(model.network, known)
         return replace(model, alone=alone, together=together)
+
+    def _check_priors(self, model, target):
+        """Return which channels' data contradict their prior, and warn of them."""
+        contradicted = np.zeros(len(self._columns.media), dtype=bool)
+        own = ~model.network.channel_priors.pooled.numpy()
+        if own.any():
+            with torch.no_grad():
+                away = model.network.surprises(model.inputs(), target.share)[0]
+            contradicted[own] = np.abs(away.numpy()) > _CONTRADICTS
+        names = [
+            c for c, far in zip(self._columns.media, contradicted, strict=True) if far
+        ]
+        if names:
+            warnings.warn(
+                f"The data contradict the prior on the ROI of {names}: the estimate is "
+                "a compromise that neither supports. Find out which of the two is "
+                "wrong; widen the prior if it is less certain than it says.",
+                UserWarning,
+                stacklevel=5,
+            )
+        return contradicted
 
     def _check_endogeneity(self, model):
         """Return which channels' spend follows the past KPI, and warn of them."""
@@ -718,20 +753,34 @@ class DeepCausalMMMRegressor(
             find=search if self.graph == "svar" else search_notears,
         )
 
-    def _publish(self, losses):
-        """Set the fitted attributes, in the units of X and y."""
-        self.media_ = [c for c in self._labels if c in self._columns.media]
-        self.controls_ = [c for c in self._labels if c in self._columns.controls]
-        self.period_ = None if self._calendar is None else self._calendar.unit
-        self.loss_curve_ = np.array(losses)
-        self.n_iter_ = len(losses)
-        for name, value in self._model.summary().items():
-            inside, outside = self._columns.media, self.media_
+    def _public_state(self, model, losses):
+        """Return the public attributes of a model, in the units of X and y."""
+        media = [c for c in self._labels if c in self._columns.media]
+        controls = [c for c in self._labels if c in self._columns.controls]
+        state = {
+            "media_": media,
+            "controls_": controls,
+            "media_cost_": {
+                label: float(cost)
+                for label, cost in zip(self._columns.media, self._cost, strict=True)
+                if np.isfinite(cost)
+            },
+            "period_": None if self._calendar is None else self._calendar.unit,
+            "loss_curve_": np.array(losses),
+            "n_iter_": len(losses),
+            "causal_graph_": np.zeros((len(media), len(media))),
+        }
+        for name, value in model.summary().items():
+            inside, outside = self._columns.media, media
             if name == "control_coef":
-                inside, outside = self._columns.controls, self.controls_
+                inside, outside = self._columns.controls, controls
             order = [inside.index(label) for label in outside]
-            setattr(self, f"{name}_", value[order])
-        self.causal_graph_ = np.zeros((len(self.media_), len(self.media_)))
+            state[f"{name}_"] = value[order]
+        return state
+
+    def _publish(self, losses):
+        """Set the public attributes."""
+        vars(self).update(self._public_state(self._model, losses))
         if self._graph is not None:
             self.causal_graph_ = self.channel_graph().weights.to_numpy(copy=True)
 
@@ -907,7 +956,9 @@ class DeepCausalMMMRegressor(
         if draws is None or len(draws.shared) < MIN_DRAWS or not n_media:
             return np.full(n_media, None, dtype=object)
         model = self._model
-        verdicts = channel_verdicts(model.together, model.alone, self._follows_kpi)
+        verdicts = channel_verdicts(
+            model.together, model.alone, self._follows_kpi | self._contradicted
+        )
         return verdicts.astype(object)
 
     def save(self, path):

@@ -95,7 +95,7 @@ def gross_outliers(values, rows):
     cells = rows.reshape(*rows.shape, *[1] * (values.ndim - 2))
     enough = rows.sum(axis=1) >= 8
     distance = np.zeros(values.shape)
-    if not enough.any():
+    if not (enough.any() and values.size):
         return distance
     known = np.where(cells, values, np.nan)[enough]
     low, median, high = np.nanquantile(known, [0.25, 0.5, 0.75], axis=1, keepdims=True)

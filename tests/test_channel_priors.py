@@ -175,18 +175,7 @@ def test_decay_of_an_adstock_without_one(steady, adstock):
 
 
 @pytest.mark.parametrize("media_cost", [None, 1.0, 4.0])
-@pytest.mark.parametrize(
-    "flights",
-    [
-        False,
-        pytest.param(
-            True,
-            marks=pytest.mark.xfail(
-                reason="the return meant is that of steady spend, not of the window's"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("flights", [False, True])
 def test_return_is_believed(media_cost, flights):
     X, y = make_series(flights=flights)
     priors = {"channel_1": {"roi": ROI}}

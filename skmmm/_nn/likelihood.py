@@ -1,7 +1,7 @@
 """How likely the KPI is, given the outcome equation."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -42,8 +42,11 @@ class Target:
 
     def to(self, device):
         """Return the same target on another device."""
-        tensors = self.y, self.count, self.precision, self.share
-        return Target(*(t.to(device) for t in tensors), self.independent)
+        moved = {
+            name: getattr(self, name).to(device)
+            for name in ("y", "count", "precision", "share")
+        }
+        return replace(self, **moved)
 
 
 @dataclass(frozen=True)

@@ -219,7 +219,7 @@ class OutcomeModel:
                     for some in _slices(len(network.shared))
                 ]
             )
-            for network in (self.network, self.draws)
+            for network in (self.network, self.asked(draws=True))
         )
         typical = self.network.typical_effects(self.network.values())
         prior = self.network.prior_effects(n_prior_draws, modes / typical)

@@ -30,7 +30,7 @@ SMALLEST_STEP = 0.05
 
 
 def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
-    """Fit the network and return its loss curve.
+    """Fit the network.
 
     Alternates the mode of all parameters with the two things it depends on: how
     much the data say about each regional deviation (which decides how far their
@@ -48,28 +48,27 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
     tol : float
         A round ends when the loss per row falls by less, relative to its size.
     on_iteration : callable
-        Called with the loss after each iteration; returning True stops the fit.
+        Called with the negative log posterior per row after each iteration; returning
+        True stops the fit.
 
     Returns
     -------
-    losses : list of float
-        Negative log posterior per row after each iteration.
     target : Target
         With the effective share of independent regions that was used last.
     settled : bool
         False if the iterations did not suffice.
     """
-    losses, stopped, settled = [], False, False
+    n_done, stopped, settled = 0, False, False
 
     def record(loss_value):
-        nonlocal stopped
-        losses.append(loss_value)
+        nonlocal n_done, stopped
+        n_done += 1
         stopped = bool(on_iteration(loss_value))
         return stopped
 
     before, step = np.inf, 1.0
-    while not (stopped or settled) and len(losses) < max_iter:
-        budget = min(ITERATIONS_PER_ROUND, max_iter - len(losses))
+    while not (stopped or settled) and n_done < max_iter:
+        budget = min(ITERATIONS_PER_ROUND, max_iter - n_done)
         last = target, network.shared.detach(), network.regional.detach()
         witnesses = effective_regions(network, inputs, target)
         if step < 1.0:
@@ -94,7 +93,7 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
             continue
         settled = abs(before - now) < SETTLED
         before = now
-    return losses, target, settled or stopped
+    return target, settled or stopped
 
 
 def find_mode(network, inputs, target, loss, deviations, bell, max_iter, tol, record):
