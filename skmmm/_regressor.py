@@ -22,7 +22,7 @@ from sklearn.utils.validation import (
 from threadpoolctl import threadpool_limits
 
 from skmmm import _checks
-from skmmm._calendar import Calendar, infer_calendar
+from skmmm._calendar import Calendar, check_continuation, infer_calendar
 from skmmm._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skmmm._channel_graph import make_channel_graph
 from skmmm._channel_priors import make_channel_priors
@@ -420,14 +420,15 @@ class DeepCausalMMMRegressor(
             time=self.time,
         )
         columns = self._columns
+        region = None
+        self.regions_ = np.array(["all"])
         if columns.region is not None:
-            self.regions_ = np.unique(_checks.region_values(frame, columns.region))
-        else:
-            self.regions_ = np.array(["all"])
+            region = _checks.region_values(frame, columns.region)
+            self.regions_ = np.unique(region)
         self._calendar = None
         if columns.time is not None:
             self._calendar = infer_calendar(
-                frame[columns.time], columns.time, self.periods_per_year
+                frame[columns.time], columns.time, region, self.periods_per_year
             )
         rows = self._read_rows(frame)
         _checks.check_informative(rows.media, columns.media, "media")
@@ -986,12 +987,16 @@ class DeepCausalMMMRegressor(
         )
         if rows.period is None:
             return rows.frame.index, panel
-        self._check_gap(missing_periods(history, panel))
-        return rows.frame.index, continue_panel(history, panel)
+        joint = continue_panel(history, panel)
+        if self.gap == "error":
+            self._check_gap(missing_periods(history, panel))
+            regions = None if self._columns.region is None else self.regions_
+            check_continuation(joint, self._calendar, self._columns.time, regions)
+        return rows.frame.index, joint
 
     def _check_gap(self, missing):
         """Raise if periods between training and X are missing altogether."""
-        if len(missing) and self.gap == "error":
+        if len(missing):
             raise ValueError(
                 f"X has no row for {len(missing)} period(s) between it and the "
                 f"training data, the first is {self._calendar.label(missing[0])}: "

@@ -352,12 +352,13 @@ def _check_roles(frame, columns):
 def _read_past(frame, columns, periods):
     """Check the rows of X and arrange them on the grid of regions and periods."""
     where = row_namer(frame, columns.region, columns.time)
-    calendar = infer_calendar(frame[columns.time], columns.time)
-    period = calendar.ordinals(frame[columns.time], columns.time)
     regions, code = np.array(["all"]), np.zeros(len(frame), dtype=np.int64)
+    values = None
     if columns.region is not None:
         values = region_values(frame, columns.region)
         regions, code = np.unique(values, return_inverse=True)
+    calendar = infer_calendar(frame[columns.time], columns.time, values)
+    period = calendar.ordinals(frame[columns.time], columns.time)
     check_no_duplicates(code, period, where)
     media = numeric_block(frame, columns.media, where)
     check_non_negative_media(media, columns.media, where, "make_future_frame")

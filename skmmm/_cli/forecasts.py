@@ -49,7 +49,9 @@ def compare(task, model, console, n_origins):
     refit = clone(model).set_params(
         n_draws=model.n_draws if task.n_regions == 1 else 0, unseen_region="average"
     )
-    cv = PanelTimeSeriesSplit(n_origins, test_size=size, time=task.time)
+    cv = PanelTimeSeriesSplit(
+        n_origins, test_size=size, region=task.region, time=task.time
+    )
     scores, held_out = [], None
     for i, (train, test) in enumerate(cv.split(task.X)):
         origin = calendar.label(periods[(i - n_origins) * size])
