@@ -26,7 +26,7 @@ from skmmm._calendar import Calendar, check_continuation, infer_calendar
 from skmmm._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skmmm._channel_graph import make_channel_graph
 from skmmm._channel_priors import make_channel_priors
-from skmmm._costs import costs_per_unit
+from skmmm._costs import by_channel, costs_per_unit
 from skmmm._counterfactual import Counterfactual
 from skmmm._draws import tail_of
 from skmmm._endogeneity import follows_kpi
@@ -116,16 +116,16 @@ class DeepCausalMMMRegressor(
         data speak. It is lowered where errors show that regions move in groups.
     media_cost : float, mapping or None, default=None
         Cost of one unit of the media columns: 1 if they are money, the cost of one
-        impression if they are impressions, or a mapping from columns to costs. Columns
-        with a cost are expected to earn the same return on it, give or take a spread
-        that is learned; the others to have the same effect, more widely. None: no
-        column is taken for money.
+        impression if they are impressions, or a mapping from columns (names or
+        positions) to costs. Columns with a cost are expected to earn the same return
+        on it, give or take a spread that is learned; the others to have the same
+        effect, more widely. None: no column is taken for money.
     priors : mapping or None, default=None
-        What is known of channels: ``{column: {quantity: (low, high)}}``, 90 %
-        intervals before seeing the data. Quantities are ``"roi"`` (KPI units per unit
-        of money, or of X without a cost, of steady typical spend), ``"decay"`` (of
-        geometric carry-over, or of the Weibull density of shape one) and
-        ``"half_saturation"`` (adstocked spend per row, units of X). The effect of a
+        What is known of channels, by name or position: ``{column: {quantity: (low,
+        high)}}``, 90 % intervals before seeing the data. Quantities are ``"roi"`` (KPI
+        units per unit of money, or of X without a cost, of steady typical spend),
+        ``"decay"`` (of geometric carry-over, or of the Weibull density of shape one)
+        and ``"half_saturation"`` (adstocked spend per row, units of X). The effect of a
         channel with ``"roi"`` is positive and not pooled.
     n_harmonics : int, default=3
         Harmonics of the yearly season; the k-th is expected to fall with ``k ** -2``.
@@ -183,7 +183,8 @@ class DeepCausalMMMRegressor(
         Whether `predict` refuses regions without training rows, or takes them as
         average regions of average size.
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        Where `fit` looks for the mode. The fitted model lives on the CPU.
+        Where `fit` runs. In this version that is the CPU: "auto" takes it, "cuda" is
+        refused.
     verbose : int, default=0
         Prints the loss every ``50 // verbose`` iterations. scikit-learn 1.9 callbacks
         (``set_callbacks(ProgressBar())``) are supported too.
@@ -383,6 +384,7 @@ class DeepCausalMMMRegressor(
             The fitted estimator.
         """
         self._validate_params()
+        _check_device(self.device)
         rows = self._read_training(X, y)
         y, weight = self._read_target(rows, y, sample_weight)
         panel = self._arrange_training(rows, y, weight)
@@ -528,7 +530,9 @@ class DeepCausalMMMRegressor(
         ordered = self._calendar is not None
         scales = fit_scales(panel)
         _check_finite(scales, self._columns)
-        self._cost = costs_per_unit(self.media_cost, list(self._columns.media))
+        self._cost = costs_per_unit(
+            self.media_cost, list(self._columns.media), self._labels
+        )
         seasons = Seasons(self._calendar, self.n_harmonics, panel.shape[1])
         n_season = len(seasons.fourier(panel.periods[:1]))
         sizes = Sizes(
@@ -558,6 +562,7 @@ class DeepCausalMMMRegressor(
                 panel=panel,
                 scales=scales,
                 media=list(self._columns.media),
+                labels=self._labels,
             ),
             level=ordered,
         )
@@ -579,13 +584,14 @@ class DeepCausalMMMRegressor(
             return torch.zeros(len(media), dtype=torch.bool)
         frame = pd.DataFrame(columns=self._labels)
         free = _checks.resolve_many(frame, self.free_sign, "free_sign")
+        priors = by_channel("priors", self.priors or {}, media, self._labels)
         for label in free:
             if label not in media:
                 raise ValueError(
                     f"free_sign names {label!r}, which is not one of the media columns "
                     f"{list(media)}."
                 )
-            if "roi" in ((self.priors or {}).get(label) or {}):
+            if "roi" in (priors.get(label) or {}):
                 raise ValueError(
                     f"{label!r} is in free_sign, but priors[{label!r}]['roi'] makes "
                     "its effect positive. Leave out one of them."
@@ -593,15 +599,13 @@ class DeepCausalMMMRegressor(
         return torch.tensor([label in free for label in media])
 
     def _train(self, model, target, X, y):
-        """Move the network to the mode, on the chosen device."""
-        device = _device(self.device)
-        network = model.network.to(device)
+        """Move the network to the mode."""
         inputs = model.inputs()
         with fit_progress(self, X, y, lambda: self._state_now(model, target)) as report:
             losses, target, settled = train(
-                network,
-                inputs.rounded().to(device),
-                target.to(device),
+                model.network,
+                inputs.rounded(),
+                target,
                 model.loss,
                 max_iter=self.max_iter,
                 tol=self.tol,
@@ -614,12 +618,11 @@ class DeepCausalMMMRegressor(
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        network.to("cpu")
-        return losses, target.to("cpu")
+        return losses, target
 
     def _state_now(self, model, target):
         """Return the fitted attributes as if training had stopped now."""
-        copied = replace(model, network=copy.deepcopy(model.network).to("cpu"))
+        copied = replace(model, network=copy.deepcopy(model.network))
         return {"_model": copied.at_mode(target)}
 
     def _finish(self, model, target, generator):
@@ -1040,8 +1043,9 @@ def _check_finite(scales, columns):
             )
 
 
-def _device(name):
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise ValueError("device='cuda', but torch finds no GPU. Use device='cpu'.")
-    return "cuda" if name != "cpu" and available else "cpu"
+def _check_device(name):
+    if name == "cuda":
+        raise ValueError(
+            "device='cuda': fits run on the CPU in this version. Use device='cpu' or "
+            "'auto'."
+        )

@@ -21,6 +21,7 @@ from skmmm._checks import (
     region_values,
     resolve_columns,
 )
+from skmmm._costs import by_channel
 from skmmm._draws import bounds, tail_of
 from skmmm._panel import Panel, make_panel
 from skmmm._tables import region_codes, row_namer
@@ -267,7 +268,8 @@ def compare_scenarios(
     kpi = np.array([np.sum(estimator.predict(X)) for X in scenarios.values()])
     draws = _total_draws(estimator, scenarios.values())
     table = _compare_kpi(kpi, draws, base, tail)
-    table |= _compare_spend(units, _costs(estimator, columns.media), base)
+    names = list(next(iter(tables.values())).columns)
+    table |= _compare_spend(units, _costs(estimator, columns.media, names), base)
     table["kpi_per_extra_spend"] = table["difference"] / table.pop("extra_spend")
     return pd.DataFrame(table, index=pd.Index(list(tables), name="scenario"))
 
@@ -798,7 +800,7 @@ def _units(name, table, columns):
     return media.sum(axis=0)
 
 
-def _costs(estimator, media):
+def _costs(estimator, media, names):
     """Return what a unit of each column costs: 1 without costs, NaN if not money."""
     # Inside a pipeline, a cost is that of what the steps before return.
     cost = getattr(_chosen(estimator), "media_cost", None)
@@ -806,6 +808,7 @@ def _costs(estimator, media):
         return np.ones(len(media))
     if not isinstance(cost, Mapping):
         return np.full(len(media), float(cost))
+    cost = by_channel("media_cost", cost, names, names)
     return np.array([cost.get(label, np.nan) for label in media], dtype=np.float64)
 
 

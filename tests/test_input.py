@@ -417,8 +417,8 @@ def test_weeks_that_begin_on_different_weekdays(X, y, fast):
     X["week"] += later
     message = (
         "Weeks begin on different weekdays in the time column 'week': Monday in "
-        "regions 'region_1', 'region_3'; Wednesday in region 'region_2'. Move them to one "
-        "weekday. If the dates are first days of weeks, the nearest Monday is "
+        "regions 'region_1', 'region_3'; Wednesday in region 'region_2'. Move them to "
+        "one weekday. If the dates are first days of weeks, the nearest Monday is "
         "(pd.to_datetime(X['week']) + pd.Timedelta(days=3)).dt.to_period('W').dt."
         "start_time."
     )

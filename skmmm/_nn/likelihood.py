@@ -33,10 +33,6 @@ class Target:
         """1 where there is something to fit, shape (R, T)."""
         return (self.weight > 0).to(self.y.dtype)
 
-    def to(self, device):
-        """Return the same target on another device."""
-        return Target(self.y.to(device), self.weight.to(device), self.independent)
-
 
 @dataclass(frozen=True)
 class Loss:
