@@ -6,7 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 import pandas as pd
 
-from skmmm._checks import resolve_column
+from skmmm._checks import TINY, resolve_column
 
 
 def costs_per_unit(media_cost, media, labels):
@@ -35,7 +35,7 @@ def costs_per_unit(media_cost, media, labels):
         media_cost = dict.fromkeys(media, media_cost)
     media_cost = by_channel("media_cost", media_cost, media, labels)
     for label, cost in media_cost.items():
-        if not is_number(cost) or cost <= 0:
+        if not is_number(cost) or cost < TINY:
             raise ValueError(
                 f"media_cost of {label!r} is {cost!r}; it must be a positive number, "
                 "the cost of one unit of the column (1 if the column is money)."

@@ -74,6 +74,20 @@ from skmmm._version import __version__
 
 _Rows = namedtuple("_Rows", "frame region period media controls where")
 _N_QUANTILES = 20  # of the noise, per draw, in an interval
+_NO_SPEND = (
+    "no spend in any training row. The effect stays what was expected beforehand, at "
+    "spend as usual in the other channels. Leave such channels out of media, or tell "
+    "what is known of them with the parameter priors."
+)
+_STEADY_SPEND = (
+    "spend that hardly moves in any region. The effect cannot be told from the "
+    "baseline. Leave such channels out of media, or tell what is known of them with "
+    "the parameter priors."
+)
+_STILL = (
+    "the same value in every training row. Such controls teach nothing and are left "
+    "out: they contribute nothing, also where they move later."
+)
 _COLUMNS = ["array-like", str, Integral, callable, None]
 
 
@@ -388,6 +402,7 @@ class DeepCausalMMMRegressor(
         rows = self._read_training(X, y)
         y, weight = self._read_target(rows, y, sample_weight)
         panel = self._arrange_training(rows, y, weight)
+        self._warn_of_not_learned(panel)
         graph_rules = self._graph_rules()
         generator = self._generator()
         # L-BFGS works on vectors so short that BLAS threads only wait for each other.
@@ -432,10 +447,7 @@ class DeepCausalMMMRegressor(
             self._calendar = infer_calendar(
                 frame[columns.time], columns.time, region, self.periods_per_year
             )
-        rows = self._read_rows(frame)
-        _checks.check_informative(rows.media, columns.media, "media")
-        _checks.check_informative(rows.controls, columns.controls, "controls")
-        return rows
+        return self._read_rows(frame)
 
     def _read_rows(self, frame):
         """Return region codes, periods and numbers of a frame's rows."""
@@ -509,11 +521,29 @@ class DeepCausalMMMRegressor(
             rows.region,
             period,
             rows.media,
-            rows.controls,
+            _held(rows.controls, _checks.still_value(rows.controls[weight > 0])),
             n_regions=len(self.regions_),
             y=y,
             weight=weight,
         )
+
+    def _warn_of_not_learned(self, panel):
+        """Warn of channels and controls from which these rows teach nothing."""
+        counts = panel.weight > 0
+        reason = _checks.why_not_learned(panel.media, counts)
+        still = np.isfinite(_checks.still_value(panel.controls[counts]))
+        for labels, which, consequence in (
+            (self._columns.media, reason == "zero", _NO_SPEND),
+            (self._columns.media, reason == "steady", _STEADY_SPEND),
+            (self._columns.controls, still, _STILL),
+        ):
+            if which.any():
+                names = [c for c, w in zip(labels, which, strict=True) if w]
+                warnings.warn(
+                    f"{_checks.in_words(names)}: {consequence}",
+                    UserWarning,
+                    stacklevel=4,
+                )
 
     def _generator(self):
         """Return torch's random numbers, seeded without touching global state."""
@@ -528,11 +558,11 @@ class DeepCausalMMMRegressor(
     def _start(self, panel, generator):
         """Build scales, target and an untrained model."""
         ordered = self._calendar is not None
-        scales = fit_scales(panel)
-        _check_finite(scales, self._columns)
         self._cost = costs_per_unit(
             self.media_cost, list(self._columns.media), self._labels
         )
+        scales = fit_scales(panel, self._cost)
+        _check_finite(scales, self._columns)
         seasons = Seasons(self._calendar, self.n_harmonics, panel.shape[1])
         n_season = len(seasons.fourier(panel.periods[:1]))
         sizes = Sizes(
@@ -886,8 +916,13 @@ class DeepCausalMMMRegressor(
             return np.full(n_media, None, dtype=object)
         with one_thread():
             effects, prior = self._model.typical_effects()
+        history = self._model.history
         return channel_verdicts(
-            effects, prior, self._model.alone, self._follows_kpi
+            effects,
+            prior,
+            self._model.alone,
+            self._follows_kpi,
+            _checks.why_not_learned(history.media, history.weight > 0),
         ).astype(object)
 
     def save(self, path):
@@ -985,8 +1020,13 @@ class DeepCausalMMMRegressor(
             period = exchangeable_periods(*arranged)
         else:
             period = rows.period
+        still = _checks.still_value(history.controls[history.weight > 0])
         panel = make_panel(
-            rows.region, period, rows.media, rows.controls, n_regions=n_regions
+            rows.region,
+            period,
+            rows.media,
+            _held(rows.controls, still),
+            n_regions=n_regions,
         )
         if rows.period is None:
             return rows.frame.index, panel
@@ -1027,6 +1067,11 @@ class DeepCausalMMMRegressor(
         # Effects are shares of the mean KPI, which in the common checks is zero.
         tags.regressor_tags.poor_score = True
         return tags
+
+
+def _held(controls, still):
+    """Return controls with those that did not move in training where they were."""
+    return np.where(np.isfinite(still), still, controls)
 
 
 def _check_finite(scales, columns):

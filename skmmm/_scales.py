@@ -47,14 +47,21 @@ class Scales:
         )
 
 
-def fit_scales(panel):
-    """Learn the scales from a training panel, counting rows by their weight."""
+def fit_scales(panel, cost):
+    """Learn the scales from a training panel, counting rows by their weight.
+
+    Parameters
+    ----------
+    panel : Panel
+    cost : ndarray of shape (n_media,)
+        Of one unit of each channel; NaN where it is unknown.
+    """
     kpi = _mean(np.abs(panel.y), panel.weight, axis=1)
     usual = _mean(np.abs(panel.y), panel.weight, axis=(0, 1))
     kpi = np.where(kpi > 0, kpi, usual if usual > 0 else 1.0)
     weight = panel.weight[..., None]
     centre, scale = _control_scales(panel.controls, weight)
-    media = _media_scales(panel.media, weight, kpi)
+    media = _like_the_others(_media_scales(panel.media, weight, kpi), cost)
     return Scales(kpi, media, _media_highs(panel.media, weight, media), centre, scale)
 
 
@@ -63,8 +70,17 @@ def _media_scales(media, weight, kpi):
     scale = _mean(media, spending, axis=1)
     # A region that never spends on a channel: what others spend per unit of KPI.
     relative = _mean(media / kpi[:, None, None], spending, axis=(0, 1))
-    scale = np.where(scale > 0, scale, relative * kpi[:, None])
-    return np.where(scale > 0, scale, 1.0)
+    return np.where(scale > 0, scale, relative * kpi[:, None])
+
+
+def _like_the_others(scale, cost):
+    """Take a channel without spend for one that usually spends as the others do."""
+    unit = np.where(np.isfinite(cost), cost, 1.0)
+    spends = (scale > 0).all(axis=0)
+    usual = np.ones((len(scale), 1))
+    if spends.any():
+        usual = np.median((scale * unit)[:, spends], axis=1, keepdims=True)
+    return np.where(scale > 0, scale, usual / unit)
 
 
 def _media_highs(media, weight, scale):
@@ -88,7 +104,8 @@ def _control_scales(controls, weight):
     constant = within <= 1e-9 * total
     centre = np.where(constant, overall, centre)
     scale = np.where(constant, total, within)
-    return centre, np.where(scale > 0, scale, 1.0)
+    # What rounding leaves of a constant control is not a scale.
+    return centre, np.where(scale > 1e-12 * np.abs(overall), scale, 1.0)
 
 
 def _mean(values, weight, axis):

@@ -338,7 +338,9 @@ def _control_moments(values, weight, n_media, n_controls):
     block = values[:, controls]
     center[controls] = np.average(block, axis=0, weights=weight)
     variance = np.average((block - center[controls]) ** 2, axis=0, weights=weight)
-    spread[controls] = np.where(variance > 0, np.sqrt(variance), 1.0)
+    # What rounding leaves of a constant control is not a spread.
+    moves = np.sqrt(variance) > 1e-12 * np.abs(center[controls])
+    spread[controls] = np.where(moves, np.sqrt(variance), 1.0)
     return center, spread
 
 

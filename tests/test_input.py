@@ -7,9 +7,11 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.model_selection import cross_val_score
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm._calendar import infer_calendar
+from skmmm._checks import why_not_learned
 from skmmm.baselines import SeasonalNaiveRegressor, make_linear_mmm
 from skmmm.datasets import make_mmm_panel
 from skmmm.model_selection import PanelTimeSeriesSplit
@@ -199,21 +201,128 @@ def test_free_sign_of_a_control(X, y, fast):
         DeepCausalMMMRegressor(**fast, free_sign=["media_1", "price"]).fit(X, y)
 
 
-def test_channel_without_spend(X, y, fast):
+NO_SPEND = (
+    "'media_2': no spend in any training row. The effect stays what was expected "
+    "beforehand, at spend as usual in the other channels. Leave such channels out of "
+    "media, or tell what is known of them with the parameter priors."
+)
+STEADY = (
+    "'media_2': spend that hardly moves in any region. The effect cannot be told from "
+    "the baseline. Leave such channels out of media, or tell what is known of them "
+    "with the parameter priors."
+)
+STILL = (
+    "'price': the same value in every training row. Such controls teach nothing and "
+    "are left out: they contribute nothing, also where they move later."
+)
+
+
+def warns(message):
+    return pytest.warns(UserWarning, match="^" + re.escape(message) + "$")
+
+
+def test_channel_without_spend_stays_at_its_prior(X, y, fast):
+    X, y = X[X["region"] == "region_1"], y[X["region"] == "region_1"]
+    late = X["week"] >= "2021-12-13"
+    started = X.assign(media_2=X["media_2"].where(late, 0.0))
+    fast = fast | {"n_draws": 8, "graph": None}
+    fast["priors"] = {"media_2": {"roi": (20.0, 30.0)}}
+    with warns(NO_SPEND):
+        model = DeepCausalMMMRegressor(**fast).fit(started[~late], y[~late])
+    summary = model.channel_summary(started[late]).loc["media_2"]
+    assert summary["verdict"] == "prior-driven"
+    assert 10.0 < summary["roi"] < 60.0
+    assert summary["roi_high"] > 1.3 * summary["roi_low"]
+    past = model.channel_summary().loc["media_2"]
+    assert past["contribution"] == past["contribution_high"] == 0.0
+
+
+def test_channel_without_spend_has_the_typical_spend_of_the_others(X, y, fast):
     X["media_2"] = 0.0
+    cost = {"media_1": 2.0, "media_2": 0.5}
+    with warns(NO_SPEND):
+        model = DeepCausalMMMRegressor(**fast, media_cost=cost, graph=None).fit(X, y)
+    money = model._model.scales.media * [2.0, 0.5, 1.0]
+    assert_allclose(money[:, 1], np.median(money[:, ::2], axis=1), rtol=1e-12)
+
+
+def test_steady_channel_is_not_identified(X, y, fast):
+    X, y = X[X["region"] == "region_1"], y[X["region"] == "region_1"]
+    with warns(STEADY):
+        model = DeepCausalMMMRegressor(**fast | {"n_draws": 8, "graph": None}).fit(
+            X.assign(media_2=9999.9), y
+        )
+    assert model.channel_summary().loc["media_2", "verdict"] == "not identified"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_cannot_be_learned_has_a_reason(seed):
+    rng = np.random.RandomState(seed)
+    size = 10.0 ** rng.uniform(-9, 9)
+    media = rng.uniform(size=(3, 40, 6))
+    media[..., 0] = 0.0
+    media[..., 1] = size
+    media[..., 2] = [[0.0], [size], [3.0 * size]]
+    media[..., 3] = size * (1.0 + 0.003 * rng.normal(size=(3, 40)))
+    media[..., 4] = size * (np.arange(40) == rng.randint(1, 40))
+    counts = rng.uniform(size=(3, 40)) < 0.8
+    counts[:, media[0, :, 4] > 0] = True
+    media[..., :2][~counts] = 7.0 * size
+    reason = why_not_learned(media, counts)
+    assert reason.tolist() == ["zero", "steady", "steady", "steady", "", ""]
+
+
+@pytest.mark.parametrize("value", [9.99, 0.0])
+def test_constant_control_contributes_nothing(X, y, fast, value, tmp_path):
+    moved = X.assign(price=value + (X["week"] > "2021-12-13"))
+    with warns(STILL):
+        model = DeepCausalMMMRegressor(**fast).fit(X.assign(price=value), y)
+    contributions = model.contributions(moved)
+    assert_allclose(contributions["price"], 0.0, atol=1e-9)
+    assert_allclose(model.control_coef_[0], 0.0, atol=1e-9)
+    assert_array_equal(model.predict(moved), model.predict(X.assign(price=value)))
+    model.save(tmp_path / "model.skmmm")
+    loaded = DeepCausalMMMRegressor.load(tmp_path / "model.skmmm")
+    assert_array_equal(loaded.predict(moved), model.predict(moved))
+    linear = make_linear_mmm(
+        media=["media_1"], controls=["price"], region="region", time="week"
+    ).fit(X.assign(price=value), y)
+    assert_allclose(linear.predict(moved), linear.predict(X.assign(price=value)))
+
+
+def test_early_folds_have_scores(X, y, fast):
+    late = X["week"] >= "2021-12-20"
+    started = X.assign(
+        media_2=X["media_2"].where(late, 0.0), price=X["price"].where(late, 9.99)
+    )
+    cv = PanelTimeSeriesSplit(2, test_size=5, region="region", time="week")
+    model = DeepCausalMMMRegressor(**fast | {"graph": None})
+    with pytest.warns(UserWarning, match="training row"):
+        scores = cross_val_score(model, started, y, cv=cv, error_score="raise")
+    assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("value", [5e-324, 1e-200, -3e-310])
+def test_numbers_too_small_to_compute_with(X, y, fast, value):
     message = (
-        "Media column 'media_2' is zero in every training row, so its effect cannot be "
-        "learned. Leave it out of media."
+        f"Column 'price' is {value:g} at region 'region_3', time 2021-01-11, too small "
+        "to compute with. Write 0 there, or express the column in smaller units."
     )
     with refuses(message):
-        DeepCausalMMMRegressor(**fast).fit(X, y)
+        tiny = X["price"].where(X.index != 5, value)
+        DeepCausalMMMRegressor(**fast).fit(X.assign(price=tiny), y)
+    with refuses(
+        f"y is {value:g} at region 'region_3', time 2021-01-11, too small to compute "
+        "with. Write 0 there, or express y in smaller units."
+    ):
+        DeepCausalMMMRegressor(**fast).fit(X, y.where(X.index != 5, value))
 
 
-def test_constant_control(X, y, fast):
-    X["holiday"] = 0.25
+def test_regions_of_several_values(X, y, fast):
+    X["region"] = [(name, 1) for name in X["region"]]
     message = (
-        "Control column 'holiday' has the same value (0.25) in every training row; the "
-        "intercept already covers it. Leave it out of controls."
+        "The region column 'region' has ('region_1', 1) in row 0, which is no single "
+        "value. Write the region as one text, such as 'A, 1'."
     )
     with refuses(message):
         DeepCausalMMMRegressor(**fast).fit(X, y)
@@ -356,6 +465,42 @@ def test_week_off_the_grid_at_prediction(X, y, fast):
     )
     with refuses(message):
         model.predict(later)
+
+
+NUMBERS = {
+    "days of spreadsheets": (44200, 7, "unit='D', origin='1899-12-30'"),
+    "daily, of spreadsheets": (44200, 1, "unit='D', origin='1899-12-30'"),
+    "days since 1970": (18631, 7, "unit='D', origin='1970-01-01'"),
+    "seconds": (1609718400, 604800, "unit='s'"),
+    "milliseconds": (1609718400000, 604800000, "unit='ms'"),
+    "daily nanoseconds": (1609718400 * 10**9, 86400 * 10**9, "unit='ns'"),
+}
+
+
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_numbers_that_are_dates(kind):
+    first, step, conversion = NUMBERS[kind]
+    column = pd.Series(first + step * np.arange(60))
+    said = re.escape(f"such as {first}, which are ") + ".*" + re.escape(conversion)
+    for numbers in (column, column.astype(float)):
+        with pytest.raises(ValueError, match=said):
+            infer_calendar(numbers, "week")
+    advice = dict(item.split("=") for item in conversion.replace("'", "").split(", "))
+    dates = pd.to_datetime(column, **advice)
+    assert infer_calendar(dates, "week").unit == ("week" if step % 7 == 0 else "day")
+
+
+def test_two_digit_years_and_weeks():
+    numbers = pd.Series([*range(2101, 2153), *range(2201, 2210)])
+    with pytest.raises(ValueError, match="2152 followed by 2201, a year and a week"):
+        infer_calendar(numbers, "week")
+
+
+@pytest.mark.parametrize("missing", ["", "NaT"])
+def test_time_missing_in_text(missing):
+    message = "The time column 'week' is missing in row 1. Every row needs a period."
+    with refuses(message):
+        infer_calendar(pd.Series(["2021-01-04", missing, "2021-01-11"]), "week")
 
 
 def test_integers_after_dates(X, y, fast):
@@ -628,7 +773,33 @@ def numbered(X):
     return (X["week"] - X["week"].min()).dt.days // 7
 
 
+def in_berlin(X):
+    """Weeks that begin at midnight in Berlin, an offset that changes twice a year."""
+    return X["week"].dt.tz_localize("Europe/Berlin")
+
+
+def in_zones_of_their_own(X):
+    zones = {"region_1": "Europe/Berlin", "region_2": "US/Pacific", "region_3": None}
+    return pd.Series(
+        [
+            week.tz_localize(zones[region])
+            for week, region in zip(X["week"], X["region"], strict=True)
+        ],
+        dtype=object,
+    )
+
+
 TIMES = {
+    "ISO string with offset": (
+        lambda X: pd.Series([week.isoformat() for week in in_berlin(X)]),
+        "week",
+    ),
+    "text with offset": (lambda X: in_berlin(X).astype(str), "week"),
+    "mixed zones": (in_zones_of_their_own, "week"),
+    "Period objects": (
+        lambda X: X["week"].dt.to_period("W-SUN").astype(object),
+        "week",
+    ),
     "datetime": (lambda X: X["week"], "week"),
     "period": (lambda X: X["week"].dt.to_period("W-SUN"), "week"),
     "date": (lambda X: X["week"].dt.date, "week"),

@@ -115,7 +115,7 @@ DTYPES = ["float64", "float32", "Float64", "object"]
 REFUSED = re.compile(
     "Input X contains (NaN|infinity): column '.+' at (region '.+', time|row .+, reg)|"
     "Input y contains infinity at (region '.+', time|row .+, reg)|"
-    "Media column '.+' is zero in every training row|"
+    "Column '.+' is .+ at (region '.+', time|row .+, reg).+, too small to compute|"
     r"X has \d+ periods, but max_lag="
 )
 
