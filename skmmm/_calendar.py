@@ -149,6 +149,8 @@ def infer_calendar(column, label, region=None, periods_per_year=None):
         If times cannot be parsed, are missing, are all equal, or follow no regular
         weekly, daily or monthly grid, the same in all regions.
     """
+    if not len(column):
+        raise ValueError(f"X has no rows, so the time column {label!r} is empty.")
     series = _arrange(read_times(column, label), label, region)
     distinct = np.unique(series.stamp)
     if len(distinct) < 2:

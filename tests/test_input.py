@@ -665,6 +665,11 @@ def test_first_and_last_days_are_of_the_same_months():
     assert_array_equal(period, [*range(24), *range(24), 3])
 
 
+def test_no_rows_to_split():
+    with refuses("X has no rows, so the time column 'week' is empty."):
+        next(PanelTimeSeriesSplit(time="week").split(pd.DataFrame({"week": []})))
+
+
 def test_regions_with_gaps_and_with_one_row():
     calendar, period = read_calendar(A=WEEKS, B=WEEKS[7:8], C=WEEKS[[3, 4, 20, 41]])
     assert calendar.unit == "week"
