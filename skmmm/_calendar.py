@@ -4,11 +4,26 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
+
+from skmmm._times import check_no_written_dates, read_times
 
 # From one season to the next; for days a multiple of seven, so that weekdays meet.
 _SEASON_LENGTH = {"week": 52, "day": 364, "month": 12, "integer": 52}
 PERIODS_PER_YEAR = {"week": 365.25 / 7, "day": 365.25, "month": 12.0}
+
+
+# In the order of the days since 1970.
+_WEEKDAYS = (
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+)
+# Daily rows over fewer days may miss a day of the week by chance.
+_SPAN_OF_WEEKDAYS = 28
 
 
 @dataclass(frozen=True)
@@ -45,7 +60,7 @@ class Calendar:
 
     def ordinals(self, column, label):
         """Return the period of every row, counted from the first training period."""
-        stamps = _stamps(column, label)
+        stamps = read_times(column, label)
         units = _in_units(stamps, self.unit, label)
         ordinal, off = np.divmod(units - self.origin, self.step)
         bad = np.flatnonzero(off)
@@ -107,15 +122,20 @@ class Calendar:
         return str(np.datetime64(units, "D"))
 
 
-def infer_calendar(column, label, periods_per_year=None):
-    """Read the period length from the distances between the distinct times.
+def infer_calendar(column, label, region=None, periods_per_year=None):
+    """Read the period length from the distances between neighbouring times.
+
+    Neighbours are times of the same region: those of two regions may differ although
+    both have weeks.
 
     Parameters
     ----------
-    column : Series
+    column : Series of shape (n_rows,)
         Datetimes, Periods, ISO strings or integers.
     label : str or int
         Name of the column, for messages.
+    region : ndarray of shape (n_rows,), default=None
+        Region of every row; None: one series.
     periods_per_year : float, default=None
         None: what the period length says.
 
@@ -127,22 +147,96 @@ def infer_calendar(column, label, periods_per_year=None):
     ------
     ValueError
         If times cannot be parsed, are missing, are all equal, or follow no regular
-        weekly, daily or monthly grid.
+        weekly, daily or monthly grid, the same in all regions.
     """
-    stamps = _stamps(column, label)
-    distinct = np.unique(stamps)
+    if not len(column):
+        raise ValueError(f"X has no rows, so the time column {label!r} is empty.")
+    series = _arrange(read_times(column, label), label, region)
+    distinct = np.unique(series.stamp)
     if len(distinct) < 2:
         raise ValueError(
             f"The time column {label!r} has a single period ({column.iloc[0]}; "
             f"n_samples={len(column)}). At least two are needed to know their length; "
             "use time=None for rows without an order."
         )
-    find = (
-        _integer_calendar if np.issubdtype(stamps.dtype, np.integer) else _date_calendar
-    )
-    unit, origin, step = find(distinct, label)
+    if not series.inside.any():
+        raise ValueError(
+            f"No region has two periods in the time column {label!r}, so their length "
+            "is unknown. Use more periods, or time=None for rows without an order."
+        )
+    if np.issubdtype(series.stamp.dtype, np.integer):
+        check_no_written_dates(distinct, label)
+        unit, step = "integer", _integer_step(series)
+    else:
+        unit, step = _date_step(series)
     _check_span(distinct, unit, step, label)
-    return Calendar(unit, int(origin), int(step), periods_per_year)
+    units = _in_units(series.stamp, unit, label)
+    calendar = Calendar(unit, int(units.min()), int(step), periods_per_year)
+    _check_one_grid(series, units, calendar)
+    _check_rhythm(
+        series.code, (units - units.min()) // step, calendar, label, series.names
+    )
+    if unit == "day":
+        _check_weekdays(series, units)
+    return calendar
+
+
+@dataclass(frozen=True)
+class _Series:
+    """Distinct times of each region, sorted by region and time.
+
+    Attributes
+    ----------
+    stamp : ndarray of shape (n,), int64 or datetime64
+    code : ndarray of shape (n,), int
+        Position of the region in `names`.
+    names : list of regions, or None
+    label : str or int
+        Name of the time column.
+    """
+
+    stamp: np.ndarray
+    code: np.ndarray
+    names: list | None
+    label: object
+
+    @property
+    def inside(self):
+        """Whether a time and the next are of one region, shape (n - 1,)."""
+        return np.diff(self.code) == 0
+
+    def gaps(self, units):
+        """Return distances between neighbours, and where the first of them is."""
+        return np.diff(units)[self.inside], np.flatnonzero(self.inside)
+
+    def of(self, *codes):
+        """Say which regions, nothing for one series."""
+        return _of(self.names, *codes)
+
+    def date(self, i):
+        """Return a time as people write it."""
+        return str(self.stamp[i])[:10]
+
+
+def _of(names, *codes):
+    """Say which regions, nothing without names."""
+    if names is None:
+        return ""
+    said = [repr(names[code]) for code in codes]
+    more = f" and {len(said) - 3} more" if len(said) > 3 else ""
+    return f" in region{'s' if len(said) > 1 else ''} {', '.join(said[:3])}{more}"
+
+
+def _arrange(stamp, label, region):
+    names, code = None, np.zeros(len(stamp), dtype=np.int64)
+    if region is not None:
+        names, code = np.unique(region, return_inverse=True)
+        names = names.tolist()
+    order = np.lexsort((stamp, code))
+    stamp, code = stamp[order], code[order]
+    new = np.ones(len(stamp), dtype=bool)
+    new[1:] = (stamp[1:] != stamp[:-1]) | (code[1:] != code[:-1])
+    return _Series(stamp[new], code[new], names, label)
 
 
 def _check_span(distinct, unit, step, label):
@@ -162,79 +256,197 @@ def _check_span(distinct, unit, step, label):
         )
 
 
-def _integer_calendar(distinct, label):
-    gaps = np.diff(distinct)
-    _check_no_written_dates(distinct, gaps, label)
+def _integer_step(series):
+    gaps, at = series.gaps(series.stamp)
     step = gaps.min()
-    bad = np.flatnonzero(gaps % step)
+    bad = at[np.flatnonzero(gaps % step)]
     if len(bad):
+        first, usual = bad[0], at[np.argmin(gaps)]
         raise ValueError(
-            f"Mixed frequency in the time column {label!r}: periods are {step} apart, "
-            f"but {distinct[bad[0] + 1]} follows {distinct[bad[0]]}."
+            f"Mixed frequency in the time column {series.label!r}: periods are {step} "
+            f"apart{series.of(series.code[usual])}, but {series.stamp[first + 1]} "
+            f"follows {series.stamp[first]}{series.of(series.code[first])}."
         )
-    return "integer", distinct[0], step
+    return step
 
 
-def _check_no_written_dates(distinct, gaps, label):
-    """Raise for 20211231 and 202152, whose successors are not one more."""
-    if 19000101 <= distinct[0] and distinct[-1] <= 21001231:
-        text = pd.Series(distinct.astype(str))
-        days = pd.to_datetime(text, format="%Y%m%d", errors="coerce")
-        if days.notna().all():
-            raise ValueError(
-                f"The time column {label!r} holds integers such as {distinct[0]}, "
-                "which are dates written as YYYYMMDD. Convert them: "
-                "pd.to_datetime(column, format='%Y%m%d')."
-            )
-    if 190001 <= distinct[0] and distinct[-1] <= 210053:
-        turn = np.diff(distinct // 100) == 1
-        within = (distinct % 100 >= 1) & (distinct % 100 <= 53)
-        if within.all() and (gaps[turn] > 40).any():
-            first = int(np.flatnonzero(turn)[0])
-            raise ValueError(
-                f"The time column {label!r} holds integers such as {distinct[first]} "
-                f"followed by {distinct[first + 1]}, a year and a week or month, which "
-                "are not evenly spaced. Convert them to dates, or number the periods."
-            )
-
-
-def _date_calendar(distinct, label):
-    days = distinct.astype("datetime64[D]").astype(np.int64)
-    gaps = np.diff(days)
+def _date_step(series):
+    """Return the unit of dates, and the step between them in it."""
+    days = series.stamp.astype("datetime64[D]").astype(np.int64)
+    gaps, at = series.gaps(days)
     if gaps.min() == 0:
         raise ValueError(
-            f"The time column {label!r} has two times within one day "
-            f"({distinct[np.argmin(gaps)]}); hourly data are not supported, aggregate "
-            "to days or weeks."
+            f"The time column {series.label!r} has two times within one day "
+            f"({series.stamp[at[np.argmin(gaps)]]}); hourly data are not supported, "
+            "aggregate to days or weeks."
         )
     if gaps.min() == 7 and not (gaps % 7).any():
-        return "week", days[0], 7
-    months = distinct.astype("datetime64[M]").astype(np.int64)
-    if 28 <= gaps.min() <= 31 and (np.diff(months) > 0).all() and _same_day(distinct):
-        return "month", months[0], 1
-    if gaps.min() == 1 and np.median(gaps) == 1:
-        return "day", days[0], 1
+        return "week", 7
+    if 28 <= gaps.min() <= 31 and _same_day(series, days)[at].all():
+        return "month", 1
     usual = int(np.median(gaps))
+    if gaps.min() == usual == 1:
+        return "day", 1
     if (gaps == usual).all():
         raise ValueError(
-            f"The time column {label!r} has periods {usual} days apart. Use one row "
-            "per week, day or month."
+            f"The time column {series.label!r} has periods {usual} days apart. Use one "
+            "row per week, day or month."
         )
+    raise _mixed(series, gaps, at)
+
+
+def _same_day(series, days):
+    """Say which times are followed by the same day of a later month, or both end one.
+
+    Returns
+    -------
+    same : ndarray of shape (n - 1,), bool
+    """
+    month = series.stamp.astype("datetime64[M]")
+    day = days - month.astype("datetime64[D]").astype(np.int64)
+    is_last = (days + 1).astype("datetime64[D]").astype("datetime64[M]") != month
+    same = (np.diff(day) == 0) | (is_last[1:] & is_last[:-1])
+    return same & (np.diff(month.astype(np.int64)) > 0)
+
+
+def _mixed(series, gaps, at):
+    """Return the error that says where the usual distance is not kept."""
+    usual = int(np.median(gaps))
     odd = int(np.flatnonzero(gaps != usual)[0])
-    raise ValueError(
-        f"Mixed frequency in the time column {label!r}: periods are mostly {usual} "
-        f"days apart, but {str(distinct[odd + 1])[:10]} follows "
-        f"{str(distinct[odd])[:10]} after {gaps[odd]} days. Use one row per week, day "
-        "or month."
+    code = series.code[at]
+    # The usual distance as close by as there is one.
+    regular = np.argmax((gaps == usual) * (1 + (code == code[odd])))
+    elsewhere = "" if code[regular] == code[odd] else series.of(code[regular])
+    return ValueError(
+        f"Mixed frequency in the time column {series.label!r}: periods are mostly "
+        f"{_days(usual)} apart{elsewhere}, but "
+        f"{series.date(at[odd] + 1)} follows {series.date(at[odd])} after "
+        f"{_days(gaps[odd])}{series.of(code[odd])}. Use one row per week, day or month."
     )
 
 
-def _same_day(distinct):
-    """Say whether all dates are the same day of the month, or all its last day."""
-    days = distinct.astype("datetime64[D]")
-    first = days.astype("datetime64[M]").astype("datetime64[D]")
-    is_last = (days + 1).astype("datetime64[M]") != days.astype("datetime64[M]")
-    return len(np.unique(days - first)) == 1 or bool(is_last.all())
+def _days(n):
+    return f"{n} day{'s' if n != 1 else ''}"
+
+
+def _check_one_grid(series, units, calendar):
+    """Raise if periods of one length begin at different times, region by region."""
+    phase = units % calendar.step
+    _, first = np.unique(phase, return_index=True)
+    if len(first) == 1:
+        return
+    begin = {i: f"from {units[i]}" for i in np.sort(first)}
+    if calendar.unit == "week":
+        begin = {i: _WEEKDAYS[units[i] % 7] for i in begin}
+    found = "; ".join(
+        said + series.of(*np.unique(series.code[phase == phase[i]]))
+        for i, said in begin.items()
+    )
+    if calendar.unit == "integer":
+        raise ValueError(
+            f"The periods of the time column {series.label!r} are {calendar.step} "
+            f"apart, but do not meet: {found}. Number them alike in all regions."
+        )
+    raise ValueError(
+        f"Weeks begin on different weekdays in the time column {series.label!r}: "
+        f"{found}. Move them to one weekday. If the dates are first days of weeks, the "
+        f"nearest Monday is (pd.to_datetime(X[{series.label!r}]) + "
+        "pd.Timedelta(days=3)).dt.to_period('W').dt.start_time."
+    )
+
+
+def _check_weekdays(series, days):
+    """Raise if daily rows of a region leave out a day of the week, every week."""
+    present = np.zeros((series.code[-1] + 1, 7), dtype=bool)
+    present[series.code, days % 7] = True
+    first, last = (
+        days[np.searchsorted(series.code, np.arange(len(present)), side) - shift]
+        for side, shift in (("left", 0), ("right", 1))
+    )
+    lacks = ~present.all(axis=1) & (last - first >= _SPAN_OF_WEEKDAYS)
+    if lacks.any():
+        code = np.flatnonzero(lacks)[0]
+        absent = [_WEEKDAYS[d] for d in (4, 5, 6, 0, 1, 2, 3) if not present[code, d]]
+        raise ValueError(
+            f"The daily rows of the time column {series.label!r} never are on a "
+            f"{' or '.join(absent)}{series.of(code)}. Coming periods would have these "
+            "days: aggregate to weeks, or add rows for them (of spend and KPI zero, if "
+            "nothing happens then)."
+        )
+
+
+def check_continuation(panel, calendar, label, regions):
+    """Raise if a region goes on in longer periods than those of training.
+
+    Parameters
+    ----------
+    panel : Panel
+        Training rows and later ones.
+    calendar : Calendar
+        Of the training rows.
+    label : str or int
+        Name of the time column.
+    regions : ndarray of shape (n_regions,), or None
+        Those of the training rows; None: one series.
+    """
+    code, column = np.nonzero(panel.observed)
+    names = None
+    if regions is not None:
+        names = regions.tolist() + ["unseen"] * (panel.shape[0] - len(regions))
+    _check_rhythm(code, panel.first_period + column, calendar, label, names)
+
+
+def _check_rhythm(code, ordinal, calendar, label, names):
+    """Raise if a region has longer periods than the calendar for a while.
+
+    Scattered missing periods are none of that: what counts are at least three equal
+    steps in a row, give or take a quarter, that leave out eight periods together.
+
+    Parameters
+    ----------
+    code : ndarray of shape (n,), int
+        Region of every row, increasing.
+    ordinal : ndarray of shape (n,), int
+        Period of every row, increasing within regions.
+    calendar : Calendar
+    label : str or int
+        Name of the time column.
+    names : list of regions, or None
+        For messages.
+    """
+    inside = np.diff(code) == 0
+    step = np.where(inside, np.diff(ordinal), 1)
+    alike = np.minimum(step[1:], step[:-1]) >= 0.8 * np.maximum(step[1:], step[:-1])
+    run = np.cumsum(~np.concatenate([[True], alike & inside[1:] & inside[:-1]]))
+    long = (np.bincount(run) >= 3) & (np.bincount(run, step - 1) >= 8)
+    if not long.any():
+        return
+    of_run = np.flatnonzero(run == np.argmax(long))
+    single = np.flatnonzero(inside & (step == 1))
+    # A step of one period: of the same region, behind the long ones, or elsewhere.
+    near = (code[single] == code[of_run[0]]) * (1 + (single > of_run[-1]))
+    usual = single[np.argmax(near)]
+
+    def said(first, last, n):
+        times = calendar.label(ordinal[first]), calendar.label(ordinal[last])
+        pace = f"{_pace(calendar, n)} apart from {times[0]} to {times[1]}"
+        return pace + _of(names, code[first])
+
+    raise ValueError(
+        f"Mixed frequency in the time column {label!r}: periods are "
+        f"{said(of_run[0], of_run[-1] + 1, step[of_run].max())}, but "
+        f"{said(usual, usual + 1, 1)}. Use rows of one length in all regions and at "
+        "all times."
+    )
+
+
+def _pace(calendar, n):
+    """Return n periods in words."""
+    if calendar.unit == "integer":
+        return str(n * calendar.step)
+    if calendar.unit == "month":
+        return f"{n} month{'s' if n != 1 else ''}"
+    return _days(n * calendar.step)
 
 
 def _in_units(stamps, unit, label):
@@ -250,58 +462,3 @@ def _in_units(stamps, unit, label):
         return stamps
     code = "datetime64[M]" if unit == "month" else "datetime64[D]"
     return stamps.astype(code).astype(np.int64)
-
-
-def _stamps(column, label):
-    """Return int64 for integers, datetime64 for everything that is a date."""
-    missing = np.flatnonzero(column.isna().to_numpy())
-    if len(missing):
-        raise ValueError(
-            f"The time column {label!r} is missing in row {missing[0]}. Every row "
-            "needs a period."
-        )
-    if isinstance(column.dtype, pd.PeriodDtype):
-        return column.dt.to_timestamp().to_numpy()
-    if is_bool_dtype(column.dtype):
-        raise ValueError(f"The time column {label!r} holds booleans, not periods.")
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.cat.categories.dtype)
-    if column.dtype == object and all(isinstance(v, int | float) for v in column):
-        column = column.astype(np.float64)
-    if is_integer_dtype(column.dtype):
-        return column.to_numpy(dtype=np.int64)
-    if is_numeric_dtype(column.dtype):
-        return _whole_numbers(column.to_numpy(dtype=np.float64), label)
-    return _dates(column, label)
-
-
-def _whole_numbers(values, label):
-    bad = np.flatnonzero(~(np.isfinite(values) & (values == np.round(values))))
-    if len(bad):
-        raise ValueError(
-            f"The time column {label!r} has {values[bad[0]]} in row {bad[0]}; numbers "
-            "must be whole periods."
-        )
-    return values.astype(np.int64)
-
-
-def _dates(column, label):
-    try:
-        stamps = pd.DatetimeIndex(pd.to_datetime(column, format="ISO8601"))
-    except (TypeError, ValueError) as error:
-        bad = _first_unparsable(column)
-        raise ValueError(
-            f"The time column {label!r} has {column.iloc[bad]!r} in row {bad}, which "
-            "is not a date. Use datetimes, Periods, ISO strings (2021-01-04) or "
-            "integers."
-        ) from error
-    return stamps.tz_localize(None).to_numpy()
-
-
-def _first_unparsable(column):
-    for i, value in enumerate(column):
-        try:
-            pd.to_datetime(pd.Series([value]), format="ISO8601")
-        except (TypeError, ValueError):
-            return i
-    return 0

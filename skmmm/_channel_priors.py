@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import logit
 from scipy.stats import norm
 
-from skmmm._costs import check_channel, is_number
+from skmmm._costs import by_channel, is_number
 from skmmm._nn.priors import channel_priors
 
 _QUANTITIES = ("roi", "decay", "half_saturation")
@@ -15,7 +15,9 @@ _SPIKE = 3.0  # times what nearly all periods stay below
 _REACH = norm.ppf(0.95)  # of a 90 % interval, in standard deviations
 
 
-def make_channel_priors(priors, cost, *, adstock, media_share, panel, scales, media):
+def make_channel_priors(
+    priors, cost, *, adstock, media_share, panel, scales, media, labels
+):
     """Return the `ChannelPriors` of a training panel.
 
     Columns that are money are expected to earn the same return on it, give or take,
@@ -33,6 +35,8 @@ def make_channel_priors(priors, cost, *, adstock, media_share, panel, scales, me
     scales : Scales
     media : list
         Labels of the media columns.
+    labels : list
+        Labels of all columns, for priors by position.
 
     Raises
     ------
@@ -40,7 +44,7 @@ def make_channel_priors(priors, cost, *, adstock, media_share, panel, scales, me
         If `priors` names an unknown column or quantity, or an interval is none.
     """
     seen = (panel.weight > 0)[..., None]
-    own = _read(priors, media, adstock)
+    own = _read(priors, media, labels, adstock)
     money = np.isfinite(cost) & (panel.media * seen).any(axis=(0, 1))
     expected = np.full(len(media), media_share / max(len(media), 1))
     if money.any():
@@ -76,13 +80,12 @@ def _normal(interval):
     return (low + high) / 2, (high - low) / (2 * _REACH)
 
 
-def _read(priors, media, adstock):
+def _read(priors, media, labels, adstock):
     """Check the mapping of priors and key it by the position of the channel."""
     if priors is None:
         return {}
     own = {}
-    for label, quantities in priors.items():
-        check_channel("priors", label, media)
+    for label, quantities in by_channel("priors", priors, media, labels).items():
         if not isinstance(quantities, Mapping):
             raise ValueError(
                 f"priors[{label!r}] must map some of {list(_QUANTITIES)} to intervals "

@@ -4,8 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_numeric_dtype, is_scalar
 from sklearn.utils import check_array
+
+# A channel whose spend varies less, relative to its mean, is part of the baseline.
+_STEADY = 0.01
+# One over the square of a smaller number is none.
+TINY = 1e-150
+# Of the mean of equal numbers, relative to them.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -170,6 +177,12 @@ def numeric_column(column, label, where):
             "controls must be numbers; name the column as region or time, drop it, "
             "or convert it."
         )
+    tiny = np.flatnonzero((values != 0) & (np.abs(values) < TINY))
+    if len(tiny):
+        raise ValueError(
+            f"Column {label!r} is {values[tiny[0]]:g} at {where(tiny[0])}, too small "
+            "to compute with. Write 0 there, or express the column in smaller units."
+        )
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         kind = "NaN" if np.isnan(values[bad[0]]) else "infinity"
@@ -193,24 +206,51 @@ def check_non_negative_media(block, labels, where, estimator_name):
         )
 
 
-def check_informative(block, labels, role):
-    """Raise if a training column carries no information.
+def why_not_learned(media, counts):
+    """Say which channels have an effect that their spend cannot teach.
 
-    An all-zero channel has no effect to learn, a constant control is the intercept.
+    Parameters
+    ----------
+    media : ndarray of shape (n_regions, n_periods, n_media)
+    counts : ndarray of shape (n_regions, n_periods), bool
+        Cells with a row of positive weight.
+
+    Returns
+    -------
+    reason : ndarray of shape (n_media,), of str
+        ``"zero"``: no spend. ``"steady"``: within regions spend moves by less than one
+        percent of its mean, so that its effect is part of the baseline. Else empty.
     """
-    for j, label in enumerate(labels):
-        column = block[:, j]
-        if role == "media" and not column.any():
-            raise ValueError(
-                f"Media column {label!r} is zero in every training row, so its effect "
-                "cannot be learned. Leave it out of media."
-            )
-        if role == "controls" and len(column) > 1 and np.ptp(column) == 0:
-            raise ValueError(
-                f"Control column {label!r} has the same value ({column[0]:g}) in "
-                "every training row; the intercept already covers it. Leave it out of "
-                "controls."
-            )
+    counts = counts[..., None]
+    n_rows = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    mean = (media * counts).sum(axis=1, keepdims=True) / n_rows  # (R, 1, M)
+    relative = (media - mean) / np.where(mean > 0, mean, 1.0)
+    spends = counts & (mean > 0)
+    moves = np.sqrt((relative**2 * spends).sum(axis=(0, 1)) / counts.sum())
+    steady = np.where(moves < _STEADY, "steady", "")
+    return np.where(spends.any(axis=(0, 1)), steady, "zero")
+
+
+def still_value(controls):
+    """Return the value of each control that never moves, NaN for the others.
+
+    Parameters
+    ----------
+    controls : ndarray of shape (n_rows, n_controls)
+        Of the training rows of positive weight.
+
+    Returns
+    -------
+    value : ndarray of shape (n_controls,)
+    """
+    still = np.ptp(controls, axis=0) <= _ROUNDING * np.abs(controls).max(axis=0)
+    return np.where(still, controls[0], np.nan)
+
+
+def in_words(labels):
+    """Return the names of columns in a list, as far as it is short."""
+    more = f" and {len(labels) - 10} more" if len(labels) > 10 else ""
+    return ", ".join(map(repr, labels[:10])) + more
 
 
 def check_target(y, n_rows, where):
@@ -230,6 +270,12 @@ def check_target(y, n_rows, where):
         raise ValueError(
             "Found input variables with inconsistent numbers of samples: "
             f"[{n_rows}, {len(y)}]. X and y must have one entry per row."
+        )
+    tiny = np.flatnonzero((y != 0) & (np.abs(y) < TINY))
+    if len(tiny):
+        raise ValueError(
+            f"y is {y[tiny[0]]:g} at {where(tiny[0])}, too small to compute with. "
+            "Write 0 there, or express y in smaller units."
         )
     bad = np.flatnonzero(~np.isfinite(y))
     if len(bad):
@@ -251,7 +297,15 @@ def region_values(frame, label):
             "needs a region."
         )
     values = column.to_numpy()
-    return values.astype(str) if values.dtype == object else values
+    if values.dtype != object:
+        return values
+    for row, value in enumerate(values):
+        if not is_scalar(value):
+            raise ValueError(
+                f"The region column {label!r} has {value!r} in row {row}, which is no "
+                "single value. Write the region as one text, such as 'A, 1'."
+            )
+    return values.astype(str)
 
 
 def check_no_duplicates(region, period, where):

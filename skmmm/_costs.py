@@ -1,12 +1,15 @@
 """What a unit of a media column costs."""
 
 from collections.abc import Mapping
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
+import pandas as pd
+
+from skmmm._checks import TINY, resolve_column
 
 
-def costs_per_unit(media_cost, media):
+def costs_per_unit(media_cost, media, labels):
     """Return the cost of one unit of each column, NaN where it is unknown.
 
     Parameters
@@ -14,6 +17,8 @@ def costs_per_unit(media_cost, media):
     media_cost : float, mapping or None
     media : list
         Labels of the media columns.
+    labels : list
+        Labels of all columns, for costs by position.
 
     Returns
     -------
@@ -28,9 +33,9 @@ def costs_per_unit(media_cost, media):
         return np.full(len(media), np.nan)
     if not isinstance(media_cost, Mapping):
         media_cost = dict.fromkeys(media, media_cost)
+    media_cost = by_channel("media_cost", media_cost, media, labels)
     for label, cost in media_cost.items():
-        check_channel("media_cost", label, media)
-        if not is_number(cost) or cost <= 0:
+        if not is_number(cost) or cost < TINY:
             raise ValueError(
                 f"media_cost of {label!r} is {cost!r}; it must be a positive number, "
                 "the cost of one unit of the column (1 if the column is money)."
@@ -38,13 +43,39 @@ def costs_per_unit(media_cost, media):
     return np.array([float(media_cost.get(label, np.nan)) for label in media])
 
 
-def check_channel(parameter, label, media):
-    """Raise if a label is none of the media columns."""
-    if label not in media:
-        raise ValueError(
-            f"{parameter} names {label!r}, which is not one of the media columns "
-            f"{list(media)}."
-        )
+def by_channel(parameter, given, media, labels):
+    """Return a mapping of channels keyed by their labels.
+
+    Parameters
+    ----------
+    parameter : str
+        Its name, for messages.
+    given : mapping
+        Keys are names or positions of media columns.
+    media : list
+        Labels of the media columns.
+    labels : list
+        Labels of all columns.
+
+    Raises
+    ------
+    ValueError
+        If a key is none of the media, or two keys are the same channel.
+    """
+    frame, found = pd.DataFrame(columns=labels), {}
+    for key, value in given.items():
+        label = key
+        if isinstance(key, Integral):
+            label = resolve_column(frame, key, parameter)
+        if label not in media:
+            raise ValueError(
+                f"{parameter} names {key!r}, which is not one of the media columns "
+                f"{list(media)}."
+            )
+        if label in found:
+            raise ValueError(f"{parameter} names the column {label!r} twice.")
+        found[label] = value
+    return found
 
 
 def is_number(value):

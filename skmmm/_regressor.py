@@ -22,20 +22,25 @@ from sklearn.utils.validation import (
 from threadpoolctl import threadpool_limits
 
 from skmmm import _checks
-from skmmm._calendar import Calendar, infer_calendar
+from skmmm._calendar import Calendar, check_continuation, infer_calendar
 from skmmm._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skmmm._channel_graph import make_channel_graph
 from skmmm._channel_priors import make_channel_priors
-from skmmm._costs import costs_per_unit
+from skmmm._costs import by_channel, costs_per_unit
 from skmmm._counterfactual import Counterfactual
 from skmmm._draws import graded_probabilities, mixture_quantiles, tail_of
 from skmmm._endogeneity import follows_kpi
+from skmmm._faults import (
+    is_loss,
+    warn_of_not_learned,
+    warn_of_outliers,
+    without_constant_regions,
+)
 from skmmm._graph.estimate import fit_channel_graph
 from skmmm._graph.notears import search_notears
 from skmmm._graph.rules import make_rules
 from skmmm._graph.search import search
 from skmmm._graph.storage import pack_graph, unpack_graph
-from skmmm._kpi import is_loss, warn_of_outliers, without_constant_regions
 from skmmm._nn.context import draw_context
 from skmmm._nn.inputs import Seasons, context_columns, make_target
 from skmmm._nn.likelihood import Loss
@@ -119,17 +124,17 @@ class DeepCausalMMMRegressor(
         data speak. It is lowered where errors show that regions move in groups.
     media_cost : float, mapping or None, default=None
         Cost of one unit of the media columns: 1 if they are money, the cost of one
-        impression if they are impressions, or a mapping from columns to costs. Columns
-        with a cost are expected to earn the same return on it, give or take a spread
-        that is learned; the others to have the same effect, more widely. None: no
-        column is taken for money.
+        impression if they are impressions, or a mapping from columns (names or
+        positions) to costs. Columns with a cost are expected to earn the same return
+        on it, give or take a spread that is learned; the others to have the same
+        effect, more widely. None: no column is taken for money.
     priors : mapping or None, default=None
-        What is known of channels: ``{column: {quantity: (low, high)}}``, 90 %
-        intervals before seeing the data. Quantities are ``"roi"`` (KPI units per unit
-        of money, or of X without a cost, over all training rows: the one that
-        `channel_summary` reports), ``"decay"`` (of
-        geometric carry-over, or of the Weibull density of shape one) and
-        ``"half_saturation"`` (adstocked spend per row, units of X). The effect of a
+        What is known of channels, by name or position: ``{column: {quantity: (low,
+        high)}}``, 90 % intervals before seeing the data. Quantities are ``"roi"`` (KPI
+        units per unit of money, or of X without a cost, over all training rows: the
+        one that `channel_summary` reports), ``"decay"`` (of geometric carry-over, or of
+        the Weibull density of shape one) and ``"half_saturation"`` (adstocked spend per
+        row, units of X). The effect of a
         channel with ``"roi"`` is positive and not pooled.
     n_harmonics : int, default=3
         Harmonics of the yearly season; the k-th is expected to fall with ``k ** -2``.
@@ -187,7 +192,8 @@ class DeepCausalMMMRegressor(
         Whether `predict` refuses regions without training rows, or takes them as
         average regions of average size.
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        Where `fit` looks for the mode. The fitted model lives on the CPU.
+        Where `fit` runs. In this version that is the CPU: "auto" takes it, "cuda" is
+        refused.
     verbose : int, default=0
         Prints the loss every ``50 // verbose`` iterations. scikit-learn 1.9 callbacks
         (``set_callbacks(ProgressBar())``) are supported too.
@@ -390,6 +396,7 @@ class DeepCausalMMMRegressor(
             estimator as it was.
         """
         self._validate_params()
+        _check_device(self.device)
         fitted = copy.copy(self)
         fitted._fit(X, y, sample_weight)
         self.__dict__ = vars(fitted)
@@ -401,6 +408,7 @@ class DeepCausalMMMRegressor(
         rows = self._read_training(X, y)
         y, weight = self._read_target(rows, y, sample_weight)
         panel = self._arrange_training(rows, y, weight)
+        warn_of_not_learned(panel, self._columns)
         graph_rules = self._graph_rules()
         generator = self._generator()
         # L-BFGS works on vectors so short that BLAS threads only wait for each other.
@@ -435,19 +443,17 @@ class DeepCausalMMMRegressor(
             time=self.time,
         )
         columns = self._columns
+        region = None
+        self.regions_ = np.array(["all"])
         if columns.region is not None:
-            self.regions_ = np.unique(_checks.region_values(frame, columns.region))
-        else:
-            self.regions_ = np.array(["all"])
+            region = _checks.region_values(frame, columns.region)
+            self.regions_ = np.unique(region)
         self._calendar = None
         if columns.time is not None:
             self._calendar = infer_calendar(
-                frame[columns.time], columns.time, self.periods_per_year
+                frame[columns.time], columns.time, region, self.periods_per_year
             )
-        rows = self._read_rows(frame)
-        _checks.check_informative(rows.media, columns.media, "media")
-        _checks.check_informative(rows.controls, columns.controls, "controls")
-        return rows
+        return self._read_rows(frame)
 
     def _read_rows(self, frame):
         """Return region codes, periods and numbers of a frame's rows."""
@@ -521,7 +527,7 @@ class DeepCausalMMMRegressor(
             rows.region,
             period,
             rows.media,
-            rows.controls,
+            _held(rows.controls, _checks.still_value(rows.controls[weight > 0])),
             n_regions=len(self.regions_),
             y=y,
             weight=weight,
@@ -537,9 +543,11 @@ class DeepCausalMMMRegressor(
         ordered = self._calendar is not None
         outliers = gross_outliers(panel.y, panel.weight > 0)
         warn_of_outliers(outliers, panel, self.regions_, self._calendar)
-        scales = fit_scales(panel, outliers)
+        self._cost = costs_per_unit(
+            self.media_cost, list(self._columns.media), self._labels
+        )
+        scales = fit_scales(panel, outliers, self._cost)
         _check_finite(scales, self._columns)
-        self._cost = costs_per_unit(self.media_cost, list(self._columns.media))
         seasons = Seasons(self._calendar, self.n_harmonics, panel.shape[1])
         n_season = len(seasons.fourier(panel.periods[:1]))
         sizes = Sizes(
@@ -570,6 +578,7 @@ class DeepCausalMMMRegressor(
                 panel=panel,
                 scales=scales,
                 media=list(self._columns.media),
+                labels=self._labels,
             ),
             level=ordered,
         )
@@ -591,13 +600,14 @@ class DeepCausalMMMRegressor(
             return torch.zeros(len(media), dtype=torch.bool)
         frame = pd.DataFrame(columns=self._labels)
         free = _checks.resolve_many(frame, self.free_sign, "free_sign")
+        priors = by_channel("priors", self.priors or {}, media, self._labels)
         for label in free:
             if label not in media:
                 raise ValueError(
                     f"free_sign names {label!r}, which is not one of the media columns "
                     f"{list(media)}."
                 )
-            if "roi" in ((self.priors or {}).get(label) or {}):
+            if "roi" in (priors.get(label) or {}):
                 raise ValueError(
                     f"{label!r} is in free_sign, but priors[{label!r}]['roi'] makes "
                     "its effect positive. Leave out one of them."
@@ -605,9 +615,7 @@ class DeepCausalMMMRegressor(
         return torch.tensor([label in free for label in media])
 
     def _train(self, model, target, X, y):
-        """Move the network to the mode, on the chosen device."""
-        device = _device(self.device)
-        network = model.network.to(device)
+        """Move the network to the mode."""
         inputs = model.inputs()
         losses = []
         with fit_progress(
@@ -619,9 +627,9 @@ class DeepCausalMMMRegressor(
                 return report(loss)
 
             target, settled = train(
-                network,
-                inputs.rounded().to(device),
-                target.to(device),
+                model.network,
+                inputs.rounded(),
+                target,
                 model.loss,
                 max_iter=self.max_iter,
                 tol=self.tol,
@@ -634,12 +642,11 @@ class DeepCausalMMMRegressor(
                 ConvergenceWarning,
                 stacklevel=5,
             )
-        network.to("cpu")
-        return losses, target.to("cpu")
+        return losses, target
 
     def _state_now(self, model, target, losses):
         """Return the fitted attributes as if training had stopped now."""
-        copied = replace(model, network=copy.deepcopy(model.network).to("cpu"))
+        copied = replace(model, network=copy.deepcopy(model.network))
         model = copied.at_mode(target)
         return {"_model": model, **self._public_state(model, losses)}
 
@@ -955,11 +962,13 @@ class DeepCausalMMMRegressor(
         draws, n_media = self._model.draws, len(self._columns.media)
         if draws is None or len(draws.shared) < MIN_DRAWS or not n_media:
             return np.full(n_media, None, dtype=object)
-        model = self._model
-        verdicts = channel_verdicts(
-            model.together, model.alone, self._follows_kpi | self._contradicted
-        )
-        return verdicts.astype(object)
+        model, history = self._model, self._model.history
+        return channel_verdicts(
+            model.together,
+            model.alone,
+            self._follows_kpi | self._contradicted,
+            _checks.why_not_learned(history.media, history.weight > 0),
+        ).astype(object)
 
     def save(self, path):
         """Write the fitted model to one file of arrays and JSON.
@@ -1056,17 +1065,26 @@ class DeepCausalMMMRegressor(
             period = exchangeable_periods(*arranged)
         else:
             period = rows.period
+        still = _checks.still_value(history.controls[history.weight > 0])
         panel = make_panel(
-            rows.region, period, rows.media, rows.controls, n_regions=n_regions
+            rows.region,
+            period,
+            rows.media,
+            _held(rows.controls, still),
+            n_regions=n_regions,
         )
         if rows.period is None:
             return rows.frame.index, panel
-        self._check_gap(missing_periods(history, panel))
-        return rows.frame.index, continue_panel(history, panel)
+        joint = continue_panel(history, panel)
+        if self.gap == "error":
+            self._check_gap(missing_periods(history, panel))
+            regions = None if self._columns.region is None else self.regions_
+            check_continuation(joint, self._calendar, self._columns.time, regions)
+        return rows.frame.index, joint
 
     def _check_gap(self, missing):
         """Raise if periods between training and X are missing altogether."""
-        if len(missing) and self.gap == "error":
+        if len(missing):
             raise ValueError(
                 f"X has no row for {len(missing)} period(s) between it and the "
                 f"training data, the first is {self._calendar.label(missing[0])}: "
@@ -1096,6 +1114,11 @@ class DeepCausalMMMRegressor(
         return tags
 
 
+def _held(controls, still):
+    """Return controls with those that did not move in training where they were."""
+    return np.where(np.isfinite(still), still, controls)
+
+
 def _check_finite(scales, columns):
     """Raise if a column or the KPI is too large for its square to be a number."""
     with np.errstate(over="ignore"):
@@ -1110,8 +1133,9 @@ def _check_finite(scales, columns):
             )
 
 
-def _device(name):
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise ValueError("device='cuda', but torch finds no GPU. Use device='cpu'.")
-    return "cuda" if name != "cpu" and available else "cpu"
+def _check_device(name):
+    if name == "cuda":
+        raise ValueError(
+            "device='cuda': fits run on the CPU in this version. Use device='cpu' or "
+            "'auto'."
+        )

@@ -53,7 +53,7 @@ class Scales:
         )
 
 
-def fit_scales(panel, outliers):
+def fit_scales(panel, outliers, cost):
     """Learn the scales from a training panel, counting rows by their weight.
 
     Parameters
@@ -61,6 +61,8 @@ def fit_scales(panel, outliers):
     panel : Panel
     outliers : ndarray of shape (n_regions, n_periods)
         Of the KPI, as `gross_outliers` returned them.
+    cost : ndarray of shape (n_media,)
+        Of one unit of each channel; NaN where it is unknown.
     """
     # A region of which no row counts still has a size.
     counted = panel.weight.any(axis=1, keepdims=True)
@@ -69,7 +71,7 @@ def fit_scales(panel, outliers):
     kpi = kpi if kpi.any() else np.ones_like(kpi)
     weight = panel.weight[..., None]
     centre, scale = _control_scales(panel.controls, weight)
-    media = _media_scales(panel.media, weight, kpi)
+    media = _like_the_others(_media_scales(panel.media, weight, kpi), cost)
     return Scales(kpi, media, _media_highs(panel.media, weight, media), centre, scale)
 
 
@@ -112,8 +114,17 @@ def _media_scales(media, weight, kpi):
     # A region that never spends on a channel: what others spend per unit of KPI.
     unit = np.where(kpi > 0, kpi, 1.0)[:, None, None]
     relative = _mean(media / unit, spending * (kpi > 0)[:, None, None], axis=(0, 1))
-    scale = np.where(scale > 0, scale, relative * kpi[:, None])
-    return np.where(scale > 0, scale, 1.0)
+    return np.where(scale > 0, scale, relative * unit[:, :, 0])
+
+
+def _like_the_others(scale, cost):
+    """Take a channel without spend for one that usually spends as the others do."""
+    unit = np.where(np.isfinite(cost), cost, 1.0)
+    spends = (scale > 0).all(axis=0)
+    usual = np.ones((len(scale), 1))
+    if spends.any():
+        usual = np.median((scale * unit)[:, spends], axis=1, keepdims=True)
+    return np.where(scale > 0, scale, usual / unit)
 
 
 def _media_highs(media, weight, scale):
@@ -138,7 +149,8 @@ def _control_scales(controls, weight):
     constant = within <= 1e-9 * total
     centre = np.where(constant, overall, centre)
     scale = np.where(constant, total, within)
-    return centre, np.where(scale > 0, scale, 1.0)
+    # What rounding leaves of a constant control is not a scale.
+    return centre, np.where(scale > 1e-12 * np.abs(overall), scale, 1.0)
 
 
 def _mean(values, weight, axis):

@@ -10,7 +10,7 @@ MIN_DRAWS = 8
 VERDICTS = ("data-driven", "prior-driven", "not identified")
 
 
-def channel_verdicts(together, alone, follows_kpi):
+def channel_verdicts(together, alone, follows_kpi, not_learned):
     """Return the verdict on every channel.
 
     - ``"data-driven"``: the spread of the effect, or of its logarithm, shrank to less
@@ -30,6 +30,9 @@ def channel_verdicts(together, alone, follows_kpi):
         Share of the prior variance of the log effect that the data would remove if
         all other parameters were known.
     follows_kpi : ndarray of shape (n_media,), bool
+    not_learned : ndarray of shape (n_media,), of str
+        As `why_not_learned` returned it: channels that are ``"zero"`` are
+        prior-driven, those that are ``"steady"`` are not identified.
 
     Returns
     -------
@@ -43,7 +46,8 @@ def channel_verdicts(together, alone, follows_kpi):
     """
     verdicts = np.where(alone >= ENOUGH, VERDICTS[2], VERDICTS[1])
     verdicts = np.where(together >= ENOUGH, VERDICTS[0], verdicts)
-    return np.where(follows_kpi, VERDICTS[2], verdicts)
+    verdicts = np.where(not_learned == "zero", VERDICTS[1], verdicts)
+    return np.where(follows_kpi | (not_learned == "steady"), VERDICTS[2], verdicts)
 
 
 def contraction(effects, prior):

@@ -157,7 +157,7 @@ def make_linear_mmm(
             "saturation",
             HillSaturation(half_saturation=half_saturation, slope=slope, columns=media),
         ),
-        ("season", FourierSeason(time=time, order=season_order)),
+        ("season", FourierSeason(region=region, time=time, order=season_order)),
         ("region", RegionEncoder(region=region)),
         (
             "ridge",
@@ -338,7 +338,9 @@ def _control_moments(values, weight, n_media, n_controls):
     block = values[:, controls]
     center[controls] = np.average(block, axis=0, weights=weight)
     variance = np.average((block - center[controls]) ** 2, axis=0, weights=weight)
-    spread[controls] = np.where(variance > 0, np.sqrt(variance), 1.0)
+    # What rounding leaves of a constant control is not a spread.
+    moves = np.sqrt(variance) > 1e-12 * np.abs(center[controls])
+    spread[controls] = np.where(moves, np.sqrt(variance), 1.0)
     return center, spread
 
 
@@ -435,17 +437,16 @@ class _NaiveRegressor(RegressorMixin, BaseEstimator):
         frame = read_table(self, X, y, reset=True)
         y = _read_target(y, len(frame))
         self.regions_ = None
-        code = np.zeros(len(frame), dtype=np.int64)
+        code, values = np.zeros(len(frame), dtype=np.int64), None
         region = self._label(frame, "region")
         if region is not None:
-            self.regions_, code = np.unique(
-                region_values(frame, region), return_inverse=True
-            )
+            values = region_values(frame, region)
+            self.regions_, code = np.unique(values, return_inverse=True)
         time = self._label(frame, "time")
         if time is None:
             self.last_value_ = np.bincount(code, y) / np.bincount(code)
             return self
-        self._calendar = infer_calendar(frame[time], time)
+        self._calendar = infer_calendar(frame[time], time, values)
         period = self._calendar.ordinals(frame[time], time)
         check_no_duplicates(code, period, row_namer(frame, region, time))
         # Later rows overwrite earlier ones.

@@ -81,6 +81,10 @@ class PanelTimeSeriesSplit(_PanelSplit):
     max_train_size : int, default=None
         Most periods in a training window, the latest ones; None for all.
 
+    region : str or int, default=None
+        Name or position of the region column in X, within which the length of a period
+        is read. None: one series, or regions with the same periods.
+
     time : str or int, default=None
         Name or position of the time column in X. None: the periods are passed as
         `groups`.
@@ -115,7 +119,14 @@ class PanelTimeSeriesSplit(_PanelSplit):
     """
 
     def __init__(
-        self, n_splits=4, *, test_size=13, gap=0, max_train_size=None, time=None
+        self,
+        n_splits=4,
+        *,
+        test_size=13,
+        gap=0,
+        max_train_size=None,
+        region=None,
+        time=None,
     ):
         self.n_splits = _check_integer(n_splits, "n_splits", 1)
         self.test_size = _check_integer(test_size, "test_size", 1)
@@ -123,6 +134,7 @@ class PanelTimeSeriesSplit(_PanelSplit):
         if max_train_size is not None:
             _check_integer(max_train_size, "max_train_size", 1)
         self.max_train_size = max_train_size
+        self.region = region
         self.time = time
 
     def split(self, X, y=None, groups=None):
@@ -154,7 +166,11 @@ class PanelTimeSeriesSplit(_PanelSplit):
             a row is about.
         """
         column, label = self._column(X, groups, "time")
-        ordinal = infer_calendar(column, label).ordinals(column, label)
+        region = None
+        if self.region is not None:
+            frame = as_frame(X)
+            region = region_values(frame, resolve_column(frame, self.region, "region"))
+        ordinal = infer_calendar(column, label, region).ordinals(column, label)
         distinct, period = np.unique(ordinal, return_inverse=True)
         needed = self.n_splits * self.test_size + self.gap + 1
         if len(distinct) < needed:

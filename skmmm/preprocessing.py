@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skmmm._calendar import infer_calendar
+from skmmm._calendar import check_continuation, infer_calendar
 from skmmm._checks import (
     check_no_duplicates,
     numeric_block,
@@ -513,10 +513,12 @@ class _Adstock(_TableTransformer):
         self.kernel_ = self._kernel(labels)
         self.regions_ = None
         self.period_ = None
+        values = None
         if region is not None:
-            self.regions_ = np.unique(region_values(frame, region))
+            values = region_values(frame, region)
+            self.regions_ = np.unique(values)
         if time is not None:
-            self._calendar = infer_calendar(frame[time], time)
+            self._calendar = infer_calendar(frame[time], time, values)
             self.period_ = self._calendar.unit
             self._history = self._panel(frame, media, region, time)
 
@@ -557,6 +559,8 @@ class _Adstock(_TableTransformer):
                 "to X, or set gap='mask' to average over the known ones."
             )
         joint = continue_panel(self._history, panel)
+        if self.gap == "error":
+            check_continuation(joint, self._calendar, self.time, self.regions_)
         media, known = joint.history(self.max_lag)
         return joint.rows(_carry_known(media, known, self.kernel_).swapaxes(0, 1)).T
 
@@ -1088,6 +1092,10 @@ class FourierSeason(_TableTransformer):
 
     Parameters
     ----------
+    region : str or int, default=None
+        Name or position of the region column, within which the length of a period is
+        read. None: one series, or regions with the same periods.
+
     time : str or int, default=None
         Name or position of the time column: weeks, days or months, as dates, Periods,
         ISO strings or integers. None: rows have no order and no column is added.
@@ -1134,12 +1142,14 @@ class FourierSeason(_TableTransformer):
     """
 
     _parameter_constraints = {
+        "region": _COLUMN,
         "time": _COLUMN,
         "order": [Interval(Integral, 0, None, closed="left")],
         "period": [Interval(Real, 0, None, closed="neither"), None],
     }
 
-    def __init__(self, *, time=None, order=2, period=None):
+    def __init__(self, *, region=None, time=None, order=2, period=None):
+        self.region = region
         self.time = time
         self.order = order
         self.period = period
@@ -1149,8 +1159,9 @@ class FourierSeason(_TableTransformer):
         self._waves = []
         if self.time is None:
             return
-        label = resolve_column(frame, self.time, "time")
-        self._calendar = infer_calendar(frame[label], label)
+        _, region, label = find_columns(frame, [], region=self.region, time=self.time)
+        values = None if region is None else region_values(frame, region)
+        self._calendar = infer_calendar(frame[label], label, values)
         self.period_ = self._calendar.unit
         length = self._calendar.year if self.period is None else self.period
         if self.order >= length / 2:

@@ -21,6 +21,7 @@ from skmmm._checks import (
     region_values,
     resolve_columns,
 )
+from skmmm._costs import by_channel
 from skmmm._draws import bounds, tail_of
 from skmmm._panel import Panel, make_panel
 from skmmm._tables import region_codes, row_namer
@@ -267,7 +268,8 @@ def compare_scenarios(
     kpi = np.array([np.sum(estimator.predict(X)) for X in scenarios.values()])
     draws = _total_draws(estimator, scenarios.values())
     table = _compare_kpi(kpi, draws, base, tail)
-    table |= _compare_spend(units, _costs(estimator, columns.media), base)
+    names = list(next(iter(tables.values())).columns)
+    table |= _compare_spend(units, _costs(estimator, columns.media, names), base)
     table["kpi_per_extra_spend"] = table["difference"] / table.pop("extra_spend")
     return pd.DataFrame(table, index=pd.Index(list(tables), name="scenario"))
 
@@ -352,12 +354,13 @@ def _check_roles(frame, columns):
 def _read_past(frame, columns, periods):
     """Check the rows of X and arrange them on the grid of regions and periods."""
     where = row_namer(frame, columns.region, columns.time)
-    calendar = infer_calendar(frame[columns.time], columns.time)
-    period = calendar.ordinals(frame[columns.time], columns.time)
     regions, code = np.array(["all"]), np.zeros(len(frame), dtype=np.int64)
+    values = None
     if columns.region is not None:
         values = region_values(frame, columns.region)
         regions, code = np.unique(values, return_inverse=True)
+    calendar = infer_calendar(frame[columns.time], columns.time, values)
+    period = calendar.ordinals(frame[columns.time], columns.time)
     check_no_duplicates(code, period, where)
     media = numeric_block(frame, columns.media, where)
     check_non_negative_media(media, columns.media, where, "make_future_frame")
@@ -797,7 +800,7 @@ def _units(name, table, columns):
     return media.sum(axis=0)
 
 
-def _costs(estimator, media):
+def _costs(estimator, media, names):
     """Return what a unit of each column costs: 1 without costs, NaN if not money."""
     # Inside a pipeline, a cost is that of what the steps before return.
     cost = getattr(_chosen(estimator), "media_cost", None)
@@ -805,6 +808,7 @@ def _costs(estimator, media):
         return np.ones(len(media))
     if not isinstance(cost, Mapping):
         return np.full(len(media), float(cost))
+    cost = by_channel("media_cost", cost, names, names)
     return np.array([cost.get(label, np.nan) for label in media], dtype=np.float64)
 
 

@@ -235,6 +235,7 @@ def spend_of_hardly_any(n_rows):
 @pytest.mark.parametrize(
     "spend", [spend_of_hardly_any, lambda n_rows: np.full(n_rows, 3.0)]
 )
+@pytest.mark.filterwarnings("ignore:'channel_02'. spend that hardly moves")
 def test_a_channel_that_hardly_moves_has_no_edges(small, spend):
     X, y = small
     X = X.assign(channel_02=spend(len(X)))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from pandas.testing import assert_frame_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
@@ -77,18 +78,21 @@ def test_cost_that_is_none(cost):
         "cost of one unit of the column (1 if the column is money)."
     )
     with refuses(message):
-        costs_per_unit({"channel_1": cost}, CHANNELS)
+        costs_per_unit({"channel_1": cost}, CHANNELS, CHANNELS)
     if cost is not None:
         with refuses(message.replace("channel_1", "channel_0")):
-            costs_per_unit(cost, CHANNELS)
+            costs_per_unit(cost, CHANNELS, CHANNELS)
 
 
 def test_costs_per_unit():
-    assert_array_equal(costs_per_unit(None, CHANNELS), np.nan)
-    assert_array_equal(costs_per_unit(2, CHANNELS), [2.0, 2.0, 2.0])
-    mapping = {"channel_2": np.float64(0.5)}
-    assert_array_equal(costs_per_unit(mapping, CHANNELS), [np.nan, np.nan, 0.5])
-    assert costs_per_unit(1.0, []).shape == (0,)
+    columns = ["week", *CHANNELS]
+    assert_array_equal(costs_per_unit(None, CHANNELS, columns), np.nan)
+    assert_array_equal(costs_per_unit(2, CHANNELS, columns), [2.0, 2.0, 2.0])
+    for key in ("channel_2", 3, -1, np.int64(3)):
+        mapping = {key: np.float64(0.5)}
+        cost = costs_per_unit(mapping, CHANNELS, columns)
+        assert_array_equal(cost, [np.nan, np.nan, 0.5])
+    assert costs_per_unit(1.0, [], columns).shape == (0,)
 
 
 @pytest.mark.parametrize("cost", [0.0, -1.0, "money", [1.0, 2.0]])
@@ -111,6 +115,19 @@ def test_unknown_channel(steady, parameter, value):
         f"{parameter} names 'radio', which is not one of the media columns {CHANNELS}."
     ):
         fitted(steady, **{parameter: value})
+
+
+@pytest.mark.parametrize("key", [0, 7])
+@pytest.mark.parametrize("parameter", ["media_cost", "priors"])
+def test_position_that_is_no_channel(steady, parameter, key):
+    value = {"media_cost": 1.0, "priors": {"roi": ROI}}[parameter]
+    message = (
+        f"{parameter} names 0, which is not one of the media columns {CHANNELS}."
+        if key == 0
+        else f"{parameter}=7 is not a column of X, which has 4 columns."
+    )
+    with refuses(message):
+        fitted(steady, **{parameter: {key: value}})
 
 
 @pytest.mark.parametrize("quantities", [ROI, "roi", None, 2.0])
@@ -387,3 +404,19 @@ def test_saved_model_keeps_priors_and_costs(steady, tmp_path):
             assert tuple(loaded.priors[channel][name]) == interval
     again = loaded.fit(*steady)
     assert_array_equal(again.predict(steady[0]), given.predict(steady[0]))
+
+
+def test_costs_and_priors_by_position_are_those_by_name(steady):
+    named = fitted(
+        steady, media_cost={"channel_1": 2.0}, priors={"channel_2": {"roi": ROI}}
+    )
+    placed = fitted(steady, media_cost={2: 2.0}, priors={-1: {"roi": ROI}})
+    assert_array_equal(placed.predict(steady[0]), named.predict(steady[0]))
+    assert_frame_equal(placed.channel_summary(), named.channel_summary())
+    table = placed.compare_scenarios({"as it was": steady[0]})
+    expected = 2.0 * steady[0]["channel_1"].sum()
+    assert_allclose(table["spend"], expected, rtol=1e-12)
+    with refuses("priors names the column 'channel_2' twice."):
+        fitted(steady, priors={"channel_2": {"roi": ROI}, 3: {"roi": ROI}})
+    with pytest.raises(ValueError, match="'channel_2' is in free_sign, but priors"):
+        fitted(steady, free_sign=["channel_2"], priors={3: {"roi": ROI}})

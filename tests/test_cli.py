@@ -168,15 +168,15 @@ def test_a_region_that_starts_late_is_forecast_as_an_average_one(
     assert "Left out" not in said
 
 
-def test_a_channel_that_starts_late_leaves_origins_out(broken, capsys):
+def test_a_channel_that_starts_late_is_forecast_as_expected(broken, capsys):
     def start_late(frame):
         week = np.arange(len(frame))
         return frame.assign(media_1=np.where(week < 45, 0.0, frame["media_1"]))
 
     assert broken(start_late) == 0
     said = capsys.readouterr().out
-    assert "Left out: Media column 'media_1' is zero in every training row" in said
-    assert "from 3 origins" in said
+    assert "with media_1 as expected" in said
+    assert "Left out" not in said
 
 
 def test_few_periods_are_not_forecast(broken, capsys, tmp_path):

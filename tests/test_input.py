@@ -7,9 +7,16 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.model_selection import cross_val_score
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm._calendar import infer_calendar
+from skmmm._checks import why_not_learned
+from skmmm.baselines import SeasonalNaiveRegressor, make_linear_mmm
 from skmmm.datasets import make_mmm_panel
+from skmmm.model_selection import PanelTimeSeriesSplit
+from skmmm.preprocessing import GeometricAdstock
+from skmmm.scenarios import make_future_frame
 
 
 @pytest.fixture
@@ -194,21 +201,128 @@ def test_free_sign_of_a_control(X, y, fast):
         DeepCausalMMMRegressor(**fast, free_sign=["media_1", "price"]).fit(X, y)
 
 
-def test_channel_without_spend(X, y, fast):
+NO_SPEND = (
+    "'media_2': no spend in any training row. The effect stays what was expected "
+    "beforehand, at spend as usual in the other channels. Leave such channels out of "
+    "media, or tell what is known of them with the parameter priors."
+)
+STEADY = (
+    "'media_2': spend that hardly moves in any region. The effect cannot be told from "
+    "the baseline. Leave such channels out of media, or tell what is known of them "
+    "with the parameter priors."
+)
+STILL = (
+    "'price': the same value in every training row. Such controls teach nothing and "
+    "are left out: they contribute nothing, also where they move later."
+)
+
+
+def warns(message):
+    return pytest.warns(UserWarning, match="^" + re.escape(message) + "$")
+
+
+def test_channel_without_spend_stays_at_its_prior(X, y, fast):
+    X, y = X[X["region"] == "region_1"], y[X["region"] == "region_1"]
+    late = X["week"] >= "2021-12-13"
+    started = X.assign(media_2=X["media_2"].where(late, 0.0))
+    fast = fast | {"n_draws": 8, "graph": None}
+    fast["priors"] = {"media_2": {"roi": (20.0, 30.0)}}
+    with warns(NO_SPEND):
+        model = DeepCausalMMMRegressor(**fast).fit(started[~late], y[~late])
+    summary = model.channel_summary(started[late]).loc["media_2"]
+    assert summary["verdict"] == "prior-driven"
+    assert 10.0 < summary["roi"] < 60.0
+    assert summary["roi_high"] > 1.3 * summary["roi_low"]
+    past = model.channel_summary().loc["media_2"]
+    assert past["contribution"] == past["contribution_high"] == 0.0
+
+
+def test_channel_without_spend_has_the_typical_spend_of_the_others(X, y, fast):
     X["media_2"] = 0.0
+    cost = {"media_1": 2.0, "media_2": 0.5}
+    with warns(NO_SPEND):
+        model = DeepCausalMMMRegressor(**fast, media_cost=cost, graph=None).fit(X, y)
+    money = model._model.scales.media * [2.0, 0.5, 1.0]
+    assert_allclose(money[:, 1], np.median(money[:, ::2], axis=1), rtol=1e-12)
+
+
+def test_steady_channel_is_not_identified(X, y, fast):
+    X, y = X[X["region"] == "region_1"], y[X["region"] == "region_1"]
+    with warns(STEADY):
+        model = DeepCausalMMMRegressor(**fast | {"n_draws": 8, "graph": None}).fit(
+            X.assign(media_2=9999.9), y
+        )
+    assert model.channel_summary().loc["media_2", "verdict"] == "not identified"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_cannot_be_learned_has_a_reason(seed):
+    rng = np.random.RandomState(seed)
+    size = 10.0 ** rng.uniform(-9, 9)
+    media = rng.uniform(size=(3, 40, 6))
+    media[..., 0] = 0.0
+    media[..., 1] = size
+    media[..., 2] = [[0.0], [size], [3.0 * size]]
+    media[..., 3] = size * (1.0 + 0.003 * rng.normal(size=(3, 40)))
+    media[..., 4] = size * (np.arange(40) == rng.randint(1, 40))
+    counts = rng.uniform(size=(3, 40)) < 0.8
+    counts[:, media[0, :, 4] > 0] = True
+    media[..., :2][~counts] = 7.0 * size
+    reason = why_not_learned(media, counts)
+    assert reason.tolist() == ["zero", "steady", "steady", "steady", "", ""]
+
+
+@pytest.mark.parametrize("value", [9.99, 0.0])
+def test_constant_control_contributes_nothing(X, y, fast, value, tmp_path):
+    moved = X.assign(price=value + (X["week"] > "2021-12-13"))
+    with warns(STILL):
+        model = DeepCausalMMMRegressor(**fast).fit(X.assign(price=value), y)
+    contributions = model.contributions(moved)
+    assert_allclose(contributions["price"], 0.0, atol=1e-9)
+    assert_allclose(model.control_coef_[0], 0.0, atol=1e-9)
+    assert_array_equal(model.predict(moved), model.predict(X.assign(price=value)))
+    model.save(tmp_path / "model.skmmm")
+    loaded = DeepCausalMMMRegressor.load(tmp_path / "model.skmmm")
+    assert_array_equal(loaded.predict(moved), model.predict(moved))
+    linear = make_linear_mmm(
+        media=["media_1"], controls=["price"], region="region", time="week"
+    ).fit(X.assign(price=value), y)
+    assert_allclose(linear.predict(moved), linear.predict(X.assign(price=value)))
+
+
+def test_early_folds_have_scores(X, y, fast):
+    late = X["week"] >= "2021-12-20"
+    started = X.assign(
+        media_2=X["media_2"].where(late, 0.0), price=X["price"].where(late, 9.99)
+    )
+    cv = PanelTimeSeriesSplit(2, test_size=5, region="region", time="week")
+    model = DeepCausalMMMRegressor(**fast | {"graph": None})
+    with pytest.warns(UserWarning, match="training row"):
+        scores = cross_val_score(model, started, y, cv=cv, error_score="raise")
+    assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("value", [5e-324, 1e-200, -3e-310])
+def test_numbers_too_small_to_compute_with(X, y, fast, value):
     message = (
-        "Media column 'media_2' is zero in every training row, so its effect cannot be "
-        "learned. Leave it out of media."
+        f"Column 'price' is {value:g} at region 'region_3', time 2021-01-11, too small "
+        "to compute with. Write 0 there, or express the column in smaller units."
     )
     with refuses(message):
-        DeepCausalMMMRegressor(**fast).fit(X, y)
+        tiny = X["price"].where(X.index != 5, value)
+        DeepCausalMMMRegressor(**fast).fit(X.assign(price=tiny), y)
+    with refuses(
+        f"y is {value:g} at region 'region_3', time 2021-01-11, too small to compute "
+        "with. Write 0 there, or express y in smaller units."
+    ):
+        DeepCausalMMMRegressor(**fast).fit(X, y.where(X.index != 5, value))
 
 
-def test_constant_control(X, y, fast):
-    X["holiday"] = 0.25
+def test_regions_of_several_values(X, y, fast):
+    X["region"] = [(name, 1) for name in X["region"]]
     message = (
-        "Control column 'holiday' has the same value (0.25) in every training row; the "
-        "intercept already covers it. Leave it out of controls."
+        "The region column 'region' has ('region_1', 1) in row 0, which is no single "
+        "value. Write the region as one text, such as 'A, 1'."
     )
     with refuses(message):
         DeepCausalMMMRegressor(**fast).fit(X, y)
@@ -313,8 +427,8 @@ def test_mixed_frequency(X, y, fast):
     X["week"] += pd.to_timedelta((X["week"] > "2021-03-01").astype(int), unit="D")
     message = (
         "Mixed frequency in the time column 'week': periods are mostly 7 days apart, "
-        "but 2021-03-09 follows 2021-03-01 after 8 days. Use one row per week, day or "
-        "month."
+        "but 2021-03-09 follows 2021-03-01 after 8 days in region 'region_1'. Use one "
+        "row per week, day or month."
     )
     with refuses(message):
         DeepCausalMMMRegressor(**fast).fit(X, y)
@@ -351,6 +465,42 @@ def test_week_off_the_grid_at_prediction(X, y, fast):
     )
     with refuses(message):
         model.predict(later)
+
+
+NUMBERS = {
+    "days of spreadsheets": (44200, 7, "unit='D', origin='1899-12-30'"),
+    "daily, of spreadsheets": (44200, 1, "unit='D', origin='1899-12-30'"),
+    "days since 1970": (18631, 7, "unit='D', origin='1970-01-01'"),
+    "seconds": (1609718400, 604800, "unit='s'"),
+    "milliseconds": (1609718400000, 604800000, "unit='ms'"),
+    "daily nanoseconds": (1609718400 * 10**9, 86400 * 10**9, "unit='ns'"),
+}
+
+
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_numbers_that_are_dates(kind):
+    first, step, conversion = NUMBERS[kind]
+    column = pd.Series(first + step * np.arange(60))
+    said = re.escape(f"such as {first}, which are ") + ".*" + re.escape(conversion)
+    for numbers in (column, column.astype(float)):
+        with pytest.raises(ValueError, match=said):
+            infer_calendar(numbers, "week")
+    advice = dict(item.split("=") for item in conversion.replace("'", "").split(", "))
+    dates = pd.to_datetime(column, **advice)
+    assert infer_calendar(dates, "week").unit == ("week" if step % 7 == 0 else "day")
+
+
+def test_two_digit_years_and_weeks():
+    numbers = pd.Series([*range(2101, 2153), *range(2201, 2210)])
+    with pytest.raises(ValueError, match="2152 followed by 2201, a year and a week"):
+        infer_calendar(numbers, "week")
+
+
+@pytest.mark.parametrize("missing", ["", "NaT"])
+def test_time_missing_in_text(missing):
+    message = "The time column 'week' is missing in row 1. Every row needs a period."
+    with refuses(message):
+        infer_calendar(pd.Series(["2021-01-04", missing, "2021-01-11"]), "week")
 
 
 def test_integers_after_dates(X, y, fast):
@@ -392,6 +542,167 @@ def test_fewer_periods_than_lags(X, y, fast):
         DeepCausalMMMRegressor(**fast | {"max_lag": 60}).fit(X, y)
     model = DeepCausalMMMRegressor(**fast | {"max_lag": 59}).fit(X, y)
     assert np.isfinite(model.predict(X)).all()
+
+
+WEEKS = pd.date_range("2021-01-04", periods=60, freq="7D")
+DAYS = pd.date_range("2021-01-04", periods=420)
+MONTHS = pd.date_range("2021-01-01", periods=24, freq="MS")
+
+
+def read_calendar(**regions):
+    """Return the calendar of regions with these times, and their periods."""
+    times = pd.Series(np.concatenate([*map(np.asarray, regions.values())]))
+    region = np.repeat(list(regions), [*map(len, regions.values())])
+    calendar = infer_calendar(times, "week", region)
+    return calendar, calendar.ordinals(times, "week")
+
+
+def test_weeks_that_begin_on_different_weekdays(X, y, fast):
+    later = pd.to_timedelta(2 * (X["region"] == "region_2"), unit="D")
+    X["week"] += later
+    message = (
+        "Weeks begin on different weekdays in the time column 'week': Monday in "
+        "regions 'region_1', 'region_3'; Wednesday in region 'region_2'. Move them to "
+        "one weekday. If the dates are first days of weeks, the nearest Monday is "
+        "(pd.to_datetime(X['week']) + pd.Timedelta(days=3)).dt.to_period('W').dt."
+        "start_time."
+    )
+    linear = make_linear_mmm(
+        media=["media_1"], region="region", time="week", season_order=1
+    )
+    with refuses(message):
+        DeepCausalMMMRegressor(**fast).fit(X, y)
+    for model in (
+        linear,
+        linear.named_steps["season"],
+        SeasonalNaiveRegressor(region="region", time="week"),
+    ):
+        with refuses(message):
+            model.fit(X, y)
+    with refuses(message):
+        next(PanelTimeSeriesSplit(region="region", time="week").split(X))
+    with refuses(message):
+        make_future_frame(
+            X[["region", "week", "media_1"]],
+            4,
+            media=["media_1"],
+            region="region",
+            time="week",
+        )
+    advised = pd.to_datetime(X["week"]) + pd.Timedelta(days=3)
+    advised = advised.dt.to_period("W").dt.start_time
+    assert (advised == X["week"] - later).all()
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_calendar_of_any_weekdays_is_right_or_refused(seed):
+    rng = np.random.RandomState(seed)
+    first, kept = rng.randint(7, size=3), rng.uniform(0.7, 1.0, 3)
+    if seed % 4 == 0:  # otherwise nearly all are refused
+        first[:] = first[0]
+    weeks = [np.flatnonzero(rng.uniform(size=60) < k) for k in kept]
+    dates = {
+        name: WEEKS[week] + pd.Timedelta(days=int(day))
+        for name, week, day in zip("ABC", weeks, first, strict=True)
+    }
+    if len(set(first)) > 1:
+        with pytest.raises(ValueError, match="'A'") as raised:
+            read_calendar(**dates)
+        assert all(repr(name) in str(raised.value) for name in "BC")
+        return
+    calendar, period = read_calendar(**dates)
+    assert calendar.unit == "week"
+    assert_array_equal(period, np.concatenate(weeks) - min(map(np.min, weeks)))
+
+
+MIXED = {
+    "weeks, then days": {"A": [*WEEKS, *(DAYS[:100] + pd.Timedelta(days=420))]},
+    "days, then weeks": {"A": [*DAYS[:100], *(WEEKS + pd.Timedelta(days=100))]},
+    "days here, weeks there": {"A": DAYS, "B": WEEKS},
+    "few days here, weeks there": {"A": DAYS[:20], "B": WEEKS},
+    "months, then days": {"A": [*MONTHS, *(DAYS[:100] + pd.Timedelta(days=727))]},
+    "days here, months there": {"A": DAYS, "B": MONTHS},
+    "weeks here, fortnights there": {"A": WEEKS, "B": WEEKS[::2]},
+    "weeks here, months there": {"A": WEEKS, "B": MONTHS},
+    "months here, quarters there": {"A": MONTHS, "B": MONTHS[::3]},
+    "four weeks, then weeks": {"A": [*WEEKS[:40:4], *WEEKS[40:]]},
+    "numbers and every third": {"A": range(60), "B": range(0, 60, 3)},
+}
+
+
+@pytest.mark.parametrize("kind", MIXED)
+def test_mixed_lengths_of_periods_name_both(kind):
+    regions = MIXED[kind]
+    with pytest.raises(ValueError, match="Mixed frequency") as raised:
+        read_calendar(**regions)
+    assert all(f"in region {name!r}" in str(raised.value) for name in regions)
+
+
+def test_mixed_frequency_names_the_date_of_the_change():
+    times = pd.Series(MIXED["weeks, then days"]["A"])
+    message = (
+        "Mixed frequency in the time column 'week': periods are 7 days apart from "
+        "2021-01-04 to 2022-02-28, but 1 day apart from 2022-02-28 to 2022-03-01. Use "
+        "rows of one length in all regions and at all times."
+    )
+    with refuses(message):
+        infer_calendar(times, "week")
+
+
+def test_numbers_that_do_not_meet():
+    message = (
+        "The periods of the time column 'week' are 2 apart, but do not meet: from 0 in "
+        "region 'A'; from 1 in region 'B'. Number them alike in all regions."
+    )
+    with refuses(message):
+        read_calendar(A=range(0, 60, 2), B=range(1, 61, 2))
+
+
+def test_first_and_last_days_are_of_the_same_months():
+    ends = pd.date_range("2021-01-31", periods=24, freq="ME")
+    calendar, period = read_calendar(A=MONTHS, B=ends, C=MONTHS[3:4])
+    assert calendar.unit == "month"
+    assert_array_equal(period, [*range(24), *range(24), 3])
+
+
+def test_no_rows_to_split():
+    with refuses("X has no rows, so the time column 'week' is empty."):
+        next(PanelTimeSeriesSplit(time="week").split(pd.DataFrame({"week": []})))
+
+
+def test_regions_with_gaps_and_with_one_row():
+    calendar, period = read_calendar(A=WEEKS, B=WEEKS[7:8], C=WEEKS[[3, 4, 20, 41]])
+    assert calendar.unit == "week"
+    assert_array_equal(period[60:], [7, 3, 4, 20, 41])
+    with refuses(
+        "No region has two periods in the time column 'week', so their length is "
+        "unknown. Use more periods, or time=None for rows without an order."
+    ):
+        read_calendar(A=WEEKS[:1], B=WEEKS[1:2])
+
+
+def test_business_days():
+    message = (
+        "The daily rows of the time column 'week' never are on a Saturday or Sunday in "
+        "region 'B'. Coming periods would have these days: aggregate to weeks, or add "
+        "rows for them (of spend and KPI zero, if nothing happens then)."
+    )
+    with refuses(message):
+        read_calendar(A=DAYS, B=DAYS[DAYS.day_of_week < 5])
+
+
+def test_rows_to_predict_keep_the_length_of_a_period(X, y, fast):
+    train, test, y_train, _ = split_at(X, y, 36)
+    model = DeepCausalMMMRegressor(**fast).fit(train, y_train)
+    rare = (test["region"] == "region_2") & (
+        test["week"].dt.isocalendar().week % 2 == 1
+    )
+    message = "Mixed frequency in the time column 'week': periods are 14 days apart"
+    with pytest.raises(ValueError, match=message):
+        model.predict(test[~rare])
+    adstock = GeometricAdstock(columns=["media_1"], region="region", time="week")
+    with pytest.raises(ValueError, match=message):
+        adstock.fit(train).transform(test[~rare])
 
 
 # --- gaps and overlaps --------------------------------------------------------------
@@ -467,7 +778,33 @@ def numbered(X):
     return (X["week"] - X["week"].min()).dt.days // 7
 
 
+def in_berlin(X):
+    """Weeks that begin at midnight in Berlin, an offset that changes twice a year."""
+    return X["week"].dt.tz_localize("Europe/Berlin")
+
+
+def in_zones_of_their_own(X):
+    zones = {"region_1": "Europe/Berlin", "region_2": "US/Pacific", "region_3": None}
+    return pd.Series(
+        [
+            week.tz_localize(zones[region])
+            for week, region in zip(X["week"], X["region"], strict=True)
+        ],
+        dtype=object,
+    )
+
+
 TIMES = {
+    "ISO string with offset": (
+        lambda X: pd.Series([week.isoformat() for week in in_berlin(X)]),
+        "week",
+    ),
+    "text with offset": (lambda X: in_berlin(X).astype(str), "week"),
+    "mixed zones": (in_zones_of_their_own, "week"),
+    "Period objects": (
+        lambda X: X["week"].dt.to_period("W-SUN").astype(object),
+        "week",
+    ),
     "datetime": (lambda X: X["week"], "week"),
     "period": (lambda X: X["week"].dt.to_period("W-SUN"), "week"),
     "date": (lambda X: X["week"].dt.date, "week"),

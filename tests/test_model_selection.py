@@ -191,8 +191,8 @@ def test_repr_and_check_cv():
     cv = PanelTimeSeriesSplit(time="week")
     words = " ".join(repr(cv).split())
     assert words == (
-        "PanelTimeSeriesSplit(gap=0, max_train_size=None, n_splits=4, test_size=13, "
-        "time='week')"
+        "PanelTimeSeriesSplit(gap=0, max_train_size=None, n_splits=4, region=None, "
+        "test_size=13, time='week')"
     )
     assert check_cv(cv) is cv
     assert "n_splits=5" in repr(LeaveRegionsOut())

@@ -1,5 +1,6 @@
 """Forecasts from earlier origins, beside what they have to beat."""
 
+import warnings
 from dataclasses import replace
 
 import pandas as pd
@@ -49,7 +50,9 @@ def compare(task, model, console, n_origins):
     refit = clone(model).set_params(
         n_draws=model.n_draws if task.n_regions == 1 else 0, unseen_region="average"
     )
-    cv = PanelTimeSeriesSplit(n_origins, test_size=size, time=task.time)
+    cv = PanelTimeSeriesSplit(
+        n_origins, test_size=size, region=task.region, time=task.time
+    )
     scores, held_out = [], None
     for i, (train, test) in enumerate(cv.split(task.X)):
         origin = calendar.label(periods[(i - n_origins) * size])
@@ -59,8 +62,12 @@ def compare(task, model, console, n_origins):
             still = [name for name in task.controls if X[name].nunique() < 2]
             known = replace(task, controls=[c for c in task.controls if c not in still])
             without = f" without {name_all(still)}" if still else ""
-            stage = f"Forecasting {size} {unit} from {origin}{without}"
-            with console.stage(stage, fits=True):
+            unspent = [name for name in task.media if not X[name].any()]
+            at_prior = f" with {name_all(unspent)} as expected" if unspent else ""
+            stage = f"Forecasting {size} {unit} from {origin}{without}{at_prior}"
+            with console.stage(stage, fits=True), warnings.catch_warnings():
+                # Said in the stage.
+                warnings.filterwarnings("ignore", ".*: no spend in any training row")
                 refit.set_params(controls=known.controls)
                 fitted = console.fit(clone(refit), X, y)
                 score = _score(known, fitted, train, test)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from skmmm._calendar import infer_calendar
+from skmmm._checks import region_values
 from skmmm.datasets import load_mmm_example
 from skmmm.plotting._style import shorten
 
@@ -60,7 +61,10 @@ class Task:
 
     def calendar(self):
         """Return the calendar and the distinct periods, counted from the first."""
-        calendar = infer_calendar(self.X[self.time], self.time)
+        region = None
+        if self.region is not None:
+            region = region_values(self.X, self.region)
+        calendar = infer_calendar(self.X[self.time], self.time, region)
         return calendar, np.unique(calendar.ordinals(self.X[self.time], self.time))
 
 

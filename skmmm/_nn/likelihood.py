@@ -1,7 +1,7 @@
 """How likely the KPI is, given the outcome equation."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -39,14 +39,6 @@ class Target:
     def observed(self):
         """1 where there is something to fit, shape (R, T)."""
         return (self.count > 0).to(self.y.dtype)
-
-    def to(self, device):
-        """Return the same target on another device."""
-        moved = {
-            name: getattr(self, name).to(device)
-            for name in ("y", "count", "precision", "share")
-        }
-        return replace(self, **moved)
 
 
 @dataclass(frozen=True)

@@ -114,11 +114,6 @@ class Inputs:
             states=self.states[..., window],
         )
 
-    def to(self, device):
-        """Return the same tensors on another device."""
-        moved = {name: value.to(device) for name, value in vars(self).items()}
-        return Inputs(**moved)
-
 
 @dataclass(frozen=True)
 class Parts:

@@ -76,7 +76,7 @@ def counterfactual_of(
         labels=labels,
         region=_role(estimator, frame, region, "region"),
         time=_role(estimator, frame, time, "time"),
-        price=costs_per_unit(media_cost, labels),
+        price=costs_per_unit(media_cost, labels, list(frame.columns)),
         n_permutations=n_permutations,
         random_state=random_state,
     )

@@ -56,12 +56,13 @@ def _read_rows(estimator, X, y, region, time):
     time = _role(estimator, frame, time, "time")
     where = row_namer(frame, region, time)
     y = check_target(y, len(frame), where)
-    code = np.zeros(len(frame), dtype=np.int64)
+    code, values = np.zeros(len(frame), dtype=np.int64), None
     if region is not None:
-        _, code = np.unique(region_values(frame, region), return_inverse=True)
+        values = region_values(frame, region)
+        _, code = np.unique(values, return_inverse=True)
     if time is None:
         return frame, y, code, None, None
-    ordinals = infer_calendar(frame[time], time).ordinals(frame[time], time)
+    ordinals = infer_calendar(frame[time], time, values).ordinals(frame[time], time)
     _, period = np.unique(ordinals, return_inverse=True)
     if region is None:
         _check_one_row_each(period, where)

@@ -60,7 +60,8 @@ def ordinals_of(estimator, tables):
     for X in tables:
         frame = as_frame(X)
         columns.append(frame[resolve_column(frame, key, "time")])
-    calendar = infer_calendar(pd.concat(columns), key)
+    regions = np.concatenate([regions_of(estimator, X) for X in tables])
+    calendar = infer_calendar(pd.concat(columns), key, regions)
     return [calendar.ordinals(column, key) for column in columns], calendar
 
 

@@ -1,13 +1,29 @@
-"""What is wrong with a KPI as a whole: constant regions, typing errors, a minus sign.
+"""What training rows as a whole have against them.
 
-The user decides about each, so each is a warning; what the fit does meanwhile stands in
-the warning.
+Constant regions, typing errors, a minus sign, channels and controls that teach nothing:
+the user decides about each, so each is a warning, which says what the fit does with it.
 """
 
 import warnings
 
 import numpy as np
 
+from skmmm import _checks
+
+_NO_SPEND = (
+    "no spend in any training row. The effect stays what was expected beforehand, at "
+    "spend as usual in the other channels. Leave such channels out of media, or tell "
+    "what is known of them with the parameter priors."
+)
+_STEADY_SPEND = (
+    "spend that hardly moves in any region. The effect cannot be told from the "
+    "baseline. Leave such channels out of media, or tell what is known of them with "
+    "the parameter priors."
+)
+_STILL = (
+    "the same value in every training row. Such controls teach nothing and are left "
+    "out: they contribute nothing, also where they move later."
+)
 _NAMED = 5  # examples in a message
 _FEW = 8  # rows of a region below which they may be the same by chance
 _VARIES = 1e-6  # of its size: a KPI that varies by less is constant
@@ -91,6 +107,29 @@ def is_loss(y, weight):
         stacklevel=6,
     )
     return True
+
+
+def warn_of_not_learned(panel, columns):
+    """Warn of channels and controls from which training rows teach nothing.
+
+    Parameters
+    ----------
+    panel : Panel
+    columns : Columns
+    """
+    counts = panel.weight > 0
+    reason = _checks.why_not_learned(panel.media, counts)
+    still = np.isfinite(_checks.still_value(panel.controls[counts]))
+    for labels, which, consequence in (
+        (columns.media, reason == "zero", _NO_SPEND),
+        (columns.media, reason == "steady", _STEADY_SPEND),
+        (columns.controls, still, _STILL),
+    ):
+        if which.any():
+            names = [c for c, w in zip(labels, which, strict=True) if w]
+            warnings.warn(
+                f"{_checks.in_words(names)}: {consequence}", UserWarning, stacklevel=5
+            )
 
 
 def _listed(names):
