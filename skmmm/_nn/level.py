@@ -37,7 +37,7 @@ def innovations(residual, observed, gain, persistence):
     return residual - pad(persistence * level[..., :-1], (1, 0))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Level:
     """The level over the training window, given all of it.
 

@@ -11,7 +11,7 @@ from skmmm._nn.level import innovations
 from skmmm._nn.priors import EFFECT_DF, positions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Target:
     """The KPI in units of its mean per region.
 

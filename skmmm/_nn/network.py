@@ -49,7 +49,7 @@ BY_REGION = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Inputs:
     """What the network reads, as float64 tensors (R regions, T periods, L lags).
 
@@ -117,7 +117,7 @@ class Inputs:
         return Inputs(**moved)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Parts:
     """The structural part of the prediction, in units of the mean KPI per region.
 

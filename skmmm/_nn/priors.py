@@ -26,7 +26,7 @@ class Sizes:
     time_varying: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prior:
     """``parameter = loc + scale * z`` with ``z`` standard normal.
 
@@ -76,7 +76,7 @@ CARRYOVER = {
 WEIBULL_SHAPE_LOG, WEIBULL_SHAPE_LOG_KNOWN = (0.15, 0.35), (0.0, 0.2)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ChannelPriors:
     """What is expected of each channel, tensors of shape (n_media,).
 
