@@ -918,7 +918,7 @@ class DeepCausalMMMRegressor(
             "parameters": pack_parameters(self),
             **pack_columns(self._labels, self._columns),
             "named": hasattr(self, "feature_names_in_"),
-            "calendar": pack_calendar(self._calendar),
+            **pack_calendar(self._calendar, self._model.history.shape[1]),
             "index": index,
             "model": model,
         }
@@ -971,7 +971,7 @@ class DeepCausalMMMRegressor(
         if header["named"]:
             estimator.feature_names_in_ = np.array(estimator._labels, dtype=object)
         n_periods = arrays.shape("history.observed")[-1]
-        estimator._calendar = unpack_calendar(header["calendar"], n_periods)
+        estimator._calendar = unpack_calendar(header, n_periods)
         if (columns.time is None) != (estimator._calendar is None):
             raise ValueError("it has a calendar without a time column, or none for it.")
         n_media = len(columns.media)

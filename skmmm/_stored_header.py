@@ -17,9 +17,10 @@ _HEADER = {
     "parameters": dict,
     "labels": list,
     "columns": dict,
-    "positions": list,
+    "places": list,
     "named": bool,
     "calendar": (dict, type(None)),
+    "periods": list,
     "index": dict,
     "model": dict,
 }
@@ -42,7 +43,7 @@ _STEPS = {"week": 7, "day": 1, "month": 1}
 
 def check_header(header):
     """Raise if a header has not the entries of its format."""
-    absent = {"positions"} if header["format"] == 3 else set()
+    absent = {"places", "periods"} if header["format"] == 3 else set()
     kinds = {name: kind for name, kind in _HEADER.items() if name not in absent}
     check_kinds(header, kinds, "its header")
 
@@ -72,12 +73,11 @@ def pack_columns(labels, columns):
         Of all columns, in the order of X.
     columns : Columns
     """
-    used = [label for label in _used(columns) if label is not None]
     return {
         "labels": list(labels),
         "columns": asdict(columns),
-        # Says the same once more: what is swapped in one place only is noticed.
-        "positions": [labels.index(label) for label in used],
+        # The same once more: what is swapped in one of them only is noticed.
+        "places": _places(labels, columns),
     }
 
 
@@ -100,34 +100,45 @@ def unpack_columns(header):
         stored["region"],
         stored["time"],
     )
-    used = [label for label in _used(columns) if label is not None]
     for role in (columns.media, columns.controls):
         if list(role) != sorted(
             role, key=lambda label: (isinstance(label, str), label)
         ):
             raise ValueError(f"its columns {list(role)!r:.80} are not in order.")
+    used = _used(columns)
     if len(set(labels)) < len(labels) or len(set(used)) < len(used):
         raise ValueError("its header names a column twice.")
     if not set(used) <= set(labels):
         raise ValueError("its header names a column that X has not.")
-    # Files of format 3 have no positions.
-    positions = [labels.index(label) for label in used]
-    if header.get("positions", positions) != positions:
+    places = _places(labels, columns)
+    if header.get("places", places) != places:  # format 3 has none
         raise ValueError("its columns are not where its header says.")
     return labels, columns
 
 
 def _used(columns):
-    return [*columns.media, *columns.controls, columns.region, columns.time]
+    """Return all columns that have a role."""
+    others = [label for label in (columns.region, columns.time) if label is not None]
+    return [*columns.media, *columns.controls, *others]
 
 
-def pack_calendar(calendar):
-    """Return a calendar as a dict; None without one."""
-    return None if calendar is None else asdict(calendar)
+def _places(labels, columns):
+    """Return where each column of X is among those that have a role; -1: none."""
+    used = _used(columns)
+    return [used.index(label) if label in used else -1 for label in labels]
 
 
-def unpack_calendar(stored, n_periods):
+def pack_calendar(calendar, n_periods):
+    """Return a calendar, and the first and last of so many periods in words."""
+    if calendar is None:
+        return {"calendar": None, "periods": []}
+    ends = [calendar.label(0), calendar.label(n_periods - 1)]
+    return {"calendar": asdict(calendar), "periods": ends}
+
+
+def unpack_calendar(header, n_periods):
     """Rebuild the calendar of so many training periods, None if there is none."""
+    stored = header["calendar"]
     if stored is None:
         return None
     check_kinds(stored, _CALENDAR, "calendar")
@@ -138,11 +149,14 @@ def unpack_calendar(stored, n_periods):
     if not 0 < step < 2**31 or not (year is None or 1 < year < np.inf):
         raise ValueError(f"its calendar has steps of {step} and {year} in a year.")
     try:
-        ends = [calendar.value(0), calendar.value(n_periods - 1)]
+        values = [calendar.value(0), calendar.value(n_periods - 1)]
+        ends = [calendar.label(0), calendar.label(n_periods - 1)]
     except (OverflowError, ValueError) as error:
         raise ValueError(f"its calendar starts at no date: {error}.") from error
-    if calendar.unit == "integer" and max(map(abs, ends)) >= 2**62:
-        raise ValueError(f"its calendar starts at {ends[0]}.")
+    if calendar.unit == "integer" and max(map(abs, values)) >= 2**62:
+        raise ValueError(f"its calendar starts at {values[0]}.")
+    if header.get("periods", ends) != ends:  # format 3 has none
+        raise ValueError(f"its calendar is not that of its periods, {ends}.")
     return calendar
 
 
