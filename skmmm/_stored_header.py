@@ -56,11 +56,10 @@ def pack_parameters(estimator):
 
 def unpack_parameters(cls, stored):
     """Return constructor parameters; those that an older file has not are left out."""
-    for name in stored:
-        if name not in cls._get_param_names():
-            raise ValueError(
-                f"this version has no parameter {name!r:.80}. Upgrade skmmm to load it."
-            )
+    for name in sorted(stored.keys() - set(cls._get_param_names())):
+        raise ValueError(
+            f"this version has no parameter {name!r:.80}. Upgrade skmmm to load it."
+        )
     return {name: restored(value) for name, value in stored.items()}
 
 
@@ -93,7 +92,9 @@ def unpack_columns(header):
     check_kinds(labels, list, "labels")
     check_kinds(stored, _COLUMNS, "columns")
     for label in (*labels, *stored["media"], *stored["controls"]):
-        check_kinds(label, str if header["named"] else _LABEL, "labels")
+        check_kinds(label, _LABEL, "labels")
+    if header["named"] != all(isinstance(label, str) for label in labels):
+        raise ValueError(f"its header says {header['named']} of names of columns.")
     columns = Columns(
         tuple(stored["media"]),
         tuple(stored["controls"]),
