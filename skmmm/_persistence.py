@@ -34,6 +34,8 @@ _NPY = re.compile(
     rb"'fortran_order': False, 'shape': \((?P<shape>[\d, ]*)\), \} *\n",
     re.DOTALL,
 )
+# Bytes that are no truth value, and numbers that are no character.
+_CODES, _MOST = {"U": "<u4"}, {"b": 1, "U": 0x10FFFF}
 _UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -228,6 +230,9 @@ def _array(name, member):
         raise ValueError(f"array {name!r} cannot be read: {error}.") from error
     if not dtype.itemsize or found.nbytes != len(member) - start.end():
         raise ValueError(f"array {name!r} is not as long as its shape {shape}.")
+    codes = np.frombuffer(member, _CODES.get(dtype.kind, "u1"), offset=start.end())
+    if codes.size and codes.max() > _MOST.get(dtype.kind, 255):
+        raise ValueError(f"array {name!r} has bytes that are no {dtype}.")
     return found.copy()
 
 
@@ -251,9 +256,9 @@ class StoredArrays:
             raise ValueError(f"array {name!r} is missing.")
         return self._arrays[name].shape
 
-    def take_any(self, name, n_axes=1):
-        """Take out an array of any dtype and length."""
-        if len(self.shape(name)) != n_axes:
+    def take_any(self, name):
+        """Take out an array of any dtype and length, with one axis."""
+        if len(self.shape(name)) != 1:
             raise ValueError(f"array {name!r} has shape {self.shape(name)}.")
         return self._arrays.pop(name)
 

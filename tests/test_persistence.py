@@ -409,6 +409,17 @@ def test_array_that_does_not_fit_is_refused(saved, name, change):
     assert "written by skmmm" in message or f"array {name!r}" in message
 
 
+@pytest.mark.parametrize(
+    ("name", "byte"), [("follows_kpi", b"\x02"), ("regions", b"\xff")]
+)
+def test_bytes_that_are_no_truth_or_text_are_refused(saved, name, byte):
+    def change(members):
+        members[f"{name}.npy"] = members[f"{name}.npy"][:-1] + byte
+        sealed(members, json.loads(members["header.json"]))
+
+    assert f"array '{name}' has bytes" in refusal(rewritten(saved, change))[0]
+
+
 def test_deeply_nested_header_is_refused(saved):
     def nest(members):
         members["header.json"] = b"[" * 30_000
