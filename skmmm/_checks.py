@@ -1,6 +1,7 @@
 """Data validation: one function per rule, errors that name column, region or week."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -56,6 +57,22 @@ def check_not_empty(frame):
             f"Found array with 0 feature(s) (shape={frame.shape}) while a minimum of 1 "
             "is required. X has no columns."
         )
+
+
+def check_labels(frame):
+    """Raise if a column has a label that is neither text nor a number."""
+    if frame.columns.nlevels > 1:
+        raise ValueError(
+            f"The columns of X have {frame.columns.nlevels} levels. Join them to one "
+            "name each: X.columns = ['_'.join(map(str, c)) for c in X.columns]."
+        )
+    for label in frame.columns:
+        known = isinstance(label, str | Real) and label == label
+        if not known or label in (np.inf, -np.inf):
+            raise ValueError(
+                f"X has a column labelled {label!r} ({type(label).__name__}). Call it "
+                "by a text or a number."
+            )
 
 
 def resolve_column(frame, key, role):

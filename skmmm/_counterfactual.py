@@ -30,7 +30,7 @@ from skmmm._support import STEP, support_factors
 _PATH_NODES = 12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Effects:
     """Effects and the spend they are set against, draws (E) first, in groups of rows.
 
@@ -64,7 +64,7 @@ class Effects:
         return _per(self.gain, self.charge)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Counterfactual:
     """The rows of X, and what their KPI would be under other spend.
 

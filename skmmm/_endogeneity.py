@@ -31,7 +31,7 @@ ALPHA = 0.001
 MATERIAL = 0.05
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FollowsKpi:
     """Which channels' spend follows the past KPI.
 

@@ -4,7 +4,7 @@ import copy
 import warnings
 from collections import namedtuple
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -22,7 +22,7 @@ from sklearn.utils.validation import (
 from threadpoolctl import threadpool_limits
 
 from skmmm import _checks
-from skmmm._calendar import Calendar, check_continuation, infer_calendar
+from skmmm._calendar import check_continuation, infer_calendar
 from skmmm._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skmmm._channel_graph import make_channel_graph
 from skmmm._channel_priors import make_channel_priors
@@ -55,7 +55,7 @@ from skmmm._nn.posterior import (
 )
 from skmmm._nn.priors import Sizes
 from skmmm._nn.sampling import sample
-from skmmm._nn.storage import pack_model, unpack_model
+from skmmm._nn.storage import KINDS, pack_model, unpack_model
 from skmmm._nn.threads import one_thread
 from skmmm._nn.training import train
 from skmmm._panel import (
@@ -65,19 +65,22 @@ from skmmm._panel import (
     make_panel,
     missing_periods,
 )
-from skmmm._persistence import (
-    pack_index,
-    plain_parameters,
-    read_model,
-    restored,
-    unpack_index,
-    write_model,
-)
+from skmmm._persistence import check_kinds, loading, read_model, write_model
 from skmmm._questions import QuestionsMixin
 from skmmm._scales import fit_scales, gross_outliers
+from skmmm._stored_header import (
+    check_header,
+    pack_calendar,
+    pack_columns,
+    pack_parameters,
+    unpack_calendar,
+    unpack_columns,
+    unpack_parameters,
+    unpack_regions,
+)
+from skmmm._stored_index import pack_index, unpack_index
 from skmmm._tables import check_known_regions, read_table, region_codes, row_namer
 from skmmm._verdicts import MIN_DRAWS, channel_verdicts, contraction
-from skmmm._version import __version__
 
 _Rows = namedtuple("_Rows", "frame region period media controls where")
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
@@ -980,20 +983,26 @@ class DeepCausalMMMRegressor(
 
         Raises
         ------
+        OSError
+            If the file cannot be written; one that was there is left as it was.
         ValueError
             If a parameter (a callable, a random generator) or the index of the
             training frame cannot be stored as data.
+
+        Notes
+        -----
+        The file is written beside its place and moved there when it is complete.
+        Equal models give equal bytes.
         """
         check_is_fitted(self)
+        self._validate_params()
         model, arrays = pack_model(self._model)
         index, index_arrays = pack_index(self._training_index)
         header = {
-            "version": __version__,
-            "parameters": plain_parameters(self.get_params()),
-            "labels": list(self._labels),
+            "parameters": pack_parameters(self),
+            **pack_columns(self._labels, self._columns),
             "named": hasattr(self, "feature_names_in_"),
-            "columns": asdict(self._columns),
-            "calendar": None if self._calendar is None else asdict(self._calendar),
+            **pack_calendar(self._calendar, self._model.history.shape[1]),
             "index": index,
             "model": model,
         }
@@ -1003,7 +1012,9 @@ class DeepCausalMMMRegressor(
             "regions": self.regions_,
             "loss_curve": self.loss_curve_,
             "follows_kpi": self._follows_kpi,
+            "contradicted": self._contradicted,
             "cost": self._cost,
+            "answers": _answers(self._model),
         }
         write_model(path, header, arrays)
 
@@ -1023,32 +1034,51 @@ class DeepCausalMMMRegressor(
         Raises
         ------
         ValueError
-            If the file is no model, was cut short or changed, or was written by a
-            newer version in a format unknown to this one.
+            If the file is no model, was cut short or changed, contradicts itself, or
+            is of a format that this version does not read. It says which version
+            wrote it.
         """
-        header, arrays = read_model(path)
-        parameters = header["parameters"].items()
-        estimator = cls(**{name: restored(value) for name, value in parameters})
-        estimator._labels = header["labels"]
+        with loading(path):
+            header, arrays = read_model(path)
+        with loading(f"{path}, written by skmmm {header['version']:.20},"):
+            return cls._from_stored(header, arrays)
+
+    @classmethod
+    def _from_stored(cls, header, arrays):
+        """Return the estimator that a header and arrays describe."""
+        check_header(header)
+        check_kinds(header["model"], KINDS, "model")
+        estimator = cls(**unpack_parameters(cls, header["parameters"]))
+        estimator._validate_params()
+        estimator._labels, columns = unpack_columns(header)
+        estimator._columns = columns
         estimator.n_features_in_ = len(estimator._labels)
         if header["named"]:
             estimator.feature_names_in_ = np.array(estimator._labels, dtype=object)
-        columns = header["columns"]
-        estimator._columns = _checks.Columns(
-            tuple(columns["media"]),
-            tuple(columns["controls"]),
-            columns["region"],
-            columns["time"],
+        n_periods = arrays.shape("history.observed")[-1]
+        estimator._calendar = unpack_calendar(header, n_periods)
+        if (columns.time is None) != (estimator._calendar is None):
+            raise ValueError("it has a calendar without a time column, or none for it.")
+        n_media = len(columns.media)
+        estimator.regions_ = unpack_regions(arrays, columns)
+        sizes = {"n_regions": len(estimator.regions_), "n_media": n_media}
+        estimator._follows_kpi = arrays.take("follows_kpi", (n_media,), "bool")
+        estimator._contradicted = arrays.take("contradicted", (n_media,), "bool")
+        estimator._cost = _cost_in(arrays, n_media)
+        estimator._graph = unpack_graph(arrays, **sizes)
+        estimator._model = unpack_model(
+            header["model"],
+            arrays,
+            estimator._calendar,
+            n_controls=len(columns.controls),
+            **sizes,
         )
-        calendar = header["calendar"]
-        estimator._calendar = None if calendar is None else Calendar(**calendar)
-        estimator.regions_ = arrays.pop("regions")
-        estimator._training_index = unpack_index(header["index"], arrays)
-        losses = arrays.pop("loss_curve")
-        estimator._follows_kpi = arrays.pop("follows_kpi")
-        estimator._cost = arrays.pop("cost")
-        estimator._graph = unpack_graph(arrays)
-        estimator._model = unpack_model(header["model"], arrays, estimator._calendar)
+        n_rows = len(estimator._model.history.cell)
+        estimator._training_index = unpack_index(header["index"], arrays, n_rows)
+        losses = arrays.take("loss_curve", (None,), above=-np.inf)
+        if header["format"] > 3:
+            _check_answers(estimator._model, arrays.take("answers", (2, n_rows)))
+        arrays.check_empty()
         estimator._publish(losses)
         return estimator
 
@@ -1139,3 +1169,26 @@ def _check_device(name):
             "device='cuda': fits run on the CPU in this version. Use device='cpu' or "
             "'auto'."
         )
+
+
+def _answers(model):
+    """Return prediction and a quantile of the noise of training rows, (2, n_rows)."""
+    with one_thread():
+        parts = model.components(model.history)
+    noise = model.noise_quantiles(parts, np.array([0.95]))[0]
+    return np.concatenate([parts.total, noise])
+
+
+def _check_answers(model, answers):
+    """Raise if a model that was read does not answer as the one that was saved."""
+    found = _answers(model)
+    size = np.abs(answers).max(axis=1, keepdims=True)
+    if not (np.abs(found - answers) <= 1e-6 * size).all():
+        raise ValueError("its parts do not belong together: it predicts otherwise.")
+
+
+def _cost_in(arrays, n_media):
+    cost = arrays.take("cost", (n_media,))
+    if not (np.isnan(cost) | ((cost > 0) & np.isfinite(cost))).all():
+        raise ValueError("array 'cost' has values that are not above 0.")
+    return cost

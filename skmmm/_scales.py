@@ -7,7 +7,7 @@ import numpy as np
 FAR = 10.0  # robust standard deviations from which a value can hardly be right
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scales:
     """Divisors that bring KPI, media and controls to about one.
 

@@ -6,7 +6,13 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from skmmm._checks import as_frame, check_not_empty, resolve_column, resolve_many
+from skmmm._checks import (
+    as_frame,
+    check_labels,
+    check_not_empty,
+    resolve_column,
+    resolve_many,
+)
 
 
 def read_table(estimator, X, y="no_validation", *, reset):
@@ -39,6 +45,8 @@ def read_table(estimator, X, y="no_validation", *, reset):
     # An array of objects may hold numbers beside the names of regions.
     frame = as_frame(X).infer_objects()
     check_not_empty(frame)
+    if reset:
+        check_labels(frame)
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
         raise ValueError(f"X has two columns called {repeated[0]!r}; rename one.")

@@ -274,7 +274,7 @@ def compare_scenarios(
     return pd.DataFrame(table, index=pd.Index(list(tables), name="scenario"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Past:
     """What is known, and the regions (R) and coming periods (P) that are asked for.
 

@@ -148,3 +148,21 @@ def test_matplotlib_only_inside_functions(name):
 def test_no_star_and_no_tests(name):
     assert not [found for found in imported(name) if found.endswith(".*")]
     assert imports(name, "tests", "pytest", "hypothesis", "benchmarks") == []
+
+
+def _dataclasses(name):
+    """Return the dataclasses of a file with the types of their fields."""
+    for node in ast.walk(ast.parse(FILES[name].read_text(encoding="utf-8"))):
+        decorators = [ast.unparse(d) for d in getattr(node, "decorator_list", [])]
+        if isinstance(node, ast.ClassDef) and "dataclass" in " ".join(decorators):
+            fields = [f for f in node.body if isinstance(f, ast.AnnAssign)]
+            types = " ".join(ast.unparse(f.annotation) for f in fields)
+            yield node.name, types, "eq=False" in " ".join(decorators)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_dataclasses_of_arrays_are_compared_by_identity(name):
+    # Arrays have no truth value, and lists no hash: == and hash() would raise.
+    plain = {"str", "int", "float", "bool", "tuple", "object", "Any", "None", "|"}
+    for found, types, by_identity in _dataclasses(name):
+        assert by_identity or set(types.split()) <= plain, found

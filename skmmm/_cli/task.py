@@ -15,7 +15,7 @@ from skmmm.plotting._style import shorten
 _MOST_VALUES = 20  # of a control that holds text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Task:
     """A table and the role of its columns.
 

@@ -24,7 +24,7 @@ MAX_PERSISTENCE = 0.95
 MIN_CHANNELS = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Explanation:
     """A graph, with or without hidden demand, and how well it explains spend.
 

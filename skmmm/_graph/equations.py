@@ -21,7 +21,7 @@ import numpy as np
 _SHARES_AT_ONCE = 2**22  # bounds the memory of origin shares
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SpendEquations:
     """Equations of spend; draws (E) first, then channels (M) or lags (L).
 

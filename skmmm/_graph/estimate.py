@@ -32,7 +32,7 @@ RULE_OUT = 0.05
 SEEN_AT = 8.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FittedGraph:
     """A channel graph; `[i, j]` is i drives j.
 
@@ -195,7 +195,7 @@ def _terms(n_regions, n_periods, season):
     return np.concatenate([constant, trend, season.T], axis=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Links:
     """Values by which channels may drive others; see `SpendEquations`."""
 

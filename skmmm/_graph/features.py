@@ -72,7 +72,7 @@ class Layout:
         return before + np.arange(self.n_always)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Features:
     """Adjusted features of the rows that have a complete recent past.
 

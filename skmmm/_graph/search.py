@@ -26,7 +26,7 @@ MAX_EXACT = 14
 N_STARTS = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidates:
     """Possible parents of every channel.
 
@@ -40,7 +40,7 @@ class Candidates:
     late: list
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Structure:
     """Edges, `[i, j]` i drives j.
 
@@ -122,7 +122,7 @@ def fit_equation(gram, layout, structure, j):
     return columns, coef, max(rss, np.finfo(float).tiny)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Table:
     """Scores of all sets of same-period parents of one channel.
 

@@ -10,7 +10,7 @@ from skmmm._nn.carryover import linear_scan
 _SWITCH = 6.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Context:
     """A minimal gated recurrent unit whose weights are drawn once and kept.
 

@@ -39,7 +39,7 @@ def innovations(residual, precision, gain, persistence):
     return residual - pad(persistence * level[..., :-1], (1, 0))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Level:
     """The level over the training window, given all of it.
 

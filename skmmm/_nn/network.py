@@ -52,7 +52,7 @@ BY_REGION = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Inputs:
     """What the network reads, as float64 tensors (R regions, T periods, L lags).
 
@@ -115,7 +115,7 @@ class Inputs:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Parts:
     """The structural part of the prediction, in units of the mean KPI per region.
 
@@ -408,6 +408,8 @@ class OutcomeNetwork(nn.Module):
         nowhere = guesses.new_zeros(n_draws, 1, self.regional.shape[2])
         guessed = self.at(guesses, nowhere)
         values, priors = guessed.values(), self.channel_priors
+        if not self.sizes.n_media:
+            return guesses[:, :0]
         own = torch.exp(priors.effect_log + priors.effect_spread * values["effect"])
         pooled = guessed.typical_effects(values) * of_typical
         return torch.where(priors.pooled, pooled, own)

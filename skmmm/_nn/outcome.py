@@ -24,7 +24,7 @@ Split = namedtuple("Split", "window inputs own rest weight n_periods")
 _DRAWS_AT_ONCE = 8  # bounds the memory of predictions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Components:
     """Additive parts of the prediction for the rows of a panel, in KPI units.
 
@@ -56,7 +56,7 @@ class Components:
         return Components(*(part[:, chosen] for part in vars(self).values()))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OutcomeModel:
     """A trained network with what is needed to ask it about rows.
 

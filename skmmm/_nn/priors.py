@@ -27,7 +27,7 @@ class Sizes:
     loss: bool = False  # whether the KPI is negative on the whole
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prior:
     """``parameter = loc + scale * z`` with ``z`` standard normal.
 
@@ -81,7 +81,7 @@ CARRYOVER = {
 WEIBULL_SHAPE_LOG, WEIBULL_SHAPE_LOG_KNOWN = (0.15, 0.35), (0.0, 0.2)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ChannelPriors:
     """What is expected of each channel, tensors of shape (n_media,).
 

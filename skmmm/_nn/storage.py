@@ -12,9 +12,23 @@ from skmmm._nn.level import Level
 from skmmm._nn.likelihood import Loss
 from skmmm._nn.network import OutcomeNetwork
 from skmmm._nn.outcome import OutcomeModel
-from skmmm._nn.priors import ChannelPriors, Sizes
+from skmmm._nn.priors import ChannelPriors, Sizes, regional_priors, shared_priors
 from skmmm._panel import Panel
 from skmmm._scales import Scales
+
+# What JSON must hold of a model: the types of `scalars`.
+KINDS = {
+    "sizes": {f.name: bool if f.type is bool else int for f in fields(Sizes)},
+    "adstock": str,
+    "independent": float,
+    "ordered": bool,
+    "loss": {"kind": str, "shape": float},
+    "n_harmonics": int,
+    "n_train": int,
+    "first_period": int,
+}
+_ADSTOCKS = ("geometric", "delayed", "weibull", "free", "gru")
+_LOSSES = ("huber", "student_t")
 
 
 def pack_model(model):
@@ -60,58 +74,216 @@ def pack_model(model):
     return scalars, {name: _numpy(value) for name, value in arrays.items()}
 
 
-def unpack_model(scalars, arrays, calendar):
-    """Rebuild the model that `pack_model` split.
+def unpack_model(scalars, arrays, calendar, *, n_regions, n_media, n_controls):
+    """Rebuild the model that `pack_model` split, or say what does not fit.
 
     Parameters
     ----------
+    scalars : dict
+        Of `KINDS`. Nothing is allocated for what it says that the arrays do not hold.
+    arrays : StoredArrays
+        What belongs to the model is taken out.
     calendar : Calendar or None
+    n_regions, n_media, n_controls : int
+
+    Raises
+    ------
+    ValueError
     """
-    sizes = Sizes(**scalars["sizes"])
-    network = OutcomeNetwork(
-        sizes,
-        adstock=scalars["adstock"],
-        free_sign=torch.from_numpy(arrays["free_sign"]),
-        channel_priors=ChannelPriors(
-            **{
-                name: torch.from_numpy(v)
-                for name, v in _of("channel_priors", arrays).items()
-            }
-        ),
-        level=scalars["ordered"],
+    _check_words(scalars, calendar)
+    n_periods = arrays.shape("history.observed")[-1]
+    sizes = Sizes(
+        n_regions=n_regions,
+        n_media=n_media,
+        n_controls=n_controls,
+        n_season=_count_season(scalars["n_harmonics"], arrays, calendar),
+        n_hidden=arrays.shape("context.mean")[-1] if "context.mean" in arrays else 0,
+        max_lag=scalars["sizes"]["max_lag"],
+        time_varying=scalars["sizes"]["time_varying"],
+        loss=scalars["sizes"]["loss"],
     )
-    network.independent = scalars["independent"]
-    network.shared = nn.Parameter(torch.from_numpy(arrays["shared"]))
-    network.regional = nn.Parameter(torch.from_numpy(arrays["regional"]))
-    draws = None
-    if "draws.shared" in arrays:
-        draws = network.at(
-            torch.from_numpy(arrays["draws.shared"]),
-            torch.from_numpy(arrays["draws.regional"]),
-        )
+    _check_sizes(scalars, sizes, n_periods)
+    network = _network(scalars, arrays, sizes)
+    draws, alone, together = _draws(arrays, network)
+    ordered, n_draws = scalars["ordered"], 0 if draws is None else len(draws.shared)
     return OutcomeModel(
         network=network,
         draws=draws,
-        level=_level("level", arrays),
-        level_draws=_level("level_draws", arrays),
-        scales=Scales(**_of("scales", arrays)),
-        seasons=Seasons(calendar, scalars["n_harmonics"], scalars["n_train"]),
-        context=_context(arrays),
-        history=Panel(first_period=scalars["first_period"], **_of("history", arrays)),
+        level=_level(arrays, "level", 1, sizes, n_periods) if ordered else None,
+        level_draws=(
+            _level(arrays, "level_draws", n_draws, sizes, n_periods)
+            if ordered and n_draws
+            else None
+        ),
+        scales=_scales(arrays, sizes),
+        seasons=Seasons(calendar, scalars["n_harmonics"], n_periods),
+        context=_context(arrays, sizes),
+        history=_history(arrays, sizes, n_periods),
         loss=Loss(**scalars["loss"]),
-        alone=arrays.get("alone"),
-        together=arrays.get("together"),
+        alone=alone,
+        together=together,
     )
 
 
-def _context(arrays):
-    own = {name: torch.from_numpy(v) for name, v in _of("context", arrays).items()}
-    return Context(**own) if own else None
+def _count_season(n_harmonics, arrays, calendar):
+    """Return the number of seasonal terms, which all have a parameter."""
+    if n_harmonics < 0 or (calendar and n_harmonics > arrays.shape("shared")[-1]):
+        raise ValueError(f"n_harmonics in its header is {n_harmonics}.")
+    return 0 if calendar is None else len(calendar.smoothness(n_harmonics))
 
 
-def _level(prefix, arrays):
-    own = {name: torch.from_numpy(v) for name, v in _of(prefix, arrays).items()}
-    return Level(**own) if own else None
+def _check_words(scalars, calendar):
+    """Raise if a choice is none that a model has."""
+    loss = scalars["loss"]
+    for name, value, allowed in (
+        ("adstock", scalars["adstock"], scalars["adstock"] in _ADSTOCKS),
+        ("ordered", scalars["ordered"], scalars["ordered"] == (calendar is not None)),
+        ("independent", scalars["independent"], 0 < scalars["independent"] <= 1),
+        ("loss.kind", loss["kind"], loss["kind"] in _LOSSES),
+        ("loss.shape", loss["shape"], 0 < loss["shape"] < np.inf),
+    ):
+        if not allowed:
+            raise ValueError(f"model.{name} in its header is {value!r:.80}.")
+
+
+def _check_sizes(scalars, sizes, n_periods):
+    """Raise if the header promises other sizes than the arrays have."""
+    found = asdict(sizes) | {"n_train": n_periods, "first_period": 0}
+    for name, value in found.items():
+        promised = (scalars | scalars["sizes"])[name]
+        if promised != value:
+            raise ValueError(
+                f"{name} in its header is {promised}, but its arrays say {value}."
+            )
+    most = n_periods - 1 if scalars["ordered"] else 0
+    if not 0 <= sizes.max_lag <= most:
+        raise ValueError(f"max_lag in its header is {sizes.max_lag}, above {most}.")
+
+
+def _network(scalars, arrays, sizes):
+    """Return the network at the mode."""
+    channels = _channel_priors(arrays, sizes)
+    level = scalars["ordered"]
+    n_shared = _count(shared_priors(scalars["adstock"], sizes, channels, level=level))
+    n_regional = _count(regional_priors(sizes, level=level))
+    shared, regional = _parameters(arrays, "", 1, n_shared, n_regional, sizes)
+    free_sign = arrays.take("free_sign", (sizes.n_media,), "bool")
+    network = OutcomeNetwork(
+        sizes,
+        adstock=scalars["adstock"],
+        free_sign=torch.from_numpy(free_sign),
+        channel_priors=channels,
+        level=level,
+    )
+    network.independent = scalars["independent"]
+    network.shared, network.regional = nn.Parameter(shared), nn.Parameter(regional)
+    return network
+
+
+def _channel_priors(arrays, sizes):
+    found = {}
+    for field in fields(ChannelPriors):
+        array = arrays.take(
+            f"channel_priors.{field.name}",
+            (sizes.n_media,),
+            "bool" if field.name in ("pooled", "spiked") else "float64",
+            above=0.0 if field.name.endswith("_spread") else -np.inf,
+        )
+        found[field.name] = torch.from_numpy(array)
+    return ChannelPriors(**found)
+
+
+def _count(priors):
+    return sum(prior.size for prior in priors)
+
+
+def _parameters(arrays, prefix, n_draws, n_shared, n_regional, sizes):
+    """Return shared and regional parameters, standardised."""
+    return [
+        torch.from_numpy(arrays.take(f"{prefix}{name}", shape, above=-np.inf))
+        for name, shape in (
+            ("shared", (n_draws, n_shared)),
+            ("regional", (n_draws, sizes.n_regions, n_regional)),
+        )
+    ]
+
+
+def _draws(arrays, network):
+    """Return the twin with one entry per draw and what the data say, if any."""
+    if "draws.shared" not in arrays:
+        return None, None, None
+    n_draws = arrays.shape("draws.shared")[0]
+    n_shared, n_regional = network.shared.shape[1], network.regional.shape[2]
+    sizes = network.sizes
+    if not n_draws:
+        raise ValueError("array 'draws.shared' has no draws.")
+    drawn = _parameters(arrays, "draws.", n_draws, n_shared, n_regional, sizes)
+    told = [
+        arrays.take(name, (sizes.n_media,), above=-np.inf)
+        for name in ("alone", "together")
+    ]
+    return network.at(*drawn), *told
+
+
+def _level(arrays, prefix, n_draws, sizes, n_periods):
+    grid = (n_draws, sizes.n_regions, n_periods)
+    found = {
+        "mean": arrays.take(f"{prefix}.mean", grid, above=-np.inf),
+        "variance": arrays.take(f"{prefix}.variance", grid, least=0.0),
+        "persistence": arrays.take(f"{prefix}.persistence", grid[:1], least=0.0),
+        "shock": arrays.take(f"{prefix}.shock", grid[:2], least=0.0),
+    }
+    if (found["persistence"] > 1.0).any():
+        raise ValueError(f"array '{prefix}.persistence' has values above 1.")
+    return Level(**{name: torch.from_numpy(array) for name, array in found.items()})
+
+
+def _scales(arrays, sizes):
+    R, M, K = sizes.n_regions, sizes.n_media, sizes.n_controls
+    return Scales(
+        kpi=arrays.take("scales.kpi", (R,), least=0.0),
+        media=arrays.take("scales.media", (R, M), above=0.0),
+        media_high=arrays.take("scales.media_high", (R, M), above=0.0),
+        control_centre=arrays.take("scales.control_centre", (R, K), above=-np.inf),
+        control_scale=arrays.take("scales.control_scale", (K,), above=0.0),
+    )
+
+
+def _context(arrays, sizes):
+    if not sizes.n_hidden:
+        return None
+    H, n_columns = sizes.n_hidden, sizes.n_season + 1 + sizes.n_controls
+    shapes = {"weight": (2, H, n_columns), "bias": (2, H), "mean": (sizes.n_regions, H)}
+    return Context(
+        **{
+            name: torch.from_numpy(arrays.take(f"context.{name}", shape, above=-np.inf))
+            for name, shape in shapes.items()
+        }
+    )
+
+
+def _history(arrays, sizes, n_periods):
+    """Return the training rows, each of which has one cell of the grid."""
+    grid = (sizes.n_regions, n_periods)
+    observed = arrays.take("history.observed", grid, "bool")
+    cell = arrays.take("history.cell", (int(observed.sum()),), "int64", least=0)
+    if not np.array_equal(np.sort(cell), np.flatnonzero(observed)):
+        raise ValueError("array 'history.cell' is not where 'history.observed' is.")
+    history = Panel(
+        media=arrays.take("history.media", (*grid, sizes.n_media), least=0.0),
+        controls=arrays.take(
+            "history.controls", (*grid, sizes.n_controls), above=-np.inf
+        ),
+        observed=observed,
+        first_period=0,
+        cell=cell,
+        y=arrays.take("history.y", grid, above=-np.inf),
+        weight=arrays.take("history.weight", grid, least=0.0),
+    )
+    for name in ("media", "controls", "y", "weight"):
+        if getattr(history, name)[~observed].any():
+            raise ValueError(f"array 'history.{name}' has values where no row is.")
+    return history
 
 
 def _fields(prefix, instance):
@@ -121,16 +293,6 @@ def _fields(prefix, instance):
         f"{prefix}.{name}": value
         for name, value in values.items()
         if isinstance(value, np.ndarray | torch.Tensor)
-    }
-
-
-def _of(prefix, arrays):
-    """Return the arrays named ``prefix.field`` by field."""
-    start = f"{prefix}."
-    return {
-        name.removeprefix(start): array
-        for name, array in arrays.items()
-        if name.startswith(start)
     }
 
 

@@ -60,7 +60,7 @@ def best_flights(what_if, problem, weigh, worth, *, draws):
     return (plan if search.keeps(plan) else None), n_iterations, search
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Summit:
     """Where a climb ended.
 

@@ -11,7 +11,7 @@ GROUPS = {"channel": None, "region": "region", "period": "time"}
 ALIKE = 1e-6  # relative: what counts as the same spend
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """Cells of spend (C), flattened from channels and their groups.
 

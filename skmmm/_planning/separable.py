@@ -29,7 +29,7 @@ _STEP = 1e-3  # of the multiples: the last unit
 _SMALLEST = 1e-3  # multiple from which spend can be scaled up again
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Curves:
     """What cells earn and cost as functions of their multiples, around a plan.
 

@@ -107,7 +107,7 @@ def _role(estimator, frame, given, role):
     return None if key is None else resolve_column(frame, key, role)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PredictedCounterfactual:
     """Rows of X, and what is predicted for them under other spend.
 

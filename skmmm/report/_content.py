@@ -20,7 +20,7 @@ from skmmm.plotting._style import shorten
 _BRIEF = 42  # characters of a name in a sentence
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Content:
     """Tables of a report.
 

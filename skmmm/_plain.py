@@ -1,0 +1,73 @@
+"""Parameters and labels as JSON can hold them, and back."""
+
+import datetime
+import math
+from collections.abc import Iterable, Mapping, Set
+from numbers import Integral, Real
+
+import numpy as np
+
+
+def plain(name, value):
+    """Return a value as JSON can hold it.
+
+    Numbers of numpy become those of Python, sets, arrays and indexes become lists.
+
+    Parameters
+    ----------
+    name : str
+        What it is, for messages.
+    value : object
+
+    Raises
+    ------
+    ValueError
+        If it is a callable, a random generator or another object that is no data.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return _plain_float(float(value))
+    if type(value) is datetime.date:
+        return {"date": value.isoformat()}
+    if isinstance(value, Mapping):  # whose keys may be positions
+        return {"mapping": [[plain(name, part) for part in i] for i in value.items()]}
+    if isinstance(value, tuple):
+        return {"tuple": [plain(name, item) for item in value]}
+    if isinstance(value, Set):
+        value = sorted(value, key=repr)  # equal sets have no equal order
+    if isinstance(value, Iterable) and not isinstance(value, bytes):
+        return [plain(name, item) for item in value]
+    raise ValueError(
+        f"{name}={value!r} cannot be saved as data. Use names, positions or numbers, "
+        "or pickle the estimator."
+    )
+
+
+def _plain_float(value):
+    return value if math.isfinite(value) else {"number": str(value)}
+
+
+def restored(value):
+    """Return a value as it was before `plain`, or raise a ValueError."""
+    if isinstance(value, list):
+        return [restored(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    try:
+        ((kind, content),) = value.items()
+        return _RESTORE[kind](content)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{value!r:.80} is nothing that is saved.") from error
+
+
+_RESTORE = {
+    "date": datetime.date.fromisoformat,
+    "mapping": lambda pairs: {restored(k): restored(v) for k, v in pairs},
+    "number": float,
+    "tuple": lambda items: tuple(restored(items)),
+}
