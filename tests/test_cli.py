@@ -1,6 +1,7 @@
 """Command line: files, tables, errors in one line."""
 
 import io
+import os
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ from numpy.testing import assert_allclose
 from skmmm import DeepCausalMMMRegressor, __version__
 from skmmm.__main__ import main
 from skmmm._cli.console import Console, progress_bar
-from skmmm._cli.parser import make_parser
+from skmmm._cli.parser import parse
 from skmmm._cli.task import demo_task, read_task
 from skmmm.datasets import load_mmm_example
 
@@ -29,6 +30,7 @@ PICTURES = [
         "channel_graph",
     )
 ]
+SALES = ["--kpi", "sales", "--media", "media_1", "media_2"]
 QUICK = ["--max-iter", "5", "--draws", "2", "--max-lag", "3"]
 
 
@@ -45,7 +47,7 @@ def regional_arguments(tmp_path_factory, panel):
     """Arguments of a quick fit of three regions, but for the output."""
     path = tmp_path_factory.mktemp("data") / "panel.csv.gz"
     write_csv(panel.frame, path)
-    columns = ["--kpi", "sales", "--controls", "price", "holiday"]
+    columns = ["--kpi", "sales", "--media", *panel.media, "--controls", *panel.controls]
     return ["fit", str(path), *columns, "--region", "region", "--time", "week", *QUICK]
 
 
@@ -65,7 +67,7 @@ def broken(tmp_path, series):
         path = tmp_path / "series.csv"
         write_csv(change(series.frame.drop(columns="region")), path)
         base = ["fit", str(path), "--time", "week", "--out", str(tmp_path / "out")]
-        return main([*base, *QUICK, *(arguments or ["--kpi", "sales"])])
+        return main([*base, *QUICK, *(arguments or SALES)])
 
     return run
 
@@ -85,6 +87,7 @@ def test_one_series(tmp_path, capsys, series, name, write):
     path, out = tmp_path / name, tmp_path / "out" / "deep"
     write(series.frame.drop(columns="region"), path)
     columns = ["--kpi", "sales", "--controls", "price", "holiday", "--time", "week"]
+    columns += ["--media", *series.media]
     assert main(["fit", str(path), *columns, "--out", str(out), *QUICK]) == 0
     assert {file.name for file in out.iterdir()} == {*TABLES, *PICTURES, "model.skmmm"}
     said = capsys.readouterr()
@@ -160,8 +163,9 @@ def test_a_region_that_starts_late_is_forecast_as_an_average_one(
     late = (frame["region"] == "region_2") & (frame["week"] < "2022-01-01")
     path = tmp_path / "late.csv"
     write_csv(frame[~late], path)
-    columns = ["--kpi", "sales", "--controls", "price", "holiday", "--time", "week"]
-    arguments = ["fit", str(path), *columns, "--region", "region", *QUICK]
+    columns = ["--kpi", "sales", "--media", *panel.media, "--controls", *panel.controls]
+    keys = ["--time", "week", "--region", "region"]
+    arguments = ["fit", str(path), *columns, *keys, *QUICK]
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
     assert "52 rows missing" in said
@@ -214,13 +218,16 @@ def test_no_bar_without_rich(monkeypatch):
         (["--kpi", "sale"], "has no column 'sale'; did you mean 'sales'?"),
         (["--kpi", "profit"], "has no column 'profit'; it has week, media_1"),
         (["--kpi", "sales", "--media", "price", "sales"], "'sales' is named twice"),
-        (["--kpi", "sales", "--max-lag", "99"], "X has 80 periods, but max_lag=99"),
-        (["--kpi", "sales", "--draws", "-1"], "'n_draws' parameter"),
     ],
 )
 def test_errors_of_arguments(broken, capsys, arguments, message):
     assert broken(lambda frame: frame, *arguments) == 2
     assert message in one_error(capsys)
+
+
+def test_a_setting_that_the_data_do_not_allow(broken, capsys):
+    assert broken(lambda frame: frame, *SALES, "--max-lag", "99") == 1
+    assert "X has 80 periods, but max_lag=99" in one_error(capsys)
 
 
 def test_errors_of_values(broken, capsys):
@@ -230,13 +237,13 @@ def test_errors_of_values(broken, capsys):
     def unreadable_week(frame):
         return frame.assign(week="soon")
 
-    assert broken(negative) == 2
+    assert broken(negative) == 1
     assert "Negative values in data" in one_error(capsys)
-    assert broken(lambda frame: pd.concat([frame, frame])) == 2
+    assert broken(lambda frame: pd.concat([frame, frame])) == 1
     assert "name the column of their region with --region" in one_error(capsys)
-    assert broken(lambda frame: frame.assign(sales="many")) == 2
-    assert "y must be numeric" in one_error(capsys)
-    assert broken(lambda frame: unreadable_week(frame)[:1]) == 2
+    assert broken(lambda frame: frame.assign(sales="many")) == 1
+    assert "column 'sales' has 'many' at time '2021-01-04'" in one_error(capsys)
+    assert broken(lambda frame: unreadable_week(frame)[:1]) == 1
     assert "which is not a date" in one_error(capsys)
 
 
@@ -251,7 +258,8 @@ def test_time_is_needed(tmp_path, capsys, series):
     ("name", "content", "message"),
     [
         ("none.csv", None, "there is no file"),
-        ("table.xlsx", "x", "is not a .csv, .csv.gz, .parquet file"),
+        ("table.txt", "x", "is not a .csv, .csv.gz, .xlsx, .parquet file"),
+        ("bad.xlsx", "no excel", "cannot read"),
         ("empty.csv", "", "cannot read"),
         ("bad.parquet", "no parquet", "cannot read"),
         ("bad.csv.gz", "no gzip", "cannot read"),
@@ -261,7 +269,7 @@ def test_errors_of_files(tmp_path, capsys, name, content, message):
     path = tmp_path / name
     if content is not None:
         path.write_text(content)
-    assert main(["fit", str(path), "--kpi", "sales", "--time", "week"]) == 2
+    assert main(["fit", str(path), *SALES, "--time", "week"]) == 1
     assert message in one_error(capsys)
 
 
@@ -273,7 +281,32 @@ def test_output_that_cannot_be_written(tmp_path, capsys, regional_arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["forecast"], ["fit", "a.csv"], ["demo", "--seed", "one"]]
+    "arguments",
+    [
+        [],
+        ["forecast"],
+        ["fit", "a.csv"],
+        ["demo", "--seed", "one"],
+        ["demo", "--origins", "-1"],
+        ["demo", "--draws", "-1"],
+        ["demo", "--max-iter", "0"],
+        ["demo", "--media-cost", "tv"],
+        ["demo", "--media-cost", "0"],
+        ["demo", "--media-cost", "tv=1", "tv=2"],
+        ["demo", "--media-cost", "tv=col:"],
+        ["demo", "--prior", "tv:roi=3:1"],
+        ["demo", "--prior", "tv:return=1:3"],
+        ["demo", "--prior", "tv:decay=0.5:1.5"],
+        ["plan", "m.skmmm", "--bounds", "1"],
+        ["plan", "m.skmmm", "--bounds", "2", "1"],
+        ["plan", "m.skmmm", "--bounds", "tv=2:1"],
+        ["plan", "m.skmmm", "--bounds", "tv"],
+        ["plan", "m.skmmm", "--budget", "nan"],
+        ["plan", "m.skmmm", "--horizon", "0"],
+        ["plan", "m.skmmm", "--horizon", "4", "--data", "d.csv"],
+        ["fit", "a.csv", "--kpi", "b", "--sep", "--"],
+        ["fit", "a.csv", "--kpi", "b", "--decimal", "1"],
+    ],
 )
 def test_errors_of_usage(capsys, arguments):
     with pytest.raises(SystemExit, match="2"):
@@ -303,10 +336,9 @@ def test_keys_in_the_index_and_unnamed_columns(tmp_path, series):
     frame.set_index("week").to_parquet(tmp_path / "a.parquet")
     frame.to_csv(tmp_path / "b.csv")
     for name in ("a.parquet", "b.csv"):
-        arguments = ["fit", str(tmp_path / name), "--kpi", "sales", "--time", "week"]
-        task = read_task(make_parser().parse_args(arguments))
-        assert task.media == ["media_1", "media_2", "price", "holiday"]
-        assert task.time in task.X
+        task = read_task(parse(["fit", str(tmp_path / name), *SALES, "--time", "week"]))
+        assert list(task.X) == ["week", "media_1", "media_2"]
+        assert "not used: price, holiday" in task.notes
 
 
 def test_letters_that_the_terminal_does_not_know(monkeypatch):
@@ -359,20 +391,24 @@ def test_no_plan_is_an_error_of_its_own(regional, capsys):
 
 def test_errors_of_plans(regional, tmp_path, capsys):
     model = str(regional / "model.skmmm")
-    assert main(["plan", str(tmp_path / "none.skmmm")]) == 2
+    assert main(["plan", str(tmp_path / "none.skmmm")]) == 1
     assert "there is no file" in one_error(capsys)
-    assert main(["plan", model, "--fix", "radio"]) == 2
+    assert main(["plan", model, "--fix", "radio"]) == 1
     assert "'radio'" in one_error(capsys)
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(regional, capsys, monkeypatch):
-    def closed(*_):
-        raise BrokenPipeError
-
-    monkeypatch.setattr(Console, "say", closed)
-    assert main(["plan", str(regional / "model.skmmm")]) == 0
-    monkeypatch.undo()
+def test_a_reader_that_has_seen_enough_is_no_error(
+    regional, tmp_path, capsys, monkeypatch
+):
+    read, write = os.pipe()
+    os.close(read)
+    path = tmp_path / "plan.csv"
+    with open(write, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        assert main(["plan", str(regional / "model.skmmm"), "--out", str(path)]) == 0
+        monkeypatch.undo()
     assert capsys.readouterr().err == ""
+    assert path.exists()
 
 
 # --- reports --------------------------------------------------------------------------
@@ -398,13 +434,13 @@ def test_events_in_words_become_columns(tmp_path, capsys, series):
     event[[20, 70]], event[75] = "fair", "strike"
     path, out = tmp_path / "series.csv", tmp_path / "report.html"
     write_csv(frame.assign(event=event), path)
-    columns = ["--kpi", "sales", "--controls", "price", "event", "--time", "week"]
+    columns = [*SALES, "--controls", "price", "event", "--time", "week"]
     arguments = [str(path), *columns, *QUICK, "--origins", "2"]
     assert main(["report", *arguments, "--out", str(out)]) == 0
     said = capsys.readouterr().out
-    assert "Controls  price, event: fair, event: strike" in said
+    assert "Controls  price, event: fair (not none), event: strike (not none)" in said
     assert "a 0/1 column for each of fair, strike, none for none" in said
-    assert "without event: strike" in said
+    assert "without event: strike (not none)" in said
     assert "Left out" not in said
     assert out.exists()
     folder = tmp_path / "fit"
@@ -417,20 +453,20 @@ def test_errors_of_text(tmp_path, capsys, broken):
     def words(frame):
         return frame.assign(note=[f"word {i}" for i in range(len(frame))])
 
-    assert broken(words, "--kpi", "sales", "--controls", "note") == 2
+    assert broken(words, *SALES, "--controls", "note") == 1
     assert "text with 80 different values, more than 20" in one_error(capsys)
-    assert broken(words) == 2
-    assert "column 'note' holds text, so it is no media" in one_error(capsys)
+    assert broken(words, *SALES, "note") == 1
+    assert "channel 'note' holds text, such as 'word 0'" in one_error(capsys)
 
     def gap(frame):
         return frame.assign(note=["a", *[None] * (len(frame) - 1)])
 
-    assert broken(gap, "--kpi", "sales", "--controls", "note") == 2
-    assert "is missing in row 1" in one_error(capsys)
+    assert broken(gap, *SALES, "--controls", "note") == 1
+    assert "is empty at time '2021-01-11'" in one_error(capsys)
 
 
 def test_a_report_needs_plotly(regional, regional_arguments, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
     arguments = ["report", regional_arguments[1], "--kpi", "sales"]
-    assert main([*arguments, "--model", str(regional / "model.skmmm")]) == 2
+    assert main([*arguments, "--model", str(regional / "model.skmmm")]) == 1
     assert "pip install 'skmmm[report]'" in one_error(capsys)
