@@ -39,7 +39,7 @@ def main(argv=None):
         complain(f"error: {error}")
         return 2
     except _ERRORS as error:
-        complain(f"error: {error or type(error).__name__}")
+        complain(f"error: {str(error) or type(error).__name__}")
         return 1
     except KeyboardInterrupt:
         complain("stopped")

@@ -22,7 +22,7 @@ def write_tables(task, model, summary, skill, out):
     """Write tables and model, and return the names of the files."""
     model.save(out / MODEL)
     write_csv(summary.reset_index(), out / "channels.csv", digits=8)
-    write_csv(_by_row(task, model), out / "contributions.csv", digits=8)
+    write_csv(by_row(task, model), out / "contributions.csv", digits=8)
     files = ["channels.csv", "contributions.csv", MODEL]
     if skill is not None:
         write_csv(skill, out / "skill.csv", digits=6)
@@ -34,7 +34,7 @@ def write_tables(task, model, summary, skill, out):
     return files
 
 
-def _by_row(task, model):
+def by_row(task, model):
     """Return keys, KPI and prediction of every row, and the parts of the prediction."""
     keys = [name for name in (task.region, task.time) if name is not None]
     rows, parts = task.X[keys].join(task.y), model.contributions()

@@ -16,6 +16,8 @@ ENDINGS = (".csv", ".csv.gz", ".xlsx", ".parquet")
 # In a column of numbers. In one of text only an empty cell is missing.
 _MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None")
 _BOOLEANS = {"true": 1.0, "false": 0.0}
+# Written in some way: 1.234,5 or € 12.
+_LIKE_A_NUMBER = r"\W*\d[\d.,'\s]*\W*"
 # What the readers of .xlsx and .parquet raise at files that are broken.
 _UNREADABLE = (
     ValueError,
@@ -255,12 +257,13 @@ def _check_no_written_dates(numbers, name):
 
 
 def holds_text(column, notation):
-    """Return whether no cell of a column is a number."""
+    """Return whether no cell of a column is a number, nor looks like one."""
     if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
         return False
     text = as_text(column).str.strip()
     known = text[~text.isin(_MISSING)]
-    return bool(len(known)) and not _are_numbers(known, notation).any()
+    numbers = _are_numbers(known, notation) | known.str.fullmatch(_LIKE_A_NUMBER)
+    return len(known) > 0 and not numbers.any()
 
 
 def count_empty(column):
@@ -315,8 +318,11 @@ def _from_text(text, name, notation, where):
     if len(bad):
         cell = text.iloc[bad[0]]
         advice = ""
-        if re.fullmatch(r"[\d.,' \u00a0\u202f+-]+", cell):
-            advice = "; say how numbers are written with --decimal and --thousands"
+        if re.fullmatch(_LIKE_A_NUMBER, cell):
+            advice = (
+                "; say how numbers are written with --decimal and --thousands, and "
+                "leave out signs such as % and those of currencies"
+            )
         raise ValueError(
             f"the column {name!r} has {cell!r} at {where(bad[0])}, which is no number"
             f"{advice}"
