@@ -584,6 +584,33 @@ def test_a_workbook_is_read_like_a_csv_file(tmp_path):
     assert task.y.tolist() == [3, 4]
 
 
+def test_numbers_of_a_workbook_are_not_read_as_text(tmp_path, capsys):
+    path = tmp_path / "book.xlsx"
+    path.write_text("")
+    for option in (["--thousands", ","], ["--sep", ";"], ["--decimal", ","]):
+        assert main(["fit", str(path), *SALES, *option]) == 2
+        assert "is for .csv files" in one_error(capsys)
+
+
+def test_regions_of_numbers_are_numbers_for_a_model_of_numbers(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("geo,week,note,tv\n01,1,a,5\n2,1,b,6\n")
+    model = Bunch(
+        feature_names_in_=np.array(["geo", "week", "note", "tv"]),
+        region="geo",
+        regions_=np.array([1, 2]),
+        time="week",
+        media_=["tv"],
+        controls_=[],
+    )
+    plan = ["plan", "m.skmmm", "--data", str(path)]
+    X, _ = read_rows(parse(plan), model)
+    assert X["geo"].tolist() == [1, 2]
+    assert X["note"].tolist() == ["a", "b"]
+    with pytest.raises(UsageError, match="--fill-zero names 'note'"):
+        read_rows(parse([*plan, "--fill-zero", "note"]), model)
+
+
 def test_media_are_asked_for(small, tmp_path, capsys):
     text = "week,tv,population,sales\n2024-01-01,1,100,2\n"
     with pytest.raises(UsageError, match=r"small\.csv has tv, population"):
@@ -670,7 +697,11 @@ def test_text_that_the_fit_has_not_seen_is_refused(small, tmp_path):
     columns = ["--kpi", "sales", "--media", "tv", "--controls", "event"]
     X = small(text, *columns).X
     model = Bunch(
-        feature_names_in_=np.array(list(X)), region=None, time="week", media_=["tv"]
+        feature_names_in_=np.array(list(X)),
+        region=None,
+        time=0,
+        media_=["tv"],
+        controls_=list(X)[2:],
     )
 
     def rows(text):

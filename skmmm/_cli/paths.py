@@ -78,5 +78,10 @@ def _check_notation(args):
         return
     if args.decimal == args.thousands:
         raise UsageError("--decimal and --thousands are the same character")
-    if args.sep != "," and not args.data.lower().endswith((".csv", ".csv.gz")):
-        raise UsageError(f"--sep is for .csv files, which {args.data} is not")
+    if args.data.lower().endswith((".csv", ".csv.gz")):
+        return
+    for name, usual in (("sep", ","), ("decimal", "."), ("thousands", None)):
+        if getattr(args, name) != usual:
+            raise UsageError(
+                f"--{name} is for .csv files; numbers are numbers in {args.data}"
+            )

@@ -164,7 +164,7 @@ def _cell(value):
         return ""
     if hasattr(value, "isoformat"):
         return value.isoformat().removesuffix("T00:00:00")
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value)
 

@@ -110,7 +110,8 @@ def read_task(args):
         raise UsageError(_ask_for_media(frame, named, args.data))
     spend = _spend_columns(args)
     _check_columns(frame, [*named, *args.media, *spend.values()], args.data)
-    _check_names(args, [args.kpi, *args.media, *args.controls, *spend.values()])
+    _check_names(args)
+    _check_filled(args, [args.kpi, *args.media, *args.controls, *spend.values()])
     notation = notation_of(args)
     keys, where = _read_keys(frame, args.region, args.time, notation)
     if args.region is None and keys[args.time].duplicated().any():
@@ -174,17 +175,23 @@ def read_rows(args, model):
     known = [*plain, *texts, *([] if kpi is None else [kpi])]
     _check_columns(frame, known, args.data)
     notation = notation_of(args)
-    keys, where = _read_keys(frame, model.region, model.time, notation)
-    if model.region is not None and model.regions_.dtype.kind in "iuf":
-        keys[model.region] = read_numbers(
-            frame[model.region], model.region, notation, where
-        )
+    region, time = (
+        names[key] if isinstance(key, int) else key
+        for key in (model.region, model.time)
+    )
+    keys, where = _read_keys(frame, region, time, notation)
+    if region is not None and model.regions_.dtype.kind in "iuf":
+        keys[region] = read_numbers(frame[region], region, notation, where)
     columns = {}
     for name in texts:
         columns |= _known_text(frame[name], name, of_text, where)
+    numbers = [name for name in plain if name in (*model.media_, *model.controls_)]
+    _check_filled(args, numbers if kpi is None else [*numbers, kpi])
     for name in plain:
-        if name not in keys:
+        if name in numbers:
             columns[name] = read_numbers(frame[name], name, notation, where)
+        elif name not in keys:  # the model does not use it
+            columns[name] = frame[name]
     y = None if kpi is None else read_numbers(frame[kpi], kpi, notation, where)
     return keys.assign(**columns)[names], y
 
@@ -231,13 +238,17 @@ def _spend_columns(args):
     return {name: cost for name, cost in costs.items() if isinstance(cost, str)}
 
 
-def _check_names(args, numbers):
-    """Raise if an option names a channel or a column that has no such role."""
+def _check_names(args):
+    """Raise if an option names a channel that is none."""
     costs = args.media_cost if isinstance(args.media_cost, dict) else {}
     for option, names in (("--media-cost", costs), ("--prior", args.prior or {})):
         for name in names:
             if name not in args.media:
                 raise UsageError(f"{option} names {name!r}, which is not in --media")
+
+
+def _check_filled(args, numbers):
+    """Raise if --fill-zero names a column that does not hold numbers."""
     for name in args.fill_zero:
         if name not in numbers:
             raise UsageError(
