@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_numeric_dtype, is_scalar, is_string_dtype
 
 ENDINGS = (".csv", ".csv.gz", ".xlsx", ".parquet")
 # In a column of numbers. In one of text only an empty cell is missing.
@@ -18,6 +18,10 @@ _MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None"
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 # Written in some way: 1.234,5 or € 12.
 _LIKE_A_NUMBER = r"\W*\d[\d.,'\s]*\W*"
+_ADVICE = (
+    "; say how numbers are written with --decimal and --thousands, and leave out signs "
+    "such as % and those of currencies"
+)
 # What the readers of .xlsx and .parquet raise at files that are broken.
 _UNREADABLE = (
     ValueError,
@@ -176,7 +180,9 @@ def _framed(rows):
     header, *rows = rows
     cells = np.array(rows, dtype=object).reshape(len(rows), len(header))
     named = [j for j, name in enumerate(header) if name.strip()]
-    return pd.DataFrame(cells[:, named], columns=[header[j] for j in named])
+    return pd.DataFrame(
+        cells[:, named], columns=[header[j] for j in named], dtype=object
+    )
 
 
 def _parquet(path):
@@ -195,9 +201,13 @@ def _parquet(path):
 
 def as_text(column):
     """Return a column as text, an empty one for a missing value."""
-    if is_numeric_dtype(column.dtype) and not is_bool_dtype(column.dtype):
-        column = column.map(lambda value: _cell(None if pd.isna(value) else value))
-    return column.astype(object).where(column.notna(), "").map(str)
+    return pd.Series(list(map(_text, column)), column.index, dtype=object)
+
+
+def _text(value):
+    if isinstance(value, str):
+        return value
+    return "" if is_scalar(value) and pd.isna(value) else _cell(value)
 
 
 def read_labels(column, name):
@@ -214,7 +224,7 @@ def read_labels(column, name):
 
 def read_times(column, name, notation):
     """Return dates or whole numbers, or raise at the first row that holds neither."""
-    if not pd.api.types.is_string_dtype(column.dtype):
+    if not is_string_dtype(column.dtype):
         return column
     text = read_labels(column, name).str.strip()
     if notation.date_format is not None:
@@ -260,19 +270,23 @@ def holds_text(column, notation):
     """Return whether no cell of a column is a number, nor looks like one."""
     if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
         return False
-    text = as_text(column).str.strip()
-    known = text[~text.isin(_MISSING)]
-    numbers = _are_numbers(known, notation) | known.str.fullmatch(_LIKE_A_NUMBER)
-    return len(known) > 0 and not numbers.any()
+    is_number, text = _number_tester(notation), False
+    for cell in map(str.strip, as_text(column)):
+        if is_number(cell) or re.fullmatch(_LIKE_A_NUMBER, cell):
+            return False
+        text = text or cell not in _MISSING
+    return text
 
 
 def count_empty(column):
     """Return how many cells of a column of numbers are empty."""
-    return int(as_text(column).str.strip().isin(_MISSING).sum())
+    return sum(cell in _MISSING for cell in map(str.strip, as_text(column)))
 
 
-def _are_numbers(text, notation):
-    return text.str.fullmatch(notation.number) | text.str.lower().isin(_BOOLEANS)
+def _number_tester(notation):
+    """Return a function that says whether a cell is a number, or true or false."""
+    matches = re.compile(notation.number).fullmatch
+    return lambda cell: matches(cell) or cell.lower() in _BOOLEANS
 
 
 def read_numbers(column, name, notation, where):
@@ -297,7 +311,7 @@ def read_numbers(column, name, notation, where):
         If a cell is no finite number, or is empty and not in `notation.fill_zero`.
     """
     if not is_numeric_dtype(column.dtype) and not is_bool_dtype(column.dtype):
-        column = _from_text(as_text(column).str.strip(), name, notation, where)
+        column = _from_text(as_text(column), name, notation, where)
     missing = np.flatnonzero(column.isna())
     if len(missing) and name in notation.fill_zero:
         return column.fillna(0)
@@ -313,24 +327,24 @@ def read_numbers(column, name, notation, where):
 
 
 def _from_text(text, name, notation, where):
-    missing = text.isin(_MISSING)
-    bad = np.flatnonzero(~missing & ~_are_numbers(text, notation))
-    if len(bad):
-        cell = text.iloc[bad[0]]
-        advice = ""
-        if re.fullmatch(_LIKE_A_NUMBER, cell):
-            advice = (
-                "; say how numbers are written with --decimal and --thousands, and "
-                "leave out signs such as % and those of currencies"
+    """Return numbers, NaN where a cell is empty."""
+    cells, is_number = list(map(str.strip, text)), _number_tester(notation)
+    for row, cell in enumerate(cells):
+        if not is_number(cell) and cell not in _MISSING:
+            raise ValueError(
+                f"the column {name!r} has {cell!r} at {where(row)}, which is no number"
+                f"{_ADVICE if re.fullmatch(_LIKE_A_NUMBER, cell) else ''}"
             )
-        raise ValueError(
-            f"the column {name!r} has {cell!r} at {where(bad[0])}, which is no number"
-            f"{advice}"
-        )
-    plain = text.where(~missing, "nan")
     if notation.thousands is not None:
-        plain = plain.str.replace(notation.thousands, "", regex=False)
-    plain = plain.str.replace(notation.decimal, ".", regex=False)
-    if plain.str.fullmatch(r"[+-]?\d{1,15}").all():
-        return plain.astype("int64")
-    return plain.map(lambda cell: _BOOLEANS.get(cell.lower(), cell)).astype("float64")
+        cells = [cell.replace(notation.thousands, "") for cell in cells]
+    if all(cell.lstrip("+-").isdigit() and len(cell) <= 15 for cell in cells):
+        return pd.Series(map(int, cells), text.index, dtype="int64")
+    numbers = [_to_float(cell.replace(notation.decimal, ".")) for cell in cells]
+    return pd.Series(numbers, text.index, dtype="float64")
+
+
+def _to_float(cell):
+    if cell in _MISSING:
+        return np.nan
+    boolean = _BOOLEANS.get(cell.lower())
+    return float(cell) if boolean is None else boolean
