@@ -582,6 +582,7 @@ def test_a_workbook_is_read_like_a_csv_file(tmp_path):
     assert task.X["week"].tolist() == ["2024-01-01", "2024-01-08"]
     assert task.X["tv"].tolist() == [1.5, 0.0]
     assert task.y.tolist() == [3, 4]
+    assert task.y.name == "sales"
 
 
 def test_numbers_of_a_workbook_are_not_read_as_text(tmp_path, capsys):

@@ -201,7 +201,7 @@ def _parquet(path):
 
 def as_text(column):
     """Return a column as text, an empty one for a missing value."""
-    return pd.Series(list(map(_text, column)), column.index, dtype=object)
+    return pd.Series(list(map(_text, column)), column.index, object, column.name)
 
 
 def _text(value):
@@ -338,9 +338,9 @@ def _from_text(text, name, notation, where):
     if notation.thousands is not None:
         cells = [cell.replace(notation.thousands, "") for cell in cells]
     if all(cell.lstrip("+-").isdigit() and len(cell) <= 15 for cell in cells):
-        return pd.Series(map(int, cells), text.index, dtype="int64")
+        return pd.Series(list(map(int, cells)), text.index, "int64", text.name)
     numbers = [_to_float(cell.replace(notation.decimal, ".")) for cell in cells]
-    return pd.Series(numbers, text.index, dtype="float64")
+    return pd.Series(numbers, text.index, "float64", text.name)
 
 
 def _to_float(cell):
