@@ -1076,8 +1076,7 @@ class DeepCausalMMMRegressor(
         n_rows = len(estimator._model.history.cell)
         estimator._training_index = unpack_index(header["index"], arrays, n_rows)
         losses = arrays.take("loss_curve", (None,), above=-np.inf)
-        if header["format"] > 3:
-            _check_answers(estimator._model, arrays.take("answers", (2, n_rows)))
+        _check_answers(estimator._model, arrays.take("answers", (2, n_rows)))
         arrays.check_empty()
         estimator._publish(losses)
         return estimator

@@ -1,19 +1,27 @@
 """Command line: files, tables, errors in one line."""
 
 import io
+import os
+import re
 import subprocess
 import sys
+import warnings
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.utils import Bunch
 
+import skmmm
 from skmmm import DeepCausalMMMRegressor, __version__
 from skmmm.__main__ import main
+from skmmm._cli.commands import COMMANDS
 from skmmm._cli.console import Console, progress_bar
-from skmmm._cli.parser import make_parser
-from skmmm._cli.task import demo_task, read_task
+from skmmm._cli.files import by_row, remove_others, write_csv
+from skmmm._cli.parser import UsageError, parse
+from skmmm._cli.task import Task, demo_task, read_rows, read_task
 from skmmm.datasets import load_mmm_example
 
 TABLES = ["channels.csv", "contributions.csv", "skill.csv", "channel_graph.csv"]
@@ -29,14 +37,15 @@ PICTURES = [
         "channel_graph",
     )
 ]
+SALES = ["--kpi", "sales", "--media", "media_1", "media_2"]
 QUICK = ["--max-iter", "5", "--draws", "2", "--max-lag", "3"]
 
 
-def write_csv(frame, path):
+def to_csv(frame, path):
     frame.to_csv(path, index=False)
 
 
-def write_parquet(frame, path):
+def to_parquet(frame, path):
     frame.to_parquet(path)
 
 
@@ -44,8 +53,8 @@ def write_parquet(frame, path):
 def regional_arguments(tmp_path_factory, panel):
     """Arguments of a quick fit of three regions, but for the output."""
     path = tmp_path_factory.mktemp("data") / "panel.csv.gz"
-    write_csv(panel.frame, path)
-    columns = ["--kpi", "sales", "--controls", "price", "holiday"]
+    to_csv(panel.frame, path)
+    columns = ["--kpi", "sales", "--media", *panel.media, "--controls", *panel.controls]
     return ["fit", str(path), *columns, "--region", "region", "--time", "week", *QUICK]
 
 
@@ -63,9 +72,9 @@ def broken(tmp_path, series):
 
     def run(change, *arguments):
         path = tmp_path / "series.csv"
-        write_csv(change(series.frame.drop(columns="region")), path)
+        to_csv(change(series.frame.drop(columns="region")), path)
         base = ["fit", str(path), "--time", "week", "--out", str(tmp_path / "out")]
-        return main([*base, *QUICK, *(arguments or ["--kpi", "sales"])])
+        return main([*base, *QUICK, *(arguments or SALES)])
 
     return run
 
@@ -79,12 +88,13 @@ def one_error(capsys):
 
 
 @pytest.mark.parametrize(
-    ("name", "write"), [("s.csv", write_csv), ("s.parquet", write_parquet)]
+    ("name", "write"), [("s.csv", to_csv), ("s.parquet", to_parquet)]
 )
 def test_one_series(tmp_path, capsys, series, name, write):
     path, out = tmp_path / name, tmp_path / "out" / "deep"
     write(series.frame.drop(columns="region"), path)
     columns = ["--kpi", "sales", "--controls", "price", "holiday", "--time", "week"]
+    columns += ["--media", *series.media]
     assert main(["fit", str(path), *columns, "--out", str(out), *QUICK]) == 0
     assert {file.name for file in out.iterdir()} == {*TABLES, *PICTURES, "model.skmmm"}
     said = capsys.readouterr()
@@ -159,9 +169,10 @@ def test_a_region_that_starts_late_is_forecast_as_an_average_one(
     frame = panel.frame
     late = (frame["region"] == "region_2") & (frame["week"] < "2022-01-01")
     path = tmp_path / "late.csv"
-    write_csv(frame[~late], path)
-    columns = ["--kpi", "sales", "--controls", "price", "holiday", "--time", "week"]
-    arguments = ["fit", str(path), *columns, "--region", "region", *QUICK]
+    to_csv(frame[~late], path)
+    columns = ["--kpi", "sales", "--media", *panel.media, "--controls", *panel.controls]
+    keys = ["--time", "week", "--region", "region"]
+    arguments = ["fit", str(path), *columns, *keys, *QUICK]
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
     assert "52 rows missing" in said
@@ -214,13 +225,16 @@ def test_no_bar_without_rich(monkeypatch):
         (["--kpi", "sale"], "has no column 'sale'; did you mean 'sales'?"),
         (["--kpi", "profit"], "has no column 'profit'; it has week, media_1"),
         (["--kpi", "sales", "--media", "price", "sales"], "'sales' is named twice"),
-        (["--kpi", "sales", "--max-lag", "99"], "X has 80 periods, but max_lag=99"),
-        (["--kpi", "sales", "--draws", "-1"], "'n_draws' parameter"),
     ],
 )
 def test_errors_of_arguments(broken, capsys, arguments, message):
     assert broken(lambda frame: frame, *arguments) == 2
     assert message in one_error(capsys)
+
+
+def test_a_setting_that_the_data_do_not_allow(broken, capsys):
+    assert broken(lambda frame: frame, *SALES, "--max-lag", "99") == 1
+    assert "X has 80 periods, but max_lag=99" in one_error(capsys)
 
 
 def test_errors_of_values(broken, capsys):
@@ -230,19 +244,19 @@ def test_errors_of_values(broken, capsys):
     def unreadable_week(frame):
         return frame.assign(week="soon")
 
-    assert broken(negative) == 2
+    assert broken(negative) == 1
     assert "Negative values in data" in one_error(capsys)
-    assert broken(lambda frame: pd.concat([frame, frame])) == 2
+    assert broken(lambda frame: pd.concat([frame, frame])) == 1
     assert "name the column of their region with --region" in one_error(capsys)
-    assert broken(lambda frame: frame.assign(sales="many")) == 2
-    assert "y must be numeric" in one_error(capsys)
-    assert broken(lambda frame: unreadable_week(frame)[:1]) == 2
+    assert broken(lambda frame: frame.assign(sales="many")) == 1
+    assert "column 'sales' has 'many' at time '2021-01-04'" in one_error(capsys)
+    assert broken(lambda frame: unreadable_week(frame)[:1]) == 1
     assert "which is not a date" in one_error(capsys)
 
 
 def test_time_is_needed(tmp_path, capsys, series):
     path = tmp_path / "series.csv"
-    write_csv(series.frame, path)
+    to_csv(series.frame, path)
     assert main(["fit", str(path), "--kpi", "sales", "--out", str(tmp_path)]) == 2
     assert "--time is needed" in one_error(capsys)
 
@@ -251,7 +265,8 @@ def test_time_is_needed(tmp_path, capsys, series):
     ("name", "content", "message"),
     [
         ("none.csv", None, "there is no file"),
-        ("table.xlsx", "x", "is not a .csv, .csv.gz, .parquet file"),
+        ("table.txt", "x", "is not a .csv, .csv.gz, .xlsx, .parquet file"),
+        ("bad.xlsx", "no excel", "cannot read"),
         ("empty.csv", "", "cannot read"),
         ("bad.parquet", "no parquet", "cannot read"),
         ("bad.csv.gz", "no gzip", "cannot read"),
@@ -261,7 +276,7 @@ def test_errors_of_files(tmp_path, capsys, name, content, message):
     path = tmp_path / name
     if content is not None:
         path.write_text(content)
-    assert main(["fit", str(path), "--kpi", "sales", "--time", "week"]) == 2
+    assert main(["fit", str(path), *SALES, "--time", "week"]) == 1
     assert message in one_error(capsys)
 
 
@@ -273,7 +288,32 @@ def test_output_that_cannot_be_written(tmp_path, capsys, regional_arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["forecast"], ["fit", "a.csv"], ["demo", "--seed", "one"]]
+    "arguments",
+    [
+        [],
+        ["forecast"],
+        ["fit", "a.csv"],
+        ["demo", "--seed", "one"],
+        ["demo", "--origins", "-1"],
+        ["demo", "--draws", "-1"],
+        ["demo", "--max-iter", "0"],
+        ["demo", "--media-cost", "tv"],
+        ["demo", "--media-cost", "0"],
+        ["demo", "--media-cost", "tv=1", "tv=2"],
+        ["demo", "--media-cost", "tv=col:"],
+        ["demo", "--prior", "tv:roi=3:1"],
+        ["demo", "--prior", "tv:return=1:3"],
+        ["demo", "--prior", "tv:decay=0.5:1.5"],
+        ["plan", "m.skmmm", "--bounds", "1"],
+        ["plan", "m.skmmm", "--bounds", "2", "1"],
+        ["plan", "m.skmmm", "--bounds", "tv=2:1"],
+        ["plan", "m.skmmm", "--bounds", "tv"],
+        ["plan", "m.skmmm", "--budget", "nan"],
+        ["plan", "m.skmmm", "--horizon", "0"],
+        ["plan", "m.skmmm", "--horizon", "4", "--data", "d.csv"],
+        ["fit", "a.csv", "--kpi", "b", "--sep", "--"],
+        ["fit", "a.csv", "--kpi", "b", "--decimal", "1"],
+    ],
 )
 def test_errors_of_usage(capsys, arguments):
     with pytest.raises(SystemExit, match="2"):
@@ -303,10 +343,9 @@ def test_keys_in_the_index_and_unnamed_columns(tmp_path, series):
     frame.set_index("week").to_parquet(tmp_path / "a.parquet")
     frame.to_csv(tmp_path / "b.csv")
     for name in ("a.parquet", "b.csv"):
-        arguments = ["fit", str(tmp_path / name), "--kpi", "sales", "--time", "week"]
-        task = read_task(make_parser().parse_args(arguments))
-        assert task.media == ["media_1", "media_2", "price", "holiday"]
-        assert task.time in task.X
+        task = read_task(parse(["fit", str(tmp_path / name), *SALES, "--time", "week"]))
+        assert list(task.X) == ["week", "media_1", "media_2"]
+        assert "not used: price, holiday" in task.notes
 
 
 def test_letters_that_the_terminal_does_not_know(monkeypatch):
@@ -359,20 +398,24 @@ def test_no_plan_is_an_error_of_its_own(regional, capsys):
 
 def test_errors_of_plans(regional, tmp_path, capsys):
     model = str(regional / "model.skmmm")
-    assert main(["plan", str(tmp_path / "none.skmmm")]) == 2
+    assert main(["plan", str(tmp_path / "none.skmmm")]) == 1
     assert "there is no file" in one_error(capsys)
-    assert main(["plan", model, "--fix", "radio"]) == 2
+    assert main(["plan", model, "--fix", "radio"]) == 1
     assert "'radio'" in one_error(capsys)
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(regional, capsys, monkeypatch):
-    def closed(*_):
-        raise BrokenPipeError
-
-    monkeypatch.setattr(Console, "say", closed)
-    assert main(["plan", str(regional / "model.skmmm")]) == 0
-    monkeypatch.undo()
+def test_a_reader_that_has_seen_enough_is_no_error(
+    regional, tmp_path, capsys, monkeypatch
+):
+    read, write = os.pipe()
+    os.close(read)
+    path = tmp_path / "plan.csv"
+    with open(write, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        assert main(["plan", str(regional / "model.skmmm"), "--out", str(path)]) == 0
+        monkeypatch.undo()
     assert capsys.readouterr().err == ""
+    assert path.exists()
 
 
 # --- reports --------------------------------------------------------------------------
@@ -397,14 +440,14 @@ def test_events_in_words_become_columns(tmp_path, capsys, series):
     event = np.full(len(frame), "none", dtype=object)
     event[[20, 70]], event[75] = "fair", "strike"
     path, out = tmp_path / "series.csv", tmp_path / "report.html"
-    write_csv(frame.assign(event=event), path)
-    columns = ["--kpi", "sales", "--controls", "price", "event", "--time", "week"]
+    to_csv(frame.assign(event=event), path)
+    columns = [*SALES, "--controls", "price", "event", "--time", "week"]
     arguments = [str(path), *columns, *QUICK, "--origins", "2"]
     assert main(["report", *arguments, "--out", str(out)]) == 0
     said = capsys.readouterr().out
-    assert "Controls  price, event: fair, event: strike" in said
+    assert "Controls  price, event: fair (not none), event: strike (not none)" in said
     assert "a 0/1 column for each of fair, strike, none for none" in said
-    assert "without event: strike" in said
+    assert "without event: strike (not none)" in said
     assert "Left out" not in said
     assert out.exists()
     folder = tmp_path / "fit"
@@ -417,20 +460,416 @@ def test_errors_of_text(tmp_path, capsys, broken):
     def words(frame):
         return frame.assign(note=[f"word {i}" for i in range(len(frame))])
 
-    assert broken(words, "--kpi", "sales", "--controls", "note") == 2
+    assert broken(words, *SALES, "--controls", "note") == 1
     assert "text with 80 different values, more than 20" in one_error(capsys)
-    assert broken(words) == 2
-    assert "column 'note' holds text, so it is no media" in one_error(capsys)
+    assert broken(words, *SALES, "note") == 1
+    assert "channel 'note' holds text, such as 'word 0'" in one_error(capsys)
 
     def gap(frame):
         return frame.assign(note=["a", *[None] * (len(frame) - 1)])
 
-    assert broken(gap, "--kpi", "sales", "--controls", "note") == 2
-    assert "is missing in row 1" in one_error(capsys)
+    assert broken(gap, *SALES, "--controls", "note") == 1
+    assert "is empty at time '2021-01-11'" in one_error(capsys)
 
 
 def test_a_report_needs_plotly(regional, regional_arguments, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
     arguments = ["report", regional_arguments[1], "--kpi", "sales"]
-    assert main([*arguments, "--model", str(regional / "model.skmmm")]) == 2
+    assert main([*arguments, "--model", str(regional / "model.skmmm")]) == 1
     assert "pip install 'skmmm[report]'" in one_error(capsys)
+
+
+# --- how tables are written -----------------------------------------------------------
+
+
+def task_of(path, *arguments):
+    return read_task(parse(["fit", str(path), "--time", "week", *arguments]))
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Return a function that writes text to a file and reads it as a task."""
+
+    def read(text, *arguments, name="small.csv"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return task_of(path, *(arguments or ["--kpi", "sales", "--media", "tv"]))
+
+    return read
+
+
+def test_region_codes_stay_text(small):
+    text = "geo,week,tv,sales\nNA,2024-01-01,1,5\n01001,2024-01-01,2,6\n"
+    task = small(text, "--kpi", "sales", "--media", "tv", "--region", "geo")
+    assert task.X["geo"].tolist() == ["NA", "01001"]
+    assert task.X["tv"].tolist() == [1, 2]
+    assert task.X["tv"].dtype == "int64"
+
+
+def test_numbers_and_dates_of_other_countries(small):
+    text = "week;tv;sales\n08.01.2024;1.234,5;-3\n15.01.2024;2;1.000.000\n"
+    german = ["--sep", ";", "--decimal", ",", "--thousands", "."]
+    columns = ["--kpi", "sales", "--media", "tv", "--date-format", "%d.%m.%Y"]
+    task = small(text, *columns, *german)
+    assert task.X["tv"].tolist() == [1234.5, 2.0]
+    assert task.y.tolist() == [-3, 1000000]
+    assert task.X["week"].tolist() == [
+        pd.Timestamp("2024-01-08"),
+        pd.Timestamp("2024-01-15"),
+    ]
+    tabs = text.replace(";", "\t").replace(".01.", ".").replace("1.234,5", "1")
+    columns[-1] = "%d.%Y"
+    assert small(tabs, *columns, *german[2:], "--sep", "tab").y.tolist() == [-3, 10**6]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("week;tv;sales\n2024-01-01;1,5;2\n", 'say --sep ";"'),
+        ("week,tv,sales\n2024-01-01,1,5,2\n", "line 2 has 4 cells, the header has 3"),
+        ("week,tv,sales\n2024-01-01,1\n", "line 2 has 2 cells, the header has 3"),
+        ("week,tv,sales\n", "a header and no rows"),
+        ("week,tv,sales,tv\n2024-01-01,1,2,3\n", "two columns called 'tv'"),
+        ('week,tv,sales\n2024-01-01,"1,5",2\n', "--decimal and --thousands"),
+        ("week,tv,sales\n2024-01-01,,2\n", "say --fill-zero tv"),
+        ("week,tv,sales\n2024-01-01,1,\n", "the column 'sales' is empty"),
+        ("week,tv,sales\n2024-01-01,1,inf\n", "'sales' has 'inf'"),
+        ("week,tv,sales\n2024-01-01,1,1e999\n", "'sales' is infinite"),
+        ("week,tv,sales\n01.02.2024,1,2\n", "--date-format"),
+        ("week,tv,sales\n20240108,1,2\n20240115,1,2\n", "--date-format %Y%m%d"),
+        ("week,tv,sales\n,1,2\n", "the column 'week' is empty in row 0"),
+        ("week,tv,sales\n2024-01-01,1,2\n2024-01-08,x,2\n", "'tv' has 'x'"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_named(small, text, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        small(text)
+
+
+def test_one_decimal_sign_is_not_taken_for_the_other(small):
+    text = "week;tv;sales\n2024-01-01;1.5;2\n"
+    columns = ["--kpi", "sales", "--media", "tv", "--sep", ";", "--decimal", ","]
+    with pytest.raises(ValueError, match=r"'tv' has '1\.5'"):
+        small(text, *columns)
+    with pytest.raises(ValueError, match="'tv' has '1,5'"):
+        small("week;tv;sales\n2024-01-01;1,5;2\n", *columns[:6], "--thousands", ",")
+
+
+def test_empty_cells_are_zero_where_that_is_said(small):
+    text = "week,tv,sales\n2024-01-01,,2\n2024-01-08,1.5,3\n"
+    columns = ["--kpi", "sales", "--media", "tv", "--fill-zero"]
+    task = small(text, *columns, "tv")
+    assert task.X["tv"].tolist() == [0.0, 1.5]
+    assert "1 empty cells of tv are 0" in task.notes
+    with pytest.raises(UsageError, match="--fill-zero names 'radio'"):
+        small(text, *columns, "radio")
+
+
+def test_a_workbook_is_read_like_a_csv_file(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (
+        ["geo", "week", "tv", "sales", None],
+        ["NA", datetime(2024, 1, 1), 1.5, 3, None],
+        [1001, datetime(2024, 1, 8), None, 4.0, None],
+        [None] * 5,
+    ):
+        book.active.append(row)
+    book.save(tmp_path / "book.xlsx")
+    columns = ["--kpi", "sales", "--media", "tv", "--region", "geo"]
+    task = task_of(tmp_path / "book.xlsx", *columns, "--fill-zero", "tv")
+    assert task.X["geo"].tolist() == ["NA", "1001"]
+    assert task.X["week"].tolist() == ["2024-01-01", "2024-01-08"]
+    assert task.X["tv"].tolist() == [1.5, 0.0]
+    assert task.y.tolist() == [3, 4]
+    assert task.y.name == "sales"
+
+
+def test_numbers_of_a_workbook_are_not_read_as_text(tmp_path, capsys):
+    path = tmp_path / "book.xlsx"
+    path.write_text("")
+    for option in (["--thousands", ","], ["--sep", ";"], ["--decimal", ","]):
+        assert main(["fit", str(path), *SALES, *option]) == 2
+        assert "is for .csv files" in one_error(capsys)
+
+
+def test_regions_of_numbers_are_numbers_for_a_model_of_numbers(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("geo,week,note,tv\n01,1,a,5\n2,1,b,6\n")
+    model = Bunch(
+        feature_names_in_=np.array(["geo", "week", "note", "tv"]),
+        region="geo",
+        regions_=np.array([1, 2]),
+        time="week",
+        media_=["tv"],
+        controls_=[],
+    )
+    plan = ["plan", "m.skmmm", "--data", str(path)]
+    X, _ = read_rows(parse(plan), model)
+    assert X["geo"].tolist() == [1, 2]
+    assert X["note"].tolist() == ["a", "b"]
+    with pytest.raises(UsageError, match="--fill-zero names 'note'"):
+        read_rows(parse([*plan, "--fill-zero", "note"]), model)
+
+
+def test_media_are_asked_for(small, tmp_path, capsys):
+    text = "week,tv,population,sales\n2024-01-01,1,100,2\n"
+    with pytest.raises(UsageError, match=r"small\.csv has tv, population"):
+        small(text, "--kpi", "sales")
+    assert main(["fit", str(tmp_path / "small.csv"), "--kpi", "sales"]) == 2
+    assert "--time is needed" in one_error(capsys)
+
+
+# --- costs, priors, bounds ------------------------------------------------------------
+
+
+def test_costs_come_from_numbers_and_from_columns_of_spend(small):
+    text = "week,tv,search,paid,sales\n2024-01-01,1,30,5,7\n2024-01-08,2,10,15,9\n"
+    columns = ["--kpi", "sales", "--media", "tv", "search"]
+    costs = ["--media-cost", "tv=12.5", "search=col:paid"]
+    task = small(text, *columns, *costs)
+    assert task.media_cost == {"tv": 12.5, "search": 0.5}
+    assert list(task.X) == ["week", "tv", "search"]
+    said = "a unit of search costs 0.5: total paid / total search over the 2 rows"
+    assert said in task.notes
+    assert small(text, *columns, "--media-cost", "2").media_cost == 2.0
+    assert small(text, *columns).media_cost is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--media-cost", "radio=2"], "--media-cost names 'radio'"),
+        (["--prior", "radio:roi=1:2"], "--prior names 'radio'"),
+        (["--media-cost", "tv=col:tv"], "'tv' is named twice"),
+        (["--media-cost", "tv=col:paidd"], "did you mean 'paid'"),
+        (["--media-cost", "tv=col:nothing"], "'nothing' has no total"),
+        (["--media-cost", "tv=col:back"], "'back' is negative"),
+    ],
+)
+def test_costs_that_make_no_sense(small, arguments, message):
+    text = "week,tv,paid,nothing,back,sales\n2024-01-01,1,30,0,-2,7\n"
+    with pytest.raises(ValueError, match=message):
+        small(text, "--kpi", "sales", "--media", "tv", *arguments)
+
+
+def test_priors_and_bounds_by_channel_are_read():
+    columns = ["fit", "d.csv", "--kpi", "k"]
+    prior = ["--prior", "tv:roi=1:3", "a:b=c:decay=0.1:.5", "--prior", "tv:decay=.2:.4"]
+    assert parse([*columns, *prior]).prior == {
+        "tv": {"roi": (1.0, 3.0), "decay": (0.2, 0.4)},
+        "a:b=c": {"decay": (0.1, 0.5)},
+    }
+    bounds = ["plan", "m.skmmm", "--bounds"]
+    assert parse([*bounds, "0", "3"]).bounds == ((0.0, 3.0), {})
+    assert parse([*bounds, "tv=0.5:2"]).bounds == (None, {"tv": (0.5, 2.0)})
+    both = parse([*bounds, "0", "3", "tv=1:1"]).bounds
+    assert both == ((0.0, 3.0), {"tv": (1.0, 1.0)})
+
+
+def test_bounds_by_channel_are_kept(regional, tmp_path, capsys):
+    out = tmp_path / "plan.csv"
+    model = str(regional / "model.skmmm")
+    arguments = ["plan", model, "--quiet", "--out", str(out), "--bounds", "0.7", "1.4"]
+    assert main([*arguments, "media_1=0.9:1.1", "--fix", "media_3"]) == 0
+    change = pd.read_csv(out, index_col="channel")["change"]
+    assert abs(change["media_1"]) <= 0.1 + 1e-6
+    assert -0.3 - 1e-6 <= change["media_2"] <= 0.4 + 1e-6
+    assert change["media_3"] == 0
+    assert main([*arguments, "radio=1:2"]) == 2
+    assert "--bounds names 'radio'" in one_error(capsys)
+
+
+# --- text in controls -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kpi", ["event: sale", "event: sale (not none)"])
+def test_columns_made_of_text_replace_no_other(small, kpi):
+    text = f"week,tv,event,{kpi}\n2024-01-01,1,none,2\n2024-01-08,2,none,4\n"
+    text += "2024-01-15,3,sale,3\n"
+    columns = ["--kpi", kpi, "--media", "tv", "--controls", "event"]
+    with pytest.raises(ValueError, match="like 'event: sale"):
+        small(text, *columns)
+
+
+def test_text_that_the_fit_has_not_seen_is_refused(small, tmp_path):
+    text = "week,tv,event,sales\n2024-01-01,1,none,2\n2024-01-08,2,none,4\n"
+    text += "2024-01-15,3,sale,3\n"
+    columns = ["--kpi", "sales", "--media", "tv", "--controls", "event"]
+    X = small(text, *columns).X
+    model = Bunch(
+        feature_names_in_=np.array(list(X)),
+        region=None,
+        time=0,
+        media_=["tv"],
+        controls_=list(X)[2:],
+    )
+
+    def rows(text):
+        path = tmp_path / "rows.csv"
+        path.write_text(text)
+        return read_rows(parse(["plan", "m.skmmm", "--data", str(path)]), model)[0]
+
+    pd.testing.assert_frame_equal(rows(text), X)
+    for word, message in (
+        ("sael", r"has 'sael' at time '2024-01-15', .* did you mean 'sale'\?"),
+        ("fair", "has 'fair' at .* the model knows none, sale"),
+        ("", "is empty at time '2024-01-15'"),
+        ("None", "has 'None'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            rows(text.replace(",sale,", f",{word},"))
+
+
+# --- output ---------------------------------------------------------------------------
+
+
+def test_own_columns_stand_beside_those_of_the_user():
+    task = Task(
+        "",
+        pd.DataFrame({"predicted": ["a", "b"], "week": [1, 2], "tv": [1.0, 2.0]}),
+        pd.Series([3.0, 4.0], name="baseline"),
+        ["tv"],
+        [],
+        "predicted",
+        "week",
+    )
+    model = Bunch(
+        predict=lambda X: np.array([5.0, 6.0]),
+        contributions=lambda: pd.DataFrame({"baseline": [4.0, 5.0], "tv": [1.0, 1.0]}),
+    )
+    rows = by_row(task, model)
+    assert list(rows) == [
+        "predicted",
+        "week",
+        "baseline",
+        "predicted (model)",
+        "baseline (model)",
+        "tv",
+    ]
+    assert rows["predicted"].tolist() == ["a", "b"]
+    assert rows["baseline"].tolist() == [3.0, 4.0]
+
+
+def test_texts_that_spreadsheets_would_run_are_marked(tmp_path):
+    table = pd.DataFrame(
+        {"=1+1": ["@tv", "-5", "-5+1", "plain"], "x": [-1.5, 2.0, np.nan, 0.0]}
+    )
+    write_csv(table, tmp_path / "t.csv", digits=8)
+    text = (tmp_path / "t.csv").read_text()
+    assert text.splitlines() == ["'=1+1,x", "'@tv,-1.5", "-5,2", "'-5+1,", "plain,0"]
+
+
+def test_tables_and_pictures_of_an_earlier_fit_are_removed(tmp_path):
+    for name in ("skill.csv", "channel_graph.png", "notes.txt", "fit.png"):
+        (tmp_path / name).write_text("")
+    assert remove_others(tmp_path, ["fit.png"]) == ["skill.csv", "channel_graph.png"]
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "fit.png"}
+
+
+def test_an_output_never_replaces_an_input(tmp_path, capsys):
+    data, model = tmp_path / "fit.png.csv", tmp_path / "model.skmmm"
+    data.write_text("week,tv,sales\n2024-01-01,1,2\n")
+    model.write_text("model")
+    linked, hard = tmp_path / "link.html", tmp_path / "hard.html"
+    linked.symlink_to(data)
+    hard.hardlink_to(data)
+    inside = tmp_path / "out" / "contributions.csv"
+    inside.parent.mkdir()
+    inside.write_text(data.read_text())
+    columns = [*SALES, "--time", "week"]
+    both = ["--model", str(model), "--out"]
+    for arguments in (
+        ["report", str(data), *columns, "--out", str(data)],
+        ["report", str(data), *columns, "--out", str(linked)],
+        ["report", str(data), *columns, "--out", str(hard)],
+        ["report", str(data), *columns, "--out", f"{tmp_path}/out/../fit.png.csv"],
+        ["report", str(data), "--kpi", "k", *both, str(model)],
+        ["plan", str(model), "--out", str(model)],
+        ["plan", str(model), "--data", str(data), "--out", str(data)],
+        ["fit", str(inside), *columns, "--out", str(inside.parent)],
+    ):
+        assert main(arguments) == 2
+        assert "--out would replace" in one_error(capsys)
+    assert data.read_text() == inside.read_text()
+    assert model.read_text() == "model"
+
+
+def test_outputs_are_refused_before_the_fit(tmp_path, capsys, broken):
+    (tmp_path / "out" / "fit.png").mkdir(parents=True)
+    assert broken(lambda frame: frame) == 2
+    assert "fit.png is a folder" in one_error(capsys)
+    data = str(tmp_path / "series.csv")
+    columns = [*SALES, "--time", "week", "--out"]
+    assert main(["report", data, *columns, str(tmp_path)]) == 2
+    assert "is a folder; name a file" in one_error(capsys)
+    assert main(["report", data, *columns, f"{data}/report.html"]) == 1
+    assert "series.csv" in one_error(capsys)
+
+
+# --- one line on stderr ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (ValueError("a\nb"), 1, "skmmm: error: a b"),
+        (FloatingPointError("underflow"), 1, "skmmm: error: underflow"),
+        (np.linalg.LinAlgError("singular"), 1, "skmmm: error: singular"),
+        (RuntimeError("linalg.cholesky"), 1, "skmmm: error: linalg.cholesky"),
+        (MemoryError(), 1, "skmmm: error: MemoryError"),
+        (OSError(28, "No space left"), 1, "skmmm: error: [Errno 28] No space left"),
+        (UsageError("no"), 2, "skmmm: error: no"),
+        (KeyboardInterrupt(), 130, "skmmm: stopped"),
+        (BrokenPipeError(), 0, None),
+    ],
+)
+def test_every_error_is_one_line(monkeypatch, capsys, error, code, line):
+    def fail(args, console):
+        raise error
+
+    monkeypatch.setitem(COMMANDS, "demo", fail)
+    assert main(["demo"]) == code
+    assert capsys.readouterr().err.splitlines() == ([] if line is None else [line])
+
+
+def test_warnings_are_lines_between_the_others(capsys):
+    console = Console(quiet=False)
+    with console.warnings_in_lines():
+        warnings.simplefilter("always")
+        with console.stage("Working"):
+            for _ in range(2):
+                warnings.warn("look\nhere", UserWarning, stacklevel=1)
+            assert capsys.readouterr().err == ""
+        assert capsys.readouterr().err == "skmmm: warning: look here\n"
+    with Console(quiet=True).warnings_in_lines():
+        warnings.simplefilter("always")
+        warnings.warn("look", UserWarning, stacklevel=1)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_closed_streams_are_no_error(monkeypatch, regional):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["plan", str(regional / "model.skmmm")]) == 0
+    assert main(["plan", "none.skmmm"]) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["plan"], ["plan", "none.skmmm"]]
+)
+def test_torch_and_pandas_are_not_imported_for_help_and_errors(arguments):
+    code = (
+        "import sys\nfrom skmmm.__main__ import main\n"
+        f"try:\n    main({arguments})\nexcept SystemExit:\n    pass\n"
+        "print({'torch', 'pandas', 'numpy', 'sklearn'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_the_package_finds_its_modules():
+    assert skmmm.inspection.contributions is not None
+    assert "DeepCausalMMMRegressor" in dir(skmmm)
+    with pytest.raises(AttributeError, match="no attribute 'mmm'"):
+        skmmm.mmm  # noqa: B018

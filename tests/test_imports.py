@@ -134,7 +134,7 @@ def test_nobody_imports_the_command_line(name):
 
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_only_the_command_line_imports_the_report(name):
-    if not name.startswith("report/") and name != "__main__.py":
+    if not name.startswith("report/") and name != "_cli/commands.py":
         assert imports(name, "skmmm.report") == []
     assert imports(name, "plotly", top_level=True) == []
 

@@ -1,8 +1,12 @@
 """Tables and pictures in a folder."""
 
+import re
+
 import pandas as pd
 
+from skmmm._cli.paths import MODEL, PICTURES, TABLES
 from skmmm._cli.texts import LEVEL
+from skmmm._files import replacing
 from skmmm.plotting import (
     ChannelGraphDisplay,
     ContributionsDisplay,
@@ -16,22 +20,77 @@ from skmmm.plotting import (
 
 def write_tables(task, model, summary, skill, out):
     """Write tables and model, and return the names of the files."""
-    summary.to_csv(out / "channels.csv", float_format="%.8g")
-    keys = [name for name in (task.region, task.time) if name is not None]
-    rows = task.X[keys].join(task.y)
-    rows["predicted"] = model.predict(task.X)
-    rows = pd.concat([rows, model.contributions()], axis=1)
-    rows.to_csv(out / "contributions.csv", index=False, float_format="%.8g")
-    model.save(out / "model.skmmm")
-    files = ["channels.csv", "contributions.csv", "model.skmmm"]
+    model.save(out / MODEL)
+    write_csv(summary.reset_index(), out / "channels.csv", digits=8)
+    write_csv(by_row(task, model), out / "contributions.csv", digits=8)
+    files = ["channels.csv", "contributions.csv", MODEL]
     if skill is not None:
-        skill.to_csv(out / "skill.csv", index=False, float_format="%.6g")
+        write_csv(skill, out / "skill.csv", digits=6)
         files.append("skill.csv")
     if len(task.media) > 1:
         pairs = model.channel_graph().pairs
-        pairs.to_csv(out / "channel_graph.csv", index=False, float_format="%.6g")
+        write_csv(pairs, out / "channel_graph.csv", digits=6)
         files.append("channel_graph.csv")
     return files
+
+
+def by_row(task, model):
+    """Return keys, KPI and prediction of every row, and the parts of the prediction."""
+    keys = [name for name in (task.region, task.time) if name is not None]
+    rows, parts = task.X[keys].join(task.y), model.contributions()
+    theirs = {*task.X, task.y.name}
+    predicted, baseline = (own_name(name, theirs) for name in ("predicted", "baseline"))
+    rows[predicted] = model.predict(task.X)
+    return pd.concat([rows, parts.rename(columns={"baseline": baseline})], axis=1)
+
+
+def own_name(name, theirs):
+    """Return a name of ours that no column of the user has."""
+    while name in theirs:
+        name = f"{name} (model)"
+    return name
+
+
+def write_csv(table, path, *, digits):
+    """Write a table that spreadsheets do not run.
+
+    Names and texts that begin with = + - @, a tab or a line break get a ' in front,
+    unless they are numbers.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Its index is not written.
+    path : str or path-like
+        Replaced as a whole.
+    digits : int
+        Of numbers that are not whole.
+    """
+    table = table.apply(lambda column: column.map(_harmless))
+    table.columns = [_harmless(name) for name in table.columns]
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, float_format=f"%.{digits}g")
+
+
+def _harmless(value):
+    if not isinstance(value, str) or not re.match(r"[=+\-@\t\r\n]", value):
+        return value
+    number = re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", value)
+    return value if number else f"'{value}"
+
+
+def remove_others(out, files):
+    """Remove tables and pictures of an earlier fit that this one has not written.
+
+    Returns
+    -------
+    removed : list of str
+    """
+    others = [out / name for name in (*TABLES, *PICTURES) if name not in files]
+    removed = [path for path in others if path.is_file()]
+    for path in removed:
+        path.unlink()
+    return [path.name for path in removed]
 
 
 def write_pictures(task, model, summary, held_out, out):

@@ -7,8 +7,8 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
+from skmmm._cli.console import one_line
 from skmmm._cli.task import name_all, plural
-from skmmm._cli.texts import one_line
 from skmmm.baselines import (
     LastValueRegressor,
     SeasonalNaiveRegressor,

@@ -2,7 +2,16 @@
 
 import argparse
 
-from skmmm import __version__
+from skmmm._cli.values import (
+    mark,
+    positive,
+    read_bounds,
+    read_costs,
+    read_priors,
+    separator,
+    whole_number,
+)
+from skmmm._version import __version__
 
 _OUT_HELP = "folder for tables and pictures, made if need be (default: %(default)s)"
 _FIT_EPILOG = """\
@@ -12,7 +21,7 @@ example:
 
 The table has one row per region and period (week, day or month). A control that
 holds text, such as names of events, becomes a 0/1 column for each value but the
-commonest. The folder given by --out then holds
+commonest, "event: fair (not none)". The folder given by --out then holds
 
   channels.csv         spend, contribution, share, ROI and marginal ROI, with intervals
   contributions.csv    prediction of every row, split into baseline, controls, channels
@@ -22,10 +31,19 @@ commonest. The folder given by --out then holds
                        DeepCausalMMMRegressor.load
   *.png                fit, contributions, waterfall, returns, verdicts, response
                        curves, channel graph
+
+Files of these names from an earlier fit are replaced, or removed where this fit has
+none. In .csv files names that begin with = + - @ get a ' in front, so that spreadsheets
+do not run them.
+
+Exit codes: 0; 1 if the data cannot be used; 2 if the arguments cannot; 130 after
+Ctrl-C.
 """
 _REPORT_EPILOG = """\
 examples:
   skmmm report sales.csv --kpi revenue --media tv search --time week
+  skmmm report umsatz.csv --kpi umsatz --media tv suche --time woche \\
+      --sep ";" --decimal , --date-format %d.%m.%Y
   skmmm report sales.csv --kpi revenue --model results/model.skmmm
 
 The first fits the table and compares forecasts with naive ones. The second takes a
@@ -36,12 +54,22 @@ _PLAN_EPILOG = """\
 examples:
   skmmm plan results/model.skmmm
   skmmm plan results/model.skmmm --horizon 13 --budget 500000 --fix tv
-  skmmm plan results/model.skmmm --target-mroi 1.5 --bounds 0 3
+  skmmm plan results/model.skmmm --target-mroi 1.5 --bounds 0 3 tv=0.8:1.2
 
 Money is in the units of the media columns, or of --media-cost of the fit. Without
 --horizon or --data the plan is about the rows of the fit: how they should have been
-spent.
+spent. If no plan keeps all limits, the exit code is 1.
 """
+# Options whose values are read together, and how.
+_TOGETHER = {
+    "media_cost": read_costs,
+    "prior": read_priors,
+    "bounds": read_bounds,
+}
+
+
+class UsageError(ValueError):
+    """Arguments that cannot be used, whatever the data are."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,6 +77,32 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         self.exit(2, f"skmmm: error: {message} (see {self.prog} --help)\n")
+
+
+def parse(argv=None):
+    """Return the arguments of the command line.
+
+    Parameters
+    ----------
+    argv : list of str, default=None
+        None: those of the process.
+
+    Returns
+    -------
+    args : Namespace
+        `media_cost`, `prior` and `bounds` as `skmmm._cli.values` reads them.
+    """
+    parser = make_parser()
+    args = parser.parse_args(argv)
+    for name, read in _TOGETHER.items():
+        texts = getattr(args, name, None)
+        if texts is None:
+            continue
+        try:
+            setattr(args, name, read(texts))
+        except argparse.ArgumentTypeError as error:
+            parser.error(f"argument --{name.replace('_', '-')}: {error}")
+    return args
 
 
 def make_parser():
@@ -73,7 +127,6 @@ def make_parser():
     )
     demo.add_argument("--out", metavar="DIR", default="skmmm-demo", help=_OUT_HELP)
     _add_settings(demo)
-    demo.set_defaults(media_cost=1.0)  # its channels are euros
     _add_fit(commands)
     _add_report(commands)
     _add_plan(commands)
@@ -84,8 +137,8 @@ def _add_fit(commands):
     fit = commands.add_parser(
         "fit",
         help="fit a table",
-        usage="skmmm fit DATA --kpi NAME --time NAME [--region NAME]\n"
-        "                 [--media NAME ...] [--controls NAME ...] [--out DIR] ...",
+        usage="skmmm fit DATA --kpi NAME --time NAME --media NAME ...\n"
+        "                 [--region NAME] [--controls NAME ...] [--out DIR] ...",
         description="Fit a table and write tables and pictures.",
         epilog=_FIT_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -99,7 +152,8 @@ def _add_report(commands):
     report = commands.add_parser(
         "report",
         help="write one web page about a model",
-        usage="skmmm report DATA --kpi NAME (--time NAME ... | --model FILE)\n"
+        usage="skmmm report DATA --kpi NAME\n"
+        "                    (--time NAME --media NAME ... | --model FILE)\n"
         "                    [--out FILE] ...",
         description="Fit a table, or take a fitted model, and write a report as one "
         "HTML file.",
@@ -132,10 +186,14 @@ def _add_plan(commands):
     )
     plan.add_argument("model", metavar="MODEL", help="a .skmmm file")
     what = plan.add_argument_group("what is planned")
-    what.add_argument(
-        "--horizon", metavar="N", type=int, help="so many coming periods, as a year ago"
+    rows = what.add_mutually_exclusive_group()
+    rows.add_argument(
+        "--horizon",
+        metavar="N",
+        type=whole_number(1),
+        help="so many coming periods, as a year ago",
     )
-    what.add_argument(
+    rows.add_argument(
         "--data", metavar="DATA", help="instead: a table of the rows to plan"
     )
     what.add_argument(
@@ -146,41 +204,49 @@ def _add_plan(commands):
     )
     limits = plan.add_argument_group("limits")
     limits.add_argument(
-        "--budget", metavar="MONEY", type=float, help="total spend (default: today's)"
+        "--budget",
+        metavar="MONEY",
+        type=positive,
+        help="total spend (default: today's)",
     )
     limits.add_argument(
         "--bounds",
-        metavar=("LOW", "HIGH"),
-        nargs=2,
-        type=float,
-        default=(0.5, 2.0),
-        help="least and most multiples of today's spend (default: 0.5 2)",
+        metavar="LOW HIGH | NAME=LOW:HIGH",
+        nargs="+",
+        action="extend",
+        help="least and most multiples of today's spend, of all channels or by name: "
+        "0 3 tv=0.8:1.2 (default: 0.5 2)",
     )
     limits.add_argument(
         "--fix",
         metavar="NAME",
         nargs="+",
-        default=None,
+        action="extend",
         help="channels whose spend stays",
     )
     limits.add_argument(
         "--target-roi",
         metavar="ROI",
-        type=float,
+        type=positive,
         help="spend as much as keeps the return of all spend at this",
     )
     limits.add_argument(
         "--target-mroi",
         metavar="ROI",
-        type=float,
+        type=positive,
         help="spend as much as keeps the return of the last unit at this",
     )
+    _add_reading(plan, "--data")
     plan.add_argument("--out", metavar="FILE", help="write the plan to this .csv file")
-    plan.add_argument("--quiet", action="store_true", help="print errors only")
+    plan.add_argument(
+        "--quiet", action="store_true", help="print errors only, no warnings"
+    )
 
 
 def _add_columns(parser):
-    parser.add_argument("data", metavar="DATA", help="a .csv, .csv.gz or .parquet file")
+    parser.add_argument(
+        "data", metavar="DATA", help="a .csv, .csv.gz, .xlsx or .parquet file"
+    )
     columns = parser.add_argument_group("columns of DATA")
     columns.add_argument(
         "--kpi", metavar="NAME", required=True, help="what the media should move"
@@ -189,12 +255,14 @@ def _add_columns(parser):
         "--media",
         metavar="NAME",
         nargs="+",
-        help="spend or delivery per channel (default: all columns not named otherwise)",
+        action="extend",
+        help="spend or delivery per channel; needed for a fit",
     )
     columns.add_argument(
         "--controls",
         metavar="NAME",
         nargs="+",
+        action="extend",
         default=[],
         help="columns that move the KPI but are no media: price, holidays, events",
     )
@@ -206,6 +274,44 @@ def _add_columns(parser):
         metavar="NAME",
         help="period of the row: dates such as 2024-01-29, or whole numbers",
     )
+    _add_reading(parser, "DATA")
+
+
+def _add_reading(parser, source):
+    reading = parser.add_argument_group(f"how {source} is written")
+    reading.add_argument(
+        "--sep",
+        metavar="CHAR",
+        type=separator,
+        default=",",
+        help="between the cells of a .csv file; tab for a tab (default: %(default)s)",
+    )
+    reading.add_argument(
+        "--decimal",
+        metavar="CHAR",
+        type=mark,
+        default=".",
+        help="before the decimals of a number (default: %(default)s)",
+    )
+    reading.add_argument(
+        "--thousands",
+        metavar="CHAR",
+        type=mark,
+        help="between groups of three digits (default: none)",
+    )
+    reading.add_argument(
+        "--date-format",
+        metavar="FORMAT",
+        help="of dates that are not like 2024-01-29: %%d.%%m.%%Y for 29.01.2024",
+    )
+    reading.add_argument(
+        "--fill-zero",
+        metavar="NAME",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="columns of numbers whose empty cells mean 0",
+    )
 
 
 def _add_settings(parser):
@@ -213,14 +319,14 @@ def _add_settings(parser):
     settings.add_argument(
         "--draws",
         metavar="N",
-        type=int,
+        type=whole_number(0),
         default=32,
         help="draws for the intervals, 0 for none (default: %(default)s)",
     )
     settings.add_argument(
         "--max-lag",
         metavar="N",
-        type=int,
+        type=whole_number(0),
         default=13,
         help="periods over which spend may act (default: %(default)s)",
     )
@@ -233,14 +339,25 @@ def _add_settings(parser):
     settings.add_argument(
         "--media-cost",
         metavar="COST",
-        type=float,
-        help="cost of one unit of the media columns, 1 if they are money: channels "
-        "are then expected to earn similar returns (default: unknown)",
+        nargs="+",
+        action="extend",
+        help="cost of one unit of the media columns, 1 if they are money; or by "
+        "channel, tv=12.5 search=col:search_spend, where the cost is the total of "
+        "search_spend / that of search over the rows of DATA. Channels with a cost are "
+        "expected to earn similar returns (default: unknown)",
+    )
+    settings.add_argument(
+        "--prior",
+        metavar="NAME:QUANTITY=LOW:HIGH",
+        nargs="+",
+        action="extend",
+        help="what is known of a channel, as a 90%% interval: tv:roi=1:3. Quantities "
+        "are roi, decay and half_saturation",
     )
     settings.add_argument(
         "--origins",
         metavar="N",
-        type=int,
+        type=whole_number(0),
         default=4,
         help="points in time from which forecasts are compared with naive ones, each a "
         "fit of its own; 0 for none (default: %(default)s)",
@@ -248,11 +365,17 @@ def _add_settings(parser):
     settings.add_argument(
         "--max-iter",
         metavar="N",
-        type=int,
+        type=whole_number(1),
         default=400,
         help="iterations of a fit at most (default: %(default)s)",
     )
     settings.add_argument(
-        "--seed", metavar="N", type=int, default=0, help="(default: %(default)s)"
+        "--seed",
+        metavar="N",
+        type=whole_number(0),
+        default=0,
+        help="of all that is random (default: %(default)s)",
     )
-    settings.add_argument("--quiet", action="store_true", help="print errors only")
+    settings.add_argument(
+        "--quiet", action="store_true", help="print errors only, no warnings"
+    )

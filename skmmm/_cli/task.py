@@ -1,14 +1,26 @@
 """A table, and which role each of its columns has."""
 
 import difflib
+import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from skmmm._calendar import infer_calendar
 from skmmm._checks import region_values
+from skmmm._cli.parser import UsageError
+from skmmm._cli.tables import (
+    Notation,
+    as_text,
+    count_empty,
+    holds_text,
+    read_labels,
+    read_numbers,
+    read_table,
+    read_times,
+)
+from skmmm._tables import row_namer
 from skmmm.datasets import load_mmm_example
 from skmmm.plotting._style import shorten
 
@@ -32,6 +44,8 @@ class Task:
         What was done to the table.
     truth : Series or None
         What every channel really caused, where that is known.
+    media_cost : float, dict of str to float, or None
+        Cost of one unit of the media columns.
     """
 
     source: str
@@ -43,6 +57,7 @@ class Task:
     time: str
     notes: tuple = ()
     truth: pd.Series | None = None
+    media_cost: float | dict | None = None
 
     @property
     def roles(self):
@@ -68,8 +83,8 @@ class Task:
         return calendar, np.unique(calendar.ordinals(self.X[self.time], self.time))
 
 
-def demo_task():
-    """Return the bundled example with its truth."""
+def demo_task(media_cost=1.0):
+    """Return the bundled example, whose channels are euros, with its truth."""
     data = load_mmm_example()
     return Task(
         "bundled example",
@@ -80,45 +95,65 @@ def demo_task():
         "region",
         "week",
         truth=data.contributions[data.media].sum(),
+        media_cost=media_cost,
     )
 
 
 def read_task(args):
     """Read the table and give every column its role."""
-    frame = read_table(Path(args.data))
-    named = [args.kpi, *args.controls, args.region, args.time]
-    named = [name for name in named if name is not None]
-    _check_columns(frame, [*named, *(args.media or [])], args.data)
     if args.time is None:
-        raise ValueError(
+        raise UsageError(
             "--time is needed: the command line forecasts and draws over time (in "
             "Python, DeepCausalMMMRegressor(time=None) takes rows without an order)"
         )
-    if args.region is None and frame[args.time].duplicated().any():
+    frame = read_table(args.data, args.sep)
+    named = [args.kpi, args.time, *args.controls]
+    named += [] if args.region is None else [args.region]
+    if args.media is None:
+        _check_columns(frame, named, args.data)
+        raise UsageError(_ask_for_media(frame, named, args.data))
+    spend = _spend_columns(args)
+    _check_columns(frame, [*named, *args.media, *spend.values()], args.data)
+    _check_names(args)
+    _check_filled(args, [args.kpi, *args.media, *args.controls, *spend.values()])
+    notation = notation_of(args)
+    keys, where = _read_keys(frame, args.region, args.time, notation)
+    if args.region is None and keys[args.time].duplicated().any():
         raise ValueError(
             f"several rows have the same {args.time}; name the column of their region "
             "with --region, or aggregate them to one row per period"
         )
-    media = args.media
-    if media is None:
-        # The second: what pandas calls an index that was written without a name.
-        media = [
-            name
-            for name in frame
-            if name not in named and not str(name).startswith("Unnamed:")
-        ]
-    frame, controls, notes = _without_text(frame, args.controls)
-    _check_no_text(frame, media)
-    keys = [name for name in (args.region, args.time) if name is not None]
+    columns, notes = {}, []
+    for name in args.media:
+        columns[name] = _read_channel(frame[name], name, notation, where)
+    for name in args.controls:
+        made, note = _read_control(frame, name, notation, where)
+        columns |= made
+        notes += note
+    y = read_numbers(frame[args.kpi], args.kpi, notation, where)
+    cost, said = _read_cost(args, frame, columns, spend, notation, where)
+    unused = [
+        name for name in frame if name not in [*named, *args.media, *spend.values()]
+    ]
+    if unused:
+        notes.append(f"not used: {name_all(unused)}")
     return Task(
         args.data,
-        frame[[*keys, *media, *controls]],
-        frame[args.kpi],
-        media,
-        controls,
+        keys.assign(**columns),
+        y,
+        args.media,
+        [name for name in columns if name not in args.media],
         args.region,
         args.time,
-        notes,
+        (*_filled(frame, notation), *said, *notes),
+        media_cost=cost,
+    )
+
+
+def notation_of(args):
+    """Return how the cells of a table are written."""
+    return Notation(
+        args.decimal, args.thousands, args.date_format, tuple(args.fill_zero)
     )
 
 
@@ -132,104 +167,217 @@ def read_rows(args, model):
     y : Series or None
         Its KPI, where `args.kpi` names it.
     """
-    frame = read_table(Path(args.data))
-    for name in model.feature_names_in_:
-        # What `_without_text` made of a control when the model was fitted.
-        column, _, value = name.partition(": ")
-        if name not in frame and column in frame:
-            frame[name] = (frame[column].astype(str) == value).astype(float)
-    kpi = getattr(args, "kpi", None)
-    _check_columns(
-        frame, [*model.feature_names_in_, *([kpi] if kpi else [])], args.data
+    if not hasattr(model, "feature_names_in_"):
+        raise ValueError(
+            "the model was fitted on columns without names; use it in Python"
+        )
+    frame = read_table(args.data, args.sep)
+    names, kpi = list(model.feature_names_in_), getattr(args, "kpi", None)
+    of_text = [name for name in names if name not in frame and values_of(name)]
+    texts = dict.fromkeys(values_of(name)[0] for name in of_text)
+    plain = [name for name in names if name not in of_text]
+    known = [*plain, *texts, *([] if kpi is None else [kpi])]
+    _check_columns(frame, known, args.data)
+    notation = notation_of(args)
+    region, time = (
+        names[key] if isinstance(key, int) else key
+        for key in (model.region, model.time)
     )
-    return frame[list(model.feature_names_in_)], None if kpi is None else frame[kpi]
+    keys, where = _read_keys(frame, region, time, notation)
+    if region is not None and model.regions_.dtype.kind in "iuf":
+        keys[region] = read_numbers(frame[region], region, notation, where)
+    columns = {}
+    for name in texts:
+        columns |= _known_text(frame[name], name, of_text, where)
+    numbers = [name for name in plain if name in (*model.media_, *model.controls_)]
+    _check_filled(args, numbers if kpi is None else [*numbers, kpi])
+    for name in plain:
+        if name in numbers:
+            columns[name] = read_numbers(frame[name], name, notation, where)
+        elif name not in keys:  # the model does not use it
+            columns[name] = frame[name]
+    y = None if kpi is None else read_numbers(frame[kpi], kpi, notation, where)
+    return keys.assign(**columns)[names], y
 
 
-def read_table(path):
-    """Return the table of a file."""
-    readers = {
-        ".csv": lambda path: pd.read_csv(path, low_memory=False),
-        ".csv.gz": lambda path: pd.read_csv(path, low_memory=False),
-        ".parquet": pd.read_parquet,
-    }
-    ending = next((end for end in readers if path.name.lower().endswith(end)), None)
-    if ending is None:
-        raise ValueError(f"{path} is not a {', '.join(readers)} file")
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
-    try:
-        frame = readers[ending](path)
-    except Exception as error:
-        raise ValueError(f"cannot read {path}: {error}") from error
-    if frame.index.names != [None]:
-        frame = frame.reset_index()
-    return frame.reset_index(drop=True)
+def _read_keys(frame, region, time, notation):
+    """Return region and time of every row, and a function that says which row it is."""
+    keys = {}
+    if region is not None:
+        keys[region] = read_labels(frame[region], region)
+    if time is not None:
+        keys[time] = read_times(frame[time], time, notation)
+    keys = pd.DataFrame(keys, index=frame.index)
+    return keys, row_namer(keys, region, time)
 
 
 def _check_columns(frame, names, source):
     """Raise if a column is not there, or is named twice."""
     for name in names:
         if name not in frame:
-            close = difflib.get_close_matches(name, list(map(str, frame)), n=1)
-            known = ", ".join(map(str, frame.columns[:20]))
-            hint = f"did you mean {close[0]!r}?" if close else f"it has {known}"
-            raise ValueError(f"{source} has no column {name!r}; {hint}")
+            close = difflib.get_close_matches(name, list(frame), n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"it has {_all(frame)}"
+            raise UsageError(f"{source} has no column {name!r}; {hint}")
         if names.count(name) > 1:
-            raise ValueError(f"the column {name!r} is named twice; give it one role")
+            raise UsageError(f"the column {name!r} is named twice; give it one role")
 
 
-def _is_text(column):
-    return not (
-        pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
+def _all(frame):
+    return ", ".join(frame.columns[:20])
+
+
+def _ask_for_media(frame, named, source):
+    """Say which columns could be channels."""
+    rest = [name for name in frame if name not in named]
+    return (
+        "--media is needed: which columns are channels, with their spend or delivery? "
+        f"Apart from those named, {source} has {name_all(rest)}. For example: --media "
+        f"{' '.join(rest[:2])}"
     )
 
 
-def _without_text(frame, controls):
-    """Turn controls that hold text into 0/1 columns, one per value but the commonest.
+def _spend_columns(args):
+    """Return the columns that hold the spend of channels, by channel."""
+    costs = args.media_cost if isinstance(args.media_cost, dict) else {}
+    return {name: cost for name, cost in costs.items() if isinstance(cost, str)}
 
-    Returns
-    -------
-    frame : DataFrame
-    controls : list of str
-    notes : tuple of str
-    """
-    numeric, notes = [], []
-    for name in controls:
-        column = frame[name]
-        if not _is_text(column):
-            numeric.append(name)
-            continue
-        missing = np.flatnonzero(column.isna())
-        if len(missing):
-            raise ValueError(
-                f"the control {name!r} holds text and is missing in row {missing[0]}; "
-                "write a word there, such as none"
+
+def _check_names(args):
+    """Raise if an option names a channel that is none."""
+    costs = args.media_cost if isinstance(args.media_cost, dict) else {}
+    for option, names in (("--media-cost", costs), ("--prior", args.prior or {})):
+        for name in names:
+            if name not in args.media:
+                raise UsageError(f"{option} names {name!r}, which is not in --media")
+
+
+def _check_filled(args, numbers):
+    """Raise if --fill-zero names a column that does not hold numbers."""
+    for name in args.fill_zero:
+        if name not in numbers:
+            raise UsageError(
+                f"--fill-zero names {name!r}, which is no KPI, media, control or spend"
             )
-        usual, *others = column.astype(str).value_counts().index
-        if len(others) >= _MOST_VALUES:
-            raise ValueError(
-                f"the control {name!r} holds text with {len(others) + 1} different "
-                f"values, more than {_MOST_VALUES}; turn what matters into columns of "
-                "numbers"
-            )
-        made = {f"{name}: {v}": (column.astype(str) == v) for v in sorted(others)}
-        frame = frame.assign(**{key: flag.astype(float) for key, flag in made.items()})
-        numeric += list(made)
-        notes.append(
-            f"{name} holds text: a 0/1 column for each of {', '.join(sorted(others))}, "
-            f"none for {usual}"
+
+
+def _read_channel(column, name, notation, where):
+    if holds_text(column, notation):
+        first = as_text(column).str.strip()
+        first = first[first != ""].iloc[0]
+        raise ValueError(
+            f"the channel {name!r} holds text, such as {first!r}; a channel is spend "
+            "or delivery, text such as names of events belongs in --controls"
         )
-    return frame, numeric, tuple(notes)
+    return read_numbers(column, name, notation, where)
 
 
-def _check_no_text(frame, media):
-    """Raise if a channel holds text, and say what to do."""
-    for name in media:
-        if _is_text(frame[name]):
+def _read_cost(args, frame, columns, spend, notation, where):
+    """Return the cost of a unit, by channel where it differs, and what to say of it."""
+    if not isinstance(args.media_cost, dict):
+        return args.media_cost, []
+    costs, said = dict(args.media_cost), []
+    for channel, name in spend.items():
+        paid = read_numbers(frame[name], name, notation, where)
+        if (paid < 0).any():
             raise ValueError(
-                f"the column {name!r} holds text, so it is no media; name it in "
-                "--controls, or name the channels with --media"
+                f"the spend {name!r} is negative at {where(int(np.argmax(paid < 0)))}"
             )
+        money, units = float(paid.sum()), float(columns[channel].sum())
+        if money <= 0 or units <= 0:
+            empty = name if money <= 0 else channel
+            raise ValueError(
+                f"the column {empty!r} has no total, so a unit of {channel!r} has no "
+                "cost; give the cost as a number"
+            )
+        costs[channel] = money / units
+        said.append(
+            f"a unit of {channel} costs {costs[channel]:.6g}: total {name} / total "
+            f"{channel} over the {len(frame):,} rows"
+        )
+    return costs, said
+
+
+def _filled(frame, notation):
+    """Say how many empty cells are taken as 0."""
+    counts = {name: count_empty(frame[name]) for name in notation.fill_zero}
+    return [f"{n:,} empty cells of {name} are 0" for name, n in counts.items()]
+
+
+def _read_control(frame, name, notation, where):
+    """Return the columns that a control becomes, and what to say of it.
+
+    Text becomes a 0/1 column for each value but the commonest.
+    """
+    if not holds_text(frame[name], notation):
+        return {name: read_numbers(frame[name], name, notation, where)}, []
+    text = _complete_text(frame[name], name, where)
+    counts = text.value_counts()
+    usual, *others = sorted(counts.index, key=lambda value: (-counts[value], value))
+    if len(others) >= _MOST_VALUES:
+        raise ValueError(
+            f"the control {name!r} holds text with {len(others) + 1} different "
+            f"values, more than {_MOST_VALUES}; turn what matters into columns of "
+            "numbers"
+        )
+    made = {}
+    for value in sorted(others):
+        for taken in (label_of(name, value, usual), f"{name}: {value}"):
+            if taken in frame:
+                raise ValueError(
+                    f"the value {value!r} of the control {name!r} becomes a column "
+                    f"like {taken!r}, which the table has already; rename one"
+                )
+        label = label_of(name, value, usual)
+        if values_of(label) != (name, value, usual):
+            raise ValueError(
+                f"the text {value!r} or {usual!r} of the control {name!r} looks like "
+                "names of our own, 'event: fair (not none)'; rename it"
+            )
+        made[label] = (text == value).astype("float64")
+    note = f"{name} holds text: a 0/1 column for each of {', '.join(sorted(others))}"
+    return made, [f"{note}, none for {usual}"]
+
+
+def label_of(control, value, usual):
+    """Return the name of the 0/1 column of a text value."""
+    return f"{control}: {value} (not {usual})"
+
+
+def values_of(label):
+    """Return control, value and commonest value of a 0/1 column, None if it is none."""
+    found = re.fullmatch(r"(.+?): (.+) \(not (.+)\)", label, flags=re.DOTALL)
+    return None if found is None else found.groups()
+
+
+def _complete_text(column, name, where):
+    """Return the text of a control, or raise if some is missing."""
+    text = as_text(column).str.strip()
+    missing = np.flatnonzero(text == "")
+    if len(missing):
+        raise ValueError(
+            f"the control {name!r} holds text and is empty at {where(missing[0])}; "
+            "write a word there, such as none"
+        )
+    return text
+
+
+def _known_text(column, name, labels, where):
+    """Return the 0/1 columns of a control as they were made for the fit."""
+    made = {label: values_of(label) for label in labels}
+    made = {label: own for label, own in made.items() if own[0] == name}
+    text = _complete_text(column, name, where)
+    usual = {own[2] for own in made.values()}
+    known = sorted(usual | {own[1] for own in made.values()})
+    new = np.flatnonzero(~text.isin(known))
+    if len(new):
+        value = text.iloc[new[0]]
+        close = difflib.get_close_matches(value, known, n=1)
+        hint = f"did you mean {close[0]!r}? The" if close else "the"
+        raise ValueError(
+            f"the control {name!r} has {value!r} at {where(new[0])}, which the fit has "
+            f"not seen; {hint} model knows {name_all(known)}"
+        )
+    return {label: (text == own[1]).astype("float64") for label, own in made.items()}
 
 
 def describe(task):

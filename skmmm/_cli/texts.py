@@ -142,8 +142,3 @@ def layout(rows):
         lines.append("  ".join(cells))
     lines.insert(1, "-" * len(lines[0]))
     return "\n".join(lines)
-
-
-def one_line(error):
-    """Return a message without line breaks."""
-    return " ".join(str(error).split())

@@ -1,0 +1,171 @@
+"""What the commands do: fit a table, report on it, plan a budget."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from skmmm._cli.console import complain
+from skmmm._cli.files import remove_others, write_csv, write_pictures, write_tables
+from skmmm._cli.forecasts import compare
+from skmmm._cli.parser import UsageError, parse
+from skmmm._cli.paths import REPORT, make_room
+from skmmm._cli.task import demo_task, describe, read_rows, read_task
+from skmmm._cli.texts import (
+    LEVEL,
+    channel_text,
+    graph_text,
+    plan_text,
+    skill_text,
+    truth_text,
+)
+from skmmm._regressor import DeepCausalMMMRegressor
+from skmmm._version import __version__
+
+# Options of `report` that are not about a fit.
+_NOT_OF_A_FIT = (
+    "model",
+    "out",
+    "title",
+    "quiet",
+    "sep",
+    "decimal",
+    "thousands",
+    "date_format",
+    "fill_zero",
+)
+
+
+def demo(args, console):
+    """Fit the bundled example, compare with the truth, and report."""
+    task = demo_task() if args.media_cost is None else demo_task(args.media_cost)
+    model, skill = _fit_and_write(console, task, args)
+    summary = model.channel_summary(confidence_level=LEVEL)
+    console.say(f"\n{truth_text(task.truth, summary)}")
+    if find_spec("plotly") is None:
+        console.say("\nNo report: it needs plotly (pip install 'skmmm[report]').")
+    else:
+        _report(console, model, task.X, task.y, Path(args.out) / REPORT, skill)
+
+
+def fit(args, console):
+    """Fit a table, write tables and pictures."""
+    _fit_and_write(console, read_task(args), args)
+
+
+def report(args, console):
+    """Fit a table, or take a saved model, and write a report."""
+    if args.model is None:
+        task = read_task(args)
+        make_room(args)
+        model = _fit(console, task, args)
+        skill, _ = compare(task, model, console, args.origins)
+        X, y = task.X, task.y
+    else:
+        _refuse_settings(args)
+        make_room(args)
+        model, skill = DeepCausalMMMRegressor.load(args.model), None
+        X, y = read_rows(args, model)
+    _report(console, model, X, y, Path(args.out), skill, args.title)
+
+
+def plan(args, console):
+    """Plan with a saved model; 1 if there is no plan."""
+    make_room(args)
+    model = DeepCausalMMMRegressor.load(args.model)
+    X = None
+    if args.data is not None:
+        X, _ = read_rows(args, model)
+    options = {} if args.bounds is None else {"bounds": _bounds(args, model)}
+    found = model.optimize_budget(
+        args.budget,
+        X=X,
+        horizon=args.horizon,
+        by=args.by,
+        fixed=args.fix,
+        target_roi=args.target_roi,
+        target_mroi=args.target_mroi,
+        confidence_level=LEVEL,
+        **options,
+    )
+    if not found.success:
+        complain(found.message)
+        return 1
+    console.say(plan_text(found))
+    if args.out is not None:
+        write_csv(found.allocation.reset_index(), args.out, digits=8)
+        console.say(f"\nWritten to {args.out}")
+    return 0
+
+
+COMMANDS = {"demo": demo, "fit": fit, "report": report, "plan": plan}
+
+
+def _bounds(args, model):
+    """Return bounds for all channels alike, or by name."""
+    general, named = args.bounds
+    for name in named:
+        if name not in model.media_:
+            raise UsageError(
+                f"--bounds names {name!r}, which is none of the channels "
+                f"{', '.join(map(str, model.media_))}"
+            )
+    if not named:
+        return general
+    fixed = args.fix or []
+    free = [name for name in model.media_ if name not in fixed]
+    return ({} if general is None else dict.fromkeys(free, general)) | named
+
+
+def _fit_and_write(console, task, args):
+    """Fit, compare, print and write; return the model and its skill."""
+    out = Path(args.out)
+    make_room(args)
+    model = _fit(console, task, args)
+    skill, held_out = compare(task, model, console, args.origins)
+    summary = model.channel_summary(confidence_level=LEVEL)
+    with console.stage("Writing tables"):
+        files = write_tables(task, model, summary, skill, out)
+    with console.stage("Drawing pictures"):
+        files += write_pictures(task, model, summary, held_out, out)
+    removed = remove_others(out, files)
+    console.say(f"\n{channel_text(task, model, summary)}")
+    if len(task.media) > 1:
+        console.say(f"\n{graph_text(model.channel_graph())}")
+    if skill is not None:
+        console.say(f"\n{skill_text(task, skill)}")
+    console.say(f"\nWritten to {out}:\n  {'  '.join(files)}")
+    if removed:
+        console.say(f"Removed, of an earlier fit:\n  {'  '.join(removed)}")
+    return model, skill
+
+
+def _fit(console, task, args):
+    console.say(f"skmmm {__version__}\n\n{describe(task)}\n")
+    model = DeepCausalMMMRegressor(
+        **task.roles,
+        n_draws=args.draws,
+        max_lag=args.max_lag,
+        adstock=args.adstock,
+        media_cost=task.media_cost,
+        priors=args.prior,
+        max_iter=args.max_iter,
+        random_state=args.seed,
+    )
+    with console.stage("Fitting the model", fits=True):
+        return console.fit(model, task.X, task.y)
+
+
+def _report(console, model, X, y, path, skill, title=None):
+    from skmmm.report import make_report
+
+    with console.stage("Writing the report"):
+        make_report(model, X, y, path, skill=skill, title=title, confidence_level=LEVEL)
+    console.say(f"\nOpen {path} in a browser.")
+
+
+def _refuse_settings(args):
+    """Raise if something is said that a fitted model knows already."""
+    usual = parse(["report", args.data, "--kpi", args.kpi])
+    for name, value in vars(args).items():
+        if name not in _NOT_OF_A_FIT and value != getattr(usual, name):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} is for a fit; with --model leave it out")

@@ -1,0 +1,87 @@
+"""Which files a command reads and writes, before it starts."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from skmmm._cli.parser import UsageError
+
+TABLES = (
+    "channels.csv",
+    "contributions.csv",
+    "skill.csv",
+    "channel_graph.csv",
+)
+PICTURES = (
+    "fit.png",
+    "contributions.png",
+    "response_curves.png",
+    "returns.png",
+    "verdicts.png",
+    "waterfall.png",
+    "channel_graph.png",
+)
+MODEL, REPORT = "model.skmmm", "report.html"
+
+
+def check_paths(args):
+    """Raise if an input is not there, or an output would replace an input.
+
+    Parameters
+    ----------
+    args : Namespace
+        As of `parse`.
+    """
+    _check_notation(args)
+    inputs = [getattr(args, name, None) for name in ("data", "model")]
+    inputs = [Path(path) for path in inputs if path is not None]
+    for path in inputs:
+        if not path.is_file():
+            raise ValueError(f"there is no file {path}")
+    for path in outputs(args):
+        if path.is_dir():
+            raise UsageError(f"--out: {path} is a folder; name a file")
+        for read in inputs:
+            if path.exists() and path.samefile(read):
+                raise UsageError(f"--out would replace {read}, which is read")
+
+
+def outputs(args):
+    """Return the paths of all files that a command may write or remove."""
+    if args.out is None:
+        return []
+    out = Path(args.out)
+    if args.command not in ("fit", "demo"):
+        return [out]
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out: {out} is a file; name a folder")
+    names = [*TABLES, *PICTURES, MODEL]
+    return [
+        out / name for name in (names if args.command == "fit" else [*names, REPORT])
+    ]
+
+
+def make_room(args):
+    """Make the folder of the outputs, and raise if they cannot be written."""
+    for path in outputs(args):
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(f"{path} may not be written")
+        if not path.exists() or path.is_file():  # not a pipe
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+
+
+def _check_notation(args):
+    """Raise if the table cannot be written as the arguments say."""
+    if getattr(args, "data", None) is None:
+        return
+    if args.decimal == args.thousands:
+        raise UsageError("--decimal and --thousands are the same character")
+    if args.data.lower().endswith((".csv", ".csv.gz")):
+        return
+    for name, usual in (("sep", ","), ("decimal", "."), ("thousands", None)):
+        if getattr(args, name) != usual:
+            raise UsageError(
+                f"--{name} is for .csv files; numbers are numbers in {args.data}"
+            )

@@ -1,0 +1,148 @@
+"""What is written after an option, as numbers and mappings."""
+
+import math
+from argparse import ArgumentTypeError
+
+QUANTITIES = ("roi", "decay", "half_saturation")
+
+
+def whole_number(least):
+    """Return a reader of whole numbers of at least `least`."""
+
+    def read(text):
+        try:
+            number = int(text)
+        except ValueError:
+            number = None
+        if number is None or number < least:
+            raise ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
+        return number
+
+    return read
+
+
+def positive(text):
+    """Return a number above zero."""
+    number = _number(text)
+    if number is None or number <= 0:
+        raise ArgumentTypeError(f"{text!r} is no number above zero")
+    return number
+
+
+def separator(text):
+    """Return the character between two cells; a tab may be written as tab or \\t."""
+    char = "\t" if text in ("tab", r"\t") else text
+    if len(char) != 1 or char in '"\r\n':
+        raise ArgumentTypeError(f"{text!r} is no single character, nor the word tab")
+    return char
+
+
+def mark(text):
+    """Return the character inside a number."""
+    if len(text) != 1 or text.isalnum() or text in "+-":
+        raise ArgumentTypeError(f"{text!r} is no single character such as , or .")
+    return text
+
+
+def read_costs(texts):
+    """Read ``1``, or ``tv=12.5 search=col:search_spend``.
+
+    Returns
+    -------
+    costs : float or dict of str to float or str
+        Of all channels, or by channel; a str is the column that holds the spend.
+    """
+    if len(texts) == 1 and _number(texts[0]) is not None:
+        return positive(texts[0])
+    costs = {}
+    for text in texts:
+        name, equal, cost = text.partition("=col:")
+        if not equal:
+            name, equal, cost = text.rpartition("=")
+            cost = positive(cost) if equal else None
+        if not name or not cost:
+            raise ArgumentTypeError(
+                f"{text!r} is neither NAME=COST nor NAME=col:COLUMN (a single number "
+                "is the cost of all channels)"
+            )
+        _put(costs, name, cost)
+    return costs
+
+
+def read_bounds(texts):
+    """Read ``0.5 2``, ``tv=0.5:2``, or both together.
+
+    Returns
+    -------
+    general : (float, float) or None
+        Least and most multiples of today's spend.
+    named : dict of str to (float, float)
+        By channel.
+    """
+    plain = [text for text in texts if _number(text) is not None]
+    if len(plain) not in (0, 2):
+        raise ArgumentTypeError(
+            "takes two numbers, least and most, or NAME=LOW:HIGH, got "
+            f"{' '.join(texts)!r}"
+        )
+    general = _interval(*plain) if plain else None
+    named = {}
+    for text in texts:
+        if text in plain:
+            continue
+        name, _, ends = text.rpartition("=")
+        low, colon, high = ends.partition(":")
+        if not name or not colon:
+            raise ArgumentTypeError(f"{text!r} is not NAME=LOW:HIGH")
+        _put(named, name, _interval(low, high))
+    return general, named
+
+
+def read_priors(texts):
+    """Read ``tv:roi=1:3``.
+
+    Returns
+    -------
+    priors : dict of str to dict of str to (float, float)
+        By channel and quantity.
+    """
+    priors = {}
+    for text in texts:
+        of, _, ends = text.rpartition("=")
+        name, _, quantity = of.rpartition(":")
+        low, colon, high = ends.partition(":")
+        if not name or not colon or quantity not in QUANTITIES:
+            raise ArgumentTypeError(
+                f"{text!r} is not NAME:QUANTITY=LOW:HIGH with one of "
+                f"{', '.join(QUANTITIES)}"
+            )
+        ends = _interval(low, high)
+        if not 0 < ends[0] < ends[1] or (quantity == "decay" and ends[1] >= 1):
+            below = " < 1" if quantity == "decay" else ""
+            raise ArgumentTypeError(f"{text} must hold 0 < LOW < HIGH{below}")
+        _put(priors.setdefault(name, {}), quantity, ends)
+    return priors
+
+
+def _number(text):
+    """Return a finite number, None if it is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _interval(low, high):
+    ends = _number(low), _number(high)
+    if None in ends or not 0 <= ends[0] <= ends[1]:
+        raise ArgumentTypeError(
+            f"{low} and {high} are not two numbers 0 <= LOW <= HIGH"
+        )
+    return ends
+
+
+def _put(mapping, name, value):
+    if name in mapping:
+        raise ArgumentTypeError(f"{name!r} is given twice")
+    mapping[name] = value
