@@ -77,8 +77,9 @@ class QuestionsMixin:
         A contribution is what the KPI of the rows of X owes to the channel, with what
         earlier spend carries into them. ROI and marginal ROI are about the spend of X:
         what it causes in these rows and in later periods, inside training data as far
-        as these go, for X in the future until its carry-over has run out (spend after
-        X is taken to go on as on average in X). For direct effects they are what
+        as these go, for X in the future until its carry-over has run out (after X,
+        whatever X spends, every region goes on as on average in the last year of
+        training data). For direct effects they are what
         `response_curve` says (its marginal ROI is per unit of own spend). Over all
         training rows ROI is contribution / spend. By "time", the KPI of each period is
         set against the spend of that period.
@@ -180,8 +181,8 @@ class QuestionsMixin:
         constraints : list of (channels, least, most), default=None
             Money of several channels together.
         risk : None, ("cvar", share) or ("sd", k), default=None
-            Maximise the mean over draws, over the worst of them, or the mean minus k
-            standard deviations.
+            Maximise the outcome at the mode, its mean over the worst draws, or its mean
+            over draws minus k standard deviations.
         effect : {"direct", "total"}, default="direct"
             Total: other channels answer as the channel graph says, at cost.
         allow_extrapolation : bool, default=False

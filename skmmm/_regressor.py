@@ -52,6 +52,7 @@ from skmmm._nn.storage import pack_model, unpack_model
 from skmmm._nn.threads import one_thread
 from skmmm._nn.training import train
 from skmmm._panel import (
+    as_usual,
     carried_on,
     continue_panel,
     exchangeable_periods,
@@ -850,8 +851,10 @@ class DeepCausalMMMRegressor(
         drawn = None
         if self._model.draws is not None:
             drawn = self._equations(effect, draws=True)
-        if panel.periods[-1] > self._model.history.periods[-1]:
-            panel = carried_on(panel, self._model.network.sizes.max_lag)
+        history = self._model.history
+        if self._calendar is not None and panel.periods[-1] > history.periods[-1]:
+            usual = as_usual(history, self._calendar.season_length)
+            panel = carried_on(panel, self._model.network.sizes.max_lag, *usual)
         order = self._shown_order()
         return Counterfactual(
             model=self._model,

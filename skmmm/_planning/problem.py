@@ -329,6 +329,7 @@ def read_risk(risk):
     Parameters
     ----------
     risk : None, ("cvar", share) or ("sd", k)
+        None: of one outcome, at the mode.
 
     Returns
     -------
@@ -342,7 +343,7 @@ def read_risk(risk):
     kind, amount = risk if isinstance(risk, tuple | list) and len(risk) == 2 else (0, 0)
     if kind not in ("cvar", "sd") or not _is_number(amount):
         raise ValueError(
-            "risk must be None (the mean over draws), ('cvar', share), the mean of "
+            "risk must be None (the mode), ('cvar', share), the mean of "
             f"that share of the worst draws, or ('sd', k), got {risk!r}."
         )
     if kind == "cvar":
