@@ -177,9 +177,12 @@ class Counterfactual:
         return self._spend[:, self.shown]
 
     @cached_property
+    def _units(self):
+        return self.panel.rows(np.moveaxis(self.panel.media, 2, 0)).T
+
+    @property
     def _spend(self):
-        rows = self.panel.rows(np.moveaxis(self.panel.media, 2, 0)).T
-        return rows * self.unit_cost
+        return self._units * self.unit_cost
 
     @cached_property
     def counted(self):
@@ -246,7 +249,7 @@ class Counterfactual:
         factors = support_factors(
             seen,
             history.cell // history.shape[1],
-            self._spend / self.unit_cost,
+            self._units,
             self.panel.cell // self.panel.shape[1],
             group,
             len(names),

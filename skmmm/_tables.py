@@ -9,7 +9,7 @@ from sklearn.utils.validation import validate_data
 from skmmm._checks import as_frame, check_not_empty, resolve_column, resolve_many
 
 
-def read_table(estimator, X, y="no_validation", *, reset):
+def read_table(estimator, X, y="no_validation", *, reset, optional=()):
     """Return `X` as a pandas frame and record its columns, or compare with fit's.
 
     Parameters
@@ -21,6 +21,8 @@ def read_table(estimator, X, y="no_validation", *, reset):
         Only asked whether it is there.
     reset : bool
         True in `fit`.
+    optional : sequence of column labels
+        That a frame need not have again after `fit`, as nothing is read from them.
 
     Returns
     -------
@@ -42,6 +44,9 @@ def read_table(estimator, X, y="no_validation", *, reset):
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
         raise ValueError(f"X has two columns called {repeated[0]!r}; rename one.")
+    missing = [label for label in optional if label not in frame]
+    if missing and set(estimator._labels) == {*frame.columns, *missing}:
+        return frame  # by name; scikit-learn would ask for all columns of fit
     # Not X: scikit-learn 1.7 and 1.8 do not see the names in recent Polars frames.
     validate_data(estimator, frame, y, skip_check_array=True, reset=reset)
     if reset:

@@ -30,6 +30,7 @@ def optimize_budget(
     X=None,
     horizon=None,
     bounds=DEFAULT_BOUNDS,
+    money_bounds=None,
     by="channel",
     target_roi=None,
     target_mroi=None,
@@ -67,6 +68,10 @@ def optimize_budget(
     bounds : (float, float) or mapping, default=(0.5, 2.0)
         Least and most multiples of current spend. A mapping from channels, or from
         (channel, region or period), bounds these; others have the default.
+    money_bounds : mapping or None, default=None
+        Least and most money of channels, or of (channel, region or period), in place
+        of `bounds`: ``{"paid_search": (0, 900_000)}``. Of a channel that is planned by
+        region or period, its money over all of these, beside `bounds`.
     by : {"channel", "region", "period"}, default="channel"
     target_roi, target_mroi : float, default=None
         Spend as much as keeps the ROI of all spend (at the mode), or the ROI of the
@@ -103,8 +108,9 @@ def optimize_budget(
           ``mroi`` (one percent more spend), and ``reason`` for where
           the plan stopped: "equal marginal return", "at lower bound", "at upper
           bound", "no data beyond here", "fixed", "group limit", "target ROI" (which
-          is met at the mode), "no spend to scale", "as today"; "beyond observed data"
-          is added where that is
+          is met at the mode), "no spend to scale", "no cost: as today" (media without a
+          cost beside others that have one stay as they are; their spend, change and
+          returns are nan), "as today"; "beyond observed data" is added where that is
           allowed. ``factor`` is the multiple of what the channel spends by itself,
           which for total effects is not all of its spend.
         - ``outcome``, ``outcome_low``, ``outcome_high``, ``current_outcome``: KPI that
@@ -121,7 +127,7 @@ def optimize_budget(
     ------
     ValueError
         If an argument makes no sense: unknown channels, NaN, bounds that start beyond
-        observed data, money and other units in one budget.
+        observed data, multiples above 100, a channel that is bounded twice.
 
     Notes
     -----
@@ -180,6 +186,7 @@ def optimize_budget(
         },
         budget=budget,
         bounds=bounds,
+        money_bounds=money_bounds,
         fixed=fixed,
         constraints=constraints,
         target_roi=target_roi,
@@ -196,6 +203,7 @@ def budget_path(
     X=None,
     horizon=None,
     bounds=DEFAULT_BOUNDS,
+    money_bounds=None,
     fixed=None,
     constraints=None,
     risk=None,
@@ -220,8 +228,8 @@ def budget_path(
         Total spend over the rows of X, in the units of `optimize_budget`. None: eleven
         from half to one and a half times what X spends, as far as bounds and observed
         data allow.
-    X, horizon, bounds, fixed, constraints, risk, effect, allow_extrapolation, \
-confidence_level, media, region, time, media_cost
+    X, horizon, bounds, money_bounds, fixed, constraints, risk, effect, \
+allow_extrapolation, confidence_level, media, region, time, media_cost
         As of `optimize_budget`.
 
     Returns
@@ -268,6 +276,7 @@ confidence_level, media, region, time, media_cost
         },
         budget=None,
         bounds=bounds,
+        money_bounds=money_bounds,
         fixed=fixed,
         constraints=constraints,
         target_roi=None,
@@ -329,14 +338,31 @@ def _ask(estimator, *, X, horizon, by, risk, effect, confidence_level, roles, **
         **roles,
     )
     _check_period(what_if, by)
+    what_if, costless = _in_money(what_if)
     problem = make_problem(what_if, by, **limits)
-    return _Report(what_if, problem, by, risk, tail)
+    return _Report(what_if, problem, by, risk, tail, costless)
+
+
+def _in_money(what_if):
+    """Let media without a cost, beside others that have one, cost nothing.
+
+    Returns
+    -------
+    what_if : Counterfactual
+    costless : list
+        These media.
+    """
+    labels, money = np.array(what_if.labels, dtype=object), what_if.is_money
+    if money.all() or not money.any():
+        return what_if, []
+    price = np.nan_to_num(what_if.price, nan=0.0)
+    return replace(what_if, price=price), labels[~money].tolist()
 
 
 def _best_plan(report):
     """Return the result of the search for the best plan."""
     problem = report.problem
-    reason = problem.infeasible(answered=not report.what_if.additive)
+    reason = problem.infeasible(answered=report.what_if.answers)
     if reason is not None:
         return report.today(reason, success=False, nit=0)
     if not problem.free.any():
@@ -396,8 +422,9 @@ class _Report:
     and reported: at the mode, or what `risk` makes of the draws.
     """
 
-    def __init__(self, what_if, problem, by, risk, tail):
+    def __init__(self, what_if, problem, by, risk, tail, costless):
         self.what_if, self.problem, self.by, self.tail = what_if, problem, by, tail
+        self.costless = costless  # channels
         self.weigh, self.worth = read_risk(risk)
         self.risk = risk if what_if.has_draws else None
         self.outcomes = None  # of plans, as the search knows them
@@ -438,7 +465,8 @@ class _Report:
 
     def scaled_outcome(self, budget):
         """Return what a budget causes if every channel is scaled alike."""
-        alike = np.full(len(self.problem.current), budget / self.problem.current.sum())
+        share = budget / self.problem.current.sum()
+        alike = np.where(self._without_cost, 1.0, share)
         alike = alike.reshape(self.problem.shape)
         draws = self.risk is not None
         return float(self.worth(self.what_if.outcome(alike, self._group, draws=draws)))
@@ -468,21 +496,21 @@ class _Report:
             probability=result.probability_better,
             counted=_risk_in_words(self.risk),
             worse=not better and not problem.has_target,
+            costless=self.costless,
         )
         return result
 
     def today(self, message, *, success, nit):
         """Return the result of leaving everything as it is."""
         plan = np.ones(len(self.problem.current))
-        reasons = np.full(len(plan), "as today", dtype=object)
-        reasons[self.problem.current == 0] = "no spend to scale"
+        reasons = self._idle(np.full(len(plan), "as today", dtype=object))
         result = self._result(plan, self.current, reasons, nit)
         result.success, result.message = success, message
         return result
 
     def _result(self, plan, found, reasons, nit):
         problem, groups = self.problem, self.problem.groups
-        low, high, better = np.nan, np.nan, np.nan
+        low, high, better, costless = np.nan, np.nan, np.nan, self._without_cost
         if found.draws is not None:
             low, high = quantiles(found.draws, self.tail, found.outcome)
             more = found.draws - self.current.draws
@@ -497,8 +525,8 @@ class _Report:
         with np.errstate(divide="ignore", invalid="ignore"):
             allocation = pd.DataFrame(
                 {
-                    "spend": found.spend,
-                    "current_spend": problem.current,
+                    "spend": np.where(costless, np.nan, found.spend),
+                    "current_spend": np.where(costless, np.nan, problem.current),
                     "change": found.spend / problem.current - 1.0,
                     "contribution": found.contribution,
                     "roi": found.roi,
@@ -579,7 +607,19 @@ class _Report:
         reasons[~p.free & ~p.refused] = "fixed"
         beyond = plan > np.maximum(p.until, 1.0) + _CLOSE
         reasons[beyond] = reasons[beyond] + "; beyond observed data"
-        reasons[p.current == 0] = "no spend to scale"
+        return self._idle(reasons)
+
+    @property
+    def _without_cost(self):
+        """Which cells have no cost beside others that have one, shape (C,)."""
+        problem = self.problem
+        costless = [label in self.costless for label in problem.labels]
+        return np.repeat(costless, len(problem.groups))
+
+    def _idle(self, reasons):
+        """Say of cells without money why they are not planned."""
+        reasons[self.problem.current == 0] = "no spend to scale"
+        reasons[self._without_cost] = "no cost: as today"
         return reasons
 
 
@@ -626,7 +666,7 @@ def _risk_in_words(risk):
     return f" by the mean of the draws minus {amount:g} standard deviations"
 
 
-def _in_words(*, gain, money, probability, counted, worse):
+def _in_words(*, gain, money, probability, counted, worse, costless):
     """Return a sentence on a plan: relative gain, relative change of spend."""
     spend = "the same spend"
     if abs(money) >= _CLOSE:
@@ -636,4 +676,6 @@ def _in_words(*, gain, money, probability, counted, worse):
     if np.isfinite(probability):
         sure = f"; it causes more in {probability:.0%} of draws"
     judged = " This is worse than today." if worse else ""
+    if costless:
+        judged += f" Without a cost, as today: {costless}."
     return f"The plan causes {causes} than today{counted}, on {spend}{sure}.{judged}"

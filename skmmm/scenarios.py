@@ -21,6 +21,7 @@ from skmmm._checks import (
     region_values,
     resolve_columns,
 )
+from skmmm._costs import is_number
 from skmmm._draws import bounds, tail_of
 from skmmm._panel import Panel, make_panel
 from skmmm._tables import region_codes, row_namer
@@ -49,6 +50,7 @@ def make_future_frame(
     time,
     spend="last_year",
     control_values=None,
+    periods_per_year=None,
 ):
     """Make the table of the periods that follow X, with spend as planned.
 
@@ -81,7 +83,8 @@ def make_future_frame(
         Spend per period, in the units of the media columns of X.
 
         - "last_year": what each region spent one season before (52 weeks, 364 days, 12
-          months; 52 periods of integers). Beyond one season, the last season repeats.
+          months; 52 periods of integers; or `periods_per_year`). Beyond one season, the
+          last season repeats.
         - "last_periods": the last `periods` periods of X, repeated in order.
         - A mapping from every channel to "last_year", "last_periods", a number, an
           array-like with one number per coming period, or a Series that is indexed like
@@ -97,6 +100,11 @@ def make_future_frame(
     control_values : str, mapping, DataFrame or None, default=None
         Values of the controls, as `spend`; but a number is the value in every region.
         Required if there are controls.
+
+    periods_per_year : float or None, default=None
+        Length of the season, in periods: 13 for integers that count periods of four
+        weeks, 4 for quarters. Rounded, of days to whole weeks. None: read from the
+        dates; integers are taken as weeks.
 
     Returns
     -------
@@ -152,7 +160,8 @@ def make_future_frame(
         frame, media=media, controls=controls, region=region, time=time
     )
     _check_roles(frame, columns)
-    past = _read_past(frame, columns, _check_periods(periods))
+    periods = _check_periods(periods)
+    past = _read_past(frame, columns, periods, _check_year(periods_per_year))
     values = _planned_spend(spend, past) | _planned_controls(control_values, past)
     return _lay_out(values, past)
 
@@ -337,6 +346,16 @@ def _check_periods(periods):
     return int(periods)
 
 
+def _check_year(periods_per_year):
+    if periods_per_year is None:
+        return None
+    if not is_number(periods_per_year) or periods_per_year <= 1:
+        raise ValueError(
+            f"periods_per_year={periods_per_year!r} must be a number above 1, or None."
+        )
+    return float(periods_per_year)
+
+
 def _check_roles(frame, columns):
     """Raise if a column of X is none of media, controls, region and time."""
     named = {*columns.media, *columns.controls, columns.region, columns.time}
@@ -349,10 +368,10 @@ def _check_roles(frame, columns):
         )
 
 
-def _read_past(frame, columns, periods):
+def _read_past(frame, columns, periods, periods_per_year):
     """Check the rows of X and arrange them on the grid of regions and periods."""
     where = row_namer(frame, columns.region, columns.time)
-    calendar = infer_calendar(frame[columns.time], columns.time)
+    calendar = infer_calendar(frame[columns.time], columns.time, periods_per_year)
     period = calendar.ordinals(frame[columns.time], columns.time)
     regions, code = np.array(["all"]), np.zeros(len(frame), dtype=np.int64)
     if columns.region is not None:

@@ -9,11 +9,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import approx_fprime, brentq, minimize
 from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.exceptions import ConvergenceWarning
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm._panel import as_usual
 from skmmm._planning.problem import read_risk
-from skmmm.allocation import optimize_budget
+from skmmm.allocation import budget_path, optimize_budget
 from skmmm.datasets import make_mmm_panel
 from skmmm.scenarios import make_future_frame
 
@@ -49,6 +50,13 @@ class Known(RegressorMixin, BaseEstimator):
         size = 1.0 if self.region is None else X[self.region].map({"A": 1.0, "B": 1.5})
         total = sum(self.curve(X[m].to_numpy(), m) for m in self.media)
         return np.asarray(1000.0 + size * total, dtype=float)
+
+
+class Interacting(Known):
+    """The same, but channels add to each other."""
+
+    def predict(self, X):
+        return super().predict(X) + np.sqrt(X["tv"] * X["radio"]).to_numpy()
 
 
 @pytest.fixture(scope="module")
@@ -424,7 +432,29 @@ def test_limits_that_contradict_each_other(arguments, message):
         ({"horizon": 4}, "Give X or horizon, not both."),
         ({"horizon": 4, "X": None}, "horizon needs an estimator that remembers"),
         ({"X": None}, "Known does not remember its training rows: pass X."),
-        ({"media_cost": {"tv": 2.0}}, "media_cost has no cost for ['search', 'radio']"),
+        ({"bounds": {"tv": (0, 900_000)}}, "bounds of 'tv' ask for 900,000 times"),
+        ({"bounds": (0, 101)}, "bounds ask for 101 times current spend. If they are"),
+        ({"bounds": (200, np.inf)}, "bounds ask for 200 times current spend."),
+        (
+            {"bounds": {"tv": (0, 2)}, "fixed": ["tv"]},
+            "bounds and fixed both limit 'tv'. Leave it out of one of them.",
+        ),
+        (
+            {"money_bounds": {"tv": (0, 2)}, "fixed": {"tv": 1.0}},
+            "money_bounds and fixed both limit 'tv'.",
+        ),
+        (
+            {"money_bounds": {"tv": (0, 2)}, "bounds": {"tv": (0, 2)}},
+            "bounds and money_bounds both limit 'tv'.",
+        ),
+        ({"money_bounds": (0, 9)}, "money_bounds must map channels to (least, most)"),
+        ({"money_bounds": {"TV": (0, 9)}}, "money_bounds names 'TV', which is not"),
+        ({"money_bounds": {"tv": 9}}, "money_bounds of 'tv' must be two numbers (low,"),
+        ({"money_bounds": {"tv": (9, 0)}}, "money_bounds of 'tv' must hold 0 <= low"),
+        (
+            {"media_cost": {"tv": 2.0}, "money_bounds": {"radio": (0, 9)}},
+            "money_bounds of 'radio' cannot be kept: it spends no money in X",
+        ),
         ({"effect": "total"}, "effect='total' needs a channel graph"),
         ({"confidence_level": 1.0}, "confidence_level=1.0 must be"),
     ],
@@ -441,6 +471,96 @@ def test_money(X):
     assert_allclose(plan.allocation["current_spend"], money.sum())
     assert plan.allocation["spend"].sum() == pytest.approx(money.sum().sum(), rel=1e-6)
     assert_allclose(plan.X[MEDIA].sum() * pd.Series(cost), plan.allocation["spend"])
+
+
+def test_bounds_in_money(X):
+    now = X["tv"].sum()
+    money = {"tv": (0.9 * now, 1.05 * now)}
+    plan = optimize_budget(Known().fit(), X=X, money_bounds=money)
+    same = optimize_budget(Known().fit(), X=X, bounds={"tv": (0.9, 1.05)})
+    assert_allclose(plan.x, same.x)
+    # By region, a channel's money is counted over all regions.
+    X = X.assign(region=["A", "B"] * 15)
+    model = Known(region="region").fit()
+    plan = optimize_budget(model, X=X, by="region", money_bounds={"tv": (0, 0.8 * now)})
+    assert plan.allocation.loc["tv", "spend"].sum() <= 0.8 * now * (1 + 1e-6)
+    assert (plan.allocation.loc["tv", "reason"] == "group limit").any()
+    own = X.loc[X["region"] == "B", "tv"].sum()
+    cell = {("tv", "B"): (0.0, 0.7 * own)}
+    plan = optimize_budget(model, X=X, by="region", money_bounds=cell)
+    assert plan.allocation.loc[("tv", "B"), "factor"] <= 0.7 + 1e-9
+    plan = optimize_budget(model, X=X, by="region", money_bounds={"tv": (0, 1.0)})
+    assert plan.message.startswith("No plan: money_bounds of 'tv' allows 1, but")
+
+
+@pytest.mark.parametrize("by", ["channel", "region"])
+def test_media_without_a_cost_stay_as_they_are(X, by):
+    X = X.assign(region=["A", "B"] * 15)
+    model = Known(region="region").fit()
+    cost = {"tv": 2.0, "search": 0.5}
+    for fixed in (None, ["radio"]):
+        plan = optimize_budget(model, X=X, by=by, media_cost=cost, fixed=fixed)
+        assert plan.success
+        assert plan.message.endswith("Without a cost, as today: ['radio'].")
+        assert plan.outcome > plan.current_outcome
+        radio = plan.allocation.loc[["radio"]]
+        assert (radio["reason"] == "no cost: as today").all()
+        assert (radio["factor"] == 1.0).all()
+        assert (radio["contribution"] > 0).all()
+        assert radio[["spend", "current_spend", "roi", "mroi"]].isna().all(axis=None)
+        assert_allclose(plan.X["radio"], X["radio"])
+        money = (X[["tv", "search"]] * pd.Series(cost)).sum().sum()
+        assert plan.allocation["spend"].sum() == pytest.approx(money, rel=1e-6)
+    path = budget_path(model, [money], X=X, media_cost=cost)
+    assert path.table["as_today"].iloc[0] == pytest.approx(path.current_outcome)
+
+
+def test_media_without_a_cost_of_the_regressor(funnel):
+    data, model = funnel
+    model = clone(model).set_params(media_cost={"media_1": 2.0}, max_iter=10)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(data.X, data.y)
+    summary = model.channel_summary()
+    assert summary.loc["media_2", ["roi", "mroi"]].isna().all()
+    assert summary.loc["media_1", ["roi", "mroi"]].notna().all()
+    for effect in ("direct", "total"):
+        half = {"media_1": data.X["media_1"].sum()}  # a unit costs 2
+        plan = model.optimize_budget(sum(half.values()), fixed=half, effect=effect)
+        assert plan.success, plan.message
+        assert plan.allocation.loc["media_2", "factor"] == 1.0
+        assert plan.allocation["spend"].sum() == pytest.approx(half["media_1"])
+
+
+def test_channels_that_interact_are_told_what_bounds_allow(X):
+    def together(x, channel):
+        return np.sqrt(x)
+
+    model = Interacting(together).fit()
+    plan = optimize_budget(model, 1e6, X=X)
+    assert plan.message.startswith("No plan: the budget asks for 1,000,000, but the")
+
+
+def test_a_channel_that_is_held_never_helps():
+    """Also where curves are S-shaped, so that there are many local optima."""
+    media = [f"m{i}" for i in range(6)]
+    for seed, channel in ((7, "m2"), (13, "m5")):  # found by trying 40 worlds
+        rng = np.random.default_rng(seed)
+        rng.integers(2, 7)
+        spend = rng.lognormal(0, 0.3, (6, 6)) * rng.lognormal(0, 1, 6)
+        X = pd.DataFrame(spend, columns=media)
+        size = dict(zip(media, rng.lognormal(0, 1, 6), strict=True))
+        half = dict(zip(media, X.mean() * rng.lognormal(0.3, 0.7, 6), strict=True))
+        slope = dict(zip(media, rng.uniform(0.7, 5, 6), strict=True))
+
+        def hill(x, m, size=size, half=half, slope=slope):
+            power = (x / half[m]) ** slope[m]
+            return size[m] * power / (1.0 + power)
+
+        asked = {"X": X, "bounds": (0.0, 3.0), "allow_extrapolation": True}
+        model = Known(hill, media=media).fit()
+        free = optimize_budget(model, **asked)
+        held = optimize_budget(model, fixed=[channel], **asked)
+        assert held.outcome <= free.outcome * (1 + 1e-7)
 
 
 # --- risk ----------------------------------------------------------------------------
