@@ -55,8 +55,11 @@ class Calendar:
 
     @property
     def season_length(self):
-        """Whole periods from one season to the next."""
-        return _SEASON_LENGTH[self.unit]
+        """Whole periods from one season to the next; whole weeks of days."""
+        if self.periods_per_year is None:
+            return _SEASON_LENGTH[self.unit]
+        whole = 7 if self.unit == "day" and self.year >= 7 else 1
+        return whole * max(round(self.year / whole), 1)
 
     def ordinals(self, column, label):
         """Return the period of every row, counted from the first training period."""

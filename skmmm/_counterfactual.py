@@ -9,7 +9,13 @@ spend originates, and a change of spend moves its children before the KPI is ask
 
 What spend of X's rows causes is counted in these rows and in the later periods that its
 carry-over reaches: in training data as far as these go; where X lies beyond them, in
-`max_lag` periods after it, in which spend goes on as on average in X.
+`max_lag` periods after it.
+
+One rule says what is spent outside of X's rows, for summaries, curves and plans alike:
+it is the same whatever X spends. In training data it is what was spent. After X every
+region goes on as on average in the last year of training data (a region without rows in
+that year, as on average in all its rows; a region that training did not see, as the
+average region). Other channels answer in X's rows only.
 """
 
 from collections.abc import Callable
@@ -171,9 +177,12 @@ class Counterfactual:
         return self._spend[:, self.shown]
 
     @cached_property
+    def _units(self):
+        return self.panel.rows(np.moveaxis(self.panel.media, 2, 0)).T
+
+    @property
     def _spend(self):
-        rows = self.panel.rows(np.moveaxis(self.panel.media, 2, 0)).T
-        return rows * self.unit_cost
+        return self._units * self.unit_cost
 
     @cached_property
     def counted(self):
@@ -240,7 +249,7 @@ class Counterfactual:
         factors = support_factors(
             seen,
             history.cell // history.shape[1],
-            self._spend / self.unit_cost,
+            self._units,
             self.panel.cell // self.panel.shape[1],
             group,
             len(names),
@@ -341,7 +350,9 @@ class Counterfactual:
         equations = self._equations(draws=draws)
         moving = _moving(equations, channel)
         reactions = (
-            equations.react(self.panel.media, scaled[..., channel], channel)
+            self._in_rows(
+                equations.react(self.panel.media, scaled[..., channel], channel)
+            )
             for scaled in map(self._media, factors)
         )
         effects = self.model.effects_under(
@@ -365,6 +376,10 @@ class Counterfactual:
     def _media(self, factor):
         """Return the media grid with the spend of X's rows scaled."""
         return np.where(self._asked[..., None], factor, 1.0) * self.panel.media
+
+    def _in_rows(self, media):
+        """Return a media grid, (..., R, T, M), that differs in X's rows only."""
+        return np.where(self._asked[..., None], media, self.panel.media)
 
     @one_thread()
     def spend_curve(self, channel, factors, by=None):
@@ -405,7 +420,7 @@ class Counterfactual:
         """
         media = self._planned_media(multiples, by)
         if self.equations is not None:
-            media = self.equations.follow(self.panel.media, media)[0]
+            media = self._in_rows(self.equations.follow(self.panel.media, media)[0])
         return replace(self, panel=replace(self.panel, media=media))
 
     def _planned_media(self, multiples, by):
@@ -431,7 +446,7 @@ class Counterfactual:
             media[0] = self._planned_media(multiples, by)
             if self.equations is not None:
                 equations = self._equations(draws=draws)
-                media[0] = equations.follow(self.panel.media, media[0])
+                media[0] = self._in_rows(equations.follow(self.panel.media, media[0]))
         channels = np.arange(len(self.channels))
         planned, none = self.model.effects_under(
             self._reached, channels, media, draws=draws
@@ -451,8 +466,9 @@ class Counterfactual:
     def plan_effects(self, multiples, by=None):
         """Return spend, contribution and returns of every cell of a plan, (M * G,).
 
-        By period, a cell's part of what its channel causes is its Aumann-Shapley value
-        along the path on which the channel's spend grows from nothing [1]_.
+        By period, what a channel causes is divided among its cells by their
+        Aumann-Shapley values along the path on which the channel's spend grows from
+        nothing [1]_.
 
         References
         ----------
@@ -487,19 +503,21 @@ class Counterfactual:
         spend = np.zeros_like(one)
         np.add.at(spend.T, group, self.spend)
         asked = self.flights()
-        outcome, slope = asked(one, np.ones_like)
-        nothing, _ = asked(0.0 * one, np.ones_like)
+        _, slope = asked(one, np.ones_like)
         nodes, weights = np.polynomial.legendre.leggauss(_PATH_NODES)
         earned = np.zeros_like(one)
         for node, weight in zip(nodes, weights, strict=True):
             earned += weight / 2.0 * asked((1.0 + node) / 2.0 * one, np.ones_like)[1]
+        caused = self.effects().incremental[0].T  # (M, 1), what cells must sum to
+        found = earned.sum(axis=1, keepdims=True)
+        earned *= np.where(found == 0, 1.0, caused / np.where(found == 0, 1.0, found))
         spent = np.where(spend > 0, spend, np.nan)
         return Bunch(
             spend=spend.ravel(),
             contribution=earned.ravel(),
             roi=(earned / spent).ravel(),
             mroi=(slope / spent).ravel(),
-            outcome=outcome[0] - nothing[0],
+            outcome=caused.sum(),
         )
 
     def flights(self, *, draws=False):
@@ -597,7 +615,9 @@ class Counterfactual:
         more = self._media(1.0 + STEP)
         for channel in range(n_media):
             moving = _moving(equations, channel)
-            changed = equations.react(panel.media, more[..., channel], channel)
+            changed = self._in_rows(
+                equations.react(panel.media, more[..., channel], channel)
+            )
             effects = list(
                 self.model.effects_under(
                     reached,

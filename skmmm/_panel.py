@@ -161,39 +161,66 @@ def continue_panel(history, panel):
     )
 
 
-def carried_on(panel, n_periods):
-    """Let every region go on for some periods after its last row, as on average.
+def as_usual(history, n_periods):
+    """Return what a row of each region is on average at the end of training data.
+
+    Parameters
+    ----------
+    history : Panel
+        Training rows.
+    n_periods : int
+        At the end of the history, which count. All periods count for a region without
+        a row in these.
+
+    Returns
+    -------
+    media : ndarray of shape (n_regions, n_media)
+    controls : ndarray of shape (n_regions, n_controls)
+    """
+    late = history.observed.copy()
+    late[:, :-n_periods] = False
+    counted = np.where(late.any(axis=1, keepdims=True), late, history.observed)
+    n_rows = counted.sum(axis=1, keepdims=True)
+    return tuple(
+        np.where(counted[..., None], grid, 0.0).sum(axis=1) / n_rows
+        for grid in (history.media, history.controls)
+    )
+
+
+def carried_on(panel, n_periods, media, controls):
+    """Let every region of X go on for some periods after its last row.
 
     Parameters
     ----------
     panel : Panel
     n_periods : int
+    media, controls : ndarray of shape (n_known, n_media) and (n_known, n_controls)
+        Of each of these periods; regions beyond those known get the mean of these.
 
     Returns
     -------
     longer : Panel
-        With the same rows. After the last row of a region its unobserved cells hold
-        the average of its rows; regions without rows stay as they are.
+        With the same rows. After the last row of a region its unobserved cells are
+        filled; regions without rows stay as they are.
     """
     region, column = np.divmod(panel.cell, panel.shape[1])
-    n_rows = np.bincount(region, minlength=panel.shape[0])
     last = np.full(panel.shape[0], -1)
     np.maximum.at(last, region, column)
     observed = np.pad(panel.observed, [(0, 0), (0, n_periods)])
     after = np.arange(observed.shape[1]) - last[:, None]
-    added = (after > 0) & (after <= n_periods) & (n_rows > 0)[:, None] & ~observed
+    added = (after > 0) & (after <= n_periods) & (last >= 0)[:, None] & ~observed
 
-    def average(grid):
-        total = np.zeros((len(grid), grid.shape[2]))
-        np.add.at(total, region, grid[region, column])
-        mean = total / np.maximum(n_rows, 1)[:, None]
+    def filled(grid, usual):
+        n_new = len(grid) - len(usual)
+        new = np.broadcast_to(usual.mean(axis=0), (n_new, usual.shape[1]))
+        usual = np.concatenate([usual, new])
         longer = np.pad(grid, [(0, 0), (0, n_periods), (0, 0)])
-        return np.where(added[..., None], mean[:, None], longer)
+        return np.where(added[..., None], usual[:, None], longer)
 
     return replace(
         panel,
-        media=average(panel.media),
-        controls=average(panel.controls),
+        media=filled(panel.media, media),
+        controls=filled(panel.controls, controls),
         observed=observed | added,
         cell=region * observed.shape[1] + column,
     )

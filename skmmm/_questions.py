@@ -1,5 +1,7 @@
 """What a fitted model can be asked: effects, returns, plans, and its own parts."""
 
+from warnings import warn
+
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
@@ -70,19 +72,31 @@ class QuestionsMixin:
             cannot be told from baseline or other channels), on the channel over all
             training rows; ``follows_kpi`` whether its spend follows the KPI of earlier
             periods. Without draws bounds are missing, with fewer than eight the verdict
-            is, without spend the returns are.
+            is, without spend the returns are, as for media without a cost beside
+            others that have one.
+
+        Warns
+        -----
+        UserWarning
+            If the media columns look scaled, as by a step before the model in a
+            pipeline: returns are per unit of the scaled columns then. Ask
+            `skmmm.inspection.channel_summary` of the whole pipeline for its X.
 
         Notes
         -----
         A contribution is what the KPI of the rows of X owes to the channel, with what
         earlier spend carries into them. ROI and marginal ROI are about the spend of X:
         what it causes in these rows and in later periods, inside training data as far
-        as these go, for X in the future until its carry-over has run out (spend after
-        X is taken to go on as on average in X). For direct effects they are what
+        as these go, for X in the future until its carry-over has run out (after X,
+        whatever X spends, every region goes on as on average in the last year of
+        training data). For direct effects they are what
         `response_curve` says (its marginal ROI is per unit of own spend). Over all
         training rows ROI is contribution / spend. By "time", the KPI of each period is
         set against the spend of that period.
         """
+        check_is_fitted(self)
+        if X is None:
+            _warn_scaled(self._model.history, self._columns.media)
         return inspection.channel_summary(
             self, X, confidence_level=confidence_level, by=by, effect=effect
         )
@@ -146,6 +160,7 @@ class QuestionsMixin:
         X=None,
         horizon=None,
         bounds=(0.5, 2.0),
+        money_bounds=None,
         by="channel",
         target_roi=None,
         target_mroi=None,
@@ -171,6 +186,9 @@ class QuestionsMixin:
         bounds : (float, float) or mapping, default=(0.5, 2.0)
             Multiples of current spend, of all or by channel, or by (channel, region or
             period).
+        money_bounds : mapping or None, default=None
+            In place of multiples, least and most money:
+            ``{"paid_search": (0, 900_000)}``.
         by : {"channel", "region", "period"}, default="channel"
             What is scaled as a whole.
         target_roi, target_mroi : float, default=None
@@ -180,8 +198,8 @@ class QuestionsMixin:
         constraints : list of (channels, least, most), default=None
             Money of several channels together.
         risk : None, ("cvar", share) or ("sd", k), default=None
-            Maximise the mean over draws, over the worst of them, or the mean minus k
-            standard deviations.
+            Maximise the outcome at the mode, its mean over the worst draws, or its mean
+            over draws minus k standard deviations.
         effect : {"direct", "total"}, default="direct"
             Total: other channels answer as the channel graph says, at cost.
         allow_extrapolation : bool, default=False
@@ -207,6 +225,7 @@ class QuestionsMixin:
             X=X,
             horizon=horizon,
             bounds=bounds,
+            money_bounds=money_bounds,
             by=by,
             target_roi=target_roi,
             target_mroi=target_mroi,
@@ -234,25 +253,18 @@ class QuestionsMixin:
         Returns
         -------
         future : DataFrame of shape (n_regions * periods, n_columns)
-            For `predict`, `channel_summary`, `optimize_budget` and `compare_scenarios`.
-            Times are timestamps, or integers.
+            For `predict`, `channel_summary`, `optimize_budget` and `compare_scenarios`:
+            the columns that the model uses. Times are timestamps, or integers.
 
         Raises
         ------
         ValueError
-            If the model has no time column, or was trained with columns that it
-            ignores, so that they cannot be continued.
+            If the model has no time column.
         """
         check_is_fitted(self)
-        rows = self._training_rows()
-        ignored = [label for label in self._labels if label not in rows]
-        if ignored:
-            raise ValueError(
-                f"The model was trained with columns that it does not use: {ignored}. "
-                "Leave them out of X, or pass X to skmmm.scenarios.make_future_frame."
-            )
+        calendar = self._calendar
         return make_future_frame(
-            rows,
+            self._training_rows(),
             periods,
             media=list(self._columns.media),
             controls=list(self._columns.controls),
@@ -260,6 +272,7 @@ class QuestionsMixin:
             time=self._columns.time,
             spend=spend,
             control_values=control_values,
+            periods_per_year=None if calendar is None else calendar.periods_per_year,
         )
 
     def compare_scenarios(self, scenarios, *, baseline=None, confidence_level=0.9):
@@ -278,8 +291,15 @@ class QuestionsMixin:
         comparison : DataFrame indexed by scenario
             See `skmmm.scenarios.compare_scenarios`; differences come from common draws.
         """
+        check_is_fitted(self)
         return compare_scenarios(
-            self, scenarios, baseline=baseline, confidence_level=confidence_level
+            self,
+            scenarios,
+            baseline=baseline,
+            confidence_level=confidence_level,
+            media=self.media_,
+            region=self._columns.region,
+            time=self._columns.time,
         )
 
     def carryover(self, *, confidence_level=0.9):
@@ -434,6 +454,24 @@ class QuestionsMixin:
         periods = np.unique(panel.cell % panel.shape[1])
         times = [self._calendar.value(panel.periods[t]) for t in periods]
         return panel, periods, pd.Index(times)
+
+
+def _warn_scaled(history, media):
+    """Warn if the media of the training rows look like the output of a scaler."""
+    rows = history.rows(np.moveaxis(history.media, 2, 0))  # (M, n_rows)
+    rows = rows[rows.any(axis=1)]
+    amounts = len(rows) and all(len(np.unique(row)) > 2 for row in rows)
+    sizes = {"highest value": np.max, "mean": np.mean, "standard deviation": np.std}
+    for name, size in sizes.items():
+        if amounts and np.allclose(size(rows, axis=1), 1.0, rtol=1e-9):
+            warn(
+                f"The {name} of each of the media columns {list(media)} is 1: they "
+                "look scaled, so that spend and returns are per unit of the scaled "
+                "columns. If a pipeline scaled them, pass all of it and its X to "
+                "skmmm.inspection.channel_summary.",
+                UserWarning,
+                stacklevel=3,
+            )
 
 
 def _hill(spend, half, slope):

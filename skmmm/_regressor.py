@@ -59,6 +59,7 @@ from skmmm._nn.storage import KINDS, pack_model, unpack_model
 from skmmm._nn.threads import one_thread
 from skmmm._nn.training import train
 from skmmm._panel import (
+    as_usual,
     carried_on,
     continue_panel,
     exchangeable_periods,
@@ -850,6 +851,7 @@ class DeepCausalMMMRegressor(
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_rows, n_columns)
+            A frame need not have the columns of `fit` that the model does not use.
 
         Returns
         -------
@@ -935,8 +937,10 @@ class DeepCausalMMMRegressor(
         drawn = None
         if self._model.draws is not None:
             drawn = self._equations(effect, draws=True)
-        if panel.periods[-1] > self._model.history.periods[-1]:
-            panel = carried_on(panel, self._model.network.sizes.max_lag)
+        history = self._model.history
+        if self._calendar is not None and panel.periods[-1] > history.periods[-1]:
+            usual = as_usual(history, self._calendar.season_length)
+            panel = carried_on(panel, self._model.network.sizes.max_lag, *usual)
         order = self._shown_order()
         return Counterfactual(
             model=self._model,
@@ -951,9 +955,7 @@ class DeepCausalMMMRegressor(
             index=index,
             controls=list(self._columns.controls),
             names=self._labels,
-            frame=lambda: (
-                self._training_rows() if X is None else read_table(self, X, reset=False)
-            ),
+            frame=lambda: self._training_rows() if X is None else self._read_frame(X),
             judge=lambda: {
                 "verdict": self._verdicts()[order],
                 "follows_kpi": self._follows_kpi[order],
@@ -1081,13 +1083,20 @@ class DeepCausalMMMRegressor(
         estimator._publish(losses)
         return estimator
 
+    def _read_frame(self, X):
+        """Return X as a frame, which need not have columns that the model ignores."""
+        columns = self._columns
+        used = {*columns.media, *columns.controls, columns.region, columns.time}
+        ignored = [label for label in self._labels if label not in used]
+        return read_table(self, X, reset=False, optional=ignored)
+
     def _read_panel(self, X):
         """Return the index of X and its rows on a grid that continues training."""
         check_is_fitted(self)
         history = self._model.history
         if X is None:
             return self._training_index, history
-        rows = self._read_rows(read_table(self, X, reset=False))
+        rows = self._read_rows(self._read_frame(X))
         n_regions = max(len(self.regions_), int(rows.region.max()) + 1)
         arranged = (rows.region, rows.media, rows.controls)
         if rows.period is None:

@@ -15,7 +15,7 @@ from skmmm._checks import (
 )
 
 
-def read_table(estimator, X, y="no_validation", *, reset):
+def read_table(estimator, X, y="no_validation", *, reset, optional=()):
     """Return `X` as a pandas frame and record its columns, or compare with fit's.
 
     Parameters
@@ -27,6 +27,8 @@ def read_table(estimator, X, y="no_validation", *, reset):
         Only asked whether it is there.
     reset : bool
         True in `fit`.
+    optional : sequence of column labels
+        That a frame need not have again after `fit`, as nothing is read from them.
 
     Returns
     -------
@@ -50,6 +52,9 @@ def read_table(estimator, X, y="no_validation", *, reset):
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
         raise ValueError(f"X has two columns called {repeated[0]!r}; rename one.")
+    missing = [label for label in optional if label not in frame]
+    if missing and set(estimator._labels) == {*frame.columns, *missing}:
+        return frame  # by name; scikit-learn would ask for all columns of fit
     # Not X: scikit-learn 1.7 and 1.8 do not see the names in recent Polars frames.
     validate_data(estimator, frame, y, skip_check_array=True, reset=reset)
     if reset:

@@ -2,7 +2,6 @@
 
 from copy import copy
 from dataclasses import replace
-from functools import cached_property
 from numbers import Integral
 
 import numpy as np
@@ -31,6 +30,7 @@ def optimize_budget(
     X=None,
     horizon=None,
     bounds=DEFAULT_BOUNDS,
+    money_bounds=None,
     by="channel",
     target_roi=None,
     target_mroi=None,
@@ -68,6 +68,10 @@ def optimize_budget(
     bounds : (float, float) or mapping, default=(0.5, 2.0)
         Least and most multiples of current spend. A mapping from channels, or from
         (channel, region or period), bounds these; others have the default.
+    money_bounds : mapping or None, default=None
+        Least and most money of channels, or of (channel, region or period), in place
+        of `bounds`: ``{"paid_search": (0, 900_000)}``. Of a channel that is planned by
+        region or period, its money over all of these, beside `bounds`.
     by : {"channel", "region", "period"}, default="channel"
     target_roi, target_mroi : float, default=None
         Spend as much as keeps the ROI of all spend (at the mode), or the ROI of the
@@ -80,8 +84,8 @@ def optimize_budget(
         Limits on the planned spend of several channels together, in money; None: no
         limit. `channels` may be a mapping to weights.
     risk : None, ("cvar", share) or ("sd", k), default=None
-        What is maximised: the mean outcome over posterior draws, its mean over the
-        worst share of the draws, or the mean minus k standard deviations.
+        What is maximised: the outcome at the posterior mode; over posterior draws, its
+        mean over the worst share of them, or its mean minus k standard deviations.
     effect : {"direct", "total"}, default="direct"
         Total: what is planned is what channels spend by themselves; others answer as
         the channel graph says, and what they then spend is part of the budget.
@@ -101,15 +105,17 @@ def optimize_budget(
         - ``allocation``: DataFrame indexed by channel, or by channel and region or
           period, with ``spend``, ``current_spend`` and ``change`` (relative),
           ``contribution`` (what the planned spend causes, KPI units), ``roi``,
-          ``mroi`` (of the last unit, in what is maximised), and ``reason`` for where
+          ``mroi`` (one percent more spend), and ``reason`` for where
           the plan stopped: "equal marginal return", "at lower bound", "at upper
           bound", "no data beyond here", "fixed", "group limit", "target ROI" (which
-          is met at the mode), "no spend to scale", "as today"; "beyond observed data"
-          is added where that is
+          is met at the mode), "no spend to scale", "no cost: as today" (media without a
+          cost beside others that have one stay as they are; their spend, change and
+          returns are nan), "as today"; "beyond observed data" is added where that is
           allowed. ``factor`` is the multiple of what the channel spends by itself,
           which for total effects is not all of its spend.
         - ``outcome``, ``outcome_low``, ``outcome_high``, ``current_outcome``: KPI that
-          all spend of X causes, in its rows and later (see `channel_summary`).
+          all spend of X causes, in its rows and later (see `channel_summary`), as it
+          is maximised: at the mode or, with `risk`, what that makes of the draws.
         - ``probability_better``: share of draws in which the plan causes more than
           current spend; bounds and this are nan without draws.
         - ``success``, ``message``, ``nit``; ``x``: multiples; ``X``: the planned rows.
@@ -121,20 +127,23 @@ def optimize_budget(
     ------
     ValueError
         If an argument makes no sense: unknown channels, NaN, bounds that start beyond
-        observed data, money and other units in one budget.
+        observed data, multiples above 100, a channel that is bounded twice.
 
     Notes
     -----
-    Spend, contributions, ROI and outcomes are at the mode, like those of
-    `channel_summary`, with which they agree. What is maximised is the mean over draws
-    or what `risk` makes of them, and ``mroi`` is of that, so that it is equal where
-    nothing stops a channel.
+    Spend, contributions, ROI and outcomes are at the mode, and the same that
+    `channel_summary` says of the planned rows: with ``by="channel"`` and ``"region"``
+    cell by cell, with ``"period"`` for each channel over all periods. With `risk`,
+    outcomes and ``mroi`` are what is maximised instead. ``outcome`` is below
+    ``current_outcome`` only where today's spend is not allowed, or where a target asks
+    for less spend.
 
     Where cells act side by side the plan is the solution of a linear programme over
     their curves, refined until it stands still, and no local optimum [1]_. Over periods
     carry-over joins the cells: there L-BFGS-B inside an augmented Lagrangian [2]_
     climbs from several starts with the gradient of the model. If nothing better than
-    current spend is found and current spend is allowed, that is what is returned.
+    current spend is found and current spend is allowed, that is what is returned, and
+    ``message`` says so.
 
     Of estimators other than `DeepCausalMMMRegressor` the KPI of the rows of X counts,
     not that of later periods; there are no draws, so that `risk` changes nothing; and a
@@ -177,6 +186,7 @@ def optimize_budget(
         },
         budget=budget,
         bounds=bounds,
+        money_bounds=money_bounds,
         fixed=fixed,
         constraints=constraints,
         target_roi=target_roi,
@@ -193,6 +203,7 @@ def budget_path(
     X=None,
     horizon=None,
     bounds=DEFAULT_BOUNDS,
+    money_bounds=None,
     fixed=None,
     constraints=None,
     risk=None,
@@ -217,8 +228,8 @@ def budget_path(
         Total spend over the rows of X, in the units of `optimize_budget`. None: eleven
         from half to one and a half times what X spends, as far as bounds and observed
         data allow.
-    X, horizon, bounds, fixed, constraints, risk, effect, allow_extrapolation, \
-confidence_level, media, region, time, media_cost
+    X, horizon, bounds, money_bounds, fixed, constraints, risk, effect, \
+allow_extrapolation, confidence_level, media, region, time, media_cost
         As of `optimize_budget`.
 
     Returns
@@ -265,6 +276,7 @@ confidence_level, media, region, time, media_cost
         },
         budget=None,
         bounds=bounds,
+        money_bounds=money_bounds,
         fixed=fixed,
         constraints=constraints,
         target_roi=None,
@@ -318,7 +330,7 @@ def _ask(estimator, *, X, horizon, by, risk, effect, confidence_level, roles, **
     if not isinstance(by, str) or by not in GROUPS:
         raise ValueError(f"by={by!r} must be one of {sorted(GROUPS)}.")
     tail = tail_of(confidence_level)
-    weigh, worth = read_risk(risk)
+    read_risk(risk)
     what_if = counterfactual_of(
         estimator,
         X if horizon is None else _coming(estimator, X, horizon),
@@ -326,14 +338,31 @@ def _ask(estimator, *, X, horizon, by, risk, effect, confidence_level, roles, **
         **roles,
     )
     _check_period(what_if, by)
+    what_if, costless = _in_money(what_if)
     problem = make_problem(what_if, by, **limits)
-    return _Report(what_if, problem, by, weigh, worth, tail)
+    return _Report(what_if, problem, by, risk, tail, costless)
+
+
+def _in_money(what_if):
+    """Let media without a cost, beside others that have one, cost nothing.
+
+    Returns
+    -------
+    what_if : Counterfactual
+    costless : list
+        These media.
+    """
+    labels, money = np.array(what_if.labels, dtype=object), what_if.is_money
+    if money.all() or not money.any():
+        return what_if, []
+    price = np.nan_to_num(what_if.price, nan=0.0)
+    return replace(what_if, price=price), labels[~money].tolist()
 
 
 def _best_plan(report):
     """Return the result of the search for the best plan."""
     problem = report.problem
-    reason = problem.infeasible(answered=not report.what_if.additive)
+    reason = problem.infeasible(answered=report.what_if.answers)
     if reason is not None:
         return report.today(reason, success=False, nit=0)
     if not problem.free.any():
@@ -387,11 +416,17 @@ def _why_none(problem, report):
 
 
 class _Report:
-    """Says of plans what they cost and cause."""
+    """Says of plans what they cost and cause.
 
-    def __init__(self, what_if, problem, by, weigh, worth, tail):
-        self.what_if, self.problem, self.by = what_if, problem, by
-        self.weigh, self.worth, self.tail = weigh, worth, tail
+    The `outcome` of a plan is the one number that is maximised, compared with today's
+    and reported: at the mode, or what `risk` makes of the draws.
+    """
+
+    def __init__(self, what_if, problem, by, risk, tail, costless):
+        self.what_if, self.problem, self.by, self.tail = what_if, problem, by, tail
+        self.costless = costless  # channels
+        self.weigh, self.worth = read_risk(risk)
+        self.risk = risk if what_if.has_draws else None
         self.outcomes = None  # of plans, as the search knows them
         self.current = self._effects(np.ones(len(problem.current)))
 
@@ -404,15 +439,14 @@ class _Report:
     def tabulate(self):
         """Compute the curves that all searches share, where channels allow it."""
         if self.what_if.additive:
-            one = np.ones(len(self.problem.current))
-            draws = self.what_if.has_draws
+            one, draws = np.ones(len(self.problem.current)), self.risk is not None
             self.outcomes = tabulate(
                 self.what_if, self.problem, self._group, one, draws=draws
             )
 
     def search(self):
         """Return the best plan, None if there is none, and the rounds that took."""
-        what_if, problem, draws = self.what_if, self.problem, self.what_if.has_draws
+        what_if, problem, draws = self.what_if, self.problem, self.risk is not None
         if self.by == "period":
             plan, nit, self.outcomes = best_flights(
                 what_if, problem, self.weigh, self.worth, draws=draws
@@ -431,59 +465,56 @@ class _Report:
 
     def scaled_outcome(self, budget):
         """Return what a budget causes if every channel is scaled alike."""
-        alike = np.full(len(self.problem.current), budget / self.problem.current.sum())
+        share = budget / self.problem.current.sum()
+        alike = np.where(self._without_cost, 1.0, share)
         alike = alike.reshape(self.problem.shape)
-        return float(self.what_if.outcome(alike, self._group)[0])
-
-    @cached_property
-    def current_draws(self):
-        """Outcomes of current spend by draw, None without draws."""
-        return self._draws(np.ones(len(self.problem.current)))
+        draws = self.risk is not None
+        return float(self.worth(self.what_if.outcome(alike, self._group, draws=draws)))
 
     @property
     def current_roi(self):
-        """Of all spend today."""
+        """Of all spend today, at the mode."""
         spend = self.what_if.spend.sum()
-        return self.current.outcome / spend if spend else np.nan
+        return self.current.at_mode / spend if spend else np.nan
 
     def of(self, plan, nit):
         """Return the result for a plan, or for today if that is better."""
         problem = self.problem
         found = self._effects(plan)
-        draws = self._draws(plan)
-        if self._allows_today() and self._merit(found, draws) < self._merit(
-            self.current, self.current_draws
-        ):
+        better = self._merit(found) > self._merit(self.current)
+        if self._allows_today() and not better:
             return self.today(
-                "No better plan than current spend was found.", success=True, nit=nit
+                "Nothing better than current spend was found.", success=True, nit=nit
             )
         unreached = _unreached(problem, plan, self._marginal(plan, found))
-        gain = _relative(found.outcome, self.current.outcome)
-        money = _relative(found.spend.sum(), problem.current.sum())
         unreached = unreached or _unspent(problem, found)
-        result = self._result(plan, found, draws, self._reasons(plan), nit)
+        result = self._result(plan, found, self._reasons(plan), nit)
         result.success = unreached is None
         result.message = unreached or _in_words(
-            gain, money, result.probability_better, worse=self._is_worse(found, draws)
+            gain=_relative(found.outcome, self.current.outcome),
+            money=_relative(found.spend.sum(), problem.current.sum()),
+            probability=result.probability_better,
+            counted=_risk_in_words(self.risk),
+            worse=not better and not problem.has_target,
+            costless=self.costless,
         )
         return result
 
     def today(self, message, *, success, nit):
         """Return the result of leaving everything as it is."""
         plan = np.ones(len(self.problem.current))
-        reasons = np.full(len(plan), "as today", dtype=object)
-        reasons[self.problem.current == 0] = "no spend to scale"
-        result = self._result(plan, self.current, self.current_draws, reasons, nit)
+        reasons = self._idle(np.full(len(plan), "as today", dtype=object))
+        result = self._result(plan, self.current, reasons, nit)
         result.success, result.message = success, message
         return result
 
-    def _result(self, plan, found, draws, reasons, nit):
+    def _result(self, plan, found, reasons, nit):
         problem, groups = self.problem, self.problem.groups
-        low, high, better = np.nan, np.nan, np.nan
-        if draws is not None:
-            low, high = quantiles(draws, self.tail, found.outcome)
-            more = draws - self.current_draws
-            tie = np.abs(more) <= _ROUNDING * np.abs(self.current_draws).max()
+        low, high, better, costless = np.nan, np.nan, np.nan, self._without_cost
+        if found.draws is not None:
+            low, high = quantiles(found.draws, self.tail, found.outcome)
+            more = found.draws - self.current.draws
+            tie = np.abs(more) <= _ROUNDING * np.abs(self.current.draws).max()
             better = float(np.where(tie, 0.5, more > 0).mean())
         if self.by == "channel":
             index = pd.Index(problem.labels, name="channel")
@@ -494,8 +525,8 @@ class _Report:
         with np.errstate(divide="ignore", invalid="ignore"):
             allocation = pd.DataFrame(
                 {
-                    "spend": found.spend,
-                    "current_spend": problem.current,
+                    "spend": np.where(costless, np.nan, found.spend),
+                    "current_spend": np.where(costless, np.nan, problem.current),
                     "change": found.spend / problem.current - 1.0,
                     "contribution": found.contribution,
                     "roi": found.roi,
@@ -523,35 +554,26 @@ class _Report:
         return GROUPS[self.by]
 
     def _effects(self, plan):
-        """Return what a plan causes by cell, at the mode."""
-        return self.what_if.plan_effects(plan.reshape(self.problem.shape), self._group)
-
-    def _draws(self, plan):
-        if not self.what_if.has_draws:
-            return None
-        if self.what_if.additive and self._knows(plan):
-            return self.outcomes.totals(plan)[0]
-        plan = plan.reshape(self.problem.shape)
-        return self.what_if.outcome(plan, self._group, draws=True)
+        """Return what a plan causes: by cell at the mode, by draw, and its outcome."""
+        plan, group = plan.reshape(self.problem.shape), self._group
+        found = self.what_if.plan_effects(plan, group)
+        found.at_mode, found.draws = found.outcome, None
+        if self.what_if.has_draws:
+            found.draws = self.what_if.outcome(plan, group, draws=True)
+        if self.risk is not None:
+            found.outcome = self.worth(found.draws)
+        return found
 
     def _marginal(self, plan, found):
-        """Return the return of the last unit of every cell."""
-        if not self._knows(plan):
+        """Return the return of the last unit of every cell, in what is maximised."""
+        known = self.outcomes is not None and self.outcomes.covers(plan)
+        if self.risk is None or not known:
             return found.mroi
         return self.outcomes.marginal(plan, self.weigh)
 
-    def _knows(self, plan):
-        return self.outcomes is not None and self.outcomes.covers(plan)
-
-    def _merit(self, found, draws):
-        outcome = found.outcome if draws is None else self.worth(draws)
-        return outcome - (self.problem.target_mroi or 0.0) * found.spend.sum()
-
-    def _is_worse(self, found, draws):
-        """Return whether a plan causes less than today, in what is maximised."""
-        if draws is None:
-            return found.outcome < self.current.outcome
-        return self.worth(draws) < self.worth(self.current_draws)
+    def _merit(self, found):
+        """Return what is maximised."""
+        return found.outcome - (self.problem.target_mroi or 0.0) * found.spend.sum()
 
     def _allows_today(self):
         p, one = self.problem, np.ones(len(self.problem.current))
@@ -585,7 +607,19 @@ class _Report:
         reasons[~p.free & ~p.refused] = "fixed"
         beyond = plan > np.maximum(p.until, 1.0) + _CLOSE
         reasons[beyond] = reasons[beyond] + "; beyond observed data"
-        reasons[p.current == 0] = "no spend to scale"
+        return self._idle(reasons)
+
+    @property
+    def _without_cost(self):
+        """Which cells have no cost beside others that have one, shape (C,)."""
+        problem = self.problem
+        costless = [label in self.costless for label in problem.labels]
+        return np.repeat(costless, len(problem.groups))
+
+    def _idle(self, reasons):
+        """Say of cells without money why they are not planned."""
+        reasons[self.problem.current == 0] = "no spend to scale"
+        reasons[self._without_cost] = "no cost: as today"
         return reasons
 
 
@@ -622,7 +656,17 @@ def _unreached(problem, plan, mroi):
     return None
 
 
-def _in_words(gain, money, probability, *, worse):
+def _risk_in_words(risk):
+    """Return how the outcome is counted, where it is not at the mode."""
+    if risk is None:
+        return ""
+    kind, amount = risk
+    if kind == "cvar":
+        return f" by the mean of the worst {amount:.0%} of draws"
+    return f" by the mean of the draws minus {amount:g} standard deviations"
+
+
+def _in_words(*, gain, money, probability, counted, worse, costless):
     """Return a sentence on a plan: relative gain, relative change of spend."""
     spend = "the same spend"
     if abs(money) >= _CLOSE:
@@ -632,4 +676,6 @@ def _in_words(gain, money, probability, *, worse):
     if np.isfinite(probability):
         sure = f"; it causes more in {probability:.0%} of draws"
     judged = " This is worse than today." if worse else ""
-    return f"The plan causes {causes} than today, on {spend}{sure}.{judged}"
+    if costless:
+        judged += f" Without a cost, as today: {costless}."
+    return f"The plan causes {causes} than today{counted}, on {spend}{sure}.{judged}"

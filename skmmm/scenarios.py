@@ -21,7 +21,7 @@ from skmmm._checks import (
     region_values,
     resolve_columns,
 )
-from skmmm._costs import by_channel
+from skmmm._costs import is_number
 from skmmm._draws import bounds, tail_of
 from skmmm._panel import Panel, make_panel
 from skmmm._tables import region_codes, row_namer
@@ -50,6 +50,7 @@ def make_future_frame(
     time,
     spend="last_year",
     control_values=None,
+    periods_per_year=None,
 ):
     """Make the table of the periods that follow X, with spend as planned.
 
@@ -82,7 +83,8 @@ def make_future_frame(
         Spend per period, in the units of the media columns of X.
 
         - "last_year": what each region spent one season before (52 weeks, 364 days, 12
-          months; 52 periods of integers). Beyond one season, the last season repeats.
+          months; 52 periods of integers; or `periods_per_year`). Beyond one season, the
+          last season repeats.
         - "last_periods": the last `periods` periods of X, repeated in order.
         - A mapping from every channel to "last_year", "last_periods", a number, an
           array-like with one number per coming period, or a Series that is indexed like
@@ -98,6 +100,11 @@ def make_future_frame(
     control_values : str, mapping, DataFrame or None, default=None
         Values of the controls, as `spend`; but a number is the value in every region.
         Required if there are controls.
+
+    periods_per_year : float or None, default=None
+        Length of the season, in periods: 13 for integers that count periods of four
+        weeks, 4 for quarters. Rounded, of days to whole weeks. None: read from the
+        dates; integers are taken as weeks.
 
     Returns
     -------
@@ -153,7 +160,8 @@ def make_future_frame(
         frame, media=media, controls=controls, region=region, time=time
     )
     _check_roles(frame, columns)
-    past = _read_past(frame, columns, _check_periods(periods))
+    periods = _check_periods(periods)
+    past = _read_past(frame, columns, periods, _check_year(periods_per_year))
     values = _planned_spend(spend, past) | _planned_controls(control_values, past)
     return _lay_out(values, past)
 
@@ -268,8 +276,7 @@ def compare_scenarios(
     kpi = np.array([np.sum(estimator.predict(X)) for X in scenarios.values()])
     draws = _total_draws(estimator, scenarios.values())
     table = _compare_kpi(kpi, draws, base, tail)
-    names = list(next(iter(tables.values())).columns)
-    table |= _compare_spend(units, _costs(estimator, columns.media, names), base)
+    table |= _compare_spend(units, _costs(estimator, columns.media), base)
     table["kpi_per_extra_spend"] = table["difference"] / table.pop("extra_spend")
     return pd.DataFrame(table, index=pd.Index(list(tables), name="scenario"))
 
@@ -339,6 +346,16 @@ def _check_periods(periods):
     return int(periods)
 
 
+def _check_year(periods_per_year):
+    if periods_per_year is None:
+        return None
+    if not is_number(periods_per_year) or periods_per_year <= 1:
+        raise ValueError(
+            f"periods_per_year={periods_per_year!r} must be a number above 1, or None."
+        )
+    return float(periods_per_year)
+
+
 def _check_roles(frame, columns):
     """Raise if a column of X is none of media, controls, region and time."""
     named = {*columns.media, *columns.controls, columns.region, columns.time}
@@ -351,7 +368,7 @@ def _check_roles(frame, columns):
         )
 
 
-def _read_past(frame, columns, periods):
+def _read_past(frame, columns, periods, periods_per_year):
     """Check the rows of X and arrange them on the grid of regions and periods."""
     where = row_namer(frame, columns.region, columns.time)
     regions, code = np.array(["all"]), np.zeros(len(frame), dtype=np.int64)
@@ -359,7 +376,9 @@ def _read_past(frame, columns, periods):
     if columns.region is not None:
         values = region_values(frame, columns.region)
         regions, code = np.unique(values, return_inverse=True)
-    calendar = infer_calendar(frame[columns.time], columns.time, values)
+    calendar = infer_calendar(
+        frame[columns.time], columns.time, values, periods_per_year
+    )
     period = calendar.ordinals(frame[columns.time], columns.time)
     check_no_duplicates(code, period, where)
     media = numeric_block(frame, columns.media, where)
@@ -800,28 +819,25 @@ def _units(name, table, columns):
     return media.sum(axis=0)
 
 
-def _costs(estimator, media, names):
+def _costs(estimator, media):
     """Return what a unit of each column costs: 1 without costs, NaN if not money."""
     # Inside a pipeline, a cost is that of what the steps before return.
-    cost = getattr(_chosen(estimator), "media_cost", None)
+    cost = getattr(_last_step(estimator), "media_cost_", None)
     if not cost:
         return np.ones(len(media))
-    if not isinstance(cost, Mapping):
-        return np.full(len(media), float(cost))
-    cost = by_channel("media_cost", cost, names, names)
-    return np.array([cost.get(label, np.nan) for label in media], dtype=np.float64)
+    return np.array([cost.get(label, np.nan) for label in media])
 
 
 def _total_draws(estimator, tables):
     """Return the total KPI under every draw, shape (n_scenarios, n_draws).
 
-    One draw of NaN stands for none.
+    Draws of NaN stand for none.
     """
     draws_of = getattr(_last_step(estimator), "_draws_of_prediction", None)
     totals = []
     for X in tables:
         draws = None if draws_of is None else draws_of(_before(estimator, X))
-        totals.append([np.nan] if draws is None else draws.sum(axis=1))
+        totals.append([np.nan] * 2 if draws is None else draws.sum(axis=1))
     return np.array(totals)
 
 

@@ -351,7 +351,8 @@ def test_money_that_was_never_spent_in_rows_that_count(channels):
     X, y = make_series()
     counts = np.arange(N_WEEKS) >= 5
     X.loc[counts, channels] = 0.0
-    found = model(media_cost=1.0).fit(X, y, sample_weight=counts.astype(float))
+    with pytest.warns(UserWarning, match="no spend in any training row"):
+        found = model(media_cost=1.0).fit(X, y, sample_weight=counts.astype(float))
     assert np.isfinite(found.predict(X)).all()
 
 

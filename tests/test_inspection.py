@@ -9,11 +9,14 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm.allocation import optimize_budget
 from skmmm.baselines import make_linear_mmm
 from skmmm.inspection import (
     channel_summary,
@@ -181,7 +184,8 @@ def test_summaries_look_alike(panel, fitted, linear):
 
 
 def test_summary_of_a_linear_mmm(panel, linear):
-    summary = channel_summary(linear, panel.X, media_cost={"media_1": 2.0})
+    cost = dict.fromkeys(panel.media, 1.0) | {"media_1": 2.0}
+    summary = channel_summary(linear, panel.X, media_cost=cost)
     spend = panel.X[panel.media].sum() * [2.0, 1.0, 1.0]
     parts = contributions(linear, panel.X)[panel.media].sum()
     now = linear.predict(panel.X).sum()
@@ -194,8 +198,16 @@ def test_summary_of_a_linear_mmm(panel, linear):
         gain = linear.predict(more).sum() - now
         mroi = summary.loc[channel, "mroi"]
         assert mroi == pytest.approx(gain / (0.01 * spend[channel]), rel=1e-6)
-    same = marginal_roi(linear, panel.X, media_cost={"media_1": 2.0})
+    same = marginal_roi(linear, panel.X, media_cost=cost)
     pd.testing.assert_frame_equal(same, summary[["mroi", "mroi_low", "mroi_high"]])
+    # Media without a cost beside others that have one have no returns.
+    alone = channel_summary(linear, panel.X, media_cost={"media_1": 2.0})
+    assert (
+        list(alone["roi"].notna())
+        == list(alone["mroi"].notna())
+        == [True, False, False]
+    )
+    pd.testing.assert_series_equal(alone["contribution"], summary["contribution"])
 
 
 @pytest.mark.parametrize("by", ["region", "time"])
@@ -359,3 +371,46 @@ def test_what_makes_no_sense_is_refused(panel, fitted, linear):
         response_curve(linear, "media_1", X=X.assign(media_1=0.0))
     with refuses("channel='price' is not one of the media columns"):
         response_curve(linear, "price", X=X)
+
+
+# --- what the estimator says ---------------------------------------------------------
+
+
+def test_a_search_is_asked_for_its_best_estimator(fitted, linear, panel):
+    search = GridSearchCV(LinearRegression(), {}, cv=2).fit(np.eye(4), np.arange(4.0))
+    for best in (fitted, linear):
+        search.best_estimator_ = best
+        for ask in (channel_summary, marginal_roi, contributions):
+            pd.testing.assert_frame_equal(ask(search, panel.X), ask(best, panel.X))
+        ours = response_curve(search, "media_1", panel.X)
+        assert_allclose(
+            ours.incremental, response_curve(best, "media_1", X=panel.X).incremental
+        )
+    search.best_estimator_ = fitted
+    assert_array_equal(optimize_budget(search).x, fitted.optimize_budget().x)
+
+
+def test_marginal_roi_by_time_takes_the_column(panel):
+    model = LinearRegression().fit(panel.X[panel.media], panel.y)
+    X = panel.X[[*panel.media, "week"]]
+    pipeline = make_pipeline(FunctionTransformer(lambda X: X[panel.media]), model)
+    asked = {"by": "time", "media": panel.media, "time": "week"}
+    found = marginal_roi(pipeline, X, **asked)
+    assert len(found) == 3 * 60
+    assert_allclose(found, channel_summary(pipeline, X, **asked)[list(found)])
+
+
+def test_a_model_behind_a_scaler_hints_at_its_units(panel, fitted, series, fast):
+    X = series.X.copy()
+    scalers = {
+        "highest value": X[series.media].max(),
+        "standard deviation": X[series.media].std(ddof=0),
+    }
+    for name, scale in scalers.items():
+        scaled = X.assign(**{m: X[m] / scale[m] for m in series.media})
+        model = DeepCausalMMMRegressor(**fast | {"n_draws": 0, "max_iter": 2})
+        with pytest.warns(ConvergenceWarning):
+            model.fit(scaled, series.y)
+        with pytest.warns(UserWarning, match=f"The {name} of each .* look scaled"):
+            model.channel_summary()
+    fitted.channel_summary()  # no warning of money

@@ -431,10 +431,10 @@ def test_response_curve_at_other_points(panel, fitted):
     assert curve.incremental[2] == pytest.approx(gain, rel=1e-6)
 
 
-def carried_on(X, columns, n_weeks):
-    """Return X and so many weeks more, in which columns are as on average in X."""
+def carried_on(X, seen, columns, n_weeks):
+    """Return X and so many weeks more, in which columns are as on average in `seen`."""
     weeks = pd.date_range(X["week"].iloc[-1], periods=n_weeks + 1, freq="7D")[1:]
-    mean = X.groupby("region")[columns].mean().reset_index()
+    mean = seen.groupby("region")[columns].mean().reset_index()
     coming = [mean.assign(week=week) for week in weeks.astype(str)]
     return pd.concat([X, *coming], ignore_index=True)
 
@@ -447,7 +447,8 @@ def test_response_curve_of_other_rows(panel, fast):
     assert curve.current_spend == pytest.approx(spend)
     # What earlier spend carries into X is not due to the spend of X, but what X carries
     # into later weeks is.
-    longer = carried_on(test, panel.media + panel.controls, fast["max_lag"])
+    columns = panel.media + panel.controls
+    longer = carried_on(test, train, columns, fast["max_lag"])
 
     def own(factor):
         scaled = longer.copy()

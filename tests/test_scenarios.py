@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -750,3 +751,72 @@ def test_linear_pipeline(panel, plans):
     assert table.loc["twice", "difference"] > 0
     assert table["difference_low"].isna().all()
     assert table.loc["twice", "kpi_per_extra_spend"] > 0
+
+
+# The length of the season.
+
+
+def test_a_season_may_be_told(X):
+    roles = {"media": ["tv", "search"], "controls": "price", "region": "region"}
+    step = X.groupby("region").cumcount()
+    numbered = X.assign(step=step).drop(columns=["week", "promo"])
+    known = numbered["step"].max() + 1
+    for season in (4, 12, 13, 13.2, 26):
+        made = make_future_frame(
+            numbered, 3, **roles, time="step", periods_per_year=season, **COPY
+        )
+        before = numbered["step"].isin(known - round(season) + np.arange(3))
+        expected = numbered[before].sort_values(["step", "region"])
+        assert_array_equal(made["tv"], expected["tv"])
+        assert_array_equal(made["price"], expected["price"])
+        assert list(made["step"].unique()) == list(known + np.arange(3))
+    for wrong in (1, 0, -13, np.nan, np.inf, "13", True):
+        with pytest.raises(ValueError, match=r"periods_per_year=.* must be a number"):
+            make_future_frame(
+                numbered, 3, **roles, time="step", periods_per_year=wrong, **COPY
+            )
+
+
+def test_seasons_of_days_are_whole_weeks():
+    days = pd.DataFrame({"day": pd.date_range("2021-01-01", periods=400)})
+    days["tv"] = np.arange(400.0)
+    for year, season in ((None, 364), (365.25, 364), (30, 28), (91, 91), (5, 5)):
+        made = make_future_frame(days, 2, media="tv", time="day", periods_per_year=year)
+        assert list(made["tv"]) == [400.0 - season, 401.0 - season]
+
+
+def test_the_season_of_the_model_counts(fitted, panel):
+    step = panel.X["week"].rank(method="dense").astype(int)
+    X = panel.X.assign(week=step)
+    model = clone(fitted).set_params(
+        periods_per_year=13, n_draws=0, max_iter=3, graph=None
+    )
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, panel.y)
+    made = model.make_future_frame(5, **COPY)
+    expected = X[step.isin(60 - 13 + 1 + np.arange(5))].sort_values(["week", "region"])
+    assert_allclose(made[panel.media], expected[panel.media])
+    plan = model.optimize_budget(horizon=5)
+    spend = expected[panel.media].sum()[model.media_]
+    assert_allclose(plan.allocation["current_spend"], spend)
+
+
+def test_columns_that_the_model_does_not_use_need_not_come_back(fitted, panel):
+    X = panel.X.assign(kpi=panel.y, note="seen")[["note", *panel.X.columns, "kpi"]]
+    model = clone(fitted).set_params(
+        media=panel.media, n_draws=2, max_iter=3, graph=None
+    )
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, panel.y)
+    coming = model.make_future_frame(13, **COPY)
+    assert list(coming.columns) == list(panel.X.columns)
+    plan = model.optimize_budget(horizon=13)
+    assert list(plan.X.columns) == list(coming.columns)
+    table = model.compare_scenarios({"as planned": plan.X, "as it was": coming})
+    assert_allclose(table["kpi"], [model.predict(f).sum() for f in (plan.X, coming)])
+    assert_array_equal(model.predict(panel.X), model.predict(X))
+    assert_array_equal(model.predict(panel.X[panel.X.columns[::-1]]), model.predict(X))
+    assert list(model.optimize_budget(X=X).X.columns) == list(X.columns)
+    for lacking in (panel.X.drop(columns="media_1"), panel.X.assign(other=1.0)):
+        with pytest.raises(ValueError, match="feature names"):
+            model.predict(lacking)

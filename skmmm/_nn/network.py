@@ -384,6 +384,8 @@ class OutcomeNetwork(nn.Module):
         share : Tensor of shape (R, T)
             Of each row in the mean KPI; sums to one.
         """
+        if not len(channels):
+            return share.new_zeros(len(self.shared), 0)
         effects = self.channel_effects(channels, inputs, inputs.media[:, channels])
         return torch.einsum("erct,rt->ec", effects, share)
 

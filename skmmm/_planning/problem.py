@@ -9,6 +9,7 @@ import numpy as np
 DEFAULT_BOUNDS = (0.5, 2.0)
 GROUPS = {"channel": None, "region": "region", "period": "time"}
 ALIKE = 1e-6  # relative: what counts as the same spend
+_MOST_MULTIPLE = 100.0  # of current spend; beyond, bounds must be meant as money
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,8 @@ class Problem:
         Multiples up to which spend was observed.
     refused : ndarray of shape (C,), bool
         Whether `high` is where data end.
+    limits : list of length n_rows
+        What constraints on groups of channels are called.
     rows : ndarray of shape (n_rows, C)
         Of constraints on groups of channels: money per unit of the multiples.
     least, most : ndarray of shape (n_rows,)
@@ -44,6 +47,7 @@ class Problem:
     high: np.ndarray
     until: np.ndarray
     refused: np.ndarray
+    limits: list
     rows: np.ndarray
     least: np.ndarray
     most: np.ndarray
@@ -74,12 +78,7 @@ class Problem:
         answered : bool
             Whether others answer, so that the budget is for more than what is planned.
         """
-        limits = [
-            (f"constraint {i}", *limit)
-            for i, limit in enumerate(
-                zip(self.rows, self.least, self.most, strict=True)
-            )
-        ]
+        limits = list(zip(self.limits, self.rows, self.least, self.most, strict=True))
         if self.budget is not None and not answered:
             least = -np.inf if self.has_target else self.budget
             limits.insert(0, ("the budget", self.current, least, self.budget))
@@ -107,6 +106,7 @@ def make_problem(
     *,
     budget,
     bounds,
+    money_bounds,
     fixed,
     constraints,
     target_roi,
@@ -129,7 +129,9 @@ def make_problem(
     np.add.at(current.T, group, what_if.spend)
     keys = _Keys(labels, names, by)
     low, high = _read_bounds(bounds, keys, shape)
+    groups = _read_money_bounds(money_bounds, keys, current, low, high)
     _read_fixed(fixed, keys, current, low, high)
+    _check_bounded_once(bounds, money_bounds, fixed, keys, shape)
     until = what_if.observed_until(GROUPS[by])
     until = np.where(np.isfinite(until), until, 1.0)
     idle = current == 0
@@ -160,9 +162,8 @@ def make_problem(
         budget = _positive("budget", budget)
     elif not targets:
         budget = current.sum()
-    _check_one_currency(what_if, current)
-    groups = _read_constraints(constraints, keys)
-    rows = [(weights[:, None] * current).ravel() for weights, _, _ in groups]
+    groups += _read_constraints(constraints, keys)
+    rows = [(weights[:, None] * current).ravel() for _, weights, _, _ in groups]
     return Problem(
         labels=labels,
         groups=names,
@@ -171,9 +172,10 @@ def make_problem(
         high=high.ravel(),
         until=until.ravel(),
         refused=refused.ravel(),
+        limits=[name for name, _, _, _ in groups],
         rows=np.array(rows).reshape(len(rows), current.size),
-        least=np.array([least for _, least, _ in groups], dtype=np.float64),
-        most=np.array([most for _, _, most in groups], dtype=np.float64),
+        least=np.array([least for _, _, least, _ in groups], dtype=np.float64),
+        most=np.array([most for _, _, _, most in groups], dtype=np.float64),
         budget=budget,
         target_roi=targets.get("target_roi"),
         target_mroi=targets.get("target_mroi"),
@@ -225,25 +227,88 @@ def _read_bounds(bounds, keys, shape):
     """Return lower and upper multiples of every cell, each of a shape."""
     low, high = (np.full(shape, end) for end in DEFAULT_BOUNDS)
     if not isinstance(bounds, Mapping):
-        low[:], high[:] = _pair("bounds", bounds)
+        low[:], high[:] = _multiples("bounds", bounds)
         return low, high
     # Cells after channels, so that the narrower key counts.
     for key in sorted(bounds, key=lambda key: isinstance(key, tuple)):
         where = keys.cells(key, "bounds")
-        low[where], high[where] = _pair(f"bounds of {key!r}", bounds[key])
+        low[where], high[where] = _multiples(f"bounds of {key!r}", bounds[key])
     return low, high
 
 
-def _pair(role, pair):
+def _pair(role, pair, unit):
     ends = list(pair) if isinstance(pair, tuple | list | np.ndarray) else []
     if len(ends) != 2 or not all(_is_number(end) for end in ends):
         raise ValueError(
-            f"{role} must be two numbers (low, high), multiples of current spend, got "
-            f"{pair!r}."
+            f"{role} must be two numbers (low, high), {unit}, got {pair!r}."
         )
     if not 0 <= ends[0] <= ends[1]:
         raise ValueError(f"{role} must hold 0 <= low <= high, got {tuple(ends)!r}.")
     return ends
+
+
+def _multiples(role, pair):
+    """Return two multiples of current spend, none so high that it must be money."""
+    low, high = _pair(role, pair, "multiples of current spend")
+    largest = max(end for end in (low, high, 0.0) if end < np.inf)
+    if largest > _MOST_MULTIPLE:
+        raise ValueError(
+            f"{role} ask for {largest:,.6g} times current spend. If they are money, "
+            "pass them as money_bounds={channel: (least, most)}."
+        )
+    return low, high
+
+
+def _read_money_bounds(money_bounds, keys, current, low, high):
+    """Bound cells by money, in place; return limits on channels of several cells."""
+    if money_bounds is None:
+        return []
+    if not isinstance(money_bounds, Mapping):
+        raise ValueError(
+            "money_bounds must map channels to (least, most) in money, got "
+            f"{money_bounds!r}."
+        )
+    limits = []
+    for key, pair in money_bounds.items():
+        role = f"money_bounds of {key!r}"
+        least, most = _pair(role, pair, "in money")
+        where = keys.cells(key, "money_bounds")
+        now = current[where]
+        if now.sum() == 0:
+            raise ValueError(
+                f"{role} cannot be kept: it spends no money in X, so that there is no "
+                "pattern to scale. Give it spend in X, and a cost if others have one."
+            )
+        if now.size == 1:
+            low[where], high[where] = least / now.sum(), most / now.sum()
+        else:
+            weights = (np.arange(len(current)) == where[0]).astype(np.float64)
+            limits.append((role, weights, least, most))
+    return limits
+
+
+def _check_bounded_once(bounds, money_bounds, fixed, keys, shape):
+    """Raise if what one argument says of a channel or cell has no effect."""
+    settled = [("fixed", _mask(keys.cells(key, "fixed"), shape)) for key in fixed or ()]
+    for key in money_bounds or ():
+        mask = _mask(keys.cells(key, "money_bounds"), shape)
+        if mask.sum() == 1:
+            settled.append(("money_bounds", mask))
+    for name, given in (("bounds", bounds), ("money_bounds", money_bounds)):
+        for key in given if isinstance(given, Mapping) else ():
+            named = keys.cells(key, name)
+            for other, mask in settled:
+                if other != name and mask[named].all():
+                    raise ValueError(
+                        f"{name} and {other} both limit {key!r}. Leave it out of one "
+                        "of them."
+                    )
+
+
+def _mask(where, shape):
+    mask = np.zeros(shape, dtype=bool)
+    mask[where] = True
+    return mask
 
 
 def _read_fixed(fixed, keys, current, low, high):
@@ -272,7 +337,7 @@ def _read_fixed(fixed, keys, current, low, high):
 
 
 def _read_constraints(constraints, keys):
-    """Return weights by channel, least and most of every group constraint."""
+    """Return name, weights by channel, least and most of every group constraint."""
     if constraints is None:
         return []
     if isinstance(constraints, Mapping | str):
@@ -303,24 +368,8 @@ def _read_constraints(constraints, keys):
             raise ValueError(
                 f"constraint {i} must hold least <= most, got {least!r} and {most!r}."
             )
-        read.append((weights, *ends))
+        read.append((f"constraint {i}", weights, *ends))
     return read
-
-
-def _check_one_currency(what_if, current):
-    """Raise if money and other units would be added."""
-    spends = current.sum(axis=1) > 0
-    money = what_if.is_money
-    if (money & spends).any() and (~money & spends).any():
-        without = [
-            c
-            for c, m, s in zip(what_if.labels, money, spends, strict=True)
-            if s and not m
-        ]
-        raise ValueError(
-            f"media_cost has no cost for {without}, so that their spend cannot be "
-            "added to the money of the others. Give each of them a cost."
-        )
 
 
 def read_risk(risk):
@@ -329,6 +378,7 @@ def read_risk(risk):
     Parameters
     ----------
     risk : None, ("cvar", share) or ("sd", k)
+        None: of one outcome, at the mode.
 
     Returns
     -------
@@ -342,7 +392,7 @@ def read_risk(risk):
     kind, amount = risk if isinstance(risk, tuple | list) and len(risk) == 2 else (0, 0)
     if kind not in ("cvar", "sd") or not _is_number(amount):
         raise ValueError(
-            "risk must be None (the mean over draws), ('cvar', share), the mean of "
+            "risk must be None (the mode), ('cvar', share), the mean of "
             f"that share of the worst draws, or ('sd', k), got {risk!r}."
         )
     if kind == "cvar":

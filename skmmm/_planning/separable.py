@@ -2,17 +2,25 @@
 
 The curve of every cell is tabulated and joined by a cubic spline. A linear programme
 over the pieces of their concave envelopes finds the plan in which no piece elsewhere
-would earn more: the best of all plans, also where curves are S-shaped, but for the one
-cell per constraint that it may leave on the bridge over a dent. It is solved again over
-finer pieces around its solution until that stands still. Where draws are weighed
-unequally, each round takes the weights of the last.
+would earn more: the best of all plans where curves are concave, else a bound on it.
+Where the plan leaves a cell on the bridge over a dent of its curve, the cell is sent to
+one side of that point, then to the other, until no side can hold a better plan (branch
+and bound for separable programmes [1]_). The programme is solved again over finer
+pieces around the best plan until that stands still. Where draws are weighed unequally,
+each round takes the weights of the last.
 
 Where channels interact, or answer to each other, the curves are tabulated anew around
 each solution.
+
+References
+----------
+.. [1] Falk, Soland (1969). An Algorithm for Separable Nonconvex Programming Problems.
+   Management Science 15.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
+from heapq import heappop, heappush
+from itertools import count, pairwise, starmap
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -27,6 +35,9 @@ _MOST_ROUNDS = 40
 _MOST_TABLES = 6
 _STEP = 1e-3  # of the multiples: the last unit
 _SMALLEST = 1e-3  # multiple from which spend can be scaled up again
+_MOST_BRANCHES = 64  # to look for a better plan over dents of curves
+_MOST_CELLS = 2048  # in all of these together; one dent counts for little among many
+_NO_BETTER = 1e-8  # of what is maximised: less is no reason to look further
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,8 +249,11 @@ def _climb(curves, problem, start, weigh, worth, reach=np.inf):
     outcome, spend = curves.totals(plan)
     feasible = False  # today's plan may not be
     for n_rounds in range(1, _MOST_ROUNDS + 1):
-        points = _points(*ends, plan, radius)
-        found = _programme(curves, problem, points, weigh(outcome))
+        weight = weigh(outcome)
+        if np.isfinite(radius):
+            found, _ = _programme(curves, problem, _points(*ends, plan, radius), weight)
+        else:
+            found = _over_dents(curves, problem, *ends, weight)
         if found is None:
             return (plan, n_rounds) if feasible else (None, n_rounds)
         new_outcome, new_spend = curves.totals(found)
@@ -260,21 +274,94 @@ def _climb(curves, problem, start, weigh, worth, reach=np.inf):
     return plan, n_rounds
 
 
+@dataclass(frozen=True)
+class _Branch:
+    """Plans between two ends, and the best of them on the envelopes.
+
+    Attributes
+    ----------
+    low, high, plan : ndarray of shape (C,)
+    merit, promised : ndarray of shape (C,)
+        What is maximised, by cell: of the plan, and on the envelopes, where it is
+        highest of all plans between the ends.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    plan: np.ndarray
+    merit: np.ndarray
+    promised: np.ndarray
+
+    def halves(self):
+        """Return ends on either side of the plan in the cell that keeps least."""
+        one = np.arange(len(self.plan)) == np.argmax(self.promised - self.merit)
+        yield self.low, np.where(one, self.plan, self.high)
+        yield np.where(one, self.plan, self.low), self.high
+
+
+def _over_dents(curves, problem, low, high, weight):
+    """Return the best plan between two ends, also over dents of curves, or None.
+
+    Parameters
+    ----------
+    low, high : ndarray of shape (C,)
+    weight : ndarray of shape (E,)
+    """
+
+    def branch(low, high):
+        points = _even_points(low, high)
+        plan, promised = _programme(curves, problem, points, weight)
+        if plan is None:
+            return None
+        worth, cost = curves.at(plan[None])
+        merit = worth[0] @ weight - (problem.target_mroi or 0.0) * cost[0]
+        return _Branch(low, high, plan, merit, promised)
+
+    best = branch(low, high)
+    if best is None:
+        return None
+    size = abs(curves.outcome @ weight)
+    waiting, order = [(-best.promised.sum(), 0, best)], count(1)
+    for _ in range(min(_MOST_BRANCHES, _MOST_CELLS // len(low))):
+        promised, _, one = heappop(waiting)  # that which promises most
+        if -promised <= best.merit.sum() + _NO_BETTER * size:
+            break
+        found = [half for half in starmap(branch, one.halves()) if half is not None]
+        best = max(best, *found, key=lambda half: half.merit.sum())
+        for half in found:
+            heappush(waiting, (-half.promised.sum(), next(order), half))
+        if not waiting:
+            break
+    return best.plan
+
+
 def _points(low, high, plan, radius):
     """Return multiples around a plan between which curves count as straight."""
-    if np.isfinite(radius):
-        steps = np.linspace(-radius, radius, _FINE + 1)[:, None]
-        return np.clip(plan + steps, low, high)
+    steps = np.linspace(-radius, radius, _FINE + 1)[:, None]
+    return np.clip(plan + steps, low, high)
+
+
+def _even_points(low, high):
+    """Return multiples from end to end between which curves count as straight."""
     n_pieces = int(np.ceil((high - low).max() / _SPACING))
     share = np.linspace(0.0, 1.0, np.clip(n_pieces, _FINE, _MOST_NODES - 1) + 1)
     return low + share[:, None] * (high - low)
 
 
 def _programme(curves, problem, points, weight):
-    """Return the plan that solves the linear programme, or None if there is none."""
+    """Return the plan that solves the linear programme, and what it promises.
+
+    Returns
+    -------
+    plan : ndarray of shape (C,) or None
+        None if the constraints contradict each other.
+    promised : ndarray of shape (C,) or None
+        What is maximised, by cell, on the envelopes.
+    """
     worth, cost = curves.at(points)
     worth = worth @ weight  # (N, C)
-    cell, start, end = _envelopes(points, worth - (problem.target_mroi or 0.0) * cost)
+    merit = worth - (problem.target_mroi or 0.0) * cost
+    cell, start, end = _envelopes(points, merit)
     width = points[end, cell] - points[start, cell]
     gain = (worth[end, cell] - worth[start, cell]) / width
     price = (cost[end, cell] - cost[start, cell]) / width
@@ -294,6 +381,11 @@ def _programme(curves, problem, points, weight):
         earned = told.outcome.mean() + at_mode[0].sum()
         upper.append((target * price - slope, earned - target * spent))
     upper = [limit for limit in upper if np.isfinite(limit[1])]
+    if not len(cell):  # nothing may move
+        slack = _NO_BETTER * abs(spent)
+        kept = all(limit >= -slack for _, limit in upper)
+        kept = kept and all(abs(limit) <= slack for _, limit in equal)
+        return (first, merit[0]) if kept else (None, None)
     result = linprog(
         -_scaled(gain - (problem.target_mroi or 0.0) * price),
         **_rows("ub", upper),
@@ -302,9 +394,11 @@ def _programme(curves, problem, points, weight):
         method="highs",
     )
     if result.x is None:
-        return None
+        return None, None
     plan = first + np.bincount(cell, result.x, minlength=len(first))
-    return np.clip(plan, problem.low, problem.high)
+    rise = (merit[end, cell] - merit[start, cell]) / width
+    promised = merit[0] + np.bincount(cell, rise * result.x, minlength=len(first))
+    return np.clip(plan, points[0], points[-1]), promised
 
 
 def _rows(kind, limits):

@@ -135,6 +135,7 @@ def channel_summary(
         of X; ``contribution`` in KPI units, ``share`` of the predicted KPI, ``roi``
         and ``mroi`` (one percent more spend) in KPI units per unit of spend, each but
         ``spend`` and ``share`` with ``_low`` and ``_high``, missing without draws.
+        Media without a cost beside others that have one have no returns.
         ``verdict`` and ``follows_kpi`` where the estimator has them.
 
     Notes
@@ -162,6 +163,9 @@ def channel_summary(
         low, high = np.full((2, *table[name].shape), np.nan)
         if spread is not None:
             low, high = bounds(getattr(spread, name), tail, table[name])
+        if name != "contribution" and what_if.is_money.any():
+            table[name] = np.where(what_if.is_money, table[name], np.nan)
+            low, high = (np.where(what_if.is_money, v, np.nan) for v in (low, high))
         table |= {f"{name}_low": low, f"{name}_high": high}
         if name == "contribution":
             table["share"] = table[name] / total[:, None]
@@ -185,13 +189,14 @@ def marginal_roi(
     effect="direct",
     media=None,
     region=None,
+    time=None,
     media_cost=None,
 ):
     """Return what the next unit of spend on each channel would earn.
 
     Parameters
     ----------
-    estimator, X, confidence_level, by, effect, media, region, media_cost
+    estimator, X, confidence_level, by, effect, media, region, time, media_cost
         As in `channel_summary`.
 
     Returns
@@ -208,6 +213,7 @@ def marginal_roi(
         effect=effect,
         media=media,
         region=region,
+        time=time,
         media_cost=media_cost,
     )
     return summary[["mroi", "mroi_low", "mroi_high"]]
@@ -216,8 +222,8 @@ def marginal_roi(
 def response_curve(
     estimator,
     channel,
-    *,
     X=None,
+    *,
     grid=None,
     by=None,
     effect="direct",

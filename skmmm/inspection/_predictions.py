@@ -41,9 +41,10 @@ def counterfactual_of(
     """Return the counterfactual of an estimator on the rows of X.
 
     An estimator may bring its own, by a method ``_counterfactual(X, effect)``; of any
-    other, predictions are compared.
+    other, predictions are compared. Of a search, its best estimator is asked.
     """
     check_is_fitted(estimator)
+    estimator = getattr(estimator, "best_estimator_", estimator)
     if hasattr(estimator, "_counterfactual"):
         given = {
             "media": media,
