@@ -3,12 +3,29 @@
 import numpy as np
 
 
-def bounds(draws, tail):
-    """Return quantiles over draws, the first axis, that cover what they promise.
+def bounds(draws, tail, point):
+    """Return the interval that is reported beside a point.
 
-    The k-th of n draws has the share k / (n + 1) of the distribution below it.
+    A point is the value at the posterior mode, which need not lie between quantiles of
+    a few draws. An interval that misses it is widened to it, here and nowhere else, so
+    that whatever is reported lies inside its own interval.
+
+    Parameters
+    ----------
+    draws : ndarray of shape (n_draws, ...)
+        The k-th smallest of n has the share k / (n + 1) of the distribution below it.
+    tail : float
+        Probability on either side.
+    point : ndarray of shape (...)
+        The same quantity at the mode.
+
+    Returns
+    -------
+    interval : ndarray of shape (2, ...)
+        Lower and upper bound.
     """
-    return np.quantile(draws, [tail, 1.0 - tail], axis=0, method="weibull")
+    low, high = np.quantile(draws, [tail, 1.0 - tail], axis=0, method="weibull")
+    return np.stack([np.minimum(low, point), np.maximum(high, point)])
 
 
 def tail_of(confidence_level):

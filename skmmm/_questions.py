@@ -301,7 +301,7 @@ class QuestionsMixin:
         ends = np.full((2, *share.shape), np.nan)
         if self._model.draws is not None and order:
             with one_thread():
-                ends = bounds(self._model.carryover_draws()[:, order], tail)
+                ends = bounds(self._model.carryover_draws()[:, order], tail, share)
         index = pd.MultiIndex.from_product(
             [self.media_, range(share.shape[1])], names=["channel", "lag"]
         )
@@ -346,7 +346,8 @@ class QuestionsMixin:
         share = _hill(spend, self.half_saturation_[:, None], self.slope_[:, None])
         ends = np.full((2, *share.shape), np.nan)
         if self._model.draws is not None:
-            ends = bounds(_hill(spend, half[..., None], slope[..., None]), tail)
+            drawn = _hill(spend, half[..., None], slope[..., None])
+            ends = bounds(drawn, tail, share)
         observed = np.empty_like(spend)
         for own, asked, below in zip(seen, spend, observed, strict=True):
             below[:] = np.searchsorted(np.sort(own), asked, "right") / len(own)
@@ -389,12 +390,13 @@ class QuestionsMixin:
         panel, periods, times = self._periods_of(X, "effectiveness")
         with one_thread():
             found = self._model.drift(panel)[0][periods][:, order]
+            found = found / found.mean(axis=0)
             ends = np.full((2, *found.shape), np.nan)
             if self._model.draws is not None:
                 drawn = self._model.drift(panel, draws=True)[:, periods][:, :, order]
-                ends = bounds(drawn / drawn.mean(axis=1, keepdims=True), tail)
-        columns = {"multiple": found / found.mean(axis=0)}
-        columns |= {"low": ends[0], "high": ends[1]}
+                drawn = drawn / drawn.mean(axis=1, keepdims=True)
+                ends = bounds(drawn, tail, found)
+        columns = {"multiple": found, "low": ends[0], "high": ends[1]}
         index = pd.MultiIndex.from_product(
             [self.media_, times], names=["channel", "time"]
         )

@@ -481,7 +481,7 @@ class _Report:
         problem, groups = self.problem, self.problem.groups
         low, high, better = np.nan, np.nan, np.nan
         if draws is not None:
-            low, high = quantiles(draws, self.tail)
+            low, high = quantiles(draws, self.tail, found.outcome)
             more = draws - self.current_draws
             tie = np.abs(more) <= _ROUNDING * np.abs(self.current_draws).max()
             better = float(np.where(tie, 0.5, more > 0).mean())

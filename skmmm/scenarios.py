@@ -841,14 +841,15 @@ def _compare_kpi(kpi, draws, base, tail):
     tail : float
         Probability below the lower bound, and above the upper.
     """
-    low, high = bounds(draws.T, tail)
+    low, high = bounds(draws.T, tail, kpi)
     difference = draws - draws[base]  # draw by draw, so that common doubt cancels
-    difference_low, difference_high = bounds(difference.T, tail)
+    more = kpi - kpi[base]
+    difference_low, difference_high = bounds(difference.T, tail, more)
     return {
         "kpi": kpi,
         "kpi_low": low,
         "kpi_high": high,
-        "difference": kpi - kpi[base],
+        "difference": more,
         "difference_low": difference_low,
         "difference_high": difference_high,
         "probability_better": np.heaviside(difference, 0.5).mean(axis=1),

@@ -106,3 +106,41 @@ def test_a_model_without_media_has_nothing_to_say(panel, fitted):
 def test_questions_need_a_fitted_model(fitted, name):
     with pytest.raises(NotFittedError):
         getattr(clone(fitted), name)()
+
+
+@pytest.fixture(scope="module")
+def few_draws(panel, fitted):
+    """Two draws, half of which lie on one side of the mode of almost everything."""
+    return clone(fitted).set_params(n_draws=2, max_iter=30).fit(panel.X, panel.y)
+
+
+@pytest.mark.parametrize("level", [0.01, 0.5, 0.9])
+def test_points_lie_inside_their_intervals(few_draws, panel, level):
+    model, told = few_draws, {"confidence_level": level}
+    tables = [model.channel_summary(by=by, **told) for by in (None, "region", "time")]
+    tables.append(model.channel_summary(effect="total", **told))
+    half = panel.X.assign(media_1=0.5 * panel.X["media_1"])
+    tables.append(model.compare_scenarios({"a": panel.X, "b": half}, **told))
+    asked = [
+        (table[name], table[f"{name}_low"], table[f"{name}_high"])
+        for table in tables
+        for name in ("contribution", "roi", "mroi", "kpi", "difference")
+        if name in table
+    ]
+    for table, name in (
+        (model.carryover(**told), "share"),
+        (model.saturation(**told), "share"),
+        (model.effectiveness(**told), "multiple"),
+    ):
+        asked.append((table[name], table["low"], table["high"]))
+    for by in (None, "region"):
+        curve = model.response_curve("media_1", by=by, **told)
+        asked.append((curve.incremental, curve.low, curve.high))
+    plan = model.optimize_budget(**told)
+    asked.append((plan.outcome, plan.outcome_low, plan.outcome_high))
+    for point, low, high in asked:
+        point, low, high = (np.asarray(v, dtype=float) for v in (point, low, high))
+        known = np.isfinite(point)
+        assert known.any()
+        assert (low[known] <= point[known]).all()
+        assert (point[known] <= high[known]).all()

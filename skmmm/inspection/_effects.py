@@ -161,7 +161,7 @@ def channel_summary(
         table[name] = getattr(point, name)[0]
         low, high = np.full((2, *table[name].shape), np.nan)
         if spread is not None:
-            low, high = bounds(getattr(spread, name), tail)
+            low, high = bounds(getattr(spread, name), tail, table[name])
         table |= {f"{name}_low": low, f"{name}_high": high}
         if name == "contribution":
             table["share"] = table[name] / total[:, None]
@@ -296,7 +296,7 @@ def response_curve(
     low, high = np.full((2, len(factors), len(names)), np.nan)
     if what_if.has_draws:
         draws = what_if.curve(m, factors, by, draws=True)
-        low, high = bounds(np.moveaxis(draws, 1, 0), tail)
+        low, high = bounds(np.moveaxis(draws, 1, 0), tail, point[:-1])
     spent = np.where(current > 0, current, np.nan)
     marginal = (more - point) / (STEP * spent)
     half = _half_saturation(what_if, m, by) * spent

@@ -60,14 +60,16 @@ def media_by_region(estimator, X=None, *, confidence_level=0.9):
     spend = sums["spend"].where(sums["spend"] > 0)
     sums["share"] = sums["contribution"] / predicted
     sums["roi"] = returned.reindex(names) / spend
-    ends = {name: np.full((2, len(names)), np.nan) for name in ("contribution", "roi")}
+    drawn = dict.fromkeys(("contribution", "roi", "share"))
     if what_if.has_draws:
-        drawn = what_if.effects("region", draws=True)
-        caused = drawn.contribution.sum(axis=2), drawn.incremental.sum(axis=2)
-        ends["contribution"] = bounds(caused[0], tail)
-        ends["roi"] = bounds(caused[1], tail) / spend.to_numpy()
-    ends["share"] = ends["contribution"] / predicted
-    for name, (low, high) in ends.items():
+        effects = what_if.effects("region", draws=True)
+        drawn["contribution"] = effects.contribution.sum(axis=2)
+        drawn["roi"] = effects.incremental.sum(axis=2) / spend.to_numpy()
+        drawn["share"] = drawn["contribution"] / predicted
+    for name, draws in drawn.items():
+        low, high = np.nan, np.nan
+        if draws is not None:
+            low, high = bounds(draws, tail, sums[name])
         sums[f"{name}_low"], sums[f"{name}_high"] = low, high
     return sums
 

@@ -198,8 +198,8 @@ def _all_media(what_if, summary, tail):
     if not what_if.has_draws:
         return (total, np.nan, np.nan), (caused, np.nan, np.nan)
     drawn = what_if.effects(draws=True)
-    ends = bounds(drawn.contribution.sum(axis=(1, 2)), tail)
-    returns = bounds(drawn.incremental.sum(axis=(1, 2)), tail) / unit
+    ends = bounds(drawn.contribution.sum(axis=(1, 2)), tail, total)
+    returns = bounds(drawn.incremental.sum(axis=(1, 2)) / unit, tail, caused)
     return (total, *map(float, ends)), (caused, *map(float, returns))
 
 
