@@ -1,6 +1,7 @@
 """Intervals from posterior draws."""
 
 import numpy as np
+from scipy import stats
 
 
 def bounds(draws, tail, point):
@@ -10,10 +11,13 @@ def bounds(draws, tail, point):
     a few draws. An interval that misses it is widened to it, here and nowhere else, so
     that whatever is reported lies inside its own interval.
 
+    The k-th smallest of n draws has the share k / (n + 1) of the distribution below it.
+    Further out than the smallest and the largest, bounds are those of the next draw of
+    a normal distribution whose mean and spread are estimated (Student's t).
+
     Parameters
     ----------
     draws : ndarray of shape (n_draws, ...)
-        The k-th smallest of n has the share k / (n + 1) of the distribution below it.
     tail : float
         Probability on either side.
     point : ndarray of shape (...)
@@ -24,8 +28,73 @@ def bounds(draws, tail, point):
     interval : ndarray of shape (2, ...)
         Lower and upper bound.
     """
-    low, high = np.quantile(draws, [tail, 1.0 - tail], axis=0, method="weibull")
+    first = 1.0 / (len(draws) + 1)
+    ends = [max(tail, first), 1.0 - max(tail, first)]
+    low, high = np.quantile(draws, ends, axis=0, method="weibull")
+    if tail < first:
+        beyond = _next_draw(draws, tail)
+        low, high = np.minimum(low, beyond[0]), np.maximum(high, beyond[1])
     return np.stack([np.minimum(low, point), np.maximum(high, point)])
+
+
+def _next_draw(draws, tail):
+    """Return the prediction interval of one more draw, shape (2, ...)."""
+    n_draws = len(draws)
+    if n_draws < 2:
+        raise ValueError(
+            "An interval needs at least two draws, the model has one: fit it with a "
+            "larger n_draws, or n_draws=0 for points alone."
+        )
+    away = stats.t.ppf(1.0 - tail, n_draws - 1) * (1.0 + 1.0 / n_draws) ** 0.5
+    reach = away * draws.std(axis=0, ddof=1)
+    return draws.mean(axis=0) + np.stack([-reach, reach])
+
+
+def mixture_quantiles(samples, weight, probability):
+    """Return quantiles of weighted samples, shape (n_probabilities, n).
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n_samples, n)
+    weight : ndarray of shape (n_samples,)
+        Probability of each sample, in every column.
+    probability : sequence of float
+    """
+    order = np.argsort(samples, axis=0)
+    ordered = np.take_along_axis(samples, order, axis=0)
+    mass = weight[order]
+    below = np.cumsum(mass, axis=0) - 0.5 * mass
+    found = []
+    for share in probability:
+        after = np.clip((below < share).sum(axis=0), 1, len(below) - 1)
+        (x0, p0), (x1, p1) = (
+            [np.take_along_axis(a, at[None], axis=0)[0] for a in (ordered, below)]
+            for at in (after - 1, after)
+        )
+        found.append(x0 + (x1 - x0) * np.clip((share - p0) / (p1 - p0), 0.0, 1.0))
+    return np.stack(found)
+
+
+def graded_probabilities(tail):
+    """Return probabilities, and what each stands for, that are dense in the tails.
+
+    From one to the next the share of the distribution beyond them changes by a third,
+    down to a twentieth of `tail`: in a mixture any component may make up the tail.
+
+    Returns
+    -------
+    probability, weight : ndarray of shape (n,)
+        The weights sum to one.
+    """
+    n_steps = int(np.ceil(np.log(0.5 / (tail / 20.0)) / np.log(1.5)))
+    edges = 0.5 * 1.5 ** -np.arange(n_steps + 1.0)
+    edges = np.append(edges, 0.0)
+    middle = np.append(np.sqrt(edges[:-2] * edges[1:-1]), edges[-2] / np.e)
+    weight = edges[:-1] - edges[1:]
+    return (
+        np.concatenate([middle[::-1], 1.0 - middle]),
+        np.concatenate([weight[::-1], weight]),
+    )
 
 
 def tail_of(confidence_level):
