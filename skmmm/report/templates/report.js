@@ -201,7 +201,7 @@
 
   /** On a narrow screen, the space of a legend below the chart. */
   const below = (n, height = 340) => (narrow()
-    ? { legend: { orientation: "h", x: 0, y: -0.16, yanchor: "top" }, height: height + 24 * Math.ceil(n / 2), margin: { l: 60, r: 16, t: 12, b: 60 + 24 * Math.ceil(n / 2) } }
+    ? { legend: { orientation: "h", x: 0, y: -0.16, yanchor: "top" }, height: height + 20 * n, margin: { l: 60, r: 16, t: 12, b: 60 + 20 * n } }
     : { height });
 
   /** A band between two lines. */
