@@ -184,7 +184,7 @@ def infer_calendar(column, label, region=None, periods_per_year=None):
     return calendar
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Series:
     """Distinct times of each region, sorted by region and time.
 

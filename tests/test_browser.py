@@ -114,10 +114,42 @@ def charts(section):
     return section.find_elements(By.CSS_SELECTOR, ".chart")
 
 
-def values(browser, chart):
-    """Return the values of the first trace of a chart."""
-    script = "return JSON.stringify(document.getElementById(arguments[0]).data[0].y)"
-    return json.loads(browser.execute_script(script, chart))
+def values(browser, chart, trace=0, axis="y"):
+    """Return the values of a trace of a chart."""
+    script = (
+        "const [id, trace, axis] = arguments;"
+        "const found = document.getElementById(id).data.filter("
+        "  (t, i) => i === trace || t.name === trace);"
+        "return JSON.stringify(found[0][axis])"
+    )
+    return json.loads(browser.execute_script(script, chart, trace, axis))
+
+
+def sticking_out(browser):
+    """Return what is wider than its box: texts of charts, and scrolled boxes."""
+    return browser.execute_script(
+        """
+        const found = [];
+        const page = document.documentElement;
+        if (page.scrollWidth > window.innerWidth) found.push("page");
+        const shown = document.querySelectorAll("main > section:not([hidden]) *");
+        for (const box of shown) {
+          const scrolls = box.classList.contains("scroll");
+          if (scrolls && box.scrollWidth > box.clientWidth + 1) {
+            found.push(`table ${box.textContent.slice(0, 30)}`);
+          }
+          if (!box.classList.contains("chart")) continue;
+          const { left, right, top, bottom } = box.getBoundingClientRect();
+          for (const text of box.querySelectorAll("svg text")) {
+            const own = text.getBoundingClientRect();
+            const out = Math.max(left - own.left, own.right - right,
+                                 top - own.top, own.bottom - bottom);
+            if (own.width && out > 3) found.push(`${box.id}: ${text.textContent}`);
+          }
+        }
+        return found;
+        """
+    )
 
 
 def test_opens_on_the_summary_without_errors_or_requests(page):
@@ -154,24 +186,46 @@ def test_the_slider_changes_the_plan(page):
     open_tab(page, "plan")
     table = page.find_element(By.ID, "plan-table")
     slider = page.find_element(By.ID, "budget")
-    assert "as today" in page.find_element(By.ID, "budget-text").text
-    before = table.text
+    rows = page.find_element(By.ID, "rows-table")
+    assert "unchanged" in page.find_element(By.ID, "budget-text").text
+    before, rows_before = table.text, rows.text
     slider.send_keys(Keys.END)
     wait(page, lambda: table.text != before)
     assert "+" in page.find_element(By.ID, "budget-text").text
+    assert rows.text != rows_before
+    more = rows.text
+    Select(page.find_element(By.ID, "plan-region")).select_by_index(1)
+    assert rows.text != more
     assert errors(page) == []
 
 
-def test_the_region_changes_fit_and_contributions(page):
+def test_the_region_changes_all_that_is_under_it(page):
     open_tab(page, "fit")
-    total = values(page, "chart-fit")
+    total = values(page, "chart-fit", "observed")
+    scores = page.find_element(By.ID, "scores-table").text
+    base = values(page, "chart-baseline")
     region = Select(page.find_element(By.ID, "region"))
     assert len(region.options) == 4
     region.select_by_index(2)
-    one = values(page, "chart-fit")
+    name = region.options[2].text
+    one = values(page, "chart-fit", "observed")
     assert all(a < b for a, b in zip(one, total, strict=True))
+    assert page.find_element(By.ID, "scores-table").text != scores
+    assert values(page, "chart-baseline") != base
     open_tab(page, "channels")
     assert sum(values(page, "chart-contributions")) < sum(total)
+    told = [
+        page.find_element(By.ID, "channels-table").text,
+        values(page, "chart-returns", axis="x"),
+        values(page, "chart-shares", axis="x"),
+    ]
+    headings = page.find_elements(By.CSS_SELECTOR, "#channels h3 .scope")
+    assert {heading.text for heading in headings} == {f": {name}"}
+    region.select_by_index(0)
+    assert told[0] != page.find_element(By.ID, "channels-table").text
+    assert told[1] != values(page, "chart-returns", axis="x")
+    assert told[2] != values(page, "chart-shares", axis="x")
+    assert errors(page) == []
 
 
 def test_the_channel_changes_the_curve(page):
@@ -211,11 +265,27 @@ def test_a_link_opens_its_section(browser, report):
     assert [s.get_attribute("id") for s in shown(browser)] == ["data"]
 
 
-def test_a_phone_scrolls_down_only(browser, report):
-    resize(browser, 400)
+@pytest.mark.parametrize("width", [1280, 400])
+def test_nothing_is_cut_and_the_page_scrolls_down_only(browser, report, width):
+    resize(browser, width)
     browser.get(report.as_uri())
     for section in sections(browser):
         open_tab(browser, section.get_attribute("id"))
-        width = browser.execute_script("return document.documentElement.scrollWidth")
-        assert width <= 400
+        assert sticking_out(browser) == []
     assert errors(browser) == []
+
+
+def test_every_interval_lies_inside_its_axis(page):
+    for tab, chart in (("summary", "chart-effects"), ("channels", "chart-returns")):
+        open_tab(page, tab)
+        low, high = page.execute_script(
+            f"return document.getElementById('{chart}').layout.xaxis.range"
+        )
+        script = (
+            f"const t = document.getElementById('{chart}').data[0];"
+            "return t.x.map((v, i) => [v - t.error_x.arrayminus[i],"
+            " v + t.error_x.array[i]]).flat()"
+        )
+        ends = page.execute_script(script)
+        assert low <= min(ends)
+        assert max(ends) <= high

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.utils import Bunch
 
 import skmmm.plotting
-from skmmm import plotting
+from skmmm import DeepCausalMMMRegressor, plotting
 from skmmm.baselines import (
     LastValueRegressor,
     SeasonalNaiveRegressor,
@@ -18,6 +18,7 @@ from skmmm.baselines import (
 )
 from skmmm.metrics import rolling_skill
 from skmmm.model_selection import PanelTimeSeriesSplit
+from skmmm.plotting._contributions import baseline_and_controls
 from skmmm.plotting._diagnostics import autocorrelation, residuals_of
 from skmmm.plotting._graph import drawn_pairs, layered
 from skmmm.plotting._regions import media_by_region
@@ -130,6 +131,8 @@ def test_draws_in_a_subplot_and_on_a_figure_of_its_own(name, odd, pyplot, tmp_pa
     assert len(pyplot.get_fignums()) == 1
     figure.canvas.draw()
     left = axes[0].get_position().x1
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert any(titles)
     drawn = getattr(display, "axes_", [display.ax_])
     assert all(ax.get_position().x0 > left for ax in drawn)
     assert display.save(tmp_path / "picture.png", dpi=40) is display
@@ -156,9 +159,33 @@ def test_waterfall_ends_at_the_prediction(fitted, panel):
     display = plotting.WaterfallDisplay.from_estimator(fitted, max_channels=2)
     total = fitted.predict(panel.X).sum()
     assert display.bars_[-1].get_width() == pytest.approx(total)
-    assert list(display.parts.index[:2]) == ["baseline", "controls"]
+    assert list(display.parts.index[:3]) == ["base", "trend", "season"]
     assert display.parts.index[-1] == "2 other channels"
     assert display.parts.sum() == pytest.approx(total)
+
+
+def test_waterfall_counts_events_from_none_and_trend_from_the_start(fitted, panel):
+    parts = plotting.WaterfallDisplay.from_estimator(fitted).parts
+    effect = fitted.contributions()["holiday"]
+    region, without = panel.X["region"], panel.X["holiday"] == 0
+    usual = effect[without].groupby(region[without]).first()
+    assert parts["holiday"] == pytest.approx((effect - region.map(usual)).sum())
+    assert parts["price"] == pytest.approx(0.0, abs=1e-6 * parts["base"])
+    trend = fitted.baseline_parts()["trend"]
+    first = trend[panel.X["week"] == panel.X["week"].min()]
+    start = first.groupby(region[first.index]).first()
+    assert parts["trend"] == pytest.approx((trend - region.map(start)).sum())
+    assert parts["season"] >= 0
+
+
+def test_waterfall_of_a_series_without_time_has_a_base_and_channels(panel):
+    model = DeepCausalMMMRegressor(
+        media=panel.media, controls=panel.controls, n_draws=0, max_iter=5
+    ).fit(panel.X[[*panel.media, *panel.controls]], panel.y)
+    display = plotting.WaterfallDisplay.from_estimator(model)
+    total = model.predict(panel.X[[*panel.media, *panel.controls]]).sum()
+    assert display.parts.sum() == pytest.approx(total)
+    assert set(panel.controls) < set(display.parts.index)
 
 
 def test_shares_are_of_the_prediction(fitted, panel):
@@ -175,7 +202,13 @@ def test_baseline_over_time_adds_up(fitted, panel):
     parts = fitted.contributions()
     expected = parts.drop(columns=panel.media).sum(axis=1).groupby(panel.X["week"])
     assert_allclose(display.baseline_.get_ydata(), expected.sum())
-    assert "controls" in display.lines_
+    assert set(panel.controls) < set(display.lines_)
+
+
+def test_many_controls_are_added_up(fitted, panel):
+    few = baseline_and_controls(fitted, max_controls=1)
+    assert few.columns[-1] == "2 other controls"
+    assert_allclose(few.sum(axis=1), baseline_and_controls(fitted).sum(axis=1))
 
 
 def test_spend_shares_sum_to_one(fitted):
@@ -208,7 +241,8 @@ def test_verdicts_say_how_sure_in_words_and_signs():
     display = plotting.VerdictsDisplay(summary=summary).plot()
     said = {name: [t.get_text() for t in row] for name, row in display.texts_.items()}
     assert list(said) == ["tv", "search", "radio"]  # the surest first
-    assert said["search"][1:] == ["✕ not identified", "1", "0.5 to 1.5", "follows KPI"]
+    search = ["✕ not identified", "1.00", "0.50 to 1.50", "follows KPI"]
+    assert said["search"][1:] == search
     assert said["radio"][1:] == ["– no verdict", "–", "", ""]
 
 
@@ -459,3 +493,62 @@ def test_effects_of_other_estimators_are_drawn_too(panel):
         plotting.RegionRankingDisplay.from_estimator(model, panel.X),
     ):
         display.figure_.canvas.draw()
+
+
+# --- names and costs ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("media", "controls"),
+    [
+        (["baseline and controls", "level", "total"], ["predicted", "all"]),
+        (["prediction", "1 other channels", "trend"], ["season", "controls"]),
+        (["base", "constant", "channel"], ["slow change", "observed"]),
+    ],
+)
+def test_columns_called_like_our_labels_keep_their_numbers(panel, media, controls):
+    names = [*media, *controls]
+    X = panel.X.rename(
+        columns=dict(zip([*panel.media, *panel.controls], names, strict=True))
+    )
+    model = DeepCausalMMMRegressor(
+        media=media,
+        controls=controls,
+        region="region",
+        time="week",
+        max_lag=3,
+        n_draws=0,
+        max_iter=8,
+        graph=None,
+    ).fit(X, panel.y)
+    sums = model.contributions().sum()
+    area = plotting.ContributionsDisplay.from_estimator(model)
+    assert_allclose(area.contributions[media].sum(), sums[media])
+    assert len(area.plot(max_channels=2).areas_) == 3
+    waterfall = plotting.WaterfallDisplay.from_estimator(model, max_channels=3)
+    assert waterfall.parts.sum() == pytest.approx(model.predict(X).sum())
+    assert_allclose(waterfall.parts[media], sums[media])
+    labels = [label.get_text() for label in waterfall.ax_.get_yticklabels()]
+    assert len(set(labels)) == len(labels)
+    lines = plotting.BaselineDisplay.from_estimator(model).lines_
+    own = model.contributions()[controls[0]].groupby(X["week"]).sum()
+    assert_allclose(lines[controls[0]].get_ydata(), own)
+
+
+def test_media_without_a_cost_have_no_return_beside_paid_ones(panel, fitted):
+    cost = dict.fromkeys(panel.media[:2], 1.0)
+    model = clone(fitted).set_params(media_cost=cost, max_iter=10, graph=None)
+    model.fit(panel.X, panel.y)
+    free = panel.media[2]
+    returns = plotting.ReturnsDisplay.from_estimator(model, returns="both").summary
+    assert returns.loc[free, ["roi", "roi_high", "mroi"]].isna().all()
+    assert returns.loc[panel.media[:2], "roi"].notna().all()
+    shares = plotting.SpendShareDisplay.from_estimator(model)
+    shares.figure_.canvas.draw()
+    assert np.isnan(shares.summary.loc[free, "spend"])
+    regions = media_by_region(model)
+    paid = panel.X.groupby("region")[panel.media[:2]].sum().sum(axis=1)
+    assert_allclose(regions["spend"], paid)
+    assert (
+        plotting.VerdictsDisplay.from_estimator(model).texts_[free][2].get_text() == "–"
+    )

@@ -15,7 +15,12 @@ from skmmm.plotting import (
     ResponseCurvesDisplay,
     ReturnsDisplay,
 )
-from skmmm.plotting._style import format_number, shorten
+from skmmm.plotting._style import (
+    CHANNEL_COLORS,
+    channel_colors,
+    format_number,
+    shorten,
+)
 
 pytestmark = pytest.mark.usefixtures("pyplot")
 
@@ -275,11 +280,52 @@ def test_curves_with_bounds_or_without_upwards_or_downwards():
     assert display.bands_[2] is None
 
 
-def test_a_wide_interval_leaves_the_curve_readable():
+def test_no_interval_is_cut():
     wide = curve()
     wide.high = 1000.0 * wide.incremental
     display = ResponseCurvesDisplay(curves={"tv": wide}).plot()
-    assert_allclose(display.axes_[0].get_ylim()[1], 3.0 * wide.incremental.max())
+    assert display.axes_[0].get_ylim()[1] >= wide.high.max()
+    summary = pd.DataFrame(
+        {"roi": [1.0, 1.2], "roi_low": [-3.0, 0.0], "roi_high": [2.0, 500.0]},
+        index=["tv", "radio"],
+    )
+    left, right = ReturnsDisplay(summary=summary).plot().ax_.get_xlim()
+    assert left <= -3.0
+    assert right >= 500.0
+
+
+def test_curves_are_dense_where_they_bend(fitted):
+    display = ResponseCurvesDisplay.from_estimator(fitted)
+    for found in display.curves.values():
+        share = np.asarray(found.spend) / found.current_spend
+        assert share[0] == 0.0
+        assert share[-1] == pytest.approx(2.0)
+        assert (share < 0.02).sum() >= 8
+        assert np.diff(share).max() < 0.16
+
+
+def test_a_channel_has_one_colour_wherever_it_is_drawn():
+    from matplotlib.colors import to_rgba
+
+    colors = channel_colors(60)
+    assert colors[:7] == list(CHANNEL_COLORS)
+    assert len(set(colors)) == 60
+    names = ["baseline", *(f"channel_{i}" for i in range(9))]
+    table = pd.DataFrame(np.arange(20.0).reshape(2, 10), columns=names)
+    display = ContributionsDisplay(contributions=table).plot(max_channels=4)
+    for name, areas in list(display.areas_.items())[1:-1]:
+        expected = to_rgba(colors[names.index(name) - 1])
+        assert_allclose(areas[0].get_facecolor()[0], expected)
+
+
+@pytest.mark.parametrize("ending", ["svg", "pdf", "png"])
+def test_equal_pictures_are_equal_files(tmp_path, ending):
+    display = ResponseCurvesDisplay(curves={"tv": curve()})
+    first, second = (
+        display.save(tmp_path / f"{i}.{ending}") and (tmp_path / f"{i}.{ending}")
+        for i in range(2)
+    )
+    assert first.read_bytes() == second.read_bytes()
 
 
 def test_returns_are_sorted(fitted):
@@ -304,9 +350,9 @@ def test_marginal_returns(fitted, tmp_path):
     ("roi", "low", "scale", "left"),
     [
         (2.0, 0.5, "linear", 0.0),
-        (50.0, 0.5, "log", 0.1),
-        (50.0, 0.0, "log", 0.1),
-        (50.0, -1.0, "linear", -1.05),
+        (50.0, 0.5, "log", 0.5 / 1.5),
+        (50.0, 0.0, "linear", 0.0),
+        (50.0, -1.0, "linear", -3.8),
     ],
 )
 def test_returns_over_decades_get_a_log_scale(roi, low, scale, left):

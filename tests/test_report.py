@@ -1,7 +1,9 @@
 """The report: self-contained, escaped, and in agreement with the model."""
 
 import json
+import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -11,6 +13,10 @@ from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import Bunch
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm.baselines import LastValueRegressor
@@ -20,8 +26,17 @@ from skmmm.model_selection import PanelTimeSeriesSplit
 pytest.importorskip("plotly", reason="the report needs plotly")
 
 from skmmm.report import make_report
+from skmmm.report._content import read_content
+from skmmm.report._page import make_page
 from skmmm.report._payload import numbers, to_json
-from skmmm.report._words import percent
+from skmmm.report._settings import in_words
+from skmmm.report._words import (
+    aligned,
+    number,
+    percent,
+    summary_sentences,
+    why_open,
+)
 
 HOSTILE = [
     '<img src=x onerror="window.hacked=1">',
@@ -145,7 +160,7 @@ def test_payload_is_what_the_model_says(world, page):
     assert_allclose(total["observed"], y.groupby(week).sum(), rtol=1e-4)
     predicted = pd.Series(model.predict(X)).groupby(week).sum()
     assert_allclose(total["predicted"], predicted, rtol=1e-4)
-    made = np.sum(total["parts"], axis=0) + total["baseline"]
+    made = np.sum(total["parts"] + total["base"], axis=0)
     assert_allclose(made, predicted, rtol=1e-3)
     summary = model.channel_summary()
     for name in ("contribution", "roi_low", "mroi"):
@@ -165,9 +180,11 @@ def test_plans_spend_their_budgets(world, page):
     plan = payload["plan"]
     assert_allclose(np.sum(plan["spend"], axis=1), plan["budget"], rtol=2e-3)
     middle = len(plan["budget"]) // 2
-    alone = model.optimize_budget(plan["budget"][middle])
+    alone = model.optimize_budget(plan["budget"][middle], horizon=13)
     assert plan["outcome"][middle] == pytest.approx(alone.outcome, rel=1e-3)
-    assert plan["current"] == pytest.approx(model.channel_summary()["spend"].sum())
+    coming = model.channel_summary(model.optimize_budget(horizon=13, fixed=HOSTILE).X)
+    assert plan["current"] == pytest.approx(coming["spend"].sum())
+    assert_allclose(plan["mrois_now"], coming["mroi"], rtol=1e-4)
 
 
 def test_summary_says_how_much_media_caused(world, page):
@@ -215,29 +232,107 @@ def test_one_series_without_draws(national, tmp_path):
     assert "no interval without draws" in said
     assert "Fit again with n_draws=32" in said
     assert "cost of a unit is not known" in said
-    assert payload["band"] is None
+    assert payload["series"][0]["low"] is None
     assert payload["ranking"] is None
-    assert payload["money"] is False
+    assert payload["priced"] is False
     assert len(payload["series"]) == 1
 
 
-def test_costs_of_some_channels_only_make_no_plan(series, tmp_path):
+def test_the_plan_is_about_the_coming_quarter(world, page):
+    _, X, _ = world
+    reader, payload = read(page)
+    plan, said = payload["plan"], " ".join(reader.text)
+    after = X["week"].max() + pd.Timedelta("7D") * np.arange(1, 14)
+    assert plan["times"] == [str(week)[:10] for week in after]
+    when = f"the 13 weeks from {plan['times'][0]} to {plan['times'][-1]}"
+    assert plan["when"] == when
+    assert f"In {when}, " in said or f"For {when} " in said
+    assert_allclose(np.nansum(plan["rows"][0], axis=1), plan["today"], rtol=1e-3)
+    by_region = np.sum(plan["rows"][1:], axis=0)
+    assert_allclose(by_region, plan["rows"][0], rtol=1e-3)
+
+
+def test_the_gain_is_of_the_predicted_kpi_and_in_its_units(world, page):
+    model, _, _ = world
+    reader, payload = read(page)
+    plan = payload["plan"]
+    found = model.optimize_budget(horizon=13)
+    frame = model.optimize_budget(horizon=13, fixed=HOSTILE).X
+    assert plan["predicted"] == pytest.approx(model.predict(frame).sum())
+    gain = found.outcome - found.current_outcome
+    said = " ".join(reader.text)
+    assert f"would bring {number(gain)} more <!-- sales" in said
+    assert f"{percent(gain / plan['predicted'])} of the" in said
+
+
+def test_a_short_series_is_planned_as_far_as_it_reaches(series, tmp_path):
+    X = series.X.drop(columns="region").assign(week=range(len(series.X)))[25:34]
+    y = series.y[25:34]
+    model = DeepCausalMMMRegressor(
+        media=series.media[1:], time="week", max_lag=2, n_draws=0, max_iter=5
+    ).fit(X[["week", series.media[1]]], y)
+    _, payload = read(
+        make_report(model, X[["week", series.media[1]]], y, tmp_path / "r")
+    )
+    assert payload["plan"]["times"] == list(range(34, 43))
+    assert payload["plan"]["unchanged"].startswith("as in the last periods")
+
+
+def test_money_that_moves_to_what_is_not_identified_is_named(world):
+    model, X, y = world
+    content = read_content(
+        model, X, y, None, None, skill=None, level=0.9, tell=lambda step: None
+    )
+    plan = content.plan
+    allocation = plan.path.plans[plan.nearest].allocation
+    allocation["change"] = [0.5, -0.5, 0.0]
+    assert plan.unsure(plan.nearest) == []
+    lost = plan.summary.assign(verdict="not identified")
+    content = replace(content, plan=replace(plan, summary=lost))
+    assert content.plan.unsure(plan.nearest) == [HOSTILE[0]]
+    (text,) = (t for h, t in summary_sentences(content) if h.startswith("A better"))
+    assert "is not identified, so that what the plan gains there" in text
+    page = make_page(content, title=None, plotly="")
+    assert 'id="plan-doubt"' in page
+
+
+@pytest.fixture(scope="module")
+def organic(series):
+    """A model of one channel with a cost and one without."""
     model = DeepCausalMMMRegressor(
         time="week",
         media=series.media,
         media_cost={series.media[0]: 2.0},
-        n_draws=0,
+        n_draws=8,
         max_lag=5,
-        max_iter=10,
+        max_iter=30,
         graph=None,
         random_state=0,
     )
-    model.fit(series.X, series.y)
-    reader, payload = read(
-        make_report(model, series.X, series.y, tmp_path / "report.html")
-    )
+    X = series.X.drop(columns="region")
+    return model.fit(X, series.y), X, series.y
+
+
+def test_media_without_a_cost_leave_the_others_their_returns(organic, tmp_path):
+    model, X, y = organic
+    reader, payload = read(make_report(model, X, y, tmp_path / "report.html"))
+    assert payload["priced"] is True
+    assert payload["paid"] == [True, False]
+    assert payload["summary"]["roi"][0] > 0
+    assert payload["summary"]["roi"][1] is None
+    summary = model.channel_summary()
+    assert f"{number(summary['roi'].iloc[0])}" in " ".join(reader.text)
+    assert "#plan" in reader.references
+
+
+def test_why_there_is_no_plan_is_said(national, tmp_path, monkeypatch):
+    def refuse(*args, **options):
+        raise ValueError("No spend <here>.")
+
+    monkeypatch.setattr("skmmm.report._content.budget_path", refuse)
+    reader, payload = read(make_report(*national, tmp_path / "report.html"))
     assert payload["plan"] is None
-    assert "#plan" not in reader.references
+    assert "No spend <here>." in " ".join(reader.text)
 
 
 def test_same_model_same_bytes(national, tmp_path):
@@ -257,7 +352,9 @@ def test_title_and_callback(national, tmp_path):
 
 
 def test_many_regions_keep_the_file_small(world, tmp_path, monkeypatch):
-    monkeypatch.setattr("skmmm.report._payload._MOST_NUMBERS", 60 * 6 * 2)
+    n_parts = len(read(make_report(*world, tmp_path / "r"))[1]["baseNames"])
+    per_region = 60 * (4 + n_parts + 3)
+    monkeypatch.setattr("skmmm.report._payload._MOST_NUMBERS", per_region * 2)
     _, payload = read(make_report(*world, tmp_path / "report.html"))
     assert len(payload["series"]) == len(payload["regions"]) == 3
     assert payload["regionsLeftOut"] == 1
@@ -270,6 +367,8 @@ def test_refuses_other_estimators(national, tmp_path):
     _, X, y = national
     with pytest.raises(TypeError, match="needs a DeepCausalMMMRegressor, got Ridge"):
         make_report(Ridge(), X, y, tmp_path / "report.html")
+    with pytest.raises(TypeError, match="needs a DeepCausalMMMRegressor, got Ridge"):
+        make_report(make_pipeline(Ridge()), X, y, tmp_path / "report.html")
 
 
 def test_refuses_what_is_not_fitted(national, tmp_path):
@@ -297,8 +396,8 @@ def test_rows_without_spend_are_reported_too(series, national, tmp_path):
     none = X[-12:].assign(**dict.fromkeys(series.media, 0.0))
     reader, payload = read(make_report(model, none, y[-12:], tmp_path / "report.html"))
     assert payload["curves"] == [None, None]
-    assert payload["plan"] is None
     assert "#response" not in reader.references
+    assert payload["plan"]["current"] > 0  # of the periods after training
 
 
 def test_arrays_and_polars_are_reported_too(series, tmp_path):
@@ -331,3 +430,202 @@ def test_says_what_is_missing_without_plotly(national, tmp_path, monkeypatch):
     with pytest.raises(ImportError, match=r"pip install 'skmmm\[report\]'"):
         make_report(*national, tmp_path / "report.html")
     assert not list(tmp_path.iterdir())
+
+
+# --- regions, tables, settings -----------------------------------------------------
+
+
+def test_the_list_of_regions_moves_the_whole_tab(world, page):
+    model, X, y = world
+    _, payload = read(page)
+    for name in ("returns", "scores", "series"):
+        assert len(payload[name]) == len(payload["regions"]) == 4
+    summary = model.channel_summary(by="region")
+    for region, told in zip(
+        payload["regions"][1:], payload["returns"][1:], strict=True
+    ):
+        own = summary.xs(region, level="region")
+        assert_allclose(told["roi"], own["roi"], rtol=1e-4)
+        assert_allclose(told["spend"], own["spend"], rtol=1e-4)
+    rows = (X["region"] == payload["regions"][1]).to_numpy()
+    error = np.abs(y[rows] - model.predict(X)[rows]).sum() / y[rows].sum()
+    assert payload["scores"][1][0][1] == pytest.approx(error, rel=1e-3)
+    bounds = model.predict_interval(X)[rows]
+    assert_allclose(payload["series"][1]["low"], bounds[:, 0], rtol=1e-3)
+    assert payload["series"][0]["low"] is None
+
+
+def test_every_card_under_the_list_of_regions_says_what_it_is_about(page):
+    text = page.read_text(encoding="utf-8")
+    for section in ("fit", "channels"):
+        body = text.split(f'<section id="{section}"')[1].split("</section>")[0]
+        headings = re.findall(r"<h3>(.*?)</h3>", body)
+        assert headings
+        assert all('class="scope' in heading for heading in headings)
+
+
+def test_no_two_columns_of_a_table_have_the_same_heading(page):
+    text = page.read_text(encoding="utf-8")
+    for head in re.findall(r"<thead>(.*?)</thead>", text):
+        names = re.findall(r"<th[^>]*>(.*?)</th>", head)
+        assert len(set(names)) == len(names)
+
+
+def test_tables_are_there_without_a_script(page):
+    text = page.read_text(encoding="utf-8")
+    for name, n_rows in (("plan-table", 3), ("rows-table", 13), ("regions-table", 3)):
+        body = text.split(f'id="{name}"')[1].split("</table>")[0].split("<tbody>")[1]
+        assert body.count("<tr>") == n_rows
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([19e6, 6.34e6, 12.3e6], ["19.0 M", "6.3 M", "12.3 M"]),
+        ([2.0, 0.879, 1.5], ["2.00", "0.88", "1.50"]),
+        ([0.0, np.nan, 25.0], ["0.0", "–", "25.0"]),
+        ([999_600.0, 1e4], ["1.000 M", "0.010 M"]),
+        ([1e6, 1.0], ["1 M", "1"]),
+        ([np.nan], ["–"]),
+    ],
+)
+def test_numbers_of_a_column_stand_below_each_other(values, texts):
+    write = aligned(values)
+    found = [write(value).replace("\u2009", " ") for value in values]
+    assert found == texts
+
+
+def test_errors_beyond_four_deviations_are_listed_by_date(national, tmp_path):
+    model, X, y = national
+    strange = y.copy()
+    strange.iloc[30] += 3.0 * y.mean()
+    reader, _ = read(make_report(model, X, strange, tmp_path / "report.html"))
+    said = " ".join(reader.text)
+    assert "Errors beyond four standard deviations: 1" in said
+    assert str(X["week"].iloc[30])[:10] in said
+
+
+def test_undecided_pairs_are_counted_listed_and_explained(world, page):
+    model, _, _ = world
+    text = page.read_text(encoding="utf-8")
+    pairs = model.channel_graph().pairs
+    n_open = int((pairs["verdict"] == "undecided").sum())
+    n_none = int((pairs["verdict"] == "no edge").sum())
+    if n_none:
+        assert f"No edge: {n_none} pair" in text
+    if n_open:
+        card = text.split(f"Undecided: {n_open} pair")[1].split("</table>")[0]
+        assert card.split("<tbody>")[1].count("<tr>") == n_open
+        assert "Why it is open" in card
+
+
+@pytest.mark.parametrize(
+    ("found", "reverse", "n_regions", "why"),
+    [
+        (0.0, 0.1, 12, "the reverse is found in 10%"),
+        (0.3, 0.0, 12, "found too often to rule out"),
+        (0.0, 0.0, 12, "too few rows"),
+        (0.0, 0.0, 1, "with one region"),
+    ],
+)
+def test_why_a_pair_is_open(found, reverse, n_regions, why):
+    names = ["tv", "search"]
+    table = pd.DataFrame([[0.0, found], [reverse, 0.0]], names, names)
+    verdict = pd.DataFrame([["", "undecided"], ["undecided", ""]], names, names)
+    graph = Bunch(probability=table, verdict=verdict, n_regions=n_regions)
+    assert why_open(graph, "tv", "search").startswith(why)
+
+
+def test_settings_of_the_fit_are_told(organic, tmp_path):
+    model, X, y = organic
+    reader, _ = read(make_report(model, X, y, tmp_path / "report.html"))
+    said = " ".join(reader.text)
+    for name in ("adstock", "media_cost", "priors", "random_state", "Training rows"):
+        assert name in said
+    assert f"{model.media_[0]}: 2" in said
+    assert "weibull (default)" in said
+
+
+def test_settings_are_the_same_text_in_every_run():
+    assert in_words(np.random.RandomState(3)) == "RandomState"
+    priors = {"tv": {"roi": (2.0, np.float64(3.5))}}
+    assert in_words(priors) == "tv: roi: (2, 3.5)"
+    assert in_words({}) == "none"
+
+
+def test_the_waterfall_has_trend_season_and_every_control(series, national, tmp_path):
+    model, X, y = national
+    _, payload = read(make_report(model, X, y, tmp_path / "report.html"))
+    found = payload["waterfall"]
+    assert found["names"][:3] == ["base", "trend", "season"]
+    assert set(series.controls) <= set(found["names"])
+    caused = model.contributions()[series.media].to_numpy().sum()
+    total = sum(found["values"]) + caused
+    assert total == pytest.approx(model.predict(X).sum(), rel=1e-3)
+
+
+def test_channels_and_controls_called_like_our_labels(series, tmp_path):
+    media = ["baseline and controls", "predicted"]
+    controls = ["level", "total"]
+    names = dict(
+        zip([*series.media, *series.controls], [*media, *controls], strict=True)
+    )
+    X = series.X.rename(columns=names)
+    model = DeepCausalMMMRegressor(
+        media=media,
+        controls=controls,
+        region="region",
+        time="week",
+        max_lag=3,
+        n_draws=4,
+        max_iter=8,
+        random_state=0,
+    ).fit(X, series.y)
+    _, payload = read(make_report(model, X, series.y, tmp_path / "report.html"))
+    assert payload["names"] == media
+    assert len(set(payload["baseNames"])) == len(payload["baseNames"])
+    assert payload["waterfall"]["total"] == "predicted (model)"
+
+
+# --- searches and pipelines --------------------------------------------------------
+
+
+def test_a_search_and_a_pipeline_give_the_report_of_their_model(national, tmp_path):
+    model, X, y = national
+    expected = make_report(model, X, y, tmp_path / "model").read_bytes()
+    alone = make_pipeline(FunctionTransformer(), model)
+    assert make_report(alone, X, y, tmp_path / "pipe").read_bytes() == expected
+    search = GridSearchCV(model, {"max_lag": [5]})
+    search.best_estimator_ = model
+    assert make_report(search, X, y, tmp_path / "search").read_bytes() == expected
+
+
+def test_a_step_that_changes_spend_is_refused(series, national, tmp_path):
+    model, X, y = national
+
+    def double(X):
+        return X.assign(**{series.media[1]: 2.0 * X[series.media[1]]})
+
+    doubled = make_pipeline(FunctionTransformer(double), model)
+    with pytest.raises(
+        ValueError, match=f"change the media column '{series.media[1]}'"
+    ):
+        make_report(doubled, X, y, tmp_path / "report.html")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupted_report_leaves_the_one_that_is_there(
+    national, tmp_path, monkeypatch
+):
+    path = tmp_path / "report.html"
+    path.write_text("yesterday's")
+
+    def stop(self, text, **options):
+        self.write_bytes(text[:1000].encode())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pathlib.Path.write_text", stop)
+    with pytest.raises(KeyboardInterrupt):
+        make_report(*national, path)
+    assert path.read_text() == "yesterday's"
+    assert list(tmp_path.iterdir()) == [path]

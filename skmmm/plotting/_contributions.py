@@ -5,11 +5,9 @@ import pandas as pd
 
 from skmmm import inspection
 from skmmm.inspection._predictions import counterfactual_of
-from skmmm.plotting._rows import period_of_rows
 from skmmm.plotting._style import (
     BASELINE,
     BLUE,
-    CHANNEL_COLORS,
     INK,
     OTHERS,
     SMALL,
@@ -17,17 +15,20 @@ from skmmm.plotting._style import (
     VERMILLION,
     WIDTH,
     Display,
+    brief,
+    channel_colors,
     draw_dots,
+    entitle,
     format_number,
     format_time,
-    keep_readable,
-    legend_above,
     name_rows,
+    own_name,
     per_period,
     percent_ticks,
     plain_text,
     row_height,
     shorten,
+    show_all,
     tidy,
 )
 
@@ -105,13 +106,14 @@ class ContributionsDisplay(Display):
         -------
         display : ContributionsDisplay
         """
-        parts = estimator.contributions(X)
-        media, controls = estimator.media_, estimator.controls_
-        first = "baseline and controls" if controls else "baseline"
-        table = parts[media].copy()
-        table.insert(0, first, parts[["baseline", *controls]].sum(axis=1))
-        period, times = period_of_rows(estimator, X)
-        table = table.groupby(period).sum().set_axis(times)
+        what_if = counterfactual_of(estimator, X)
+        first = "baseline and controls" if estimator.controls_ else "baseline"
+        names = [own_name(first, what_if.labels), *what_if.labels]
+        rest = what_if.without_media().sum(axis=1)
+        values = np.column_stack([rest, what_if.contributions()[0]])
+        period, times = what_if.groups("time")
+        table = pd.DataFrame(values, columns=names).groupby(period).sum()
+        table = table.set_axis(pd.Index(times))
         display = cls(contributions=table, kpi_name=kpi_name, period=estimator.period_)
         return display.plot(ax=ax)
 
@@ -133,8 +135,7 @@ class ContributionsDisplay(Display):
             The display, with the artists as attributes.
         """
         ax = self._axes(ax)
-        table = self._largest(max_channels)
-        colors = self._colors(table.shape[1])
+        table, colors = self._largest(max_channels)
         times, values = table.index.to_numpy(), table.to_numpy()
         self.areas_ = {}
         for sign in (1.0, -1.0):
@@ -157,6 +158,7 @@ class ContributionsDisplay(Display):
             (self.total_,) = ax.plot(times, total, color=INK, linewidth=1.2)
             ax.axhline(0.0, color=INK, linewidth=0.6)
         ax.set_ylabel(per_period(self.kpi_name, self.period), fontsize=SMALL)
+        entitle(ax, f"What made up {brief(self.kpi_name)} over time")
         tidy(ax)
         format_time(ax, times)
         if self.total_ is None:
@@ -165,23 +167,28 @@ class ContributionsDisplay(Display):
         return self
 
     def _largest(self, max_channels):
-        """Return baseline, the largest channels, and the sum of the others."""
+        """Return baseline, the largest channels and the sum of the others, coloured.
+
+        Returns
+        -------
+        table : DataFrame
+        colors : list
+            Grey for the baseline and the others; those of channels go by their place
+            in `contributions`, as in the report.
+        """
         table = self.contributions
+        colors = channel_colors(table.shape[1] - 1)
         size = table.iloc[:, 1:].abs().sum().sort_values(ascending=False)
         n_shown = len(size) if len(size) <= max_channels else max_channels - 1
-        names = list(size.index)
-        shown = table[[table.columns[0], *names[:n_shown]]].copy()
-        rest = names[n_shown:]
+        names, rest = list(size.index[:n_shown]), list(size.index[n_shown:])
+        shown = table[[table.columns[0], *names]].copy()
+        places = table.columns.get_indexer(names) - 1
+        colors = [BASELINE, *(colors[place] for place in places)]
         if rest:
-            shown[f"{len(rest)} other channels"] = table[rest].sum(axis=1)
-        return shown
-
-    def _colors(self, n_areas):
-        """Return grey for the baseline, a colour per channel, grey for the others."""
-        n_channels = self.contributions.shape[1] - 1
-        n_named = n_areas - 1 if n_areas == n_channels + 1 else n_areas - 2
-        colors = [CHANNEL_COLORS[j % len(CHANNEL_COLORS)] for j in range(n_named)]
-        return [BASELINE, *colors, OTHERS][:n_areas]
+            name = own_name(f"{len(rest)} other channels", table.columns)
+            shown[name] = table[rest].sum(axis=1)
+            colors.append(OTHERS)
+        return shown, colors
 
     def _draw_legend(self, ax):
         """Name the areas beside the picture, in the order of the stack."""
@@ -211,7 +218,8 @@ class WaterfallDisplay(Display):
     Parameters
     ----------
     parts : Series
-        Sums over all rows, in KPI units, by name; baseline and controls first.
+        Sums over all rows, in KPI units, by name; what would have come without media
+        first.
 
     kpi_name : str, default="KPI"
         For the axis.
@@ -226,6 +234,13 @@ class WaterfallDisplay(Display):
     See Also
     --------
     ContributionSharesDisplay : Shares of the channels with intervals.
+
+    Notes
+    -----
+    In each region trend is counted from the first period, season from its lowest
+    period, and a control that is zero in some rows (an event) from zero; other controls
+    are counted from their average, and over all training rows sum to nothing. What is
+    left is the base.
 
     Examples
     --------
@@ -258,6 +273,7 @@ class WaterfallDisplay(Display):
 
         max_channels : int, default=12
             Channels with a bar of their own, the largest; the others are added up.
+            So many controls have one, too.
 
         ax : Axes, default=None
             None: a new figure.
@@ -268,19 +284,13 @@ class WaterfallDisplay(Display):
         Returns
         -------
         display : WaterfallDisplay
+            Of :class:`~skmmm.DeepCausalMMMRegressor` with trend, season and every
+            control apart; for these see Notes.
         """
-        sums = inspection.contributions(estimator, X).sum()
-        channels = sums[counterfactual_of(estimator, X).labels]
-        controls = sums.drop(["baseline", *channels.index])
-        others = sums[["baseline"]]
-        if len(controls):
-            others["controls"] = controls.sum()
-        channels = channels.iloc[np.argsort(-channels.abs(), kind="stable")]
-        if len(channels) > max_channels:
-            rest = channels[max_channels - 1 :]
-            channels = channels[: max_channels - 1]
-            channels.loc[f"{len(rest)} other channels"] = rest.sum()
-        parts = pd.concat([others, channels])
+        what_if = counterfactual_of(estimator, X)
+        sums = what_if.contributions()[0].sum(axis=0)
+        channels = largest(pd.Series(sums, what_if.labels), max_channels, "channels")
+        parts = pd.concat([parts_without_media(estimator, X), channels])
         return cls(parts=parts, kpi_name=kpi_name).plot(ax=ax)
 
     def _figure_size(self):
@@ -315,15 +325,17 @@ class WaterfallDisplay(Display):
             widths, starts, ends, heights, strict=True
         ):
             size = 0.0 if abs(width) < 1e-6 * abs(total) else width
-            text = format_number(size).replace("\u2009", " ")
+            text = format_number(size, trim=False).replace("\u2009", " ")
             at = max(start, end) + 0.01 * (high - low)
             ax.text(at, height, text, va="center", fontsize=TINY)
-        name_rows(ax, [*self.parts.index, "prediction"][::-1])
+        total_name = own_name("prediction", self.parts.index)
+        name_rows(ax, [*self.parts.index, total_name][::-1])
         ax.axvline(0.0, color=INK, linewidth=0.6)
         ax.set_xlim(low, high + 0.14 * (high - low))
         tidy(ax, values="x")
         ax.tick_params(axis="y", length=0)
-        ax.set_xlabel(plain_text(self.kpi_name), fontsize=SMALL)
+        ax.set_xlabel(brief(self.kpi_name, 60), fontsize=SMALL)
+        entitle(ax, f"Where {brief(self.kpi_name)} came from")
         return self
 
 
@@ -434,14 +446,15 @@ class ContributionSharesDisplay(Display):
         rows = np.arange(len(table))
         self.points_, self.intervals_ = draw_dots(ax, rows, point, low, high)
         name_rows(ax, table.index)
-        keep_readable(ax, point, low, high)
+        show_all(ax, point, low, high)
         tidy(ax, values="x")
         ax.tick_params(axis="y", length=0)
         percent_ticks(ax.xaxis)
-        word = f"share of predicted {plain_text(self.kpi_name)}"
+        word = f"share of predicted {brief(self.kpi_name)}"
         if self.intervals_ is not None:
             word = f"{word} with {self.confidence_level:.0%} interval"
         ax.set_xlabel(word, fontsize=SMALL)
+        entitle(ax, "What each channel caused")
         return self
 
 
@@ -454,8 +467,8 @@ class BaselineDisplay(Display):
     Parameters
     ----------
     parts : DataFrame indexed by period in rising order
-        In KPI units: ``constant`` and what is added to it (trend, season, slow change,
-        level, controls).
+        In KPI units: first the constant, then what is added to it (season, trend, slow
+        change, level, each control).
 
     kpi_name : str, default="KPI"
         For the axis.
@@ -549,9 +562,12 @@ class BaselineDisplay(Display):
         label = per_period(self.kpi_name, self.period)
         upper.set_ylabel(f"{label}\nwithout media", fontsize=SMALL)
         self.lines_ = {}
-        for j, name in enumerate(self.parts.columns.drop("constant")):
+        moving = self.parts.iloc[:, 1:]
+        colors = channel_colors(moving.shape[1])
+        labels = [plain_text(name) for name in shorten(list(moving), 15)]
+        for name, label, color in zip(moving, labels, colors, strict=True):
             (self.lines_[name],) = lower.plot(
-                times, self.parts[name], color=CHANNEL_COLORS[j], lw=1.3, label=name
+                times, moving[name], color=color, lw=1.3, label=label
             )
         lower.axhline(0.0, color=INK, linewidth=0.6)
         lower.set_ylabel("from the constant", fontsize=SMALL)
@@ -559,7 +575,8 @@ class BaselineDisplay(Display):
             tidy(panel)
             format_time(panel, times)
         upper.set_xlabel("")
-        legend_above(lower, list(self.lines_.values()))
+        entitle(upper, f"What moves {brief(self.kpi_name)} without media")
+        entitle(lower, "", list(self.lines_.values()))
         return self
 
 
@@ -576,11 +593,106 @@ def baseline_over_time(estimator, X=None):
     Returns
     -------
     parts : DataFrame indexed by period
-        In KPI units. ``constant`` is that of the regions with rows in the period.
+        In KPI units. The first column is the constant of the regions with rows in the
+        period.
     """
-    group, times = period_of_rows(estimator, X)
-    parts = estimator.baseline_parts(X)
-    if estimator.controls_:
-        controls = estimator.contributions(X)[estimator.controls_]
-        parts = parts.assign(controls=controls.sum(axis=1))
-    return parts.groupby(group).sum().set_axis(times)
+    group, times = counterfactual_of(estimator, X).groups("time")
+    parts = baseline_and_controls(estimator, X)
+    return parts.groupby(group).sum().set_axis(pd.Index(times))
+
+
+def baseline_and_controls(estimator, X=None, max_controls=8):
+    """Return the parts of the baseline, and what each control does.
+
+    Parameters
+    ----------
+    estimator : DeepCausalMMMRegressor
+    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+    max_controls : int, default=8
+        With a column of their own, those that move the KPI most.
+
+    Returns
+    -------
+    parts : DataFrame of shape (n_rows, n_parts)
+        A row per row of X, in KPI units; the constant first. No two columns have the
+        same name, whatever controls are called.
+    """
+    parts = estimator.baseline_parts(X).reset_index(drop=True)
+    controls = _effects_of_controls(estimator, X)
+    parts.columns = [own_name(name, controls) for name in parts]
+    size = (controls - controls.mean()).abs().sum()
+    order = size.sort_values(ascending=False, kind="stable").index
+    if len(order) > max_controls:
+        rest = order[max_controls - 1 :]
+        others = controls[rest].sum(axis=1)
+        controls = controls[[c for c in controls if c not in set(rest)]].copy()
+        controls[own_name(f"{len(rest)} other controls", controls)] = others
+    return pd.concat([parts, controls], axis=1)
+
+
+def _effects_of_controls(estimator, X):
+    """Return what each control adds to the rows of X, in KPI units."""
+    rest = counterfactual_of(estimator, X).without_media()
+    return rest.iloc[:, 1:].reset_index(drop=True)
+
+
+def parts_without_media(estimator, X=None, max_controls=12):
+    """Return what would have come without media, in sums that one can read.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Those without `baseline_parts` have one baseline.
+    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+    max_controls : int, default=12
+        With an entry of their own, the largest sums.
+
+    Returns
+    -------
+    parts : Series
+        Sums over the rows of X, in KPI units: base, trend, season and what else the
+        baseline has, each control. Trend is counted from the first period of a region,
+        season from its lowest, controls that are zero in some rows from zero.
+    """
+    what_if = counterfactual_of(estimator, X)
+    if not hasattr(estimator, "baseline_parts"):
+        total = what_if.without_media().to_numpy().sum()
+        return pd.Series([total], [own_name("baseline", what_if.labels)])
+    region, period = np.divmod(what_if.panel.cell, what_if.panel.shape[1])
+    parts = estimator.baseline_parts(X).reset_index(drop=True)
+    controls = _effects_of_controls(estimator, X)
+    values = what_if.frame()[list(controls)].reset_index(drop=True)
+    start = pd.DataFrame(0.0, parts.index, parts.columns)
+    if "trend" in parts:
+        ordered = parts["trend"].iloc[np.argsort(period, kind="stable")]
+        start["trend"] = ordered.groupby(region[ordered.index]).transform("first")
+    if "season" in parts:
+        start["season"] = parts["season"].groupby(region).transform("min")
+    none = controls.where(values == 0.0).groupby(region).transform("first").fillna(0.0)
+    moved = start.sum(axis=1) + none.sum(axis=1)
+    base = (parts.pop("constant") + moved).sum()
+    parts = (parts - start[list(parts)]).sum()
+    first = [name for name in ("trend", "season") if name in parts]
+    parts = pd.concat([pd.Series({"base": base}), parts[first], parts.drop(first)])
+    controls = largest((controls - none).sum(), max_controls, "controls")
+    users = [*what_if.names, *controls.index]
+    return pd.concat([parts.rename(lambda name: own_name(name, users)), controls])
+
+
+def largest(sums, n_most, what):
+    """Return the largest sums in falling order, the others added up.
+
+    Parameters
+    ----------
+    sums : Series
+    n_most : int
+        Entries, with that of the others.
+    what : str
+        What the others are called.
+    """
+    sums = sums.iloc[np.argsort(-sums.abs(), kind="stable")]
+    if len(sums) <= n_most:
+        return sums
+    rest = sums[n_most - 1 :]
+    name = own_name(f"{len(rest)} other {what}", sums.index)
+    return pd.concat([sums[: n_most - 1], pd.Series({name: rest.sum()})])

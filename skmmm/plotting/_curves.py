@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from skmmm import inspection
-from skmmm.plotting._rows import channels_by_size, spend_name
+from skmmm.plotting._rows import channels_by_size, curves_of, spend_name
 from skmmm.plotting._style import (
     BLUE,
     OTHERS,
     VERMILLION,
     Panels,
+    brief,
     draw_band,
     tidy_panel,
 )
@@ -52,8 +52,7 @@ class ResponseCurvesDisplay(Panels):
     Notes
     -----
     The curve is dashed beyond ``observed_until``: there the model extrapolates. Panels
-    have axes of their own; an interval more than three times as high as the curve runs
-    out of its panel.
+    have axes of their own, which hold the whole interval.
 
     Examples
     --------
@@ -115,12 +114,7 @@ class ResponseCurvesDisplay(Panels):
         """
         if channels is None:
             channels = channels_by_size(estimator, X)
-        curves = {
-            channel: inspection.response_curve(
-                estimator, channel, X=X, confidence_level=confidence_level
-            )
-            for channel in channels
-        }
+        curves = curves_of(estimator, X, channels, confidence_level)
         display = cls(
             curves=curves,
             kpi_name=kpi_name,
@@ -148,12 +142,15 @@ class ResponseCurvesDisplay(Panels):
         display : ResponseCurvesDisplay
             The display, with the artists as attributes.
         """
-        self._make_panels(ax, list(self.curves), n_columns)
+        title = "What other levels of spend would cause"
+        self._make_panels(ax, list(self.curves), title, n_columns)
         self.lines_, self.bands_, self.points_, self.halves_ = [], [], [], []
         for panel, curve in zip(self.axes_, self.curves.values(), strict=True):
             self._draw_curve(panel, curve)
         if self.curves:
-            self._label_panels(self.spend_name, f"incremental\n{self.kpi_name}")
+            self._label_panels(
+                self.spend_name, f"incremental\n{brief(self.kpi_name, 22)}"
+            )
             self._name_artists()
         return self
 
@@ -195,12 +192,6 @@ class ResponseCurvesDisplay(Panels):
         self.halves_.append(line)
         self.points_ += ax.plot(*now, "o", color=VERMILLION, markersize=4.5)
         tidy_panel(ax)
-        self._limit(ax, curve)
-
-    def _limit(self, ax, curve):
-        """Keep the curve readable beside a wide interval."""
-        values = np.append(curve.incremental, curve.current_incremental)
-        size = 3.0 * max(np.abs(values).max(), np.finfo(float).tiny)
-        low, high = ax.get_ylim()
-        never_negative = min(values.min(), np.nanmin([0.0, *curve.low])) >= 0.0
-        ax.set_ylim(0.0 if never_negative else max(low, -size), min(high, size))
+        ax.set_xlim(left=min(0.0, spend[0]))
+        if min(np.min(incremental), np.nanmin([0.0, *curve.low])) >= 0.0:
+            ax.set_ylim(bottom=0.0)

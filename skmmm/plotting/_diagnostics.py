@@ -17,9 +17,10 @@ from skmmm.plotting._style import (
     WIDTH,
     Display,
     Panels,
+    brief,
     draw_band,
+    entitle,
     format_time,
-    legend_above,
     plain_text,
     shorten,
     shorten_ticks,
@@ -229,11 +230,20 @@ class HoldoutDisplay(Display):
         tidy(ax)
         shorten_ticks(ax.xaxis)
         ax.xaxis.grid(True, color="#E5E5E5", linewidth=0.6)
-        ax.set_xlabel(f"observed {plain_text(self.kpi_name)}", fontsize=SMALL)
-        ax.set_ylabel(f"predicted {plain_text(self.kpi_name)}", fontsize=SMALL)
+        ax.set_xlabel(f"observed {brief(self.kpi_name)}", fontsize=SMALL)
+        ax.set_ylabel(f"predicted {brief(self.kpi_name, 30)}", fontsize=SMALL)
         clouds = [c for c in (self.fitted_, self.forecast_) if c is not None]
-        legend = legend_above(ax, clouds)
-        legend.set_title(self._score_text(), prop={"size": TINY})
+        entitle(ax, "Predicted against observed", clouds)
+        # The cloud leaves this corner free.
+        ax.text(
+            0.99,
+            0.02,
+            self._score_text().replace(": ", ":\n", 1).replace(", ", "\n"),
+            transform=ax.transAxes,
+            fontsize=TINY,
+            ha="right",
+            va="bottom",
+        )
         return self
 
     def _draw_cloud(self, ax, values, color, label):
@@ -361,8 +371,8 @@ class ResidualsDisplay(Panels):
         display : ResidualsDisplay
             The display, with the artists as attributes.
         """
-        titles = ["over time", "distribution", "autocorrelation", "by prediction"]
-        self._make_panels(ax, titles)
+        names = ["over time", "distribution", "autocorrelation", "by prediction"]
+        self._make_panels(ax, names, "Errors")
         time, size, correlation, level = self.axes_
         self._draw_over_time(time)
         self._draw_distribution(size)
@@ -424,7 +434,7 @@ class ResidualsDisplay(Panels):
         else:
             tidy_panel(ax)
         shorten_ticks(ax.xaxis)
-        ax.set_xlabel(f"predicted {plain_text(self.kpi_name)}", fontsize=TINY)
+        ax.set_xlabel(f"predicted {brief(self.kpi_name, 26)}", fontsize=TINY)
         ax.set_ylabel("standard\ndeviations", fontsize=TINY)
 
 
@@ -548,8 +558,6 @@ class SkillDisplay(Display):
         ax.set_xlabel(
             "skill: share of the naive forecast's error that is avoided", fontsize=SMALL
         )
-        # A hopeless contender must not squeeze the others.
-        lowest = self.scores["skill"].min()
-        ax.set_xlim(left=max(lowest - 0.1, -3.0), right=1.0)
-        legend_above(ax, [*self.points_.values(), self.means_])
+        ax.set_xlim(left=self.scores["skill"].min() - 0.1, right=1.0)
+        entitle(ax, "Skill of forecasts", [*self.points_.values(), self.means_])
         return self

@@ -17,10 +17,10 @@ from skmmm.plotting._style import (
     SMALL,
     VERMILLION,
     Display,
+    brief,
+    entitle,
     format_time,
-    legend_above,
     per_period,
-    plain_text,
     tidy,
 )
 
@@ -194,12 +194,12 @@ class FitDisplay(Display):
                 ax, holdout, VERMILLION, "holdout forecast"
             )
         label = per_period(self.kpi_name, self.period)
-        ax.set_ylabel(f"{label}{plain_text(self.of)}", fontsize=SMALL)
+        ax.set_ylabel(f"{label}{brief(self.of, 20)}", fontsize=SMALL)
         tidy(ax)
         format_time(ax, times)
         lines = [self.observed_, self.fitted_, self.forecast_]
         handles = [line for line in lines if line is not None] + self.bands_[:1]
-        legend_above(ax, handles)
+        entitle(ax, f"{brief(self.kpi_name)}: observed and predicted", handles)
         return self
 
     def _draw_holdout(self, ax, times):

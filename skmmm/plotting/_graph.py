@@ -10,6 +10,7 @@ from skmmm.plotting._style import (
     TINY,
     WIDTH,
     Display,
+    entitle,
     plain_text,
     shorten,
     width_of,
@@ -194,6 +195,7 @@ class ChannelGraphDisplay(Display):
         self._draw_note(ax, places)
         if self.arrows_:
             self._draw_colors(ax)
+        entitle(ax, "Which channel drives which")
         return self
 
     def _draw_arrow(self, ax, places, pair):
@@ -225,21 +227,32 @@ class ChannelGraphDisplay(Display):
         ax.add_patch(arrow)
         (self.arrows_ if decided else self.undecided_).append(arrow)
         if decided:
-            ax.text(
-                *self._middle(ax, start.to_numpy(), end.to_numpy(), bend),
+            middle, beside = self._beside(ax, start.to_numpy(), end.to_numpy(), bend)
+            ax.annotate(
                 f"{pair.weight:+.2f}",
+                middle,
+                xytext=beside,
+                textcoords="offset points",
                 fontsize=TINY,
                 ha="center",
                 va="center",
-                bbox={"fc": "white", "ec": "none", "pad": 0.6},
                 zorder=2.5,
             )
 
-    def _middle(self, ax, start, end, bend):
-        """Return the middle of an arrow, which is bent on the screen, not in data."""
+    def _beside(self, ax, start, end, bend):
+        """Return the middle of an arrow, and the way from there to its label.
+
+        The arrow is bent on the screen, not in data; its label stands on the outer
+        side, so that it does not break the line.
+        """
         scale = np.abs(np.diff(ax.transData.transform([(0, 0), (1, 1)]), axis=0)[0])
         across, up = (end - start) * scale
-        return (start + end) / 2 + 0.5 * bend * np.array([up, -across]) / scale
+        middle = (start + end) / 2 + 0.5 * bend * np.array([up, -across]) / scale
+        normal = np.array([-up, across]) / max(np.hypot(across, up), 1e-9)
+        if bend > 0 or (bend == 0 and normal[1] < 0):
+            normal = -normal
+        half = np.array([1.6 * TINY, 0.5 * TINY])  # of the label, points
+        return middle, normal * (3.0 + np.abs(normal) @ half)
 
     def _draw_note(self, ax, places):
         """Name the channels without an edge, and count what is undecided."""
@@ -279,11 +292,11 @@ class ChannelGraphDisplay(Display):
         bar = ax.figure.colorbar(
             mappable,
             ax=ax,
-            location="top",
+            location="bottom",
             shrink=0.35,
             aspect=28,
             pad=0.02,
-            anchor=(0, 0),
+            anchor=(0, 1),
         )
         bar.set_label("probability; width and number: weight", fontsize=TINY)
         bar.ax.tick_params(labelsize=TINY)
@@ -405,8 +418,8 @@ class ChannelGraphHeatmapDisplay(Display):
         ax.spines[:].set_visible(False)
         bar = ax.figure.colorbar(self.image_, ax=ax, shrink=0.8, aspect=24, pad=0.02)
         bar.set_label(self.values, fontsize=TINY)
-        note = "framed: edge, hatched: undecided"
-        ax.set_title(note, fontsize=TINY, loc="left", color="#555555")
+        title = f"{self.values.capitalize()} of every pair of channels"
+        entitle(ax, title, note="framed: edge, hatched: undecided")
         bar.ax.tick_params(labelsize=TINY)
         bar.outline.set_visible(False)
         return self

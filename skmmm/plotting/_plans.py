@@ -13,10 +13,11 @@ from skmmm.plotting._style import (
     VERMILLION,
     WIDTH,
     Display,
+    brief,
     draw_band,
     draw_dots,
+    entitle,
     format_number,
-    legend_above,
     name_rows,
     plain_text,
     row_height,
@@ -182,7 +183,7 @@ class BudgetPlanDisplay(Display):
         tidy(ax, values="x")
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel(self.spend_name, fontsize=SMALL)
-        legend_above(ax, [self.today_, self.planned_])
+        entitle(ax, "Spend today and planned", [self.today_, self.planned_])
 
     def _draw_changes(self, ax):
         by = self.allocation.index.names[1]
@@ -215,6 +216,7 @@ class BudgetPlanDisplay(Display):
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
         bar.ax.tick_params(labelsize=TINY)
         bar.set_label("change of spend", fontsize=TINY)
+        entitle(ax, f"Change of spend by channel and {by}")
         bar.outline.set_visible(False)
 
 
@@ -247,10 +249,6 @@ class BudgetPathDisplay(Display):
     See Also
     --------
     BudgetPlanDisplay : Where one of the budgets goes.
-
-    Notes
-    -----
-    An interval more than twice as high as the line runs out of the picture.
 
     Examples
     --------
@@ -357,18 +355,15 @@ class BudgetPathDisplay(Display):
         )
         tidy(ax)
         shorten_ticks(ax.xaxis)
-        highest = np.nanmax(table[["outcome", "as_today"]].to_numpy(), initial=0.0)
-        most = max(np.nanmax(high, initial=highest), highest)
-        ax.set_ylim(
-            min(0.0, np.nanmin(low, initial=0.0)), 1.04 * min(most, 2.2 * highest)
-        )
+        if np.nanmin(np.append(low, table["as_today"]), initial=0.0) >= 0.0:
+            ax.set_ylim(bottom=0.0)
         ax.set_xlabel(f"total {self.spend_name}", fontsize=SMALL)
-        ax.set_ylabel(f"{plain_text(self.kpi_name)} caused", fontsize=SMALL)
+        ax.set_ylabel(f"{brief(self.kpi_name)} caused", fontsize=SMALL)
         handles = [self.planned_, self.scaled_, self.today_]
         if self.band_ is not None:
             self.band_.set_label(f"{self.confidence_level:.0%} interval")
             handles.append(self.band_)
-        legend_above(ax, handles)
+        entitle(ax, "What each budget causes", handles)
         return self
 
 
@@ -515,10 +510,11 @@ class ScenariosDisplay(Display):
         ax.tick_params(axis="y", length=0)
         baseline = self.comparison.index[0] if self.baseline is None else self.baseline
         (short,) = shorten([baseline], 24)
-        word = f"{plain_text(self.kpi_name)} beyond “{plain_text(short)}”"
+        word = f"{brief(self.kpi_name)} beyond “{plain_text(short)}”"
         if self.intervals_ is not None:
             word = f"{word}, with {self.confidence_level:.0%} interval"
         ax.set_xlabel(word, fontsize=SMALL)
+        entitle(ax, "What each scenario would bring")
         return self
 
 

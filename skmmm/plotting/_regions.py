@@ -3,21 +3,22 @@
 import numpy as np
 import pandas as pd
 
-from skmmm import inspection
 from skmmm._draws import bounds, tail_of
 from skmmm.inspection._predictions import counterfactual_of
+from skmmm.plotting._rows import paid_channels, summary_of
 from skmmm.plotting._style import (
     OTHERS,
     SMALL,
     TINY,
     WIDTH,
     Display,
+    brief,
     draw_dots,
-    keep_readable,
+    entitle,
     name_rows,
     percent_ticks,
-    plain_text,
     row_height,
+    show_all,
     tidy,
 )
 
@@ -46,11 +47,17 @@ def media_by_region(estimator, X=None, *, confidence_level=0.9):
     regions : DataFrame indexed by region
         ``predicted`` KPI, ``spend``; ``contribution`` of all media to the rows, its
         ``share`` of the prediction, and ``roi``, each with ``_low`` and ``_high``.
+        Spend and ROI are of channels that cost money, if any do.
     """
     tail = tail_of(confidence_level)
     what_if = counterfactual_of(estimator, X)
     group, names = what_if.groups("region")
-    table = inspection.channel_summary(estimator, X, by="region")
+    paid = paid_channels(what_if)
+    table = summary_of(estimator, X, confidence_level, by="region")
+    counted = table.index.get_level_values("channel").isin(
+        np.array(what_if.labels, dtype=object)[paid]
+    )
+    table["spend"] = table["spend"].where(counted, 0.0)
     sums = table[["spend", "contribution"]].groupby(level="region").sum()
     returned = (table["roi"] * table["spend"]).groupby(level="region").sum()
     sums = sums.reindex(names)
@@ -64,7 +71,8 @@ def media_by_region(estimator, X=None, *, confidence_level=0.9):
     if what_if.has_draws:
         effects = what_if.effects("region", draws=True)
         drawn["contribution"] = effects.contribution.sum(axis=2)
-        drawn["roi"] = effects.incremental.sum(axis=2) / spend.to_numpy()
+        returns = effects.incremental[..., paid].sum(axis=2)
+        drawn["roi"] = returns / spend.to_numpy()
         drawn["share"] = drawn["contribution"] / predicted
     for name, draws in drawn.items():
         low, high = np.nan, np.nan
@@ -210,16 +218,17 @@ class RegionRankingDisplay(Display):
         rows = np.arange(len(table))
         self.points_, self.intervals_ = draw_dots(ax, rows, point, low, high)
         name_rows(ax, table.index)
-        keep_readable(ax, point, low, high)
+        show_all(ax, point, low, high)
         tidy(ax, values="x")
         ax.tick_params(axis="y", length=0, labelsize=TINY if len(table) > 15 else SMALL)
         self._mark_gap(ax, n_low, left_out)
-        word = _MEASURES[self.by].format(kpi=plain_text(self.kpi_name))
+        word = _MEASURES[self.by].format(kpi=brief(self.kpi_name))
         if self.by == "share":
             percent_ticks(ax.xaxis)
         if self.intervals_ is not None:
             word = f"{word}, with {self.confidence_level:.0%} interval"
         ax.set_xlabel(word, fontsize=SMALL)
+        entitle(ax, "Regions from the highest to the lowest")
         return self
 
     def _mark_gap(self, ax, n_low, left_out):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skmmm import inspection
 from skmmm.inspection._predictions import counterfactual_of
+from skmmm.plotting._rows import paid_channels, summary_of
 from skmmm.plotting._style import (
     BASELINE,
     BLUE,
@@ -13,15 +13,16 @@ from skmmm.plotting._style import (
     VERMILLION,
     WIDTH,
     Display,
+    brief,
     draw_dots,
+    entitle,
     format_number,
-    keep_readable,
-    legend_above,
     name_rows,
     percent_ticks,
     plain_text,
     row_height,
     shorten,
+    show_all,
     tidy,
     width_of,
 )
@@ -134,9 +135,7 @@ class ReturnsDisplay(Display):
         display : ReturnsDisplay
         """
         display = cls(
-            summary=inspection.channel_summary(
-                estimator, X, confidence_level=confidence_level
-            ),
+            summary=summary_of(estimator, X, confidence_level),
             kpi_name=kpi_name,
             unit=_unit(estimator, X),
             confidence_level=confidence_level,
@@ -157,9 +156,8 @@ class ReturnsDisplay(Display):
             None: a new figure.
 
         log_scale : bool or "auto", default="auto"
-            "auto": if no bound is negative and the largest return is more than thirty
-            times the smallest. An interval that reaches down to zero then runs out of
-            the picture.
+            "auto": if the largest return is more than thirty times the smallest, and
+            no bound is smaller than a ten thousandth of it.
 
         Returns
         -------
@@ -197,14 +195,18 @@ class ReturnsDisplay(Display):
         word = " and ".join(words[kind] for kind in kinds)
         if self.intervals_[kinds[0]] is not None:
             word = f"{word} with {self.confidence_level:.0%} interval"
-        units = f"{plain_text(self.kpi_name)} per {self.unit}"
+        units = f"{brief(self.kpi_name)} per {self.unit}"
         if len(word) + len(units) > 13 * width_of(ax):
             word = f"{word}\n"
         ax.set_xlabel(f"{word}, {units}".replace("\n, ", "\n"), fontsize=SMALL)
+        handles = []
         if len(kinds) > 1:
+            handles = list(self.points_.values())
             for kind in kinds:
                 self.points_[kind].set_label(words[kind])
-            legend_above(ax, list(self.points_.values()))
+        titles = {"roi": "Return of all spend", "mroi": "Return of the next unit"}
+        title = titles[kinds[0]] if len(kinds) == 1 else "Return of all and of the next"
+        entitle(ax, title, handles)
 
     def _scale(self, ax, values, log_scale):
         point, low, high = values[np.isfinite(values[:, 0])].T
@@ -212,16 +214,18 @@ class ReturnsDisplay(Display):
             return
         smallest = np.nanmin([point, low, high])
         if log_scale == "auto":
-            log_scale = smallest >= 0.0 < point.min() < point.max() / 30.0
+            most = point.max()
+            log_scale = 0.0 < most / 1e4 < smallest and point.min() < most / 30.0
         if log_scale:
-            self._log_scale(ax, point, high)
+            self._log_scale(ax, point, low, high)
         else:
-            keep_readable(ax, point, low, high)
+            show_all(ax, point, low, high)
 
-    def _log_scale(self, ax, point, high):
+    def _log_scale(self, ax, point, low, high):
         from matplotlib.ticker import LogLocator
 
-        left = point[point > 0].min() / 10.0
+        shown = np.concatenate([point, low])
+        left = shown[shown > 0].min() / 1.5
         right = 1.5 * np.nanmax([point, high])
         ax.set_xscale("log", nonpositive="clip")
         ax.set_xlim(left, right)
@@ -231,7 +235,7 @@ class ReturnsDisplay(Display):
 
 def _unit(estimator, X):
     """Return what one unit of spend is."""
-    money = counterfactual_of(estimator, X).is_money.all()
+    money = counterfactual_of(estimator, X).is_money.any()
     return "unit of spend" if money else "unit of X"
 
 
@@ -265,8 +269,7 @@ class SpendShareDisplay(Display):
     Notes
     -----
     A channel whose effect has a larger share than its spend returned more than the
-    average so far, which does not mean that the next unit will. An interval that
-    reaches beyond one and a half times the longest bar runs out of the picture.
+    average so far, which does not mean that the next unit will.
 
     Examples
     --------
@@ -294,8 +297,9 @@ class SpendShareDisplay(Display):
         estimator : estimator
             Fitted: :class:`~skmmm.DeepCausalMMMRegressor`, or any that
             :func:`skmmm.inspection.channel_summary` accepts, with X. The shares of
-            spend are of money where costs are known, else of the units of X, which
-            only compare where these are alike.
+            spend are of money where costs are known, and channels without a cost have
+            none; where no cost is known they are of the units of X, which only compare
+            where these are alike.
 
         X : DataFrame or array-like of shape (n_rows, n_columns), default=None
             None: the training rows.
@@ -309,9 +313,9 @@ class SpendShareDisplay(Display):
         -------
         display : SpendShareDisplay
         """
-        summary = inspection.channel_summary(
-            estimator, X, confidence_level=confidence_level
-        )
+        summary = summary_of(estimator, X, confidence_level)
+        paid = paid_channels(counterfactual_of(estimator, X))
+        summary["spend"] = summary["spend"].where(paid)
         return cls(summary=summary, confidence_level=confidence_level).plot(ax=ax)
 
     def _figure_size(self):
@@ -348,12 +352,12 @@ class SpendShareDisplay(Display):
             self.intervals_.set_label(f"{self.confidence_level:.0%} interval")
             handles.append(self.intervals_)
         name_rows(ax, table.index)
-        keep_readable(ax, np.append(effect, spend), low, high, times=1.5)
+        show_all(ax, effect, spend, low, high)
         tidy(ax, values="x")
         ax.tick_params(axis="y", length=0)
         percent_ticks(ax.xaxis)
         ax.set_xlabel("share of all media", fontsize=SMALL)
-        legend_above(ax, handles)
+        entitle(ax, "Share of spend against share of effect", handles)
         return self
 
 
@@ -390,7 +394,7 @@ class VerdictsDisplay(Display):
     ... )
     >>> display = VerdictsDisplay(summary=summary).plot()
     >>> [text.get_text() for text in display.texts_["tv"]]
-    ['tv', '● data-driven', '2', '1.5 to 2.5', '']
+    ['tv', '● data-driven', '2.00', '1.50 to 2.50', '']
     """
 
     def __init__(self, *, summary, confidence_level=0.9):
@@ -418,11 +422,11 @@ class VerdictsDisplay(Display):
         -------
         display : VerdictsDisplay
         """
-        summary = estimator.channel_summary(X, confidence_level=confidence_level)
+        summary = summary_of(estimator, X, confidence_level)
         return cls(summary=summary, confidence_level=confidence_level).plot(ax=ax)
 
     def _figure_size(self):
-        return (WIDTH, 0.45 + 0.27 * max(len(self.summary), 1))
+        return (WIDTH, 0.75 + 0.27 * max(len(self.summary), 1))
 
     def plot(self, ax=None):
         """Draw.
@@ -463,6 +467,7 @@ class VerdictsDisplay(Display):
             ax.axhline(-row - 0.5, color="#E5E5E5", linewidth=0.6, zorder=0)
         ax.set_xlim(0.0, 1.0)
         ax.set_ylim(-len(table) - 0.6, 0.6)
+        entitle(ax, "What channels return, and how far to believe it")
         return self
 
     def _draw_row(self, ax, places, y, name, channel):
@@ -490,4 +495,5 @@ def _short(value):
         return "–"
     if 0 < abs(value) < 1e-3:
         return f"{value:.1e}"
-    return format_number(value, 2 if abs(value) < 1 else 3).replace("\u2009", " ")
+    digits = 2 if abs(value) < 1 else 3
+    return format_number(value, digits, trim=False).replace("\u2009", " ")

@@ -7,8 +7,11 @@ from sklearn.utils import _safe_indexing
 
 from skmmm._calendar import infer_calendar
 from skmmm._checks import as_frame, region_values, resolve_column
-from skmmm.inspection import channel_summary
+from skmmm.inspection import channel_summary, response_curve
 from skmmm.inspection._predictions import counterfactual_of
+
+# Of today's spend: dense near zero, where curves bend most.
+_MULTIPLES = 2.0 * np.linspace(0.0, 1.0, 41) ** 3
 
 
 def role_of(estimator, role):
@@ -65,15 +68,6 @@ def ordinals_of(estimator, tables):
     return [calendar.ordinals(column, key) for column in columns], calendar
 
 
-def period_of_rows(estimator, X):
-    """Return the position of every row's period, and the periods.
-
-    `contributions` keeps the order of the rows but does not say their periods.
-    """
-    group, times = estimator._counterfactual(X).groups("time")
-    return group, pd.Index(times)
-
-
 def channels_by_size(estimator, X):
     """Return the channels that spend in X, the largest contribution first."""
     summary = channel_summary(estimator, X)
@@ -81,11 +75,70 @@ def channels_by_size(estimator, X):
     return list(summary["contribution"].sort_values(ascending=False).index)
 
 
+def paid_channels(what_if):
+    """Return the channels whose spend adds up, (n_media,), bool.
+
+    Those that cost money; all, in the units of X, where no cost is known.
+    """
+    money = what_if.is_money
+    return money if money.any() else np.ones(len(money), dtype=bool)
+
+
+def summary_of(estimator, X=None, confidence_level=0.9, by=None):
+    """Return the summary of channels, without returns where there is no cost.
+
+    Where the cost of some channels is known, a return per unit of the others' columns
+    would stand beside returns per unit of money: it is nan.
+    """
+    summary = channel_summary(estimator, X, confidence_level=confidence_level, by=by)
+    what_if = counterfactual_of(estimator, X)
+    free = np.array(what_if.labels, dtype=object)[~paid_channels(what_if)]
+    rows = summary.index.get_level_values("channel").isin(free)
+    returns = [name for name in summary if name.startswith(("roi", "mroi"))]
+    summary.loc[rows, returns] = np.nan
+    return summary
+
+
+def curves_of(estimator, X, channels, confidence_level):
+    """Return response curves that show no kinks, by channel.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X : DataFrame or None
+    channels : list of str or int
+    confidence_level : float
+
+    Returns
+    -------
+    curves : dict of Bunch
+        As of `response_curve`, from nothing to twice the spend of X.
+    """
+    what_if = counterfactual_of(estimator, X)
+    spend = what_if.spend.sum(axis=0)
+    columns = pd.DataFrame(columns=what_if.names)
+    places = {
+        channel: what_if.labels.index(resolve_column(columns, channel, "channels"))
+        for channel in channels
+    }
+    return {
+        channel: response_curve(
+            estimator,
+            channel,
+            X=X,
+            grid=_MULTIPLES * spend[place],
+            confidence_level=confidence_level,
+        )
+        for channel, place in places.items()
+    }
+
+
 def spend_name(estimator, X):
     """Return what one calls spend: money where all costs are known."""
-    if counterfactual_of(estimator, X).is_money.all():
+    money = counterfactual_of(estimator, X).is_money
+    if money.all():
         return "spend"
-    return "spend, units of X"
+    return "spend, or units of X" if money.any() else "spend, units of X"
 
 
 def rows_over_time(estimator, X, y, X_test=None, y_test=None, *, confidence_level=None):

@@ -15,6 +15,8 @@ from skmmm.plotting._style import (
     tidy_panel,
 )
 
+SATURATION_POINTS = 241  # so that a curve that bends early shows no kink
+
 
 class _ChannelPanels(Panels):
     """One panel per channel of a table whose first index level is the channel."""
@@ -142,7 +144,8 @@ class AdstockDisplay(_ChannelPanels):
         display : AdstockDisplay
             The display, with the artists as attributes.
         """
-        self._make_panels(ax, self._channels(), n_columns)
+        title = "Carry-over: when the effect comes"
+        self._make_panels(ax, self._channels(), title, n_columns)
         self.bars_, self.intervals_ = [], []
         most = self.carryover[["share", "high"]].astype(float).max().max()
         for panel, own in self._each():
@@ -235,7 +238,9 @@ class SaturationDisplay(_ChannelPanels):
         -------
         display : SaturationDisplay
         """
-        table = estimator.saturation(confidence_level=confidence_level)
+        table = estimator.saturation(
+            n_points=SATURATION_POINTS, confidence_level=confidence_level
+        )
         display = cls(
             saturation=_chosen(estimator, table, channels),
             confidence_level=confidence_level,
@@ -262,7 +267,8 @@ class SaturationDisplay(_ChannelPanels):
         display : SaturationDisplay
             The display, with the artists as attributes.
         """
-        self._make_panels(ax, self._channels(), n_columns)
+        title = "Saturation: how much more is left"
+        self._make_panels(ax, self._channels(), title, n_columns)
         self.lines_, self.bands_, self.ranges_, self.medians_ = [], [], [], []
         for panel, own in self._each():
             spend = own["spend"].to_numpy()
@@ -403,7 +409,8 @@ class EffectivenessDisplay(_ChannelPanels):
         """
         from matplotlib.ticker import MaxNLocator
 
-        self._make_panels(ax, self._channels(), n_columns)
+        title = "Effectiveness over time"
+        self._make_panels(ax, self._channels(), title, n_columns)
         self.lines_, self.bands_, self.note_ = [], [], None
         table = self.effectiveness.astype(float)
         least = min(0.5, np.nanmin(table.to_numpy()))
@@ -418,7 +425,7 @@ class EffectivenessDisplay(_ChannelPanels):
             format_time(panel, times, n_ticks=5)
             panel.set_xlabel("")
             panel.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-            panel.set_ylim(max(0.0, least), min(most, 4.0))
+            panel.set_ylim(max(0.0, least), most)
         self._label_panels(None, "multiple\nof mean")
         self._name_artists(table)
         return self

@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 
+from skmmm._files import replacing
+
 # Colours that people with colour vision deficiency can tell apart (Okabe and Ito,
 # 2008, Color Universal Design), in an order where neighbours differ in lightness.
 CHANNEL_COLORS = (
@@ -18,7 +20,49 @@ CHANNEL_COLORS = (
 BLUE, VERMILLION, INK = "#0072B2", "#D55E00", "#333333"
 BASELINE, OTHERS, SHADE = "#D5D5D5", "#8C8C8C", "#F3F3F3"
 WIDTH = 6.4  # inches; text of 8 points stays readable at 600 pixels
-SMALL, TINY = 8.5, 7.5  # points
+TITLE, SMALL, TINY = 10.0, 8.5, 7.5  # points
+
+
+def channel_colors(n_channels):
+    """Return a colour for each channel, by its position in the data.
+
+    Every picture and the report ask here, so that a channel has one colour. After the
+    first round the colours come darker, then lighter, then darker still.
+
+    Parameters
+    ----------
+    n_channels : int
+
+    Returns
+    -------
+    colors : list of str
+        Different ones, such as "#0072B2".
+    """
+    return [_channel_color(m) for m in range(n_channels)]
+
+
+def _channel_color(m):
+    turn, place = divmod(m, len(CHANNEL_COLORS))
+    color = CHANNEL_COLORS[place]
+    kept = 0.62 ** ((turn + 1) // 2)  # of its distance from black or white
+    end = 0 if turn % 2 else 255
+    parts = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(end + kept * (c - end)):02X}" for c in parts)
+
+
+def own_name(name, names):
+    """Return a name of ours that none of the user's names is, such as "level (model)".
+
+    Parameters
+    ----------
+    name : str
+    names : iterable
+        Of columns.
+    """
+    taken = {str(other) for other in names}
+    while name in taken:
+        name = f"{name} (model)"
+    return name
 
 
 def format_number(value, digits=3, *, trim=True):
@@ -39,11 +83,17 @@ def format_number(value, digits=3, *, trim=True):
     """
     if not np.isfinite(value):
         return str(float(value))
-    for size, suffix in ((1e12, "tn"), (1e9, "bn"), (1e6, "M"), (1e3, "k")):
+    unit, suffix = unit_of(value, digits)
+    return _plain(value / unit, digits, trim) + suffix
+
+
+def unit_of(value, digits=3):
+    """Return the unit in which people write a number, and its letters."""
+    for unit, suffix in ((1e12, "tn"), (1e9, "bn"), (1e6, "M"), (1e3, "k")):
         # 999 600 with three digits is 1 M, not 1000 k.
-        if abs(float(f"{value:.{digits}g}")) >= size:
-            return f"{_plain(value / size, digits, trim)}\u2009{suffix}"
-    return _plain(value, digits, trim)
+        if abs(float(f"{value:.{digits}g}")) >= unit:
+            return unit, f"\u2009{suffix}"
+    return 1.0, ""
 
 
 def _plain(value, digits, trim):
@@ -129,6 +179,8 @@ class Display:
     def save(self, path, *, dpi=150, **options):
         """Draw on a figure of its own, without a window, and write it to a file.
 
+        A file that is there is replaced as a whole, or stays as it was.
+
         Parameters
         ----------
         path : str or path-like
@@ -145,12 +197,22 @@ class Display:
         display : object
             The display itself.
         """
+        from matplotlib import rc_context
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=self._figure_size(), layout="constrained")
         self.plot(ax=figure.add_subplot(), **options)
-        figure.savefig(path, dpi=dpi)
+        # Equal pictures are equal files: without a date, without random names.
+        with replacing(path) as temporary, rc_context({"svg.hashsalt": "skmmm"}):
+            figure.savefig(temporary, dpi=dpi, metadata=_no_date(temporary))
         return self
+
+
+def _no_date(path):
+    """Return metadata that leave out when a file was written."""
+    names = {".svg": "Date", ".pdf": "CreationDate"}
+    name = names.get(path.suffix.lower())
+    return None if name is None else {name: None}
 
 
 def tidy(ax, *, values="y"):
@@ -188,6 +250,11 @@ def width_of(ax):
     return ax.get_position().width * ax.figure.get_figwidth()
 
 
+def _n_columns(ax, handles):
+    """Return how many entries of a legend fit beside each other, 1.2 inches each."""
+    return min(len(handles), max(2, int(width_of(ax) / 1.2)))
+
+
 def legend_above(ax, handles):
     """Name artists above the picture; small dots are enlarged."""
     clouds = any(type(handle).__name__ == "PathCollection" for handle in handles)
@@ -195,8 +262,7 @@ def legend_above(ax, handles):
         handles=handles,
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
-        # An entry takes up to 1.2 inches.
-        ncols=min(len(handles), max(2, int(width_of(ax) / 1.2))),
+        ncols=_n_columns(ax, handles),
         frameon=False,
         fontsize=SMALL,
         borderaxespad=0.2,
@@ -206,8 +272,34 @@ def legend_above(ax, handles):
     )
 
 
+def entitle(ax, title, handles=(), *, note=""):
+    """Write a title at the left, and below it a note or the names of artists."""
+    room = 5.0
+    if note:
+        ax.annotate(
+            note,
+            (0.0, 1.0),
+            xycoords="axes fraction",
+            xytext=(0, 3),
+            textcoords="offset points",
+            fontsize=TINY,
+            color="#555555",
+        )
+        room += 1.5 * TINY
+    if handles:
+        legend_above(ax, handles)
+        n_rows = -(-len(handles) // _n_columns(ax, handles))
+        room += 1.5 * SMALL * n_rows
+    ax.set_title(plain_text(title), fontsize=TITLE, loc="left", pad=room)
+
+
+def brief(kpi_name, width=36):
+    """Return the name of a KPI at a length that fits beside an axis."""
+    return plain_text(shorten([kpi_name], width)[0])
+
+
 def per_period(kpi_name, period):
-    return f"{plain_text(kpi_name)} per {'period' if period == 'integer' else period}"
+    return f"{brief(kpi_name, 24)} per {'period' if period == 'integer' else period}"
 
 
 class Panels(Display):
@@ -224,10 +316,10 @@ class Panels(Display):
 
     def _figure_size(self):
         n_rows = -(-self._n_panels() // self._n_columns())
-        return (WIDTH, 0.5 + self._row_height * max(n_rows, 1))
+        return (WIDTH, 0.8 + self._row_height * max(n_rows, 1))
 
-    def _make_panels(self, ax, names, n_columns=None):
-        """Set up `axes_`, one per name, and the place of the legend above them."""
+    def _make_panels(self, ax, names, title, n_columns=None):
+        """Set up `axes_`, one per name, the legend above them, and the title."""
         from matplotlib.gridspec import GridSpecFromSubplotSpec
 
         self.bounding_ax_ = self._axes(ax)
@@ -243,13 +335,15 @@ class Panels(Display):
         )
         self.axes_ = np.empty(len(names), dtype=object)
         size = SMALL if n_columns < 3 else TINY
-        for i, name in enumerate(names):
+        width = 64 // n_columns
+        for i, name in enumerate(shorten(list(names), 2 * width - 6)):
             row, column = divmod(i, n_columns)
             panel = self.axes_[i] = self.figure_.add_subplot(grid[row + 1, column])
-            title = plain_text(wrap(str(name), 64 // n_columns))
-            panel.set_title(title, fontsize=size, loc="left")
+            wrapped = plain_text(wrap(name, width))
+            panel.set_title(wrapped, fontsize=size, loc="left")
         self._legend_ax = self.figure_.add_subplot(grid[0, :])
         self._legend_ax.set_axis_off()
+        entitle(self._legend_ax, title)
         # Those that have no panel below them.
         self._lowest = range(len(names) - n_columns, len(names))
         self._leftmost = range(0, len(names), n_columns)
@@ -331,17 +425,15 @@ def name_rows(ax, names, width=30):
     ax.tick_params(axis="y", length=0)
 
 
-def keep_readable(ax, point, low, high, times=4.0):
-    """Start at zero if nothing is negative, and cut intervals that dwarf all points."""
-    point = point[np.isfinite(point)]
-    if not point.size:
+def show_all(ax, *values):
+    """Let the horizontal axis reach from zero over all values that are finite."""
+    values = np.concatenate([np.ravel(v) for v in values])
+    values = values[np.isfinite(values)]
+    if not np.any(values):
         return
-    ends = [end[np.isfinite(end)] for end in (low, high)]
-    least = min([point.min(), *ends[0]])
-    most = max([point.max(), *ends[1]])
-    size = max(np.abs(point).max(), np.finfo(float).tiny)
-    left = 0.0 if least >= 0 else max(1.05 * least, -times * size)
-    ax.set_xlim(left, max(min(1.05 * most, times * size), 0.05 * size))
+    low, high = min(0.0, values.min()), max(0.0, values.max())
+    room = 0.05 * (high - low)
+    ax.set_xlim(low - room * (low < 0), high + room * (high > 0))
 
 
 def row_height(n_rows):

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skmmm._checks import as_frame
 from skmmm._draws import tail_of
+from skmmm._files import replacing
 from skmmm._regressor import DeepCausalMMMRegressor
 from skmmm.report._content import read_content
 from skmmm.report._page import make_page
@@ -29,20 +33,24 @@ def make_report(
 
     The file opens in any browser, needs no network and sends nothing. Its charts are
     interactive: a region can be chosen, a channel, and a total budget, for each of
-    which the best plan has been computed. Text and tables are there without
-    JavaScript, too.
+    which the best plan has been computed: for the coming quarter (13 weeks, 3 months,
+    91 days or 13 other periods), or as many periods as there are in the training data.
+    Text and tables are there without JavaScript, too.
 
     Parameters
     ----------
     estimator : DeepCausalMMMRegressor
-        Fitted, with a `time` column.
+        Fitted, with a `time` column. Also a search over such models, of which it takes
+        the best, and a pipeline that ends with one, if its other steps leave the media
+        columns of X as they are.
     X : DataFrame or array-like of shape (n_rows, n_columns)
         Rows to report on, in general those of training. Contributions, returns, curves
         and plans are about these rows.
     y : array-like of shape (n_rows,)
         Their KPI. The name of a Series names it in the report.
     path : str or path-like
-        File to write; one that exists is replaced.
+        File to write; one that exists is replaced as a whole, once the new one is
+        complete.
     X_test, y_test : as `X` and `y`, default=None
         Later rows, which the estimator has not seen, to show a forecast of.
     skill : DataFrame, default=None
@@ -66,10 +74,10 @@ def make_report(
     ImportError
         If plotly, which draws the charts, is not installed.
     TypeError
-        If `estimator` is no DeepCausalMMMRegressor.
+        If `estimator` is no DeepCausalMMMRegressor, nor ends with one.
     ValueError
-        If the estimator has no `time` column or no media, or the holdout does not come
-        after X.
+        If the estimator has no `time` column or no media, a step before it changes
+        media, or the holdout does not come after X.
     NotFittedError
         If the estimator is not fitted.
 
@@ -89,6 +97,7 @@ def make_report(
     ...     path.stat().st_size < 8e6
     True
     """
+    estimator, X, X_test = _unwrap(estimator, X, X_test)
     _check(estimator)
     tail_of(confidence_level)
     plotly = _plotly()
@@ -104,8 +113,40 @@ def make_report(
     )
     page = make_page(content, title=title, plotly=plotly)
     path = Path(path)
-    path.write_text(page, encoding="utf-8", newline="\n")
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
     return path
+
+
+def _unwrap(estimator, X, X_test):
+    """Return the model inside a search or a pipeline, and the rows that it sees."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    if not isinstance(estimator, Pipeline):
+        return estimator, X, X_test
+    steps, model = estimator[:-1], estimator[-1]
+    if not isinstance(model, DeepCausalMMMRegressor):
+        return model, X, X_test
+    check_is_fitted(model)
+    seen = [
+        None if rows is None else steps.transform(rows) if len(steps) else rows
+        for rows in (X, X_test)
+    ]
+    _check_media(model, X, seen[0])
+    return model, *seen
+
+
+def _check_media(model, X, seen):
+    """Raise if the steps before a model change what is spent."""
+    before, after = as_frame(X), as_frame(seen)
+    for name in model.media_:
+        same = name in before and name in after
+        if not (same and np.array_equal(before[name], after[name])):
+            raise ValueError(
+                f"A report is about spend as it is in X, but the steps before the "
+                f"model change the media column {name!r}. Leave media out of these "
+                "steps, or report on pipeline[-1] with X=pipeline[:-1].transform(X), "
+                "if the result still is spend."
+            )
 
 
 def _check(estimator):

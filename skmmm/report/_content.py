@@ -11,16 +11,20 @@ from skmmm._checks import as_frame
 from skmmm._draws import bounds, tail_of
 from skmmm.allocation import budget_path
 from skmmm.metrics import interval_coverage, weighted_mape, within_region_r2
-from skmmm.plotting._contributions import baseline_over_time
+from skmmm.plotting._contributions import baseline_and_controls, parts_without_media
 from skmmm.plotting._diagnostics import residuals_of
 from skmmm.plotting._regions import media_by_region
-from skmmm.plotting._rows import rows_over_time
+from skmmm.plotting._rows import curves_of, paid_channels, rows_over_time, summary_of
+from skmmm.plotting._shapes import SATURATION_POINTS
 from skmmm.plotting._style import shorten
+from skmmm.report._settings import settings_of
 
 _BRIEF = 42  # characters of a name in a sentence
+_QUARTER = {"week": 13, "month": 3, "day": 91, "integer": 13}  # periods
+_LARGE = 4.0  # standard deviations of an error that is listed by date
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Content:
     """Tables of a report.
 
@@ -36,43 +40,50 @@ class Content:
         Whether the model has a region column.
     channels : list
         Labels.
-    money : ndarray of shape (n_media,), bool
-        Whether the cost of a channel is known.
+    priced : bool
+        Whether the cost of some channel is known. Spend then means money.
+    paid : ndarray of shape (n_media,), bool
+        Channels whose spend adds up: those with a cost, all if none has one.
     cells : DataFrame indexed by (region, time)
         As of `rows_over_time`, a row per row of X and X_test.
+    base : DataFrame indexed by (region, time)
+        As of `baseline_and_controls`, of the rows of X.
     parts : DataFrame indexed by (region, time)
-        Baseline, controls and channels of the rows of X, in KPI units.
+        What each channel contributes to the rows of X, in KPI units.
+    without_media : Series
+        As of `parts_without_media`.
     spend : DataFrame indexed by (region, time)
         Spend of the rows of X by channel, money where the cost is known.
-    band : DataFrame indexed by time, or None
-        ``low`` and ``high`` of the prediction; None for several regions, which move
-        together, and without draws.
     media, returned : tuple of three floats
         What all media contribute to the KPI of X, and what the spend of X returns per
         unit, with bounds.
     summary : DataFrame
-        As of `channel_summary`.
+        As of `summary_of`.
+    by_region : DataFrame indexed by channel and region
+        As of `summary_of`.
     regions : DataFrame indexed by region, the largest KPI first
         As of `media_by_region`, with the ``observed`` KPI of the rows of X.
     curves : dict
         By channel, as of `response_curve`.
     carryover, saturation, effectiveness : DataFrame
         As of the methods of the model.
-    baseline : DataFrame indexed by time
-        As of `baseline_over_time`.
     residuals : DataFrame indexed by (region, time)
         As of `residuals_of`, of the rows of X.
-    path : Bunch or None
-        As of `budget_path`; None if costs are known for some channels only.
+    plan : Plan or str
+        Plans for the coming periods, or why there is none.
     graph : ChannelGraph or None
     skill : DataFrame or None
         As of `rolling_skill`.
     scores : DataFrame indexed by "fitted" and, if there is one, "holdout"
         ``wmape``, ``r2_within`` and ``coverage``.
+    scores_by_region : dict of DataFrame
+        The same of each region.
     data : DataFrame indexed by column
         What each column of X holds.
     n_missing : int
         Pairs of region and period without a row.
+    settings : list of (str, str)
+        Parameters of the fit, and what they were.
     """
 
     kpi: str
@@ -80,27 +91,31 @@ class Content:
     level: float
     regional: bool
     channels: list
-    money: np.ndarray
+    priced: bool
+    paid: np.ndarray
     cells: pd.DataFrame
+    base: pd.DataFrame
     parts: pd.DataFrame
+    without_media: pd.Series
     spend: pd.DataFrame
-    band: pd.DataFrame | None
     media: tuple
     returned: tuple
     summary: pd.DataFrame
+    by_region: pd.DataFrame
     regions: pd.DataFrame
     curves: dict
     carryover: pd.DataFrame
     saturation: pd.DataFrame
     effectiveness: pd.DataFrame
-    baseline: pd.DataFrame
     residuals: pd.DataFrame
-    path: Any
+    plan: Any
     graph: Any
     skill: pd.DataFrame | None
     scores: pd.DataFrame
+    scores_by_region: dict
     data: pd.DataFrame
     n_missing: int
+    settings: list
 
     @cached_property
     def brief(self):
@@ -112,6 +127,56 @@ class Content:
     def times(self):
         """Periods of all rows in rising order."""
         return self.cells.index.unique("time").sort_values()
+
+    @property
+    def predicted(self):
+        """Sum over the rows of X."""
+        return self.base.to_numpy().sum() + self.parts.to_numpy().sum()
+
+    @property
+    def large_errors(self):
+        """Residuals beyond four standard deviations, the largest first."""
+        size = self.residuals["standardised"].abs()
+        order = size[size > _LARGE].sort_values(ascending=False, kind="stable").index
+        return self.residuals.loc[order]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Plans for the periods that follow the training data.
+
+    Attributes
+    ----------
+    path : Bunch
+        As of `budget_path`.
+    times : Index
+        The coming periods.
+    unchanged : str
+        In words, what spend and controls are taken to be without a plan.
+    predicted : float
+        KPI of the coming periods with unchanged spend.
+    summary : DataFrame
+        As of `summary_of`, of the coming periods with unchanged spend.
+    spend : DataFrame indexed by (region, time)
+        Unchanged spend by channel.
+    nearest : int
+        Position in the path of the budget closest to unchanged spend.
+    """
+
+    path: Any
+    times: pd.Index
+    unchanged: str
+    predicted: float
+    summary: pd.DataFrame
+    spend: pd.DataFrame
+    nearest: int
+
+    def unsure(self, position):
+        """Return channels with more money whose effect the data do not tell."""
+        allocation = self.path.plans[position].allocation
+        verdict = self.summary["verdict"].reindex(allocation.index)
+        more = allocation["change"] > 0.0005
+        return list(allocation.index[more & (verdict == "not identified")])
 
 
 def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
@@ -139,18 +204,15 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
     labels = what_if.labels
     told = {"confidence_level": level}
     tell("contributions")
-    summary = estimator.channel_summary(X, **told)
+    summary = summary_of(estimator, X, level)
     regions = media_by_region(estimator, X, **told)
     observed = fitted["observed"].groupby(level="region").sum()
     regions.insert(0, "observed", observed.reindex(regions.index))
     tell("response curves")
     spends = summary["spend"] > 0
-    curves = {
-        channel: estimator.response_curve(channel, X, **told)
-        for channel in summary.index[spends]
-    }
+    curves = curves_of(estimator, X, list(summary.index[spends]), level)
     tell("plans")
-    path = _path(estimator, X, what_if, level)
+    plan = _plan(estimator, level)
     media, returned = _all_media(what_if, summary, tail_of(level))
     return Content(
         kpi=str(getattr(y, "name", None) or "KPI"),
@@ -158,58 +220,82 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         level=level,
         regional=estimator.region is not None,
         channels=labels,
-        money=what_if.is_money,
+        priced=bool(what_if.is_money.any()),
+        paid=paid_channels(what_if),
         cells=cells,
-        parts=estimator.contributions(X).set_axis(fitted.index),
+        base=baseline_and_controls(estimator, X).set_axis(fitted.index),
+        parts=pd.DataFrame(what_if.contributions()[0], fitted.index, labels),
+        without_media=parts_without_media(estimator, X),
         spend=pd.DataFrame(what_if.spend, fitted.index, labels),
-        band=_band(cells),
         media=media,
         returned=returned,
         summary=summary,
+        by_region=summary_of(estimator, X, level, by="region"),
         regions=regions.sort_values("observed", ascending=False, kind="stable"),
         curves=curves,
         carryover=estimator.carryover(**told),
-        saturation=estimator.saturation(**told),
+        saturation=estimator.saturation(n_points=SATURATION_POINTS, **told),
         effectiveness=estimator.effectiveness(X, **told),
-        baseline=baseline_over_time(estimator, X),
         residuals=residuals_of(fitted),
-        path=path,
+        plan=plan,
         graph=_graph(estimator),
         skill=skill,
         scores=_scores(cells),
+        scores_by_region={
+            region: _scores(own) for region, own in cells.groupby(level="region")
+        },
         data=_describe(estimator, X),
         n_missing=_count_missing(cells),
+        settings=settings_of(estimator),
     )
 
 
-def _band(cells):
-    """Return the interval of the prediction over time, for one region."""
-    if cells.index.unique("region").size > 1 or cells["low"].isna().all():
-        return None
-    return cells[["low", "high"]].droplevel("region").sort_index()
-
-
 def _all_media(what_if, summary, tail):
-    """Return what all media contribute, and return per unit, with bounds."""
-    spend = summary["spend"].sum()
+    """Return what all media contribute, and paid ones return per unit, with bounds."""
+    paid = paid_channels(what_if)
+    spend = summary["spend"][paid].sum()
     unit = spend if spend > 0 else np.nan
     total = float(summary["contribution"].sum())
-    caused = float((summary["roi"] * summary["spend"]).sum()) / unit
+    caused = float((summary["roi"] * summary["spend"])[paid].sum()) / unit
     if not what_if.has_draws:
         return (total, np.nan, np.nan), (caused, np.nan, np.nan)
     drawn = what_if.effects(draws=True)
     ends = bounds(drawn.contribution.sum(axis=(1, 2)), tail, total)
-    returns = bounds(drawn.incremental.sum(axis=(1, 2)) / unit, tail, caused)
+    earned = drawn.incremental[..., paid].sum(axis=(1, 2)) / unit
+    returns = bounds(earned, tail, caused)
     return (total, *map(float, ends)), (caused, *map(float, returns))
 
 
-def _path(estimator, X, what_if, level):
-    """Return plans by budget, unless money and other units would be added up."""
-    spends = what_if.spend.sum(axis=0) > 0
-    money = what_if.is_money
-    if not spends.any() or ((money & spends).any() and (~money & spends).any()):
-        return None
-    return budget_path(estimator, X=X, confidence_level=level)
+def _plan(estimator, level):
+    """Return plans for the coming quarter, as far as the data reach, or why not."""
+    n_seen = estimator._model.history.shape[1]
+    n_periods = min(_QUARTER[estimator.period_], n_seen)
+    try:
+        frame = estimator._coming_periods(n_periods)
+        what_if = estimator._counterfactual(frame)
+        if not what_if.spend[:, paid_channels(what_if)].any():
+            return "No channel spends in the periods of which the plan would be."
+        path = budget_path(estimator, X=frame, confidence_level=level)
+    except ValueError as error:
+        return str(error)
+    group, names = what_if.groups("region")
+    period, times = what_if.groups("time")
+    index = pd.MultiIndex.from_arrays(
+        [np.array(names, dtype=object)[group], pd.Index(times)[period]],
+        names=["region", "time"],
+    )
+    far = np.abs(path.table["budget"] - path.current_budget)
+    return Plan(
+        path=path,
+        times=pd.Index(times),
+        unchanged="as one year before"
+        if n_seen >= estimator._calendar.season_length
+        else "as in the last periods of the training data",
+        predicted=float(estimator.predict(frame).sum()),
+        summary=summary_of(estimator, frame, level),
+        spend=pd.DataFrame(what_if.spend, index, what_if.labels),
+        nearest=int(np.argmin(far)),
+    )
 
 
 def _graph(estimator):

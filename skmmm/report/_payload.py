@@ -7,13 +7,15 @@ import pandas as pd
 
 from skmmm.plotting._diagnostics import autocorrelation, errors_over_time
 from skmmm.plotting._graph import drawn_pairs, layered
-from skmmm.plotting._style import CHANNEL_COLORS, shorten
+from skmmm.plotting._style import channel_colors, own_name, shorten
+from skmmm.report._words import planned
 
 _DIGITS = 5  # significant
 _COARSE = 4  # of single regions; still finer than a pixel
 # Numbers of single regions that a page holds: less than 3 MB.
 _MOST_NUMBERS = 450_000
-_BASELINE = "baseline and controls"
+_SHORT, _TINY = 26, 14  # characters of a name beside a chart; on a narrow screen
+_N_COLORS = 24  # of lines that are no channels
 
 
 def to_json(payload):
@@ -62,20 +64,24 @@ def make_payload(content):
         "kpi": content.kpi,
         "period": content.period,
         "level": content.level,
-        "money": bool(content.money.all()),
+        "priced": content.priced,
+        "paid": content.paid.tolist(),
         "names": names,
-        "short": shorten(names, 26),
-        "colors": [CHANNEL_COLORS[m % len(CHANNEL_COLORS)] for m in range(len(names))],
+        "short": shorten(names, _SHORT),
+        "tiny": shorten(names, _TINY),
+        "colors": channel_colors(len(names)),
+        "palette": channel_colors(_N_COLORS),
         "times": [_time(t) for t in content.times],
         **_regions(content),
-        "band": _band(content),
         "summary": _table(content.summary),
+        "waterfall": _waterfall(content),
         "curves": _curves(content),
         "shapes": _shapes(content),
-        "fittedTimes": [_time(t) for t in content.baseline.index],
-        "parts": _baseline(content),
+        "fittedTimes": [
+            _time(t) for t in content.base.index.unique("time").sort_values()
+        ],
         "residuals": _residuals(content),
-        "plan": _plans(content),
+        "plan": _plan(content),
         "skill": _skill(content.skill),
         "ranking": _ranking(content),
         "graph": _graph(content),
@@ -102,54 +108,90 @@ def _table(frame):
 
 
 def _regions(content):
-    """Return series by region, after the total over all of them."""
-    parts = content.parts
-    baseline = parts.drop(columns=content.channels).sum(axis=1)
-    series = pd.concat(
-        [content.cells[["observed", "predicted"]], baseline.rename(_BASELINE)],
-        axis=1,
-    ).join(parts[content.channels].set_axis(range(len(content.channels)), axis=1))
+    """Return series and tables by region, after those of all regions."""
     times = content.times
     held_out = content.cells.groupby(level="time", sort=True)["holdout"].any()
+    n_regions = len(content.regions)
     shown = ["All regions" if content.regional else content.kpi]
-    blocks = [_series(series, times)]
+    tables = content.cells, content.base, content.parts
+    blocks = [_series(tables, times, band=n_regions == 1)]
+    returns = [_returns(content.summary)]
+    scores = [_scores(content.scores)]
     regions = list(content.regions.index) if content.regional else []
-    most = _MOST_NUMBERS // (len(times) * (3 + len(content.channels)))
+    per_period = 4 + content.base.shape[1] + content.parts.shape[1]
+    most = _MOST_NUMBERS // (len(times) * per_period)
     left_out, regions = regions[most:], regions[:most]
     if len(regions) > 1:
-        level = series.index.get_level_values("region")
-        rows = pd.Series(np.arange(len(level))).groupby(level).indices
+        rows = [_rows_of_regions(table) for table in tables]
+        by_region = content.by_region
         for region in regions:
-            blocks.append(_series(series.iloc[rows[region]], times, _COARSE))
+            own = [
+                table.iloc[found.get(region, [])]
+                for table, found in zip(tables, rows, strict=True)
+            ]
+            blocks.append(_series(own, times, band=True, digits=_COARSE))
+            own = by_region.xs(region, level="region").reindex(content.channels)
+            returns.append(_returns(own))
+            scores.append(_scores(content.scores_by_region[region]))
             shown.append(str(region))
     return {
         "regions": shown,
         "regionsLeftOut": len(left_out),
         "series": blocks,
+        "returns": returns,
+        "scores": scores,
+        "baseNames": shorten([str(name) for name in content.base], _SHORT),
         "nFitted": int(held_out.size - held_out.sum()),
     }
 
 
-def _series(series, times, digits=_DIGITS):
+def _rows_of_regions(table):
+    region = table.index.get_level_values("region")
+    return pd.Series(np.arange(len(region))).groupby(region).indices
+
+
+def _series(tables, times, *, band, digits=_DIGITS):
     """Return sums over regions by period."""
-    sums = _by_time(series, times)
+    cells, base, parts = (_by_time(table, times) for table in tables)
+    names = ("observed", "predicted", "low", "high")
+    series = {name: numbers(cells[name], digits) for name in names}
+    if not band or cells["low"].isna().all():
+        series |= {"low": None, "high": None}
+    for name, table in (("base", base), ("parts", parts)):
+        columns = range(table.shape[1])
+        series[name] = [numbers(table.iloc[:, j], digits) for j in columns]
+    return series
+
+
+def _returns(table):
+    """Return the numbers of a summary of channels."""
+    return _table(table.select_dtypes("number"))
+
+
+def _scores(table):
+    """Return errors as rows of a name and three numbers."""
+    return [
+        [name, *numbers(row)]
+        for name, row in zip(table.index, table.to_numpy(), strict=True)
+    ]
+
+
+def _waterfall(content):
+    """Return what would have come without media, and the name of the sum."""
+    names = [str(name) for name in content.without_media.index]
+    values = content.without_media.to_numpy()
+    # What cancels but for rounding is nothing.
+    values = np.where(np.abs(values) < 1e-9 * np.abs(values).max(), 0.0, values)
     return {
-        "observed": numbers(sums["observed"], digits),
-        "predicted": numbers(sums["predicted"], digits),
-        "baseline": numbers(sums[_BASELINE], digits),
-        "parts": [numbers(sums.iloc[:, m], digits) for m in range(3, sums.shape[1])],
+        "names": names,
+        "values": numbers(values),
+        "total": own_name("predicted", [*names, *content.channels]),
     }
 
 
 def _by_time(table, times):
     time = table.index.get_level_values("time")
     return table.groupby(time).sum(min_count=1).reindex(times)
-
-
-def _band(content):
-    if content.band is None:
-        return None
-    return {name: numbers(content.band[name]) for name in ("low", "high")}
 
 
 def _curves(content):
@@ -176,26 +218,58 @@ def _curves(content):
     return curves
 
 
-def _plans(content):
-    """Return the path over budgets, and the split of each."""
-    path = content.path
-    if path is None:
+def _plan(content):
+    """Return the path over budgets, the split of each, and the rows to scale."""
+    plan = content.plan
+    if isinstance(plan, str):
         return None
-    table = path.table
-    found = [plan.success for plan in path.plans]
+    path = plan.path
+    # The table of a plan may leave out what costs nothing; that stays as it is.
+    tables = [
+        own.allocation.reindex(content.channels).assign(
+            reason=lambda table: table["reason"].fillna("not planned: no cost")
+        )
+        for own in path.plans
+    ]
     return {
+        "when": planned(content),
+        "unchanged": plan.unchanged,
+        "predicted": plan.predicted,
         "current": float(path.current_budget),
         "currentOutcome": float(path.current_outcome),
-        "today": numbers(path.plans[0].allocation["current_spend"]),
-        **{name: numbers(table[name]) for name in table},
-        "better": numbers([plan.probability_better for plan in path.plans]),
-        "found": found,
-        "message": [plan.message for plan in path.plans],
-        "spend": [numbers(plan.allocation["spend"]) for plan in path.plans],
-        "causes": [numbers(plan.allocation["contribution"]) for plan in path.plans],
-        "mrois": [numbers(plan.allocation["mroi"]) for plan in path.plans],
-        "reason": [plan.allocation["reason"].tolist() for plan in path.plans],
+        "nearest": plan.nearest,
+        "today": numbers(tables[0]["current_spend"]),
+        "mrois_now": numbers(plan.summary["mroi"]),
+        **{name: numbers(path.table[name]) for name in path.table},
+        "better": numbers([own.probability_better for own in path.plans]),
+        "found": [own.success for own in path.plans],
+        "message": [own.message for own in path.plans],
+        "spend": [numbers(table["spend"]) for table in tables],
+        "causes": [numbers(table["contribution"]) for table in tables],
+        "mrois": [numbers(table["mroi"]) for table in tables],
+        "reason": [table["reason"].tolist() for table in tables],
+        "unsure": [
+            [content.channels.index(channel) for channel in plan.unsure(k)]
+            for k in range(len(path.plans))
+        ],
+        "times": [_time(t) for t in plan.times],
+        "rows": _planned_rows(content),
     }
+
+
+def _planned_rows(content):
+    """Return unchanged spend by region (all first), channel and coming period."""
+    spend, times = content.plan.spend, content.plan.times
+    blocks = [spend]
+    if content.regional and len(content.regions) > 1:
+        blocks += [
+            spend[spend.index.get_level_values("region") == region]
+            for region in content.regions.index
+        ]
+    return [
+        [numbers(column) for _, column in _by_time(block, times).items()]
+        for block in blocks
+    ]
 
 
 def _skill(skill):
@@ -229,7 +303,8 @@ def _ranking(content):
     ends = [f"{m}_{end}" for m in measures[2:] for end in ("low", "high")]
     return {
         "regions": names,
-        "short": shorten(names, 26),
+        "short": shorten(names, _SHORT),
+        "tiny": shorten(names, _TINY),
         **{name: numbers(table[name]) for name in (*measures, *ends)},
     }
 
@@ -246,12 +321,6 @@ def _shapes(content):
         }
         for channel in content.channels
     ]
-
-
-def _baseline(content):
-    """Return what moves the KPI without media, over time."""
-    parts = content.baseline.reindex(content.times)
-    return {name: numbers(column) for name, column in parts.items()}
 
 
 def _residuals(content):

@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from skmmm.plotting._style import format_number
+from skmmm._graph.estimate import RULE_OUT
+from skmmm.plotting._style import format_number, unit_of
 
 _NAMES = 4  # named in a sentence; the others are counted
+_MOST_DECIMALS = 4  # in a table
 _SMALLEST = 5e-4  # share that rounds to a tenth of a percent
 _CLEAR = 0.9  # share of draws from which a plan is called better without a reserve
 
@@ -14,6 +16,36 @@ def number(value):
     if not np.isfinite(value):
         return "–"
     return format_number(value) if abs(value) >= 1e-4 or value == 0 else f"{value:.3g}"
+
+
+def aligned(*values):
+    """Return a function that writes the numbers of a column, below each other.
+
+    All get the same unit and the same decimals, at least three digits of the largest
+    number and two of the smallest, unless they are too far apart for that.
+
+    Parameters
+    ----------
+    *values : array-like
+        All numbers that the column will hold.
+
+    Returns
+    -------
+    write : callable
+        From a number to a text.
+    """
+    sizes = np.abs(np.concatenate([np.ravel(v).astype(float) for v in values]))
+    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
+    if not sizes.size:
+        return number
+    unit, suffix = unit_of(sizes.max())
+    digits = [
+        int(np.floor(np.log10(size / unit))) for size in (sizes.max(), sizes.min())
+    ]
+    decimals = max(0, 2 - digits[0], 1 - digits[1])
+    if decimals > _MOST_DECIMALS:
+        return number
+    return lambda v: f"{v / unit:.{decimals}f}{suffix}" if np.isfinite(v) else "–"
 
 
 def interval(low, high):
@@ -72,7 +104,7 @@ def summary_sentences(content):
         ("How sure that is", _sureness(content)),
         ("What spend returned", _returns(content)),
         ("Where the next unit of spend goes furthest", _next_unit(content)),
-        ("A better split of the same budget", _plan(content)),
+        ("A better split of the coming budget", _plan(content)),
         ("Channels that drive each other", _graph(content)),
         ("How good the forecasts are", _forecasts(content)),
     ]
@@ -81,7 +113,7 @@ def summary_sentences(content):
 
 def _media(content):
     total, low, high = content.media
-    predicted = content.parts.to_numpy().sum()
+    predicted = content.predicted
     text = (
         f"Of {number(predicted)} {content.kpi}, media caused {number(total)}, or "
         f"{percent(total / predicted)}"
@@ -129,12 +161,13 @@ def _sureness(content):
 
 
 def _spending(content):
-    return content.summary[content.summary["spend"] > 0]
+    """Return the channels with a return."""
+    return content.summary[(content.summary["spend"] > 0) & content.paid]
 
 
 def unit_of_spend(content):
     """Return what one unit of spend is."""
-    return "unit of money" if content.money.all() else "unit of the column"
+    return "unit of money" if content.priced else "unit of the column"
 
 
 def _returns(content):
@@ -142,9 +175,9 @@ def _returns(content):
     if len(table) < 2:
         return ""
     unit = unit_of_spend(content)
-    if not content.money.all():
+    if not content.priced:
         return (
-            "The cost of a unit is not known for all channels, so that returns are "
+            "The cost of a unit is not known, so that returns are "
             f"{content.kpi} per {unit} and cannot be compared between channels. Name "
             "it in media_cost."
         )
@@ -157,6 +190,9 @@ def _returns(content):
     )
     if np.isfinite(best.roi_low) and best.roi_low <= worst.roi_high:
         text += " The intervals overlap, so that even this order is not certain."
+    free = content.summary.index[~content.paid]
+    if len(free):
+        text += f" {name_some(content, free)} without a cost in media_cost: no return."
     return text
 
 
@@ -165,47 +201,74 @@ def _within(low, high):
 
 
 def _next_unit(content):
-    if not content.money.all() or len(_spending(content)) < 2:
+    if not content.priced or len(_spending(content)) < 2:
         return ""
     table = _spending(content).sort_values("mroi", ascending=False)
     best, worst = table.iloc[0], table.iloc[-1]
     return (
-        f"One more unit would bring {number(best.mroi)} {content.kpi} in "
-        f"{quote(content, table.index[0])}{_within(best.mroi_low, best.mroi_high)} and "
-        f"{number(worst.mroi)} in {quote(content, table.index[-1])}"
+        f"{reported(content)}, one more unit would have brought {number(best.mroi)} "
+        f"{content.kpi} in {quote(content, table.index[0])}"
+        f"{_within(best.mroi_low, best.mroi_high)} and {number(worst.mroi)} in "
+        f"{quote(content, table.index[-1])}"
         f"{_within(worst.mroi_low, worst.mroi_high)}. What the last unit returns, not "
-        "the average, says where to move money."
+        "the average, says where to move money. In the coming "
+        f"{periods(content)} it differs, as spend does: see the plan."
     )
 
 
+def reported(content):
+    """Return the periods of the rows of X in words."""
+    n_periods = content.parts.index.unique("time").size
+    return f"Over the {n_periods} {periods(content, n_periods)} of the data"
+
+
+def planned(content):
+    """Return the periods of the plan in words."""
+    times = content.plan.times
+    first, last = (str(t)[:10] for t in (times[0], times[-1]))
+    if len(times) == 1:
+        return f"the {periods(content, 1)} of {first}"
+    return f"the {len(times)} {periods(content)} from {first} to {last}"
+
+
 def _plan(content):
-    path = content.path
-    if path is None or not content.money.all():
+    """Return what the plan at unchanged spend brings."""
+    plan = content.plan
+    if isinstance(plan, str) or not content.priced:
         return ""
-    table = path.table
-    nearest = int(np.argmin(np.abs(table["budget"] - path.current_budget)))
-    plan = path.plans[nearest]
-    close = abs(table["budget"][nearest] / path.current_budget - 1.0) < 1e-6
-    if not (plan.success and close):
+    path = plan.path
+    found = path.plans[plan.nearest]
+    close = abs(path.table["budget"][plan.nearest] / path.current_budget - 1.0) < 1e-6
+    if not (found.success and close):
         return ""
-    more_caused, today = plan.outcome - path.current_outcome, path.current_outcome
-    if not more_caused > 5e-4 * abs(today):
-        return "Within the bounds no better split of the same budget was found."
-    gain = percent(more_caused / today) if today > 0 else number(more_caused)
-    change = plan.allocation["change"].sort_values()
-    more = change.index[change > 0.05][::-1]
-    less = change.index[change < -0.05]
-    text = f"A better split would cause {gain} more at the same spend"
-    if np.isfinite(plan.probability_better):
-        text += f"; it does better in {plan.probability_better:.0%} of draws"
+    gain, when = found.outcome - path.current_outcome, planned(content)
+    if not gain > 5e-4 * abs(path.current_outcome):
+        return f"For {when} no better split of the same spend was found within bounds."
+    text = (
+        f"In {when}, a better split of the same spend would bring {number(gain)} more "
+        f"{content.kpi}, {percent(gain / plan.predicted)} of the "
+        f"{number(plan.predicted)} predicted for them with spend {plan.unchanged}"
+    )
+    if np.isfinite(found.probability_better):
+        text += f"; it does better in {found.probability_better:.0%} of draws"
+    change = found.allocation["change"].sort_values()
     moves = [
         f"{word} for {name_some(content, names)}"
-        for word, names in (("more", more), ("less", less))
+        for word, names in (
+            ("more", change.index[change > 0.05][::-1]),
+            ("less", change.index[change < -0.05]),
+        )
         if len(names)
     ]
     text += f": {', '.join(moves)}." if moves else "."
-    if plan.probability_better < _CLEAR:
-        text += " That is not certain enough to move everything at once: test it first."
+    unsure = plan.unsure(plan.nearest)
+    if unsure:
+        text += (
+            f" The effect of {name_some(content, unsure)} is not identified, so that "
+            "what the plan gains there is an assumption."
+        )
+    if found.probability_better < _CLEAR or unsure:
+        text += " Do not move everything at once: test it first."
     return text
 
 
@@ -226,6 +289,25 @@ def _graph(content):
     if undecided:
         text += f". {undecided} of {len(pairs)} directed pairs cannot be decided"
     return f"{text}."
+
+
+def why_open(graph, parent, child):
+    """Return why a pair of channels is undecided.
+
+    Parameters
+    ----------
+    graph : ChannelGraph
+    parent, child : label
+    """
+    found = graph.probability.loc[parent, child]
+    reverse = graph.probability.loc[child, parent]
+    if graph.n_regions == 1:
+        return "with one region, which of two leads within a period stays open"
+    if found > RULE_OUT:
+        return "found too often to rule out, too seldom to keep"
+    if reverse > RULE_OUT and graph.verdict.loc[child, parent] != "edge":
+        return f"the reverse is found in {percent(reverse)}: which leads is open"
+    return "too few rows, or too little movement within regions, to rule it out"
 
 
 def _forecasts(content):

@@ -31,6 +31,22 @@
     const small = value !== 0 && Math.abs(value) < 1e-4;
     return small ? value.toExponential(digits - 1) : String(Number(value.toPrecision(digits)));
   };
+  const units = [[1e12, "tn"], [1e9, "bn"], [1e6, "M"], [1e3, "k"], [1, ""]];
+
+  /** A function that writes the numbers of a column with one unit and one number of
+   * decimals, so that they stand below each other; report/_words.py does the same. */
+  function aligned(...lists) {
+    const sizes = lists.flat().filter((v) => v !== null && v !== 0).map(Math.abs);
+    if (!sizes.length) return number;
+    const most = Math.max(...sizes), least = Math.min(...sizes);
+    const [unit, suffix] = units.find(([size]) => Number(most.toPrecision(3)) >= size) ?? [1, ""];
+    const digits = (v) => Math.floor(Math.log10(v / unit) + 1e-12);
+    const decimals = Math.max(0, 2 - digits(most), 1 - digits(least));
+    if (decimals > 4) return number;
+    const after = suffix && `\u2009${suffix}`;
+    return (v) => (v === null ? "–" : `${(v / unit).toFixed(decimals)}${after}`);
+  }
+  const share = (value) => (value === null ? "–" : `${(100 * value).toFixed(1)}%`);
   const percent = (value, sign = false) => {
     if (value === null || !Number.isFinite(value)) return "–";
     if (value !== 0 && Math.abs(value) < 0.0005) return sign ? "±0%" : "< 0.1%";
@@ -52,9 +68,11 @@
       height: 340,
     };
     for (const axis of ["xaxis", "yaxis"]) {
+      const { title, ...rest } = layout[axis] ?? {};
       base[axis] = {
         gridcolor: "#e8e8e8", zerolinecolor: "#999", automargin: true,
-        ...layout[axis],
+        ...(narrow() && axis === "xaxis" ? { nticks: 5 } : {}), ...rest,
+        ...(title ? { title: { text: onLines(title.text), font: { size: 13 } } } : {}),
       };
     }
     const options = { responsive: true, displaylogo: false, displayModeBar: false };
@@ -62,8 +80,16 @@
   }
   const pick = ({ xaxis, yaxis }) => ({ xaxis, yaxis });
 
-  const kpiPer =
-    `${plain(data.kpi)} per ${data.period === "integer" ? "period" : data.period}`;
+  /** Break a title between words, so that it fits beside its axis. */
+  const onLines = (text, width = narrow() ? 26 : 34) => text.split(" ").reduce((lines, word) => {
+    const last = lines[lines.length - 1];
+    return last && `${last} ${word}`.length <= width
+      ? [...lines.slice(0, -1), `${last} ${word}`] : [...lines, word];
+  }, []).join("<br>");
+
+  /** The name of the KPI at a length that fits beside a chart. */
+  const kpi = plain(Array.from(data.kpi).length > 34 ? `${Array.from(data.kpi).slice(0, 33).join("")}…` : data.kpi);
+  const kpiPer = `${kpi} per ${data.period === "integer" ? "period" : data.period}`;
 
   /** The space that names need at the left of a chart. */
   const names = (list) => list.map((name) => plain(name));
@@ -107,68 +133,76 @@
     range: [-0.6, list.length - 0.4], showgrid: false, zeroline: false, ticks: "",
   });
   const rowHeight = (n) => 90 + 27 * Math.max(n, 3);
-  const shortIn = (order) => order.map((i) => data.short[i]);
+  const shortNames = () => (narrow() ? data.tiny : data.short);
+  const shortIn = (order) => order.map((i) => shortNames()[i]);
+  const cut = (text, width) =>
+    (Array.from(text).length > width ? `${Array.from(text).slice(0, width - 1).join("")}…` : text);
 
-  /** The end of an axis that wide intervals may run out of. */
-  function limit(values, high) {
-    const largest = Math.max(...values.map((v) => v ?? 0));
-    const end = Math.max(largest, ...high.map((v) => v ?? 0));
-    return Math.min(end, 4 * largest) * 1.05;
+  /** An axis from zero over all values and intervals, none of which is cut. */
+  function whole(...lists) {
+    const values = lists.flat().filter((v) => v !== null);
+    const low = Math.min(0, ...values), high = Math.max(0, ...values);
+    const room = 0.05 * (high - low || 1);
+    return [low < 0 ? low - room : 0, high > 0 ? high + room : 0];
   }
 
   function drawEffects() {
     const s = data.summary, order = ordered(s.contribution);
-    const low = Math.min(0, ...s.contribution_low.map((v) => v ?? 0), ...s.contribution);
-    draw("chart-effects",
-      [points(s.contribution, s.contribution_low, s.contribution_high, order)], {
-        xaxis: {
-          title: { text: plain(data.kpi) }, rangemode: "tozero",
-          range: [low, limit(s.contribution, s.contribution_high)],
-        },
-        yaxis: nameAxis(shortIn(order)), height: rowHeight(order.length),
-        margin: { l: 20, r: 16, t: 8, b: 44 },
-      });
+    const all = [s.contribution, s.contribution_low, s.contribution_high];
+    draw("chart-effects", [points(...all, order)], {
+      xaxis: { title: { text: kpi }, range: whole(...all) },
+      yaxis: nameAxis(shortIn(order)), height: rowHeight(order.length),
+      margin: { l: 20, r: 16, t: 8, b: 44 },
+    });
   }
 
   function drawWaterfall() {
-    const order = ordered(data.summary.contribution).reverse();
+    const order = ordered(data.summary.contribution.map(Math.abs)).reverse();
     const shown = order.slice(0, 12), rest = order.slice(12);
-    const total = data.series[0];
     const sum = (list) => list.reduce((a, b) => a + (b ?? 0), 0);
-    const labels = ["baseline and controls", ...shortIn(shown)];
-    const values = [sum(total.baseline), ...shown.map((i) => data.summary.contribution[i])];
+    const w = data.waterfall;
+    const labels = [...w.names.map((name) => cut(name, narrow() ? 14 : 26)), ...shortIn(shown)];
+    const values = [...w.values, ...shown.map((i) => data.summary.contribution[i])];
     if (rest.length) {
       labels.push(`${rest.length} other channels`);
       values.push(sum(rest.map((i) => data.summary.contribution[i])));
     }
-    labels.push("predicted");
+    labels.push(w.total);
     values.push(sum(values));
+    const full = [...w.names, ...shown.map((i) => data.names[i]), ...labels.slice(w.names.length + shown.length)];
     const last = values.length - 1;
     const rows = labels.map((_, i) => last - i);
     draw("chart-waterfall", [{
       type: "waterfall", orientation: "h", y: rows, x: values,
-      measure: values.map((_, i) => (i === last ? "total" : "relative")),
+      measure: values.map((_, i) => (i ? (i === last ? "total" : "relative") : "absolute")),
       increasing: { marker: { color: blue } }, decreasing: { marker: { color: vermillion } },
       totals: { marker: { color: grey } }, connector: { line: { color: "#bbb", width: 1 } },
       text: values.map((v) => number(v)), textposition: "outside", cliponaxis: false,
-      hovertext: labels.map((name, i) => `${wrapped(name)}<br>${number(values[i])}`),
+      hovertext: full.map((name, i) => `${wrapped(name)}<br>${number(values[i])}`),
       hoverinfo: "text",
     }], {
       yaxis: { ...nameAxis([...labels].reverse()) },
-      xaxis: { title: { text: plain(data.kpi) } }, height: rowHeight(labels.length),
+      xaxis: { title: { text: kpi } }, height: rowHeight(labels.length),
       margin: { l: 20, r: 62, t: 8, b: 44 },
     });
   }
 
   // --- one region, or all -----------------------------------------------------------
 
-  const now = { region: 0, channel: 0, measure: 0 };
+  const now = { region: 0, channel: 0, measure: 0, planRegion: 0 };
   const series = () => data.series[now.region];
+  const units_of_all = data.paid.every((v) => v)
+    ? (data.priced ? "spend" : "units of the column") : "spend, or units of the column";
   const timeAxis = () => ({
     type: typeof data.times[0] === "number" ? "linear" : "date",
     title: typeof data.times[0] === "number" ? { text: "period" } : undefined,
     showgrid: false,
   });
+
+  /** On a narrow screen, the space of a legend below the chart. */
+  const below = (n, height = 340) => (narrow()
+    ? { legend: { orientation: "h", x: 0, y: -0.16, yanchor: "top" }, height: height + 20 * n, margin: { l: 60, r: 16, t: 12, b: 60 + 20 * n } }
+    : { height });
 
   /** A band between two lines. */
   const band = (x, low, high, name) => ({
@@ -185,7 +219,7 @@
       hovertemplate: "%{y:.4s}",
     });
     const traces = [];
-    if (data.band) traces.push(band(x, data.band.low, data.band.high, level));
+    if (s.low) traces.push(band(x, s.low, s.high, level));
     traces.push(line(s.observed, ink, "observed", 1.2));
     const fitted = s.predicted.map((v, i) => (i < n ? v : null));
     traces.push(line(fitted, blue, "fitted", 2));
@@ -243,13 +277,14 @@
   }
 
   function drawBaseline() {
-    const names = Object.keys(data.parts).filter((name) => name !== "constant");
-    const palette = [blue, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", vermillion];
-    draw("chart-baseline", names.map((name, i) => ({
-      type: "scatter", mode: "lines", x: data.times, y: data.parts[name], name,
-      line: { color: palette[i % palette.length], width: 1.6 }, hovertemplate: "%{y:.4s}",
+    const n = data.nFitted, x = data.times.slice(0, n);
+    // The first is the constant.
+    draw("chart-baseline", data.baseNames.slice(1).map((name, i) => ({
+      type: "scatter", mode: "lines", x, y: series().base[i + 1].slice(0, n), name: plain(name),
+      line: { color: data.palette[i % data.palette.length], width: 1.6 }, hovertemplate: "%{y:.4s}",
     })), {
       xaxis: timeAxis(), yaxis: { title: { text: kpiPer } }, hovermode: "x unified",
+      ...below(data.baseNames.length - 1),
     });
   }
 
@@ -288,9 +323,9 @@
     const s = series(), x = data.times.slice(0, data.nFitted);
     const size = data.summary.contribution.map(Math.abs);
     const order = ordered(size).reverse();
-    const area = (y, name, color) => {
+    const area = (y, name, color, key) => {
       const trace = (values, group, legend) => ({
-        type: "scatter", mode: "lines", x, y: values, name: plain(name), legendgroup: name,
+        type: "scatter", mode: "lines", x, y: values, name: plain(name), legendgroup: key,
         stackgroup: group, line: { width: 0.4, color }, fillcolor: color,
         showlegend: legend, hovertemplate: "%{y:.4s}",
       });
@@ -300,33 +335,32 @@
         ? [trace(values.map((v) => Math.min(v, 0)), "down", false)] : [];
       return [up, ...down];
     };
-    const traces = area(s.baseline, "baseline and controls", pale);
-    order.forEach((i) => traces.push(...area(s.parts[i], data.short[i], data.colors[i])));
+    const baseline = x.map((_, t) => s.base.reduce((sum, part) => sum + (part[t] ?? 0), 0));
+    const traces = area(baseline, "baseline and controls", pale, "base");
+    order.forEach((i) => traces.push(...area(s.parts[i], shortNames()[i], data.colors[i], String(i))));
     draw("chart-contributions", traces, {
       xaxis: timeAxis(), yaxis: { title: { text: kpiPer } }, hovermode: "x unified",
-      legend: narrow() ? { orientation: "h", y: -0.2 } : { traceorder: "reversed" },
-      height: narrow() ? 560 : 420,
+      legend: { traceorder: "reversed" }, ...below(order.length + 1, 420),
     });
   }
 
   function drawSpend() {
     const x = data.times.slice(0, data.nFitted);
-    const traces = data.short.map((name, i) => ({
+    const traces = shortNames().map((name, i) => ({
       type: "scatter", mode: "lines", x, y: data.spend[i].slice(0, data.nFitted),
       name: plain(name), line: { color: data.colors[i], width: 1.4 },
       visible: i < 7 ? true : "legendonly", hovertemplate: "%{y:.4s}",
     }));
     draw("chart-spend", traces, {
-      xaxis: timeAxis(), yaxis: { title: { text: data.money ? "spend" : "units of the column" } },
-      legend: narrow() ? { orientation: "h", y: -0.2 } : {}, hovermode: "x unified",
-      height: narrow() ? 520 : 400,
+      xaxis: timeAxis(), yaxis: { title: { text: units_of_all } },
+      legend: {}, hovermode: "x unified", ...below(data.names.length, 400),
     });
   }
 
   // --- channels --------------------------------------------------------------------
 
   function drawReturns() {
-    const s = data.summary;
+    const s = data.returns[now.region];
     const shown = ordered(s.roi).filter((i) => s.roi[i] !== null);
     const marginal = points(s.mroi, s.mroi_low, s.mroi_high, shown, {
       name: "next unit", color: vermillion, wash: "rgba(213,94,0,.38)", shift: -0.18,
@@ -336,14 +370,16 @@
       name: "all spend", shift: 0.18,
     });
     const values = shown.flatMap((i) => [s.roi[i], s.mroi[i]]).filter((v) => v > 0);
-    const apart = Math.max(...values) > 30 * Math.min(...values);
-    const highs = shown.flatMap((i) => [s.roi_high[i], s.mroi_high[i]]);
+    const names = ["roi", "roi_low", "roi_high", "mroi", "mroi_low", "mroi_high"];
+    const all = shown.flatMap((i) => names.map((name) => s[name][i])).filter((v) => v !== null);
+    // Over decades a logarithmic axis, unless an interval comes down to nothing.
+    const apart = Math.max(...values) > 30 * Math.min(...values) && Math.min(...all) > Math.max(...all) / 1e4;
     draw("chart-returns", [average, marginal], {
       xaxis: {
-        title: { text: `${plain(data.kpi)} per unit of ${data.money ? "money" : "the column"}` },
+        title: { text: `${kpi} per unit of ${data.priced ? "money" : "the column"}` },
         ...(apart
-          ? { type: "log", range: [Math.log10(Math.min(...values) / 10), Math.log10(3 * Math.max(...values))] }
-          : { range: [Math.min(0, ...values), limit(values, highs)] }),
+          ? { type: "log", range: [Math.log10(Math.min(...all) / 1.5), Math.log10(1.5 * Math.max(...all))] }
+          : { type: "linear", range: whole(all) }),
       },
       yaxis: nameAxis(shortIn(shown)), height: rowHeight(1.35 * shown.length),
       margin: { l: 20, r: 16, t: 30, b: 44 },
@@ -351,21 +387,22 @@
   }
 
   function drawShares() {
-    const s = data.summary;
-    const share = (list) => {
+    const s = data.returns[now.region];
+    const shares = (list) => {
       const total = list.reduce((a, b) => a + (b ?? 0), 0);
       return list.map((v) => (total ? (v ?? 0) / total : 0));
     };
-    const effect = share(s.contribution), spend = share(s.spend);
+    const effect = shares(s.contribution);
+    const spend = shares(s.spend.map((v, i) => (data.paid[i] ? v : null)));
     const order = ordered(effect);
     const bars = (values, name, color) => ({
       type: "bar", orientation: "h", name, marker: { color },
       x: order.map((i) => values[i]), y: order.map((_, row) => row),
-      hovertext: order.map((i) => `${wrapped(data.names[i])}<br>${percent(values[i])} of ${name}`),
+      hovertext: order.map((i) => `${wrapped(data.names[i])}<br>${percent(values[i])} of all ${name}`),
       hoverinfo: "text",
     });
     const traces = [bars(effect, "effect", blue)];
-    if (data.money) traces.unshift(bars(spend, "spend", pale));
+    if (data.priced) traces.unshift(bars(spend, "spend", pale));
     draw("chart-shares", traces, {
       barmode: "group", bargap: 0.25,
       xaxis: { tickformat: ".0%", title: { text: "share of all media" } },
@@ -441,16 +478,11 @@
     const all = [...e.multiple, ...e.low, ...e.high].filter((v) => v !== null);
     draw("chart-effectiveness", moving, {
       xaxis: timeAxis(), showlegend: false, height: 280,
-      yaxis: { range: [Math.min(0.5, ...all), Math.min(3, Math.max(1.5, ...all))] },
+      yaxis: { range: [Math.min(0.5, ...all), Math.max(1.5, ...all)] },
     });
   }
 
-  const curveTop = (c) => Math.max(...c.incremental, c.causes);
-  const curveRange = (c) => {
-    const top = curveTop(c), low = Math.min(0, ...c.incremental);
-    const high = Math.max(...c.high.map((v) => v ?? 0), top);
-    return [low, Math.min(1.05 * high, 2.2 * top)];
-  };
+  const curveRange = (c) => whole(c.incremental, c.low, c.high, [c.causes]);
 
   function drawCurve() {
     const i = now.channel, c = data.curves[i];
@@ -466,13 +498,14 @@
       });
       notes.push({
         x: c.half, xref: "x", y: 1, yref: "paper", text: "half of the highest effect", showarrow: false,
-        xanchor: "left", yanchor: "top", font: { color: "#666", size: 11.5 },
+        xanchor: c.half < 0.5 * Math.max(...c.spend) ? "left" : "right", yanchor: "top",
+        font: { color: "#666", size: 11.5 },
       });
     }
     draw("chart-curve", curveTraces(i), {
       shapes, annotations: notes,
-      xaxis: { title: { text: `${data.money ? "spend" : "units"} over all rows` }, rangemode: "tozero" },
-      yaxis: { title: { text: `incremental ${plain(data.kpi)}` }, range: curveRange(c) },
+      xaxis: { title: { text: `${data.priced && data.paid[i] ? "spend" : "units"} over all rows` }, range: whole(c.spend, [c.now]) },
+      yaxis: { title: { text: `incremental ${kpi}` }, range: curveRange(c) },
       height: 400,
     });
   }
@@ -489,10 +522,10 @@
       const x0 = column / columns + (column ? gap / 2 : 0), x1 = (column + 1) / columns - gap / 2;
       const y1 = 1 - row * height - 0.2 * height, y0 = 1 - (row + 1) * height + 0.16 * height;
       const small = { tickfont: { size: 10 }, nticks: 4, gridcolor: "#eee", zerolinecolor: "#999", tickformat: "~s" };
-      layout[`xaxis${suffix}`] = { ...small, domain: [x0, x1], anchor: `y${suffix}` };
+      layout[`xaxis${suffix}`] = { ...small, domain: [x0, x1], anchor: `y${suffix}`, range: whole(data.curves[i].spend) };
       layout[`yaxis${suffix}`] = { ...small, domain: [y0, y1], anchor: `x${suffix}`, range: curveRange(data.curves[i]) };
       layout.annotations.push({
-        text: plain(Array.from(data.short[i]).slice(0, narrow() ? 20 : 26).join("")), xref: "paper", yref: "paper", x: x0, y: y1,
+        text: plain(shortNames()[i]), xref: "paper", yref: "paper", x: x0, y: y1,
         xanchor: "left", yanchor: "bottom", showarrow: false, font: { size: 11.5 },
       });
       traces.push(...curveTraces(i, { xaxis: `x${suffix}`, yaxis: `y${suffix}` }));
@@ -534,47 +567,54 @@
       place.append(note);
       return;
     }
-    const wide = 160, high = 58, stepX = 260, stepY = 92, top = 46;
-    const highest = Math.max(...placed.map((m) => g.row[m]));
-    const lowest = Math.min(...placed.map((m) => g.row[m]));
-    const width = wide + stepX * Math.max(...placed.map((m) => g.layer[m])) + 8;
-    const height = high + stepY * (highest - lowest) + top + 8;
+    // From left to right; on a narrow screen from the top down.
+    const down = narrow(), wide = down ? 150 : 160, high = 58;
+    const stepLayer = down ? 130 : 260, stepRow = down ? 168 : 92, side = down ? 8 : 46;
+    const rows = placed.map((m) => g.row[m]), highest = Math.max(...rows);
+    const along = stepLayer * Math.max(...placed.map((m) => g.layer[m]));
+    const across = stepRow * (highest - Math.min(...rows));
+    const width = (down ? across + 46 : along) + wide + 8;
+    const height = (down ? along : across) + high + 8 + side;
     const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
       "aria-label": "Graph of the channels; the table below holds its edges" }, place);
-    root.style.maxWidth = "none";
-    const at = (m) => [4 + stepX * g.layer[m], top + stepY * (highest - g.row[m])];
+    const at = (m) => {
+      const layer = 4 + stepLayer * g.layer[m], row = stepRow * (highest - g.row[m]);
+      return down ? [4 + row, layer] : [layer, side + row];
+    };
     const strongest = Math.max(...g.weight.map(Math.abs), 1e-12);
     g.parent.forEach((parent, k) => {
       const child = g.child[k], edge = g.verdict[k] === "edge";
       const [x0, y0] = at(parent), [x1, y1] = at(child);
-      const ahead = g.layer[child] > g.layer[parent];
-      const near = g.layer[child] === g.layer[parent] + 1;
-      const start = ahead && near ? [x0 + wide, y0 + high / 2] : [x0 + wide / 2, y0];
-      const end = ahead && near ? [x1 - 7, y1 + high / 2] : [x1 + wide / 2, y1 - 6];
-      const rise = ahead && near ? 0 : Math.min(44, 24 + 10 * Math.abs(g.layer[child] - g.layer[parent]));
-      const middle = (start[0] + end[0]) / 2;
-      const path = ahead && near
-        ? `M${start} C${middle},${start[1]} ${middle},${end[1]} ${end}`
-        : `M${start} C${start[0]},${start[1] - rise} ${end[0]},${end[1] - rise} ${end}`;
+      const straight = g.layer[child] === g.layer[parent] + 1;
+      const rise = Math.min(44, 24 + 10 * Math.abs(g.layer[child] - g.layer[parent]));
+      let start, end, bends, head;
+      const right = ([x, y]) => `${x},${y - 6} ${x + 8},${y} ${x},${y + 6}`;
+      const lower = ([x, y]) => `${x - 6},${y} ${x},${y + 8} ${x + 6},${y}`;
+      const left = ([x, y]) => `${x},${y - 6} ${x - 8},${y} ${x},${y + 6}`;
+      if (straight && down) {
+        [start, end, head] = [[x0 + wide / 2, y0 + high], [x1 + wide / 2, y1 - 8], lower];
+        bends = [[start[0], (start[1] + end[1]) / 2], [end[0], (start[1] + end[1]) / 2]];
+      } else if (straight) {
+        [start, end, head] = [[x0 + wide, y0 + high / 2], [x1 - 8, y1 + high / 2], right];
+        bends = [[(start[0] + end[0]) / 2, start[1]], [(start[0] + end[0]) / 2, end[1]]];
+      } else if (down) {
+        [start, end, head] = [[x0 + wide, y0 + high / 2], [x1 + wide + 8, y1 + high / 2], left];
+        bends = [[start[0] + rise, start[1]], [end[0] + rise, end[1]]];
+      } else {
+        [start, end, head] = [[x0 + wide / 2, y0], [x1 + wide / 2, y1 - 8], lower];
+        bends = [[start[0], start[1] - rise], [end[0], end[1] - rise]];
+      }
       const color = edge ? shade(g.probability[k]) : grey;
+      const thick = edge ? 1 + (4 * Math.abs(g.weight[k])) / strongest : 1.2;
       const line = svg("path", {
-        d: path, fill: "none", stroke: color,
-        "stroke-width": edge ? 1 + (4 * Math.abs(g.weight[k])) / strongest : 1.2,
-        ...(edge ? {} : { "stroke-dasharray": "5 4" }),
+        d: `M${start} C${bends[0]} ${bends[1]} ${end}`, fill: "none", stroke: color,
+        "stroke-width": thick, ...(edge ? {} : { "stroke-dasharray": "5 4" }),
       }, root);
-      const [ex, ey] = end;
-      const head = ahead && near ? `${ex},${ey - 6} ${ex + 8},${ey} ${ex},${ey + 6}`
-        : `${ex - 6},${ey - 2} ${ex},${ey + 7} ${ex + 6},${ey - 2}`;
-      svg("polygon", { points: head, fill: color }, root);
+      svg("polygon", { points: head(end), fill: color }, root);
       const about = svg("title", {}, line);
       about.textContent = `${data.names[parent]} drives ${data.names[child]}: ` +
         `${edge ? `weight ${number(g.weight[k], 2)}, ` : "undecided, "}probability ${percent(g.probability[k])}`;
-      if (edge) {
-        const half = line.getPointAtLength(line.getTotalLength() / 2);
-        const text = svg("text", { x: half.x, y: half.y + 4, "text-anchor": "middle",
-          "font-size": 12, stroke: "#fff", "stroke-width": 4, "paint-order": "stroke", fill: ink }, root);
-        text.textContent = (g.weight[k] > 0 ? "+" : "") + g.weight[k].toFixed(2);
-      }
+      if (edge) label(line, thick, (g.weight[k] > 0 ? "+" : "") + g.weight[k].toFixed(2), root);
     });
     for (const m of placed) {
       const [x, y] = at(m);
@@ -588,63 +628,149 @@
     }
   }
 
+  /** Write beside the middle of a line, so that the text does not break it. */
+  function label(line, thick, words, parent) {
+    const half = line.getTotalLength() / 2, point = (length) => line.getPointAtLength(length);
+    const middle = point(half), before = point(half - 1), after = point(half + 1);
+    const size = Math.hypot(after.x - before.x, after.y - before.y) || 1;
+    let normal = [(after.y - before.y) / size, -(after.x - before.x) / size];
+    if (normal[1] > 0) normal = normal.map((v) => -v);
+    const away = 4 + thick / 2 + 17 * Math.abs(normal[0]) + 6 * Math.abs(normal[1]);
+    const text = svg("text", { x: middle.x + away * normal[0], y: middle.y + away * normal[1] + 4,
+      "text-anchor": "middle", "font-size": 12, fill: ink }, parent);
+    text.textContent = words;
+  }
+
   const drawPairs = () => matrix("chart-graph", data.graph.probabilities.map((row, i) =>
     row.map((p, j) => (i === j ? null : p))), [[0, "#ffffff"], [1, "#08306b"]], 0);
 
   // --- plan --------------------------------------------------------------------------
 
+  /** Fill a table; cells are texts, pairs with a smaller second line, or classed. */
   function cells(table, rows) {
-    const body = byId(table).tBodies[0];
-    body.replaceChildren(...rows.map((row) => {
+    const heads = Array.from(byId(table).tHead.rows[0].cells);
+    byId(table).tBodies[0].replaceChildren(...rows.map((row) => {
       const line = document.createElement("tr");
-      row.forEach((text, column) => {
-        const cell = document.createElement("td");
-        cell.textContent = text;
-        if (table === "plan-table" && column === 6) cell.className = "text";
+      row.forEach((content, column) => {
+        const cell = document.createElement("td"), value = document.createElement("span");
+        const { text, second, kind } = typeof content === "string" ? { text: content } : content;
+        cell.className = kind ?? (heads[column].className.includes("text") ? "text" : "");
+        cell.dataset.label = heads[column].dataset.name ?? heads[column].textContent;
+        value.textContent = text;
+        if (second) {
+          const doubt = document.createElement("span");
+          doubt.className = "doubt";
+          doubt.textContent = second;
+          value.append(doubt);
+        }
+        cell.append(value);
         line.append(cell);
       });
       return line;
     }));
   }
 
+  /** A value and, below it, its interval. */
+  const interval = (write, value, low, high) => ({
+    text: write(value), second: low === null ? "" : `${write(low)} to ${write(high)}`,
+  });
+
+  /** The cell of a verdict, which is about all regions. */
+  function verdict(i) {
+    const found = data.summary.verdict[i] ?? "none";
+    return {
+      text: found, kind: `text verdict ${found.replace(" ", "-")}`,
+      second: data.summary.follows_kpi[i] ? "follows KPI" : "",
+    };
+  }
+
+  function fillChannels() {
+    const s = data.returns[now.region];
+    const column = (name) => {
+      const lists = [s[name], s[`${name}_low`], s[`${name}_high`]];
+      const write = aligned(...lists);
+      return (i) => interval(write, ...lists.map((list) => list[i]));
+    };
+    const [caused, roi, mroi] = ["contribution", "roi", "mroi"].map(column);
+    const spend = aligned(s.spend);
+    cells("channels-table", ordered(s.contribution).reverse().map((i) => [
+      data.names[i], verdict(i), spend(s.spend[i]), caused(i), share(s.share[i]), roi(i), mroi(i),
+    ]));
+  }
+
+  function fillScores() {
+    cells("scores-table", data.scores[now.region].map(([name, wmape, r2, coverage]) => [
+      name, share(wmape), r2 === null ? "–" : r2.toFixed(3), share(coverage),
+    ]));
+  }
+
+  /** What the plan says, as a text. */
+  function planText(p, k) {
+    if (!p.found[k]) return p.message[k];
+    const budget = p.budget[k], more = p.outcome[k] - p.currentOutcome;
+    const signed = (value, write) => `${value < 0 ? "−" : "+"}${write(Math.abs(value))}`;
+    let text = `In ${p.when}, the best split of ${number(budget)} causes ${number(p.outcome[k])} ${data.kpi}`;
+    if (p.outcome_low[k] !== null) {
+      text += ` (${number(p.outcome_low[k])} to ${number(p.outcome_high[k])})`;
+    }
+    text += `, ${signed(more, number)} against unchanged spend (${number(p.currentOutcome)}): `;
+    text += `${signed(more / p.predicted, percent)} of the ${number(p.predicted)} ${data.kpi} predicted for these periods`;
+    if (p.better[k] !== null) text += `. It causes more in ${percent(p.better[k])} of draws`;
+    return `${text}. Scaling every channel alike to this budget would cause ${number(p.as_today[k])}.`;
+  }
+
+  function doubtText(p, k) {
+    const names = p.unsure[k].map((i) => `“${cut(data.names[i], 42)}”`).join(", ");
+    return names && p.found[k]
+      ? `This plan spends more on ${names}, whose effect is not identified: what it gains there is an assumption. Test it before moving the money.`
+      : "";
+  }
+
+  function fillPlan(p, k) {
+    const money = aligned(p.today, p.spend[k]), returns = aligned(p.mrois_now, p.mrois[k]);
+    const causes = aligned(p.causes[k]);
+    cells("plan-table", ordered(p.today).reverse().map((i) => [
+      data.names[i], verdict(i), money(p.today[i]), money(p.spend[k][i]),
+      p.today[i] ? `${p.spend[k][i] < p.today[i] ? "" : "+"}${share(p.spend[k][i] / p.today[i] - 1)}` : "–",
+      causes(p.causes[k][i]), returns(p.mrois_now[i]), returns(p.mrois[k][i]), p.reason[k][i],
+    ]));
+  }
+
+  function fillRows(p, k) {
+    const block = p.rows[now.planRegion];
+    const planned = block.map((column, i) => {
+      const factor = p.today[i] && p.spend[k][i] !== null ? p.spend[k][i] / p.today[i] : 1;
+      return column.map((v) => (v === null ? null : v * factor));
+    });
+    const write = planned.map((column) => aligned(column));
+    cells("rows-table", p.times.map((time, t) => [
+      String(time), ...planned.map((column, i) => write[i](column[t])),
+    ]));
+  }
+
   function drawPlan() {
     const p = data.plan, k = Number(byId("budget").value);
     const budget = p.budget[k], change = budget / p.current - 1;
     byId("budget-text").value =
-      `${number(budget)} (${Math.abs(change) < 0.0005 ? "as today" : percent(change, true)})`;
-    const unit = plain(data.kpi);
-    let text = p.message[k];
-    if (p.found[k]) {
-      const more = p.outcome[k] - p.currentOutcome;
-      const gain = p.currentOutcome > 0 ? percent(more / p.currentOutcome, true) : number(more);
-      text = `The best split of ${number(budget)} causes ${number(p.outcome[k])} ${data.kpi}`;
-      if (p.outcome_low[k] !== null) {
-        text += ` (${number(p.outcome_low[k])} to ${number(p.outcome_high[k])})`;
-      }
-      text += `, ${gain} against today (${number(p.currentOutcome)})`;
-      if (p.better[k] !== null) text += `; it causes more in ${percent(p.better[k])} of draws`;
-      text += `. Scaling every channel alike would cause ${number(p.as_today[k])}. `;
-      text += p.mroi[k] === null ? "" : `Around here one more unit brings ${number(p.mroi[k])}.`;
-    }
-    byId("plan-text").textContent = text;
-    const order = ordered(p.today);
-    const top = data.names.length;
+      `${number(budget)} (${Math.abs(change) < 0.0005 ? "unchanged" : percent(change, true)})`;
+    byId("plan-text").textContent = planText(p, k);
+    const doubt = doubtText(p, k);
+    byId("plan-doubt").textContent = doubt;
+    byId("plan-doubt").hidden = !doubt;
+    fillPlan(p, k);
+    fillRows(p, k);
+    const order = ordered(p.today).filter((i) => data.paid[i] && p.today[i] !== null);
     const bars = (values, name, color) => ({
       type: "bar", orientation: "h", name, marker: { color }, x: order.map((i) => values[i]),
       y: order.map((_, row) => row), hoverinfo: "text",
       hovertext: order.map((i) => `${wrapped(data.names[i])}<br>${name} ${number(values[i])}`),
     });
-    const most = Math.max(...p.spend.flat(), ...p.today) * 1.03;
-    draw("chart-plan", [bars(p.today, "today", pale), bars(p.spend[k], "plan", blue)], {
+    const spends = order.flatMap((i) => [p.today[i], ...p.spend.map((plan) => plan[i])]);
+    draw("chart-plan", [bars(p.today, "unchanged", pale), bars(p.spend[k], "plan", blue)], {
       barmode: "group", bargap: 0.25, yaxis: nameAxis(shortIn(order)),
-      xaxis: { title: { text: data.money ? "spend" : "units of the column" }, range: [0, most] },
-      height: rowHeight(1.35 * top), margin: { l: 20, r: 16, t: 30, b: 44 },
+      xaxis: { title: { text: data.priced ? "spend" : "units of the column" }, range: whole(spends) },
+      height: rowHeight(1.35 * order.length), margin: { l: 20, r: 16, t: 30, b: 44 },
     });
-    cells("plan-table", ordered(p.today).reverse().map((i) => [
-      data.names[i], number(p.today[i]), number(p.spend[k][i]),
-      p.today[i] ? percent(p.spend[k][i] / p.today[i] - 1, true) : "–",
-      number(p.causes[k][i]), number(p.mrois[k][i]), p.reason[k][i],
-    ]));
     const traces = [];
     if (p.outcome_low.some((v) => v !== null)) {
       const found = p.budget.map((_, i) => i).filter((i) => p.outcome_low[i] !== null);
@@ -661,14 +787,12 @@
       type: "scatter", mode: "markers", x: [x], y: [y], name,
       marker: { size: 11, color, symbol }, hovertemplate: `${name} %{x:.4s}: %{y:.4s}`,
     });
-    traces.push(point(p.current, p.currentOutcome, "today", vermillion, "circle"));
+    traces.push(point(p.current, p.currentOutcome, "unchanged", vermillion, "circle"));
     if (p.found[k]) traces.push(point(budget, p.outcome[k], "this plan", blue, "diamond"));
-    const highest = Math.max(...p.outcome.map((v) => v ?? 0), ...p.as_today);
     draw("chart-path", traces, {
-      xaxis: { title: { text: data.money ? "total spend" : "total units" } },
-      yaxis: { title: { text: `caused ${unit}` }, rangemode: "tozero",
-        range: [0, Math.min(2.2 * highest, 1.05 * Math.max(highest, ...p.outcome_high.map((v) => v ?? 0)))] },
-      height: Math.max(360, rowHeight(1.35 * top)),
+      xaxis: { title: { text: data.priced ? "total spend" : "total units" } },
+      yaxis: { title: { text: `caused ${kpi}` }, range: whole(p.outcome, p.outcome_low, p.outcome_high, p.as_today) },
+      height: Math.max(360, rowHeight(1.35 * order.length)),
     });
   }
 
@@ -689,7 +813,7 @@
     const most = 30; // more bars than this cannot be read
     const shown = order.length > most ? [...order.slice(0, 20), ...order.slice(-10)] : order;
     const rows = [...shown].reverse();
-    const axis = nameAxis(rows.map((i) => r.short[i]));
+    const axis = nameAxis(rows.map((i) => (narrow() ? r.tiny : r.short)[i]));
     const shapes = [];
     if (order.length > most) {
       shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: 9.5, y1: 9.5, line: { color: grey, dash: "dot", width: 1 } });
@@ -700,20 +824,20 @@
     });
     draw("chart-regions", [dots], {
       shapes, yaxis: axis, height: 90 + 20 * rows.length, margin: { l: 20, r: 16, t: 12, b: 44 },
-      xaxis: { title: { text: plain(label(now.measure)) }, tickformat: key === "share" ? "~%" : "", rangemode: "tozero" },
+      xaxis: { title: { text: plain(cut(measureName(now.measure), 60)) }, tickformat: key === "share" ? "~%" : "", range: whole(r[key], r[`${key}_low`] ?? [], r[`${key}_high`] ?? []) },
       annotations: order.length > most ? [{
         text: `${order.length - most} regions in between`, xref: "paper", x: 1, xanchor: "right",
         y: 9.5, yanchor: "bottom", showarrow: false, font: { color: "#666", size: 11.5 },
       }] : [],
     });
   }
-  const shownMeasures = () => (data.money ? measures : measures.slice(0, 3));
-  const label = (m) => shownMeasures()[m][1].replace("KPI", () => data.kpi);
+  const shownMeasures = () => (data.priced ? measures : measures.slice(0, 3));
+  const measureName = (m) => shownMeasures()[m][1].replace("KPI", () => cut(data.kpi, narrow() ? 14 : 40));
 
   function fillRegions() {
     const r = data.ranking;
-    const columns = [r.observed, r.spend, r.contribution, r.share, ...(data.money ? [r.roi] : [])];
-    const write = [number, number, number, percent, number];
+    const columns = [r.observed, r.spend, r.contribution, r.share, ...(data.priced ? [r.roi] : [])];
+    const write = columns.map((column) => (column === r.share ? share : aligned(column)));
     const fill = (order) => cells("regions-table", order.map((i) => [
       r.regions[i], ...columns.map((column, c) => write[c](column[i])),
     ]));
@@ -722,6 +846,7 @@
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = head.textContent;
+      head.dataset.name = head.textContent;
       head.replaceChildren(button);
       let falling = false;
       button.addEventListener("click", () => {
@@ -736,10 +861,10 @@
   // --- skill, correlation ---------------------------------------------------------------
 
   function drawSkill() {
-    const s = data.skill, palette = [blue, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", vermillion];
+    const s = data.skill;
     draw("chart-skill", s.contenders.map((name, i) => ({
       type: "bar", name: plain(name), x: names(s.origins), y: s.skill[i],
-      marker: { color: palette[i % palette.length] },
+      marker: { color: data.palette[i % data.palette.length] },
       hovertemplate: "skill %{y:.2f}",
     })), {
       barmode: "group", xaxis: { type: "category", title: { text: "forecast from" } },
@@ -748,18 +873,19 @@
   }
 
   function matrix(id, z, scale, least = -1) {
-    const size = data.short.length;
+    const size = data.names.length, shown = shortNames();
+    const readable = size <= (narrow() ? 7 : 16); // numbers fit into their cells
     draw(id, [{
-      type: "heatmap", z, x: data.short.map((_, i) => i), y: data.short.map((_, i) => i),
+      type: "heatmap", z, x: shown.map((_, i) => i), y: shown.map((_, i) => i),
       zmin: least, zmax: 1, colorscale: scale, xgap: 1, ygap: 1,
       hovertext: data.names.map((a, i) => data.names.map((b, j) =>
         `${wrapped(a)}<br>${wrapped(b)}<br>${z[i][j] === null ? "" : number(z[i][j], 2)}`)),
       hoverinfo: "text", colorbar: { thickness: 12 },
-      text: z.map((row) => row.map((v) => (v === null || Math.abs(v) < 0.05 ? "" : v.toFixed(1)))),
-      texttemplate: size <= 20 ? "%{text}" : undefined,
+      text: z.map((row) => row.map((v) => (v === null ? "" : v.toFixed(2).replace("0.", ".")))),
+      texttemplate: readable ? "%{text}" : undefined,
     }], {
-      xaxis: { ...nameAxis(data.short), range: [-0.5, size - 0.5], tickangle: -40 },
-      yaxis: { ...nameAxis(data.short), range: [size - 0.5, -0.5] },
+      xaxis: { ...nameAxis(shown), range: [-0.5, size - 0.5], tickangle: -40 },
+      yaxis: { ...nameAxis(shown), range: [size - 0.5, -0.5] },
       height: 160 + 34 * size, margin: { l: 20, r: 16, t: 12, b: 20 },
     });
   }
@@ -771,10 +897,10 @@
 
   const charts = {
     summary: [["chart-effects", drawEffects], ["chart-waterfall", drawWaterfall]],
-    fit: [["chart-fit", drawFit], ["chart-scatter", drawScatter],
+    fit: [["chart-fit", drawFit], ["chart-scatter", drawScatter], ["scores-table", fillScores],
       ["chart-baseline", drawBaseline], ["chart-skill", drawSkill]],
     channels: [["chart-contributions", drawContributions], ["chart-returns", drawReturns],
-      ["chart-shares", drawShares]],
+      ["chart-shares", drawShares], ["channels-table", fillChannels]],
     response: [["chart-curve", drawCurve], ["chart-adstock", drawShapes],
       ["chart-curves", drawCurves]],
     graph: [["graph-drawing", drawGraph], ["chart-graph", drawPairs]],
@@ -783,7 +909,7 @@
     diagnostics: [["chart-residuals", drawResiduals]],
     data: [["chart-spend", drawSpend], ["chart-correlation", drawCorrelation]],
   };
-  const followRegion = { fit: 2, channels: 1 }; // so many charts of a section
+  const followRegion = ["fit", "channels"]; // sections with the list of regions
   const drawn = new Set();
   const sections = Array.from(document.querySelectorAll("main > section"));
 
@@ -802,9 +928,8 @@
       tab.setAttribute("aria-selected", String(current));
       tab.tabIndex = current ? 0 : -1;
       if (current && focus) tab.focus();
-      if (current && narrow()) tab.scrollIntoView({ inline: "center", block: "nearest" });
     }
-    byId("region-control").hidden = data.series.length < 2 || !(found.id in followRegion);
+    byId("region-control").hidden = data.series.length < 2 || !followRegion.includes(found.id);
     drawSection(found.id);
     window.scrollTo(0, 0);
   }
@@ -818,9 +943,11 @@
 
   fillSelect("region", data.regions.map((name, i) => [i, name]), (region) => {
     now.region = region;
-    for (const [id, count] of Object.entries(followRegion)) {
+    const name = region ? data.regions[region] : "all regions";
+    for (const about of document.querySelectorAll(".scope.region")) about.textContent = `: ${name}`;
+    for (const id of followRegion) {
       if (!drawn.has(id)) continue;
-      charts[id].slice(0, count).forEach(([place, make]) => byId(place) && make());
+      charts[id].forEach(([place, make]) => byId(place) && make());
     }
   });
   if (data.regionsLeftOut) {
@@ -835,7 +962,7 @@
     drawShapes();
   });
   if (data.ranking) {
-    fillSelect("measure", shownMeasures().map((_, m) => [m, label(m)]), (measure) => {
+    fillSelect("measure", shownMeasures().map((_, m) => [m, measureName(m)]), (measure) => {
       now.measure = measure;
       drawRegions();
     });
@@ -844,9 +971,12 @@
   if (data.plan) {
     const slider = byId("budget"), p = data.plan;
     slider.max = p.budget.length - 1;
-    slider.value = p.budget.reduce((best, b, i) =>
-      (Math.abs(b - p.current) < Math.abs(p.budget[best] - p.current) ? i : best), 0);
+    slider.value = p.nearest;
     slider.addEventListener("input", drawPlan);
+    fillSelect("plan-region", data.regions.map((name, i) => [i, name]), (region) => {
+      now.planRegion = region;
+      fillRows(p, Number(slider.value));
+    });
   }
 
   // Arrow keys move between tabs, as in any list of tabs.
