@@ -9,9 +9,8 @@ and name that in the environment variable ``SKMMM_DATA``. The pictures were made
 ``benchmarks/example_figures.py``.
 """
 
-# sphinx_gallery_thumbnail_path = 'images/robyn_verdicts.png'
-
 # %%
+# sphinx_gallery_thumbnail_path = 'images/robyn_verdicts.png'
 import os
 from pathlib import Path
 

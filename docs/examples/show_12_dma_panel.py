@@ -9,9 +9,8 @@ put ``dma_panel.csv.gz`` into a folder and name that in the environment variable
 ``benchmarks/example_figures.py``.
 """
 
-# sphinx_gallery_thumbnail_path = 'images/dma_verdicts.png'
-
 # %%
+# sphinx_gallery_thumbnail_path = 'images/dma_verdicts.png'
 import os
 from pathlib import Path
 
