@@ -13,22 +13,28 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    # Copies MathJax beside the pages, so that formulas need no network.
+    "sphinx-mathjax-offline",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "examples", "**/README.rst"]
 templates_path = ["_templates"]
 # Docstrings inherited from scikit-learn point into its documentation.
-suppress_warnings = ["ref.ref"]
+suppress_warnings = ["ref.ref", "ref.term"]
 
 autosummary_generate = True
 autodoc_typehints = "none"
-numpydoc_show_class_members = True
-numpydoc_class_members_toctree = False
+# One argument per line where a signature is longer than a line of text.
+python_maximum_signature_line_length = 80
+toc_object_entries_show_parents = "hide"
+# Methods are rendered in full by _templates/autosummary/class.rst.
+numpydoc_show_class_members = False
 numpydoc_attributes_as_param_list = True
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skmmm"
-html_static_path = []
+html_static_path = ["_static"]
+html_css_files = ["skmmm.css"]
 html_show_sourcelink = False
 html_sidebars = {
     name: [] for name in ("index", "getting_started", "whats_new", "design")

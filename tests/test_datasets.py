@@ -359,6 +359,22 @@ def test_example_truth(example):
     assert 0.03 < error.std() < 0.05
 
 
+def test_example_spends_and_sells_in_proportion_to_size(example):
+    cities = example.frame.groupby("region")[[*example.media, "sales"]].sum()
+    spend = cities[example.media].sum(axis=1)
+    assert cities["sales"].max() > 10 * cities["sales"].min()
+    assert np.corrcoef(np.log(spend), np.log(cities["sales"]))[0, 1] > 0.9
+    assert (spend / cities["sales"]).between(0.08, 0.3).all()
+
+
+def test_example_has_weeks_without_each_channel_in_each_city(example):
+    off = (example.X[example.media] == 0).groupby(example.X["region"]).mean()
+    assert off.gt(0.1).all(axis=None)
+    # Cities do not switch together: no channel is off everywhere at once for long.
+    together = (example.X[example.media] == 0).groupby(example.X["week"]).mean()
+    assert together.std().lt(0.35).all()
+
+
 def test_example_is_what_its_recipe_makes(example):
     """Up to one unit of the last decimal, as libraries may round differently."""
     if not RECIPE.exists():

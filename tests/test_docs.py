@@ -3,6 +3,8 @@
 import doctest
 import importlib
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -60,6 +62,45 @@ def test_example_in_getting_started(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "getting_started.rst", "exec"), {})
     assert (tmp_path / "report.html").exists()
+
+
+def test_pages_include_tables_that_exist():
+    docs = ROOT / "docs"
+    pages = [*docs.glob("*.rst"), *docs.glob("user_guide/*.rst")]
+    included = set()
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        for name in re.findall(r"include:: (.*figures/\S+)", text):
+            included.add((page.parent / name).resolve())
+    assert included == set(docs.glob("figures/*.txt"))
+
+
+def test_reference_holds_every_method_once_and_in_full(tmp_path):
+    """Build the page of the regressor alone, with a formula, without the gallery."""
+    pytest.importorskip("sphinx_gallery")
+    source, built = tmp_path / "docs", tmp_path / "html"
+    for folder in ("_templates", "_static"):
+        shutil.copytree(ROOT / "docs" / folder, source / folder)
+    shutil.copy(ROOT / "docs" / "conf.py", source)
+    (source / "index.rst").write_text(
+        "Page\n====\n\n:math:`x`\n\n.. currentmodule:: skmmm\n\n"
+        ".. autosummary::\n   :toctree: generated/\n\n   DeepCausalMMMRegressor\n"
+    )
+    (source / "examples").mkdir()
+    (source / "examples" / "README.rst").write_text("None\n====\n")
+    command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", source, built]
+    subprocess.run(command, check=True, capture_output=True)
+    name = "skmmm.DeepCausalMMMRegressor"
+    page = (built / "generated" / f"{name}.html").read_text("utf-8")
+    for method in ("channel_summary", "optimize_budget", "predict_interval", "fit"):
+        assert page.count(f'id="{name}.{method}"') == 1
+    plan = page.split(f'id="{name}.optimize_budget"')[1].split('<dt class="sig')[0]
+    for parameter in ("budget", "bounds", "constraints", "risk"):
+        assert f"<strong>{parameter}</strong>" in plan
+    # MathJax comes along: no address of another machine.
+    front = (built / "index.html").read_text("utf-8")
+    assert 'src="_static/mathjax/' in front
+    assert (built / "_static" / "mathjax" / "tex-chtml.js").exists()
 
 
 def test_everything_public_is_in_the_reference():

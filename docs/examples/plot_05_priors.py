@@ -1,9 +1,9 @@
 """
-What an experiment adds
-=======================
+What a prior on one return does
+===============================
 
-One series of 80 weeks says little about each channel. A lift test of one of them enters
-as an interval for its return.
+One series of 80 weeks says little about each channel. Who knows the return of one of
+them from elsewhere gives it as an interval.
 """
 
 # %%
@@ -30,10 +30,14 @@ VerdictsDisplay.from_estimator(before)
 plt.show()
 
 # %%
-# An experiment with the first channel found its true return, give or take 15 %.
+# The return of the first channel is known, give or take 15 %. This is a prior: an
+# interval for what all its spend in these weeks earned per unit, before the data speak.
+# It is not a lift test. A test measures what one change of spend did, in some regions
+# and weeks; at another level of spend the return is another one. Until experiments can
+# be given as such, widen the interval where the test was not like the spend at hand.
 true = world.contributions["media_1"].sum() / X["media_1"].sum()
-tested = {"media_1": {"roi": (0.85 * true, 1.15 * true)}}
-after = DeepCausalMMMRegressor(**roles, priors=tested).fit(X, world.y)
+known = {"media_1": {"roi": (0.85 * true, 1.15 * true)}}
+after = DeepCausalMMMRegressor(**roles, priors=known).fit(X, world.y)
 
 figure, axes = plt.subplots(1, 2, figsize=(9.6, 2.8), layout="constrained", sharex=True)
 for ax, model, name in zip(axes, (before, after), ("before", "after"), strict=True):

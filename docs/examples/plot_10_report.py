@@ -7,6 +7,7 @@ a plan with a slider for the budget, regions, diagnostics.
 """
 
 # %%
+# sphinx_gallery_thumbnail_path = 'images/report.png'
 import tempfile
 from pathlib import Path
 

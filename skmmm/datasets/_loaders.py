@@ -20,12 +20,16 @@ A simulated retailer in twelve German and Austrian cities.
 :Controls: price, in euros, by region; holiday, 1 if the week has a public holiday
 :KPI: sales per week and region, in euros
 
-Television and online video are bought in flights, radio and display with the season,
-paid search and social all year. Spend on paid search rises with television, that on
-social with online video. Each channel acts with geometric carry-over over 14 weeks and
-Hill saturation; its effect differs between regions. Media cause 30 % of sales. The rest
-is each region's base with trend, season and a slowly wandering level, prices, holidays,
-and noise with a standard deviation of 4 % of the base.
+Sales and spend of a city go with its size, but not exactly: what a city buys and gets
+per head differs, by channel too. Television, online video and display are on and off
+for some weeks, half of it national, half by city. Radio, paid search and social get new
+budgets every four to eight weeks, in each city at its own height, and pause for some
+weeks. Radio, paid search and display also go with the season. Spend on paid search
+rises with television, that on social with online video. Each channel acts with
+geometric carry-over over 14 weeks and Hill saturation; its effect differs between
+cities. Media cause 30 % of sales. The rest is each city's base with trend, season and a
+slowly wandering level, prices, holidays, and noise with a standard deviation of 4 % of
+the base.
 
 As the data are simulated, what caused them is known. ``contributions`` holds, for every
 row of ``frame``, the euros of sales due to the baseline, to each control (against its
@@ -34,8 +38,8 @@ earlier week). They add up to ``expected``, the sales without noise. ``roi`` div
 each channel's total contribution by its total spend. These are the direct effects of a
 channel's own spend; what television adds by raising paid search counts for paid search.
 
-Data and truth are ``make_mmm_panel`` with a fixed seed, rounded; the recipe is
-``benchmarks/make_example.py`` in the source repository.
+Data and truth are rounded. The recipe, with every number of this world, is
+``benchmarks/make_example.py`` in the source repository. Its seed is the first one.
 """
 
 
