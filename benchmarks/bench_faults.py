@@ -237,7 +237,8 @@ def summarise(table):
     )
     refused = table[table["error"].notna()].groupby("fault").size()
     names = [name for name in FAULTS if name in set(table["fault"])]
-    return summary.reindex(names).assign(refused=refused).fillna({"refused": 0})
+    summary = summary.reindex(names).assign(refused=refused)
+    return summary.fillna({"refused": 0, "channels": 0, "warned": 0})
 
 
 def main():
