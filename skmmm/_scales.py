@@ -79,8 +79,9 @@ def gross_outliers(values, rows):
     """Return how far values that can hardly be right are from what is usual.
 
     A value is one if it is more than `FAR` robust standard deviations (interquartile
-    range / 1.349) and five medians from the median of its region: a strong promotion
-    is not, a digit too many is.
+    range / 1.349) from the median of its region, and six times as large or, by more
+    than half the median, of the other sign: a strong promotion is not, a digit too many
+    is.
 
     Parameters
     ----------
@@ -103,7 +104,8 @@ def gross_outliers(values, rows):
     low, median, high = np.nanquantile(known, [0.25, 0.5, 0.75], axis=1, keepdims=True)
     spread = np.where(high > low, (high - low) / 1.349, np.inf)
     away = np.nan_to_num(np.abs(known - median))
-    far = (away > FAR * spread) & (away > 5.0 * np.abs(median))
+    size, signed = np.abs(median), np.nan_to_num(known * np.sign(median))
+    far = (away > FAR * spread) & ((away > 5.0 * size) | (signed < -0.5 * size))
     distance[enough] = np.where(far, away / spread, 0.0)
     return distance
 

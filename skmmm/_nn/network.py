@@ -384,8 +384,6 @@ class OutcomeNetwork(nn.Module):
         share : Tensor of shape (R, T)
             Of each row in the mean KPI; sums to one.
         """
-        if not len(channels):
-            return share.new_zeros(len(self.shared), 0)
         effects = self.channel_effects(channels, inputs, inputs.media[:, channels])
         return torch.einsum("erct,rt->ec", effects, share)
 
@@ -410,8 +408,6 @@ class OutcomeNetwork(nn.Module):
         nowhere = guesses.new_zeros(n_draws, 1, self.regional.shape[2])
         guessed = self.at(guesses, nowhere)
         values, priors = guessed.values(), self.channel_priors
-        if not self.sizes.n_media:
-            return guesses[:, :0]
         own = torch.exp(priors.effect_log + priors.effect_spread * values["effect"])
         pooled = guessed.typical_effects(values) * of_typical
         return torch.where(priors.pooled, pooled, own)

@@ -212,6 +212,8 @@ class OutcomeModel:
             at the mode.
         """
         channels, inputs = range(self.network.sizes.n_media), self.inputs()
+        if not channels:
+            return np.zeros((1, 0)), np.zeros((1, 0))
         modes, effects = (
             torch.cat(
                 [
