@@ -274,7 +274,7 @@ def _climb(curves, problem, start, weigh, worth, reach=np.inf):
     return plan, n_rounds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Branch:
     """Plans between two ends, and the best of them on the envelopes.
 

@@ -24,7 +24,7 @@ _QUARTER = {"week": 13, "month": 3, "day": 91, "integer": 13}  # periods
 _LARGE = 4.0  # standard deviations of an error that is listed by date
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Content:
     """Tables of a report.
 
@@ -141,7 +141,7 @@ class Content:
         return self.residuals.loc[order]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """Plans for the periods that follow the training data.
 
