@@ -55,9 +55,11 @@ def make_channel_priors(
     total, kpi = panel.media.sum(axis=(0, 1)), (panel.observed.T * scales.kpi).sum()
     effect, carry, half = (np.full((2, len(media)), np.nan) for _ in range(3))
     for m, quantities in own.items():
-        if "roi" in quantities and total[m] > 0:
-            # Of all spend: the mean effect of a row in mean KPI.
-            worth = total[m] * (cost[m] if np.isfinite(cost[m]) else 1.0) / kpi
+        if "roi" in quantities:
+            # Of all spend, the mean effect of a row in mean KPI; without any, of
+            # typical spend.
+            spent = total[m] or (panel.observed.T * scales.media[:, m]).sum()
+            worth = spent * (cost[m] if np.isfinite(cost[m]) else 1.0) / kpi
             effect[:, m] = _normal(np.log(np.array(quantities["roi"]) * worth))
         if "decay" in quantities:
             decay = np.array(quantities["decay"])

@@ -365,7 +365,7 @@ class QuestionsMixin:
         )
         share = _hill(spend, self.half_saturation_[:, None], self.slope_[:, None])
         ends = np.full((2, *share.shape), np.nan)
-        if self._model.draws is not None:
+        if self._model.draws is not None and order:
             drawn = _hill(spend, half[..., None], slope[..., None])
             ends = bounds(drawn, tail, share)
         observed = np.empty_like(spend)
@@ -412,7 +412,7 @@ class QuestionsMixin:
             found = self._model.drift(panel)[0][periods][:, order]
             found = found / found.mean(axis=0)
             ends = np.full((2, *found.shape), np.nan)
-            if self._model.draws is not None:
+            if self._model.draws is not None and order:
                 drawn = self._model.drift(panel, draws=True)[:, periods][:, :, order]
                 drawn = drawn / drawn.mean(axis=1, keepdims=True)
                 ends = bounds(drawn, tail, found)

@@ -677,8 +677,8 @@ class DeepCausalMMMRegressor(
     def _check_priors(self, model, target):
         """Return which channels' data contradict their prior, and warn of them."""
         contradicted = np.zeros(len(self._columns.media), dtype=bool)
-        own = ~model.network.channel_priors.pooled.numpy()
-        if own.any():
+        own = model.network.with_own_prior(model.inputs())
+        if len(own):
             with torch.no_grad():
                 away = model.network.surprises(model.inputs(), target.share)[0]
             contradicted[own] = np.abs(away.numpy()) > _CONTRADICTS

@@ -822,7 +822,7 @@ def _units(name, table, columns):
 def _costs(estimator, media):
     """Return what a unit of each column costs: 1 without costs, NaN if not money."""
     # Inside a pipeline, a cost is that of what the steps before return.
-    cost = getattr(_last_step(estimator), "media_cost_", None)
+    cost = getattr(_chosen(estimator), "media_cost_", None)
     if not cost:
         return np.ones(len(media))
     return np.array([cost.get(label, np.nan) for label in media])

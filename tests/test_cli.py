@@ -120,7 +120,10 @@ def test_files_of_regions(regional, panel):
     assert summary["verdict"].isna().all()  # with draws as few as these
     assert channels["verdict"].isna().all()
     pd.testing.assert_frame_equal(
-        summary.drop(columns="verdict"), channels.drop(columns="verdict"), rtol=1e-6, check_dtype=False
+        summary.drop(columns="verdict"),
+        channels.drop(columns="verdict"),
+        rtol=1e-6,
+        check_dtype=False,
     )
 
 

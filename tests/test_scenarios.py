@@ -501,6 +501,11 @@ class Doubtful(RegressorMixin, BaseEstimator):
         self.is_fitted_ = True
         return self
 
+    @property
+    def media_cost_(self):
+        cost = self.media_cost
+        return cost if isinstance(cost, dict) else {c: cost for c in self.media if cost}
+
     def predict(self, X):
         return 3.0 * X["tv"].to_numpy()
 

@@ -192,9 +192,11 @@ def log_prior(network, inputs, target):
             size = squares[:, where][:, pooled].sum(dim=1)
             power = 0.5 * (EFFECT_DF + pooled.sum())
             total = total + 0.5 * size - power * torch.log1p(size / EFFECT_DF)
-            total = total + 0.5 * squares[:, where][:, ~pooled].sum(dim=1)
-    if not pooled.all():
-        total = total - 0.5 * network.surprises(inputs, target.share).square().sum(1)
+            own = network.with_own_prior(inputs)
+            if len(own):
+                away = network.surprises(inputs, target.share).square()
+                away = away - squares[:, where][:, own]
+                total = total - 0.5 * away.sum(dim=1)
     return total
 
 

@@ -412,14 +412,21 @@ class OutcomeNetwork(nn.Module):
         pooled = guessed.typical_effects(values) * of_typical
         return torch.where(priors.pooled, pooled, own)
 
+    def with_own_prior(self, inputs):
+        """Return the positions of channels whose mean effect has a prior of its own.
+
+        Without spend there is no mean effect; the prior is that of typical spend then.
+        """
+        spends = (inputs.media > 0).any(dim=2).any(dim=0)
+        return torch.nonzero(~self.channel_priors.pooled & spends)[:, 0]
+
     def surprises(self, inputs, share):
         """Return how far channels with a prior of their own are from it, (E, C).
 
         In its standard deviations, of the log mean effect over rows.
         """
-        priors = self.channel_priors
-        chosen = torch.nonzero(~priors.pooled)[:, 0]
-        found = torch.log(self.mean_effects(chosen, inputs, share).clamp_min(1e-300))
+        priors, chosen = self.channel_priors, self.with_own_prior(inputs)
+        found = torch.log(self.mean_effects(chosen, inputs, share))
         return (found - priors.effect_log[chosen]) / priors.effect_spread[chosen]
 
     def origin_fractions(self, inputs, shares):

@@ -295,7 +295,7 @@ def prior_ties(network, inputs, target):
     The mean effect of a channel with a prior of its own is normal in its logarithm
     instead of the parameter that the effect is proportional to.
     """
-    chosen = torch.nonzero(~network.channel_priors.pooled)[:, 0]
+    chosen = network.with_own_prior(inputs)
     n_shared = network.shared.shape[1]
     own = torch.zeros(len(chosen), n_shared, dtype=torch.float64)
     for prior, where in positions(network.shared_priors):
