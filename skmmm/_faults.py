@@ -26,6 +26,7 @@ _STILL = (
 )
 _NAMED = 5  # examples in a message
 _FEW = 8  # rows of a region below which they may be the same by chance
+_LOSS = 0.9  # share of rows below zero from which a KPI is one of losses
 _VARIES = 1e-6  # of its size: a KPI that varies by less is constant
 
 
@@ -96,11 +97,11 @@ def warn_of_outliers(outliers, panel, regions, calendar):
 
 
 def is_loss(y, weight):
-    """Return whether the KPI is negative on the whole, and warn if it is."""
-    if (weight * y).sum() >= 0:
+    """Return whether the KPI is negative nearly throughout, and warn if it is."""
+    if (weight * (y < 0)).sum() <= _LOSS * weight.sum():
         return False
     warnings.warn(
-        "The KPI is negative on the whole, so it is open whether media raise or lower "
+        "The KPI is negative nearly throughout, so it is open whether media raise or lower "
         "it: the effect of every channel may have either sign. If less is better, "
         "change the sign of the KPI; if it is a profit, fit revenue instead.",
         UserWarning,

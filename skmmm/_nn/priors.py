@@ -24,7 +24,7 @@ class Sizes:
     n_hidden: int
     max_lag: int
     time_varying: bool = True
-    loss: bool = False  # whether the KPI is negative on the whole
+    loss: bool = False  # whether the KPI is negative nearly throughout
 
 
 @dataclass(frozen=True, eq=False)
