@@ -102,8 +102,8 @@ def is_loss(y, weight):
         return False
     warnings.warn(
         "The KPI is negative nearly throughout, so it is open whether media raise or "
-        "lower it: the effect of every channel may have either sign. If less is better, "
-        "change the sign of the KPI; if it is a profit, fit revenue instead.",
+        "lower it: the effect of every channel may have either sign. If less is "
+        "better, change the sign of the KPI; if it is a profit, fit revenue instead.",
         UserWarning,
         stacklevel=6,
     )
