@@ -1,9 +1,9 @@
 """Does one fault in a table spoil what is said of all channels?
 
 A clean panel with known truth, and the same panel with one fault in it: a region that
-is dead, closed for a while or suspiciously exact, weights that say nothing, a mistyped
-KPI, weeks that start on different days, a KPI below zero. Writes results/faults.csv,
-one row per fault, seed and channel:
+is dead, closed for a while, not tracked or suspiciously exact, weights that say
+nothing, a mistyped KPI, weeks that start on different days, a KPI below zero. Writes
+results/faults.csv, one row per fault, seed and channel:
 
 - truth, contribution, low, high: totals over all rows, KPI units; 90 % interval
 - verdict, and silent: 1 if the interval misses the truth although the verdict is
@@ -76,6 +76,29 @@ def closed_region(seed):
     turn = table.X["week"] >= weeks[rng.integers(20, 50)]
     rows = _in_region(table, rng) & (turn if seed % 2 else ~turn).to_numpy()
     return _zeroed(table, rows, spend=True)
+
+
+def closed_stretch(seed):
+    """A region, or the only one, is closed for some weeks, but for a remainder."""
+    table = clean(seed, **({} if seed % 2 else {"n_regions": 1, "n_periods": 104}))
+    rows = _stretch(table, np.random.default_rng(seed))
+    closed = _zeroed(table, rows, spend=True)
+    return closed._replace(y=table.y.mask(rows, (seed % 3) * 0.005 * table.y))
+
+
+def untracked_stretch(seed):
+    """The KPI of a region was not tracked for some weeks: it is zero, or the last."""
+    table = clean(seed)
+    rows = _stretch(table, np.random.default_rng(seed))
+    return table._replace(y=table.y.mask(rows, table.y[rows].iloc[0] * (seed % 2)))
+
+
+def _stretch(table, rng):
+    """Return the rows of 10 to 25 weeks of a region."""
+    weeks = np.sort(table.X["week"].unique())
+    start = rng.integers(0, len(weeks) - 25)
+    stretch = weeks[start : start + rng.integers(10, 26)]
+    return _in_region(table, rng) & table.X["week"].isin(stretch).to_numpy()
 
 
 def frozen_region(seed):
@@ -168,8 +191,16 @@ def _with_prior(seed, multiple):
 FAULTS = {
     fault.__name__: fault
     for fault in (
-        *(clean, dead_region, silent_region, closed_region, frozen_region),
-        *(exact_region, weights, mistyped, mistyped_series, mistyped_control),
+        *(clean, dead_region, silent_region, closed_region, closed_stretch),
+        *(
+            untracked_stretch,
+            frozen_region,
+            exact_region,
+            weights,
+            mistyped,
+            mistyped_series,
+            mistyped_control,
+        ),
         *(weekdays, loss, flipped, prior_right, prior_wrong),
     )
 }

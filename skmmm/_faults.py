@@ -1,7 +1,8 @@
 """What training rows as a whole have against them.
 
-Constant regions, typing errors, a minus sign, channels and controls that teach nothing:
-the user decides about each, so each is a warning, which says what the fit does with it.
+A KPI that is stuck, typing errors, a minus sign, channels and controls that teach
+nothing: the user decides about each, so each is a warning, which says what the fit does
+with it.
 """
 
 import warnings
@@ -28,43 +29,115 @@ _NAMED = 5  # examples in a message
 _FEW = 8  # rows of a region below which they may be the same by chance
 _LOSS = 0.9  # share of rows below zero from which a KPI is one of losses
 _VARIES = 1e-6  # of its size: a KPI that varies by less is constant
+_CLOSE = 0.05  # of what is usual: a step, or a range, that is none
+_CHANCE = 0.01  # of a stretch as long, by chance, above which it says nothing
 
 
-def without_constant_regions(y, weight, region, regions):
-    """Return the weights with those of regions whose KPI never changes at zero.
+def without_stuck_rows(y, weight, region, period, regions, calendar):
+    """Return the weights with those of rows at zero where the KPI is stuck.
+
+    It is where it stands still, or at zero, for so long that chance explains it less
+    than once in a hundred tables, given how often it does so in the other rows of its
+    region. A region that was closed, or not yet tracked, teaches the model otherwise
+    that its channels cause everything.
 
     Parameters
     ----------
     y, weight : ndarray of shape (n_rows,)
     region : ndarray of shape (n_rows,), int
+    period : ndarray of shape (n_rows,), int, or None
+        Without periods rows have no order, and only whole regions can be stuck.
     regions : ndarray of shape (n_regions,)
+    calendar : Calendar or None
 
     Raises
     ------
     ValueError
-        If no region is left.
+        If no row is left.
     """
-    constant = {}
-    for code in np.unique(region[weight > 0]):
-        own = y[(region == code) & (weight > 0)]
-        if len(own) >= _FEW and np.ptp(own) <= _VARIES * np.abs(own).max():
-            constant[code] = own[0]
-    if not constant:
+    order = np.lexsort((y if period is None else period, region))
+    order = order[weight[order] > 0]
+    codes, starts = np.unique(region[order], return_index=True)
+    rows_of = dict(zip(codes, np.split(order, starts[1:]), strict=True))
+    usual = _usual_range(y, rows_of)
+    left, names = weight.copy(), []
+    for code, rows in rows_of.items():
+        for start, stop in _stuck_stretches(y[rows], usual):
+            if period is None and stop - start < len(rows):
+                continue
+            stretch = rows[start:stop]
+            left[stretch] = 0.0
+            where = f"region {regions[code]}"
+            if calendar is not None:
+                first, last = (calendar.label(period[r]) for r in stretch[[0, -1]])
+                where += f", {first} to {last}"
+            names.append(f"at {y[stretch[-1]]:g} ({where})")
+    if not names:
         return weight
-    left = np.where(np.isin(region, list(constant)), 0.0, weight)
     if not left.any():
         raise ValueError(
-            f"The KPI is the same ({next(iter(constant.values())):g}) in all training "
-            "rows, so there is nothing that media could have changed. Check its column."
+            f"The KPI is stuck in all training rows, {_listed(names)}, so there is "
+            "nothing that media could have changed. Check its column."
         )
-    names = [f"{regions[code]!s} ({value:g})" for code, value in constant.items()]
     warnings.warn(
-        f"The KPI never changes in {_listed(names)}. Nothing is learned from the rows "
-        "of such a region. Correct its KPI, or leave the region out.",
+        f"The KPI is stuck {_listed(names)}. Nothing is learned from these "
+        f"{int((weight > 0).sum() - (left > 0).sum())} rows. Correct them, or leave "
+        "them out if a region was closed or not tracked then.",
         UserWarning,
         stacklevel=6,
     )
     return left
+
+
+def _usual_range(y, rows_of):
+    """Return the interquartile range of the KPI over its size, of a typical region."""
+    ranges = []
+    for rows in rows_of.values():
+        low, high = np.quantile(y[rows], [0.25, 0.75])
+        if high > low:
+            ranges.append((high - low) / np.abs(y[rows]).mean())
+    return np.median(ranges) if ranges else 0.0
+
+
+def _stuck_stretches(y, usual):
+    """Return first and one past last row of the stretches in which a KPI is stuck.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+        Of one region, in order of time.
+    usual : float
+        Interquartile range over size in a typical region.
+    """
+    if len(y) < _FEW:
+        return []
+    step, size = np.abs(np.diff(y)), np.abs(y)
+    if np.ptp(y) <= max(_VARIES, _CLOSE * usual) * size.mean():
+        return [(0, len(y))]
+    moves = step[step > _VARIES * size.mean()]
+    close = _CLOSE * np.median(moves) if len(moves) else 0.0
+    zero = size <= 0.02 * np.quantile(size, 0.75)
+    still = (step <= close) | (zero[1:] & zero[:-1])
+    edges = np.flatnonzero(np.diff(np.pad(still.astype(int), 1)))
+    found = []
+    for first, last in edges.reshape(-1, 2):
+        if last - first < _FEW - 1:
+            continue
+        near = np.abs(y - np.median(y[first : last + 1])) <= close
+        near[first : last + 1] = True
+        chance = max(
+            _expected_runs(len(step), still.sum(), last - first),
+            _expected_runs(len(y), near.sum(), last - first + 1),
+        )
+        if chance < _CHANCE:
+            found.append((first, last + 1))
+    return found
+
+
+def _expected_runs(n, n_still, length):
+    """Return how many runs of `length` a random order of `n_still` of `n` has."""
+    i = np.arange(length)
+    return (n - n_still + 1) * np.prod((n_still - i) / (n - i))
 
 
 def warn_of_outliers(outliers, panel, regions, calendar):

@@ -34,7 +34,7 @@ from skmmm._faults import (
     is_loss,
     warn_of_not_learned,
     warn_of_outliers,
-    without_constant_regions,
+    without_stuck_rows,
 )
 from skmmm._graph.estimate import fit_channel_graph
 from skmmm._graph.notears import search_notears
@@ -512,7 +512,10 @@ class DeepCausalMMMRegressor(
             raise ValueError(
                 "Sample weights must contain at least one non-zero number."
             )
-        return y, without_constant_regions(y, weight, rows.region, self.regions_)
+        weight = without_stuck_rows(
+            y, weight, rows.region, rows.period, self.regions_, self._calendar
+        )
+        return y, weight
 
     def _arrange_training(self, rows, y, weight):
         """Arrange the training rows on the grid and remember their order."""
