@@ -291,8 +291,8 @@ def check_target(y, n_rows, where):
     tiny = np.flatnonzero((y != 0) & (np.abs(y) < TINY))
     if len(tiny):
         raise ValueError(
-            f"y is {y[tiny[0]]:g} at {where(tiny[0])}, too small to compute with. "
-            "Write 0 there, or express y in smaller units."
+            f"The KPI is {y[tiny[0]]:g} at {where(tiny[0])}, too small to compute "
+            "with. Write 0 there, or express the KPI in smaller units."
         )
     bad = np.flatnonzero(~np.isfinite(y))
     if len(bad):

@@ -67,11 +67,9 @@ def without_stuck_rows(y, weight, region, period, regions, calendar):
                 continue
             stretch = rows[start:stop]
             left[stretch] = 0.0
-            where = f"region {regions[code]}"
-            if calendar is not None:
-                first, last = (calendar.label(period[r]) for r in stretch[[0, -1]])
-                where += f", {first} to {last}"
-            names.append(f"at {y[stretch[-1]]:g} ({where})")
+            ends = None if period is None else period[stretch[[0, -1]]]
+            place = _place(regions, code, calendar, ends)
+            names.append(f"at {y[stretch[-1]]:g}{place}")
     if not names:
         return weight
     if not left.any():
@@ -156,10 +154,8 @@ def warn_of_outliers(outliers, panel, regions, calendar):
     order = np.argsort(-outliers, axis=None, kind="stable")[: (outliers > 0).sum()]
     names = []
     for region, period in np.transpose(np.unravel_index(order, outliers.shape)):
-        where = f"region {regions[region]}"
-        if calendar is not None:
-            where += f", {calendar.label(panel.periods[period])}"
-        names.append(f"{panel.y[region, period]:g} ({where})")
+        place = _place(regions, region, calendar, panel.periods[[period]])
+        names.append(f"{panel.y[region, period]:g}{place}")
     warnings.warn(
         f"The KPI can hardly be right in {len(names)} row(s): {_listed(names)}. They "
         "count for little in the fit. Correct them or leave them out; if they are "
@@ -204,6 +200,14 @@ def warn_of_not_learned(panel, columns):
             warnings.warn(
                 f"{_checks.in_words(names)}: {consequence}", UserWarning, stacklevel=5
             )
+
+
+def _place(regions, region, calendar, periods):
+    """Return " (region north, 2024-01-01 to 2024-03-04)", as far as there are such."""
+    told = [f"region {regions[region]}"] if len(regions) > 1 else []
+    if calendar is not None:
+        told.append(" to ".join(calendar.label(period) for period in periods))
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _listed(names):

@@ -312,8 +312,8 @@ def test_numbers_too_small_to_compute_with(X, y, fast, value):
         tiny = X["price"].where(X.index != 5, value)
         DeepCausalMMMRegressor(**fast).fit(X.assign(price=tiny), y)
     with refuses(
-        f"y is {value:g} at region 'region_3', time 2021-01-11, too small to compute "
-        "with. Write 0 there, or express y in smaller units."
+        f"The KPI is {value:g} at region 'region_3', time 2021-01-11, too small to "
+        "compute with. Write 0 there, or express the KPI in smaller units."
     ):
         DeepCausalMMMRegressor(**fast).fit(X, y.where(X.index != 5, value))
 

@@ -122,9 +122,9 @@ KPI = {
 DTYPES = ["float64", "float32", "Float64", "object"]
 REFUSED = re.compile(
     "Input X contains (NaN|infinity): column '.+' at (region '.+', time|row .+, reg)|"
-    "The KPI is the same .* in all training rows|"
+    "The KPI is stuck in all training rows, at .*|"
     "Input y contains infinity at (region '.+', time|row .+, reg)|"
-    "Column '.+' is .+ at (region '.+', time|row .+, reg).+, too small to compute|"
+    "(Column '.+'|The KPI) is .+ at (region '.+', time|row .+, reg).+, too small to |"
     r"X has \d+ periods, but max_lag="
 )
 
