@@ -123,6 +123,12 @@ class Counterfactual:
         """Whether there are draws."""
         return self.model.draws is not None
 
+    @cached_property
+    def least_effect(self):
+        """What the effect of a channel cannot be below, (n_media,), order of X."""
+        free = self.model.network.free_sign.numpy()[self.shown]
+        return np.where(free | self.answers, -np.inf, 0.0)
+
     @property
     def has_periods(self):
         """Whether rows have an order."""

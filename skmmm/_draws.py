@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 
 
-def bounds(draws, tail, point):
+def bounds(draws, tail, point, *, least=-np.inf, most=np.inf):
     """Return the interval that is reported beside a point.
 
     A point is the value at the posterior mode, which need not lie between quantiles of
@@ -22,6 +22,8 @@ def bounds(draws, tail, point):
         Probability on either side.
     point : ndarray of shape (...)
         The same quantity at the mode.
+    least, most : float or ndarray, default=-inf and inf
+        What the quantity cannot be beyond.
 
     Returns
     -------
@@ -33,7 +35,8 @@ def bounds(draws, tail, point):
     low, high = np.quantile(draws, ends, axis=0, method="weibull")
     if tail < first:
         beyond = _next_draw(draws, tail)
-        low, high = np.minimum(low, beyond[0]), np.maximum(high, beyond[1])
+        low = np.minimum(low, np.maximum(beyond[0], least))
+        high = np.maximum(high, np.minimum(beyond[1], most))
     return np.stack([np.minimum(low, point), np.maximum(high, point)])
 
 

@@ -321,7 +321,8 @@ class QuestionsMixin:
         ends = np.full((2, *share.shape), np.nan)
         if self._model.draws is not None and order:
             with one_thread():
-                ends = bounds(self._model.carryover_draws()[:, order], tail, share)
+                drawn = self._model.carryover_draws()[:, order]
+                ends = bounds(drawn, tail, share, least=0.0, most=1.0)
         index = pd.MultiIndex.from_product(
             [self.media_, range(share.shape[1])], names=["channel", "lag"]
         )
@@ -367,7 +368,7 @@ class QuestionsMixin:
         ends = np.full((2, *share.shape), np.nan)
         if self._model.draws is not None and order:
             drawn = _hill(spend, half[..., None], slope[..., None])
-            ends = bounds(drawn, tail, share)
+            ends = bounds(drawn, tail, share, least=0.0, most=1.0)
         observed = np.empty_like(spend)
         for own, asked, below in zip(seen, spend, observed, strict=True):
             below[:] = np.searchsorted(np.sort(own), asked, "right") / len(own)
@@ -415,7 +416,7 @@ class QuestionsMixin:
             if self._model.draws is not None and order:
                 drawn = self._model.drift(panel, draws=True)[:, periods][:, :, order]
                 drawn = drawn / drawn.mean(axis=1, keepdims=True)
-                ends = bounds(drawn, tail, found)
+                ends = bounds(drawn, tail, found, least=0.0)
         columns = {"multiple": found, "low": ends[0], "high": ends[1]}
         index = pd.MultiIndex.from_product(
             [self.media_, times], names=["channel", "time"]

@@ -25,6 +25,15 @@ def test_a_higher_level_has_a_wider_interval():
     assert (np.diff(highs, axis=0) >= 0).all()
 
 
+def test_bounds_stay_where_the_quantity_can_be():
+    draws = np.random.default_rng(1).beta(0.5, 0.5, size=(5, 200))
+    low, high = bounds(draws, 1e-3, draws.mean(axis=0), least=0.0, most=1.0)
+    assert (low >= 0.0).all()
+    assert (high <= 1.0).all()
+    assert (low <= draws.min(axis=0)).all()
+    assert (bounds(draws, 1e-3, draws.mean(axis=0))[0] < 0.0).any()
+
+
 def test_one_draw_is_no_interval():
     with pytest.raises(ValueError, match="at least two draws"):
         bounds(np.ones((1, 3)), 0.05, np.ones(3))

@@ -162,7 +162,8 @@ def channel_summary(
         table[name] = getattr(point, name)[0]
         low, high = np.full((2, *table[name].shape), np.nan)
         if spread is not None:
-            low, high = bounds(getattr(spread, name), tail, table[name])
+            least = what_if.least_effect
+            low, high = bounds(getattr(spread, name), tail, table[name], least=least)
         if name != "contribution" and what_if.is_money.any():
             table[name] = np.where(what_if.is_money, table[name], np.nan)
             low, high = (np.where(what_if.is_money, v, np.nan) for v in (low, high))
@@ -302,7 +303,8 @@ def response_curve(
     low, high = np.full((2, len(factors), len(names)), np.nan)
     if what_if.has_draws:
         draws = what_if.curve(m, factors, by, draws=True)
-        low, high = bounds(np.moveaxis(draws, 1, 0), tail, point[:-1])
+        least = what_if.least_effect[m]
+        low, high = bounds(np.moveaxis(draws, 1, 0), tail, point[:-1], least=least)
     spent = np.where(current > 0, current, np.nan)
     marginal = (more - point) / (STEP * spent)
     half = _half_saturation(what_if, m, by) * spent

@@ -77,7 +77,8 @@ def media_by_region(estimator, X=None, *, confidence_level=0.9):
     for name, draws in drawn.items():
         low, high = np.nan, np.nan
         if draws is not None:
-            low, high = bounds(draws, tail, sums[name])
+            least = what_if.least_effect.min(initial=0.0)
+            low, high = bounds(draws, tail, sums[name], least=least)
         sums[f"{name}_low"], sums[f"{name}_high"] = low, high
     return sums
 

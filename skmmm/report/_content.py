@@ -260,9 +260,10 @@ def _all_media(what_if, summary, tail):
     if not what_if.has_draws:
         return (total, np.nan, np.nan), (caused, np.nan, np.nan)
     drawn = what_if.effects(draws=True)
-    ends = bounds(drawn.contribution.sum(axis=(1, 2)), tail, total)
+    least = what_if.least_effect.min(initial=0.0)
+    ends = bounds(drawn.contribution.sum(axis=(1, 2)), tail, total, least=least)
     earned = drawn.incremental[..., paid].sum(axis=(1, 2)) / unit
-    returns = bounds(earned, tail, caused)
+    returns = bounds(earned, tail, caused, least=least)
     return (total, *map(float, ends)), (caused, *map(float, returns))
 
 
