@@ -331,22 +331,25 @@ FAULTS = """\
 Panels and series with one fault each (two channels; `clean` has none): share of
 channel totals inside the 90 % interval; in brackets silent misses, which miss although
 the verdict is data-driven, of so many channels; and the share of fits that say
-something or refuse. Four seeds, with 0.1.0 six. In `prior_wrong` "true" is what the
-user insists on; a region that closes for a while is still a silent miss."""
+something or refuse. {seeds} seeds, with 0.1.0 {before}. In `prior_wrong` "true" is what
+the user insists on; in `weights` two regions of 40 weeks are all there is."""
 
 
 def faults():
     """Return what one fault in a table does, before and after the repairs."""
-    now, before = (
-        summarise_faults(pd.read_csv(HERE / "results" / f"{name}.csv"))
+    tables = [
+        pd.read_csv(HERE / "results" / f"{name}.csv")
         for name in ("faults", "faults_0_1_0")
-    )
+    ]
+    seeds, seeds_before = (table["seed"].nunique() for table in tables)
+    now, before = map(summarise_faults, tables)
     head = ["fault", "skmmm", "says so", "skmmm 0.1.0", "says so"]
     rows = [
-        [fault.replace("_", " "), *_held(now.loc[fault]), *_held(before.loc[fault])]
-        for fault in now.index
+        [fault.replace("_", " "), *_held(row), *_held(before.loc[fault])]
+        for fault, row in now.iterrows()
     ]
-    return FAULTS + "\n\n" + markdown(head, rows)
+    text = FAULTS.format(seeds=seeds, before=seeds_before)
+    return text + "\n\n" + markdown(head, rows)
 
 
 def _held(row):

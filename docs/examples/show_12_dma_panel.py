@@ -37,7 +37,6 @@ model = DeepCausalMMMRegressor(
     controls=[c for c in data if c.startswith("control")],
     region="dmacode",
     time="weekid",
-    n_draws=8,
     random_state=0,
 ).fit(X, y)
 
