@@ -12,6 +12,7 @@ from sklearn.utils import check_array
 _STEADY = 0.01
 # One over the square of a smaller number is none.
 TINY = 1e-150
+HUGE = 1e150
 # Of the mean of equal numbers, relative to them.
 _ROUNDING = 1e-12
 
@@ -279,6 +280,11 @@ def check_target(y, n_rows, where):
         raise ValueError(f"y must be one-dimensional, got an array of shape {y.shape}.")
     if np.iscomplexobj(y):
         raise ValueError("Complex data not supported: y is complex.")
+    if y.dtype.kind in "mMUS" or any(isinstance(v, str) for v in y.ravel()[:1]):
+        raise ValueError(
+            f"y must be numeric, but holds values such as {y.ravel()[0]!s}, which are "
+            f"{'dates' if y.dtype.kind in 'mM' else 'text'}. Convert it first."
+        )
     try:
         y = y.astype(np.float64)
     except (TypeError, ValueError) as error:

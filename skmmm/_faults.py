@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 
 from skmmm import _checks
+from skmmm._scales import gross_outliers
 
 _NO_SPEND = (
     "no spend in any training row. The effect stays what was expected beforehand, at "
@@ -33,103 +34,107 @@ _CLOSE = 0.05  # of what is usual: a step, or a range, that is none
 _CHANCE = 0.01  # of a stretch as long, by chance, above which it says nothing
 
 
-def without_stuck_rows(y, weight, region, period, regions, calendar):
-    """Return the weights with those of rows at zero where the KPI is stuck.
+def stuck_cells(panel, season_length):
+    """Return the training cells in which the KPI is stuck.
 
-    It is where it stands still, or at zero, for so long that chance explains it less
-    than once in a hundred tables, given how often it does so in the other rows of its
-    region. A region that was closed, or not yet tracked, teaches the model otherwise
-    that its channels cause everything.
+    A KPI is stuck where it stands still, or stays close to zero without any spend, for
+    eight or more periods in a row, if chance explains a run that long less than once
+    in a hundred tables, given how often the KPI of the region stands still elsewhere,
+    and if it does not happen again one season before or after. In a region that was
+    closed, spend and KPI are zero together, as if media caused everything.
 
     Parameters
     ----------
-    y, weight : ndarray of shape (n_rows,)
-    region : ndarray of shape (n_rows,), int
-    period : ndarray of shape (n_rows,), int, or None
-        Without periods rows have no order, and only whole regions can be stuck.
-    regions : ndarray of shape (n_regions,)
-    calendar : Calendar or None
+    panel : Panel
+    season_length : int or None
+        Periods of a season. None: rows have no order, and only whole regions can be
+        stuck.
 
-    Raises
-    ------
-    ValueError
-        If no row is left.
+    Returns
+    -------
+    stuck : ndarray of shape (n_regions, n_periods), bool
     """
-    order = np.lexsort((y if period is None else period, region))
-    order = order[weight[order] > 0]
-    codes, starts = np.unique(region[order], return_index=True)
-    rows_of = dict(zip(codes, np.split(order, starts[1:]), strict=True))
-    usual = _usual_range(y, rows_of)
-    left, names = weight.copy(), []
-    for code, rows in rows_of.items():
-        for start, stop in _stuck_stretches(y[rows], usual):
-            if period is None and stop - start < len(rows):
-                continue
-            stretch = rows[start:stop]
-            left[stretch] = 0.0
-            ends = None if period is None else period[stretch[[0, -1]]]
-            place = _place(regions, code, calendar, ends)
-            names.append(f"at {y[stretch[-1]]:g}{place}")
-    if not names:
-        return weight
-    if not left.any():
-        raise ValueError(
-            f"The KPI is stuck in all training rows, {_listed(names)}, so there is "
-            "nothing that media could have changed. Check its column."
-        )
-    warnings.warn(
-        f"The KPI is stuck {_listed(names)}. Nothing is learned from these "
-        f"{int((weight > 0).sum() - (left > 0).sum())} rows. Correct them, or leave "
-        "them out if a region was closed or not tracked then.",
-        UserWarning,
-        stacklevel=6,
-    )
-    return left
+    stuck = np.zeros(panel.shape, dtype=bool)
+    usual = _usual_range(panel)
+    for region, counts in enumerate(panel.weight > 0):
+        cells = np.flatnonzero(counts)
+        y = panel.y[region, cells]
+        if len(cells) < _FEW:
+            continue
+        if np.ptp(y) <= max(_VARIES, _CLOSE * usual) * np.abs(y).mean():
+            stuck[region, cells] = True
+        elif season_length is not None:
+            idle = ~panel.media[region, cells].any(axis=1)
+            still, runs = _still_runs(y, idle)
+            seasonal = _recurs(cells, still, panel.shape[1], season_length)
+            for first, last in runs:
+                if seasonal[first : last + 1].mean() < 0.5:
+                    stuck[region, cells[first : last + 1]] = True
+    return stuck
 
 
-def _usual_range(y, rows_of):
+def _usual_range(panel):
     """Return the interquartile range of the KPI over its size, of a typical region."""
     ranges = []
-    for rows in rows_of.values():
-        low, high = np.quantile(y[rows], [0.25, 0.75])
+    for y, counts in zip(panel.y, panel.weight > 0, strict=True):
+        low, high = np.quantile(y[counts], [0.25, 0.75]) if counts.any() else (0, 0)
         if high > low:
-            ranges.append((high - low) / np.abs(y[rows]).mean())
+            ranges.append((high - low) / np.abs(y[counts]).mean())
     return np.median(ranges) if ranges else 0.0
 
 
-def _stuck_stretches(y, usual):
-    """Return first and one past last row of the stretches in which a KPI is stuck.
+def _still_runs(y, idle):
+    """Return rows of runs of four or more, and runs that chance does not explain.
 
     Parameters
     ----------
     y : ndarray of shape (n_rows,)
         Of one region, in order of time.
-    usual : float
-        Interquartile range over size in a typical region.
+    idle : ndarray of shape (n_rows,), bool
+        Rows without any spend.
+
+    Returns
+    -------
+    still : ndarray of shape (n_rows,), bool
+    runs : list of (int, int)
+        First and last row.
     """
-    if len(y) < _FEW:
-        return []
     step, size = np.abs(np.diff(y)), np.abs(y)
-    if np.ptp(y) <= max(_VARIES, _CLOSE * usual) * size.mean():
-        return [(0, len(y))]
-    moves = step[step > _VARIES * size.mean()]
-    close = _CLOSE * np.median(moves) if len(moves) else 0.0
-    zero = size <= 0.02 * np.quantile(size, 0.75)
-    still = (step <= close) | (zero[1:] & zero[:-1])
-    edges = np.flatnonzero(np.diff(np.pad(still.astype(int), 1)))
-    found = []
+    tiny = _VARIES * size.mean()
+    relative = step / np.maximum(np.maximum(size[1:], size[:-1]), tiny)
+    close = _CLOSE * np.median(relative[step > tiny])
+    closed = idle & (size <= 0.02 * np.median(size))
+    steps = (step <= tiny) | (relative <= close) | (closed[1:] & closed[:-1])
+    edges = np.flatnonzero(np.diff(np.pad(steps.astype(int), 1)))
+    still, runs = np.zeros(len(y), dtype=bool), []
     for first, last in edges.reshape(-1, 2):
-        if last - first < _FEW - 1:
+        run = slice(first, last + 1)
+        still[run] = last - first >= 3
+        level = np.median(y[run])
+        about = max(tiny, close * np.abs(level))
+        drifts = np.ptp(y[run]) > 2.0 * about and not closed[run].all()
+        if last - first < _FEW - 1 or drifts:
             continue
-        near = np.abs(y - np.median(y[first : last + 1])) <= close
-        near[first : last + 1] = True
+        near = np.abs(y - level) <= about
+        near[run] = True
         chance = max(
-            _expected_runs(len(step), still.sum(), last - first),
+            _expected_runs(len(step), steps.sum(), last - first),
             _expected_runs(len(y), near.sum(), last - first + 1),
         )
         if chance < _CHANCE:
-            found.append((first, last + 1))
-    return found
+            runs.append((first, last))
+    return still, runs
+
+
+def _recurs(cells, flags, n_periods, season_length):
+    """Return for which flags there is another about one season before or after."""
+    flagged = np.zeros(n_periods + 2 * season_length + 4, dtype=bool)
+    start = season_length + 2
+    for shift in range(-2, 3):
+        flagged[start + shift + cells[flags]] = True
+    return (
+        flagged[start + cells - season_length] | flagged[start + cells + season_length]
+    )
 
 
 def _expected_runs(n, n_still, length):
@@ -138,13 +143,78 @@ def _expected_runs(n, n_still, length):
     return (n - n_still + 1) * np.prod((n_still - i) / (n - i))
 
 
+def warn_of_stuck(stuck, panel, regions, calendar):
+    """Warn of cells in which the KPI is stuck.
+
+    Parameters
+    ----------
+    stuck : ndarray of shape (n_regions, n_periods)
+        As `stuck_cells` returned them.
+    panel : Panel
+    regions : ndarray of shape (n_regions,)
+    calendar : Calendar or None
+
+    Raises
+    ------
+    ValueError
+        If no training row is left.
+    """
+    names = []
+    for region, own in enumerate(stuck):
+        seen = np.flatnonzero(panel.weight[region] > 0)
+        edges = np.flatnonzero(np.diff(np.pad(own[seen].astype(int), 1)))
+        for first, last in edges.reshape(-1, 2):
+            ends = seen[[first, last - 1]]
+            place = _place(regions, region, calendar, panel.periods[ends])
+            names.append(f"{panel.y[region, ends[1]]:g}{place}")
+    if not names:
+        return
+    if stuck[panel.weight > 0].all():
+        raise ValueError(
+            f"The KPI stands still in all training rows, at {_listed(names)}, so there "
+            "is nothing that media could have changed. Check its column."
+        )
+    warnings.warn(
+        f"The KPI stands still, or close to zero without spend, in {stuck.sum()} rows: "
+        f"at {_listed(names)}. Nothing is learned from them. Correct them, or leave "
+        "them out if a region was closed or not tracked then.",
+        UserWarning,
+        stacklevel=5,
+    )
+
+
+def kpi_outliers(panel, season_length):
+    """Return how far KPIs that can hardly be right are from what is usual.
+
+    Peaks that come again about one season before or after are none of these.
+
+    Parameters
+    ----------
+    panel : Panel
+    season_length : int or None
+        Periods of a season.
+
+    Returns
+    -------
+    distance : ndarray of shape (n_regions, n_periods)
+        As of `skmmm._scales.gross_outliers`.
+    """
+    outliers = gross_outliers(panel.y, panel.weight > 0)
+    if season_length is None:
+        return outliers
+    cells = np.arange(panel.shape[1])
+    for own in outliers:
+        own[_recurs(cells, own > 0, len(own), season_length)] = 0.0
+    return outliers
+
+
 def warn_of_outliers(outliers, panel, regions, calendar):
     """Warn of values that can hardly be right.
 
     Parameters
     ----------
     outliers : ndarray of shape (n_regions, n_periods)
-        As `skmmm._scales.gross_outliers` returned them.
+        As `kpi_outliers` returned them.
     panel : Panel
     regions : ndarray of shape (n_regions,)
     calendar : Calendar or None
@@ -165,14 +235,90 @@ def warn_of_outliers(outliers, panel, regions, calendar):
     )
 
 
-def is_loss(y, weight):
-    """Return whether the KPI is negative nearly throughout, and warn if it is."""
-    if (weight * (y < 0)).sum() <= _LOSS * weight.sum():
+def lonely_values(values, counts, season_length):
+    """Return which values of a column of X have no company at all.
+
+    These are thirty times the median of their region, and ten times what nine in ten
+    values stay below (zeros left out) and the two values on either side; they do not
+    come again one season before or after.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_regions, n_periods)
+    counts : ndarray of shape (n_regions, n_periods), bool
+        Training rows.
+    season_length : int or None
+        None: rows have no order.
+
+    Returns
+    -------
+    lonely : ndarray of shape (n_regions, n_periods), bool
+    """
+    size = np.where(counts, np.abs(values), 0.0)
+    lonely = np.zeros(size.shape, dtype=bool)
+    for own, found in zip(size, lonely, strict=True):
+        some = own[own > 0]
+        if len(some) < _FEW:
+            continue
+        found[:] = own > np.maximum(30.0 * np.median(some), 10 * np.quantile(some, 0.9))
+        if season_length is not None and found.any():
+            cells = np.arange(len(own))
+            padded = np.pad(own, 2)
+            beside = [padded[2 + shift + cells] for shift in (-2, -1, 1, 2)]
+            found &= own > 10.0 * np.max(beside, axis=0)
+            found &= ~_recurs(cells, found, len(own), season_length)
+    return lonely
+
+
+def warn_of_lonely(label, values, lonely, panel, regions, calendar):
+    """Warn of values of a column that can hardly be right.
+
+    Parameters
+    ----------
+    label : str or int
+        Name of the column.
+    values, lonely : ndarray of shape (n_regions, n_periods)
+        As of `lonely_values`.
+    panel : Panel
+    regions : ndarray of shape (n_regions,)
+    calendar : Calendar or None
+    """
+    names = [
+        f"{values[region, period]:g}"
+        f"{_place(regions, region, calendar, panel.periods[[period]])}"
+        for region, period in np.argwhere(lonely)
+    ]
+    if names:
+        warnings.warn(
+            f"Column {label!r} can hardly be right in {len(names)} row(s): "
+            f"{_listed(names)}. What is learned of it depends on them. Correct them; "
+            "if they are right, a control that says what happened then may help.",
+            UserWarning,
+            stacklevel=6,
+        )
+
+
+def is_loss(panel, regions):
+    """Return whether the KPI of any region is negative nearly throughout, and warn.
+
+    Parameters
+    ----------
+    panel : Panel
+    regions : ndarray of shape (n_regions,)
+    """
+    weight = panel.weight.sum(axis=1)
+    below = (panel.weight * (panel.y < 0)).sum(axis=1)
+    losses = (weight > 0) & (below > _LOSS * weight)
+    if not losses.any():
         return False
+    where = ""
+    if not losses[weight > 0].all():
+        names = [str(region) for region in regions[losses]]
+        where = f" in {_listed(names)} and positive elsewhere"
     warnings.warn(
-        "The KPI is negative nearly throughout, so it is open whether media raise or "
-        "lower it: the effect of every channel may have either sign. If less is "
-        "better, change the sign of the KPI; if it is a profit, fit revenue instead.",
+        f"The KPI is negative nearly throughout{where}, so it is open whether media "
+        "raise or lower it: the effect of every channel may have either sign. If less "
+        "is better, change the sign of the KPI; if it is profit, fit revenue instead.",
         UserWarning,
         stacklevel=6,
     )

@@ -13,7 +13,7 @@ import torch
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_is_fitted,
@@ -32,9 +32,13 @@ from skmmm._draws import graded_probabilities, mixture_quantiles, tail_of
 from skmmm._endogeneity import follows_kpi
 from skmmm._faults import (
     is_loss,
+    kpi_outliers,
+    lonely_values,
+    stuck_cells,
+    warn_of_lonely,
     warn_of_not_learned,
     warn_of_outliers,
-    without_stuck_rows,
+    warn_of_stuck,
 )
 from skmmm._graph.estimate import fit_channel_graph
 from skmmm._graph.notears import search_notears
@@ -68,7 +72,7 @@ from skmmm._panel import (
 )
 from skmmm._persistence import check_kinds, loading, read_model, write_model
 from skmmm._questions import QuestionsMixin
-from skmmm._scales import fit_scales, gross_outliers
+from skmmm._scales import fit_scales
 from skmmm._stored_header import (
     check_header,
     pack_calendar,
@@ -291,7 +295,10 @@ class DeepCausalMMMRegressor(
         "loss": [StrOptions({"huber", "student_t"})],
         "huber_delta": [Interval(Real, 0, None, closed="neither")],
         "degrees_of_freedom": [Interval(Real, 0, None, closed="neither")],
-        "n_draws": [Interval(Integral, 0, None, closed="left")],
+        "n_draws": [
+            Options(Integral, {0}),
+            Interval(Integral, 2, None, closed="left"),
+        ],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "graph": [StrOptions({"svar", "notears"}), None],
@@ -393,6 +400,14 @@ class DeepCausalMMMRegressor(
             of weight k counts as k rows. A row of weight zero counts as not observed,
             but carries its media into later periods.
 
+        Warns
+        -----
+        UserWarning
+            Of rows in which the KPI stands still, from which nothing is learned, of
+            values that can hardly be right, of regions whose KPI is negative, of
+            channels and controls from which nothing can be learned, and of spend that
+            follows the KPI.
+
         Returns
         -------
         self : DeepCausalMMMRegressor
@@ -411,8 +426,9 @@ class DeepCausalMMMRegressor(
         """Set all fitted attributes."""
         rows = self._read_training(X, y)
         y, weight = self._read_target(rows, y, sample_weight)
-        panel = self._arrange_training(rows, y, weight)
+        panel, stuck = self._without_stuck(self._arrange_training(rows, y, weight))
         warn_of_not_learned(panel, self._columns)
+        self._warn_of_typing_errors(panel)
         graph_rules = self._graph_rules()
         generator = self._generator()
         # L-BFGS works on vectors so short that BLAS threads only wait for each other.
@@ -422,7 +438,7 @@ class DeepCausalMMMRegressor(
             torch.inference_mode(False),
             torch.enable_grad(),
         ):
-            model, target = self._start(panel, generator)
+            model, target = self._start(panel, stuck, generator)
             losses, target = self._train(model, target, X, y)
             model = self._finish(model, target, generator)
             self._contradicted = self._check_priors(model, target)
@@ -512,9 +528,10 @@ class DeepCausalMMMRegressor(
             raise ValueError(
                 "Sample weights must contain at least one non-zero number."
             )
-        weight = without_stuck_rows(
-            y, weight, rows.region, rows.period, self.regions_, self._calendar
-        )
+        if weight.max() > _checks.HUGE:
+            raise ValueError(
+                f"A sample weight is {weight.max():g}, too large to compute with."
+            )
         return y, weight
 
     def _arrange_training(self, rows, y, weight):
@@ -540,20 +557,40 @@ class DeepCausalMMMRegressor(
             weight=weight,
         )
 
+    @property
+    def _season_length(self):
+        return None if self._calendar is None else self._calendar.season_length
+
+    def _without_stuck(self, panel):
+        """Return the panel without the cells in which the KPI is stuck, and these."""
+        stuck = stuck_cells(panel, self._season_length)
+        warn_of_stuck(stuck, panel, self.regions_, self._calendar)
+        return replace(panel, weight=np.where(stuck, 0.0, panel.weight)), stuck
+
+    def _warn_of_typing_errors(self, panel):
+        """Warn of spend and controls that can hardly be right."""
+        for labels, values in (
+            (self._columns.media, panel.media),
+            (self._columns.controls, panel.controls),
+        ):
+            for label, own in zip(labels, np.moveaxis(values, 2, 0), strict=True):
+                lonely = lonely_values(own, panel.weight > 0, self._season_length)
+                warn_of_lonely(label, own, lonely, panel, self.regions_, self._calendar)
+
     def _generator(self):
         """Return torch's random numbers, seeded without touching global state."""
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         return torch.Generator().manual_seed(int(seed))
 
-    def _start(self, panel, generator):
+    def _start(self, panel, stuck, generator):
         """Build scales, target and an untrained model."""
         ordered = self._calendar is not None
-        outliers = gross_outliers(panel.y, panel.weight > 0)
+        outliers = kpi_outliers(panel, self._season_length)
         warn_of_outliers(outliers, panel, self.regions_, self._calendar)
         self._cost = costs_per_unit(
             self.media_cost, list(self._columns.media), self._labels
         )
-        scales = fit_scales(panel, outliers, self._cost)
+        scales = fit_scales(panel, outliers, stuck, self._cost)
         _check_finite(scales, self._columns)
         seasons = Seasons(self._calendar, self.n_harmonics, panel.shape[1])
         n_season = len(seasons.fourier(panel.periods[:1]))
@@ -565,7 +602,7 @@ class DeepCausalMMMRegressor(
             n_hidden=self.n_hidden if ordered else 0,
             max_lag=self.max_lag if ordered else 0,
             time_varying=bool(self.time_varying),
-            loss=is_loss(panel.y, panel.weight),
+            loss=is_loss(panel, self.regions_),
         )
         context = None
         if sizes.n_hidden:
@@ -600,13 +637,9 @@ class DeepCausalMMMRegressor(
     def _free_sign(self, loss):
         """Return which channels may have a negative effect, shape (n_media,)."""
         media = self._columns.media
-        if loss:
-            own = self.priors or {}
-            return torch.tensor([not (own.get(c) and "roi" in own[c]) for c in media])
-        if self.free_sign is None:
-            return torch.zeros(len(media), dtype=torch.bool)
         frame = pd.DataFrame(columns=self._labels)
-        free = _checks.resolve_many(frame, self.free_sign, "free_sign")
+        given = () if self.free_sign is None else self.free_sign
+        free = _checks.resolve_many(frame, given, "free_sign")
         priors = by_channel("priors", self.priors or {}, media, self._labels)
         for label in free:
             if label not in media:
@@ -619,7 +652,13 @@ class DeepCausalMMMRegressor(
                     f"{label!r} is in free_sign, but priors[{label!r}]['roi'] makes "
                     "its effect positive. Leave out one of them."
                 )
-        return torch.tensor([label in free for label in media])
+        positive = ["roi" in (priors.get(label) or {}) for label in media]
+        return torch.tensor(
+            [
+                label in free or (loss and not believed)
+                for label, believed in zip(media, positive, strict=True)
+            ]
+        )
 
     def _train(self, model, target, X, y):
         """Move the network to the mode."""
@@ -869,7 +908,8 @@ class DeepCausalMMMRegressor(
 
         It holds what is unknown about the parameters (as far as the draws show), the
         movement of the level and the noise of a single observation: quantiles of the
-        mixture, over draws, of what each of them predicts.
+        mixture, over draws, of what each of them predicts, widened where necessary to
+        what `predict` says.
 
         Parameters
         ----------
@@ -884,6 +924,7 @@ class DeepCausalMMMRegressor(
         tail = tail_of(confidence_level)
         _, panel = self._read_panel(X)
         self._check_draws("predict_interval")
+        point = self._components(panel).total[0]
         parts = self._components(panel, draws=True)
         probability, weight = graded_probabilities(tail)
         ends = [
@@ -892,7 +933,8 @@ class DeepCausalMMMRegressor(
                 np.arange(len(panel.cell)), -(-len(panel.cell) // _ROWS_AT_ONCE)
             )
         ]
-        return np.concatenate(ends, axis=1).T
+        low, high = np.concatenate(ends, axis=1)
+        return np.column_stack([np.minimum(low, point), np.maximum(high, point)])
 
     def _predictive(self, parts, probability, weight, ends):
         """Return quantiles of a new observation of some rows, (n_ends, n_rows)."""

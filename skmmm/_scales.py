@@ -15,7 +15,8 @@ class Scales:
     ----------
     kpi : ndarray of shape (n_regions,)
         Mean absolute KPI of each region, gross outliers left out; 0 where it is always
-        zero, so that nothing is predicted there.
+        zero, so that nothing is predicted there; the mean of the other regions where
+        all rows have weight zero.
     media : ndarray of shape (n_regions, n_media)
         Mean of the non-zero periods. Unlike the maximum, one outlier week hardly
         moves it; unlike a share of the week's total, it keeps the size of the budget
@@ -53,21 +54,26 @@ class Scales:
         )
 
 
-def fit_scales(panel, outliers, cost):
+def fit_scales(panel, outliers, stuck, cost):
     """Learn the scales from a training panel, counting rows by their weight.
 
     Parameters
     ----------
     panel : Panel
     outliers : ndarray of shape (n_regions, n_periods)
-        Of the KPI, as `gross_outliers` returned them.
+        Of the KPI: how far it is from what is usual; 0 elsewhere.
+    stuck : ndarray of shape (n_regions, n_periods), bool
+        Rows of weight zero because their KPI is stuck.
     cost : ndarray of shape (n_media,)
         Of one unit of each channel; NaN where it is unknown.
     """
-    # A region of which no row counts still has a size.
+    # A KPI that is stuck throughout still has a size; one that nobody may look at has
+    # that of an average region.
     counted = panel.weight.any(axis=1, keepdims=True)
-    rows = np.where(counted, panel.weight, panel.observed) * (outliers == 0)
+    rows = np.where(counted, panel.weight, stuck) * (outliers == 0)
     kpi = _mean(np.abs(panel.y), rows, axis=1)
+    seen = rows.any(axis=1)
+    kpi = np.where(seen, kpi, kpi[seen].mean())
     kpi = kpi if kpi.any() else np.ones_like(kpi)
     weight = panel.weight[..., None]
     centre, scale = _control_scales(panel.controls, weight)

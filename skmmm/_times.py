@@ -48,7 +48,7 @@ def read_times(column, label):
         column = column.astype(column.cat.categories.dtype)
     if column.dtype == object and all(isinstance(v, int | float) for v in column):
         column = column.astype(np.float64)
-    if is_integer_dtype(column.dtype):
+    if is_integer_dtype(column.dtype) and column.max() <= np.iinfo(np.int64).max:
         return column.to_numpy(dtype=np.int64)
     if is_numeric_dtype(column.dtype):
         return _whole_numbers(column.to_numpy(dtype=np.float64), label)
@@ -70,6 +70,11 @@ def _whole_numbers(values, label):
         raise ValueError(
             f"The time column {label!r} has {values[bad[0]]} in row {bad[0]}; numbers "
             "must be whole periods."
+        )
+    largest = np.abs(values).max(initial=0.0)
+    if largest > 2.0**53:
+        raise ValueError(
+            f"The time column {label!r} has {largest:g}, which counts no periods."
         )
     return values.astype(np.int64)
 
@@ -143,7 +148,7 @@ def _days_written_out(distinct):
 def _count_of_days(distinct, gaps):
     for first, last, origin in _DAY_NUMBERS:
         if first <= distinct[0] <= distinct[-1] <= last and (
-            gaps.min() in (1, 7) or 28 <= gaps.min() <= 31
+            gaps.min() == 1 or gaps.min() % 7 == 0 or 28 <= gaps.min() <= 31
         ):
             conversion = f"pd.to_datetime(column, unit='D', origin='{origin}')"
             return f"days counted from {origin}", conversion

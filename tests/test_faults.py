@@ -7,23 +7,36 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skmmm._faults import without_stuck_rows
+from skmmm._faults import kpi_outliers, lonely_values, stuck_cells, warn_of_stuck
+from skmmm._panel import make_panel
 from skmmm.datasets import make_mmm_panel
 
 WEEKS = SimpleNamespace(label=lambda period: f"week {period}")
 
 
-def learned(y, region=None, *, ordered=True):
-    """Return which rows count, and what was said."""
+def panel_of(y, region=None, spend=1.0):
     region = np.zeros(len(y), dtype=int) if region is None else region
-    period = np.concatenate([np.arange(n) for n in np.bincount(region)])
+    return make_panel(
+        region,
+        np.concatenate([np.arange(n) for n in np.bincount(region)]),
+        np.broadcast_to(spend, len(y))[:, None] * np.ones((1, 2)),
+        np.zeros((len(y), 0)),
+        n_regions=region.max() + 1,
+        y=y,
+        weight=np.ones(len(y)),
+    )
+
+
+def learned(y, region=None, *, ordered=True, spend=1.0):
+    """Return which rows count, and what was said."""
+    panel = panel_of(y, region, spend)
+    names = np.array(["north", "south", "west"])[: len(panel.y)]
+    stuck = stuck_cells(panel, 52 if ordered else None)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        weight = without_stuck_rows(
-            *(y, np.ones(len(y)), region, period if ordered else None),
-            *(np.array(["north", "south", "west"]), WEEKS if ordered else None),
-        )
-    return weight > 0, " ".join(str(warning.message) for warning in caught)
+        warn_of_stuck(stuck, panel, names, WEEKS if ordered else None)
+    said = " ".join(str(warning.message) for warning in caught)
+    return ~panel.rows(stuck), said
 
 
 def noisy(rng, n=60):
@@ -41,8 +54,20 @@ def test_a_stretch_in_which_a_region_was_closed_is_named(seed):
     y[start:stop] = level * (1.0 + wobble)
     counts, said = learned(y)
     assert_array_equal(np.flatnonzero(~counts), np.arange(start, stop))
-    assert f"(region north, week {start} to week {stop - 1})" in said
-    assert f"these {stop - start} rows" in said
+    assert f"(week {start} to week {stop - 1})" in said
+    assert f"in {stop - start} rows" in said
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_closed_region_may_have_a_remainder_if_nothing_is_spent(seed):
+    rng = np.random.default_rng(seed)
+    y, spend = 1000.0 * rng.lognormal(0.0, 0.1, 60), np.ones(60)
+    start = rng.integers(0, 45)
+    closed = slice(start, start + rng.integers(8, 16))
+    y[closed] *= 0.01
+    assert learned(y)[0].all()  # who knows why
+    spend[closed] = 0.0
+    assert_array_equal(learned(y, spend=spend)[0], spend > 0)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -63,12 +88,22 @@ def test_kpis_that_often_stand_still_are_left_alone(seed):
     rng = np.random.default_rng(seed)
     rare = rng.poisson(0.3, 60).astype(float)
     quarterly = np.repeat(noisy(rng, 8), 13)
-    off_season = np.tile(np.repeat([0.0, 1.0], 9), 5) * noisy(rng, 90)
+    weeks = np.arange(156)
+    off_season = np.where(weeks % 52 < rng.integers(8, 45), 0.0, noisy(rng, 156))
+    sold_out = np.minimum(noisy(rng, 156), np.where(weeks % 52 < 12, 900.0, 2000.0))
+    resort = noisy(rng, 156) * np.where(weeks % 52 < rng.integers(8, 40), 1.0, 0.01)
+    growth = 100.0 * 1.08 ** np.arange(104) * np.exp(0.1 * rng.normal(size=104))
+    two_speeds = 1000.0 + np.cumsum(np.repeat([1.0, 300.0], 52) * rng.random(104))
+    launch = noisy(rng) * np.repeat([0.01, 1.0], [rng.integers(10, 50), 60])[:60]
     steady_growth = np.cumsum(100.0 + rng.normal(size=60))
     small_world = make_mmm_panel(1, 60, n_media=2, random_state=seed).y.to_numpy()
     mistyped = noisy(rng)
     mistyped[7] *= 1e3
-    for y in (quarterly, off_season, steady_growth, small_world, mistyped):
+    thousands = noisy(rng) * np.where(rng.random(60) < 0.3, 1e3, 1.0)
+    for y in (
+        *(quarterly, off_season, sold_out, resort, steady_growth, growth, two_speeds),
+        *(launch, small_world, mistyped, thousands),
+    ):
         counts, said = learned(y)
         assert counts.all()
         assert not said
@@ -89,3 +124,31 @@ def test_rare_sales_are_seldom_taken_for_a_stuck_kpi():
         for _ in range(100)
     )
     assert taken <= 8
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_peaks_of_every_season_are_right(seed):
+    rng = np.random.default_rng(seed)
+    weeks = np.arange(156)
+    y = noisy(rng, 156) * np.where(weeks % 52 < rng.integers(2, 10), 20.0, 1.0)
+    assert not kpi_outliers(panel_of(y), 52).any()
+    mistyped = rng.integers(12, 30)
+    y[mistyped] *= 1e3
+    assert_array_equal(np.flatnonzero(kpi_outliers(panel_of(y), 52)[0]), [mistyped])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_mistyped_week_of_spend_is_lonely(seed):
+    rng = np.random.default_rng(seed)
+    counts = np.ones((1, 156), dtype=bool)
+    spend = 1000.0 * rng.lognormal(0.0, 0.6, (1, 156))
+    flights = spend * np.where(np.arange(156) // 6 % 4 == 0, 20.0, 1.0)
+    sponsor = spend * np.where(np.arange(156) % 52 == 20, 300.0, 1.0)
+    launch = np.where(np.arange(156) < 3, 100.0, 1.0) * spend
+    gaps = np.where(rng.random((1, 156)) < 0.7, 0.0, spend)
+    for right in (spend, flights, sponsor, launch, gaps, np.sign(gaps)):
+        assert not lonely_values(right, counts, 52).any()
+    week = rng.integers(156)
+    for wrong in (spend, flights, gaps):
+        wrong[0, week] = 1e6
+        assert_array_equal(np.argwhere(lonely_values(wrong, counts, 52)), [[0, week]])

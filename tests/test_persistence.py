@@ -247,7 +247,7 @@ def small(n_rows=40):
 def quick(series, **parameters):
     """Fit a series of 30 weeks; the numbers do not matter."""
     usual = {"region": "region", "time": "week", "controls": ["price", "holiday"]}
-    usual |= {"max_lag": 2, "n_draws": 1, "max_iter": 1, "n_bootstraps": 1}
+    usual |= {"max_lag": 2, "n_draws": 2, "max_iter": 1, "n_bootstraps": 1}
     model = DeepCausalMMMRegressor(**{**usual, "random_state": 0, **parameters})
     return model.fit(series.X.head(30), series.y.head(30))
 

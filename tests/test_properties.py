@@ -122,7 +122,7 @@ KPI = {
 DTYPES = ["float64", "float32", "Float64", "object"]
 REFUSED = re.compile(
     "Input X contains (NaN|infinity): column '.+' at (region '.+', time|row .+, reg)|"
-    "The KPI is stuck in all training rows, at .*|"
+    "The KPI stands still in all training rows, at .*|"
     "Input y contains infinity at (region '.+', time|row .+, reg)|"
     "(Column '.+'|The KPI) is .+ at (region '.+', time|row .+, reg).+, too small to |"
     r"X has \d+ periods, but max_lag="

@@ -159,7 +159,7 @@ def test_a_dead_region_is_named_and_spoils_nothing(fast, spends):
     X, y = world.X.copy(), world.y.mask(dead, 0.0)
     if not spends:
         X.loc[dead, world.media] = 0.0
-    with pytest.warns(UserWarning, match=r"KPI is stuck at 0 \(region"):
+    with pytest.warns(UserWarning, match=r"KPI stands still.* at 0 \(region"):
         found = DeepCausalMMMRegressor(**point).fit(X, y)
     alive = DeepCausalMMMRegressor(**point).fit(X[~dead], y[~dead])
     parts = found.contributions()[world.media]
@@ -170,7 +170,9 @@ def test_a_dead_region_is_named_and_spoils_nothing(fast, spends):
 
 
 def test_a_kpi_that_never_changes_is_refused(panel, fast):
-    with pytest.raises(ValueError, match=r"stuck in all training rows, at 1 \(region"):
+    with pytest.raises(
+        ValueError, match=r"stands still in all training rows, at 1 \(region"
+    ):
         DeepCausalMMMRegressor(**fast).fit(panel.X, np.ones(len(panel.y)))
 
 
@@ -188,6 +190,33 @@ def test_a_mistyped_kpi_is_named_and_spoils_nothing(panel, fast, value):
     assert str(row["week"].date()) in said
     # Training stops early here; such a row used to multiply a region by six to nine.
     assert_allclose(spoilt, clean, rtol=0.4)
+
+
+@pytest.mark.parametrize("column", ["media_1", "price"])
+def test_a_mistyped_value_of_x_is_named(panel, fast, column):
+    X, row = panel.X.copy(), panel.X.iloc[70]
+    X.loc[X.index[70], column] *= 1e3
+    where = f"Column '{column}'.*region {row['region']}, {row['week'].date()}"
+    with pytest.warns(UserWarning, match=where):
+        DeepCausalMMMRegressor(**fast | {"n_draws": 0, "graph": None}).fit(X, panel.y)
+
+
+def test_what_nobody_may_look_at_changes_nothing(panel, fast):
+    south = (panel.X["region"] == panel.X["region"].iloc[-1]).to_numpy()
+    point = fast | {"n_draws": 0, "graph": None}
+    said = [
+        DeepCausalMMMRegressor(**point).fit(panel.X, y, (~south).astype(float))
+        for y in (panel.y, panel.y.mask(south, 7e9), panel.y.mask(south, 0.0))
+    ]
+    for other in said[1:]:
+        assert_array_equal(other.predict(panel.X), said[0].predict(panel.X))
+
+
+def test_regions_below_zero_are_named(panel, fast):
+    north = (panel.X["region"] == panel.X["region"].iloc[0]).to_numpy()
+    y = panel.y.where(~north, panel.y - 2.0 * panel.y.max())
+    with pytest.warns(UserWarning, match="in region_1 and positive elsewhere"):
+        DeepCausalMMMRegressor(**fast | {"n_draws": 0, "graph": None}).fit(panel.X, y)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])

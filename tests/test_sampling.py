@@ -278,7 +278,7 @@ def caught(world, **parameters):
             time="week",
             controls=world.controls,
             max_lag=5,
-            n_draws=1,
+            n_draws=2,
             random_state=0,
             **parameters,
         ).fit(world.X, world.y)
