@@ -194,8 +194,9 @@ def test_a_mistyped_kpi_is_named_and_spoils_nothing(panel, fast, value):
 
 @pytest.mark.parametrize("column", ["media_1", "price"])
 def test_a_mistyped_value_of_x_is_named(panel, fast, column):
-    X, row = panel.X.copy(), panel.X.iloc[70]
-    X.loc[X.index[70], column] *= 1e3
+    X = panel.X.copy()
+    row = X.loc[X[column].idxmax()]
+    X.loc[row.name, column] *= 1e3
     where = f"Column '{column}'.*region {row['region']}, {row['week'].date()}"
     with pytest.warns(UserWarning, match=where):
         DeepCausalMMMRegressor(**fast | {"n_draws": 0, "graph": None}).fit(X, panel.y)
