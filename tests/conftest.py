@@ -26,8 +26,8 @@ def series():
 
 
 @pytest.fixture
-def fast():
-    """Arguments for `panel` and `series` where the numbers do not matter."""
+def arguments():
+    """Arguments for `panel` and `series` of a fit that stops early."""
     return {
         "region": "region",
         "time": "week",
@@ -37,6 +37,27 @@ def fast():
         "max_iter": 30,
         "random_state": 0,
     }
+
+
+def shorten_chains(patch):
+    """Let draws hardly move: they take three quarters of a short fit."""
+    for name in ("N_WARMUP", "N_AFTER", "N_STEPS"):
+        patch.setattr(f"skmmm._nn.sampling.{name}", 1)
+
+
+@pytest.fixture
+def fast(arguments, monkeypatch):
+    """The same where the numbers do not matter, with draws that cost little."""
+    shorten_chains(monkeypatch)
+    return arguments
+
+
+@pytest.fixture(scope="module")
+def short_chains():
+    """Draws cost little in all tests of a module; their numbers do not matter."""
+    with pytest.MonkeyPatch.context() as patch:
+        shorten_chains(patch)
+        yield
 
 
 @pytest.fixture(scope="session")
