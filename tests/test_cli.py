@@ -40,6 +40,8 @@ PICTURES = [
 SALES = ["--kpi", "sales", "--media", "media_1", "media_2"]
 QUICK = ["--max-iter", "5", "--draws", "2", "--max-lag", "3"]
 
+pytestmark = pytest.mark.usefixtures("short_chains")
+
 
 def to_csv(frame, path):
     frame.to_csv(path, index=False)

@@ -25,6 +25,8 @@ from skmmm._calendar import infer_calendar
 from skmmm.model_selection import PanelTimeSeriesSplit
 from skmmm.preprocessing import PanelScaler, RegionEncoder
 
+pytestmark = pytest.mark.usefixtures("short_chains")
+
 EXCHANGEABLE = [
     DeepCausalMMMRegressor(),
     DeepCausalMMMRegressor(loss="student_t", adstock="weibull", n_draws=0, max_iter=8),

@@ -13,6 +13,7 @@ from skmmm import DeepCausalMMMRegressor
 
 # Small panels often hold a channel that never spends or moves; some KPIs are odd.
 pytestmark = [
+    pytest.mark.usefixtures("short_chains"),
     pytest.mark.filterwarnings(
         "ignore:.*(in any training row|hardly moves|in every training row)"
     ),

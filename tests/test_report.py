@@ -38,6 +38,8 @@ from skmmm.report._words import (
     why_open,
 )
 
+pytestmark = pytest.mark.usefixtures("short_chains")
+
 HOSTILE = [
     '<img src=x onerror="window.hacked=1">',
     "</script><script>window.hacked=1</script>",
