@@ -48,8 +48,8 @@ class OrderedRows(DeepCausalMMMRegressor):
 
 
 ORDERED = [
-    OrderedRows(max_lag=3, n_draws=2, max_iter=4),
-    OrderedRows(max_lag=3, n_draws=0, max_iter=4, adstock="gru"),
+    OrderedRows(max_lag=3, n_draws=2, max_iter=4, n_bootstraps=2),
+    OrderedRows(max_lag=3, n_draws=0, max_iter=4, adstock="gru", graph=None),
 ]
 _ORDER_MATTERS = {
     "check_methods_subset_invariance": "a batch lacks the spend of the rows before it",
