@@ -48,7 +48,7 @@ class OrderedRows(DeepCausalMMMRegressor):
 
 
 ORDERED = [
-    OrderedRows(max_lag=3, n_draws=2, max_iter=4, n_bootstraps=2),
+    OrderedRows(max_lag=3, n_draws=2, max_iter=4, graph_max_lag=1, n_bootstraps=1),
     OrderedRows(max_lag=3, n_draws=0, max_iter=4, adstock="gru", graph=None),
 ]
 _ORDER_MATTERS = {
