@@ -19,7 +19,7 @@ pytestmark = [
     ),
     pytest.mark.filterwarnings("ignore:The KPI "),
 ]
-few = settings(max_examples=10, deadline=None, derandomize=True)
+few = settings(max_examples=7, deadline=None, derandomize=True)
 CONTROLS = ["price", "holiday"]
 
 
