@@ -162,7 +162,7 @@ def optimize_budget(
     >>> from skmmm.allocation import optimize_budget
     >>> from skmmm.baselines import make_linear_mmm
     >>> from skmmm.datasets import make_mmm_panel
-    >>> data = make_mmm_panel(1, 60, n_media=3, random_state=0)
+    >>> data = make_mmm_panel(1, 60, n_media=2, random_state=0)
     >>> model = make_linear_mmm(media=data.media, region="region", time="week")
     >>> plan = optimize_budget(model.fit(data.X, data.y), X=data.X)
     >>> plan.outcome > plan.current_outcome
@@ -254,7 +254,7 @@ allow_extrapolation, confidence_level, media, region, time, media_cost
     >>> from skmmm.allocation import budget_path
     >>> from skmmm.baselines import make_linear_mmm
     >>> from skmmm.datasets import make_mmm_panel
-    >>> data = make_mmm_panel(1, 60, n_media=3, random_state=0)
+    >>> data = make_mmm_panel(1, 60, n_media=2, random_state=0)
     >>> model = make_linear_mmm(media=data.media, region="region", time="week")
     >>> path = budget_path(model.fit(data.X, data.y), X=data.X)
     >>> bool((path.table["outcome"] >= path.table["as_today"]).all())

@@ -8,8 +8,11 @@ import pytest
 import torch
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm._nn import sampling
 from skmmm.datasets import make_mmm_panel
 
+# How far draws move; a short fit spends three quarters of its time on them.
+IN_FULL = {name: getattr(sampling, name) for name in ("N_WARMUP", "N_AFTER", "N_STEPS")}
 REAL_PANEL = Path(__file__).parents[2] / "shared" / "data" / "dma_panel.csv.gz"
 
 
@@ -26,8 +29,8 @@ def series():
 
 
 @pytest.fixture
-def fast():
-    """Arguments for `panel` and `series` where the numbers do not matter."""
+def arguments():
+    """Arguments for `panel` and `series` of a fit that stops early."""
     return {
         "region": "region",
         "time": "week",
@@ -37,6 +40,26 @@ def fast():
         "max_iter": 30,
         "random_state": 0,
     }
+
+
+def set_chains(patch, numbers):
+    for name, value in numbers.items():
+        patch.setattr(sampling, name, value)
+
+
+@pytest.fixture
+def fast(arguments, monkeypatch):
+    """The same where the numbers do not matter, with draws that cost little."""
+    set_chains(monkeypatch, dict.fromkeys(IN_FULL, 1))
+    return arguments
+
+
+@pytest.fixture(scope="module")
+def short_chains():
+    """Draws cost little in all tests of a module; their numbers do not matter."""
+    with pytest.MonkeyPatch.context() as patch:
+        set_chains(patch, dict.fromkeys(IN_FULL, 1))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +74,9 @@ def fitted(panel):
         max_iter=100,
         random_state=0,
     )
-    return model.fit(panel.X, panel.y)
+    with pytest.MonkeyPatch.context() as patch:
+        set_chains(patch, IN_FULL)
+        return model.fit(panel.X, panel.y)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from skmmm.allocation import budget_path, optimize_budget
 from skmmm.datasets import make_mmm_panel
 from skmmm.scenarios import make_future_frame
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "short_chains")
 
 MEDIA = ["tv", "search", "radio"]
 SIZE = {"tv": 10.0, "search": 8.0, "radio": 10.0}

@@ -176,7 +176,7 @@ def test_no_plan_of_the_funnel_is_better(world, name):
     assert world.spent(world.best) == pytest.approx(1)
     assert world.available > 0
     tried = 0
-    for factors in np.random.default_rng(1).uniform(LOW, HIGH, (200, 2)):
+    for factors in np.random.default_rng(1).uniform(LOW, HIGH, (100, 2)):
         executed = world.executed(factors)
         if (executed >= LOW).all() and (executed <= HIGH).all():
             assert world.spent(executed) == pytest.approx(1)

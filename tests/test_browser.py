@@ -22,10 +22,13 @@ from skmmm.report import make_report
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
 
-pytestmark = pytest.mark.skipif(
-    BROWSER is None or DRIVER is None,
-    reason="no browser: install the packages chromium and chromium-driver",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        BROWSER is None or DRIVER is None,
+        reason="no browser: install the packages chromium and chromium-driver",
+    ),
+    pytest.mark.usefixtures("short_chains"),
+]
 
 OPTIONS = (
     "--headless=new",

@@ -24,7 +24,7 @@ if not BENCHMARKS.exists():
 
 VERDICTS = {"edge", "no edge", "undecided"}
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "short_chains")
 
 
 @pytest.fixture(scope="module")

@@ -40,13 +40,17 @@ PICTURES = [
 SALES = ["--kpi", "sales", "--media", "media_1", "media_2"]
 QUICK = ["--max-iter", "5", "--draws", "2", "--max-lag", "3"]
 
+pytestmark = pytest.mark.usefixtures("short_chains")
+
 
 def to_csv(frame, path):
     frame.to_csv(path, index=False)
 
 
-def to_parquet(frame, path):
-    frame.to_parquet(path)
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """They take half the time of a quick fit, and test_one_series asks for them."""
+    monkeypatch.setattr("skmmm._cli.commands.write_pictures", lambda *args: [])
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +91,9 @@ def one_error(capsys):
     return lines[0]
 
 
-@pytest.mark.parametrize(
-    ("name", "write"), [("s.csv", to_csv), ("s.parquet", to_parquet)]
-)
-def test_one_series(tmp_path, capsys, series, name, write):
-    path, out = tmp_path / name, tmp_path / "out" / "deep"
-    write(series.frame.drop(columns="region"), path)
+def test_one_series(tmp_path, capsys, series):
+    path, out = tmp_path / "s.csv", tmp_path / "out" / "deep"
+    to_csv(series.frame.drop(columns="region"), path)
     columns = ["--kpi", "sales", "--controls", "price", "holiday", "--time", "week"]
     columns += ["--media", *series.media]
     assert main(["fit", str(path), *columns, "--out", str(out), *QUICK]) == 0
@@ -143,6 +144,7 @@ def test_skill_of_regions(regional):
     }
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_quiet_and_the_same_numbers_again(
     tmp_path, capsys, regional, regional_arguments
 ):
@@ -166,6 +168,7 @@ def test_demo(tmp_path, capsys):
         assert (tmp_path / name).stat().st_size > 0
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_region_that_starts_late_is_forecast_as_an_average_one(
     tmp_path, capsys, panel
 ):
@@ -182,6 +185,7 @@ def test_a_region_that_starts_late_is_forecast_as_an_average_one(
     assert "Left out" not in said
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_channel_that_starts_late_is_forecast_as_expected(broken, capsys):
     def start_late(frame):
         week = np.arange(len(frame))
@@ -201,6 +205,7 @@ def test_few_periods_are_not_forecast(broken, capsys, tmp_path):
     assert (tmp_path / "out" / "fit.png").exists()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_progress_bar_on_a_terminal(monkeypatch, tmp_path, capsys, regional_arguments):
     callback = pytest.importorskip("sklearn.callback")
     fits = []
@@ -212,8 +217,9 @@ def test_progress_bar_on_a_terminal(monkeypatch, tmp_path, capsys, regional_argu
 
     monkeypatch.setattr(callback, "ProgressBar", Bar)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert main([*regional_arguments, "--out", str(tmp_path)]) == 0
-    assert len(fits) == 5
+    arguments = [*regional_arguments, "--origins", "1"]
+    assert main([*arguments, "--out", str(tmp_path)]) == 0
+    assert len(fits) == 2
     assert "Fitting the model\n" in capsys.readouterr().out
 
 
@@ -437,6 +443,7 @@ def test_report_of_a_saved_model(regional, regional_arguments, tmp_path, capsys)
         assert f"{more[0]} is for a fit" in one_error(capsys)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_events_in_words_become_columns(tmp_path, capsys, series):
     """As in a table of weeks with a column of events that are rare."""
     frame = series.frame.drop(columns=["region", "holiday"])
@@ -454,7 +461,8 @@ def test_events_in_words_become_columns(tmp_path, capsys, series):
     assert "Left out" not in said
     assert out.exists()
     folder = tmp_path / "fit"
-    assert main(["fit", *arguments, "--quiet", "--out", str(folder)]) == 0
+    quick = [*arguments[:-1], "0", "--quiet"]
+    assert main(["fit", *quick, "--out", str(folder)]) == 0
     saved = ["--kpi", "sales", "--model", str(folder / "model.skmmm")]
     assert main(["report", str(path), *saved, "--quiet", "--out", str(out)]) == 0
 

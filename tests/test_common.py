@@ -25,6 +25,8 @@ from skmmm._calendar import infer_calendar
 from skmmm.model_selection import PanelTimeSeriesSplit
 from skmmm.preprocessing import PanelScaler, RegionEncoder
 
+pytestmark = pytest.mark.usefixtures("short_chains")
+
 EXCHANGEABLE = [
     DeepCausalMMMRegressor(),
     DeepCausalMMMRegressor(loss="student_t", adstock="weibull", n_draws=0, max_iter=8),
@@ -46,8 +48,8 @@ class OrderedRows(DeepCausalMMMRegressor):
 
 
 ORDERED = [
-    OrderedRows(max_lag=3, n_draws=2, max_iter=4),
-    OrderedRows(max_lag=3, n_draws=0, max_iter=4, adstock="gru"),
+    OrderedRows(max_lag=3, n_draws=2, max_iter=4, graph_max_lag=1, n_bootstraps=1),
+    OrderedRows(max_lag=3, n_draws=0, max_iter=4, adstock="gru", graph=None),
 ]
 _ORDER_MATTERS = {
     "check_methods_subset_invariance": "a batch lacks the spend of the rows before it",

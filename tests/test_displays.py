@@ -23,7 +23,7 @@ from skmmm.plotting._diagnostics import autocorrelation, residuals_of
 from skmmm.plotting._graph import drawn_pairs, layered
 from skmmm.plotting._regions import media_by_region
 
-pytestmark = pytest.mark.usefixtures("pyplot")
+pytestmark = pytest.mark.usefixtures("pyplot", "short_chains")
 
 MAKERS = {
     "AdstockDisplay": lambda m, X, y, ax: plotting.AdstockDisplay.from_estimator(

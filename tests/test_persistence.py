@@ -20,6 +20,8 @@ from skmmm import DeepCausalMMMRegressor
 from skmmm._persistence import FORMAT, StoredArrays, _sha256
 from skmmm._stored_index import pack_index, unpack_index
 
+pytestmark = pytest.mark.usefixtures("short_chains")
+
 
 @pytest.fixture(scope="module")
 def content(fitted, tmp_path_factory):

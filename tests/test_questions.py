@@ -7,6 +7,8 @@ from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+pytestmark = pytest.mark.usefixtures("short_chains")
+
 
 def test_carryover_is_a_share_with_bounds_around_it(fitted):
     table = fitted.carryover()

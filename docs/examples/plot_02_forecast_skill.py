@@ -3,8 +3,8 @@ Does it forecast better than nothing?
 =====================================
 
 R² over a panel mostly measures that large cities are large. What counts is the error of
-forecasts from several points in time, beside forecasts that need no model at all, and
-beside a linear MMM on the same splits.
+forecasts, from more than one point in time, beside forecasts that need no model at all,
+and beside a linear MMM on the same splits.
 """
 
 # %%
@@ -40,7 +40,7 @@ SkillDisplay.from_estimators(
     },
     X,
     y,
-    cv=PanelTimeSeriesSplit(3, test_size=13, time="week"),
+    cv=PanelTimeSeriesSplit(2, test_size=13, time="week"),
     naive=LastValueRegressor(**keys),
 )
 plt.show()

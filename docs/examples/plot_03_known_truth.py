@@ -27,6 +27,7 @@ model = DeepCausalMMMRegressor(
     time="week",
     media_cost=1.0,
     graph=None,
+    n_draws=16,
     random_state=0,
 ).fit(world.X, world.y)
 

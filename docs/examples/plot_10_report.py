@@ -23,6 +23,7 @@ model = DeepCausalMMMRegressor(
     region="region",
     time="week",
     media_cost=1.0,
+    n_draws=8,
     random_state=0,
 ).fit(data.X[some], data.y[some])
 

@@ -439,17 +439,24 @@ def without_interaction(value, n_players, rng):
     value, n_players, rng
         As in `shapley_values`.
     """
-    itself = np.eye(n_players, dtype=bool)
-    nothing, everything = value(itself[0] & False), value(itself[0] | True)
+    itself, known = np.eye(n_players, dtype=bool), {}
+
+    def worth(coalition):
+        key = coalition.tobytes()
+        if key not in known:
+            known[key] = value(coalition)
+        return known[key]
+
+    nothing, everything = worth(itself[0] & False), worth(itself[0] | True)
     size = _ALIKE * max(np.abs(everything).max(), np.abs(nothing).max(), 1e-300)
-    alone = np.stack([value(one) - nothing for one in itself], axis=1)
-    last = np.stack([everything - value(~one) for one in itself], axis=1)
+    alone = np.stack([worth(one) - nothing for one in itself], axis=1)
+    last = np.stack([everything - worth(~one) for one in itself], axis=1)
     if np.abs(alone - last).max() > size:
         return None
     for _ in range(8):
         coalition = rng.random_sample(n_players) < 0.5
         expected = nothing + alone[:, coalition].sum(axis=1)
-        if np.abs(value(coalition) - expected).max() > size:
+        if np.abs(worth(coalition) - expected).max() > size:
             return None
     return alone
 

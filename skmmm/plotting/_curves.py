@@ -62,9 +62,11 @@ class ResponseCurvesDisplay(Panels):
     >>> world = make_mmm_panel(1, 60, n_media=2, random_state=0)
     >>> model = make_linear_mmm(media=world.media, region="region", time="week")
     >>> model = model.fit(world.X, world.y)
-    >>> display = ResponseCurvesDisplay.from_estimator(model, world.X)
+    >>> display = ResponseCurvesDisplay.from_estimator(
+    ...     model, world.X, channels=["media_1"]
+    ... )
     >>> len(display.points_)
-    2
+    1
     """
 
     def __init__(

@@ -63,12 +63,12 @@ class BudgetPlanDisplay(Display):
     >>> from skmmm.baselines import make_linear_mmm
     >>> from skmmm.datasets import make_mmm_panel
     >>> from skmmm.plotting import BudgetPlanDisplay
-    >>> data = make_mmm_panel(1, 60, n_media=3, random_state=0)
+    >>> data = make_mmm_panel(1, 60, n_media=2, random_state=0)
     >>> model = make_linear_mmm(media=data.media, region="region", time="week")
     >>> plan = optimize_budget(model.fit(data.X, data.y), X=data.X)
     >>> display = BudgetPlanDisplay.from_plan(plan)
     >>> len(display.texts_)
-    3
+    2
     """
 
     def __init__(self, *, allocation, spend_name="spend"):
@@ -255,7 +255,7 @@ class BudgetPathDisplay(Display):
     >>> from skmmm.baselines import make_linear_mmm
     >>> from skmmm.datasets import make_mmm_panel
     >>> from skmmm.plotting import BudgetPathDisplay
-    >>> data = make_mmm_panel(1, 60, n_media=3, random_state=0)
+    >>> data = make_mmm_panel(1, 60, n_media=2, random_state=0)
     >>> model = make_linear_mmm(media=data.media, region="region", time="week")
     >>> model = model.fit(data.X, data.y)
     >>> display = BudgetPathDisplay.from_estimator(model, X=data.X)
@@ -401,7 +401,7 @@ class ScenariosDisplay(Display):
     >>> from skmmm.baselines import make_linear_mmm
     >>> from skmmm.datasets import make_mmm_panel
     >>> from skmmm.plotting import ScenariosDisplay
-    >>> data = make_mmm_panel(1, 60, n_media=3, random_state=0)
+    >>> data = make_mmm_panel(1, 60, n_media=2, random_state=0)
     >>> model = make_linear_mmm(media=data.media, region="region", time="week")
     >>> model = model.fit(data.X, data.y)
     >>> more = data.X.assign(media_1=1.2 * data.X["media_1"])
