@@ -67,7 +67,8 @@ def optimize_budget(
         `make_future_frame(...)` as X.
     bounds : (float, float) or mapping, default=(0.5, 2.0)
         Least and most multiples of current spend. A mapping from channels, or from
-        (channel, region or period), bounds these; others have the default.
+        (channel, region or period), bounds these, the narrower key before the wider;
+        others have the default. Here and below, channels are names or positions.
     money_bounds : mapping or None, default=None
         Least and most money of channels, or of (channel, region or period), in place
         of `bounds`: ``{"paid_search": (0, 900_000)}``. Of a channel that is planned by
@@ -79,7 +80,8 @@ def optimize_budget(
         per unit of spend.
     fixed : list or mapping, default=None
         Channels, or (channel, region or period), whose spend stays, or is set to so
-        much money, also beyond observed data.
+        much money, also beyond observed data. A mapping names a channel or its cells,
+        not both.
     constraints : list of (channels, least, most), default=None
         Limits on the planned spend of several channels together, in money; None: no
         limit. `channels` may be a mapping to weights.
@@ -127,7 +129,7 @@ def optimize_budget(
     ------
     ValueError
         If an argument makes no sense: unknown channels, NaN, bounds that start beyond
-        observed data, multiples above 100, a channel that is bounded twice.
+        observed data, multiples above 100, a channel or cell that is bounded twice.
 
     Notes
     -----

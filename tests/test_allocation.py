@@ -313,6 +313,96 @@ def test_fixed_cell_and_bounds_of_a_cell(X):
     assert table["spend"].sum() == pytest.approx(X[MEDIA].sum().sum(), rel=1e-6)
 
 
+WEEK = pd.Timestamp("2024-01-08")
+WEEKLY = {("tv", WEEK): (0.9, 1.0), ("tv", "2024-01-08"): (0.5, 0.6)}
+
+
+@pytest.mark.parametrize(
+    ("by", "arguments", "message"),
+    [
+        (
+            "region",
+            {"fixed": {("tv", "A"): 100.0, "tv": 900.0}},
+            "fixed sets 'tv' as a whole and 'tv' in region A.",
+        ),
+        (
+            "period",
+            {"fixed": {("tv", WEEK): 1.0, ("tv", "2024-01-08"): 2.0}},
+            "fixed of 'tv' in period 2024-01-08 00:00:00 is given twice, as 1.0 and",
+        ),
+        (
+            "period",
+            {"bounds": WEEKLY},
+            "bounds of 'tv' in period 2024-01-08 00:00:00 is given twice, as (0.9,",
+        ),
+        (
+            "period",
+            {"money_bounds": WEEKLY},
+            "money_bounds of 'tv' in period 2024-01-08 00:00:00 is given twice, as",
+        ),
+        (
+            "channel",
+            {"bounds": {"tv": (0.5, 1.0), 0: (1.0, 2.0)}},
+            "bounds of 'tv' is given twice, as (0.5, 1.0) and as (1.0, 2.0).",
+        ),
+        (
+            "channel",
+            {"constraints": [({"tv": 1.0, 0: 2.0}, None, 9.0)]},
+            "constraint 0 weighs 'tv' twice. Leave one out.",
+        ),
+    ],
+)
+def test_one_cell_has_one_limit(by, arguments, message):
+    """In whatever order two keys that name the same cell are written."""
+    X = steady(tv=10.0, search=5.0, radio=5.0).assign(
+        region=["A", "B"] * 6,
+        week=np.repeat(pd.date_range("2024-01-01", periods=6, freq="7D"), 2),
+    )
+    model = Known(region="region", time="week").fit()
+    with refuses(message):
+        optimize_budget(model, X=X, by=by, **arguments)
+    for name in {*arguments} - {"constraints"}:
+        turned = dict(reversed(arguments[name].items()))
+        with refuses(message.partition(", as")[0]):
+            optimize_budget(model, X=X, by=by, **{name: turned})
+
+
+def test_the_same_limit_may_be_written_twice():
+    X = steady(tv=10.0, search=5.0, radio=5.0).assign(
+        week=pd.date_range("2024-01-01", periods=12, freq="7D")
+    )
+    twice = {("tv", WEEK): (0.9, 1.0), ("tv", "2024-01-08"): [0.9, 1.0]}
+    model = Known(time="week").fit()
+    plan = optimize_budget(model, X=X, by="period", bounds=twice)
+    assert 0.9 <= plan.allocation.loc[("tv", WEEK), "factor"] <= 1.0
+
+
+def test_limits_name_channels_by_position(X):
+    model, now = Known().fit(), X.sum()
+    plan = optimize_budget(
+        model,
+        X=X,
+        bounds={0: (0.9, 1.1)},
+        fixed=[-1],
+        constraints=[([0, 1], None, 0.99 * now[["tv", "search"]].sum())],
+        budget=0.98 * now.sum(),
+    )
+    same = optimize_budget(
+        model,
+        X=X,
+        bounds={"tv": (0.9, 1.1)},
+        fixed=["radio"],
+        constraints=[(["tv", "search"], None, 0.99 * now[["tv", "search"]].sum())],
+        budget=0.98 * now.sum(),
+    )
+    assert_array_equal(plan.x, same.x)
+    assert plan.message == same.message
+    money = optimize_budget(model, X=X, money_bounds={0: (0.0, 0.9 * now["tv"])})
+    assert money.x[0] <= 0.9 + 1e-9
+    with refuses("fixed=7 is not a column of X, which has 3 columns."):
+        optimize_budget(model, X=X, fixed=[7])
+
+
 def test_limit_of_a_group_binds(X):
     free = optimize_budget(Known().fit(), X=X)
     together = free.allocation["spend"][["tv", "search"]].sum()
