@@ -543,7 +543,19 @@ def test_limits_that_contradict_each_other(arguments, message):
         ({"money_bounds": {"tv": (9, 0)}}, "money_bounds of 'tv' must hold 0 <= low"),
         (
             {"media_cost": {"tv": 2.0}, "money_bounds": {"radio": (0, 9)}},
-            "money_bounds of 'radio' cannot be kept: it spends no money in X",
+            "money_bounds limits 'radio', which has no cost beside channels that have",
+        ),
+        (
+            {"media_cost": {"tv": 2.0}, "bounds": {"radio": (2, 3)}},
+            "bounds limits 'radio', which has no cost beside channels that have",
+        ),
+        (
+            {"media_cost": {"tv": 2.0}, "fixed": {"radio": 5.0}},
+            "fixed limits 'radio', which has no cost beside channels that have",
+        ),
+        (
+            {"media_cost": {"tv": 2.0}, "constraints": [("radio", None, 5.0)]},
+            "constraint 0 limits 'radio', which has no cost beside channels that",
         ),
         ({"effect": "total"}, "effect='total' needs a channel graph"),
         ({"confidence_level": 1.0}, "confidence_level=1.0 must be"),
@@ -619,6 +631,34 @@ def test_media_without_a_cost_of_the_regressor(funnel):
         assert plan.success, plan.message
         assert plan.allocation.loc["media_2", "factor"] == 1.0
         assert plan.allocation["spend"].sum() == pytest.approx(half["media_1"])
+        answers = effect == "total"
+        assert (plan.X["media_2"].sum() < 0.99 * data.X["media_2"].sum()) == answers
+        said = "own spend as today, answers others" if answers else "as today"
+        assert plan.allocation["reason"]["media_2"] == f"no cost: {said}"
+        assert plan.message.endswith(f"Without a cost, {said}: ['media_2'].")
+
+
+@pytest.mark.parametrize("paid", [["media_1"], ["media_2"], ["media_1", "media_2"]])
+def test_returns_of_total_effects_are_per_unit_of_what_they_are_charged(funnel, paid):
+    data, model = funnel
+    model = clone(model).set_params(media_cost=dict.fromkeys(paid, 2.0), max_iter=10)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(data.X, data.y)
+    asked = {"effect": "total", "allow_extrapolation": True}
+    half = {c: data.X[c].sum() for c in paid}
+    plan = model.optimize_budget(sum(half.values()), fixed=half, **asked)
+    table = plan.allocation
+    roi = (table["contribution"] / table["origin_spend"]).loc[paid]
+    assert_allclose(table["roi"].loc[paid], roi)
+    assert_allclose(2.0 * plan.X[paid].sum(), table["spend"].loc[paid])
+    assert table["origin_spend"].sum() == pytest.approx(table["spend"].sum())
+    summary = model.channel_summary(plan.X, effect="total").loc[paid]
+    assert_allclose(table["origin_spend"].loc[paid], summary["spend"])
+    for name in ("roi", "mroi"):
+        assert_allclose(table[name].loc[paid], summary[name])
+    rest = table.drop(index=paid)[["spend", "origin_spend", "roi", "mroi"]]
+    assert rest.isna().all(axis=None)
+    assert "origin_spend" not in model.optimize_budget(fixed=paid).allocation
 
 
 def test_channels_that_interact_are_told_what_bounds_allow(X):

@@ -111,7 +111,8 @@ def _bounds(args, model):
     if not named:
         return general
     fixed = args.fix or []
-    free = [name for name in model.media_ if name not in fixed]
+    paid = model.media_cost_ or model.media_
+    free = [name for name in model.media_ if name in paid and name not in fixed]
     return ({} if general is None else dict.fromkeys(free, general)) | named
 
 

@@ -107,6 +107,7 @@ def make_problem(
     what_if,
     by,
     *,
+    costless,
     budget,
     bounds,
     money_bounds,
@@ -117,6 +118,16 @@ def make_problem(
     allow_extrapolation,
 ):
     """Read what the user asks for.
+
+    Parameters
+    ----------
+    what_if : Counterfactual
+    by : {"channel", "region", "period"}
+    costless : list
+        Channels without a cost beside others that have one.
+    budget, bounds, money_bounds, fixed, constraints, target_roi, target_mroi, \
+allow_extrapolation
+        As of `optimize_budget`.
 
     Raises
     ------
@@ -130,7 +141,7 @@ def make_problem(
     labels, shape = what_if.labels, (len(what_if.labels), len(names))
     current = np.zeros(shape)
     np.add.at(current.T, group, what_if.spend)
-    keys = _Keys(what_if, names, by)
+    keys = _Keys(what_if, names, by, costless)
     low, high = _read_bounds(bounds, keys, shape)
     groups = _read_money_bounds(money_bounds, keys, current, low, high)
     _read_fixed(fixed, keys, current, low, high)
@@ -204,13 +215,13 @@ def _read_targets(**targets):
 class _Keys:
     """Finds the cells that a key of the user names."""
 
-    def __init__(self, what_if, groups, by):
+    def __init__(self, what_if, groups, by, costless):
         self.labels, self.columns = what_if.labels, what_if.names
         self.groups = [
             pd.Timestamp(group) if isinstance(group, np.datetime64) else group
             for group in groups
         ]
-        self.by = by
+        self.by, self.costless = by, costless
 
     def channel(self, key, role):
         """Return the position of a channel among the media."""
@@ -243,6 +254,15 @@ class _Keys:
             f"{self.groups[0]!r}."
         )
 
+    def check_paid(self, m, role):
+        """Raise if a channel without a cost is to be planned."""
+        if self.labels[m] in self.costless:
+            raise ValueError(
+                f"{role} limits {self.labels[m]!r}, which has no cost beside channels "
+                "that have one, so that no money is planned for it. Give it a "
+                "media_cost, or leave it out."
+            )
+
     def name(self, m, *groups):
         """Return how a cell, or a channel in several groups, is called in messages."""
         if self.by == "channel" or len(groups) != 1:
@@ -255,11 +275,13 @@ class _Keys:
         Raises
         ------
         ValueError
-            If two keys say different things of the same cells.
+            If two keys say different things of the same cells, or one is of a channel
+            without a cost.
         """
         said = {}
         for key, value in given.items():
             (m, groups), value = self.cells(key, role), read(key, value)
+            self.check_paid(m, role)
             if said.setdefault((m, groups), value) != value:
                 raise ValueError(
                     f"{role} of {self.name(m, *groups)} is given twice, as "
@@ -329,7 +351,7 @@ def _read_money_bounds(money_bounds, keys, current, low, high):
         if now.sum() == 0:
             raise ValueError(
                 f"{role} cannot be kept: it spends no money in X, so that there is no "
-                "pattern to scale. Give it spend in X, and a cost if others have one."
+                "pattern to scale. Give it spend in X."
             )
         if now.size == 1:
             low[where], high[where] = least / now.sum(), most / now.sum()
@@ -445,6 +467,7 @@ def _weights(role, channels, keys):
                 "numbers."
             )
         m = keys.channel(key, role)
+        keys.check_paid(m, role)
         if said.setdefault(m, weight) != weight:
             raise ValueError(f"{role} weighs {keys.name(m)} twice. Leave one out.")
     weights = np.zeros(len(keys.labels))
