@@ -714,6 +714,25 @@ def _in_words(*, gain, money, probability, counted, worse, costless):
     sure = ""
     if np.isfinite(probability):
         sure = f"; it causes more in {probability:.0%} of draws"
-    judged = " This is worse than today." if worse else ""
+    judged = _doubt(gain, probability, counted)
+    if worse and not judged:
+        judged = " This is worse than today."
     plan = f"The plan causes {causes} than today{counted}, on {spend}{sure}."
     return plan + judged + costless
+
+
+def _doubt(gain, probability, counted):
+    """Return a sentence where fewer than half of the draws agree with the gain."""
+    agree = probability if gain >= 0 else 1.0 - probability
+    if np.isnan(agree) or agree >= 0.5:
+        return ""
+    if counted:
+        meant = f"the {'gain' if gain >= 0 else 'loss'} is one by that measure only"
+    elif gain >= 0:
+        meant = (
+            "the gain is within the uncertainty of the model, and no reason to move "
+            "money"
+        )
+    else:
+        meant = "the model does not know whether this is worse than today"
+    return f" Fewer than half of the draws agree: {meant}."

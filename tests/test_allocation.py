@@ -12,9 +12,10 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm._counterfactual import Counterfactual
 from skmmm._panel import as_usual
 from skmmm._planning.problem import read_risk
-from skmmm.allocation import budget_path, optimize_budget
+from skmmm.allocation import _in_words, budget_path, optimize_budget
 from skmmm.datasets import make_mmm_panel
 from skmmm.scenarios import make_future_frame
 
@@ -832,6 +833,49 @@ def test_risk_of_the_regressor(panel, fitted):
             rival = worth(what_if.outcome(other.x[:, None], draws=draws))
             assert reached >= rival * (1 - 1e-6)
     assert " by the mean of the worst 25% of draws," in plans["cvar", 0.25].message
+
+
+@pytest.mark.parametrize(
+    ("spent", "share", "message"),
+    [
+        (1.0, 0.9, "the gain is within the uncertainty of the model, and no reason to"),
+        (1.0, 1.1, None),
+        (0.7, 1.1, "the model does not know whether this is worse than today."),
+    ],
+)
+def test_draws_that_contradict_the_gain_are_told(
+    panel, fitted, monkeypatch, spent, share, message
+):
+    """Draws are made to cause a share of what they cause today, whatever is planned."""
+    outcome = Counterfactual.outcome
+
+    def other(self, multiples=None, by=None, *, draws=False):
+        if not draws or multiples is None or (multiples == 1.0).all():
+            return outcome(self, multiples, by, draws=draws)
+        return share * outcome(self, draws=True)
+
+    monkeypatch.setattr(Counterfactual, "outcome", other)
+    plan = fitted.optimize_budget(spent * panel.X[panel.media].sum().sum())
+    assert plan.success
+    assert plan.probability_better == (share > 1)
+    _, doubt, said = plan.message.partition(" Fewer than half of the draws agree: ")
+    assert bool(doubt) == (message is not None)
+    assert said.startswith(message or "")
+    assert "This is worse than today" not in plan.message
+
+
+@pytest.mark.parametrize("gain", [0.057, -0.032])
+def test_risk_is_one_measure_of_the_draws(gain):
+    said = _in_words(
+        gain=gain,
+        money=0.0,
+        probability=0.38 if gain > 0 else 1.0,
+        counted=" by the mean of the worst 20% of draws",
+        worse=gain < 0,
+        costless="",
+    )
+    word = "gain" if gain > 0 else "loss"
+    assert said.endswith(f"draws agree: the {word} is one by that measure only.")
 
 
 def test_regions_are_no_worse_than_channels(fitted):
