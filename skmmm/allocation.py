@@ -390,7 +390,8 @@ def _coming(estimator, X, horizon):
     """Return the frame of the coming periods."""
     if X is not None:
         raise ValueError("Give X or horizon, not both.")
-    if not isinstance(horizon, Integral) or horizon < 1:
+    is_integer = isinstance(horizon, Integral) and not isinstance(horizon, bool)
+    if not is_integer or horizon < 1:
         raise ValueError(f"horizon must be an integer from 1 up, got {horizon!r}.")
     if not hasattr(estimator, "make_future_frame"):
         raise ValueError(

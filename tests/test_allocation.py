@@ -934,6 +934,8 @@ def test_horizon(fitted):
     assert plan.outcome == other.outcome
     with refuses("Give X or horizon, not both."):
         fitted.optimize_budget(X=coming, horizon=4)
+    with refuses("horizon must be an integer from 1 up, got True."):
+        fitted.optimize_budget(horizon=True)
 
 
 def test_regressor_knows_its_columns(panel, fitted):

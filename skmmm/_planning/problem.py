@@ -12,7 +12,7 @@ from skmmm._checks import resolve_column
 DEFAULT_BOUNDS = (0.5, 2.0)
 GROUPS = {"channel": None, "region": "region", "period": "time"}
 ALIKE = 1e-6  # relative: what counts as the same spend
-_MOST_MULTIPLE = 100.0  # of current spend; beyond, bounds must be meant as money
+MOST_MULTIPLE = 100.0  # of current spend; beyond, bounds must be meant as money
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,7 +323,7 @@ def _multiples(role, pair):
     """Return two multiples of current spend, none so high that it must be money."""
     low, high = _pair(role, pair, "multiples of current spend")
     largest = max(end for end in (low, high, 0.0) if end < np.inf)
-    if largest > _MOST_MULTIPLE:
+    if largest > MOST_MULTIPLE:
         raise ValueError(
             f"{role} ask for {largest:,.6g} times current spend. If they are money, "
             "pass them as money_bounds={channel: (least, most)}."
