@@ -206,6 +206,15 @@ def _add_plan(commands):
         default="channel",
         help="what gets a spend of its own (default: %(default)s)",
     )
+    _add_limits(plan)
+    _add_reading(plan, "--data")
+    plan.add_argument("--out", metavar="FILE", help="write the plan to this .csv file")
+    plan.add_argument(
+        "--quiet", action="store_true", help="print errors only, no warnings"
+    )
+
+
+def _add_limits(plan):
     limits = plan.add_argument_group("limits")
     limits.add_argument(
         "--budget",
@@ -246,11 +255,6 @@ def _add_plan(commands):
         metavar="ROI",
         type=positive,
         help="spend as much as keeps the return of the last unit at this",
-    )
-    _add_reading(plan, "--data")
-    plan.add_argument("--out", metavar="FILE", help="write the plan to this .csv file")
-    plan.add_argument(
-        "--quiet", action="store_true", help="print errors only, no warnings"
     )
 
 

@@ -316,7 +316,7 @@ def _pair(role, pair, unit):
         )
     if not 0 <= ends[0] <= ends[1]:
         raise ValueError(f"{role} must hold 0 <= low <= high, got {tuple(ends)!r}.")
-    return tuple(ends)
+    return float(ends[0]), float(ends[1])
 
 
 def _multiples(role, pair):
