@@ -268,7 +268,8 @@ def response_curve(
         ``spend``, ``incremental``, ``low``, ``high``, ``marginal_roi``: ndarrays of
         shape (n_points,), or (n_points, n_regions); spend as in `grid`, the others in
         KPI units (per unit of spend). ``marginal_roi`` is seen from one percent of
-        current spend more. ``current_spend``, ``current_incremental``,
+        current spend more; nan, as ``current_marginal_roi``, of media without a cost
+        beside others that have one. ``current_spend``, ``current_incremental``,
         ``current_marginal_roi``, ``half_saturation_spend`` (at which half of the most
         that the channel can cause is reached; nan where that is not finite, or for
         total effects) and ``observed_until`` (where the average row spends what one
@@ -307,6 +308,8 @@ def response_curve(
         low, high = bounds(np.moveaxis(draws, 1, 0), tail, point[:-1], least=least)
     spent = np.where(current > 0, current, np.nan)
     marginal = (more - point) / (STEP * spent)
+    if what_if.is_money.any() and not what_if.is_money[m]:
+        marginal = np.full_like(marginal, np.nan)
     half = _half_saturation(what_if, m, by) * spent
     until = what_if.observed_until(by)[m] * spent
     curve = Bunch(
