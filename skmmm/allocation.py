@@ -14,6 +14,7 @@ from skmmm._draws import tail_of
 from skmmm._planning.flights import best_flights
 from skmmm._planning.problem import DEFAULT_BOUNDS, GROUPS, make_problem, read_risk
 from skmmm._planning.separable import best_multiples, tabulate
+from skmmm._unwrapping import unwrap
 from skmmm.inspection._predictions import counterfactual_of
 
 __all__ = ["budget_path", "optimize_budget"]
@@ -379,13 +380,14 @@ def _coming(estimator, X, horizon):
         raise ValueError("Give X or horizon, not both.")
     if not isinstance(horizon, Integral) or horizon < 1:
         raise ValueError(f"horizon must be an integer from 1 up, got {horizon!r}.")
-    if not hasattr(estimator, "make_future_frame"):
+    inside = unwrap(estimator)
+    if inside.steps or not hasattr(inside.model, "make_future_frame"):
         raise ValueError(
             f"horizon needs an estimator that remembers its training rows, which "
             f"{type(estimator).__name__} does not: pass "
             "X=skmmm.scenarios.make_future_frame(...)."
         )
-    return estimator._coming_periods(horizon)
+    return inside.model._coming_periods(horizon)
 
 
 def _check_period(what_if, by):

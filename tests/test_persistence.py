@@ -493,7 +493,6 @@ def test_best_of_a_grid_of_numpy_numbers(tmp_path):
     "labels",
     [
         [2020, 2021],
-        [0.5, 1.5],
         pd.Index([np.int64(7), np.int64(3)], dtype=object),
         ["=tv", "söcial, €"],
     ],
