@@ -27,6 +27,12 @@ def unwrap(estimator):
             return Inside(steps, estimator)
 
 
+def bare(estimator):
+    """Return the model itself if X reaches it as it is, else the estimator."""
+    inside = unwrap(estimator)
+    return estimator if inside.steps else inside.model
+
+
 @dataclass(frozen=True, eq=False)
 class Inside:
     """A model and the steps before it.

@@ -576,12 +576,18 @@ def _keys_as_columns(plan, region, time):
     nameless = plan.index.nlevels == 1 and plan.index.name is None
     if nameless and time not in plan and not isinstance(plan.index, pd.RangeIndex):
         plan = plan.rename_axis(time)
-    levels = [
-        key
+    # pandas would take names that are integers for positions of levels.
+    names = list(plan.index.names)
+    levels = plan.index.set_names([None] * len(names))
+    found = {
+        key: levels.get_level_values(names.index(key))
         for key in (region, time)
-        if key is not None and key in plan.index.names and key not in plan
-    ]
-    return plan.reset_index(levels).reset_index(drop=True)
+        if key is not None and key in names and key not in plan
+    }
+    plan = plan.reset_index(drop=True)
+    for key, values in found.items():
+        plan[key] = values
+    return plan
 
 
 def _planned_periods(plan, past, name):

@@ -74,6 +74,13 @@ def test_coming_periods_of_a_table_are_planned_by_label(frame):
     assert made.to_numpy().tolist() == [[111.0, 3.0, 40.0]]
 
 
+def test_periods_of_a_plan_may_be_an_index(model):
+    spend = pd.DataFrame({1: [111.0, 222.0]}, index=pd.Index([41, 40]))
+    for plan in (spend, spend.rename_axis(2), {1: spend[1]}):
+        made = model.make_future_frame(2, spend=plan, control_values={0: 3.0})
+        assert made[1].tolist() == [222.0, 111.0]
+
+
 def test_plans_for_coming_periods(model, frame):
     plan = model.optimize_budget(horizon=2)
     assert list(plan.allocation.index) == [1]
@@ -122,7 +129,7 @@ def test_a_pipeline_is_asked_by_label(model, frame):
     [
         ([0.5, 1.5, 2.5], r"0\.5 \(float\)"),
         ([True, False, 2], r"True \(bool\)"),
-        (pd.Index([np.float32(1), 0, 2], dtype=object), r"1\.0 \(float32\)"),
+        (pd.Index([np.float32(1), 0, 2], dtype=object), r"1\.0 \(float\)"),
     ],
 )
 def test_labels_are_texts_or_integers(frame, kpi, labels, said):

@@ -513,7 +513,7 @@ def test_labels_of_columns_are_kept(tmp_path, labels):
         (pd.MultiIndex.from_tuples([("tv", "a"), ("tv", "b")]), "have 2 levels. Join"),
         (pd.Index([("tv", "a"), ("tv", "b")], tupleize_cols=False), r"\('tv', 'a'\)"),
         (pd.to_datetime(["2021-01-04", "2021-01-11"]), "Timestamp"),
-        ([1.0, np.nan], "nan"),
+        ([np.nan, 1.0], "nan"),
     ],
 )
 def test_labels_that_no_table_can_show_are_refused_by_fit(columns, message):

@@ -15,7 +15,17 @@ from skmmm._unwrapping import unwrap
 from skmmm.allocation import optimize_budget
 from skmmm.datasets import make_mmm_panel
 from skmmm.inspection import channel_summary
-from skmmm.plotting import FitDisplay, HoldoutDisplay, ResidualsDisplay
+from skmmm.plotting import (
+    AdstockDisplay,
+    BaselineDisplay,
+    ContributionsDisplay,
+    EffectivenessDisplay,
+    FitDisplay,
+    HoldoutDisplay,
+    ResidualsDisplay,
+    SaturationDisplay,
+    WaterfallDisplay,
+)
 from skmmm.plotting._rows import rows_over_time
 from skmmm.report import make_report
 from skmmm.report._content import read_content
@@ -90,6 +100,19 @@ def test_pictures_over_time(model, search, world, pyplot):
         HoldoutDisplay.from_estimator(
             asked, X[early], y[early], X_test=X[late], y_test=y[late]
         )
+        pyplot.close("all")
+
+
+def test_other_pictures_of_a_search(search, pyplot):
+    for display in (
+        AdstockDisplay,
+        BaselineDisplay,
+        ContributionsDisplay,
+        EffectivenessDisplay,
+        SaturationDisplay,
+        WaterfallDisplay,
+    ):
+        display.from_estimator(search)
         pyplot.close("all")
 
 

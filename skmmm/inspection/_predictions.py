@@ -20,7 +20,7 @@ from skmmm._checks import (
 from skmmm._costs import costs_per_unit
 from skmmm._support import STEP, support_factors
 from skmmm._tables import row_namer
-from skmmm._unwrapping import unwrap
+from skmmm._unwrapping import bare, unwrap
 
 _EXACT = 12  # channels up to which all coalitions are asked
 _ALIKE = 1e-9  # relative to the prediction: what counts as no interaction
@@ -45,9 +45,7 @@ def counterfactual_of(
     pipeline with a single step, that.
     """
     check_is_fitted(estimator)
-    inside = unwrap(estimator)
-    if not inside.steps:
-        estimator = inside.model
+    estimator = bare(estimator)
     if hasattr(estimator, "_counterfactual"):
         given = {
             "media": media,
@@ -71,6 +69,7 @@ def counterfactual_of(
         raise ValueError(
             f"{type(estimator).__name__} does not remember its training rows: pass X."
         )
+    inside = unwrap(estimator)
     frame = inside.frame(X)
     labels = _media(inside, frame, media, type(estimator).__name__)
     return PredictedCounterfactual(
