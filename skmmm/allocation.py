@@ -20,6 +20,7 @@ from skmmm._planning.problem import (
     read_risk,
 )
 from skmmm._planning.separable import best_multiples, tabulate
+from skmmm._unwrapping import unwrap
 from skmmm.inspection._predictions import counterfactual_of
 
 __all__ = ["budget_path", "optimize_budget"]
@@ -393,13 +394,14 @@ def _coming(estimator, X, horizon):
     is_integer = isinstance(horizon, Integral) and not isinstance(horizon, bool)
     if not is_integer or horizon < 1:
         raise ValueError(f"horizon must be an integer from 1 up, got {horizon!r}.")
-    if not hasattr(estimator, "make_future_frame"):
+    inside = unwrap(estimator)
+    if inside.steps or not hasattr(inside.model, "make_future_frame"):
         raise ValueError(
             f"horizon needs an estimator that remembers its training rows, which "
             f"{type(estimator).__name__} does not: pass "
             "X=skmmm.scenarios.make_future_frame(...)."
         )
-    return estimator._coming_periods(horizon)
+    return inside.model._coming_periods(horizon)
 
 
 def _check_period(what_if, by):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch, check_array
 
-from skmmm._checks import resolve_column
+from skmmm._checks import resolve_channel
 from skmmm._draws import bounds, tail_of
 from skmmm._support import STEP
 from skmmm.inspection._predictions import counterfactual_of
@@ -244,7 +244,7 @@ def response_curve(
     estimator : object
         Fitted, with `predict`.
     channel : str or int
-        A media column.
+        A media column: its label, or the position of its column.
     X : DataFrame or array-like of shape (n_rows, n_columns), default=None
         None: the training rows, which only `DeepCausalMMMRegressor` remembers.
     grid : array-like of shape (n_points,), default=None
@@ -331,13 +331,8 @@ def response_curve(
 
 def _position(what_if, channel):
     """Return the position of a channel among the labels."""
-    label = resolve_column(pd.DataFrame(columns=what_if.names), channel, "channel")
-    if label not in what_if.labels:
-        raise ValueError(
-            f"channel={channel!r} is not one of the media columns "
-            f"{list(what_if.labels)}."
-        )
-    return what_if.labels.index(label)
+    labels = what_if.labels
+    return labels.index(resolve_channel(channel, labels, what_if.names, "channel"))
 
 
 def _factors(grid, current):
