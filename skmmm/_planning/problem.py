@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
-import pandas as pd
-
-from skmmm._checks import resolve_column
 
 DEFAULT_BOUNDS = (0.5, 2.0)
 GROUPS = {"channel": None, "region": "region", "period": "time"}
@@ -218,7 +215,9 @@ class _Keys:
     def __init__(self, what_if, groups, by, costless):
         self.labels, self.columns = what_if.labels, what_if.names
         self.groups = [
-            pd.Timestamp(group) if isinstance(group, np.datetime64) else group
+            group.astype("datetime64[us]").item()
+            if isinstance(group, np.datetime64)
+            else group
             for group in groups
         ]
         self.by, self.costless = by, costless
@@ -226,8 +225,9 @@ class _Keys:
     def channel(self, key, role):
         """Return the position of a channel among the media."""
         label = key
-        if isinstance(key, Integral):
-            label = resolve_column(pd.DataFrame(columns=self.columns), key, role)
+        position = isinstance(key, Integral) and key not in self.labels
+        if position and -len(self.columns) <= key < len(self.columns):
+            label = self.columns[key]
         if label not in self.labels:
             raise ValueError(
                 f"{role} names {key!r}, which is not one of the media columns "
