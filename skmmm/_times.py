@@ -72,7 +72,7 @@ def _whole_numbers(values, label):
             "must be whole periods."
         )
     largest = np.abs(values).max(initial=0.0)
-    if largest > 2.0**53:
+    if largest >= 2.0**63:
         raise ValueError(
             f"The time column {label!r} has {largest:g}, which counts no periods."
         )

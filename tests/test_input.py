@@ -107,7 +107,7 @@ def test_kpi_missing_in_a_nullable_column(X, y, fast):
 
 
 def test_kpi_that_is_text(X, y, fast):
-    with pytest.raises(ValueError, match=r"^y must be numeric: could"):
+    with pytest.raises(ValueError, match=r"^y must be numeric, but .* many, .* text"):
         DeepCausalMMMRegressor(**fast).fit(X, ["many"] * len(X))
 
 
@@ -967,3 +967,17 @@ def test_columns_matched_by_name_in_fit_and_refused_in_other_order(X, y, fast):
         model.predict(X[X.columns[::-1]])
     with pytest.raises(ValueError, match=message):
         model.predict(X.drop(columns="price"))
+
+
+@pytest.mark.parametrize("kind", ["datetime64[ns]", "timedelta64[ns]", "str"])
+def test_kpi_that_is_no_number(X, y, fast, kind):
+    with pytest.raises(
+        ValueError, match=r"^y must be numeric, but holds values such as"
+    ):
+        DeepCausalMMMRegressor(**fast).fit(X, y.astype("int64").astype(kind))
+
+
+def test_times_too_large_to_count(y):
+    times = pd.Series(1e19 + 1e6 * np.arange(10))
+    with pytest.raises(ValueError, match="which counts no periods"):
+        infer_calendar(times, "week")
