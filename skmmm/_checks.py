@@ -1,7 +1,7 @@
 """Data validation: one function per rule, errors that name column, region or week."""
 
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -40,7 +40,8 @@ def as_frame(X):
     frame : DataFrame of shape (n_rows, n_columns)
     """
     if isinstance(X, pd.DataFrame):
-        return X
+        of_numpy = any(isinstance(label, np.generic) for label in X.columns)
+        return X.set_axis(labels_of(X), axis=1) if of_numpy else X
     if hasattr(X, "columns") and hasattr(X, "__getitem__"):
         return pd.DataFrame({name: X[name].to_numpy() for name in X.columns})
     return pd.DataFrame(np.asarray(X))
@@ -61,34 +62,69 @@ def check_not_empty(frame):
 
 
 def check_labels(frame):
-    """Raise if a column has a label that is neither text nor a number."""
+    """Raise if a column has a label that is neither text nor an integer."""
     if frame.columns.nlevels > 1:
         raise ValueError(
             f"The columns of X have {frame.columns.nlevels} levels. Join them to one "
             "name each: X.columns = ['_'.join(map(str, c)) for c in X.columns]."
         )
     for label in frame.columns:
-        known = isinstance(label, str | Real) and label == label
-        if not known or label in (np.inf, -np.inf):
+        if not _is_name(label) and not _is_integer(label):
             raise ValueError(
-                f"X has a column labelled {label!r} ({type(label).__name__}). Call it "
-                "by a text or a number."
+                f"X has a column labelled {plain_label(label)!r} "
+                f"({type(label).__name__}). Call it by a text or an integer."
             )
 
 
+def check_once(frame):
+    """Raise if two columns have one label."""
+    repeated = frame.columns[frame.columns.duplicated()]
+    if len(repeated):
+        raise ValueError(
+            f"X has two columns called {plain_label(repeated[0])!r}; rename one."
+        )
+
+
+def _is_name(key):
+    return isinstance(key, str)
+
+
+def _is_integer(key):
+    return isinstance(key, Integral) and not isinstance(key, bool)
+
+
+def plain_label(label):
+    """Return a label as a value of Python where it is one of numpy."""
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def labels_of(frame):
+    """Return the labels of all columns, as values of Python."""
+    return [plain_label(label) for label in frame.columns]
+
+
 def resolve_column(frame, key, role):
-    """Return the label of one column given by name or by position."""
-    if isinstance(key, str):
+    """Return the label of one column given by name or by position.
+
+    What this returns is not to be resolved again: a label that is an integer would be
+    taken for a position.
+    """
+    key = plain_label(key)
+    if _is_name(key):
         if key in frame.columns:
             return key
         raise ValueError(
-            f"{role}={key!r} is not a column of X. Columns: {list(frame.columns)}."
+            f"{role}={key!r} is not a column of X. Columns: {labels_of(frame)}."
+        )
+    if not _is_integer(key):
+        raise ValueError(
+            f"{role}={key!r} is neither the name nor the position of a column."
         )
     if not -frame.shape[1] <= key < frame.shape[1]:
         raise ValueError(
             f"{role}={key!r} is not a column of X, which has {frame.shape[1]} columns."
         )
-    return frame.columns[key]
+    return plain_label(frame.columns[key])
 
 
 def resolve_many(frame, keys, role):
@@ -102,6 +138,27 @@ def resolve_many(frame, keys, role):
     if twice:
         raise ValueError(f"{role} names the column {twice[0]!r} twice.")
     return labels
+
+
+def resolve_channel(channel, media, names, role):
+    """Return the label of a channel given by its label, or by its column's position.
+
+    Parameters
+    ----------
+    channel : str or int
+        An integer that is the label of a channel is no position.
+    media, names : list
+        Labels of the channels, and of all columns.
+    role : str
+    """
+    label = plain_label(channel)
+    if label not in media:
+        label = resolve_column(pd.DataFrame(columns=names), label, role)
+    if label not in media:
+        raise ValueError(
+            f"{role}={channel!r} is not one of the media columns {list(media)}."
+        )
+    return label
 
 
 def resolve_columns(frame, *, media, controls, region, time):
@@ -121,9 +178,7 @@ def resolve_columns(frame, *, media, controls, region, time):
         Media and controls in canonical order (sorted by name), so that the order of
         the columns in `X` changes nothing.
     """
-    repeated = frame.columns[frame.columns.duplicated()]
-    if len(repeated):
-        raise ValueError(f"X has two columns called {repeated[0]!r}; rename one.")
+    check_once(frame)
     if "baseline" in frame.columns:
         raise ValueError(
             "X has a column called 'baseline', which is the name of what is left in "
@@ -132,11 +187,16 @@ def resolve_columns(frame, *, media, controls, region, time):
     region = None if region is None else resolve_column(frame, region, "region")
     time = None if time is None else resolve_column(frame, time, "time")
     controls = [] if controls is None else resolve_many(frame, controls, "controls")
-    taken = {region, time, *controls} - {None}
     if media is None:
-        media = [label for label in frame.columns if label not in taken]
+        taken = {region, time, *controls} - {None}
+        media = [label for label in labels_of(frame) if label not in taken]
     else:
         media = resolve_many(frame, media, "media")
+    return assign_roles(media, controls, region, time)
+
+
+def assign_roles(media, controls, region, time):
+    """Return the `Columns` of resolved labels, or raise if one has two roles."""
     roles = [*media, *controls, *(c for c in (region, time) if c is not None)]
     for label in roles:
         if roles.count(label) > 1:

@@ -472,6 +472,8 @@ class Counterfactual:
     def plan_effects(self, multiples, by=None):
         """Return spend, contribution and returns of every cell of a plan, (M * G,).
 
+        With total effects also `origin_spend`, which the returns are per unit of.
+
         By period, what a channel causes is divided among its cells by their
         Aumann-Shapley values along the path on which the channel's spend grows from
         nothing [1]_.
@@ -497,7 +499,7 @@ class Counterfactual:
             group, names = self.groups(by)
             spend = np.zeros((1, len(names), len(self.channels)))
             np.add.at(spend[0], group, planned.spend)
-            cells["spend"] = spend
+            cells |= {"spend": spend, "origin_spend": effects.spend}
         return Bunch(
             **{name: values[0].T.ravel() for name, values in cells.items()},
             outcome=outcome,
@@ -649,8 +651,11 @@ class Counterfactual:
 
 
 def _charged(price):
-    """Return whether spend of j is charged to i, ``[i, j]``: both money or neither."""
-    money = np.isfinite(price)
+    """Return whether spend of j is charged to i, ``[i, j]``: both money or neither.
+
+    A price of zero stands for a channel that is no money in a plan.
+    """
+    money = price > 0
     return money[:, None] == money
 
 

@@ -1,5 +1,7 @@
 """Intervals from posterior draws."""
 
+from numbers import Real
+
 import numpy as np
 from scipy import stats
 
@@ -102,7 +104,7 @@ def graded_probabilities(tail):
 
 def tail_of(confidence_level):
     """Return the probability on either side of an interval."""
-    if not 0.0 < confidence_level < 1.0:
+    if not isinstance(confidence_level, Real) or not 0.0 < confidence_level < 1.0:
         raise ValueError(
             f"confidence_level={confidence_level!r} must be between 0 and 1."
         )

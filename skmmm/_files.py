@@ -35,7 +35,8 @@ def replacing(path):
     path = Path(path)
     mode = _mode(path)
     if mode is not None and not stat.S_ISREG(mode):
-        yield path
+        with _naming(path, path.parent):
+            yield path
         return
     target = Path(os.path.realpath(path))
     with (

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmmm import allocation, inspection
 from skmmm._draws import bounds, tail_of
 from skmmm._nn.threads import one_thread
-from skmmm.scenarios import compare_scenarios, make_future_frame
+from skmmm.scenarios import coming_frame, compare_scenarios
 
 
 class QuestionsMixin:
@@ -120,7 +120,7 @@ class QuestionsMixin:
         Parameters
         ----------
         channel : str or int
-            A media column.
+            A media column: its label, or the position of its column.
         X : DataFrame or array-like of shape (n_rows, n_columns), default=None
             None: the training rows.
         grid : array-like of shape (n_points,), default=None
@@ -263,16 +263,18 @@ class QuestionsMixin:
         """
         check_is_fitted(self)
         calendar = self._calendar
-        return make_future_frame(
+        if calendar is None:
+            raise ValueError(
+                "make_future_frame needs a time column: rows without an order have no "
+                "coming periods."
+            )
+        return coming_frame(
             self._training_rows(),
             periods,
-            media=list(self._columns.media),
-            controls=list(self._columns.controls),
-            region=self._columns.region,
-            time=self._columns.time,
+            columns=self._columns,
             spend=spend,
             control_values=control_values,
-            periods_per_year=None if calendar is None else calendar.periods_per_year,
+            periods_per_year=calendar.periods_per_year,
         )
 
     def compare_scenarios(self, scenarios, *, baseline=None, confidence_level=0.9):
@@ -297,9 +299,6 @@ class QuestionsMixin:
             scenarios,
             baseline=baseline,
             confidence_level=confidence_level,
-            media=self.media_,
-            region=self._columns.region,
-            time=self._columns.time,
         )
 
     def carryover(self, *, confidence_level=0.9):

@@ -834,6 +834,7 @@ class DeepCausalMMMRegressor(
     def _publish(self, losses):
         """Set the public attributes."""
         vars(self).update(self._public_state(self._model, losses))
+        self._fitted_parameters = copy.deepcopy(self.get_params(deep=False))
         if self._graph is not None:
             self.causal_graph_ = self.channel_graph().weights.to_numpy(copy=True)
 
@@ -1039,14 +1040,14 @@ class DeepCausalMMMRegressor(
         Notes
         -----
         The file is written beside its place and moved there when it is complete.
-        Equal models give equal bytes.
+        Equal models give equal bytes. Parameters are those of the fit, whatever was
+        set since; `gap` and `unseen_region`, which `predict` reads, are as they are.
         """
         check_is_fitted(self)
-        self._validate_params()
         model, arrays = pack_model(self._model)
         index, index_arrays = pack_index(self._training_index)
         header = {
-            "parameters": pack_parameters(self),
+            "parameters": pack_parameters(self._parameters_to_save()),
             **pack_columns(self._labels, self._columns),
             "named": hasattr(self, "feature_names_in_"),
             **pack_calendar(self._calendar, self._model.history.shape[1]),
@@ -1064,6 +1065,13 @@ class DeepCausalMMMRegressor(
             "answers": _answers(self._model),
         }
         write_model(path, header, arrays)
+
+    def _parameters_to_save(self):
+        """Return the parameters of the fit, and those that `predict` reads, as now."""
+        now = {"gap": self.gap, "unseen_region": self.unseen_region}
+        parameters = self._fitted_parameters | now
+        type(self)(**parameters)._validate_params()
+        return parameters
 
     @classmethod
     def load(cls, path):

@@ -24,7 +24,7 @@ _HEADER = {
     "index": dict,
     "model": dict,
 }
-_LABEL = (str, int, float, bool)
+_LABEL = (str, int)
 _OPTIONAL_LABEL = (*_LABEL, type(None))
 _COLUMNS = {
     "media": list,
@@ -46,9 +46,8 @@ def check_header(header):
     check_kinds(header, _HEADER, "its header")
 
 
-def pack_parameters(estimator):
-    """Return the constructor parameters of an estimator as data."""
-    parameters = estimator.get_params(deep=False)
+def pack_parameters(parameters):
+    """Return constructor parameters as data."""
     return {name: plain(name, value) for name, value in parameters.items()}
 
 

@@ -10,6 +10,8 @@ from skmmm._checks import (
     as_frame,
     check_labels,
     check_not_empty,
+    check_once,
+    labels_of,
     resolve_column,
     resolve_many,
 )
@@ -49,16 +51,14 @@ def read_table(estimator, X, y="no_validation", *, reset, optional=()):
     check_not_empty(frame)
     if reset:
         check_labels(frame)
-    repeated = frame.columns[frame.columns.duplicated()]
-    if len(repeated):
-        raise ValueError(f"X has two columns called {repeated[0]!r}; rename one.")
+    check_once(frame)
     missing = [label for label in optional if label not in frame]
     if missing and set(estimator._labels) == {*frame.columns, *missing}:
         return frame  # by name; scikit-learn would ask for all columns of fit
     # Not X: scikit-learn 1.7 and 1.8 do not see the names in recent Polars frames.
     validate_data(estimator, frame, y, skip_check_array=True, reset=reset)
     if reset:
-        estimator._labels = list(frame.columns)
+        estimator._labels = labels_of(frame)
     elif list(frame.columns) != estimator._labels:
         # Names were compared above; what is left is an array after a frame, or a
         # frame after an array, whose columns are matched by position.

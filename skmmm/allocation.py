@@ -12,8 +12,15 @@ from sklearn.utils import Bunch
 from skmmm._draws import bounds as quantiles
 from skmmm._draws import tail_of
 from skmmm._planning.flights import best_flights
-from skmmm._planning.problem import DEFAULT_BOUNDS, GROUPS, make_problem, read_risk
+from skmmm._planning.problem import (
+    ALIKE,
+    DEFAULT_BOUNDS,
+    GROUPS,
+    make_problem,
+    read_risk,
+)
 from skmmm._planning.separable import best_multiples, tabulate
+from skmmm._unwrapping import unwrap
 from skmmm.inspection._predictions import counterfactual_of
 
 __all__ = ["budget_path", "optimize_budget"]
@@ -67,7 +74,8 @@ def optimize_budget(
         `make_future_frame(...)` as X.
     bounds : (float, float) or mapping, default=(0.5, 2.0)
         Least and most multiples of current spend. A mapping from channels, or from
-        (channel, region or period), bounds these; others have the default.
+        (channel, region or period), bounds these, the narrower key before the wider;
+        others have the default. Here and below, channels are names or positions.
     money_bounds : mapping or None, default=None
         Least and most money of channels, or of (channel, region or period), in place
         of `bounds`: ``{"paid_search": (0, 900_000)}``. Of a channel that is planned by
@@ -79,7 +87,8 @@ def optimize_budget(
         per unit of spend.
     fixed : list or mapping, default=None
         Channels, or (channel, region or period), whose spend stays, or is set to so
-        much money, also beyond observed data.
+        much money, also beyond observed data. A mapping names a channel or its cells,
+        not both.
     constraints : list of (channels, least, most), default=None
         Limits on the planned spend of several channels together, in money; None: no
         limit. `channels` may be a mapping to weights.
@@ -110,9 +119,14 @@ def optimize_budget(
           bound", "no data beyond here", "fixed", "group limit", "target ROI" (which
           is met at the mode), "no spend to scale", "no cost: as today" (media without a
           cost beside others that have one stay as they are; their spend, change and
-          returns are nan), "as today"; "beyond observed data" is added where that is
+          returns are nan), "no cost: own spend as today, answers others" (with total
+          effects), "as today"; "beyond observed data" is added where that is
           allowed. ``factor`` is the multiple of what the channel spends by itself,
-          which for total effects is not all of its spend.
+          which for total effects is not all of its spend. With total effects,
+          ``spend`` is what each channel spends in all, as in ``X``, and a further
+          column, ``origin_spend``, what it spends by itself and makes others spend:
+          that is what it is charged with, so that ``roi`` is ``contribution`` /
+          ``origin_spend``. Both add up to the budget.
         - ``outcome``, ``outcome_low``, ``outcome_high``, ``current_outcome``: KPI that
           all spend of X causes, in its rows and later (see `channel_summary`), as it
           is maximised: at the mode or, with `risk`, what that makes of the draws.
@@ -127,16 +141,16 @@ def optimize_budget(
     ------
     ValueError
         If an argument makes no sense: unknown channels, NaN, bounds that start beyond
-        observed data, multiples above 100, a channel that is bounded twice.
+        observed data, multiples above 100, a channel or cell that is bounded twice.
 
     Notes
     -----
-    Spend, contributions, ROI and outcomes are at the mode, and the same that
-    `channel_summary` says of the planned rows: with ``by="channel"`` and ``"region"``
-    cell by cell, with ``"period"`` for each channel over all periods. With `risk`,
-    outcomes and ``mroi`` are what is maximised instead. ``outcome`` is below
-    ``current_outcome`` only where today's spend is not allowed, or where a target asks
-    for less spend.
+    Spend (for total effects, ``origin_spend``), contributions, ROI and outcomes are at
+    the mode, and the same that `channel_summary` says of the planned rows: with
+    ``by="channel"`` and ``"region"`` cell by cell, with ``"period"`` for each channel
+    over all periods. With `risk`, outcomes and ``mroi`` are what is maximised instead.
+    ``outcome`` is below ``current_outcome`` only where today's spend is not allowed, or
+    where a target asks for less spend.
 
     Where cells act side by side the plan is the solution of a linear programme over
     their curves, refined until it stands still, and no local optimum [1]_. Over periods
@@ -339,7 +353,7 @@ def _ask(estimator, *, X, horizon, by, risk, effect, confidence_level, roles, **
     )
     _check_period(what_if, by)
     what_if, costless = _in_money(what_if)
-    problem = make_problem(what_if, by, **limits)
+    problem = make_problem(what_if, by, costless=costless, **limits)
     return _Report(what_if, problem, by, risk, tail, costless)
 
 
@@ -377,15 +391,17 @@ def _coming(estimator, X, horizon):
     """Return the frame of the coming periods."""
     if X is not None:
         raise ValueError("Give X or horizon, not both.")
-    if not isinstance(horizon, Integral) or horizon < 1:
+    is_integer = isinstance(horizon, Integral) and not isinstance(horizon, bool)
+    if not is_integer or horizon < 1:
         raise ValueError(f"horizon must be an integer from 1 up, got {horizon!r}.")
-    if not hasattr(estimator, "make_future_frame"):
+    inside = unwrap(estimator)
+    if inside.steps or not hasattr(inside.model, "make_future_frame"):
         raise ValueError(
             f"horizon needs an estimator that remembers its training rows, which "
             f"{type(estimator).__name__} does not: pass "
             "X=skmmm.scenarios.make_future_frame(...)."
         )
-    return estimator._coming_periods(horizon)
+    return inside.model._coming_periods(horizon)
 
 
 def _check_period(what_if, by):
@@ -496,14 +512,14 @@ class _Report:
             probability=result.probability_better,
             counted=_risk_in_words(self.risk),
             worse=not better and not problem.has_target,
-            costless=self.costless,
+            costless=self._costless_in_words(result.X),
         )
         return result
 
     def today(self, message, *, success, nit):
         """Return the result of leaving everything as it is."""
         plan = np.ones(len(self.problem.current))
-        reasons = self._idle(np.full(len(plan), "as today", dtype=object))
+        reasons = np.full(len(plan), "as today", dtype=object)
         result = self._result(plan, self.current, reasons, nit)
         result.success, result.message = success, message
         return result
@@ -522,6 +538,7 @@ class _Report:
             index = pd.MultiIndex.from_product(
                 [problem.labels, groups], names=["channel", self.by]
             )
+        planned = self.what_if.planned_rows(plan.reshape(problem.shape), self._group)
         with np.errstate(divide="ignore", invalid="ignore"):
             allocation = pd.DataFrame(
                 {
@@ -530,13 +547,15 @@ class _Report:
                     "change": found.spend / problem.current - 1.0,
                     "contribution": found.contribution,
                     "roi": found.roi,
-                    "mroi": self._marginal(plan, found),
-                    "reason": reasons,
+                    "mroi": np.where(costless, np.nan, self._marginal(plan, found)),
+                    "reason": self._idle(reasons, self._answering(planned)),
                     "factor": plan,
                 },
                 index=index,
             )
-        planned = self.what_if.planned_rows(plan.reshape(problem.shape), self._group)
+        if self.what_if.answers:
+            origin = np.where(costless, np.nan, found.origin_spend)
+            allocation.insert(3, "origin_spend", origin)
         return OptimizeResult(
             allocation=allocation,
             outcome=float(found.outcome),
@@ -607,7 +626,7 @@ class _Report:
         reasons[~p.free & ~p.refused] = "fixed"
         beyond = plan > np.maximum(p.until, 1.0) + _CLOSE
         reasons[beyond] = reasons[beyond] + "; beyond observed data"
-        return self._idle(reasons)
+        return reasons
 
     @property
     def _without_cost(self):
@@ -616,10 +635,33 @@ class _Report:
         costless = [label in self.costless for label in problem.labels]
         return np.repeat(costless, len(problem.groups))
 
-    def _idle(self, reasons):
+    def _answering(self, planned):
+        """Which cells without a cost answer what others spend in a plan, (C,)."""
+        answering = np.zeros(self.problem.shape, dtype=bool)
+        if self.what_if.answers and self.costless:
+            group, _ = self.what_if.groups(self._group)
+            today = self.what_if.frame()
+            for label in self.costless:
+                m = self.problem.labels.index(label)
+                same = np.isclose(planned[label], today[label], rtol=ALIKE, atol=0.0)
+                np.logical_or.at(answering[m], group, ~same)
+        return answering.ravel()
+
+    def _costless_in_words(self, planned):
+        """Return a sentence on the channels without a cost beside others."""
+        answering = self._answering(planned).reshape(self.problem.shape).any(axis=1)
+        answer = [c for c, a in zip(self.problem.labels, answering, strict=True) if a]
+        still = [label for label in self.costless if label not in answer]
+        said = f" Without a cost, as today: {still}." if still else ""
+        if answer:
+            said += f" Without a cost, own spend as today, answers others: {answer}."
+        return said
+
+    def _idle(self, reasons, answering):
         """Say of cells without money why they are not planned."""
         reasons[self.problem.current == 0] = "no spend to scale"
         reasons[self._without_cost] = "no cost: as today"
+        reasons[answering] = "no cost: own spend as today, answers others"
         return reasons
 
 
@@ -675,7 +717,25 @@ def _in_words(*, gain, money, probability, counted, worse, costless):
     sure = ""
     if np.isfinite(probability):
         sure = f"; it causes more in {probability:.0%} of draws"
-    judged = " This is worse than today." if worse else ""
-    if costless:
-        judged += f" Without a cost, as today: {costless}."
-    return f"The plan causes {causes} than today{counted}, on {spend}{sure}.{judged}"
+    judged = _doubt(gain, probability, counted)
+    if worse and not judged:
+        judged = " This is worse than today."
+    plan = f"The plan causes {causes} than today{counted}, on {spend}{sure}."
+    return plan + judged + costless
+
+
+def _doubt(gain, probability, counted):
+    """Return a sentence where fewer than half of the draws agree with the gain."""
+    agree = probability if gain >= 0 else 1.0 - probability
+    if np.isnan(agree) or agree >= 0.5:
+        return ""
+    if counted:
+        meant = f"the {'gain' if gain >= 0 else 'loss'} is one by that measure only"
+    elif gain >= 0:
+        meant = (
+            "the gain is within the uncertainty of the model, and no reason to move "
+            "money"
+        )
+    else:
+        meant = "the model does not know whether this is worse than today"
+    return f" Fewer than half of the draws agree: {meant}."

@@ -8,23 +8,29 @@ from warnings import warn
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 
 from skmmm._calendar import Calendar, infer_calendar
 from skmmm._checks import (
     Columns,
     as_frame,
+    assign_roles,
+    check_labels,
     check_no_duplicates,
     check_non_negative_media,
     check_not_empty,
+    check_once,
+    labels_of,
     numeric_block,
     region_values,
+    resolve_column,
     resolve_columns,
+    resolve_many,
 )
 from skmmm._costs import is_number
 from skmmm._draws import bounds, tail_of
 from skmmm._panel import Panel, make_panel
 from skmmm._tables import region_codes, row_namer
+from skmmm._unwrapping import unwrap
 
 __all__ = ["compare_scenarios", "make_future_frame"]
 
@@ -151,6 +157,7 @@ def make_future_frame(
     """
     frame = as_frame(X).infer_objects()
     check_not_empty(frame)
+    check_labels(frame)
     if time is None:
         raise ValueError(
             "make_future_frame needs a time column: rows without an order have no "
@@ -159,6 +166,27 @@ def make_future_frame(
     columns = resolve_columns(
         frame, media=media, controls=controls, region=region, time=time
     )
+    return coming_frame(
+        frame,
+        periods,
+        columns=columns,
+        spend=spend,
+        control_values=control_values,
+        periods_per_year=periods_per_year,
+    )
+
+
+def coming_frame(frame, periods, *, columns, spend, control_values, periods_per_year):
+    """Make the table of coming periods, as `make_future_frame`, by resolved columns.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    columns : Columns
+        Labels of the frame.
+    periods, spend, control_values, periods_per_year
+        As in `make_future_frame`.
+    """
     _check_roles(frame, columns)
     periods = _check_periods(periods)
     past = _read_past(frame, columns, periods, _check_year(periods_per_year))
@@ -217,9 +245,10 @@ def compare_scenarios(
           and ``difference_high``;
         - ``probability_better``: share of draws in which the KPI is higher than in the
           baseline; ties count half, so that it is .5 for the baseline itself;
-        - ``spend``: total of the media columns, in money if the estimator has a
+        - ``spend``: total of the media columns, in money if the model has a
           `media_cost`, else in the units of X; channels that `media_cost` does not name
-          are not money and do not count;
+          are not money and do not count. NaN if the model has costs, and steps before
+          it change a media column: what a unit of X costs is unknown;
         - ``difference_spend``: ``spend`` minus that of the baseline;
         - ``kpi_per_extra_spend``: ``difference / difference_spend``, KPI units gained
           per unit of spend added, or lost per unit saved. NaN where spend is equal, and
@@ -269,14 +298,16 @@ def compare_scenarios(
     """
     tail = tail_of(confidence_level)
     base = _baseline_position(scenarios, baseline)
-    tables = {name: as_frame(X).infer_objects() for name, X in scenarios.items()}
-    columns = _find_roles(estimator, list(tables.values())[base], media, region, time)
+    inside = unwrap(estimator)
+    tables = {name: inside.frame(X).infer_objects() for name, X in scenarios.items()}
+    columns = _find_roles(inside, list(tables.values())[base], media, region, time)
     _check_comparable(tables, columns, base)
     units = np.array([_units(name, tables[name], columns) for name in tables])
     kpi = np.array([np.sum(estimator.predict(X)) for X in scenarios.values()])
-    draws = _total_draws(estimator, scenarios.values())
+    draws = _total_draws(inside, scenarios.values())
     table = _compare_kpi(kpi, draws, base, tail)
-    table |= _compare_spend(units, _costs(estimator, columns.media), base)
+    cost = _costs(inside, scenarios.values(), columns.media)
+    table |= _compare_spend(units, cost, base)
     table["kpi_per_extra_spend"] = table["difference"] / table.pop("extra_spend")
     return pd.DataFrame(table, index=pd.Index(list(tables), name="scenario"))
 
@@ -359,7 +390,7 @@ def _check_year(periods_per_year):
 def _check_roles(frame, columns):
     """Raise if a column of X is none of media, controls, region and time."""
     named = {*columns.media, *columns.controls, columns.region, columns.time}
-    others = [label for label in frame.columns if label not in named]
+    others = [label for label in labels_of(frame) if label not in named]
     if others:
         raise ValueError(
             f"X has columns without a role: {others}. What they will be in coming "
@@ -404,7 +435,7 @@ def _warn_ended(panel, regions, calendar):
             f"{regions[ended].tolist()} ({regions[first].item()!r} ends "
             f"{calendar.label(seen)}). If they only report late, add their rows.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -545,12 +576,18 @@ def _keys_as_columns(plan, region, time):
     nameless = plan.index.nlevels == 1 and plan.index.name is None
     if nameless and time not in plan and not isinstance(plan.index, pd.RangeIndex):
         plan = plan.rename_axis(time)
-    levels = [
-        key
+    # pandas would take names that are integers for positions of levels.
+    names = list(plan.index.names)
+    levels = plan.index.set_names([None] * len(names))
+    found = {
+        key: levels.get_level_values(names.index(key))
         for key in (region, time)
-        if key is not None and key in plan.index.names and key not in plan
-    ]
-    return plan.reset_index(levels).reset_index(drop=True)
+        if key is not None and key in names and key not in plan
+    }
+    plan = plan.reset_index(drop=True)
+    for key, values in found.items():
+        plan[key] = values
+    return plan
 
 
 def _planned_periods(plan, past, name):
@@ -737,33 +774,23 @@ def _baseline_position(scenarios, baseline):
     return names.index(baseline)
 
 
-def _chosen(estimator):
-    """Return the estimator that a search has chosen, or the estimator itself."""
-    return getattr(estimator, "best_estimator_", estimator)
-
-
-def _last_step(estimator):
-    """Return the last step of a pipeline, or the estimator itself."""
-    estimator = _chosen(estimator)
-    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
-
-
-def _find_roles(estimator, table, media, region, time):
-    """Return the columns of a scenario, from the arguments or from the estimator."""
-    model = _last_step(estimator)
-    controls = None
+def _find_roles(inside, table, media, region, time):
+    """Return the columns of a scenario, from the arguments or from the model."""
+    check_once(table)
     if media is None:
-        if not hasattr(model, "media"):
+        media = inside.media(table)
+        if media is None:
             raise ValueError(
-                f"{type(model).__name__} does not say which columns are media. Name "
-                "them: compare_scenarios(..., media=[...])."
+                f"{type(inside.model).__name__} does not say which columns are media. "
+                "Name them: compare_scenarios(..., media=[...])."
             )
-        media, controls = model.media, getattr(model, "controls", None)
-    region = getattr(model, "region", None) if region is None else region
-    time = getattr(model, "time", None) if time is None else time
-    return resolve_columns(
-        table, media=media, controls=controls, region=region, time=time
+    else:
+        media = resolve_many(table, media, "media")
+    region, time = (
+        inside.role(table, role) if key is None else resolve_column(table, key, role)
+        for role, key in (("region", region), ("time", time))
     )
+    return assign_roles(media, (), region, time)
 
 
 def _check_comparable(tables, columns, base):
@@ -819,34 +846,28 @@ def _units(name, table, columns):
     return media.sum(axis=0)
 
 
-def _costs(estimator, media):
+def _costs(inside, tables, media):
     """Return what a unit of each column costs: 1 without costs, NaN if not money."""
-    # Inside a pipeline, a cost is that of what the steps before return.
-    cost = getattr(_chosen(estimator), "media_cost_", None)
+    cost = getattr(inside.model, "media_cost_", None)
     if not cost:
         return np.ones(len(media))
+    if any(inside.changed(X, media) for X in tables):
+        # A cost is that of what the steps before the model return.
+        return np.full(len(media), np.nan)
     return np.array([cost.get(label, np.nan) for label in media])
 
 
-def _total_draws(estimator, tables):
+def _total_draws(inside, tables):
     """Return the total KPI under every draw, shape (n_scenarios, n_draws).
 
     Draws of NaN stand for none.
     """
-    draws_of = getattr(_last_step(estimator), "_draws_of_prediction", None)
+    draws_of = getattr(inside.model, "_draws_of_prediction", None)
     totals = []
     for X in tables:
-        draws = None if draws_of is None else draws_of(_before(estimator, X))
+        draws = None if draws_of is None else draws_of(inside.rows(X))
         totals.append([np.nan] * 2 if draws is None else draws.sum(axis=1))
     return np.array(totals)
-
-
-def _before(estimator, X):
-    """Return X as it reaches the last step of a pipeline."""
-    estimator = _chosen(estimator)
-    if isinstance(estimator, Pipeline) and len(estimator) > 1:
-        return estimator[:-1].transform(X)
-    return X
 
 
 def _compare_kpi(kpi, draws, base, tail):
@@ -888,6 +909,9 @@ def _compare_spend(units, cost, base):
         Position of the baseline.
     """
     money = np.isfinite(cost)
+    if not money.any():
+        unknown = np.full(len(units), np.nan)
+        return dict.fromkeys(("spend", "difference_spend", "extra_spend"), unknown)
     spend = units[:, money] @ cost[money]
     difference = np.where(_equal(spend, spend[base]), 0.0, spend - spend[base])
     others_equal = _equal(units, units[base])[:, ~money].all(axis=1)

@@ -12,9 +12,10 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm._counterfactual import Counterfactual
 from skmmm._panel import as_usual
 from skmmm._planning.problem import read_risk
-from skmmm.allocation import budget_path, optimize_budget
+from skmmm.allocation import _in_words, budget_path, optimize_budget
 from skmmm.datasets import make_mmm_panel
 from skmmm.scenarios import make_future_frame
 
@@ -313,6 +314,96 @@ def test_fixed_cell_and_bounds_of_a_cell(X):
     assert table["spend"].sum() == pytest.approx(X[MEDIA].sum().sum(), rel=1e-6)
 
 
+WEEK = pd.Timestamp("2024-01-08")
+WEEKLY = {("tv", WEEK): (0.9, 1.0), ("tv", "2024-01-08"): (0.5, 0.6)}
+
+
+@pytest.mark.parametrize(
+    ("by", "arguments", "message"),
+    [
+        (
+            "region",
+            {"fixed": {("tv", "A"): 100.0, "tv": 900.0}},
+            "fixed sets 'tv' as a whole and 'tv' in region A.",
+        ),
+        (
+            "period",
+            {"fixed": {("tv", WEEK): 1.0, ("tv", "2024-01-08"): 2.0}},
+            "fixed of 'tv' in period 2024-01-08 00:00:00 is given twice, as 1.0 and",
+        ),
+        (
+            "period",
+            {"bounds": WEEKLY},
+            "bounds of 'tv' in period 2024-01-08 00:00:00 is given twice, as (0.9,",
+        ),
+        (
+            "period",
+            {"money_bounds": WEEKLY},
+            "money_bounds of 'tv' in period 2024-01-08 00:00:00 is given twice, as",
+        ),
+        (
+            "channel",
+            {"bounds": {"tv": (0.5, 1.0), 0: (1.0, 2.0)}},
+            "bounds of 'tv' is given twice, as (0.5, 1.0) and as (1.0, 2.0).",
+        ),
+        (
+            "channel",
+            {"constraints": [({"tv": 1.0, 0: 2.0}, None, 9.0)]},
+            "constraint 0 weighs 'tv' twice. Leave one out.",
+        ),
+    ],
+)
+def test_one_cell_has_one_limit(by, arguments, message):
+    """In whatever order two keys that name the same cell are written."""
+    X = steady(tv=10.0, search=5.0, radio=5.0).assign(
+        region=["A", "B"] * 6,
+        week=np.repeat(pd.date_range("2024-01-01", periods=6, freq="7D"), 2),
+    )
+    model = Known(region="region", time="week").fit()
+    with refuses(message):
+        optimize_budget(model, X=X, by=by, **arguments)
+    for name in {*arguments} - {"constraints"}:
+        turned = dict(reversed(arguments[name].items()))
+        with refuses(message.partition(", as")[0]):
+            optimize_budget(model, X=X, by=by, **{name: turned})
+
+
+def test_the_same_limit_may_be_written_twice():
+    X = steady(tv=10.0, search=5.0, radio=5.0).assign(
+        week=pd.date_range("2024-01-01", periods=12, freq="7D")
+    )
+    twice = {("tv", WEEK): (0.9, 1.0), ("tv", "2024-01-08"): [0.9, 1.0]}
+    model = Known(time="week").fit()
+    plan = optimize_budget(model, X=X, by="period", bounds=twice)
+    assert 0.9 <= plan.allocation.loc[("tv", WEEK), "factor"] <= 1.0
+
+
+def test_limits_name_channels_by_position(X):
+    model, now = Known().fit(), X.sum()
+    plan = optimize_budget(
+        model,
+        X=X,
+        bounds={0: (0.9, 1.1)},
+        fixed=[-1],
+        constraints=[([0, 1], None, 0.99 * now[["tv", "search"]].sum())],
+        budget=0.98 * now.sum(),
+    )
+    same = optimize_budget(
+        model,
+        X=X,
+        bounds={"tv": (0.9, 1.1)},
+        fixed=["radio"],
+        constraints=[(["tv", "search"], None, 0.99 * now[["tv", "search"]].sum())],
+        budget=0.98 * now.sum(),
+    )
+    assert_array_equal(plan.x, same.x)
+    assert plan.message == same.message
+    money = optimize_budget(model, X=X, money_bounds={0: (0.0, 0.9 * now["tv"])})
+    assert money.x[0] <= 0.9 + 1e-9
+    with refuses("fixed=7 is not a column of X, which has 3 columns."):
+        optimize_budget(model, X=X, fixed=[7])
+
+
 def test_limit_of_a_group_binds(X):
     free = optimize_budget(Known().fit(), X=X)
     together = free.allocation["spend"][["tv", "search"]].sum()
@@ -453,7 +544,19 @@ def test_limits_that_contradict_each_other(arguments, message):
         ({"money_bounds": {"tv": (9, 0)}}, "money_bounds of 'tv' must hold 0 <= low"),
         (
             {"media_cost": {"tv": 2.0}, "money_bounds": {"radio": (0, 9)}},
-            "money_bounds of 'radio' cannot be kept: it spends no money in X",
+            "money_bounds limits 'radio', which has no cost beside channels that have",
+        ),
+        (
+            {"media_cost": {"tv": 2.0}, "bounds": {"radio": (2, 3)}},
+            "bounds limits 'radio', which has no cost beside channels that have",
+        ),
+        (
+            {"media_cost": {"tv": 2.0}, "fixed": {"radio": 5.0}},
+            "fixed limits 'radio', which has no cost beside channels that have",
+        ),
+        (
+            {"media_cost": {"tv": 2.0}, "constraints": [("radio", None, 5.0)]},
+            "constraint 0 limits 'radio', which has no cost beside channels that",
         ),
         ({"effect": "total"}, "effect='total' needs a channel graph"),
         ({"confidence_level": 1.0}, "confidence_level=1.0 must be"),
@@ -529,6 +632,34 @@ def test_media_without_a_cost_of_the_regressor(funnel):
         assert plan.success, plan.message
         assert plan.allocation.loc["media_2", "factor"] == 1.0
         assert plan.allocation["spend"].sum() == pytest.approx(half["media_1"])
+        answers = effect == "total"
+        assert (plan.X["media_2"].sum() < 0.99 * data.X["media_2"].sum()) == answers
+        said = "own spend as today, answers others" if answers else "as today"
+        assert plan.allocation["reason"]["media_2"] == f"no cost: {said}"
+        assert plan.message.endswith(f"Without a cost, {said}: ['media_2'].")
+
+
+@pytest.mark.parametrize("paid", [["media_1"], ["media_2"], ["media_1", "media_2"]])
+def test_returns_of_total_effects_are_per_unit_of_what_they_are_charged(funnel, paid):
+    data, model = funnel
+    model = clone(model).set_params(media_cost=dict.fromkeys(paid, 2.0), max_iter=10)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(data.X, data.y)
+    asked = {"effect": "total", "allow_extrapolation": True}
+    half = {c: data.X[c].sum() for c in paid}
+    plan = model.optimize_budget(sum(half.values()), fixed=half, **asked)
+    table = plan.allocation
+    roi = (table["contribution"] / table["origin_spend"]).loc[paid]
+    assert_allclose(table["roi"].loc[paid], roi)
+    assert_allclose(2.0 * plan.X[paid].sum(), table["spend"].loc[paid])
+    assert table["origin_spend"].sum() == pytest.approx(table["spend"].sum())
+    summary = model.channel_summary(plan.X, effect="total").loc[paid]
+    assert_allclose(table["origin_spend"].loc[paid], summary["spend"])
+    for name in ("roi", "mroi"):
+        assert_allclose(table[name].loc[paid], summary[name])
+    rest = table.drop(index=paid)[["spend", "origin_spend", "roi", "mroi"]]
+    assert rest.isna().all(axis=None)
+    assert "origin_spend" not in model.optimize_budget(fixed=paid).allocation
 
 
 def test_channels_that_interact_are_told_what_bounds_allow(X):
@@ -704,6 +835,49 @@ def test_risk_of_the_regressor(panel, fitted):
     assert " by the mean of the worst 25% of draws," in plans["cvar", 0.25].message
 
 
+@pytest.mark.parametrize(
+    ("spent", "share", "message"),
+    [
+        (1.0, 0.9, "the gain is within the uncertainty of the model, and no reason to"),
+        (1.0, 1.1, None),
+        (0.7, 1.1, "the model does not know whether this is worse than today."),
+    ],
+)
+def test_draws_that_contradict_the_gain_are_told(
+    panel, fitted, monkeypatch, spent, share, message
+):
+    """Draws are made to cause a share of what they cause today, whatever is planned."""
+    outcome = Counterfactual.outcome
+
+    def other(self, multiples=None, by=None, *, draws=False):
+        if not draws or multiples is None or (multiples == 1.0).all():
+            return outcome(self, multiples, by, draws=draws)
+        return share * outcome(self, draws=True)
+
+    monkeypatch.setattr(Counterfactual, "outcome", other)
+    plan = fitted.optimize_budget(spent * panel.X[panel.media].sum().sum())
+    assert plan.success
+    assert plan.probability_better == (share > 1)
+    _, doubt, said = plan.message.partition(" Fewer than half of the draws agree: ")
+    assert bool(doubt) == (message is not None)
+    assert said.startswith(message or "")
+    assert "This is worse than today" not in plan.message
+
+
+@pytest.mark.parametrize("gain", [0.057, -0.032])
+def test_risk_is_one_measure_of_the_draws(gain):
+    said = _in_words(
+        gain=gain,
+        money=0.0,
+        probability=0.38 if gain > 0 else 1.0,
+        counted=" by the mean of the worst 20% of draws",
+        worse=gain < 0,
+        costless="",
+    )
+    word = "gain" if gain > 0 else "loss"
+    assert said.endswith(f"draws agree: the {word} is one by that measure only.")
+
+
 def test_regions_are_no_worse_than_channels(fitted):
     whole = fitted.optimize_budget()
     parts = fitted.optimize_budget(by="region")
@@ -760,6 +934,8 @@ def test_horizon(fitted):
     assert plan.outcome == other.outcome
     with refuses("Give X or horizon, not both."):
         fitted.optimize_budget(X=coming, horizon=4)
+    with refuses("horizon must be an integer from 1 up, got True."):
+        fitted.optimize_budget(horizon=True)
 
 
 def test_regressor_knows_its_columns(panel, fitted):

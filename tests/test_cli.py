@@ -17,7 +17,7 @@ from sklearn.utils import Bunch
 import skmmm
 from skmmm import DeepCausalMMMRegressor, __version__
 from skmmm.__main__ import main
-from skmmm._cli.commands import COMMANDS
+from skmmm._cli.commands import COMMANDS, _bounds
 from skmmm._cli.console import Console, progress_bar
 from skmmm._cli.files import by_row, remove_others, write_csv
 from skmmm._cli.parser import UsageError, parse
@@ -317,6 +317,8 @@ def test_output_that_cannot_be_written(tmp_path, capsys, regional_arguments):
         ["plan", "m.skmmm", "--bounds", "2", "1"],
         ["plan", "m.skmmm", "--bounds", "tv=2:1"],
         ["plan", "m.skmmm", "--bounds", "tv"],
+        ["plan", "m.skmmm", "--money-bounds", "0", "9"],
+        ["plan", "m.skmmm", "--money-bounds", "tv=2:1"],
         ["plan", "m.skmmm", "--budget", "nan"],
         ["plan", "m.skmmm", "--horizon", "0"],
         ["plan", "m.skmmm", "--horizon", "4", "--data", "d.csv"],
@@ -336,6 +338,7 @@ def test_errors_of_usage(capsys, arguments):
         ("fit", ("--kpi", "--media", "--controls", "--region", "--time", *TABLES)),
         ("report", ("--model", "--out FILE", "one HTML file", "example")),
         ("plan", ("--budget", "--horizon", "--bounds", "--fix", "example")),
+        ("plan", ("--money-bounds NAME=LOW:HIGH", "tv=0:900000")),
         ("demo", ("--out DIR", "--quiet", "about a minute")),
     ],
 )
@@ -676,6 +679,8 @@ def test_priors_and_bounds_by_channel_are_read():
     assert parse([*bounds, "tv=0.5:2"]).bounds == (None, {"tv": (0.5, 2.0)})
     both = parse([*bounds, "0", "3", "tv=1:1"]).bounds
     assert both == ((0.0, 3.0), {"tv": (1.0, 1.0)})
+    money = ["plan", "m.skmmm", "--money-bounds", "tv=0:900000", "a=b=1:2"]
+    assert parse(money).money_bounds == {"tv": (0.0, 9e5), "a=b": (1.0, 2.0)}
 
 
 def test_bounds_by_channel_are_kept(regional, tmp_path, capsys):
@@ -689,6 +694,34 @@ def test_bounds_by_channel_are_kept(regional, tmp_path, capsys):
     assert change["media_3"] == 0
     assert main([*arguments, "radio=1:2"]) == 2
     assert "--bounds names 'radio'" in one_error(capsys)
+
+
+def test_bounds_of_all_leave_out_what_has_none():
+    model = Bunch(media_=["tv", "press", "radio"], media_cost_={})
+    asked = ["plan", "m", "--bounds", "0", "3", "tv=1:2", "--fix", "radio"]
+    args = parse(asked)
+    assert _bounds(args, model) == {"tv": (1.0, 2.0), "press": (0.0, 3.0)}
+    model.media_cost_ = {"tv": 1.0, "radio": 1.0}
+    assert _bounds(args, model) == {"tv": (1.0, 2.0)}
+
+
+def test_bounds_in_money_by_channel(regional, tmp_path, capsys):
+    out = tmp_path / "plan.csv"
+    model = str(regional / "model.skmmm")
+    arguments = ["plan", model, "--quiet", "--out", str(out)]
+    assert main([*arguments, "--fix", "media_1"]) == 0
+    now = pd.read_csv(out, index_col="channel")["current_spend"]["media_2"]
+    money = ["--money-bounds", f"media_2={0.8 * now}:{0.9 * now}"]
+    bounds = ["--bounds", "0.7", "1.4", "media_1=0.9:1.1"]
+    for by in ("channel", "region"):
+        assert main([*arguments, *money, *bounds, "--by", by]) == 0
+        spend = pd.read_csv(out).groupby("channel")["spend"].sum()["media_2"]
+        assert 0.8 * now * (1 - 1e-6) <= spend <= 0.9 * now * (1 + 1e-6)
+    assert main([*arguments, "--money-bounds", "radio=1:2"]) == 2
+    assert "--money-bounds names 'radio'" in one_error(capsys)
+    for wrong in (["media_1=0:900000"], ["0", "900000"]):
+        assert main([*arguments, "--bounds", *wrong]) == 2
+        assert "money, use --money-bounds NAME=LOW:HIGH" in one_error(capsys)
 
 
 # --- text in controls -----------------------------------------------------------------

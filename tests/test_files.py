@@ -134,3 +134,13 @@ def test_a_writer_that_writes_nothing_is_an_error(tmp_path):
         replacing(tmp_path / "table.csv"),
     ):
         pass
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_errors_of_what_is_no_file_name_it():
+    with (
+        pytest.raises(OSError, match="'/dev/full'") as caught,
+        replacing("/dev/full") as path,
+    ):
+        path.write_text("content")
+    assert caught.value.errno == errno.ENOSPC

@@ -970,10 +970,8 @@ def test_columns_matched_by_name_in_fit_and_refused_in_other_order(X, y, fast):
 
 
 @pytest.mark.parametrize("kind", ["datetime64[ns]", "timedelta64[ns]", "str"])
-def test_kpi_that_is_no_number(X, y, fast, kind):
-    with pytest.raises(
-        ValueError, match=r"^y must be numeric, but holds values such as"
-    ):
+def test_kpi_of_dates_or_text(X, y, fast, kind):
+    with pytest.raises(ValueError, match=r"^y must be numeric, but holds values"):
         DeepCausalMMMRegressor(**fast).fit(X, y.astype("int64").astype(kind))
 
 

@@ -208,6 +208,10 @@ def test_summary_of_a_linear_mmm(panel, linear):
         == [True, False, False]
     )
     pd.testing.assert_series_equal(alone["contribution"], summary["contribution"])
+    for channel in panel.media:
+        curve = response_curve(linear, channel, panel.X, media_cost={"media_1": 2.0})
+        known = np.isfinite([curve.current_marginal_roi, *curve.marginal_roi])
+        assert known.all() if channel == "media_1" else not known.any()
 
 
 @pytest.mark.parametrize("by", ["region", "time"])

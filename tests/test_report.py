@@ -301,6 +301,9 @@ def test_money_that_moves_to_what_is_not_identified_is_named(world):
     assert "is not identified, so that what the plan gains there" in text
     page = make_page(content, title=None, plotly="")
     assert 'id="plan-doubt"' in page
+    plan.path.plans[plan.nearest].probability_better = 0.38
+    (text,) = (t for h, t in summary_sentences(content) if h.startswith("A better"))
+    assert text.endswith("the uncertainty of the model, and no reason to move money.")
 
 
 @pytest.fixture(scope="module")

@@ -635,7 +635,28 @@ def test_pipelines_and_searches(two):
         table = compare_scenarios(estimator, two)
         columns = ["difference", "difference_low", "difference_high"]
         pd.testing.assert_frame_equal(table[columns], 2.0 * expected[columns])
-        assert list(table["spend"]) == list(expected["spend"])
+        # A cost of 7 is that of a unit behind the step.
+        money = table[["spend", "difference_spend", "kpi_per_extra_spend"]]
+        assert money.isna().all(axis=None)
+    in_units = make_pipeline(FunctionTransformer(double), Doubtful()).fit(
+        two["same"], None
+    )
+    assert list(compare_scenarios(in_units, two)["spend"]) == [100.0, 140.0]
+
+
+def test_costs_count_behind_steps_that_leave_media_alone(two):
+    def scale_control(X):
+        return X.assign(radio=2.0 * X["radio"])
+
+    model = Doubtful(media_cost={"tv": 7.0}).fit(None, None)
+    expected = compare_scenarios(model, two)
+    assert list(expected["difference_spend"]) == [0.0, 280.0]
+    for step in ("passthrough", FunctionTransformer(scale_control)):
+        pipeline = make_pipeline(step, model)
+        search = GridSearchCV(pipeline, {})
+        search.best_estimator_ = pipeline
+        for asked in (pipeline, search, make_pipeline("passthrough", search)):
+            pd.testing.assert_frame_equal(compare_scenarios(asked, two), expected)
 
 
 def test_other_estimators_need_to_be_told_the_media(two):
@@ -706,7 +727,7 @@ def test_what_compares_nothing(two):
         ValueError, match=r"'less' is not one of the scenarios \['same'"
     ):
         compare_scenarios(Doubtful(), two, baseline="less")
-    for level in (0.0, 1.0, 90):
+    for level in (0.0, 1.0, 90, "a", None, [0.9]):
         with pytest.raises(ValueError, match="must be between 0 and 1"):
             compare_scenarios(Doubtful(), two, confidence_level=level)
 

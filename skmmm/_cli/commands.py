@@ -17,6 +17,7 @@ from skmmm._cli.texts import (
     skill_text,
     truth_text,
 )
+from skmmm._planning.problem import MOST_MULTIPLE
 from skmmm._regressor import DeepCausalMMMRegressor
 from skmmm._version import __version__
 
@@ -74,7 +75,6 @@ def plan(args, console):
     X = None
     if args.data is not None:
         X, _ = read_rows(args, model)
-    options = {} if args.bounds is None else {"bounds": _bounds(args, model)}
     found = model.optimize_budget(
         args.budget,
         X=X,
@@ -84,7 +84,7 @@ def plan(args, console):
         target_roi=args.target_roi,
         target_mroi=args.target_mroi,
         confidence_level=LEVEL,
-        **options,
+        **_limits(args, model),
     )
     if not found.success:
         complain(found.message)
@@ -99,20 +99,42 @@ def plan(args, console):
 COMMANDS = {"demo": demo, "fit": fit, "report": report, "plan": plan}
 
 
+def _limits(args, model):
+    """Return bounds as `optimize_budget` takes them."""
+    limits = {"money_bounds": args.money_bounds}
+    _check_channels("--money-bounds", args.money_bounds or {}, model)
+    if args.bounds is not None:
+        limits["bounds"] = _bounds(args, model)
+    return limits
+
+
 def _bounds(args, model):
     """Return bounds for all channels alike, or by name."""
     general, named = args.bounds
-    for name in named:
-        if name not in model.media_:
+    _check_channels("--bounds", named, model)
+    for ends in (*named.values(), *([] if general is None else [general])):
+        if ends[1] > MOST_MULTIPLE:
             raise UsageError(
-                f"--bounds names {name!r}, which is none of the channels "
-                f"{', '.join(map(str, model.media_))}"
+                f"--bounds asks for {ends[1]:,.6g} times today's spend; if that is "
+                "money, use --money-bounds NAME=LOW:HIGH"
             )
     if not named:
         return general
-    fixed = args.fix or []
-    free = [name for name in model.media_ if name not in fixed]
+    paid = model.media_cost_ or model.media_
+    # What other options settle has no bounds beside them.
+    settled = [*(args.fix or [])]
+    settled += (args.money_bounds or {}) if args.by == "channel" else []
+    free = [name for name in model.media_ if name in paid and name not in settled]
     return ({} if general is None else dict.fromkeys(free, general)) | named
+
+
+def _check_channels(option, names, model):
+    for name in names:
+        if name not in model.media_:
+            raise UsageError(
+                f"{option} names {name!r}, which is none of the channels "
+                f"{', '.join(map(str, model.media_))}"
+            )
 
 
 def _fit_and_write(console, task, args):

@@ -7,6 +7,7 @@ from skmmm._cli.values import (
     positive,
     read_bounds,
     read_costs,
+    read_intervals,
     read_priors,
     separator,
     whole_number,
@@ -55,6 +56,7 @@ examples:
   skmmm plan results/model.skmmm
   skmmm plan results/model.skmmm --horizon 13 --budget 500000 --fix tv
   skmmm plan results/model.skmmm --target-mroi 1.5 --bounds 0 3 tv=0.8:1.2
+  skmmm plan results/model.skmmm --horizon 13 --money-bounds tv=0:900000
 
 Money is in the units of the media columns, or of --media-cost of the fit. Without
 --horizon or --data the plan is about the rows of the fit: how they should have been
@@ -65,6 +67,7 @@ _TOGETHER = {
     "media_cost": read_costs,
     "prior": read_priors,
     "bounds": read_bounds,
+    "money_bounds": read_intervals,
 }
 
 
@@ -90,7 +93,8 @@ def parse(argv=None):
     Returns
     -------
     args : Namespace
-        `media_cost`, `prior` and `bounds` as `skmmm._cli.values` reads them.
+        `media_cost`, `prior`, `bounds` and `money_bounds` as `skmmm._cli.values` reads
+        them.
     """
     parser = make_parser()
     args = parser.parse_args(argv)
@@ -202,6 +206,15 @@ def _add_plan(commands):
         default="channel",
         help="what gets a spend of its own (default: %(default)s)",
     )
+    _add_limits(plan)
+    _add_reading(plan, "--data")
+    plan.add_argument("--out", metavar="FILE", help="write the plan to this .csv file")
+    plan.add_argument(
+        "--quiet", action="store_true", help="print errors only, no warnings"
+    )
+
+
+def _add_limits(plan):
     limits = plan.add_argument_group("limits")
     limits.add_argument(
         "--budget",
@@ -216,6 +229,13 @@ def _add_plan(commands):
         action="extend",
         help="least and most multiples of today's spend, of all channels or by name: "
         "0 3 tv=0.8:1.2 (default: 0.5 2)",
+    )
+    limits.add_argument(
+        "--money-bounds",
+        metavar="NAME=LOW:HIGH",
+        nargs="+",
+        action="extend",
+        help="least and most money of channels, in place of multiples: tv=0:900000",
     )
     limits.add_argument(
         "--fix",
@@ -235,11 +255,6 @@ def _add_plan(commands):
         metavar="ROI",
         type=positive,
         help="spend as much as keeps the return of the last unit at this",
-    )
-    _add_reading(plan, "--data")
-    plan.add_argument("--out", metavar="FILE", help="write the plan to this .csv file")
-    plan.add_argument(
-        "--quiet", action="store_true", help="print errors only, no warnings"
     )
 
 

@@ -86,16 +86,25 @@ def read_bounds(texts):
             f"{' '.join(texts)!r}"
         )
     general = _interval(*plain) if plain else None
+    return general, read_intervals([text for text in texts if text not in plain])
+
+
+def read_intervals(texts):
+    """Read ``tv=0:900000``.
+
+    Returns
+    -------
+    named : dict of str to (float, float)
+        By channel.
+    """
     named = {}
     for text in texts:
-        if text in plain:
-            continue
         name, _, ends = text.rpartition("=")
         low, colon, high = ends.partition(":")
         if not name or not colon:
             raise ArgumentTypeError(f"{text!r} is not NAME=LOW:HIGH")
         _put(named, name, _interval(low, high))
-    return general, named
+    return named
 
 
 def read_priors(texts):

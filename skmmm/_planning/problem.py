@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
+import pandas as pd
+
+from skmmm._checks import resolve_column
 
 DEFAULT_BOUNDS = (0.5, 2.0)
 GROUPS = {"channel": None, "region": "region", "period": "time"}
 ALIKE = 1e-6  # relative: what counts as the same spend
-_MOST_MULTIPLE = 100.0  # of current spend; beyond, bounds must be meant as money
+MOST_MULTIPLE = 100.0  # of current spend; beyond, bounds must be meant as money
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +107,7 @@ def make_problem(
     what_if,
     by,
     *,
+    costless,
     budget,
     bounds,
     money_bounds,
@@ -114,6 +118,16 @@ def make_problem(
     allow_extrapolation,
 ):
     """Read what the user asks for.
+
+    Parameters
+    ----------
+    what_if : Counterfactual
+    by : {"channel", "region", "period"}
+    costless : list
+        Channels without a cost beside others that have one.
+    budget, bounds, money_bounds, fixed, constraints, target_roi, target_mroi, \
+allow_extrapolation
+        As of `optimize_budget`.
 
     Raises
     ------
@@ -127,7 +141,7 @@ def make_problem(
     labels, shape = what_if.labels, (len(what_if.labels), len(names))
     current = np.zeros(shape)
     np.add.at(current.T, group, what_if.spend)
-    keys = _Keys(labels, names, by)
+    keys = _Keys(what_if, names, by, costless)
     low, high = _read_bounds(bounds, keys, shape)
     groups = _read_money_bounds(money_bounds, keys, current, low, high)
     _read_fixed(fixed, keys, current, low, high)
@@ -138,26 +152,9 @@ def make_problem(
     low[idle] = high[idle] = 1.0
     refused = np.zeros(shape, dtype=bool)
     if not allow_extrapolation:
-        refused = (high > np.maximum(until, 1.0)) & (low < high)
-        asked = refused & (low > np.maximum(until, 1.0))
-        if asked.any():
-            m, g = np.argwhere(asked)[0]
-            raise ValueError(
-                f"bounds of {keys.name(m, g)} ask for at least {low[m, g]:.3g} times "
-                f"its spend, but data end at {until[m, g]:.3g} times. Lower them, or "
-                "set allow_extrapolation=True."
-            )
-        high = np.where(refused, np.maximum(until, 1.0), high)
-    if not np.isfinite(high).all():
-        m, g = np.argwhere(~np.isfinite(high))[0]
-        raise ValueError(
-            f"The upper bound of {keys.name(m, g)} is infinite, which needs "
-            "allow_extrapolation=False so that data set the limit."
-        )
-    targets = {"target_roi": target_roi, "target_mroi": target_mroi}
-    targets = {k: _positive(k, v) for k, v in targets.items() if v is not None}
-    if len(targets) > 1:
-        raise ValueError("Give target_roi or target_mroi, not both.")
+        refused = _end_with_data(low, high, until, keys)
+    _check_finite(high, keys)
+    targets = _read_targets(target_roi=target_roi, target_mroi=target_mroi)
     if budget is not None:
         budget = _positive("budget", budget)
     elif not targets:
@@ -182,25 +179,66 @@ def make_problem(
     )
 
 
+def _end_with_data(low, high, until, keys):
+    """Lower upper bounds to where data end, in place; return which ones."""
+    end = np.maximum(until, 1.0)
+    refused = (high > end) & (low < high)
+    asked = refused & (low > end)
+    if asked.any():
+        m, g = np.argwhere(asked)[0]
+        raise ValueError(
+            f"bounds of {keys.name(m, g)} ask for at least {low[m, g]:.3g} times "
+            f"its spend, but data end at {until[m, g]:.3g} times. Lower them, or "
+            "set allow_extrapolation=True."
+        )
+    high[refused] = end[refused]
+    return refused
+
+
+def _check_finite(high, keys):
+    if not np.isfinite(high).all():
+        m, g = np.argwhere(~np.isfinite(high))[0]
+        raise ValueError(
+            f"The upper bound of {keys.name(m, g)} is infinite, which needs "
+            "allow_extrapolation=False so that data set the limit."
+        )
+
+
+def _read_targets(**targets):
+    """Return the target that is given, by name."""
+    targets = {k: _positive(k, v) for k, v in targets.items() if v is not None}
+    if len(targets) > 1:
+        raise ValueError("Give target_roi or target_mroi, not both.")
+    return targets
+
+
 class _Keys:
     """Finds the cells that a key of the user names."""
 
-    def __init__(self, labels, groups, by):
-        self.labels, self.groups, self.by = labels, groups, by
+    def __init__(self, what_if, groups, by, costless):
+        self.labels, self.columns = what_if.labels, what_if.names
+        self.groups = [
+            pd.Timestamp(group) if isinstance(group, np.datetime64) else group
+            for group in groups
+        ]
+        self.by, self.costless = by, costless
 
-    def channel(self, label, role):
-        """Return the position of a channel."""
+    def channel(self, key, role):
+        """Return the position of a channel among the media."""
+        label = key
+        if isinstance(key, Integral):
+            label = resolve_column(pd.DataFrame(columns=self.columns), key, role)
         if label not in self.labels:
             raise ValueError(
-                f"{role} names {label!r}, which is not one of the media columns "
+                f"{role} names {key!r}, which is not one of the media columns "
                 f"{list(self.labels)}."
             )
         return self.labels.index(label)
 
     def cells(self, key, role):
-        """Return channel and group (a slice: all) that a key names."""
-        if key in self.labels or not isinstance(key, tuple):
-            return self.channel(key, role), slice(None)
+        """Return channel and groups that a key names, an index of cells."""
+        if not isinstance(key, tuple):
+            return self.channel(key, role), tuple(range(len(self.groups)))
         if self.by == "channel" or len(key) != 2:
             raise ValueError(
                 f"{role} names {key!r}; with by={self.by!r} cells are named by "
@@ -210,17 +248,46 @@ class _Keys:
         for g, group in enumerate(self.groups):
             # Dates may be written as text.
             if group == key[1] or str(group) in (str(key[1]), f"{key[1]} 00:00:00"):
-                return m, g
+                return m, (g,)
         raise ValueError(
             f"{role} names {key!r}, but X has no {self.by} {key[1]!r}; the first is "
             f"{self.groups[0]!r}."
         )
 
-    def name(self, m, g):
-        """Return how a cell is called in messages."""
-        if self.by == "channel":
+    def check_paid(self, m, role):
+        """Raise if a channel without a cost is to be planned."""
+        if self.labels[m] in self.costless:
+            raise ValueError(
+                f"{role} limits {self.labels[m]!r}, which has no cost beside channels "
+                "that have one, so that no money is planned for it. Give it a "
+                "media_cost, or leave it out."
+            )
+
+    def name(self, m, *groups):
+        """Return how a cell, or a channel in several groups, is called in messages."""
+        if self.by == "channel" or len(groups) != 1:
             return repr(self.labels[m])
-        return f"{self.labels[m]!r} in {self.by} {self.groups[g]}"
+        return f"{self.labels[m]!r} in {self.by} {self.groups[groups[0]]}"
+
+    def each(self, role, given, read):
+        """Return what a mapping says of cells: their index to what is read.
+
+        Raises
+        ------
+        ValueError
+            If two keys say different things of the same cells, or one is of a channel
+            without a cost.
+        """
+        said = {}
+        for key, value in given.items():
+            (m, groups), value = self.cells(key, role), read(key, value)
+            self.check_paid(m, role)
+            if said.setdefault((m, groups), value) != value:
+                raise ValueError(
+                    f"{role} of {self.name(m, *groups)} is given twice, as "
+                    f"{said[m, groups]!r} and as {value!r}. Leave one out."
+                )
+        return said
 
 
 def _read_bounds(bounds, keys, shape):
@@ -229,10 +296,15 @@ def _read_bounds(bounds, keys, shape):
     if not isinstance(bounds, Mapping):
         low[:], high[:] = _multiples("bounds", bounds)
         return low, high
+
+    def read(key, pair):
+        return _multiples(f"bounds of {key!r}", pair)
+
     # Cells after channels, so that the narrower key counts.
-    for key in sorted(bounds, key=lambda key: isinstance(key, tuple)):
-        where = keys.cells(key, "bounds")
-        low[where], high[where] = _multiples(f"bounds of {key!r}", bounds[key])
+    for narrow in (False, True):
+        part = {k: pair for k, pair in bounds.items() if isinstance(k, tuple) == narrow}
+        for where, pair in keys.each("bounds", part, read).items():
+            low[where], high[where] = pair
     return low, high
 
 
@@ -244,14 +316,14 @@ def _pair(role, pair, unit):
         )
     if not 0 <= ends[0] <= ends[1]:
         raise ValueError(f"{role} must hold 0 <= low <= high, got {tuple(ends)!r}.")
-    return ends
+    return float(ends[0]), float(ends[1])
 
 
 def _multiples(role, pair):
     """Return two multiples of current spend, none so high that it must be money."""
     low, high = _pair(role, pair, "multiples of current spend")
     largest = max(end for end in (low, high, 0.0) if end < np.inf)
-    if largest > _MOST_MULTIPLE:
+    if largest > MOST_MULTIPLE:
         raise ValueError(
             f"{role} ask for {largest:,.6g} times current spend. If they are money, "
             "pass them as money_bounds={channel: (least, most)}."
@@ -268,16 +340,18 @@ def _read_money_bounds(money_bounds, keys, current, low, high):
             "money_bounds must map channels to (least, most) in money, got "
             f"{money_bounds!r}."
         )
+
+    def read(key, pair):
+        return _pair(f"money_bounds of {key!r}", pair, "in money")
+
     limits = []
-    for key, pair in money_bounds.items():
-        role = f"money_bounds of {key!r}"
-        least, most = _pair(role, pair, "in money")
-        where = keys.cells(key, "money_bounds")
+    for where, (least, most) in keys.each("money_bounds", money_bounds, read).items():
+        role = f"money_bounds of {keys.name(where[0], *where[1])}"
         now = current[where]
         if now.sum() == 0:
             raise ValueError(
                 f"{role} cannot be kept: it spends no money in X, so that there is no "
-                "pattern to scale. Give it spend in X, and a cost if others have one."
+                "pattern to scale. Give it spend in X."
             )
         if now.size == 1:
             low[where], high[where] = least / now.sum(), most / now.sum()
@@ -317,23 +391,41 @@ def _read_fixed(fixed, keys, current, low, high):
         return
     if isinstance(fixed, str):
         raise ValueError(f"fixed must be a list or a mapping, got {fixed!r}.")
-    for key in fixed:
-        where = keys.cells(key, "fixed")
-        multiple = 1.0
-        if isinstance(fixed, Mapping):
-            money = fixed[key]
-            if not _is_number(money) or not 0 <= money < np.inf:
-                raise ValueError(
-                    f"fixed spend of {key!r} must be a number from 0 up, got {money!r}."
-                )
-            now = current[where].sum()
-            if now == 0 and money > 0:
-                raise ValueError(
-                    f"fixed asks to spend {money!r} on {key!r}, which spends nothing "
-                    "in X, so that there is no pattern to scale. Give it spend in X."
-                )
-            multiple = money / now if now else 1.0
-        low[where] = high[where] = multiple
+    if not isinstance(fixed, Mapping):
+        for key in fixed:
+            where = keys.cells(key, "fixed")
+            low[where] = high[where] = 1.0
+        return
+    said = keys.each("fixed", fixed, _fixed_money)
+    _check_not_beside_cells(said, keys)
+    for where, money in said.items():
+        now = current[where].sum()
+        if now == 0 and money > 0:
+            raise ValueError(
+                f"fixed asks to spend {money!r} on {keys.name(where[0], *where[1])}, "
+                "which spends nothing in X, so that there is no pattern to scale. Give "
+                "it spend in X."
+            )
+        low[where] = high[where] = money / now if now else 1.0
+
+
+def _fixed_money(key, money):
+    if not _is_number(money) or not 0 <= money < np.inf:
+        raise ValueError(
+            f"fixed spend of {key!r} must be a number from 0 up, got {money!r}."
+        )
+    return money
+
+
+def _check_not_beside_cells(said, keys):
+    """Raise if a channel is fixed as a whole and in one of its cells."""
+    whole = {m for m, groups in said if len(groups) == len(keys.groups)}
+    for m, groups in said:
+        if m in whole and len(groups) < len(keys.groups):
+            raise ValueError(
+                f"fixed sets {keys.name(m)} as a whole and {keys.name(m, *groups)}. "
+                "Leave one out."
+            )
 
 
 def _read_constraints(constraints, keys):
@@ -354,15 +446,7 @@ def _read_constraints(constraints, keys):
         channels, least, most = constraint
         if isinstance(channels, str) or not hasattr(channels, "__iter__"):
             channels = [channels]
-        weights = np.zeros(len(keys.labels))
-        for label in channels:
-            weight = channels[label] if isinstance(channels, Mapping) else 1.0
-            if not _is_number(weight) or np.isinf(weight):
-                raise ValueError(
-                    f"constraint {i} weighs {label!r} with {weight!r}; weights must be "
-                    "finite numbers."
-                )
-            weights[keys.channel(label, f"constraint {i}")] = weight
+        weights = _weights(f"constraint {i}", channels, keys)
         ends = -np.inf if least is None else least, np.inf if most is None else most
         if not all(_is_number(end) for end in ends) or ends[0] > ends[1]:
             raise ValueError(
@@ -370,6 +454,25 @@ def _read_constraints(constraints, keys):
             )
         read.append((f"constraint {i}", weights, *ends))
     return read
+
+
+def _weights(role, channels, keys):
+    """Return the weights of a group of channels in a constraint, (n_media,)."""
+    said = {}
+    for key in channels:
+        weight = channels[key] if isinstance(channels, Mapping) else 1.0
+        if not _is_number(weight) or np.isinf(weight):
+            raise ValueError(
+                f"{role} weighs {key!r} with {weight!r}; weights must be finite "
+                "numbers."
+            )
+        m = keys.channel(key, role)
+        keys.check_paid(m, role)
+        if said.setdefault(m, weight) != weight:
+            raise ValueError(f"{role} weighs {keys.name(m)} twice. Leave one out.")
+    weights = np.zeros(len(keys.labels))
+    weights[list(said)] = list(said.values())
+    return weights
 
 
 def read_risk(risk):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch, check_array
 
-from skmmm._checks import resolve_column
+from skmmm._checks import resolve_channel
 from skmmm._draws import bounds, tail_of
 from skmmm._support import STEP
 from skmmm.inspection._predictions import counterfactual_of
@@ -244,7 +244,7 @@ def response_curve(
     estimator : object
         Fitted, with `predict`.
     channel : str or int
-        A media column.
+        A media column: its label, or the position of its column.
     X : DataFrame or array-like of shape (n_rows, n_columns), default=None
         None: the training rows, which only `DeepCausalMMMRegressor` remembers.
     grid : array-like of shape (n_points,), default=None
@@ -268,7 +268,8 @@ def response_curve(
         ``spend``, ``incremental``, ``low``, ``high``, ``marginal_roi``: ndarrays of
         shape (n_points,), or (n_points, n_regions); spend as in `grid`, the others in
         KPI units (per unit of spend). ``marginal_roi`` is seen from one percent of
-        current spend more. ``current_spend``, ``current_incremental``,
+        current spend more; nan, as ``current_marginal_roi``, of media without a cost
+        beside others that have one. ``current_spend``, ``current_incremental``,
         ``current_marginal_roi``, ``half_saturation_spend`` (at which half of the most
         that the channel can cause is reached; nan where that is not finite, or for
         total effects) and ``observed_until`` (where the average row spends what one
@@ -307,6 +308,8 @@ def response_curve(
         low, high = bounds(np.moveaxis(draws, 1, 0), tail, point[:-1], least=least)
     spent = np.where(current > 0, current, np.nan)
     marginal = (more - point) / (STEP * spent)
+    if what_if.is_money.any() and not what_if.is_money[m]:
+        marginal = np.full_like(marginal, np.nan)
     half = _half_saturation(what_if, m, by) * spent
     until = what_if.observed_until(by)[m] * spent
     curve = Bunch(
@@ -328,13 +331,8 @@ def response_curve(
 
 def _position(what_if, channel):
     """Return the position of a channel among the labels."""
-    label = resolve_column(pd.DataFrame(columns=what_if.names), channel, "channel")
-    if label not in what_if.labels:
-        raise ValueError(
-            f"channel={channel!r} is not one of the media columns "
-            f"{list(what_if.labels)}."
-        )
-    return what_if.labels.index(label)
+    labels = what_if.labels
+    return labels.index(resolve_channel(channel, labels, what_if.names, "channel"))
 
 
 def _factors(grid, current):

@@ -6,13 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm._checks import (
-    as_frame,
     check_non_negative_media,
+    labels_of,
     numeric_block,
     region_values,
     resolve_column,
@@ -21,6 +20,7 @@ from skmmm._checks import (
 from skmmm._costs import costs_per_unit
 from skmmm._support import STEP, support_factors
 from skmmm._tables import row_namer
+from skmmm._unwrapping import bare, unwrap
 
 _EXACT = 12  # channels up to which all coalitions are asked
 _ALIKE = 1e-9  # relative to the prediction: what counts as no interaction
@@ -41,10 +41,11 @@ def counterfactual_of(
     """Return the counterfactual of an estimator on the rows of X.
 
     An estimator may bring its own, by a method ``_counterfactual(X, effect)``; of any
-    other, predictions are compared. Of a search, its best estimator is asked.
+    other, predictions are compared. Of a search, its best estimator is asked, and of a
+    pipeline with a single step, that.
     """
     check_is_fitted(estimator)
-    estimator = getattr(estimator, "best_estimator_", estimator)
+    estimator = bare(estimator)
     if hasattr(estimator, "_counterfactual"):
         given = {
             "media": media,
@@ -68,44 +69,42 @@ def counterfactual_of(
         raise ValueError(
             f"{type(estimator).__name__} does not remember its training rows: pass X."
         )
-    frame = as_frame(X)
-    labels = _media(estimator, frame, media)
+    inside = unwrap(estimator)
+    frame = inside.frame(X)
+    labels = _media(inside, frame, media, type(estimator).__name__)
     return PredictedCounterfactual(
         estimator=estimator,
         X=X,
         frame=frame,
         labels=labels,
-        region=_role(estimator, frame, region, "region"),
-        time=_role(estimator, frame, time, "time"),
-        price=costs_per_unit(media_cost, labels, list(frame.columns)),
+        region=_role(inside, frame, region, "region"),
+        time=_role(inside, frame, time, "time"),
+        price=costs_per_unit(media_cost, labels, labels_of(frame)),
         n_permutations=n_permutations,
         random_state=random_state,
     )
 
 
-def _last_step(estimator):
-    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
-
-
-def _media(estimator, frame, media):
+def _media(inside, frame, media, name):
     """Return the labels of the media columns, in the order of the frame."""
     if media is None:
-        media = getattr(_last_step(estimator), "media_", None)
-    if media is None:
+        chosen = inside.media(frame)
+    else:
+        chosen = resolve_many(frame, media, "media")
+    if chosen is None:
         raise ValueError(
-            f"{type(estimator).__name__} does not say which columns are media: pass "
-            "media=[...]."
+            f"{name} does not say which columns are media: pass media=[...]."
         )
-    chosen = resolve_many(frame, media, "media")
     if not chosen:
         raise ValueError("There are no media columns: pass media=[...].")
-    return [label for label in frame if label in chosen]
+    return [label for label in labels_of(frame) if label in chosen]
 
 
-def _role(estimator, frame, given, role):
+def _role(inside, frame, given, role):
     """Return the label of the region or time column, None if nothing names it."""
-    key = getattr(_last_step(estimator), role, None) if given is None else given
-    return None if key is None else resolve_column(frame, key, role)
+    if given is None:
+        return inside.role(frame, role)
+    return resolve_column(frame, given, role)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +146,7 @@ class PredictedCounterfactual:
     @property
     def names(self):
         """Labels of all columns of X."""
-        return list(self.frame)
+        return labels_of(self.frame)
 
     @property
     def columns(self):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from skmmm import inspection
+from skmmm._unwrapping import bare
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.plotting._style import (
     BASELINE,
@@ -106,6 +107,7 @@ class ContributionsDisplay(Display):
         -------
         display : ContributionsDisplay
         """
+        estimator = bare(estimator)
         what_if = counterfactual_of(estimator, X)
         first = "baseline and controls" if estimator.controls_ else "baseline"
         names = [own_name(first, what_if.labels), *what_if.labels]
@@ -531,6 +533,7 @@ class BaselineDisplay(Display):
         -------
         display : BaselineDisplay
         """
+        estimator = bare(estimator)
         parts = baseline_over_time(estimator, X)
         display = cls(parts=parts, kpi_name=kpi_name, period=estimator.period_)
         return display.plot(ax=ax)
@@ -654,6 +657,7 @@ def parts_without_media(estimator, X=None, max_controls=12):
         baseline has, each control. Trend is counted from the first period of a region,
         season from its lowest, controls that are zero in some rows from zero.
     """
+    estimator = bare(estimator)
     what_if = counterfactual_of(estimator, X)
     if not hasattr(estimator, "baseline_parts"):
         total = what_if.without_media().to_numpy().sum()

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skmmm.plotting._rows import (
+    blocks_of,
     count_regions,
     name_regions,
     of_region,
@@ -109,7 +110,7 @@ class FitDisplay(Display):
         Parameters
         ----------
         estimator : estimator
-            Fitted, with a `time` column, or a pipeline that ends with one:
+            Fitted, with a `time` column, or a pipeline or a search that ends with one:
             :class:`~skmmm.DeepCausalMMMRegressor` and the models of
             :mod:`skmmm.baselines`.
 
@@ -137,9 +138,7 @@ class FitDisplay(Display):
         -------
         display : FitDisplay
         """
-        if (X_test is None) != (y_test is None):
-            raise ValueError("Pass X_test and y_test together.")
-        blocks = [(X, y)] if X_test is None else [(X, y), (X_test, y_test)]
+        blocks = blocks_of(X, y, X_test, y_test)
         if region is not None:
             blocks = [of_region(estimator, *block, region) for block in blocks]
         n_regions = count_regions(estimator, [X for X, _ in blocks])
@@ -155,7 +154,7 @@ class FitDisplay(Display):
             series=series,
             kpi_name=getattr(y, "name", None) or "KPI",
             period=calendar.unit,
-            of=name_regions(role_of(estimator, "region"), region, n_regions),
+            of=name_regions(role_of(estimator, X, "region")[1], region, n_regions),
             confidence_level=confidence_level,
         )
         return display.plot(ax=ax)

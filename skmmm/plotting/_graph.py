@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from skmmm._unwrapping import bare
 from skmmm.plotting._style import (
     INK,
     OTHERS,
@@ -142,7 +143,7 @@ class ChannelGraphDisplay(Display):
         -------
         display : ChannelGraphDisplay
         """
-        return cls(graph=estimator.channel_graph()).plot(ax=ax)
+        return cls(graph=bare(estimator).channel_graph()).plot(ax=ax)
 
     def _figure_size(self):
         places = layered(self.graph)
@@ -375,7 +376,7 @@ class ChannelGraphHeatmapDisplay(Display):
         -------
         display : ChannelGraphHeatmapDisplay
         """
-        return cls(graph=estimator.channel_graph(), values=values).plot(ax=ax)
+        return cls(graph=bare(estimator).channel_graph(), values=values).plot(ax=ax)
 
     def _figure_size(self):
         return (WIDTH, 1.9 + 0.27 * max(len(self.graph.weights), 4))

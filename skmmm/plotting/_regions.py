@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from skmmm._draws import bounds, tail_of
+from skmmm.inspection import channel_summary
 from skmmm.inspection._predictions import counterfactual_of
-from skmmm.plotting._rows import paid_channels, summary_of
+from skmmm.plotting._rows import paid_channels
 from skmmm.plotting._style import (
     OTHERS,
     SMALL,
@@ -53,7 +54,9 @@ def media_by_region(estimator, X=None, *, confidence_level=0.9):
     what_if = counterfactual_of(estimator, X)
     group, names = what_if.groups("region")
     paid = paid_channels(what_if)
-    table = summary_of(estimator, X, confidence_level, by="region")
+    table = channel_summary(
+        estimator, X, confidence_level=confidence_level, by="region"
+    )
     counted = table.index.get_level_values("channel").isin(
         np.array(what_if.labels, dtype=object)[paid]
     )

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from skmmm.inspection import channel_summary
 from skmmm.inspection._predictions import counterfactual_of
-from skmmm.plotting._rows import paid_channels, summary_of
+from skmmm.plotting._rows import paid_channels
 from skmmm.plotting._style import (
     BASELINE,
     BLUE,
@@ -135,7 +136,7 @@ class ReturnsDisplay(Display):
         display : ReturnsDisplay
         """
         display = cls(
-            summary=summary_of(estimator, X, confidence_level),
+            summary=channel_summary(estimator, X, confidence_level=confidence_level),
             kpi_name=kpi_name,
             unit=_unit(estimator, X),
             confidence_level=confidence_level,
@@ -313,7 +314,7 @@ class SpendShareDisplay(Display):
         -------
         display : SpendShareDisplay
         """
-        summary = summary_of(estimator, X, confidence_level)
+        summary = channel_summary(estimator, X, confidence_level=confidence_level)
         paid = paid_channels(counterfactual_of(estimator, X))
         summary["spend"] = summary["spend"].where(paid)
         return cls(summary=summary, confidence_level=confidence_level).plot(ax=ax)
@@ -422,7 +423,7 @@ class VerdictsDisplay(Display):
         -------
         display : VerdictsDisplay
         """
-        summary = summary_of(estimator, X, confidence_level)
+        summary = channel_summary(estimator, X, confidence_level=confidence_level)
         return cls(summary=summary, confidence_level=confidence_level).plot(ax=ax)
 
     def _figure_size(self):

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
 
 from skmmm._calendar import infer_calendar
-from skmmm._checks import as_frame, region_values, resolve_column
+from skmmm._checks import region_values, resolve_channel
+from skmmm._unwrapping import parameter_of, unwrap
 from skmmm.inspection import channel_summary, response_curve
 from skmmm.inspection._predictions import counterfactual_of
 
@@ -14,10 +15,27 @@ from skmmm.inspection._predictions import counterfactual_of
 _MULTIPLES = 2.0 * np.linspace(0.0, 1.0, 41) ** 3
 
 
-def role_of(estimator, role):
-    """Return the region or time parameter of an estimator or of a pipeline's end."""
-    final = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-    return getattr(final, role, None)
+def role_of(estimator, X, role):
+    """Return X as a frame, and the label of its "region" or "time" column or None."""
+    inside = unwrap(estimator)
+    frame = inside.frame(X)
+    return frame, inside.role(frame, role)
+
+
+def blocks_of(X, y, X_test=None, y_test=None):
+    """Return the pairs of rows and KPI that there are, or raise if lengths differ."""
+    if (X_test is None) != (y_test is None):
+        raise ValueError("Pass X_test and y_test together.")
+    blocks = {("X", "y"): (X, y), ("X_test", "y_test"): (X_test, y_test)}
+    given = {names: block for names, block in blocks.items() if block[0] is not None}
+    for (of_rows, of_target), (rows, target) in given.items():
+        n_rows, n_values = _num_samples(rows), len(np.ravel(target))
+        if n_rows != n_values:
+            raise ValueError(
+                f"{of_rows} has {n_rows} rows, but {of_target} has {n_values}. Pass "
+                "the KPI of the same rows."
+            )
+    return list(given.values())
 
 
 def of_region(estimator, X, y, region):
@@ -34,11 +52,10 @@ def of_region(estimator, X, y, region):
 
 def regions_of(estimator, X):
     """Return the region of every row, one for all if there is no region column."""
-    key = role_of(estimator, "region")
-    frame = as_frame(X)
-    if key is None:
+    frame, label = role_of(estimator, X, "region")
+    if label is None:
         return np.full(len(frame), "all")
-    return region_values(frame, resolve_column(frame, key, "region"))
+    return region_values(frame, label)
 
 
 def count_regions(estimator, tables):
@@ -53,19 +70,18 @@ def name_regions(column, region, n_regions):
 
 def ordinals_of(estimator, tables):
     """Return the period of every row of each table, and their common calendar."""
-    key = role_of(estimator, "time")
-    if key is None:
-        raise ValueError(
-            "A picture over time needs an estimator with a time column; this one has "
-            "time=None."
-        )
     columns = []
     for X in tables:
-        frame = as_frame(X)
-        columns.append(frame[resolve_column(frame, key, "time")])
+        frame, label = role_of(estimator, X, "time")
+        if label is None:
+            raise ValueError(
+                "A picture over time needs an estimator with a time column; this one "
+                "has time=None."
+            )
+        columns.append(frame[label])
     regions = np.concatenate([regions_of(estimator, X) for X in tables])
-    calendar = infer_calendar(pd.concat(columns), key, regions)
-    return [calendar.ordinals(column, key) for column in columns], calendar
+    calendar = infer_calendar(pd.concat(columns), label, regions)
+    return [calendar.ordinals(column, label) for column in columns], calendar
 
 
 def channels_by_size(estimator, X):
@@ -82,21 +98,6 @@ def paid_channels(what_if):
     """
     money = what_if.is_money
     return money if money.any() else np.ones(len(money), dtype=bool)
-
-
-def summary_of(estimator, X=None, confidence_level=0.9, by=None):
-    """Return the summary of channels, without returns where there is no cost.
-
-    Where the cost of some channels is known, a return per unit of the others' columns
-    would stand beside returns per unit of money: it is nan.
-    """
-    summary = channel_summary(estimator, X, confidence_level=confidence_level, by=by)
-    what_if = counterfactual_of(estimator, X)
-    free = np.array(what_if.labels, dtype=object)[~paid_channels(what_if)]
-    rows = summary.index.get_level_values("channel").isin(free)
-    returns = [name for name in summary if name.startswith(("roi", "mroi"))]
-    summary.loc[rows, returns] = np.nan
-    return summary
 
 
 def curves_of(estimator, X, channels, confidence_level):
@@ -116,9 +117,9 @@ def curves_of(estimator, X, channels, confidence_level):
     """
     what_if = counterfactual_of(estimator, X)
     spend = what_if.spend.sum(axis=0)
-    columns = pd.DataFrame(columns=what_if.names)
+    labels, names = what_if.labels, what_if.names
     places = {
-        channel: what_if.labels.index(resolve_column(columns, channel, "channels"))
+        channel: labels.index(resolve_channel(channel, labels, names, "channels"))
         for channel in channels
     }
     return {
@@ -147,7 +148,7 @@ def rows_over_time(estimator, X, y, X_test=None, y_test=None, *, confidence_leve
     Parameters
     ----------
     estimator : estimator
-        Fitted, with a `time` column, or a pipeline that ends with one.
+        Fitted, with a `time` column, or a pipeline or a search that ends with one.
     X, y, X_test, y_test
         Rows that the estimator has seen, and later ones that it has not.
     confidence_level : float or None, default=None
@@ -159,9 +160,7 @@ def rows_over_time(estimator, X, y, X_test=None, y_test=None, *, confidence_leve
         ``observed``, ``predicted``, ``low`` and ``high``, nan without intervals, and
         ``holdout``, bool.
     """
-    if (X_test is None) != (y_test is None):
-        raise ValueError("Pass X_test and y_test together.")
-    blocks = [(X, y)] if X_test is None else [(X, y), (X_test, y_test)]
+    blocks = blocks_of(X, y, X_test, y_test)
     ordinals, calendar = ordinals_of(estimator, [rows for rows, _ in blocks])
     if len(ordinals) == 2 and ordinals[1].min() <= ordinals[0].max():
         raise ValueError(
@@ -188,7 +187,11 @@ def rows_over_time(estimator, X, y, X_test=None, y_test=None, *, confidence_leve
 
 def _interval(estimator, X, n_rows, confidence_level):
     """Return bounds of the prediction of every row, nan if there are none."""
-    known = hasattr(estimator, "predict_interval") and estimator.n_draws > 0
-    if confidence_level is None or not known:
+    inside = unwrap(estimator)
+    drawn = hasattr(inside.model, "predict_interval") and parameter_of(
+        inside.model, "n_draws"
+    )
+    if confidence_level is None or not drawn:
         return np.full((2, n_rows), np.nan)
-    return estimator.predict_interval(X, confidence_level=confidence_level).T
+    asked = inside.rows(X)
+    return inside.model.predict_interval(asked, confidence_level=confidence_level).T

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skmmm._unwrapping import bare
 from skmmm.plotting._rows import channels_by_size
 from skmmm.plotting._style import (
     BLUE,
@@ -116,6 +117,7 @@ class AdstockDisplay(_ChannelPanels):
         -------
         display : AdstockDisplay
         """
+        estimator = bare(estimator)
         table = estimator.carryover(confidence_level=confidence_level)
         display = cls(
             carryover=_chosen(estimator, table, channels),
@@ -238,6 +240,7 @@ class SaturationDisplay(_ChannelPanels):
         -------
         display : SaturationDisplay
         """
+        estimator = bare(estimator)
         table = estimator.saturation(
             n_points=SATURATION_POINTS, confidence_level=confidence_level
         )
@@ -380,6 +383,7 @@ class EffectivenessDisplay(_ChannelPanels):
         -------
         display : EffectivenessDisplay
         """
+        estimator = bare(estimator)
         table = estimator.effectiveness(X, confidence_level=confidence_level)
         display = cls(
             effectiveness=_chosen(estimator, table, channels),

@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skmmm._checks import as_frame
 from skmmm._draws import tail_of
 from skmmm._files import replacing
 from skmmm._regressor import DeepCausalMMMRegressor
+from skmmm._unwrapping import unwrap
 from skmmm.report._content import read_content
 from skmmm.report._page import make_page
 
@@ -97,15 +95,16 @@ def make_report(
     ...     path.stat().st_size < 8e6
     True
     """
-    estimator, X, X_test = _unwrap(estimator, X, X_test)
-    _check(estimator)
+    inside = unwrap(estimator)
+    _check(inside.model)
+    _check_media(inside, X)
     tail_of(confidence_level)
     plotly = _plotly()
     content = read_content(
-        estimator,
-        X,
+        inside.model,
+        inside.rows(X),
         y,
-        X_test,
+        None if X_test is None else inside.rows(X_test),
         y_test,
         skill=skill,
         level=confidence_level,
@@ -118,35 +117,15 @@ def make_report(
     return path
 
 
-def _unwrap(estimator, X, X_test):
-    """Return the model inside a search or a pipeline, and the rows that it sees."""
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    if not isinstance(estimator, Pipeline):
-        return estimator, X, X_test
-    steps, model = estimator[:-1], estimator[-1]
-    if not isinstance(model, DeepCausalMMMRegressor):
-        return model, X, X_test
-    check_is_fitted(model)
-    seen = [
-        None if rows is None else steps.transform(rows) if len(steps) else rows
-        for rows in (X, X_test)
-    ]
-    _check_media(model, X, seen[0])
-    return model, *seen
-
-
-def _check_media(model, X, seen):
+def _check_media(inside, X):
     """Raise if the steps before a model change what is spent."""
-    before, after = as_frame(X), as_frame(seen)
-    for name in model.media_:
-        same = name in before and name in after
-        if not (same and np.array_equal(before[name], after[name])):
-            raise ValueError(
-                f"A report is about spend as it is in X, but the steps before the "
-                f"model change the media column {name!r}. Leave media out of these "
-                "steps, or report on pipeline[-1] with X=pipeline[:-1].transform(X), "
-                "if the result still is spend."
-            )
+    for name in inside.changed(X, inside.model.media_):
+        raise ValueError(
+            f"A report is about spend as it is in X, but the steps before the model "
+            f"change the media column {name!r}. Leave media out of these steps, or "
+            "report on pipeline[-1] with X=pipeline[:-1].transform(X), if the result "
+            "still is spend."
+        )
 
 
 def _check(estimator):
@@ -157,7 +136,7 @@ def _check(estimator):
             "can."
         )
     check_is_fitted(estimator)
-    if estimator.time is None:
+    if estimator._columns.time is None:
         raise ValueError(
             "A report shows the KPI over time, so it needs an estimator with a time "
             "column; this one has time=None."

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skmmm._checks import as_frame
 from skmmm._draws import bounds, tail_of
+from skmmm._unwrapping import unwrap
 from skmmm.allocation import budget_path
+from skmmm.inspection import channel_summary
 from skmmm.metrics import interval_coverage, weighted_mape, within_region_r2
 from skmmm.plotting._contributions import baseline_and_controls, parts_without_media
 from skmmm.plotting._diagnostics import residuals_of
 from skmmm.plotting._regions import media_by_region
-from skmmm.plotting._rows import curves_of, paid_channels, rows_over_time, summary_of
+from skmmm.plotting._rows import curves_of, paid_channels, rows_over_time
 from skmmm.plotting._shapes import SATURATION_POINTS
 from skmmm.plotting._style import shorten
 from skmmm.report._settings import settings_of
@@ -58,9 +59,9 @@ class Content:
         What all media contribute to the KPI of X, and what the spend of X returns per
         unit, with bounds.
     summary : DataFrame
-        As of `summary_of`.
+        As of `channel_summary`.
     by_region : DataFrame indexed by channel and region
-        As of `summary_of`.
+        As of `channel_summary`.
     regions : DataFrame indexed by region, the largest KPI first
         As of `media_by_region`, with the ``observed`` KPI of the rows of X.
     curves : dict
@@ -156,7 +157,7 @@ class Plan:
     predicted : float
         KPI of the coming periods with unchanged spend.
     summary : DataFrame
-        As of `summary_of`, of the coming periods with unchanged spend.
+        As of `channel_summary`, of the coming periods with unchanged spend.
     spend : DataFrame indexed by (region, time)
         Unchanged spend by channel.
     nearest : int
@@ -204,7 +205,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
     labels = what_if.labels
     told = {"confidence_level": level}
     tell("contributions")
-    summary = summary_of(estimator, X, level)
+    summary = channel_summary(estimator, X, confidence_level=level)
     regions = media_by_region(estimator, X, **told)
     observed = fitted["observed"].groupby(level="region").sum()
     regions.insert(0, "observed", observed.reindex(regions.index))
@@ -218,7 +219,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         kpi=str(getattr(y, "name", None) or "KPI"),
         period=estimator.period_,
         level=level,
-        regional=estimator.region is not None,
+        regional=estimator._columns.region is not None,
         channels=labels,
         priced=bool(what_if.is_money.any()),
         paid=paid_channels(what_if),
@@ -230,7 +231,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         media=media,
         returned=returned,
         summary=summary,
-        by_region=summary_of(estimator, X, level, by="region"),
+        by_region=channel_summary(estimator, X, confidence_level=level, by="region"),
         regions=regions.sort_values("observed", ascending=False, kind="stable"),
         curves=curves,
         carryover=estimator.carryover(**told),
@@ -293,16 +294,14 @@ def _plan(estimator, level):
         if n_seen >= estimator._calendar.season_length
         else "as in the last periods of the training data",
         predicted=float(estimator.predict(frame).sum()),
-        summary=summary_of(estimator, frame, level),
+        summary=channel_summary(estimator, frame, confidence_level=level),
         spend=pd.DataFrame(what_if.spend, index, what_if.labels),
         nearest=int(np.argmin(far)),
     )
 
 
 def _graph(estimator):
-    if estimator.graph is None or len(estimator.media_) < 2:
-        return None
-    return estimator.channel_graph()
+    return None if estimator._graph is None else estimator.channel_graph()
 
 
 def _scores(cells):
@@ -326,7 +325,7 @@ def _scores(cells):
 
 def _describe(estimator, X):
     """Return what the columns of media and controls hold."""
-    frame = as_frame(X)
+    frame = unwrap(estimator).frame(X)
     rows = {}
     for role, names in (("media", estimator.media_), ("control", estimator.controls_)):
         for name in names:

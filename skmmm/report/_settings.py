@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from skmmm import __version__
+from skmmm._unwrapping import parameters_of
 
 _TOLD_ELSEWHERE = ("media", "controls", "verbose")  # roles: in the table of columns
 
@@ -24,14 +25,15 @@ def settings_of(estimator):
     """
     history, calendar = estimator._model.history, estimator._calendar
     first, last = (calendar.label(history.periods[i]) for i in (0, -1))
-    regions = f" in {len(estimator.regions_)} regions" if estimator.region else ""
+    regional = estimator._columns.region is not None
+    regions = f" in {len(estimator.regions_)} regions" if regional else ""
     usual = type(estimator)().get_params(deep=False)
     rows = [
         ("Version of skmmm", __version__),
         ("Training rows", f"{len(history.cell):,}{regions}, {first} to {last}"),
         ("Iterations of the fit", f"{estimator.n_iter_:,}"),
     ]
-    for name, value in estimator.get_params(deep=False).items():
+    for name, value in parameters_of(estimator).items():
         if name not in _TOLD_ELSEWHERE:
             same = value is usual[name] or in_words(value) == in_words(usual[name])
             rows.append((name, f"{in_words(value)}{' (default)' if same else ''}"))

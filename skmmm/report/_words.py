@@ -267,7 +267,12 @@ def _plan(content):
             f" The effect of {name_some(content, unsure)} is not identified, so that "
             "what the plan gains there is an assumption."
         )
-    if found.probability_better < _CLEAR or unsure:
+    if found.probability_better < 0.5:
+        text += (
+            " Fewer than half of the draws agree: the gain is within the uncertainty "
+            "of the model, and no reason to move money."
+        )
+    elif found.probability_better < _CLEAR or unsure:
         text += " Do not move everything at once: test it first."
     return text
 

@@ -716,6 +716,9 @@
     text += `, ${signed(more, number)} against unchanged spend (${number(p.currentOutcome)}): `;
     text += `${signed(more / p.predicted, percent)} of the ${number(p.predicted)} ${data.kpi} predicted for these periods`;
     if (p.better[k] !== null) text += `. It causes more in ${percent(p.better[k])} of draws`;
+    if (p.better[k] !== null && (more >= 0 ? p.better[k] : 1 - p.better[k]) < 0.5) {
+      text += "; fewer than half of them agree, so that the difference is within the uncertainty of the model";
+    }
     return `${text}. Scaling every channel alike to this budget would cause ${number(p.as_today[k])}.`;
   }
 
