@@ -28,9 +28,9 @@ def series():
     return make_mmm_panel(1, 80, n_media=2, random_state=0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def arguments():
-    """Arguments for `panel` and `series` of a fit that stops early."""
+    """Arguments for `panel` and `series` of a fit that stops early; not changed."""
     return {
         "region": "region",
         "time": "week",

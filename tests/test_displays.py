@@ -489,7 +489,9 @@ def test_effects_of_other_estimators_are_drawn_too(panel):
     for display in (
         plotting.WaterfallDisplay.from_estimator(model, panel.X),
         plotting.ReturnsDisplay.from_estimator(model, panel.X),
-        plotting.ResponseCurvesDisplay.from_estimator(model, panel.X),
+        plotting.ResponseCurvesDisplay.from_estimator(
+            model, panel.X, channels=panel.media[:1]
+        ),
         plotting.RegionRankingDisplay.from_estimator(model, panel.X),
     ):
         display.figure_.canvas.draw()

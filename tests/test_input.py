@@ -18,10 +18,18 @@ from skmmm.model_selection import PanelTimeSeriesSplit
 from skmmm.preprocessing import GeometricAdstock
 from skmmm.scenarios import make_future_frame
 
+QUICK = {"n_draws": 0, "n_hidden": 0, "n_harmonics": 1, "max_iter": 6}
+
 
 @pytest.fixture
 def fast(fast):
-    return fast | {"n_draws": 0, "n_hidden": 0, "n_harmonics": 1, "max_iter": 6}
+    return fast | QUICK
+
+
+@pytest.fixture(scope="module")
+def plain(panel, arguments):
+    """A model of `X` and `y`; not to be changed."""
+    return DeepCausalMMMRegressor(**arguments | QUICK).fit(panel.X, panel.y)
 
 
 @pytest.fixture
@@ -821,9 +829,8 @@ TIMES = {
 
 
 @pytest.mark.parametrize("kind", TIMES)
-def test_kinds_of_time(X, y, fast, kind):
+def test_kinds_of_time(X, y, fast, plain, kind):
     convert, unit = TIMES[kind]
-    plain = DeepCausalMMMRegressor(**fast).fit(X, y)
     other = X.assign(week=convert(X))
     model = DeepCausalMMMRegressor(**fast).fit(other, y)
     assert model.period_ == unit
@@ -868,16 +875,14 @@ def test_months_as_periods(fast):
 
 
 @pytest.mark.parametrize("size", [1e12, 1e-9])
-def test_currency_is_of_no_matter(X, y, fast, panel, size):
-    plain = DeepCausalMMMRegressor(**fast).fit(X, y)
+def test_currency_is_of_no_matter(X, y, fast, plain, panel, size):
     dear = X.assign(**{c: X[c] / X[c].max() * size for c in panel.media})
     model = DeepCausalMMMRegressor(**fast).fit(dear, y)
     assert_allclose(model.predict(dear), plain.predict(X), rtol=1e-6)
 
 
 @pytest.mark.parametrize("size", [1e12, 1e-9])
-def test_unit_of_the_kpi_is_of_no_matter(X, y, fast, size):
-    plain = DeepCausalMMMRegressor(**fast).fit(X, y)
+def test_unit_of_the_kpi_is_of_no_matter(X, y, fast, plain, size):
     model = DeepCausalMMMRegressor(**fast).fit(X, y * size)
     assert_allclose(model.predict(X), plain.predict(X) * size, rtol=1e-6)
 
@@ -886,6 +891,13 @@ def whole(X):
     """A panel of whole numbers, which every kind of number can hold."""
     media = {c: X[c].round() for c in X if c.startswith("media")}
     return X.assign(**media, price=(100 * X["price"]).round())
+
+
+@pytest.fixture(scope="module")
+def of_whole_numbers(panel, arguments):
+    """What a model of such a panel predicts."""
+    X = whole(panel.X)
+    return DeepCausalMMMRegressor(**arguments | QUICK).fit(X, panel.y).predict(X)
 
 
 KINDS = {
@@ -914,19 +926,17 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_kinds_of_tables(X, y, fast, kind):
+def test_kinds_of_tables(X, y, fast, of_whole_numbers, kind):
     X = whole(X)
-    expected = DeepCausalMMMRegressor(**fast).fit(X, y).predict(X)
     other = KINDS[kind](X)
     columns = {}
     if isinstance(other, np.ndarray):
         columns = {"region": 0, "time": 1, "controls": [5, 6]}
     model = DeepCausalMMMRegressor(**fast | columns).fit(other, y)
-    assert_allclose(model.predict(other), expected, rtol=1e-6)
+    assert_allclose(model.predict(other), of_whole_numbers, rtol=1e-6)
 
 
-def test_float32_that_rounds(X, y, fast, panel):
-    plain = DeepCausalMMMRegressor(**fast).fit(X, y)
+def test_float32_that_rounds(X, y, fast, plain, panel):
     rounded = X.astype(dict.fromkeys([*panel.media, *panel.controls], np.float32))
     model = DeepCausalMMMRegressor(**fast).fit(rounded, y.astype(np.float32))
     predicted = model.predict(rounded)
@@ -938,15 +948,13 @@ def test_float32_that_rounds(X, y, fast, panel):
     "convert",
     [np.asarray, list, pl.Series, lambda y: y.astype("Float64"), lambda y: y[::1]],
 )
-def test_kinds_of_kpi(X, y, fast, convert):
-    expected = DeepCausalMMMRegressor(**fast).fit(X, y).predict(X)
+def test_kinds_of_kpi(X, y, fast, plain, convert):
     model = DeepCausalMMMRegressor(**fast).fit(X, convert(y))
-    assert_array_equal(model.predict(X), expected)
+    assert_array_equal(model.predict(X), plain.predict(X))
 
 
-def test_integer_regions(X, y, fast):
+def test_integer_regions(X, y, fast, plain):
     number = X["region"].str[-1].astype(int) * 100
-    plain = DeepCausalMMMRegressor(**fast).fit(X, y)
     model = DeepCausalMMMRegressor(**fast).fit(X.assign(region=number), y)
     assert_array_equal(model.regions_, [100, 200, 300])
     assert_array_equal(model.predict(X.assign(region=number)), plain.predict(X))

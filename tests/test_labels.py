@@ -11,7 +11,10 @@ from skmmm.inspection import channel_summary
 from skmmm.plotting import FitDisplay, ResponseCurvesDisplay
 from skmmm.scenarios import compare_scenarios, make_future_frame
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.usefixtures("short_chains"),
+]
 FAST = {"max_lag": 2, "n_draws": 2, "max_iter": 3, "graph": None, "random_state": 0}
 
 

@@ -22,7 +22,7 @@ from skmmm.plotting._style import (
     shorten,
 )
 
-pytestmark = pytest.mark.usefixtures("pyplot")
+pytestmark = pytest.mark.usefixtures("pyplot", "short_chains")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,8 @@ def split(panel):
 def held_out(panel, split, fitted):
     """A model that has not seen the last ten weeks."""
     past, _ = split
-    return clone(fitted).fit(panel.X[past], panel.y[past])
+    model = clone(fitted).set_params(max_iter=30, graph=None)
+    return model.fit(panel.X[past], panel.y[past])
 
 
 def fit_display(model, panel, split, **options):

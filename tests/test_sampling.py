@@ -122,7 +122,7 @@ def gaussian():
     return network, inputs, target, known, np.linalg.inv(precision)
 
 
-@pytest.mark.parametrize("too_wide", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("too_wide", [0.5, 2.0])
 def test_draws_have_mean_and_covariance_of_a_gaussian_posterior(
     gaussian, too_wide, monkeypatch
 ):
@@ -309,7 +309,7 @@ def test_chains_move_and_few_moves_are_lost(problem, request, monkeypatch):
 
     original = sampling._transition
     monkeypatch.setattr(sampling, "_transition", transition)
-    monkeypatch.setattr(sampling, "N_AFTER", 20)  # for a mean that is no accident
+    monkeypatch.setattr(sampling, "N_AFTER", 8)  # for a mean that is no accident
     sampling.sample(*request.getfixturevalue(problem), 24, generator())
     assert 0.5 < np.mean(accepted[sampling.N_WARMUP :]) < 0.97
 
@@ -338,6 +338,7 @@ def test_draws_of_a_real_fit(problem, request):
     assert (sd[~held] > 1e-3).all()
 
 
+@pytest.mark.usefixtures("fast")
 def test_network_stays_at_the_mode(national):
     network, inputs, target, loss, bell = national
     before = [parameter.detach().clone() for parameter in network.parameters()]
@@ -347,6 +348,7 @@ def test_network_stays_at_the_mode(national):
         assert parameter.grad is None or not parameter.grad.isnan().any()
 
 
+@pytest.mark.usefixtures("fast")
 def test_draws_repeat_bit_by_bit(national):
     first, second, other = (
         flat(*sampling.sample(*national, 5, generator(seed))).numpy()

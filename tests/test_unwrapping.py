@@ -30,7 +30,10 @@ from skmmm.plotting._rows import rows_over_time
 from skmmm.report import make_report
 from skmmm.report._content import read_content
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.usefixtures("short_chains"),
+]
 
 
 @pytest.fixture(scope="module")
