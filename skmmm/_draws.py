@@ -5,6 +5,8 @@ from numbers import Real
 import numpy as np
 from scipy import stats
 
+_HIGHEST_LEVEL = 0.999999
+
 
 def bounds(draws, tail, point, *, least=-np.inf, most=np.inf):
     """Return the interval that is reported beside a point.
@@ -107,5 +109,10 @@ def tail_of(confidence_level):
     if not isinstance(confidence_level, Real) or not 0.0 < confidence_level < 1.0:
         raise ValueError(
             f"confidence_level={confidence_level!r} must be between 0 and 1."
+        )
+    if confidence_level > _HIGHEST_LEVEL:
+        raise ValueError(
+            f"confidence_level={confidence_level!r} is more than draws can tell; the "
+            f"highest is {_HIGHEST_LEVEL}."
         )
     return (1.0 - confidence_level) / 2

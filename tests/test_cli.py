@@ -553,6 +553,11 @@ def test_numbers_and_dates_of_other_countries(small):
         ("week,tv,sales\n20240108,1,2\n20240115,1,2\n", "--date-format %Y%m%d"),
         ("week,tv,sales\n,1,2\n", "the column 'week' is empty in row 0"),
         ("week,tv,sales\n2024-01-01,1,2\n2024-01-08,x,2\n", "'tv' has 'x'"),
+        (
+            "week,tv,sales\n2023-12-25,987,1\n"
+            + "".join(f"2024-01-{day:02},1{day}.250,2\n" for day in range(1, 30, 3)),
+            "as if '.' stood between thousands",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_table_is_named(small, text, message):

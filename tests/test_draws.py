@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from skmmm._draws import bounds, graded_probabilities, mixture_quantiles
+from skmmm._draws import bounds, graded_probabilities, mixture_quantiles, tail_of
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.99, 0.999])
@@ -51,3 +51,9 @@ def test_quantiles_of_a_mixture(tail):
     below = stats.norm.cdf((ends[:, None] - mean) / sd).mean(axis=1)
     assert_allclose(below[0], tail, rtol=0.2)
     assert_allclose(1.0 - below[1], tail, rtol=0.2)
+
+
+@pytest.mark.parametrize("level", [1 - 4e-16, 1.0, 0.0, float("nan"), "a", None])
+def test_levels_that_nobody_can_hold(level):
+    with pytest.raises(ValueError, match="confidence_level"):
+        tail_of(level)

@@ -326,6 +326,26 @@ def read_numbers(column, name, notation, where):
     return column
 
 
+def _check_no_thousands(cells, name, notation, where):
+    """Raise if decimals are rather groups of three digits, as in 987 and 12.345."""
+    mark = re.escape(notation.decimal)
+    marked = [row for row, cell in enumerate(cells) if notation.decimal in cell]
+    others = {cell for cell in cells if notation.decimal not in cell} - {"0", *_MISSING}
+    if (
+        len(marked) >= 8
+        and all(re.fullmatch(rf"[1-9]\d{{0,2}}{mark}\d{{3}}", cells[i]) for i in marked)
+        and others
+        and all(re.fullmatch(r"\d{1,3}", cell) for cell in others)
+    ):
+        raise ValueError(
+            f"the column {name!r} has numbers such as {cells[marked[0]]!r} at "
+            f"{where(marked[0])} beside {min(others, key=len)!r}, as if "
+            f"{notation.decimal!r} stood between thousands: say --thousands "
+            f'"{notation.decimal}" and --decimal, or write the same number of decimals '
+            "in all rows"
+        )
+
+
 def _from_text(text, name, notation, where):
     """Return numbers, NaN where a cell is empty."""
     cells, is_number = list(map(str.strip, text)), _number_tester(notation)
@@ -335,7 +355,9 @@ def _from_text(text, name, notation, where):
                 f"the column {name!r} has {cell!r} at {where(row)}, which is no number"
                 f"{_ADVICE if re.fullmatch(_LIKE_A_NUMBER, cell) else ''}"
             )
-    if notation.thousands is not None:
+    if notation.thousands is None:
+        _check_no_thousands(cells, name, notation, where)
+    else:
         cells = [cell.replace(notation.thousands, "") for cell in cells]
     if all(cell.lstrip("+-").isdigit() and len(cell) <= 15 for cell in cells):
         return pd.Series(list(map(int, cells)), text.index, "int64", text.name)
