@@ -400,7 +400,10 @@ def test_limits_name_channels_by_position(X):
     assert plan.message == same.message
     money = optimize_budget(model, X=X, money_bounds={0: (0.0, 0.9 * now["tv"])})
     assert money.x[0] <= 0.9 + 1e-9
-    with refuses("fixed=7 is not a column of X, which has 3 columns."):
+    with refuses(
+        "fixed names 7, which is not one of the media columns ['tv', 'search', "
+        "'radio']."
+    ):
         optimize_budget(model, X=X, fixed=[7])
 
 
