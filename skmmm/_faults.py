@@ -260,7 +260,8 @@ def lonely_values(values, counts, season_length):
         some = own[own > 0]
         if len(some) < _FEW:
             continue
-        found[:] = own > np.maximum(30.0 * np.median(some), 10 * np.quantile(some, 0.9))
+        high = np.quantile(some, 0.9, method="lower")  # never the largest itself
+        found[:] = own > max(30.0 * np.median(some), 10.0 * high)
         if season_length is not None and found.any():
             cells = np.arange(len(own))
             padded = np.pad(own, 2)

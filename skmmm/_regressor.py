@@ -647,18 +647,16 @@ class DeepCausalMMMRegressor(
                     f"free_sign names {label!r}, which is not one of the media columns "
                     f"{list(media)}."
                 )
-            if "roi" in (priors.get(label) or {}):
+            if _has_return(priors.get(label)):
                 raise ValueError(
                     f"{label!r} is in free_sign, but priors[{label!r}]['roi'] makes "
                     "its effect positive. Leave out one of them."
                 )
-        positive = ["roi" in (priors.get(label) or {}) for label in media]
-        return torch.tensor(
-            [
-                label in free or (loss and not believed)
-                for label, believed in zip(media, positive, strict=True)
-            ]
-        )
+        either = [
+            label in free or (loss and not _has_return(priors.get(label)))
+            for label in media
+        ]
+        return torch.tensor(either, dtype=torch.bool)
 
     def _train(self, model, target, X, y):
         """Move the network to the mode."""
@@ -1253,3 +1251,8 @@ def _cost_in(arrays, n_media):
     if not (np.isnan(cost) | ((cost > 0) & np.isfinite(cost))).all():
         raise ValueError("array 'cost' has values that are not above 0.")
     return cost
+
+
+def _has_return(prior):
+    """Return whether a prior of a channel is about its return."""
+    return isinstance(prior, Mapping) and "roi" in prior

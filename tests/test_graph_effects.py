@@ -12,7 +12,10 @@ from skmmm._graph.equations import SpendEquations
 ADSTOCKS = ["weibull", "geometric", "delayed", "free", "gru"]
 N_DRAWS = 9  # more than fit into one pass
 
-pytestmark = pytest.mark.usefixtures("one_thread", "short_chains")
+pytestmark = [
+    pytest.mark.usefixtures("one_thread", "short_chains"),
+    pytest.mark.filterwarnings("ignore:Column 'media_2' can hardly"),  # the spike
+]
 
 
 def fit(data, *, spike=60.0, **arguments):

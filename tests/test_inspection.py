@@ -308,6 +308,7 @@ def test_observed_until_compares_rows_with_their_region(panel, fitted):
 # --- scaled channels of the network --------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:Column 'media_2' can hardly")  # the spike
 @pytest.mark.parametrize(
     ("adstock", "late"),
     [

@@ -456,7 +456,7 @@ def test_numbers_of_numpy_in_every_parameter(series, tmp_path):
         "n_hidden": np.int8(2),
         "time_varying": np.bool_(True),
         "huber_delta": np.float64(1.5),
-        "n_draws": np.int64(1),
+        "n_draws": np.int64(2),
         "max_iter": np.int32(1),
         "tol": np.float32(1e-6),
         "forbidden_edges": [(np.str_("media_1"), "media_2")],

@@ -797,6 +797,7 @@ def test_forecasts_beat_the_last_value():
         assert miss < 0.7 * weighted_mape(y, naive.predict(X))
 
 
+@pytest.mark.filterwarnings("ignore:The KPI stands still", "ignore:The spend of")
 def test_forecasts_of_a_real_panel(dma_panel):
     # Every tenth region, with its missing weeks; thirteen weeks ahead.
     # Measured: wMAPE .090, last value .118; 90 % intervals cover .95.
