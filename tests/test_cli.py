@@ -21,7 +21,8 @@ from skmmm._cli.commands import COMMANDS, _bounds
 from skmmm._cli.console import Console, progress_bar
 from skmmm._cli.files import by_row, remove_others, write_csv
 from skmmm._cli.parser import UsageError, parse
-from skmmm._cli.task import Task, demo_task, read_rows, read_task
+from skmmm._cli.paths import check_paths
+from skmmm._cli.task import Task, demo_task, describe, read_rows, read_task
 from skmmm.datasets import load_mmm_example
 
 TABLES = ["channels.csv", "contributions.csv", "skill.csv", "channel_graph.csv"]
@@ -534,6 +535,33 @@ def test_numbers_and_dates_of_other_countries(small):
     tabs = text.replace(";", "\t").replace(".01.", ".").replace("1.234,5", "1")
     columns[-1] = "%d.%Y"
     assert small(tabs, *columns, *german[2:], "--sep", "tab").y.tolist() == [-3, 10**6]
+
+
+def test_calendar_weeks_are_dates_of_their_monday(small):
+    text = "week,tv,sales\n2022-W01,1,5\n2022-W02,2,6\n"
+    columns = ["--kpi", "sales", "--media", "tv", "--date-format"]
+    task = small(text, *columns, "%G-W%V")
+    assert task.X["week"].tolist() == [
+        pd.Timestamp("2022-01-03"),
+        pd.Timestamp("2022-01-10"),
+    ]
+    with pytest.raises(ValueError, match=re.escape("formats are written as in %d.%m")):
+        small(text, *columns, "yyyy-mm-dd")
+    with pytest.raises(ValueError, match="--date-format '%Q' is no format"):
+        small(text, *columns, "%Q")
+
+
+def test_weeks_that_no_region_has_are_named(small):
+    days = ("01-01", "01-08", "01-15", "02-05", "02-12", "02-19", "02-26")
+    task = small("week,tv,sales\n" + "".join(f"2024-{day},1,2\n" for day in days))
+    said = "weeks missing in all regions: 2024-01-22, 2024-01-29"
+    assert said in describe(task)
+
+
+def test_the_model_of_a_folder_is_offered(tmp_path):
+    (tmp_path / "model.skmmm").touch()
+    with pytest.raises(ValueError, match=r"did you mean .*model\.skmmm"):
+        check_paths(parse(["plan", str(tmp_path)]))
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,9 @@ def check_paths(args):
     inputs = [Path(path) for path in inputs if path is not None]
     for path in inputs:
         if not path.is_file():
-            raise ValueError(f"there is no file {path}")
+            inside = path / "model.skmmm"
+            hint = f"; did you mean {inside}?" if inside.is_file() else ""
+            raise ValueError(f"there is no file {path}{hint}")
     for path in outputs(args):
         if path.is_dir():
             raise UsageError(f"--out: {path} is a folder; name a file")

@@ -228,9 +228,7 @@ def read_times(column, name, notation):
         return column
     text = read_labels(column, name).str.strip()
     if notation.date_format is not None:
-        dates = pd.to_datetime(text, format=notation.date_format, errors="coerce")
-        _check_dates(dates, text, name, f"not like {notation.date_format!r}")
-        return dates
+        return _dates_like(text, name, notation.date_format)
     if text.str.fullmatch(r"[+-]?\d{1,18}").all():
         numbers = text.astype("int64")
         _check_no_written_dates(numbers, name)
@@ -243,6 +241,20 @@ def read_times(column, name, notation):
         "not a date; write 2024-01-29, or say how dates are written with --date-format",
     )
     return text
+
+
+def _dates_like(text, name, form):
+    """Return dates that are written in a format; of weeks, their Mondays."""
+    cells, read = text, form
+    if "%G" in form and "%V" in form and not re.search("%[uwaA]", form):
+        cells, read = text + " 1", form + " %u"
+    try:
+        dates = pd.to_datetime(cells, format=read, errors="coerce")
+    except ValueError as error:
+        raise ValueError(f"--date-format {form!r} is no format: {error}") from error
+    hint = "" if "%" in form else "; formats are written as in %d.%m.%Y or %G-W%V"
+    _check_dates(dates, text, name, f"not like {form!r}{hint}")
+    return dates
 
 
 def _check_dates(dates, text, name, why):

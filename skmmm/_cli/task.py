@@ -390,6 +390,11 @@ def describe(task):
         f"Data      {task.source}: {len(task.X):,} rows{regions}, {len(periods)} "
         f"{unit} from {first} to {last}"
     ]
+    gaps = sorted({*range(periods[0], periods[-1] + 1)} - {*periods})
+    if gaps:
+        shown = ", ".join(str(calendar.label(period)) for period in gaps[:5])
+        more = f" and {len(gaps) - 5} more" if len(gaps) > 5 else ""
+        lines.append(f"          {unit} missing in all regions: {shown}{more}")
     missing = task.n_regions * len(periods) - len(task.X)
     if missing > 0:
         lines.append(f"          {missing:,} rows missing (region and period)")

@@ -59,7 +59,12 @@ def truth_text(truth, summary):
                 holds if np.isfinite(low) else "-",
             ]
         )
-    return f"{layout(rows)}\n\nThe example is simulated, so that the truth is known."
+    held = sum(row[-1] == "yes" for row in rows)
+    return (
+        f"{layout(rows)}\n\nThe example is simulated, so that the truth is known. "
+        f"{held} of {len(rows) - 1} intervals hold\nit; README says how often that is so "
+        "in general."
+    )
 
 
 def plan_text(plan):

@@ -246,7 +246,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
             region: _scores(own) for region, own in cells.groupby(level="region")
         },
         data=_describe(estimator, X),
-        n_missing=_count_missing(cells),
+        n_missing=_count_missing(cells, estimator._calendar),
         settings=settings_of(estimator),
     )
 
@@ -344,7 +344,8 @@ def _describe(estimator, X):
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _count_missing(cells):
-    """Return the pairs of region and period without a row."""
-    index = cells.index
-    return int(index.unique("region").size * index.unique("time").size - len(index))
+def _count_missing(cells, calendar):
+    """Return the pairs of region and period without a row, from first to last."""
+    periods = calendar.ordinals(cells.index.unique("time").to_series(), "time")
+    n_periods = int(np.ptp(periods)) + 1
+    return cells.index.unique("region").size * n_periods - len(cells)

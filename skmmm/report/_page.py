@@ -765,8 +765,8 @@ def _data(content):
     ]
     head = ["Column", "Role", "Total", "Rows at zero", "Typical", "Highest", "Spike"]
     missing = (
-        f"{content.n_missing:,} of {content.cells.index.unique('region').size:,} × "
-        f"{len(content.times):,} pairs of region and {periods(content, 1)} have no row."
+        f"{content.n_missing:,} pairs of region and {periods(content, 1)} between the "
+        "first and the last have no row."
         if content.n_missing
         else "Every region has a row for every period."
     )
