@@ -1,11 +1,11 @@
 """What training rows as a whole have against them.
 
 A KPI that is stuck, typing errors, a minus sign, channels and controls that teach
-nothing: the user decides about each, so each is a warning, which says what the fit does
+nothing: the user decides about each, so each is a remark, which says what the fit does
 with it.
 """
 
-import warnings
+from dataclasses import replace
 
 import numpy as np
 
@@ -143,8 +143,8 @@ def _expected_runs(n, n_still, length):
     return (n - n_still + 1) * np.prod((n_still - i) / (n - i))
 
 
-def warn_of_stuck(stuck, panel, regions, calendar):
-    """Warn of cells in which the KPI is stuck.
+def on_stuck(stuck, panel, regions, calendar):
+    """Return what to say of cells in which the KPI is stuck, "" without any.
 
     Parameters
     ----------
@@ -168,18 +168,17 @@ def warn_of_stuck(stuck, panel, regions, calendar):
             place = _place(regions, region, calendar, panel.periods[ends])
             names.append(f"{panel.y[region, ends[1]]:g}{place}")
     if not names:
-        return
+        return ""
     if stuck[panel.weight > 0].all():
         raise ValueError(
             f"The KPI stands still in all training rows, at {_listed(names)}, so there "
             "is nothing that media could have changed. Check its column."
         )
-    warnings.warn(
+    return (
         f"The KPI stands still, or close to zero without spend, in {stuck.sum()} rows: "
-        f"at {_listed(names)}. Nothing is learned from them. Correct them, or leave "
-        "them out if a region was closed or not tracked then.",
-        UserWarning,
-        stacklevel=5,
+        f"at {_listed(names)}. Nothing is learned from them, and predictions there are "
+        "those of usual periods. Correct them, or leave them out if a region was "
+        "closed or not tracked then."
     )
 
 
@@ -208,8 +207,8 @@ def kpi_outliers(panel, season_length):
     return outliers
 
 
-def warn_of_outliers(outliers, panel, regions, calendar):
-    """Warn of values that can hardly be right.
+def on_outliers(outliers, panel, regions, calendar):
+    """Return what to say of KPIs that can hardly be right, "" without any.
 
     Parameters
     ----------
@@ -220,18 +219,16 @@ def warn_of_outliers(outliers, panel, regions, calendar):
     calendar : Calendar or None
     """
     if not outliers.any():
-        return
+        return ""
     order = np.argsort(-outliers, axis=None, kind="stable")[: (outliers > 0).sum()]
     names = []
     for region, period in np.transpose(np.unravel_index(order, outliers.shape)):
         place = _place(regions, region, calendar, panel.periods[[period]])
         names.append(f"{panel.y[region, period]:g}{place}")
-    warnings.warn(
+    return (
         f"The KPI can hardly be right in {len(names)} row(s): {_listed(names)}. They "
         "count for little in the fit. Correct them or leave them out; if they are "
-        "right, add a control that says what happened then.",
-        UserWarning,
-        stacklevel=6,
+        "right, add a control that says what happened then."
     )
 
 
@@ -271,8 +268,8 @@ def lonely_values(values, counts, season_length):
     return lonely
 
 
-def warn_of_lonely(label, values, lonely, panel, regions, calendar):
-    """Warn of values of a column that can hardly be right.
+def on_lonely(label, values, lonely, panel, regions, calendar):
+    """Return what to say of lonely values of a column, "" without any.
 
     Parameters
     ----------
@@ -289,54 +286,44 @@ def warn_of_lonely(label, values, lonely, panel, regions, calendar):
         f"{_place(regions, region, calendar, panel.periods[[period]])}"
         for region, period in np.argwhere(lonely)
     ]
-    if names:
-        warnings.warn(
-            f"Column {label!r} can hardly be right in {len(names)} row(s): "
-            f"{_listed(names)}. What is learned of it depends on them. Correct them; "
-            "if they are right, a control that says what happened then may help.",
-            UserWarning,
-            stacklevel=6,
-        )
+    if not names:
+        return ""
+    return (
+        f"Column {label!r} can hardly be right in {len(names)} row(s): "
+        f"{_listed(names)}. What is learned of it depends on them. Correct them; if "
+        "they are right, a control that says what happened then may help."
+    )
 
 
-def is_loss(panel, regions):
-    """Return whether the KPI of any region is negative nearly throughout, and warn.
-
-    Parameters
-    ----------
-    panel : Panel
-    regions : ndarray of shape (n_regions,)
-    """
+def loss_regions(panel):
+    """Return in which regions the KPI is negative nearly throughout, (n_regions,)."""
     weight = panel.weight.sum(axis=1)
     below = (panel.weight * (panel.y < 0)).sum(axis=1)
-    losses = (weight > 0) & (below > _LOSS * weight)
-    if not losses.any():
-        return False
+    return (weight > 0) & (below > _LOSS * weight)
+
+
+def on_losses(panel, regions):
+    """Return what to say of regions with a negative KPI, "" without any."""
+    below = loss_regions(panel)
+    if not below.any():
+        return ""
     where = ""
-    if not losses[weight > 0].all():
-        names = [str(region) for region in regions[losses]]
+    if not below[panel.weight.any(axis=1)].all():
+        names = [str(region) for region in regions[below]]
         where = f" in {_listed(names)} and positive elsewhere"
-    warnings.warn(
+    return (
         f"The KPI is negative nearly throughout{where}, so it is open whether media "
         "raise or lower it: the effect of every channel may have either sign. If less "
-        "is better, change the sign of the KPI; if it is profit, fit revenue instead.",
-        UserWarning,
-        stacklevel=6,
+        "is better, change the sign of the KPI; if it is profit, fit revenue instead."
     )
-    return True
 
 
-def warn_of_not_learned(panel, columns):
-    """Warn of channels and controls from which training rows teach nothing.
-
-    Parameters
-    ----------
-    panel : Panel
-    columns : Columns
-    """
+def on_not_learned(panel, columns):
+    """Return what to say of columns from which training rows teach nothing, a list."""
     counts = panel.weight > 0
     reason = _checks.why_not_learned(panel.media, counts)
     still = np.isfinite(_checks.still_value(panel.controls[counts]))
+    said = []
     for labels, which, consequence in (
         (columns.media, reason == "zero", _NO_SPEND),
         (columns.media, reason == "steady", _STEADY_SPEND),
@@ -344,9 +331,46 @@ def warn_of_not_learned(panel, columns):
     ):
         if which.any():
             names = [c for c, w in zip(labels, which, strict=True) if w]
-            warnings.warn(
-                f"{_checks.in_words(names)}: {consequence}", UserWarning, stacklevel=5
-            )
+            said.append(f"{_checks.in_words(names)}: {consequence}")
+    return said
+
+
+def remarks_on(panel, stuck, outliers, columns, regions, calendar):
+    """Return all that training rows have against them, a list of str.
+
+    Parameters
+    ----------
+    panel : Panel
+        With the weights of the user.
+    stuck : ndarray of shape (n_regions, n_periods), bool
+    outliers : ndarray of shape (n_regions, n_periods)
+    columns : Columns
+    regions : ndarray of shape (n_regions,)
+    calendar : Calendar or None
+
+    Raises
+    ------
+    ValueError
+        If the KPI is stuck in all training rows.
+    """
+    season_length = None if calendar is None else calendar.season_length
+    told = regions, calendar
+    said = [on_stuck(stuck, panel, *told)]
+    panel = without(panel, stuck)
+    said += [on_outliers(outliers, panel, *told), on_losses(panel, regions)]
+    for labels, block in (
+        (columns.media, panel.media),
+        (columns.controls, panel.controls),
+    ):
+        for label, values in zip(labels, np.moveaxis(block, 2, 0), strict=True):
+            lonely = lonely_values(values, panel.weight > 0, season_length)
+            said.append(on_lonely(label, values, lonely, panel, *told))
+    return [text for text in [*said, *on_not_learned(panel, columns)] if text]
+
+
+def without(panel, stuck):
+    """Return the panel with stuck cells at weight zero."""
+    return replace(panel, weight=np.where(stuck, 0.0, panel.weight))
 
 
 def _place(regions, region, calendar, periods):

@@ -31,14 +31,11 @@ from skmmm._counterfactual import Counterfactual
 from skmmm._draws import graded_probabilities, mixture_quantiles, tail_of
 from skmmm._endogeneity import follows_kpi
 from skmmm._faults import (
-    is_loss,
     kpi_outliers,
-    lonely_values,
+    loss_regions,
+    remarks_on,
     stuck_cells,
-    warn_of_lonely,
-    warn_of_not_learned,
-    warn_of_outliers,
-    warn_of_stuck,
+    without,
 )
 from skmmm._graph.estimate import fit_channel_graph
 from skmmm._graph.notears import search_notears
@@ -239,6 +236,9 @@ class DeepCausalMMMRegressor(
         Negative log posterior per row after each iteration.
     n_iter_ : int
         Iterations of `fit`.
+    remarks_ : list of str
+        What training rows have against them, as `fit` warned: rows in which the KPI
+        stands still, values that can hardly be right, columns that teach nothing.
     n_features_in_ : int
         Columns of X in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -426,9 +426,10 @@ class DeepCausalMMMRegressor(
         """Set all fitted attributes."""
         rows = self._read_training(X, y)
         y, weight = self._read_target(rows, y, sample_weight)
-        panel, stuck = self._without_stuck(self._arrange_training(rows, y, weight))
-        warn_of_not_learned(panel, self._columns)
-        self._warn_of_typing_errors(panel)
+        panel = self._arrange_training(rows, y, weight)
+        stuck = stuck_cells(panel, self._season_length)
+        outliers = kpi_outliers(without(panel, stuck), self._season_length)
+        self._remark(panel, stuck, outliers)
         graph_rules = self._graph_rules()
         generator = self._generator()
         # L-BFGS works on vectors so short that BLAS threads only wait for each other.
@@ -438,7 +439,9 @@ class DeepCausalMMMRegressor(
             torch.inference_mode(False),
             torch.enable_grad(),
         ):
-            model, target = self._start(panel, stuck, generator)
+            model, target = self._start(
+                without(panel, stuck), stuck, outliers, generator
+            )
             losses, target = self._train(model, target, X, y)
             model = self._finish(model, target, generator)
             self._contradicted = self._check_priors(model, target)
@@ -561,32 +564,21 @@ class DeepCausalMMMRegressor(
     def _season_length(self):
         return None if self._calendar is None else self._calendar.season_length
 
-    def _without_stuck(self, panel):
-        """Return the panel without the cells in which the KPI is stuck, and these."""
-        stuck = stuck_cells(panel, self._season_length)
-        warn_of_stuck(stuck, panel, self.regions_, self._calendar)
-        return replace(panel, weight=np.where(stuck, 0.0, panel.weight)), stuck
-
-    def _warn_of_typing_errors(self, panel):
-        """Warn of spend and controls that can hardly be right."""
-        for labels, values in (
-            (self._columns.media, panel.media),
-            (self._columns.controls, panel.controls),
-        ):
-            for label, own in zip(labels, np.moveaxis(values, 2, 0), strict=True):
-                lonely = lonely_values(own, panel.weight > 0, self._season_length)
-                warn_of_lonely(label, own, lonely, panel, self.regions_, self._calendar)
+    def _remark(self, panel, stuck, outliers):
+        """Keep what training rows have against them, and warn of it."""
+        told = self._columns, self.regions_, self._calendar
+        self.remarks_ = remarks_on(panel, stuck, outliers, *told)
+        for text in self.remarks_:
+            warnings.warn(text, UserWarning, stacklevel=5)
 
     def _generator(self):
         """Return torch's random numbers, seeded without touching global state."""
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         return torch.Generator().manual_seed(int(seed))
 
-    def _start(self, panel, stuck, generator):
+    def _start(self, panel, stuck, outliers, generator):
         """Build scales, target and an untrained model."""
         ordered = self._calendar is not None
-        outliers = kpi_outliers(panel, self._season_length)
-        warn_of_outliers(outliers, panel, self.regions_, self._calendar)
         self._cost = costs_per_unit(
             self.media_cost, list(self._columns.media), self._labels
         )
@@ -602,7 +594,7 @@ class DeepCausalMMMRegressor(
             n_hidden=self.n_hidden if ordered else 0,
             max_lag=self.max_lag if ordered else 0,
             time_varying=bool(self.time_varying),
-            loss=is_loss(panel, self.regions_),
+            loss=bool(loss_regions(panel).any()),
         )
         context = None
         if sizes.n_hidden:
@@ -1050,6 +1042,7 @@ class DeepCausalMMMRegressor(
             "named": hasattr(self, "feature_names_in_"),
             **pack_calendar(self._calendar, self._model.history.shape[1]),
             "index": index,
+            "remarks": self.remarks_,
             "model": model,
         }
         arrays |= index_arrays
@@ -1106,6 +1099,7 @@ class DeepCausalMMMRegressor(
         estimator._labels, columns = unpack_columns(header)
         estimator._columns = columns
         estimator.n_features_in_ = len(estimator._labels)
+        estimator.remarks_ = list(map(str, header["remarks"]))
         if header["named"]:
             estimator.feature_names_in_ = np.array(estimator._labels, dtype=object)
         n_periods = arrays.shape("history.observed")[-1]

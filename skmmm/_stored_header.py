@@ -22,6 +22,7 @@ _HEADER = {
     "calendar": (dict, type(None)),
     "periods": list,
     "index": dict,
+    "remarks": list,
     "model": dict,
 }
 _LABEL = (str, int)

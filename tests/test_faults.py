@@ -1,13 +1,12 @@
 """What `fit` says about rows, before anything is learned from them."""
 
-import warnings
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skmmm._faults import kpi_outliers, lonely_values, stuck_cells, warn_of_stuck
+from skmmm._faults import kpi_outliers, lonely_values, on_stuck, stuck_cells
 from skmmm._panel import make_panel
 from skmmm.datasets import make_mmm_panel
 
@@ -32,10 +31,7 @@ def learned(y, region=None, *, ordered=True, spend=1.0):
     panel = panel_of(y, region, spend)
     names = np.array(["north", "south", "west"])[: len(panel.y)]
     stuck = stuck_cells(panel, 52 if ordered else None)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        warn_of_stuck(stuck, panel, names, WEEKS if ordered else None)
-    said = " ".join(str(warning.message) for warning in caught)
+    said = on_stuck(stuck, panel, names, WEEKS if ordered else None)
     return ~panel.rows(stuck), said
 
 

@@ -16,6 +16,8 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import GridSearchCV, KFold
 
+from sklearn.utils import Bunch
+
 from skmmm import DeepCausalMMMRegressor
 from skmmm._persistence import FORMAT, StoredArrays, _sha256
 from skmmm._stored_index import pack_index, unpack_index
@@ -252,6 +254,17 @@ def quick(series, **parameters):
     usual |= {"max_lag": 2, "n_draws": 2, "max_iter": 1, "n_bootstraps": 1}
     model = DeepCausalMMMRegressor(**{**usual, "random_state": 0, **parameters})
     return model.fit(series.X.head(30), series.y.head(30))
+
+
+def test_what_fit_said_of_the_data_is_saved(series, tmp_path):
+    y = series.y.copy()
+    y.iloc[7] *= 1e4
+    with pytest.warns(UserWarning, match="can hardly be right"):
+        model = quick(Bunch(X=series.X, y=y))
+    model.save(tmp_path / "a.skmmm")
+    loaded = DeepCausalMMMRegressor.load(tmp_path / "a.skmmm")
+    assert len(loaded.remarks_) == 1
+    assert loaded.remarks_ == model.remarks_
 
 
 def test_equal_fits_write_equal_bytes(series, tmp_path):

@@ -299,8 +299,10 @@ def test_money_that_moves_to_what_is_not_identified_is_named(world):
     assert content.plan.unsure(plan.nearest) == [HOSTILE[0]]
     (text,) = (t for h, t in summary_sentences(content) if h.startswith("A better"))
     assert "is not identified, so that what the plan gains there" in text
+    content = replace(content, remarks=["The KPI stands still."])
     page = make_page(content, title=None, plotly="")
     assert 'id="plan-doubt"' in page
+    assert "<h3>Look at the data first</h3>\n<p>The KPI stands still.</p>" in page
     plan.path.plans[plan.nearest].probability_better = 0.38
     (text,) = (t for h, t in summary_sentences(content) if h.startswith("A better"))
     assert text.endswith("the uncertainty of the model, and no reason to move money.")

@@ -81,6 +81,8 @@ class Content:
         The same of each region.
     data : DataFrame indexed by column
         What each column of X holds.
+    remarks : list of str
+        What `fit` said about the data.
     n_missing : int
         Pairs of region and period without a row.
     settings : list of (str, str)
@@ -115,6 +117,7 @@ class Content:
     scores: pd.DataFrame
     scores_by_region: dict
     data: pd.DataFrame
+    remarks: list
     n_missing: int
     settings: list
 
@@ -246,6 +249,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
             region: _scores(own) for region, own in cells.groupby(level="region")
         },
         data=_describe(estimator, X),
+        remarks=estimator.remarks_,
         n_missing=_count_missing(cells, estimator._calendar),
         settings=settings_of(estimator),
     )

@@ -100,6 +100,7 @@ def summary_sentences(content):
         A heading of a few words, and what there is to say.
     """
     found = [
+        ("Look at the data first", " ".join(content.remarks)),
         ("What media caused", _media(content)),
         ("How sure that is", _sureness(content)),
         ("What spend returned", _returns(content)),
