@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.model_selection import GridSearchCV, KFold
-
 from sklearn.utils import Bunch
 
 from skmmm import DeepCausalMMMRegressor
