@@ -6,6 +6,7 @@ package selenium.
 
 import json
 import shutil
+from time import sleep
 
 import pytest
 
@@ -276,6 +277,18 @@ def test_nothing_is_cut_and_the_page_scrolls_down_only(browser, report, width):
         open_tab(browser, section.get_attribute("id"))
         assert sticking_out(browser) == []
     assert errors(browser) == []
+
+
+def test_cards_keep_the_height_of_charts_when_the_window_changes(page):
+    open_tab(page, "plan")
+    wait(page, lambda: page.find_elements(By.CSS_SELECTOR, "#chart-path .main-svg"))
+    resize(page, 400)
+    wait(page, lambda: page.execute_script("return window.innerWidth") == 400)
+    sleep(0.5)  # Plotly waits for the end of the change
+    script = """return ["chart-plan", "chart-path"].map(
+        id => document.getElementById(id)).every(
+        box => box.offsetHeight + 1 >= box.querySelector(".main-svg").clientHeight)"""
+    assert page.execute_script(script)
 
 
 def test_every_interval_lies_inside_its_axis(page):

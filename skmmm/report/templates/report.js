@@ -76,6 +76,8 @@
       };
     }
     const options = { responsive: true, displaylogo: false, displayModeBar: false };
+    // A window that changes its size must not take the height from the card.
+    byId(id).style.minHeight = `${layout.height ?? base.height}px`;
     Plotly.react(byId(id), traces, { ...base, ...layout, ...pick(base) }, options);
   }
   const pick = ({ xaxis, yaxis }) => ({ xaxis, yaxis });
