@@ -224,7 +224,9 @@ class OutcomeModel:
             for network in (self.network, self.asked(draws=True))
         )
         typical = self.network.typical_effects(self.network.values())
-        prior = self.network.prior_effects(n_prior_draws, modes / typical)
+        # The effect of a channel of either sign, without any spend, is exactly zero.
+        share = torch.where(typical == 0.0, 0.0, modes / typical)
+        prior = self.network.prior_effects(n_prior_draws, share)
         return effects.numpy(), prior.numpy()
 
     def effects_under(self, panel, channels, alternatives, *, draws=False):
