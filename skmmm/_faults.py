@@ -66,10 +66,13 @@ def stuck_cells(panel, season_length):
         elif season_length is not None:
             idle = ~panel.media[region, cells].any(axis=1)
             still, runs = _still_runs(y, idle)
-            seasonal = _recurs(cells, still, panel.shape[1], season_length)
             for first, last in runs:
-                if seasonal[first : last + 1].mean() < 0.5:
-                    stuck[region, cells[first : last + 1]] = True
+                run = slice(first, last + 1)
+                others = still.copy()
+                others[run] = False  # a run of two years is no season of its own
+                seasonal = _recurs(cells, others, panel.shape[1], season_length)
+                if seasonal[run].mean() < 0.5:
+                    stuck[region, cells[run]] = True
     return stuck
 
 
@@ -102,12 +105,14 @@ def _still_runs(y, idle):
     step, size = np.abs(np.diff(y)), np.abs(y)
     tiny = _VARIES * size.mean()
     relative = step / np.maximum(np.maximum(size[1:], size[:-1]), tiny)
-    close = _CLOSE * np.median(relative[step > tiny])
+    moves = relative[step > tiny]
+    if not len(moves):  # a drift, step by step too small to see
+        return np.zeros(len(y), dtype=bool), []
+    close = _CLOSE * np.median(moves)
     closed = idle & (size <= 0.02 * np.median(size))
     steps = (step <= tiny) | (relative <= close) | (closed[1:] & closed[:-1])
-    edges = np.flatnonzero(np.diff(np.pad(steps.astype(int), 1)))
     still, runs = np.zeros(len(y), dtype=bool), []
-    for first, last in edges.reshape(-1, 2):
+    for first, last in _stretches(steps):
         run = slice(first, last + 1)
         still[run] = last - first >= 3
         level = np.median(y[run])
@@ -126,11 +131,17 @@ def _still_runs(y, idle):
     return still, runs
 
 
+def _stretches(flags):
+    """Return first and one past last position of each run of flags, (n_runs, 2)."""
+    return np.flatnonzero(np.diff(np.pad(flags.astype(int), 1))).reshape(-1, 2)
+
+
 def _recurs(cells, flags, n_periods, season_length):
     """Return for which flags there is another about one season before or after."""
-    flagged = np.zeros(n_periods + 2 * season_length + 4, dtype=bool)
-    start = season_length + 2
-    for shift in range(-2, 3):
+    width = min(2, season_length // 6)
+    flagged = np.zeros(n_periods + 2 * (season_length + width), dtype=bool)
+    start = season_length + width
+    for shift in range(-width, width + 1):
         flagged[start + shift + cells[flags]] = True
     return (
         flagged[start + cells - season_length] | flagged[start + cells + season_length]
@@ -162,9 +173,8 @@ def on_stuck(stuck, panel, regions, calendar):
     names = []
     for region, own in enumerate(stuck):
         seen = np.flatnonzero(panel.weight[region] > 0)
-        edges = np.flatnonzero(np.diff(np.pad(own[seen].astype(int), 1)))
-        for first, last in edges.reshape(-1, 2):
-            ends = seen[[first, last - 1]]
+        for first, past in _stretches(own[seen]):
+            ends = seen[[first, past - 1]]
             place = _place(regions, region, calendar, panel.periods[ends])
             names.append(f"{panel.y[region, ends[1]]:g}{place}")
     if not names:
@@ -335,13 +345,13 @@ def on_not_learned(panel, columns):
     return said
 
 
-def remarks_on(panel, stuck, outliers, columns, regions, calendar):
+def remarks_on(panel, learned, stuck, outliers, columns, regions, calendar):
     """Return all that training rows have against them, a list of str.
 
     Parameters
     ----------
-    panel : Panel
-        With the weights of the user.
+    panel, learned : Panel
+        With the weights of the user, and `without` stuck cells.
     stuck : ndarray of shape (n_regions, n_periods), bool
     outliers : ndarray of shape (n_regions, n_periods)
     columns : Columns
@@ -355,17 +365,19 @@ def remarks_on(panel, stuck, outliers, columns, regions, calendar):
     """
     season_length = None if calendar is None else calendar.season_length
     told = regions, calendar
-    said = [on_stuck(stuck, panel, *told)]
-    panel = without(panel, stuck)
-    said += [on_outliers(outliers, panel, *told), on_losses(panel, regions)]
+    said = [
+        on_stuck(stuck, panel, *told),
+        on_outliers(outliers, learned, *told),
+        on_losses(learned, regions),
+    ]
     for labels, block in (
-        (columns.media, panel.media),
-        (columns.controls, panel.controls),
+        (columns.media, learned.media),
+        (columns.controls, learned.controls),
     ):
         for label, values in zip(labels, np.moveaxis(block, 2, 0), strict=True):
-            lonely = lonely_values(values, panel.weight > 0, season_length)
-            said.append(on_lonely(label, values, lonely, panel, *told))
-    return [text for text in [*said, *on_not_learned(panel, columns)] if text]
+            lonely = lonely_values(values, learned.weight > 0, season_length)
+            said.append(on_lonely(label, values, lonely, learned, *told))
+    return [text for text in [*said, *on_not_learned(learned, columns)] if text]
 
 
 def without(panel, stuck):

@@ -428,8 +428,9 @@ class DeepCausalMMMRegressor(
         y, weight = self._read_target(rows, y, sample_weight)
         panel = self._arrange_training(rows, y, weight)
         stuck = stuck_cells(panel, self._season_length)
-        outliers = kpi_outliers(without(panel, stuck), self._season_length)
-        self._remark(panel, stuck, outliers)
+        learned = without(panel, stuck)
+        outliers = kpi_outliers(learned, self._season_length)
+        self._remark(panel, learned, stuck, outliers)
         graph_rules = self._graph_rules()
         generator = self._generator()
         # L-BFGS works on vectors so short that BLAS threads only wait for each other.
@@ -439,9 +440,7 @@ class DeepCausalMMMRegressor(
             torch.inference_mode(False),
             torch.enable_grad(),
         ):
-            model, target = self._start(
-                without(panel, stuck), stuck, outliers, generator
-            )
+            model, target = self._start(learned, stuck, outliers, generator)
             losses, target = self._train(model, target, X, y)
             model = self._finish(model, target, generator)
             self._contradicted = self._check_priors(model, target)
@@ -564,10 +563,10 @@ class DeepCausalMMMRegressor(
     def _season_length(self):
         return None if self._calendar is None else self._calendar.season_length
 
-    def _remark(self, panel, stuck, outliers):
+    def _remark(self, panel, learned, stuck, outliers):
         """Keep what training rows have against them, and warn of it."""
         told = self._columns, self.regions_, self._calendar
-        self.remarks_ = remarks_on(panel, stuck, outliers, *told)
+        self.remarks_ = remarks_on(panel, learned, stuck, outliers, *told)
         for text in self.remarks_:
             warnings.warn(text, UserWarning, stacklevel=5)
 

@@ -148,3 +148,25 @@ def test_a_mistyped_week_of_spend_is_lonely(seed):
     for wrong in (spend, flights, gaps):
         wrong[0, week] = 1e6
         assert_array_equal(np.argwhere(lonely_values(wrong, counts, 52)), [[0, week]])
+
+
+def test_a_region_closed_for_years_is_no_season():
+    rng = np.random.default_rng(0)
+    y = noisy(rng, 260)
+    y[100:215] = 0.0
+    counts, said = learned(y)
+    assert_array_equal(np.flatnonzero(~counts), np.arange(100, 215))
+    assert "in 115 rows" in said
+
+
+@pytest.mark.parametrize("season_length", [1, 2, 4])
+def test_short_seasons_hide_no_closed_region(season_length):
+    y = noisy(np.random.default_rng(0))
+    y[20:40] = 0.0
+    assert stuck_cells(panel_of(y), season_length).sum() == 20
+
+
+def test_a_drift_too_small_to_see_is_left_alone():
+    counts, said = learned(1e6 + 0.5 * np.arange(60.0))
+    assert counts.all()
+    assert not said
