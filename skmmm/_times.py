@@ -180,3 +180,9 @@ def _check_no_year_and_week(distinct, gaps, label):
             f"followed by {distinct[first + 1]}, a year and a week or month, which "
             "are not evenly spaced. Convert them to dates, or number the periods."
         )
+    if within.all() and 190001 <= distinct[0] <= distinct[-1] <= 210053:
+        raise ValueError(
+            f"The time column {label!r} holds integers such as {distinct[0]}, a year "
+            "and a week or month, which are not evenly spaced from one year to the "
+            "next. Convert them to dates, or number the periods."
+        )

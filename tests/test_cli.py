@@ -390,6 +390,7 @@ def test_plan_of_a_saved_model(regional, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "KPI caused:" in said
     assert "fixed" in said
+    assert re.search(r"^Plan of \d+ weeks from \d{4}-\d\d-\d\d to \d{4}-", said)
     table = pd.read_csv(path, index_col="channel")
     expected = DeepCausalMMMRegressor.load(model).optimize_budget(fixed=["media_1"])
     assert_allclose(table["spend"], expected.allocation["spend"], rtol=1e-6)
@@ -579,7 +580,7 @@ def test_the_model_of_a_folder_is_offered(tmp_path):
         ("week,tv,sales\n2024-01-01,1,1e999\n", "'sales' is infinite"),
         ("week,tv,sales\n01.02.2024,1,2\n", "--date-format"),
         ("week,tv,sales\n20240108,1,2\n20240115,1,2\n", "--date-format %Y%m%d"),
-        ("week,tv,sales\n,1,2\n", "the column 'week' is empty in row 0"),
+        ("week,tv,sales\n,1,2\n", "the column 'week' is empty in data row 1"),
         ("week,tv,sales\n2024-01-01,1,2\n2024-01-08,x,2\n", "'tv' has 'x'"),
         (
             "week,tv,sales\n2023-12-25,987,1\n"

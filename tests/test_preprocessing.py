@@ -575,6 +575,7 @@ def test_season_agrees_with_the_calendar(freq):
             [202151, 202152, 202201],
             "such as 202152 followed by 202201, a year",
         ),
+        (list(range(202101, 202113)), "such as 202101, a year and a week or month"),
         ([20240130, 20240131], "such as 20240130, which are dates written as YYYYMMDD"),
         (["2024-01-01", "2024-01-15"], "periods 14 days apart. Use one row per week"),
     ],

@@ -8,7 +8,7 @@ from skmmm._cli.files import remove_others, write_csv, write_pictures, write_tab
 from skmmm._cli.forecasts import compare
 from skmmm._cli.parser import UsageError, parse
 from skmmm._cli.paths import REPORT, make_room
-from skmmm._cli.task import demo_task, describe, read_rows, read_task
+from skmmm._cli.task import demo_task, describe, plural, read_rows, read_task
 from skmmm._cli.texts import (
     LEVEL,
     channel_text,
@@ -89,7 +89,7 @@ def plan(args, console):
     if not found.success:
         complain(found.message)
         return 1
-    console.say(plan_text(found))
+    console.say(f"{_planned_periods(model, found)}\n\n{plan_text(found)}")
     if args.out is not None:
         write_csv(found.allocation.reset_index(), args.out, digits=8)
         console.say(f"\nWritten to {args.out}")
@@ -97,6 +97,17 @@ def plan(args, console):
 
 
 COMMANDS = {"demo": demo, "fit": fit, "report": report, "plan": plan}
+
+
+def _planned_periods(model, plan):
+    """Say which rows a plan is about."""
+    if model.time is None:
+        return f"Plan of {len(plan.X):,} rows"
+    times = plan.X[model.time]
+    n_periods = times.nunique()
+    unit = plural(model.period_) if n_periods > 1 else "period"
+    ends = (str(end).removesuffix(" 00:00:00") for end in (times.min(), times.max()))
+    return f"Plan of {n_periods} {unit} from {' to '.join(ends)}"
 
 
 def _limits(args, model):

@@ -218,7 +218,7 @@ def read_labels(column, name):
     text = as_text(column)
     empty = np.flatnonzero(text.str.strip() == "")
     if len(empty):
-        raise ValueError(f"the column {name!r} is empty in row {empty[0]}")
+        raise ValueError(f"the column {name!r} is empty in data row {empty[0] + 1}")
     return text
 
 
@@ -261,8 +261,8 @@ def _check_dates(dates, text, name, why):
     bad = np.flatnonzero(dates.isna())
     if len(bad):
         raise ValueError(
-            f"the time column {name!r} has {text.iloc[bad[0]]!r} in row {bad[0]}, "
-            f"which is {why}"
+            f"the time column {name!r} has {text.iloc[bad[0]]!r} in data row "
+            f"{bad[0] + 1}, which is {why}"
         )
 
 
