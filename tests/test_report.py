@@ -20,7 +20,7 @@ from sklearn.utils import Bunch
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm.baselines import LastValueRegressor
-from skmmm.metrics import rolling_skill
+from skmmm.metrics import rolling_skill, weighted_mape
 from skmmm.model_selection import PanelTimeSeriesSplit
 
 pytest.importorskip("plotly", reason="the report needs plotly")
@@ -647,3 +647,23 @@ def test_an_interrupted_report_leaves_the_one_that_is_there(
         make_report(*national, path)
     assert path.read_text() == "yesterday's"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_rows_that_fit_left_out_are_no_errors(panel):
+    first = panel.X["region"] == panel.X["region"].iloc[0]
+    weeks = panel.X["week"].rank(method="dense")
+    closed = (first & weeks.between(10, 22)).to_numpy()
+    X, y = panel.X.copy(), panel.y.mask(closed, 0.0)
+    X.loc[closed, panel.media] = 0.0
+    model = DeepCausalMMMRegressor(
+        media=panel.media, region="region", time="week", max_lag=3, n_draws=0
+    )
+    with pytest.warns(UserWarning, match="close to zero"):
+        model.set_params(max_iter=30, graph=None, random_state=0).fit(X, y)
+    content = read_content(
+        model, X, y, None, None, skill=None, level=0.9, tell=lambda step: None
+    )
+    learned = y[~closed], model.predict(X)[~closed]
+    assert_allclose(content.scores.loc["fitted", "wmape"], weighted_mape(*learned))
+    assert len(content.residuals) == len(y) - closed.sum()
+    assert len(content.cells) == len(y)

@@ -69,7 +69,7 @@ class Content:
     carryover, saturation, effectiveness : DataFrame
         As of the methods of the model.
     residuals : DataFrame indexed by (region, time)
-        As of `residuals_of`, of the rows of X.
+        As of `residuals_of`, of the rows of X that `fit` learned from.
     plan : Plan or str
         Plans for the coming periods, or why there is none.
     graph : ChannelGraph or None
@@ -204,7 +204,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
     tell("fit")
     what_if = estimator._counterfactual(X)
     cells = rows_over_time(estimator, X, y, X_test, y_test, confidence_level=level)
-    fitted = cells[~cells["holdout"]]
+    fitted, judged = cells[~cells["holdout"]], cells[_are_judged(estimator, cells)]
     labels = what_if.labels
     told = {"confidence_level": level}
     tell("contributions")
@@ -240,13 +240,13 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         carryover=estimator.carryover(**told),
         saturation=estimator.saturation(n_points=SATURATION_POINTS, **told),
         effectiveness=estimator.effectiveness(X, **told),
-        residuals=residuals_of(fitted),
+        residuals=residuals_of(judged[~judged["holdout"]]),
         plan=plan,
         graph=_graph(estimator),
         skill=skill,
-        scores=_scores(cells),
+        scores=_scores(judged),
         scores_by_region={
-            region: _scores(own) for region, own in cells.groupby(level="region")
+            region: _scores(own) for region, own in judged.groupby(level="region")
         },
         data=_describe(estimator, X),
         remarks=estimator.remarks_,
@@ -306,6 +306,25 @@ def _plan(estimator, level):
 
 def _graph(estimator):
     return None if estimator._graph is None else estimator.channel_graph()
+
+
+def _are_judged(estimator, cells):
+    """Return which rows say how well the model fits, (n_rows,), bool.
+
+    Not those that `fit` left out, unless a region has no others.
+    """
+    history, columns = estimator._model.history, estimator._columns
+    region = np.zeros(len(cells), dtype=np.int64)
+    if columns.region is not None:
+        names = cells.index.get_level_values("region")
+        region = pd.Index(estimator.regions_).get_indexer(names)
+    times = cells.index.get_level_values("time").to_series()
+    period = estimator._calendar.ordinals(times, columns.time)
+    inside = (region >= 0) & (period >= 0) & (period < history.shape[1])
+    seen = np.ones(len(cells), dtype=bool)
+    seen[inside] = history.weight[region[inside], period[inside]] > 0
+    some = pd.Series(seen, cells.index).groupby(level="region").transform("any")
+    return seen | ~some.to_numpy()
 
 
 def _scores(cells):
