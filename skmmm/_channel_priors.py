@@ -97,7 +97,7 @@ def _read(priors, media, labels, adstock):
             _check_interval(label, name, interval)
         if "decay" in quantities and adstock not in _WITH_DECAY:
             raise ValueError(
-                f"priors[{label!r}] has a decay, which adstock={adstock!r} has not. "
+                f"priors[{label!r}] sets a decay, but adstock={adstock!r} has none. "
                 "Use adstock='weibull' or 'geometric'."
             )
         own[media.index(label)] = dict(quantities)

@@ -82,7 +82,7 @@ class Counterfactual:
     panel : Panel
         The rows of X on a grid that holds training data and, where X lies beyond them,
         the periods that its carry-over reaches.
-    price : ndarray of shape (n_media,)
+    media_cost : ndarray of shape (n_media,)
         Money per unit of the columns, nan where it is unknown.
     channels : list
         Labels, in the order of the model.
@@ -107,7 +107,7 @@ class Counterfactual:
     equations: SpendEquations | None
     drawn_equations: SpendEquations | None
     panel: Panel
-    price: np.ndarray
+    media_cost: np.ndarray
     channels: list
     shown: np.ndarray
     regions: np.ndarray
@@ -164,18 +164,18 @@ class Counterfactual:
         return self.judge()
 
     def standard_error(self):
-        """Return that of contributions through sampling orders: there is none."""
+        """Return the standard error from sampled orders: None, all are counted."""
         return None
 
     @cached_property
-    def unit_cost(self):
+    def media_cost_or_unit(self):
         """What a unit costs, 1 where it is unknown, shape (n_media,)."""
-        return np.where(np.isfinite(self.price), self.price, 1.0)
+        return np.where(np.isfinite(self.media_cost), self.media_cost, 1.0)
 
     @property
     def is_money(self):
         """Whether the cost of a channel is known, (n_media,), order of X."""
-        return np.isfinite(self.price[self.shown])
+        return np.isfinite(self.media_cost[self.shown])
 
     @cached_property
     def spend(self):
@@ -188,7 +188,7 @@ class Counterfactual:
 
     @property
     def _spend(self):
-        return self._units * self.unit_cost
+        return self._units * self.media_cost_or_unit
 
     @cached_property
     def counted(self):
@@ -225,13 +225,13 @@ class Counterfactual:
             if present[-1] >= len(self.regions):
                 raise ValueError("by='region' needs regions seen in training.")
             return group, list(self.regions[present])
-        if by == "time" and self.calendar is not None:
+        if by == "period" and self.calendar is not None:
             present, group = np.unique(column, return_inverse=True)
             ordinals = self.panel.first_period + present
             return group, [self.calendar.value(ordinal) for ordinal in ordinals]
         raise ValueError(
             f"by={by!r} must be None, 'region' or, in a model with a time column, "
-            "'time'."
+            "'period'."
         )
 
     @one_thread()
@@ -272,7 +272,7 @@ class Counterfactual:
     def _direct_effects(self, by, *, draws):
         group, names = self.groups(by)
         factors = np.array([0.0, 1.0, 1.0 + STEP])
-        if by == "time":
+        if by == "period":
             counted = [self._asked]
         else:
             counted = [self.counted, self._asked]
@@ -295,7 +295,7 @@ class Counterfactual:
 
     def _scaled(self, factors, counted, by, *, draws):
         """Return effects by channel, factor, draw and group, (M, K, E, G)."""
-        by_period = by == "time"
+        by_period = by == "period"
         whole = counted is self.counted
         sums = self.model.scaled_effects(
             self._split if whole else self.model.split(self.panel, counted),
@@ -316,7 +316,7 @@ class Counterfactual:
         if by is None:
             return effects.sum(axis=-1, keepdims=True)
         region, column = np.divmod(self.panel.cell, self.panel.shape[1])
-        return effects[..., np.unique(column if by == "time" else region)]
+        return effects[..., np.unique(column if by == "period" else region)]
 
     @one_thread()
     def curve(self, channel, factors, by=None, *, draws=False):
@@ -407,7 +407,10 @@ class Counterfactual:
             for one in map(self._media, factors)
         )
         return np.stack(
-            [self._cost_by_group(media @ self.unit_cost, by) for media in answers]
+            [
+                self._cost_by_group(media @ self.media_cost_or_unit, by)
+                for media in answers
+            ]
         )
 
     def _cost_by_group(self, cost, by):
@@ -422,7 +425,7 @@ class Counterfactual:
         multiples : ndarray of shape (n_media, n_groups)
             Of what the channels spend by themselves, in the order of `labels`; with
             total effects, others answer, at the mode.
-        by : {"region", "time"} or None
+        by : {"region", "period"} or None
         """
         media = self._planned_media(multiples, by)
         if self.equations is not None:
@@ -483,7 +486,7 @@ class Counterfactual:
         .. [1] Aumann and Shapley (1974). Values of Non-Atomic Games. Princeton.
         """
         planned = self.planned(multiples, by)
-        if by == "time":
+        if by == "period":
             return planned._period_effects()
         effects = planned.effects(by)
         cells = {
@@ -506,7 +509,7 @@ class Counterfactual:
         )
 
     def _period_effects(self):
-        group, names = self.groups("time")
+        group, names = self.groups("period")
         one = np.ones((len(self.channels), len(names)))
         spend = np.zeros_like(one)
         np.add.at(spend.T, group, self.spend)
@@ -579,7 +582,7 @@ class Counterfactual:
         spend: list[np.ndarray] = []
         contribution = self._by_origin(self.panel, draws=draws, spend=spend)
         incremental = contribution
-        if by != "time" and self.counted.sum() > len(self.panel.cell):
+        if by != "period" and self.counted.sum() > len(self.panel.cell):
             reached = self._reached
             incremental = self._by_origin(reached, draws=draws)
         none = replace(reached, media=self._media(0.0))
@@ -598,7 +601,7 @@ class Counterfactual:
     def _summing(self, panel, by):
         """Return a function that sums rows of a panel to groups, (..., n, M)."""
         region, column = np.divmod(panel.cell, panel.shape[1])
-        key = {None: 0 * region, "region": region, "time": column}[by]
+        key = {None: 0 * region, "region": region, "period": column}[by]
         names, group = np.unique(key, return_inverse=True)
 
         def summed(rows):
@@ -635,7 +638,7 @@ class Counterfactual:
                 )
             )
             gain[..., channel] = (effects[1] - effects[0]) / STEP
-            charged = self.unit_cost * _charged(self.price)[channel]
+            charged = self.media_cost_or_unit * _charged(self.media_cost)[channel]
             extra = np.moveaxis(changed - panel.media, 3, 1)  # (E, M, R, T)
             charge[..., channel] = (
                 np.einsum("emn,m->en", panel.rows(extra), charged) / STEP
@@ -645,17 +648,17 @@ class Counterfactual:
     def _spend_by_origin(self, share):
         """Return spend of X's rows by the channel where it originates, (n_rows, M)."""
         region, column = np.divmod(self.panel.cell, self.panel.shape[1])
-        moved = share[region, column] * _charged(self.price)  # (n_rows, from, M)
+        moved = share[region, column] * _charged(self.media_cost)  # (n_rows, from, M)
         stays = 1.0 - moved.sum(axis=1)  # not in the same units as its origin
         return np.einsum("nkj,nj->nk", moved, self._spend) + stays * self._spend
 
 
-def _charged(price):
+def _charged(media_cost):
     """Return whether spend of j is charged to i, ``[i, j]``: both money or neither.
 
     A price of zero stands for a channel that is no money in a plan.
     """
-    money = price > 0
+    money = media_cost > 0
     return money[:, None] == money
 
 

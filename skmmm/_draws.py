@@ -104,7 +104,7 @@ def graded_probabilities(tail):
     )
 
 
-def tail_of(confidence_level):
+def tail_probability(confidence_level):
     """Return the probability on either side of an interval."""
     if not isinstance(confidence_level, Real) or not 0.0 < confidence_level < 1.0:
         raise ValueError(

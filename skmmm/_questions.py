@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm import allocation, inspection
-from skmmm._draws import bounds, tail_of
+from skmmm._draws import bounds, tail_probability
 from skmmm._nn.threads import one_thread
 from skmmm.scenarios import coming_frame, compare_scenarios
 
@@ -51,7 +51,7 @@ class QuestionsMixin:
         X : DataFrame or array-like of shape (n_rows, n_columns), default=None
             None: the training rows.
         confidence_level : float in (0, 1), default=0.9
-        by : {"region", "time"} or None, default=None
+        by : {"region", "period"} or None, default=None
             Also split by region or period.
         effect : {"direct", "total"}, default="direct"
             Total: contributions and spend of channels that others drive are credited
@@ -91,8 +91,8 @@ class QuestionsMixin:
         whatever X spends, every region goes on as on average in the last year of
         training data). For direct effects they are what
         `response_curve` says (its marginal ROI is per unit of own spend). Over all
-        training rows ROI is contribution / spend. By "time", the KPI of each period is
-        set against the spend of that period.
+        training rows ROI is contribution / spend. By "period", the KPI of each period
+        is set against the spend of that period.
         """
         check_is_fitted(self)
         if X is None:
@@ -315,7 +315,7 @@ class QuestionsMixin:
             ``carryover_``, with ``low`` and ``high`` (nan without draws).
         """
         check_is_fitted(self)
-        tail, order = tail_of(confidence_level), self._shown_order()
+        tail, order = tail_probability(confidence_level), self._shown_order()
         share = self.carryover_
         ends = np.full((2, *share.shape), np.nan)
         if self._model.draws is not None and order:
@@ -356,7 +356,7 @@ class QuestionsMixin:
         check_is_fitted(self)
         if n_points < 2:
             raise ValueError(f"n_points must be at least 2, got {n_points!r}.")
-        tail, order = tail_of(confidence_level), self._shown_order()
+        tail, order = tail_probability(confidence_level), self._shown_order()
         with one_thread():
             seen = self._model.adstocked()[order]  # (n_media, n_rows)
             half, slope = (v[:, order] for v in self._model.saturation_draws())
@@ -406,7 +406,7 @@ class QuestionsMixin:
             If the model has no `time` column.
         """
         check_is_fitted(self)
-        tail, order = tail_of(confidence_level), self._shown_order()
+        tail, order = tail_probability(confidence_level), self._shown_order()
         panel, periods, times = self._periods_of(X, "effectiveness")
         with one_thread():
             found = self._model.drift(panel)[0][periods][:, order]
@@ -435,7 +435,7 @@ class QuestionsMixin:
         parts : DataFrame of shape (n_rows, n_parts)
             Indexed like X, in KPI units; rows sum to the column ``baseline`` of
             `contributions`. ``constant`` (of the region), ``trend``, ``season``,
-            ``slow change`` (what the GRU reads from calendar and controls) and
+            ``baseline drift`` (what the GRU reads from calendar and controls) and
             ``level`` (a slowly fading random walk), as far as the model has them.
         """
         index, panel = self._read_panel(X)

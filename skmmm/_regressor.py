@@ -28,7 +28,7 @@ from skmmm._channel_graph import make_channel_graph
 from skmmm._channel_priors import make_channel_priors
 from skmmm._costs import by_channel, costs_per_unit
 from skmmm._counterfactual import Counterfactual
-from skmmm._draws import graded_probabilities, mixture_quantiles, tail_of
+from skmmm._draws import graded_probabilities, mixture_quantiles, tail_probability
 from skmmm._endogeneity import follows_kpi
 from skmmm._faults import (
     kpi_outliers,
@@ -48,10 +48,10 @@ from skmmm._nn.likelihood import Loss
 from skmmm._nn.network import OutcomeNetwork
 from skmmm._nn.outcome import OutcomeModel
 from skmmm._nn.posterior import (
-    Bell,
+    LaplaceApproximation,
+    conditional_contraction,
     information,
     prior_ties,
-    told_alone,
     with_spreads_held,
 )
 from skmmm._nn.priors import Sizes
@@ -207,7 +207,7 @@ class DeepCausalMMMRegressor(
 
     Attributes
     ----------
-    decay_ : ndarray of shape (n_media,)
+    carryover_share_ : ndarray of shape (n_media,)
         Share of the effect of one period's typical spend that comes in later periods
         (the decay rate, up to truncation, if ``adstock="geometric"``).
     carryover_ : ndarray of shape (n_media, max_lag + 1)
@@ -578,10 +578,10 @@ class DeepCausalMMMRegressor(
     def _start(self, panel, stuck, outliers, generator):
         """Build scales, target and an untrained model."""
         ordered = self._calendar is not None
-        self._cost = costs_per_unit(
+        self._media_cost = costs_per_unit(
             self.media_cost, list(self._columns.media), self._labels
         )
-        scales = fit_scales(panel, outliers, stuck, self._cost)
+        scales = fit_scales(panel, outliers, stuck, self._media_cost)
         _check_finite(scales, self._columns)
         seasons = Seasons(self._calendar, self.n_harmonics, panel.shape[1])
         n_season = len(seasons.fourier(panel.periods[:1]))
@@ -607,7 +607,7 @@ class DeepCausalMMMRegressor(
             free_sign=self._free_sign(sizes.loss),
             channel_priors=make_channel_priors(
                 self.priors,
-                self._cost,
+                self._media_cost,
                 adstock=self.adstock,
                 media_share=self.media_share,
                 panel=panel,
@@ -692,17 +692,23 @@ class DeepCausalMMMRegressor(
             return model
         inputs = model.inputs()
         known = information(model.network, inputs, target, model.loss)
-        bell = Bell(
+        approximation = LaplaceApproximation(
             with_spreads_held(model.network, known),
             prior_ties(model.network, inputs, target),
         )
         shared, regional = sample(
-            model.network, inputs, target, model.loss, bell, self.n_draws, generator
+            model.network,
+            inputs,
+            target,
+            model.loss,
+            approximation,
+            self.n_draws,
+            generator,
         )
         model = model.with_draws(shared, regional, target)
         with torch.no_grad():
             together = contraction(*model.mean_effects(target))
-        alone = told_alone(model.network, known)
+        alone = conditional_contraction(model.network, known)
         return replace(model, alone=alone, together=together)
 
     def _check_priors(self, model, target):
@@ -804,7 +810,9 @@ class DeepCausalMMMRegressor(
             "controls_": controls,
             "media_cost_": {
                 label: float(cost)
-                for label, cost in zip(self._columns.media, self._cost, strict=True)
+                for label, cost in zip(
+                    self._columns.media, self._media_cost, strict=True
+                )
                 if np.isfinite(cost)
             },
             "period_": None if self._calendar is None else self._calendar.unit,
@@ -847,7 +855,7 @@ class DeepCausalMMMRegressor(
         return make_channel_graph(fitted, self.media_, self._shown_order())
 
     def _check_graph(self, asking):
-        """Return the fitted graph, or raise in the name of who asks."""
+        """Return the fitted graph; the error names the method that needs it."""
         check_is_fitted(self)
         if self._graph is None:
             raise ValueError(
@@ -911,7 +919,7 @@ class DeepCausalMMMRegressor(
         interval : ndarray of shape (n_rows, 2)
             Lower and upper bound, in KPI units.
         """
-        tail = tail_of(confidence_level)
+        tail = tail_probability(confidence_level)
         _, panel = self._read_panel(X)
         self._check_draws("predict_interval")
         point = self._components(panel).total[0]
@@ -982,7 +990,7 @@ class DeepCausalMMMRegressor(
             equations=equations,
             drawn_equations=drawn,
             panel=panel,
-            price=self._cost,
+            media_cost=self._media_cost,
             channels=list(self._columns.media),
             shown=np.array(order, dtype=np.int64),
             regions=self.regions_,
@@ -1051,7 +1059,7 @@ class DeepCausalMMMRegressor(
             "loss_curve": self.loss_curve_,
             "follows_kpi": self._follows_kpi,
             "contradicted": self._contradicted,
-            "cost": self._cost,
+            "cost": self._media_cost,
             "answers": _answers(self._model),
         }
         write_model(path, header, arrays)
@@ -1110,7 +1118,7 @@ class DeepCausalMMMRegressor(
         sizes = {"n_regions": len(estimator.regions_), "n_media": n_media}
         estimator._follows_kpi = arrays.take("follows_kpi", (n_media,), "bool")
         estimator._contradicted = arrays.take("contradicted", (n_media,), "bool")
-        estimator._cost = _cost_in(arrays, n_media)
+        estimator._media_cost = _cost_in(arrays, n_media)
         estimator._graph = unpack_graph(arrays, **sizes)
         estimator._model = unpack_model(
             header["model"],

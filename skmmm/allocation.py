@@ -10,7 +10,7 @@ from scipy.optimize import OptimizeResult
 from sklearn.utils import Bunch
 
 from skmmm._draws import bounds as quantiles
-from skmmm._draws import tail_of
+from skmmm._draws import tail_probability
 from skmmm._planning.flights import best_flights
 from skmmm._planning.problem import (
     ALIKE,
@@ -116,7 +116,7 @@ def optimize_budget(
           ``contribution`` (what the planned spend causes, KPI units), ``roi``,
           ``mroi`` (one percent more spend), and ``reason`` for where
           the plan stopped: "equal marginal return", "at lower bound", "at upper
-          bound", "no data beyond here", "fixed", "group limit", "target ROI" (which
+          bound", "beyond observed spend", "fixed", "group limit", "target ROI" (which
           is met at the mode), "no spend to scale", "no cost: as today" (media without a
           cost beside others that have one stay as they are; their spend, change and
           returns are nan), "no cost: own spend as today, answers others" (with total
@@ -184,7 +184,7 @@ def optimize_budget(
     >>> bool(abs(plan.allocation["change"]).max() <= 1.0 + 1e-9)
     True
     """
-    report = _ask(
+    report = _prepare(
         estimator,
         X=X,
         horizon=horizon,
@@ -274,7 +274,7 @@ allow_extrapolation, confidence_level, media, region, time, media_cost
     >>> bool((path.table["outcome"] >= path.table["as_today"]).all())
     True
     """
-    report = _ask(
+    report = _prepare(
         estimator,
         X=X,
         horizon=horizon,
@@ -339,11 +339,13 @@ def _path_table(report, budgets, plans):
     return table.assign(mroi=np.append(between, last))
 
 
-def _ask(estimator, *, X, horizon, by, risk, effect, confidence_level, roles, **limits):
+def _prepare(
+    estimator, *, X, horizon, by, risk, effect, confidence_level, roles, **limits
+):
     """Read the question, and return the report that answers it."""
     if not isinstance(by, str) or by not in GROUPS:
         raise ValueError(f"by={by!r} must be one of {sorted(GROUPS)}.")
-    tail = tail_of(confidence_level)
+    tail = tail_probability(confidence_level)
     read_risk(risk)
     what_if = counterfactual_of(
         estimator,
@@ -369,8 +371,8 @@ def _in_money(what_if):
     labels, money = np.array(what_if.labels, dtype=object), what_if.is_money
     if money.all() or not money.any():
         return what_if, []
-    price = np.nan_to_num(what_if.price, nan=0.0)
-    return replace(what_if, price=price), labels[~money].tolist()
+    price = np.nan_to_num(what_if.media_cost, nan=0.0)
+    return replace(what_if, media_cost=price), labels[~money].tolist()
 
 
 def _best_plan(report):
@@ -622,7 +624,7 @@ class _Report:
         reasons[plan <= p.low + _CLOSE] = "at lower bound"
         at_end = plan >= p.high - _CLOSE
         reasons[at_end] = "at upper bound"
-        reasons[at_end & p.refused] = "no data beyond here"
+        reasons[at_end & p.refused] = "beyond observed spend"
         reasons[~p.free & ~p.refused] = "fixed"
         beyond = plan > np.maximum(p.until, 1.0) + _CLOSE
         reasons[beyond] = reasons[beyond] + "; beyond observed data"

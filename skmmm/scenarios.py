@@ -27,7 +27,7 @@ from skmmm._checks import (
     resolve_many,
 )
 from skmmm._costs import is_number
-from skmmm._draws import bounds, tail_of
+from skmmm._draws import bounds, tail_probability
 from skmmm._panel import Panel, make_panel
 from skmmm._tables import region_codes, row_namer
 from skmmm._unwrapping import unwrap
@@ -250,7 +250,7 @@ def compare_scenarios(
           are not money and do not count. NaN if the model has costs, and steps before
           it change a media column: what a unit of X costs is unknown;
         - ``difference_spend``: ``spend`` minus that of the baseline;
-        - ``kpi_per_extra_spend``: ``difference / difference_spend``, KPI units gained
+        - ``marginal_roi``: ``difference / difference_spend``, KPI units gained
           per unit of spend added, or lost per unit saved. NaN where spend is equal, and
           where the total of a channel that is not money differs.
 
@@ -296,7 +296,7 @@ def compare_scenarios(
     >>> bool(table.loc["more", ["difference", "difference_spend"]].gt(0).all())
     True
     """
-    tail = tail_of(confidence_level)
+    tail = tail_probability(confidence_level)
     base = _baseline_position(scenarios, baseline)
     inside = unwrap(estimator)
     tables = {name: inside.frame(X).infer_objects() for name, X in scenarios.items()}
@@ -308,7 +308,7 @@ def compare_scenarios(
     table = _compare_kpi(kpi, draws, base, tail)
     cost = _costs(inside, scenarios.values(), columns.media)
     table |= _compare_spend(units, cost, base)
-    table["kpi_per_extra_spend"] = table["difference"] / table.pop("extra_spend")
+    table["marginal_roi"] = table["difference"] / table.pop("extra_spend")
     return pd.DataFrame(table, index=pd.Index(list(tables), name="scenario"))
 
 

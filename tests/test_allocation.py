@@ -437,7 +437,7 @@ def test_plans_end_where_data_do(X):
     until = np.quantile(X["tv"], 0.99) / X["tv"].mean()
     plan = optimize_budget(Known(earned).fit(), X=X, bounds=(0.5, 3.0))
     assert plan.x[0] == pytest.approx(until, rel=1e-6)
-    assert plan.allocation["reason"]["tv"] == "no data beyond here"
+    assert plan.allocation["reason"]["tv"] == "beyond observed spend"
     plan = optimize_budget(
         Known(earned).fit(), X=X, bounds=(0.5, 1.5), allow_extrapolation=True
     )
@@ -747,7 +747,7 @@ def test_bursts_pass_a_threshold_that_even_spend_does_not():
 
 def test_gradient_by_period(fitted):
     what_if = fitted._counterfactual()
-    _, names = what_if.groups("time")
+    _, names = what_if.groups("period")
     rng = np.random.default_rng(0)
     plan = rng.uniform(0.5, 2.0, (3, len(names)))
     for draws in (False, True):

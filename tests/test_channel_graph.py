@@ -452,7 +452,7 @@ def test_a_channel_beside_the_graph_has_its_direct_effect(fitted):
         assert_allclose(total[name], direct[name], rtol=1e-9)
 
 
-@pytest.mark.parametrize("by", ["region", "time"])
+@pytest.mark.parametrize("by", ["region", "period"])
 def test_groups_add_up(fitted, by):
     whole = fitted.channel_summary(effect="total")
     parts = fitted.channel_summary(by=by, effect="total")

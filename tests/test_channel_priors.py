@@ -182,7 +182,7 @@ def test_decay_beyond_its_bounds(steady, interval):
 @pytest.mark.parametrize("adstock", ["free", "gru"])
 def test_decay_of_an_adstock_without_one(steady, adstock):
     with refuses(
-        f"priors['channel_0'] has a decay, which adstock='{adstock}' has not. Use "
+        f"priors['channel_0'] sets a decay, but adstock='{adstock}' has none. Use "
         "adstock='weibull' or 'geometric'."
     ):
         fitted(steady, adstock=adstock, priors={"channel_0": {"decay": DECAY}})
@@ -217,7 +217,7 @@ def test_return_is_believed(media_cost, flights):
 )
 def test_decay_is_believed(steady, adstock):
     priors = {"channel_1": {"decay": DECAY}}
-    decay = fitted(steady, adstock=adstock, priors=priors, max_lag=13).decay_
+    decay = fitted(steady, adstock=adstock, priors=priors, max_lag=13).carryover_share_
     assert DECAY[0] < decay[1] < DECAY[1]
     others = np.delete(decay, 1)
     assert ((others < DECAY[0]) | (others > DECAY[1])).all()
@@ -239,7 +239,7 @@ def test_priors_are_believed_in_every_region(panel):
     priors = {channel: {"decay": DECAY, "half_saturation": half}}
     data = panel.X, panel.y
     found = fitted(data, **parameters, adstock="geometric", max_lag=13, priors=priors)
-    assert DECAY[0] < found.decay_[1] < DECAY[1]
+    assert DECAY[0] < found.carryover_share_[1] < DECAY[1]
     # Regions deviate, the average hardly does.
     assert found.half_saturation_[1] == pytest.approx(2.01 * typical, rel=0.03)
 

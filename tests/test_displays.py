@@ -505,7 +505,7 @@ def test_effects_of_other_estimators_are_drawn_too(panel):
     [
         (["baseline and controls", "level", "total"], ["predicted", "all"]),
         (["prediction", "1 other channels", "trend"], ["season", "controls"]),
-        (["base", "constant", "channel"], ["slow change", "observed"]),
+        (["base", "constant", "channel"], ["baseline drift", "observed"]),
     ],
 )
 def test_columns_called_like_our_labels_keep_their_numbers(panel, media, controls):

@@ -5,7 +5,12 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from skmmm._draws import bounds, graded_probabilities, mixture_quantiles, tail_of
+from skmmm._draws import (
+    bounds,
+    graded_probabilities,
+    mixture_quantiles,
+    tail_probability,
+)
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.99, 0.999])
@@ -56,4 +61,4 @@ def test_quantiles_of_a_mixture(tail):
 @pytest.mark.parametrize("level", [1 - 4e-16, 1.0, 0.0, float("nan"), "a", None])
 def test_levels_that_nobody_can_hold(level):
     with pytest.raises(ValueError, match="confidence_level"):
-        tail_of(level)
+        tail_probability(level)

@@ -42,7 +42,7 @@ def answers(model, data):
         "low": interval[:, 0].tolist(),
         "high": interval[:, 1].tolist(),
         "contribution": model.channel_summary()["contribution"].tolist(),
-        "decay": model.decay_.tolist(),
+        "decay": model.carryover_share_.tolist(),
         "half_saturation": model.half_saturation_.tolist(),
     }
 

@@ -78,13 +78,13 @@ def rows_ahead(panel, n_new):
     """The panel with average regions appended, asked about all cells."""
     shape = (panel.shape[0] + n_new, panel.shape[1])
 
-    def grown(values):
+    def exp_linear(values):
         return np.concatenate([values, values[:n_new]])
 
     return replace(
         panel,
-        media=grown(panel.media),
-        controls=grown(panel.controls),
+        media=exp_linear(panel.media),
+        controls=exp_linear(panel.controls),
         observed=np.ones(shape, dtype=bool),
         cell=np.arange(shape[0] * shape[1]),
         y=None,

@@ -214,7 +214,7 @@ def test_summary_of_a_linear_mmm(panel, linear):
         assert known.all() if channel == "media_1" else not known.any()
 
 
-@pytest.mark.parametrize("by", ["region", "time"])
+@pytest.mark.parametrize("by", ["region", "period"])
 def test_parts_sum_to_the_whole(panel, linear, by):
     whole = channel_summary(linear, panel.X)
     parts = channel_summary(linear, panel.X, by=by)
@@ -370,8 +370,8 @@ def test_what_makes_no_sense_is_refused(panel, fitted, linear):
         response_curve(
             plain, "media_1", X=X[panel.media], media=panel.media, by="region"
         )
-    with refuses("by='time' must be None or 'region'."):
-        response_curve(linear, "media_1", X=X, by="time")
+    with refuses("by='period' must be None or 'region'."):
+        response_curve(linear, "media_1", X=X, by="period")
     with refuses("Channel 'media_1' has no spend in X"):
         response_curve(linear, "media_1", X=X.assign(media_1=0.0))
     with refuses("channel='price' is not one of the media columns"):
@@ -397,7 +397,7 @@ def test_marginal_roi_by_time_takes_the_column(panel):
     model = LinearRegression().fit(panel.X[panel.media], panel.y)
     X = panel.X[[*panel.media, "week"]]
     pipeline = make_pipeline(FunctionTransformer(lambda X: X[panel.media]), model)
-    asked = {"by": "time", "media": panel.media, "time": "week"}
+    asked = {"by": "period", "media": panel.media, "time": "week"}
     found = marginal_roi(pipeline, X, **asked)
     assert len(found) == 3 * 60
     assert_allclose(found, channel_summary(pipeline, X, **asked)[list(found)])

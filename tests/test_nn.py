@@ -32,10 +32,10 @@ from skmmm._nn.likelihood import (
     log_likelihood,
     log_prior,
 )
-from skmmm._nn.network import Inputs, OutcomeNetwork, grown
+from skmmm._nn.network import Inputs, OutcomeNetwork, exp_linear
 from skmmm._nn.posterior import (
-    Bell,
     Information,
+    LaplaceApproximation,
     Ties,
     _with_answers_of_spreads,
     information,
@@ -561,14 +561,14 @@ def test_one_channel_alone_does_what_it_does_among_others(adstock, channel):
 
 def test_grown_is_exponential_below_zero_and_linear_above():
     below, above = torch.linspace(-9.0, 0.0, 19), torch.linspace(0.0, 9.0, 19)
-    assert_allclose(grown(below), torch.exp(below), rtol=1e-6)
-    assert_allclose(grown(above), 1.0 + above, rtol=1e-6)
+    assert_allclose(exp_linear(below), torch.exp(below), rtol=1e-6)
+    assert_allclose(exp_linear(above), 1.0 + above, rtol=1e-6)
     # Value and slope agree where the pieces meet.
     step = 1e-6
-    ends = grown(tensor([-step, 0.0, step]))
+    ends = exp_linear(tensor([-step, 0.0, step]))
     assert_allclose(ends.diff() / step, 1.0, atol=step)
     at_zero = tensor(0.0).requires_grad_()
-    (slope,) = torch.autograd.grad(grown(at_zero), at_zero)
+    (slope,) = torch.autograd.grad(exp_linear(at_zero), at_zero)
     assert torch.isfinite(slope)
 
 
@@ -1092,12 +1092,15 @@ def random_information(n_shared=2, n_regional=3, n_shocks=0):
     )
 
 
-def displacement(bell):
-    """Return the matrix by which a `Bell` displaces standard normals."""
-    n_shared, (n_regions, n_regional) = len(bell.shared_root), bell.root.shape[:2]
+def displacement(approximation):
+    """Return the matrix that unwhitens standard normals."""
+    n_shared, (n_regions, n_regional) = (
+        len(approximation.shared_root),
+        approximation.root.shape[:2],
+    )
     size = n_shared + n_regions * n_regional
     basis = torch.eye(size, dtype=torch.float64)
-    shared, regional = bell.displaced(
+    shared, regional = approximation.unwhiten(
         basis[:, :n_shared], basis[:, n_shared:].reshape(size, n_regions, n_regional)
     )
     return torch.cat([shared, regional.flatten(1)], dim=1).T.numpy()
@@ -1105,7 +1108,7 @@ def displacement(bell):
 
 def test_bell_has_the_covariance_of_the_information():
     known = random_information()
-    root = displacement(Bell(known))
+    root = displacement(LaplaceApproximation(known))
     precision = dense(known) + np.eye(len(root))
     assert_allclose(root @ root.T, np.linalg.inv(precision), atol=1e-12)
 
@@ -1122,7 +1125,7 @@ def test_ties_between_regions():
     flat = torch.cat([ties.shared, ties.regional.flatten(1)], dim=1).numpy()
     size = flat.shape[1]
     precision = dense(known) + np.eye(size) + flat.T * ties.sign.numpy() @ flat
-    root = displacement(Bell(known, ties))
+    root = displacement(LaplaceApproximation(known, ties))
     assert_allclose(root @ root.T, np.linalg.inv(precision), atol=1e-12)
 
 
@@ -1157,20 +1160,22 @@ def test_roots_of_precisions_that_rounding_has_spoilt(rng, size):
 
 def test_bell_integrates_shocks_out_of_shared_parameters():
     known = random_information(n_shocks=4)
-    bell = Bell(known)
+    approximation = LaplaceApproximation(known)
     precision = dense(known) + np.eye(len(dense(known)))
     n_shared = len(known.shared)
     covariance = np.linalg.inv(precision)[:n_shared, :n_shared]
-    root = displacement(bell)
+    root = displacement(approximation)
     assert_allclose(root[:n_shared] @ root[:n_shared].T, covariance, atol=1e-12)
-    assert_allclose(bell.shared_root @ bell.shared_root.T, covariance, atol=1e-12)
+    assert_allclose(
+        approximation.shared_root @ approximation.shared_root.T, covariance, atol=1e-12
+    )
 
 
 def test_bell_draws_regions_given_the_shared_parameters():
     known = random_information(n_shocks=4)
-    bell = Bell(known)
+    approximation = LaplaceApproximation(known)
     n_shared, n_regional = len(known.shared), known.regional.shape[1]
-    root = displacement(bell)
+    root = displacement(approximation)
     for r in range(R):
         own = n_shared + r * n_regional + np.arange(n_regional)
         precision = known.regional[r].numpy() + np.eye(n_regional)
@@ -1178,7 +1183,9 @@ def test_bell_draws_regions_given_the_shared_parameters():
         assert_allclose(given @ given.T, np.linalg.inv(precision), atol=1e-12)
         # Where the shared parameters move, the regional ones make up for it.
         pulled = root[own, :n_shared]
-        expected = -np.linalg.solve(precision, known.cross[r] @ bell.shared_root)
+        expected = -np.linalg.solve(
+            precision, known.cross[r] @ approximation.shared_root
+        )
         assert_allclose(pulled, expected, atol=1e-12)
         others = np.setdiff1d(np.arange(n_shared, len(root)), own)
         assert_array_equal(root[np.ix_(own, others)], 0.0)
@@ -1187,13 +1194,15 @@ def test_bell_draws_regions_given_the_shared_parameters():
 @pytest.mark.parametrize("n_shocks", [0, 4])
 @pytest.mark.parametrize("n_regional", [0, 3])
 def test_pulled_back_is_the_transpose_of_displaced(n_regional, n_shocks):
-    bell = Bell(random_information(n_regional=n_regional, n_shocks=n_shocks))
+    approximation = LaplaceApproximation(
+        random_information(n_regional=n_regional, n_shocks=n_shocks)
+    )
     generator = torch.Generator().manual_seed(1)
 
     def randn(*shape):
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-    n_draws, n_shared = 5, len(bell.shared_root)
+    n_draws, n_shared = 5, len(approximation.shared_root)
     normals, gradients = (
         (randn(n_draws, n_shared), randn(n_draws, R, n_regional)) for _ in range(2)
     )
@@ -1203,8 +1212,8 @@ def test_pulled_back_is_the_transpose_of_displaced(n_regional, n_shocks):
         return sum((a * b).flatten(1).sum(dim=1) for a, b in pairs)
 
     assert_allclose(
-        inner(bell.displaced(*normals), gradients),
-        inner(normals, bell.pulled_back(*gradients)),
+        inner(approximation.unwhiten(*normals), gradients),
+        inner(normals, approximation.unwhiten_vjp(*gradients)),
         rtol=1e-10,
     )
 
@@ -1215,7 +1224,12 @@ def test_spreads_that_are_held_do_not_move():
     held = np.concatenate(
         [np.full(p.size, p.name.endswith("_spread_log")) for p in network.shared_priors]
     )
-    sd = Bell(with_spreads_held(network, known)).shared_root.square().sum(dim=1).sqrt()
+    sd = (
+        LaplaceApproximation(with_spreads_held(network, known))
+        .shared_root.square()
+        .sum(dim=1)
+        .sqrt()
+    )
     # In prior standard deviations.
     assert (sd[held] < 2e-6).all()
     assert (sd[~held] > 1e-2).all()

@@ -112,7 +112,13 @@ def test_loaded_model_answers_exactly_as_the_saved_one(fitted, saved, panel):
     )
     pd.testing.assert_frame_equal(loaded.contributions(), fitted.contributions())
     pd.testing.assert_frame_equal(loaded.channel_summary(), fitted.channel_summary())
-    for name in ("decay_", "half_saturation_", "slope_", "coef_", "loss_curve_"):
+    for name in (
+        "carryover_share_",
+        "half_saturation_",
+        "slope_",
+        "coef_",
+        "loss_curve_",
+    ):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(fitted, name))
     assert loaded.period_ == fitted.period_ == "week"
     assert list(loaded.feature_names_in_) == list(fitted.feature_names_in_)

@@ -72,7 +72,7 @@ def test_effectiveness_moves_contributions_alike(fitted, panel):
 
 def test_baseline_parts_add_up(fitted, panel):
     parts = fitted.baseline_parts()
-    assert list(parts) == ["constant", "season", "trend", "slow change", "level"]
+    assert list(parts) == ["constant", "season", "trend", "baseline drift", "level"]
     assert_allclose(parts.sum(axis=1), fitted.contributions()["baseline"])
     some = panel.X.iloc[5:50]
     assert_allclose(fitted.baseline_parts(some), parts.iloc[5:50])
@@ -119,7 +119,7 @@ def few_draws(panel, fitted):
 @pytest.mark.parametrize("level", [0.01, 0.5, 0.9])
 def test_points_lie_inside_their_intervals(few_draws, panel, level):
     model, told = few_draws, {"confidence_level": level}
-    tables = [model.channel_summary(by=by, **told) for by in (None, "region", "time")]
+    tables = [model.channel_summary(by=by, **told) for by in (None, "region", "period")]
     tables.append(model.channel_summary(effect="total", **told))
     half = panel.X.assign(media_1=0.5 * panel.X["media_1"])
     tables.append(model.compare_scenarios({"a": panel.X, "b": half}, **told))

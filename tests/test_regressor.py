@@ -316,13 +316,13 @@ def test_attributes(panel, fitted):
     assert fitted.controls_ == panel.controls
     assert_array_equal(fitted.regions_, ["region_1", "region_2", "region_3"])
     assert fitted.period_ == "week"
-    for name in ("decay_", "half_saturation_", "slope_", "coef_"):
+    for name in ("carryover_share_", "half_saturation_", "slope_", "coef_"):
         assert getattr(fitted, name).shape == (3,)
         assert (getattr(fitted, name) > 0).all()
-    assert (fitted.decay_ < 1).all()
+    assert (fitted.carryover_share_ < 1).all()
     assert fitted.carryover_.shape == (3, 6)
     assert_allclose(fitted.carryover_.sum(axis=1), 1.0)
-    assert_allclose(fitted.decay_, 1 - fitted.carryover_[:, 0])
+    assert_allclose(fitted.carryover_share_, 1 - fitted.carryover_[:, 0])
     assert fitted.control_coef_.shape == (2,)
     assert fitted.control_coef_[0] < 0 < fitted.control_coef_[1]  # price, holiday
 
@@ -364,7 +364,7 @@ def test_attributes_are_in_the_order_and_units_of_X(panel, fast):
         other.half_saturation_ / model.half_saturation_, [100, 1, 1], rtol=rtol
     )
     assert_allclose(other.control_coef_ / model.control_coef_, [1000, 10], rtol=rtol)
-    for name in ("decay_", "slope_", "carryover_"):
+    for name in ("carryover_share_", "slope_", "carryover_"):
         assert_allclose(getattr(other, name), getattr(model, name), rtol=rtol)
 
 
@@ -435,7 +435,7 @@ def test_no_carry_over(panel, fast, adstock):
     fast = fast | {"max_lag": 0, "max_iter": 4, "n_draws": 0}
     model = DeepCausalMMMRegressor(**fast, adstock=adstock).fit(panel.X, panel.y)
     assert_array_equal(model.carryover_, np.ones((3, 1)))
-    assert_array_equal(model.decay_, 0.0)
+    assert_array_equal(model.carryover_share_, 0.0)
     silent = panel.X["media_2"].where(panel.X["week"] > panel.X["week"].iloc[90], 0.0)
     after = model.contributions(panel.X.assign(media_2=silent))["media_2"]
     before = model.contributions()["media_2"]
@@ -515,7 +515,7 @@ def test_channel_summary(panel, fitted):
         assert (narrow[f"{column}_high"] <= summary[f"{column}_high"]).all()
 
 
-@pytest.mark.parametrize(("by", "column"), [("region", "region"), ("time", "week")])
+@pytest.mark.parametrize(("by", "column"), [("region", "region"), ("period", "week")])
 def test_channel_summary_by_group(panel, fitted, by, column):
     whole, parts = fitted.channel_summary(), fitted.channel_summary(by=by)
     assert parts.index.names == ["channel", by]
@@ -548,14 +548,14 @@ def test_channel_summary_of_some_rows(panel, fitted):
 
 def test_channel_summary_refuses(series, panel, fitted, fast):
     message = (
-        "by='week' must be None, 'region' or, in a model with a time column, 'time'."
+        "by='week' must be None, 'region' or, in a model with a time column, 'period'."
     )
     with refuses(message):
         fitted.channel_summary(by="week")
     X = series.X.drop(columns="week")
     model = DeepCausalMMMRegressor(**fast | {"time": None}).fit(X, series.y)
     with refuses(message.replace("'week'", "'time'")):
-        model.channel_summary(by="time")
+        model.channel_summary(by="period")
     assert len(model.channel_summary(by="region")) == 2
 
 

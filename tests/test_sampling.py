@@ -12,7 +12,7 @@ from skmmm import DeepCausalMMMRegressor
 from skmmm._nn import sampling
 from skmmm._nn.likelihood import Loss, Target, log_likelihood, log_prior
 from skmmm._nn.network import Inputs, OutcomeNetwork
-from skmmm._nn.posterior import Bell, information, with_spreads_held
+from skmmm._nn.posterior import LaplaceApproximation, information, with_spreads_held
 from skmmm._nn.priors import Sizes, channel_priors, positions
 
 # Huber's density with bounds that no error reaches is Gaussian.
@@ -79,7 +79,7 @@ def gaussian_problem(n_regions=2, n_periods=25):
         network,
         with_spreads_held(network, information(network, inputs, target, GAUSS)),
     )
-    move_to_mode(network, inputs, target, Bell(known))
+    move_to_mode(network, inputs, target, LaplaceApproximation(known))
     return network, inputs, target, known
 
 
@@ -96,13 +96,13 @@ def noise_held(network, known):
     return type(known)(**{**vars(known), "shared": shared, "regional": regional})
 
 
-def move_to_mode(network, inputs, target, bell):
+def move_to_mode(network, inputs, target, approximation):
     """Move a linear network to the mode: one Newton step."""
     value = log_likelihood(network, inputs, target, GAUSS)
     value = value + log_prior(network, inputs, target)
     gradient = torch.autograd.grad(value.sum(), list(network.parameters()))
     # The covariance is the root times its transpose.
-    shared, regional = bell.displaced(*bell.pulled_back(*gradient))
+    shared, regional = approximation.unwhiten(*approximation.unwhiten_vjp(*gradient))
     network.shared.data += shared
     network.regional.data += regional
 
@@ -129,13 +129,15 @@ def test_draws_have_mean_and_covariance_of_a_gaussian_posterior(
     # Enough transitions to forget the start: how many it takes is another question.
     monkeypatch.setattr(sampling, "N_AFTER", 20)
     network, inputs, target, known, covariance = gaussian
-    # A Bell of another width than the posterior: chains start in the wrong places.
-    bell = Bell(known)
-    bell.shared_root = bell.shared_root * too_wide
-    bell.root = bell.root / too_wide
+    # An approximation of another width than the posterior: chains start elsewhere.
+    approximation = LaplaceApproximation(known)
+    approximation.shared_root = approximation.shared_root * too_wide
+    approximation.root = approximation.root / too_wide
     n_draws = 2000  # chains as well, independent of each other
     draws = flat(
-        *sampling.sample(network, inputs, target, GAUSS, bell, n_draws, generator())
+        *sampling.sample(
+            network, inputs, target, GAUSS, approximation, n_draws, generator()
+        )
     ).numpy()
     free = covariance.diagonal() > 10.0 / HELD
     assert free.sum() == 15  # shared and twice regional: intercept, controls, season
@@ -150,10 +152,12 @@ def test_draws_have_mean_and_covariance_of_a_gaussian_posterior(
 
 def test_newton_step_reaches_the_mode(gaussian):
     network, inputs, target, known, covariance = gaussian
-    posterior = sampling._Posterior(network, inputs, target, GAUSS, Bell(known))
+    posterior = sampling._Posterior(
+        network, inputs, target, GAUSS, LaplaceApproximation(known)
+    )
     here = posterior.at(torch.zeros(1, len(covariance), dtype=torch.float64))
     # As exact as the finite differences behind the information; in units of the sd.
-    assert_allclose(here.slope, 0.0, atol=1e-3)
+    assert_allclose(here.gradient, 0.0, atol=1e-3)
 
 
 # --- leapfrog -----------------------------------------------------------------------
@@ -173,7 +177,7 @@ class Recorder:
     def momentum(self, step):
         """Return the momentum at the end of the last transition."""
         before, last = self.seen[-2:]
-        return (last.place - before.place) / step + 0.5 * step * last.slope
+        return (last.position - before.position) / step + 0.5 * step * last.gradient
 
 
 def always(n_chains):
@@ -188,8 +192,8 @@ def energy(state, momentum):
 @pytest.fixture
 def trajectory(national):
     """Posterior of a real fit, where four chains start, and their momentum."""
-    network, inputs, target, loss, bell = national
-    posterior = sampling._Posterior(network, inputs, target, loss, bell)
+    network, inputs, target, loss, approximation = national
+    posterior = sampling._Posterior(network, inputs, target, loss, approximation)
     n_chains, size = 4, network.shared.numel() + network.regional.numel()
     place, momentum = torch.randn(
         2, n_chains, size, generator=generator(), dtype=torch.float64
@@ -202,10 +206,10 @@ def test_leapfrog_is_reversible(trajectory):
     posterior, start, momentum = trajectory
     how = 0.05, sampling.N_STEPS, always(len(momentum))
     end, _ = sampling._transition(posterior, start, momentum, *how)
-    assert (end.place != start.place).all()
+    assert (end.position != start.position).all()
     back = -posterior.momentum(how[0])
     again, _ = sampling._transition(posterior, end, back, *how)
-    assert_allclose(again.place, start.place, atol=1e-10)
+    assert_allclose(again.position, start.position, atol=1e-10)
     assert_allclose(again.density, start.density, rtol=1e-10)
 
 
@@ -233,8 +237,8 @@ def test_refused_chains_stay_where_they_are(trajectory):
         posterior, start, momentum, 0.05, sampling.N_STEPS, luck
     )
     assert 0.0 < chance < 1.0
-    assert (end.place[0] != start.place[0]).all()
-    for name in ("place", "density", "slope"):
+    assert (end.position[0] != start.position[0]).all()
+    for name in ("position", "density", "gradient"):
         assert_array_equal(getattr(end, name)[1:], getattr(start, name)[1:])
 
 
@@ -249,7 +253,7 @@ def test_a_step_into_the_void_is_refused(trajectory):
         torch.full((len(momentum),), 1e-300),
     )
     assert chance == 0.0
-    assert_array_equal(end.place, start.place)
+    assert_array_equal(end.position, start.position)
 
 
 @pytest.mark.parametrize("start", [0.05, 0.4, 1.0])
@@ -282,7 +286,7 @@ def caught(world, **parameters):
             random_state=0,
             **parameters,
         ).fit(world.X, world.y)
-    names = ("network", "inputs", "target", "loss", "bell")
+    names = ("network", "inputs", "target", "loss", "approximation")
     return tuple(handed[name] for name in names)
 
 
@@ -316,10 +320,10 @@ def test_chains_move_and_few_moves_are_lost(problem, request, monkeypatch):
 
 @pytest.mark.parametrize("problem", ["national", "regional"])
 def test_draws_of_a_real_fit(problem, request):
-    network, inputs, target, loss, bell = request.getfixturevalue(problem)
+    network, inputs, target, loss, approximation = request.getfixturevalue(problem)
     n_draws = 24
     shared, regional = sampling.sample(
-        network, inputs, target, loss, bell, n_draws, generator()
+        network, inputs, target, loss, approximation, n_draws, generator()
     )
     assert shared.shape == (n_draws, network.shared.shape[1])
     assert regional.shape == (n_draws, *network.regional.shape[1:])
@@ -340,9 +344,9 @@ def test_draws_of_a_real_fit(problem, request):
 
 @pytest.mark.usefixtures("fast")
 def test_network_stays_at_the_mode(national):
-    network, inputs, target, loss, bell = national
+    network, inputs, target, loss, approximation = national
     before = [parameter.detach().clone() for parameter in network.parameters()]
-    sampling.sample(network, inputs, target, loss, bell, 2, generator())
+    sampling.sample(network, inputs, target, loss, approximation, 2, generator())
     for parameter, value in zip(network.parameters(), before, strict=True):
         assert_array_equal(parameter.detach(), value)
         assert parameter.grad is None or not parameter.grad.isnan().any()

@@ -547,14 +547,14 @@ def test_comparison_of_known_draws(two):
     assert list(table["probability_better"]) == [0.5, 1.0]
     assert list(table["spend"]) == [100.0, 140.0]
     assert list(table["difference_spend"]) == [0.0, 40.0]
-    assert_array_equal(table["kpi_per_extra_spend"], [np.nan, 3.0])
+    assert_array_equal(table["marginal_roi"], [np.nan, 3.0])
 
 
 def test_baseline_may_be_chosen(two):
     table = compare_scenarios(Doubtful(), two, baseline="more")
     assert list(table["difference"]) == [-120.0, 0.0]
     assert list(table["probability_better"]) == [0.0, 0.5]
-    assert_array_equal(table["kpi_per_extra_spend"], [3.0, np.nan])
+    assert_array_equal(table["marginal_roi"], [3.0, np.nan])
 
 
 def test_share_of_draws_in_which_it_is_better(two):
@@ -610,7 +610,7 @@ def test_no_return_where_something_without_a_price_changed_too(two):
     estimator = Doubtful(media=("tv", "radio"), media_cost={"tv": 2.0})
     table = compare_scenarios(estimator, two)
     assert list(table["difference_spend"]) == [0.0, 80.0, 80.0]
-    assert_array_equal(table["kpi_per_extra_spend"], [np.nan, 1.5, np.nan])
+    assert_array_equal(table["marginal_roi"], [np.nan, 1.5, np.nan])
 
 
 def test_rounding_is_no_extra_spend(two):
@@ -619,7 +619,7 @@ def test_rounding_is_no_extra_spend(two):
     assert one["tv"].sum() != other["tv"].sum()
     table = compare_scenarios(Doubtful(), {"one": one, "other": other})
     assert list(table["difference_spend"]) == [0.0, 0.0]
-    assert table["kpi_per_extra_spend"].isna().all()
+    assert table["marginal_roi"].isna().all()
 
 
 def test_pipelines_and_searches(two):
@@ -636,7 +636,7 @@ def test_pipelines_and_searches(two):
         columns = ["difference", "difference_low", "difference_high"]
         pd.testing.assert_frame_equal(table[columns], 2.0 * expected[columns])
         # A cost of 7 is that of a unit behind the step.
-        money = table[["spend", "difference_spend", "kpi_per_extra_spend"]]
+        money = table[["spend", "difference_spend", "marginal_roi"]]
         assert money.isna().all(axis=None)
     in_units = make_pipeline(FunctionTransformer(double), Doubtful()).fit(
         two["same"], None
@@ -776,7 +776,7 @@ def test_linear_pipeline(panel, plans):
     table = compare_scenarios(model, plans)
     assert table.loc["twice", "difference"] > 0
     assert table["difference_low"].isna().all()
-    assert table.loc["twice", "kpi_per_extra_spend"] > 0
+    assert table.loc["twice", "marginal_roi"] > 0
 
 
 # The length of the season.

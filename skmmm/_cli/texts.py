@@ -46,7 +46,9 @@ def channel_text(task, model, summary):
 
 def truth_text(truth, summary):
     """Return what channels really caused, beside the estimates."""
-    rows = [["Channel", "Truth", "Estimate", f"{LEVEL:.0%} interval", "holds it"]]
+    rows = [
+        ["Channel", "Truth", "Estimate", f"{LEVEL:.0%} interval", "inside interval"]
+    ]
     for name, channel in summary.iterrows():
         low, high = channel["contribution_low"], channel["contribution_high"]
         holds = "yes" if low <= truth[name] <= high else "no"
@@ -116,7 +118,7 @@ def skill_text(task, skill):
     return (
         f"{layout(rows)}\n\n"
         f"Errors over the next {horizon} {plural(calendar.unit)} from {len(origins)} "
-        "origins, whose dates head the single\nerrors. Media and controls of the "
+        "origins; each\ncolumn is headed by its origin. Media and controls of the "
         "forecast are given. "
         "wMAPE is the absolute error as a\nshare of the KPI, skill the share of the "
         "last value's error that is avoided."

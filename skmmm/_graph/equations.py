@@ -218,7 +218,7 @@ class SpendEquations:
         past = _Past(self, shape)
         first = np.argmax((path != 0).any(axis=(1, 2, 3)))
         for t in range(first, len(u)):
-            pending, move, drive = past.felt(), moves[t], np.zeros(shape)
+            pending, move, drive = past.lag_sum(), moves[t], np.zeros(shape)
             induced = np.zeros(shape)
             for j in order.T:  # (E,), one channel per draw
                 now, plan = u[t, j][:, None], path[t, j]  # (E, 1, R), (E, G, R)
@@ -228,7 +228,7 @@ class SpendEquations:
                 induced[draw, j] = step
                 move[draw, j] = plan + step
                 drive[draw, j] = self._driven(now, plan + step, j)
-            past.push(induced, drive)
+            past.append(induced, drive)
         return moves
 
     def origin_shares(self, media):
@@ -309,7 +309,7 @@ class SpendEquations:
         past = _Past(self, shape)
         for now in u:
             size, steepness = -np.expm1(-now), self._steepness(now)  # (M, R)
-            pending, parts, drive = past.felt(), np.zeros(shape), np.zeros(shape)
+            pending, parts, drive = past.lag_sum(), np.zeros(shape), np.zeros(shape)
             for j in order.T:
                 induced = pending[draw, j] + self._same_period(drive, draw, j)
                 induced[draw, j] = 0.0  # (E, M, R), from others only
@@ -317,7 +317,7 @@ class SpendEquations:
                 induced[draw, j] = size[j] - induced.sum(axis=1)
                 parts[draw, j] = induced
                 drive[draw, j] = induced * steepness[j][:, None]
-            past.push(parts, drive)
+            past.append(parts, drive)
             yield parts
 
     def _steepness(self, u):
@@ -353,8 +353,8 @@ class SpendEquations:
     def _same_period(self, drive, draw, channel):
         """Return what others add to one channel per draw, shape (E, ..., R)."""
         weight = self.same[draw, :, channel]  # (E, M)
-        felt = weight[:, None] @ drive.reshape(*drive.shape[:2], -1)
-        return felt.reshape(drive.shape[0], *drive.shape[2:])
+        lag_sum = weight[:, None] @ drive.reshape(*drive.shape[:2], -1)
+        return lag_sum.reshape(drive.shape[0], *drive.shape[2:])
 
     def _order(self):
         """Return channels with parents in the same period first, shape (E, M)."""
@@ -388,13 +388,13 @@ class _Past:
         late = equations.late.transpose(0, 2, 3, 1)  # (E, to, L + 1, from)
         self.late = late.reshape(*late.shape[:2], -1)
 
-    def felt(self):
+    def lag_sum(self):
         """Return what the period to come feels of all earlier ones."""
         drives = self.drives.reshape(len(self.drives), -1, self.drives.shape[-1])
-        felt = (self.own * self.values).sum(axis=1) + self.late @ drives
-        return felt.reshape(self.shape)
+        lag_sum = (self.own * self.values).sum(axis=1) + self.late @ drives
+        return lag_sum.reshape(self.shape)
 
-    def push(self, value, drive):
+    def append(self, value, drive):
         """Move on by one period."""
         for lags, new in ((self.values, value), (self.drives, drive)):
             tail = self.decay * lags[:, -1]

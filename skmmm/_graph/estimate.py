@@ -136,8 +136,8 @@ def fit_channel_graph(
     found = [_found_again(e, rules, counts, cluster, find) for e in explanations]
     best, (again, grams) = explanations[0], found[0]
     features = best.features
-    probability, believed = _belief(explanations, found)
-    keep = best.structure.edges & (believed | rules.required)
+    probability, accepted = _belief(explanations, found)
+    keep = best.structure.edges & (accepted | rules.required)
     kept = _believed(best.structure, keep, features)
     again = [_believed(structure, keep, features) for structure in again]
     weight, same = _weights(kept, best)
@@ -310,7 +310,7 @@ def _belief(explanations, found):
     Returns
     -------
     probability : ndarray of shape (n_media, n_media)
-    believed : ndarray of shape (n_media, n_media), bool
+    accepted : ndarray of shape (n_media, n_media), bool
     """
     n_regions = _count_regions(explanations[0].features)
     structures = found[0][0]

@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Rules:
-    """What may, must and is worth being an edge; `[i, j]` is i drives j.
+    """Which edges are allowed, required and large enough; `[i, j]` is i drives j.
 
     Attributes
     ----------

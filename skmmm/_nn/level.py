@@ -95,9 +95,9 @@ class Level:
         away = (periods - inside).abs()
         fade = self.persistence[:, None] ** away  # (E, n)
         square = (self.persistence**2).clamp_max(1 - 1e-9)[:, None]
-        grown = self.shock[:, :, None] * ((1 - square**away) / (1 - square))[:, None]
+        growth = self.shock[:, :, None] * ((1 - square**away) / (1 - square))[:, None]
         mean = fade[:, None] * self.mean[..., inside]
-        return mean, fade[:, None] ** 2 * self.variance[..., inside] + grown
+        return mean, fade[:, None] ** 2 * self.variance[..., inside] + growth
 
 
 def smooth_level(residual, precision, gain, persistence, scale):

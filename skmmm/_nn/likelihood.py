@@ -205,7 +205,7 @@ def effective_regions(network, inputs, target):
 
     The participation ratio of the correlation matrix of the errors, after the mean of
     each period is removed, corrected for the finite number of periods. Regions that
-    move together are not independent witnesses.
+    move together are not independent observations.
 
     References
     ----------

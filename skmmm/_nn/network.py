@@ -229,7 +229,7 @@ class OutcomeNetwork(nn.Module):
         """Return the effect of each channel at typical spend, shape (E, M)."""
         effect, channels = values["effect"], self.channel_priors
         deviation = channels.effect_spread * effect
-        pooled = grown(values["effect_mean"][:, None] + deviation)
+        pooled = exp_linear(values["effect_mean"][:, None] + deviation)
         # Hidden factors that move regions in groups move their media too: the more of
         # them, the less a correlation with the KPI is an effect.
         pooled = torch.where(self.free_sign, effect, pooled) * self.independent**3
@@ -273,20 +273,20 @@ class OutcomeNetwork(nn.Module):
         return response / response.sum(dim=-1, keepdim=True)
 
     def carried_over(self, values, inputs):
-        """Return media after carry-over, with spikes as far as they are believed."""
+        """Return media after carry-over, spikes damped."""
         spiked = self._spiked(values)
         if spiked is None or self.adstock == "gru" or not self.sizes.max_lag:
-            media = self.believed(values, inputs)
+            media = self.damped(values, inputs)
             return self.adstocked(values, media, inputs.known)
         # Most channels are the same for all draws, which convolve faster together.
         kernel = self.kernel(values)
-        believed = self._believed_spikes(values, inputs, spiked)
+        damped = self._damped_spikes(values, inputs, spiked)
         return carry_known(inputs.media, inputs.known, kernel).index_copy(
-            2, spiked, carry_known(believed, inputs.known, kernel[:, spiked])
+            2, spiked, carry_known(damped, inputs.known, kernel[:, spiked])
         )
 
-    def believed(self, values, inputs):
-        """Return media with spikes as far as they are believed, ([E,] R, M, L + T).
+    def damped(self, values, inputs):
+        """Return media with spikes damped, shape ([E,] R, M, L + T).
 
         Spend x beyond h, what nearly all periods stay below, counts as
         ``h * (x / h) ** share`` in channels with spikes; the share is learned.
@@ -295,8 +295,8 @@ class OutcomeNetwork(nn.Module):
         if spiked is None:
             return inputs.media
         shape = (len(self.shared), *inputs.media.shape[-3:])
-        believed = self._believed_spikes(values, inputs, spiked)
-        return inputs.media.expand(shape).index_copy(2, spiked, believed)
+        damped = self._damped_spikes(values, inputs, spiked)
+        return inputs.media.expand(shape).index_copy(2, spiked, damped)
 
     def _spiked(self, values):
         """Return the positions of channels with spikes, None if there are none."""
@@ -304,8 +304,8 @@ class OutcomeNetwork(nn.Module):
             return None
         return torch.nonzero(self.channel_priors.spiked)[:, 0]
 
-    def _believed_spikes(self, values, inputs, spiked):
-        """Return believed media of channels with spikes, (E, R, n_spiked, L + T)."""
+    def _damped_spikes(self, values, inputs, spiked):
+        """Return damped media of channels with spikes, (E, R, n_spiked, L + T)."""
         share = torch.sigmoid(values["spike_logit"])[:, None, spiked, None]
         media = inputs.media[..., spiked, :]
         beyond = (media / inputs.high[:, spiked]).clamp_min(1.0)
@@ -449,7 +449,7 @@ class OutcomeNetwork(nn.Module):
             over, all belongs to the channel itself.
         """
         values = self.values()
-        media = self.believed(values, inputs).reshape(inputs.media.shape)
+        media = self.damped(values, inputs).reshape(inputs.media.shape)
         itself = torch.eye(len(shares), dtype=media.dtype)[:, None, :, None]
         before = itself.expand(-1, len(media), -1, self.sizes.max_lag)
         parts = torch.cat([before, shares], dim=-1) * media
@@ -494,7 +494,7 @@ class OutcomeNetwork(nn.Module):
         if self.level:
             parts["trend"] = values["trend"][..., None] * inputs.trend
         if "context_baseline" in values:
-            parts["slow change"] = torch.einsum(
+            parts["baseline drift"] = torch.einsum(
                 "eh,rht->ert", values["context_baseline"], inputs.states
             )
         return parts
@@ -505,7 +505,7 @@ def at_least(log, floor):
     return 0.5 * torch.logaddexp(2.0 * log, torch.full_like(log, 2 * math.log(floor)))
 
 
-def grown(log):
+def exp_linear(log):
     """Return ``exp(log)`` below one and ``1 + log`` above.
 
     A factor that thins out towards zero like a logarithm and grows no faster than its

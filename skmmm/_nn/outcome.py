@@ -478,10 +478,10 @@ class OutcomeModel:
         Returns
         -------
         summary : dict of str to ndarray
-            ``decay``, ``half_saturation``, ``slope``, ``coef`` and ``control_coef``,
-            one entry per channel or control; ``carryover``, the lag weights of shape
-            (n_media, max_lag + 1). Averages over regions, weighted by their KPI where
-            they are in KPI units.
+            ``carryover_share``, ``half_saturation``, ``slope``, ``coef`` and
+            ``control_coef``, one entry per channel or control; ``carryover``, the lag
+            weights of shape (n_media, max_lag + 1). Averages over regions, weighted by
+            their KPI where they are in KPI units.
         """
         network, scales = self.network, self.scales
         sizes = network.sizes
@@ -499,7 +499,7 @@ class OutcomeModel:
         kpi = scales.kpi[:, None]
         return {
             "carryover": carryover,
-            "decay": carryover[:, 1:].sum(axis=1),
+            "carryover_share": carryover[:, 1:].sum(axis=1),
             "half_saturation": (half * scales.media).mean(axis=0),
             "slope": slope,
             "coef": (size * kpi).mean(axis=0) if sizes.n_media else empty,

@@ -342,7 +342,7 @@ def root_of(precision):
     return root
 
 
-class Bell:
+class LaplaceApproximation:
     """The Gaussian approximation of the posterior around a point (Laplace).
 
     Its precision has the shape of an arrow: a block per region, tied together only
@@ -385,7 +385,7 @@ class Bell:
         With B a root of the covariance without ties and V = B' U,
         ``(I + V C V')^(-1/2)`` is the identity but for the column space of V.
         """
-        moved = self._pulled_back(ties.shared, ties.regional)
+        moved = self._unwhiten_vjp_without_ties(ties.shared, ties.regional)
         basis, small = torch.linalg.qr(torch.cat([m.flatten(1) for m in moved], 1).T)
         values, vectors = torch.linalg.eigh(small * ties.sign @ small.T)
         return basis @ vectors, (1.0 + values).clamp_min(1e-8).rsqrt() - 1.0
@@ -400,7 +400,7 @@ class Bell:
         shared, rest = flat[:, : shared.shape[1]], flat[:, shared.shape[1] :]
         return shared, rest.reshape(regional.shape)
 
-    def displaced(self, shared, regional):
+    def unwhiten(self, shared, regional):
         """Turn standard normals into distances from the centre.
 
         Parameters
@@ -420,14 +420,14 @@ class Bell:
         pulled = torch.einsum("rkp,ep->rke", self.pull, shared)
         return shared, (own - pulled).permute(2, 0, 1)
 
-    def pulled_back(self, shared, regional):
+    def unwhiten_vjp(self, shared, regional):
         """Turn gradients by distances into gradients by standard normals.
 
-        The transpose of `displaced`, with the same shapes.
+        The transpose of `unwhiten`, with the same shapes.
         """
-        return self._stretched(*self._pulled_back(shared, regional))
+        return self._stretched(*self._unwhiten_vjp_without_ties(shared, regional))
 
-    def _pulled_back(self, shared, regional):
+    def _unwhiten_vjp_without_ties(self, shared, regional):
         own = torch.linalg.solve_triangular(
             self.root, regional.permute(1, 2, 0), upper=False
         )
@@ -457,7 +457,7 @@ def with_spreads(network, known, deviations):
 
 
 def with_spreads_held(network, known):
-    """Return the information of one who knows all spreads for sure."""
+    """Return the information if all spreads were known exactly."""
     held = known.shared.new_zeros(len(known.shared))
     for prior, where in positions(network.shared_priors):
         if prior.name.endswith("_spread_log"):
@@ -465,7 +465,7 @@ def with_spreads_held(network, known):
     return replace(known, shared=known.shared + torch.diag(held))
 
 
-def told_alone(network, known):
+def conditional_contraction(network, known):
     """Return what the data would say about each channel's effect if all else was known.
 
     Returns

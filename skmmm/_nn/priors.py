@@ -219,7 +219,7 @@ def level_priors(sizes):
     ]
     if sizes.n_regions > 1:
         # A shock that hits all regions in the same period: without it 190 regions
-        # would count as 190 independent witnesses of the same week.
+        # would count as 190 independent observations of the same week.
         priors.append(Prior("common_log", (), math.log(0.03), 1.0, "scale"))
     return priors
 

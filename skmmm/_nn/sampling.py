@@ -15,7 +15,7 @@ _CELLS = 2**17  # region-period-channels of all chains together: bounds the memo
 _MIN_CHAINS = 8
 
 
-def sample(network, inputs, target, loss, bell, n_draws, generator):
+def sample(network, inputs, target, loss, approximation, n_draws, generator):
     """Draw the parameters from their posterior.
 
     Chains start from draws of the Gaussian approximation and move, all at once, in
@@ -29,7 +29,7 @@ def sample(network, inputs, target, loss, bell, n_draws, generator):
     inputs : Inputs
     target : Target
     loss : Loss
-    bell : Bell
+    approximation : LaplaceApproximation
         Around the mode, with what is held held.
     n_draws : int
     generator : torch.Generator
@@ -52,26 +52,26 @@ def sample(network, inputs, target, loss, bell, n_draws, generator):
     n_chains = min(n_draws, max(_MIN_CHAINS, _CELLS // max(inputs.media.numel(), 1)))
     n_each = -(-n_draws // n_chains)
     n_steps = N_STEPS if n_each > 1 else 2 * N_STEPS
-    posterior = _Posterior(network, inputs, target, loss, bell)
+    posterior = _Posterior(network, inputs, target, loss, approximation)
 
     def noise():
         shape = n_chains, n_shared + n_regions * n_regional
         return torch.randn(shape, generator=generator, dtype=torch.float64)
 
     state = posterior.at(noise())
-    step = _StepSize(1.0 / state.place.shape[1] ** 0.25)
+    step = _StepSize(1.0 / state.position.shape[1] ** 0.25)
     draws = []
     n_transitions = N_WARMUP + max(N_AFTER, n_each)
     for transition in range(n_transitions):
         jitter = 0.8 + 0.4 * torch.rand((), generator=generator).item()
-        lucky = torch.rand(n_chains, generator=generator, dtype=torch.float64)
+        accept_draw = torch.rand(n_chains, generator=generator, dtype=torch.float64)
         state, accepted = _transition(
-            posterior, state, noise(), jitter * step.now, n_steps, lucky
+            posterior, state, noise(), jitter * step.now, n_steps, accept_draw
         )
         if transition < N_WARMUP:
             step.learn(accepted)
         if transition >= n_transitions - n_each:
-            draws.append(state.place)
+            draws.append(state.position)
     shared, regional = posterior.distances(torch.cat(draws)[:n_draws])
     return shared.detach(), regional.detach()
 
@@ -79,37 +79,43 @@ def sample(network, inputs, target, loss, bell, n_draws, generator):
 class _State:
     """Places of all chains with their log posterior and its gradient."""
 
-    def __init__(self, place, density, slope):
-        self.place, self.density, self.slope = place, density, slope
+    def __init__(self, position, density, gradient):
+        self.position, self.density, self.gradient = position, density, gradient
 
     def where(self, chosen, other):
         """Return this state in the chosen chains, the other one elsewhere."""
         return _State(
-            torch.where(chosen[:, None], self.place, other.place),
+            torch.where(chosen[:, None], self.position, other.position),
             torch.where(chosen, self.density, other.density),
-            torch.where(chosen[:, None], self.slope, other.slope),
+            torch.where(chosen[:, None], self.gradient, other.gradient),
         )
 
 
 class _Posterior:
     """The log posterior as a function of standardised coordinates."""
 
-    def __init__(self, network, inputs, target, loss, bell):
-        self.bell, self.inputs, self.target, self.loss = bell, inputs, target, loss
+    def __init__(self, network, inputs, target, loss, approximation):
+        self.approximation, self.inputs, self.target, self.loss = (
+            approximation,
+            inputs,
+            target,
+            loss,
+        )
         self.twin = network.at(network.shared.detach(), network.regional.detach())
         self.centre = dict(self.twin._parameters)
 
-    def distances(self, place):
-        """Return how far from the mode a place is, in shared and regional parts."""
+    def distances(self, position):
+        """Return how far from the mode a position is, in shared and regional parts."""
         n_shared = self.centre["shared"].shape[1]
         shape = self.centre["regional"].shape[1:]
-        return self.bell.displaced(
-            place[:, :n_shared], place[:, n_shared:].reshape(len(place), *shape)
+        return self.approximation.unwhiten(
+            position[:, :n_shared],
+            position[:, n_shared:].reshape(len(position), *shape),
         )
 
-    def at(self, place):
-        """Return the `_State` at a place, shape (n_chains, n_coordinates)."""
-        shared, regional = self.distances(place)
+    def at(self, position):
+        """Return the `_State` at a position, shape (n_chains, n_coordinates)."""
+        shared, regional = self.distances(position)
         moved = {
             "shared": nn.Parameter(self.centre["shared"] + shared),
             "regional": nn.Parameter(self.centre["regional"] + regional),
@@ -117,23 +123,23 @@ class _Posterior:
         self.twin._parameters = moved
         density = log_likelihood(self.twin, self.inputs, self.target, self.loss)
         density = density + log_prior(self.twin, self.inputs, self.target)
-        slopes = torch.autograd.grad(density.sum(), list(moved.values()))
-        slopes = self.bell.pulled_back(*slopes)
-        slope = torch.cat([part.flatten(1) for part in slopes], dim=1)
-        return _State(place, density.detach(), slope)
+        gradients = torch.autograd.grad(density.sum(), list(moved.values()))
+        gradients = self.approximation.unwhiten_vjp(*gradients)
+        gradient = torch.cat([part.flatten(1) for part in gradients], dim=1)
+        return _State(position, density.detach(), gradient)
 
 
-def _transition(posterior, state, momentum, step, n_steps, lucky):
+def _transition(posterior, state, momentum, step, n_steps, accept_draw):
     """Return the next state of every chain and the share of accepted ones."""
     energy = 0.5 * momentum.square().sum(dim=1) - state.density
     new = state
     for _ in range(n_steps):
-        momentum = momentum + 0.5 * step * new.slope
-        new = posterior.at(new.place + step * momentum)
-        momentum = momentum + 0.5 * step * new.slope
+        momentum = momentum + 0.5 * step * new.gradient
+        new = posterior.at(new.position + step * momentum)
+        momentum = momentum + 0.5 * step * new.gradient
     change = energy - 0.5 * momentum.square().sum(dim=1) + new.density
     chance = torch.exp(change.clamp_max(0.0)).nan_to_num(0.0)
-    return new.where(lucky < chance, state), chance.mean().item()
+    return new.where(accept_draw < chance, state), chance.mean().item()
 
 
 class _StepSize:

@@ -2,7 +2,7 @@
 
 Unless adstock is recurrent it is linear in spend as far as spend is believed::
 
-    adstock(believed(rest + f * own)) = adstock(rest) + f * adstock(own)
+    adstock(damped(rest + f * own)) = adstock(rest) + f * adstock(own)
                                         - adstock(excess(rest + f * own))
 
 with an excess in the few cells that are spikes. Where nothing else is carried in and
@@ -77,7 +77,7 @@ class ScaledChannel:
             if not self.linear or len(cells[0]) > _MANY * spend.numel():
                 inputs = replace(self.inputs, media=spend)
                 return self._odds(
-                    self._carried(self.network.believed(self.values, inputs))
+                    self._carried(self.network.damped(self.values, inputs))
                 )
             if len(cells[0]):
                 adstock = self._with_all(factor)

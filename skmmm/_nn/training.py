@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from skmmm._nn.likelihood import effective_regions, log_likelihood, log_prior
 from skmmm._nn.posterior import (
-    Bell,
+    LaplaceApproximation,
     information,
     prior_ties,
     spread_information,
@@ -24,8 +24,8 @@ from skmmm._nn.priors import unpack
 ITERATIONS_PER_ROUND = 15
 SETTLED = 1e-3
 # A round that raises the loss per row by this much has lost its way; with fewer
-# witnesses the loss is another, and may rise by less.
-THROWN = 1.0
+# fraction of independent regions the loss is another, and may rise by less.
+DIVERGENCE_TOLERANCE = 1.0
 SMALLEST_STEP = 0.05
 
 
@@ -70,22 +70,31 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
     while not (stopped or settled) and n_done < max_iter:
         budget = min(ITERATIONS_PER_ROUND, max_iter - n_done)
         last = target, network.shared.detach(), network.regional.detach()
-        witnesses = effective_regions(network, inputs, target)
+        fraction = effective_regions(network, inputs, target)
         if step < 1.0:
-            witnesses = target.independent ** (1.0 - step) * witnesses**step
-        target = replace(target, independent=witnesses)
+            fraction = target.independent ** (1.0 - step) * fraction**step
+        target = replace(target, independent=fraction)
         network.independent = target.independent
         known = information(network, inputs, target, loss)
         deviations = spread_information(network, known)
-        bell = Bell(
+        approximation = LaplaceApproximation(
             with_spreads(network, known, deviations),
             prior_ties(network, inputs, target),
         )
         now = find_mode(
-            network, inputs, target, loss, deviations, bell, budget, tol, record
+            network,
+            inputs,
+            target,
+            loss,
+            deviations,
+            approximation,
+            budget,
+            tol,
+            record,
         )
-        if np.isfinite(before) and not now < before + THROWN:
-            # So many other witnesses threw the fit: go back, and on in smaller steps.
+        if np.isfinite(before) and not now < before + DIVERGENCE_TOLERANCE:
+            # The new fraction of independent regions made the fit diverge: go back,
+            # and on in smaller steps.
             target, network.shared.data, network.regional.data = last
             network.independent = target.independent
             step /= 2.0
@@ -96,7 +105,9 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
     return target, settled or stopped
 
 
-def find_mode(network, inputs, target, loss, deviations, bell, max_iter, tol, record):
+def find_mode(
+    network, inputs, target, loss, deviations, approximation, max_iter, tol, record
+):
     """Move the network to the mode of its posterior (L-BFGS).
 
     In coordinates in which the Gaussian approximation of the posterior where it
@@ -106,7 +117,7 @@ def find_mode(network, inputs, target, loss, deviations, bell, max_iter, tol, re
     ----------
     deviations : dict of str to Tensor
         What is known about the deviations that each spread governs.
-    bell : Bell
+    approximation : LaplaceApproximation
         Around where the search starts.
 
     Returns
@@ -125,7 +136,7 @@ def find_mode(network, inputs, target, loss, deviations, bell, max_iter, tol, re
     def place(vector):
         """Move the network to where a vector of standardised coordinates says."""
         parts = split_like(torch.from_numpy(vector), centre)
-        shared, regional = bell.displaced(*parts)
+        shared, regional = approximation.unwhiten(*parts)
         network.shared.data = centre[0] + shared
         network.regional.data = centre[1] + regional
 
@@ -134,7 +145,9 @@ def find_mode(network, inputs, target, loss, deviations, bell, max_iter, tol, re
         network.zero_grad()
         value = -penalised_posterior(network, inputs, target, loss, deviations) / n_rows
         value.backward()
-        gradient = bell.pulled_back(network.shared.grad, network.regional.grad)
+        gradient = approximation.unwhiten_vjp(
+            network.shared.grad, network.regional.grad
+        )
         return value.item(), torch.cat([g.ravel() for g in gradient]).numpy()
 
     def callback(intermediate_result):

@@ -61,7 +61,7 @@ def best_flights(what_if, problem, weigh, worth, *, draws):
 
 
 @dataclass(frozen=True, eq=False)
-class Summit:
+class LocalOptimum:
     """Where a climb ended.
 
     Attributes
@@ -150,7 +150,7 @@ class Outcomes:
         return np.clip(high * plan, p.low, p.high)
 
     def climb(self, plan, *, prices=None, n_rounds=_ROUNDS):
-        """Return the `Summit` that is reached from a plan."""
+        """Return the `LocalOptimum` that is reached from a plan."""
         p, penalty, n_iterations, before = self.problem, 10.0, 0, np.inf
         if prices is None:
             prices = self._guessed_prices(plan)
@@ -183,7 +183,7 @@ class Outcomes:
             penalty, before = min(3.0 * penalty, 1e4), value
         # Priced, so that summits that keep limits less well do not look higher.
         loss = value + np.abs(prices) @ np.where(self.equal, np.abs(off), off)
-        return Summit(plan, prices, loss, n_iterations)
+        return LocalOptimum(plan, prices, loss, n_iterations)
 
     def _guessed_prices(self, plan):
         """Return what a unit of today's spend brings on average; 0 of other limits."""

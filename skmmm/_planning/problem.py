@@ -7,7 +7,7 @@ from numbers import Integral, Real
 import numpy as np
 
 DEFAULT_BOUNDS = (0.5, 2.0)
-GROUPS = {"channel": None, "region": "region", "period": "time"}
+GROUPS = {"channel": None, "region": "region", "period": "period"}
 ALIKE = 1e-6  # relative: what counts as the same spend
 MOST_MULTIPLE = 100.0  # of current spend; beyond, bounds must be meant as money
 

@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.utils import Bunch, check_array
 
 from skmmm._checks import resolve_channel
-from skmmm._draws import bounds, tail_of
+from skmmm._draws import bounds, tail_probability
 from skmmm._support import STEP
 from skmmm.inspection._predictions import counterfactual_of
 
@@ -117,7 +117,7 @@ def channel_summary(
     X : DataFrame or array-like of shape (n_rows, n_columns), default=None
         None: the training rows, which only `DeepCausalMMMRegressor` remembers.
     confidence_level : float in (0, 1), default=0.9
-    by : {"region", "time"} or None, default=None
+    by : {"region", "period"} or None, default=None
         Also split by region or period.
     effect : {"direct", "total"}, default="direct"
         See `DeepCausalMMMRegressor.channel_summary`.
@@ -152,7 +152,7 @@ def channel_summary(
         time=time,
         media_cost=media_cost,
     )
-    tail = tail_of(confidence_level)
+    tail = tail_probability(confidence_level)
     group, names = what_if.groups(by)
     total = np.bincount(group, what_if.predicted(), minlength=len(names))
     point = what_if.effects(by)
@@ -287,7 +287,7 @@ def response_curve(
     )
     if by not in (None, "region"):
         raise ValueError(f"by={by!r} must be None or 'region'.")
-    tail = tail_of(confidence_level)
+    tail = tail_probability(confidence_level)
     m = _position(what_if, channel)
     group, names = what_if.groups(by)
     current = np.bincount(group, what_if.spend[:, m], minlength=len(names))

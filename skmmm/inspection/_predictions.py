@@ -79,7 +79,7 @@ def counterfactual_of(
         labels=labels,
         region=_role(inside, frame, region, "region"),
         time=_role(inside, frame, time, "time"),
-        price=costs_per_unit(media_cost, labels, labels_of(frame)),
+        media_cost=costs_per_unit(media_cost, labels, labels_of(frame)),
         n_permutations=n_permutations,
         random_state=random_state,
     )
@@ -124,7 +124,7 @@ class PredictedCounterfactual:
     labels : list
         Media columns.
     region, time : label or None
-    price : ndarray of shape (n_media,)
+    media_cost : ndarray of shape (n_media,)
         Money per unit of the columns, nan where it is unknown.
     n_permutations : int
     random_state : int, RandomState instance or None
@@ -136,7 +136,7 @@ class PredictedCounterfactual:
     labels: list
     region: object
     time: object
-    price: np.ndarray
+    media_cost: np.ndarray
     n_permutations: int
     random_state: object
 
@@ -159,14 +159,14 @@ class PredictedCounterfactual:
         return self.frame.index
 
     @cached_property
-    def unit_cost(self):
+    def media_cost_or_unit(self):
         """What a unit costs, 1 where it is unknown, shape (n_media,)."""
-        return np.where(np.isfinite(self.price), self.price, 1.0)
+        return np.where(np.isfinite(self.media_cost), self.media_cost, 1.0)
 
     @property
     def is_money(self):
         """Whether the cost of a channel is known, shape (n_media,)."""
-        return np.isfinite(self.price)
+        return np.isfinite(self.media_cost)
 
     @cached_property
     def _units(self):
@@ -180,18 +180,19 @@ class PredictedCounterfactual:
     @property
     def spend(self):
         """Spend of X's rows, (n_rows, n_media), money where its cost is known."""
-        return self._units * self.unit_cost
+        return self._units * self.media_cost_or_unit
 
     def groups(self, by):
         """Return the group of every row of X and the names of the groups."""
         if by is None:
             return np.zeros(len(self.frame), dtype=np.int64), [None]
-        if by not in ("region", "time"):
-            raise ValueError(f"by={by!r} must be None, 'region' or 'time'.")
-        label = getattr(self, by)
+        if by not in ("region", "period"):
+            raise ValueError(f"by={by!r} must be None, 'region' or 'period'.")
+        role = {"region": "region", "period": "time"}[by]
+        label = getattr(self, role)
         if label is None:
             raise ValueError(
-                f"by={by!r} needs the {by} column: pass {by}=... with its name."
+                f"by={by!r} needs the {role} column: pass {role}=... with its name."
             )
         names, group = np.unique(
             region_values(self.frame, label) if by == "region" else self.frame[label],
@@ -342,7 +343,7 @@ class PredictedCounterfactual:
         ----------
         multiples : ndarray of shape (n_media, n_groups)
             Of what X spends.
-        by : {"region", "time"} or None
+        by : {"region", "period"} or None
         """
         frame = self.frame.copy()
         group, _ = self.groups(by)
@@ -382,12 +383,12 @@ class PredictedCounterfactual:
         """
 
         def asked(multiples, weigh):
-            now = self.planned(multiples, "time").predicted().sum()
+            now = self.planned(multiples, "period").predicted().sum()
             gradient = np.empty_like(multiples)
             for cell in np.ndindex(multiples.shape):
                 more = multiples.copy()
                 more[cell] += STEP
-                gradient[cell] = self.planned(more, "time").predicted().sum() - now
+                gradient[cell] = self.planned(more, "period").predicted().sum() - now
             return np.array([now]), gradient / STEP
 
         return asked

@@ -113,7 +113,7 @@ class ContributionsDisplay(Display):
         names = [own_name(first, what_if.labels), *what_if.labels]
         rest = what_if.without_media().sum(axis=1)
         values = np.column_stack([rest, what_if.contributions()[0]])
-        period, times = what_if.groups("time")
+        period, times = what_if.groups("period")
         table = pd.DataFrame(values, columns=names).groupby(period).sum()
         table = table.set_axis(pd.Index(times))
         display = cls(contributions=table, kpi_name=kpi_name, period=estimator.period_)
@@ -503,7 +503,7 @@ class BaselineDisplay(Display):
     ... ).fit(world.X, world.y)
     >>> display = BaselineDisplay.from_estimator(model)
     >>> list(display.lines_)
-    ['season', 'trend', 'slow change', 'level']
+    ['season', 'trend', 'baseline drift', 'level']
     """
 
     def __init__(self, *, parts, kpi_name="KPI", period="period"):
@@ -599,7 +599,7 @@ def baseline_over_time(estimator, X=None):
         In KPI units. The first column is the constant of the regions with rows in the
         period.
     """
-    group, times = counterfactual_of(estimator, X).groups("time")
+    group, times = counterfactual_of(estimator, X).groups("period")
     parts = baseline_and_controls(estimator, X)
     return parts.groupby(group).sum().set_axis(pd.Index(times))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from skmmm._draws import bounds, tail_of
+from skmmm._draws import bounds, tail_probability
 from skmmm.inspection import channel_summary
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.plotting._rows import paid_channels
@@ -50,7 +50,7 @@ def media_by_region(estimator, X=None, *, confidence_level=0.9):
         ``share`` of the prediction, and ``roi``, each with ``_low`` and ``_high``.
         Spend and ROI are of channels that cost money, if any do.
     """
-    tail = tail_of(confidence_level)
+    tail = tail_probability(confidence_level)
     what_if = counterfactual_of(estimator, X)
     group, names = what_if.groups("region")
     paid = paid_channels(what_if)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sklearn.utils.validation import check_is_fitted
 
-from skmmm._draws import tail_of
+from skmmm._draws import tail_probability
 from skmmm._files import replacing
 from skmmm._regressor import DeepCausalMMMRegressor
 from skmmm._unwrapping import unwrap
@@ -98,7 +98,7 @@ def make_report(
     inside = unwrap(estimator)
     _check(inside.model)
     _check_media(inside, X)
-    tail_of(confidence_level)
+    tail_probability(confidence_level)
     plotly = _plotly()
     content = read_content(
         inside.model,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skmmm._draws import bounds, tail_of
+from skmmm._draws import bounds, tail_probability
 from skmmm._unwrapping import unwrap
 from skmmm.allocation import budget_path
 from skmmm.inspection import channel_summary
@@ -217,7 +217,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
     curves = curves_of(estimator, X, list(summary.index[spends]), level)
     tell("plans")
     plan = _plan(estimator, level)
-    media, returned = _all_media(what_if, summary, tail_of(level))
+    media, returned = _all_media(what_if, summary, tail_probability(level))
     return Content(
         kpi=str(getattr(y, "name", None) or "KPI"),
         period=estimator.period_,
@@ -285,7 +285,7 @@ def _plan(estimator, level):
     except ValueError as error:
         return str(error)
     group, names = what_if.groups("region")
-    period, times = what_if.groups("time")
+    period, times = what_if.groups("period")
     index = pd.MultiIndex.from_arrays(
         [np.array(names, dtype=object)[group], pd.Index(times)[period]],
         names=["region", "time"],

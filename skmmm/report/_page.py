@@ -215,7 +215,7 @@ def _summary(content):
     told = (content.summary["verdict"] == "data-driven").sum()
     tiles.append(
         (
-            "channels that the data tell",
+            "identified channels",
             f"{told} of {len(content.channels)}",
             "what the others did is an assumption"
             if told < len(content.channels)
