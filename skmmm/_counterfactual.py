@@ -32,46 +32,13 @@ from skmmm._nn.outcome import OutcomeModel
 from skmmm._nn.threads import one_thread
 from skmmm._panel import Panel
 from skmmm._support import STEP, support_factors
+from skmmm.inspection._protocol import ChannelEffects, Counterfactual
 
 _PATH_NODES = 12
 
 
 @dataclass(frozen=True, eq=False)
-class Effects:
-    """Effects and the spend they are set against, draws (E) first, in groups of rows.
-
-    Attributes
-    ----------
-    contribution : ndarray of shape (E, n_groups, n_media)
-        To the KPI of the rows, in KPI units.
-    incremental : ndarray of shape (E, n_groups, n_media)
-        What the spend of the rows causes, in them and later.
-    spend : ndarray of shape (E, n_groups, n_media)
-    gain : ndarray of shape (E, n_groups, n_media)
-        KPI units per 100 % more spend of a channel, seen from one percent more.
-    charge : ndarray of shape (E, n_groups, n_media)
-        What the 100 % more cost, with what others spend on account of it.
-    """
-
-    contribution: np.ndarray
-    incremental: np.ndarray
-    spend: np.ndarray
-    gain: np.ndarray
-    charge: np.ndarray
-
-    @property
-    def roi(self):
-        """KPI units per unit of spend; nan without spend."""
-        return _per(self.incremental, self.spend)
-
-    @property
-    def mroi(self):
-        """KPI units per unit of the next spend; nan without spend."""
-        return _per(self.gain, self.charge)
-
-
-@dataclass(frozen=True, eq=False)
-class Counterfactual:
+class ModelCounterfactual(Counterfactual):
     """The rows of X, and what their KPI would be under other spend.
 
     Attributes
@@ -96,11 +63,16 @@ class Counterfactual:
         Labels, in the order of the model.
     names : list
         Labels of all columns of X.
-    frame : callable
+    unit : ndarray of shape (n_media,)
+        Units of X per unit of the model's columns: 1 unless steps before the model
+        rescale them.
+    read_frame : callable
         Returns the rows of X as a frame.
     judge : callable
         Returns what is known of the channels as such, a dict of str to ndarray of
         shape (n_media,), in the order of X.
+    equations_of : callable
+        Returns `equations` and `drawn_equations` of an effect.
     """
 
     model: OutcomeModel
@@ -115,8 +87,20 @@ class Counterfactual:
     index: pd.Index
     controls: list
     names: list
-    frame: Callable
+    unit: np.ndarray
+    read_frame: Callable
     judge: Callable
+    equations_of: Callable
+
+    def for_effect(self, effect):
+        """Return the counterfactual of ``"direct"`` or ``"total"`` effects."""
+        equations, drawn = self.equations_of(effect)
+        return replace(self, equations=equations, drawn_equations=drawn)
+
+    @cached_property
+    def frame(self):
+        """The rows of X."""
+        return self.read_frame()
 
     @property
     def has_draws(self):
@@ -163,14 +147,10 @@ class Counterfactual:
         """Return what else is known of the channels, in the order of X."""
         return self.judge()
 
-    def standard_error(self):
-        """Return the standard error from sampled orders: None, all are counted."""
-        return None
-
     @cached_property
     def media_cost_or_unit(self):
-        """What a unit costs, 1 where it is unknown, shape (n_media,)."""
-        return np.where(np.isfinite(self.media_cost), self.media_cost, 1.0)
+        """What a unit of a column costs, or is in units of X, shape (n_media,)."""
+        return np.where(np.isfinite(self.media_cost), self.media_cost, self.unit)
 
     @property
     def is_money(self):
@@ -234,15 +214,19 @@ class Counterfactual:
             "'period'."
         )
 
-    @one_thread()
+    @cached_property
+    def _components(self):
+        """The parts of the prediction at the mode."""
+        with one_thread():
+            return self.model.components(self.panel)
+
     def predicted(self):
         """Return the prediction for the rows of X, shape (n_rows,)."""
-        return self.model.components(self.panel).total[0]
+        return self._components.total[0]
 
-    @one_thread()
     def without_media(self):
         """Return baseline and controls, which with the channels make the prediction."""
-        parts = self.model.components(self.panel)
+        parts = self._components
         columns = ["baseline", *self.controls]
         values = np.column_stack([parts.baseline[0], parts.controls[0]])
         return pd.DataFrame(values, index=self.index, columns=columns)
@@ -262,12 +246,22 @@ class Counterfactual:
         )
         return factors[self.shown]
 
-    @one_thread()
+    @cached_property
+    def _found(self):
+        """The `ChannelEffects` that were asked for, by group and draws."""
+        return {}
+
     def effects(self, by=None, *, draws=False):
-        """Return the `Effects` of all channels, in the order of X."""
+        """Return the `ChannelEffects` of all channels, in the order of X."""
+        if (by, draws) not in self._found:
+            self._found[by, draws] = self._effects(by, draws=draws)
+        return self._found[by, draws]
+
+    @one_thread()
+    def _effects(self, by, *, draws):
         found = self._direct_effects if self.equations is None else self._total_effects
-        effects = vars(found(by, draws=draws)).items()
-        return Effects(**{name: value[..., self.shown] for name, value in effects})
+        parts = vars(found(by, draws=draws)).items()
+        return ChannelEffects(**{name: part[..., self.shown] for name, part in parts})
 
     def _direct_effects(self, by, *, draws):
         group, names = self.groups(by)
@@ -285,7 +279,7 @@ class Counterfactual:
         spend = np.zeros((len(names), len(self.channels)))
         np.add.at(spend, group, self._spend)
         spend = np.broadcast_to(spend, (now.shape[1], *spend.shape))
-        return Effects(
+        return ChannelEffects(
             contribution=np.moveaxis(contribution, 0, 2),
             incremental=np.moveaxis(now - none, 0, 2),
             spend=spend,
@@ -466,9 +460,9 @@ class Counterfactual:
         """Return the rows of X under a plan."""
         media = self.planned(multiples, by).panel
         rows = media.rows(np.moveaxis(media.media, 2, 0))
-        frame = self.frame().copy()
-        for label, spend in zip(self.channels, rows, strict=True):
-            frame[label] = spend
+        frame = self.frame.copy()
+        for label, units in zip(self.channels, rows * self.unit[:, None], strict=True):
+            frame[label] = units
         return frame
 
     @one_thread()
@@ -557,8 +551,10 @@ class Counterfactual:
     @one_thread()
     def contributions(self, *, draws=False):
         """Return what channels contribute to the rows, (E, n_rows, M), order of X."""
-        if self.equations is None:
-            media = self.model.components(self.panel, draws=draws).media
+        if self.equations is None and not draws:
+            media = self._components.media
+        elif self.equations is None:
+            media = self.model.components(self.panel, draws=True).media
         else:
             media = self._by_origin(self.panel, draws=draws)
         return media[..., self.shown]
@@ -590,7 +586,7 @@ class Counterfactual:
             incremental = incremental - self._by_origin(none, draws=draws)
         gain, charge = self._gains(reached, draws=draws)
         here, there = self._summing(self.panel, by), self._summing(reached, by)
-        return Effects(
+        return ChannelEffects(
             contribution=here(contribution),
             incremental=there(incremental),
             spend=here(np.stack(spend)),
@@ -664,7 +660,3 @@ def _charged(media_cost):
 
 def _moving(equations, channel):
     return [channel, *np.flatnonzero(equations.descendants()[channel])]
-
-
-def _per(effect, spend):
-    return effect / np.where(spend > 0, spend, np.nan)

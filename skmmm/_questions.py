@@ -438,14 +438,14 @@ class QuestionsMixin:
             ``baseline drift`` (what the GRU reads from calendar and controls) and
             ``level`` (a slowly fading random walk), as far as the model has them.
         """
-        index, panel = self._read_panel(X)
+        _, index, panel = self._read(X)
         with one_thread():
             parts = self._model.baseline_parts(panel)
         return pd.DataFrame(parts, index=index)
 
     def _periods_of(self, X, asking):
         """Return the panel of X, its periods' positions, and the periods."""
-        _, panel = self._read_panel(X)
+        _, _, panel = self._read(X)
         if self._calendar is None:
             raise ValueError(
                 f"{asking} is over time, so it needs a model with a time column; this "

@@ -27,7 +27,7 @@ from skmmm._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skmmm._channel_graph import make_channel_graph
 from skmmm._channel_priors import make_channel_priors
 from skmmm._costs import by_channel, costs_per_unit
-from skmmm._counterfactual import Counterfactual
+from skmmm._counterfactual import ModelCounterfactual
 from skmmm._draws import graded_probabilities, mixture_quantiles, tail_probability
 from skmmm._endogeneity import follows_kpi
 from skmmm._faults import (
@@ -83,6 +83,8 @@ from skmmm._stored_header import (
 from skmmm._stored_index import pack_index, unpack_index
 from skmmm._tables import check_known_regions, read_table, region_codes, row_namer
 from skmmm._verdicts import MIN_DRAWS, channel_verdicts, contraction
+from skmmm.effects import effects_of
+from skmmm.inspection._protocol import BoundTable
 
 _Rows = namedtuple("_Rows", "frame region period media controls where")
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
@@ -584,7 +586,7 @@ class DeepCausalMMMRegressor(
         scales = fit_scales(panel, outliers, stuck, self._media_cost)
         _check_finite(scales, self._columns)
         seasons = Seasons(self._calendar, self.n_harmonics, panel.shape[1])
-        n_season = len(seasons.fourier(panel.periods[:1]))
+        n_season = len(seasons.fourier(panel))
         sizes = Sizes(
             n_regions=len(self.regions_),
             n_media=len(self._columns.media),
@@ -742,7 +744,7 @@ class DeepCausalMMMRegressor(
             panel.y,
             panel.weight > 0,
             panel.controls,
-            model.seasons.fourier(panel.periods),
+            model.seasons.fourier(panel),
         ).flagged
         if flagged.any():
             names = [c for c, f in zip(self._columns.media, flagged, strict=True) if f]
@@ -793,7 +795,7 @@ class DeepCausalMMMRegressor(
             panel.media,
             panel.controls,
             panel.observed,
-            model.seasons.fourier(panel.periods),
+            model.seasons.fourier(panel),
             rules,
             n_lags=self.graph_max_lag,
             n_bootstraps=self.n_bootstraps,
@@ -898,7 +900,7 @@ class DeepCausalMMMRegressor(
         y_pred : ndarray of shape (n_rows,)
             In KPI units.
         """
-        _, panel = self._read_panel(X)
+        _, _, panel = self._read(X)
         return self._components(panel).total[0]
 
     def predict_interval(self, X, confidence_level=0.9):
@@ -920,7 +922,7 @@ class DeepCausalMMMRegressor(
             Lower and upper bound, in KPI units.
         """
         tail = tail_probability(confidence_level)
-        _, panel = self._read_panel(X)
+        _, _, panel = self._read(X)
         self._check_draws("predict_interval")
         point = self._components(panel).total[0]
         parts = self._components(panel, draws=True)
@@ -968,27 +970,40 @@ class DeepCausalMMMRegressor(
 
     def _draws_of_prediction(self, X):
         """Return the expected KPI of every row by draw, None without draws."""
-        _, panel = self._read_panel(X)
+        _, _, panel = self._read(X)
         if self._model.draws is None:
             return None
         return self._components(panel, draws=True).total
 
-    def _counterfactual(self, X=None, effect="direct"):
-        """Return the `Counterfactual` behind all that is said of channels."""
-        index, panel = self._read_panel(X)
-        equations = self._equations(effect)
-        drawn = None
-        if self._model.draws is not None:
-            drawn = self._equations(effect, draws=True)
+    def effects(self, X=None):
+        """Read a table once, and return what can be asked of it.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+
+        Returns
+        -------
+        effects : Effects
+            With `contributions`, `channel_summary`, `response_curve`, `marginal_roi`,
+            `optimize_budget`, `budget_path` and `compare_scenarios`. It also stands for
+            X in every method and function that takes X.
+        """
+        return effects_of(self, X)
+
+    def _counterfactual(self, X=None):
+        """Return the `ModelCounterfactual` behind all that is said of channels."""
+        frame, index, panel = self._read(X)
         history = self._model.history
         if self._calendar is not None and panel.periods[-1] > history.periods[-1]:
             usual = as_usual(history, self._calendar.season_length)
             panel = carried_on(panel, self._model.network.sizes.max_lag, *usual)
         order = self._shown_order()
-        return Counterfactual(
+        return ModelCounterfactual(
             model=self._model,
-            equations=equations,
-            drawn_equations=drawn,
+            equations=None,
+            drawn_equations=None,
             panel=panel,
             media_cost=self._media_cost,
             channels=list(self._columns.media),
@@ -998,12 +1013,21 @@ class DeepCausalMMMRegressor(
             index=index,
             controls=list(self._columns.controls),
             names=self._labels,
-            frame=lambda: self._training_rows() if X is None else self._read_frame(X),
+            unit=np.ones(len(order)),
+            read_frame=lambda: self._training_rows() if frame is None else frame,
             judge=lambda: {
                 "verdict": self._verdicts()[order],
                 "follows_kpi": self._follows_kpi[order],
             },
+            equations_of=self._equations_of,
         )
+
+    def _equations_of(self, effect):
+        """Return the equations of spend of an effect, at the mode and by draw."""
+        drawn = None
+        if self._model.draws is not None:
+            drawn = self._equations(effect, draws=True)
+        return self._equations(effect), drawn
 
     def _verdicts(self):
         """Return the verdict on each channel; None with too few draws for one."""
@@ -1142,12 +1166,19 @@ class DeepCausalMMMRegressor(
         ignored = [label for label in self._labels if label not in used]
         return read_table(self, X, reset=False, optional=ignored)
 
-    def _read_panel(self, X):
-        """Return the index of X and its rows on a grid that continues training."""
+    def _read(self, X):
+        """Return X, its index and its rows on a grid that continues training.
+
+        Of training rows, which are kept as that grid, the frame is None.
+        """
         check_is_fitted(self)
         history = self._model.history
         if X is None:
-            return self._training_index, history
+            return None, self._training_index, history
+        if isinstance(X, BoundTable):
+            X.check_read_by(self)
+            read = X.counterfactual()
+            return read.frame, read.index, read.panel
         rows = self._read_rows(self._read_frame(X))
         n_regions = max(len(self.regions_), int(rows.region.max()) + 1)
         arranged = (rows.region, rows.media, rows.controls)
@@ -1164,13 +1195,13 @@ class DeepCausalMMMRegressor(
             n_regions=n_regions,
         )
         if rows.period is None:
-            return rows.frame.index, panel
+            return rows.frame, rows.frame.index, panel
         joint = continue_panel(history, panel)
         if self.gap == "error":
             self._check_gap(missing_periods(history, panel))
             regions = None if self._columns.region is None else self.regions_
             check_continuation(joint, self._calendar, self._columns.time, regions)
-        return rows.frame.index, joint
+        return rows.frame, rows.frame.index, joint
 
     def _check_gap(self, missing):
         """Raise if periods between training and X are missing altogether."""

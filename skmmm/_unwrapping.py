@@ -80,6 +80,25 @@ class Inside:
             or not np.array_equal(before[label], after[label])
         ]
 
+    def units(self, X, labels):
+        """Return how many units of X make one behind the steps, by column.
+
+        Returns
+        -------
+        unit : ndarray of shape (n_labels,) or None
+            None if a column is not the same in X and behind the steps but for a
+            positive factor.
+        """
+        before, after = self.frame(X), as_frame(self.rows(X))
+        if len(after) != len(before):
+            return None
+        if not _has_names(after) and after.shape[1] == len(self.model._labels):
+            after = after.set_axis(self.model._labels, axis=1)
+        if any(label not in before or label not in after for label in labels):
+            return None
+        units = [_factor(before[label], after[label]) for label in labels]
+        return None if None in units else np.array(units, dtype=np.float64)
+
     def media(self, frame):
         """Return the labels of the media columns, None if the model names none."""
         labels, given = getattr(self.model, "media_", None), self._parameters()
@@ -105,6 +124,17 @@ class Inside:
             return label
         key = parameter_of(self.model, role)
         return None if key is None else resolve_column(frame, key, role)
+
+
+def _factor(before, after):
+    """Return what one column has to be multiplied with to be another, or None."""
+    before, after = (np.asarray(v, dtype=np.float64) for v in (before, after))
+    used = np.flatnonzero(after)
+    if not len(used):
+        return None if before.any() else 1.0
+    factor = before[used[0]] / after[used[0]]
+    same = np.allclose(before, factor * after, rtol=1e-9, atol=0.0)
+    return float(factor) if same and factor > 0 else None
 
 
 def _has_names(frame):

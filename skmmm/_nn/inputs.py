@@ -1,7 +1,8 @@
 """From a panel of numbers to the tensors that the network reads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -10,7 +11,23 @@ from skmmm._nn.likelihood import Target
 from skmmm._nn.network import Inputs
 
 
-@dataclass(frozen=True)
+class PerPanel(WeakKeyDictionary):
+    """What was computed from a panel, kept as long as the panel; copied empty."""
+
+    def __reduce__(self):
+        return PerPanel, ()
+
+    def __deepcopy__(self, memo):
+        return PerPanel()
+
+    def get_or(self, panel, compute):
+        """Return what is kept, or compute it."""
+        if panel not in self:
+            self[panel] = compute()
+        return self[panel]
+
+
+@dataclass(frozen=True, eq=False)
 class Seasons:
     """What the network needs to know about time.
 
@@ -26,9 +43,13 @@ class Seasons:
     calendar: Any
     n_harmonics: int
     n_train: int
+    _terms: PerPanel = field(default_factory=PerPanel, repr=False)
 
-    def fourier(self, ordinals):
+    def fourier(self, panel):
         """Return the Fourier terms of the season in their expected size, (S, T)."""
+        return self._terms.get_or(panel, lambda: self._fourier(panel.periods))
+
+    def _fourier(self, ordinals):
         if self.calendar is None:
             return np.zeros((0, len(ordinals)))
         terms = self.calendar.fourier(ordinals, self.n_harmonics)
@@ -57,7 +78,7 @@ def build_inputs(panel, scales, seasons, max_lag, context):
     """
     media, known = panel.history(max_lag)
     media = media / scales.media[:, :, None]
-    season = seasons.fourier(panel.periods)
+    season = seasons.fourier(panel)
     trend = seasons.trend(panel.periods)
     if context is None:
         states = torch.zeros(len(media), 0, len(trend), dtype=torch.float64)
@@ -80,7 +101,7 @@ def context_columns(panel, scales, seasons):
     Time stands still outside the training window: what changed during training is
     not extrapolated.
     """
-    season = seasons.fourier(panel.periods)
+    season = seasons.fourier(panel)
     time = np.clip(seasons.trend(panel.periods), -0.5, 0.5)
     calendar = np.concatenate([season, time[None]])
     controls = _controls(panel, scales)

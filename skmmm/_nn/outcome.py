@@ -5,14 +5,14 @@ Everything that is reported (predictions, contributions, returns, curves) goes t
 """
 
 from collections import namedtuple
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from scipy import stats
 
 from skmmm._nn.context import Context
-from skmmm._nn.inputs import Seasons, build_inputs
+from skmmm._nn.inputs import PerPanel, Seasons, build_inputs
 from skmmm._nn.level import Level, smooth_level
 from skmmm._nn.likelihood import Loss
 from skmmm._nn.network import OutcomeNetwork
@@ -93,10 +93,14 @@ class OutcomeModel:
     loss: Loss
     alone: np.ndarray | None = None
     together: np.ndarray | None = None
+    _inputs: PerPanel = field(default_factory=PerPanel, repr=False)
 
     def inputs(self, panel=None):
         """Return the `Inputs` of a panel, by default those of training."""
         panel = self.history if panel is None else panel
+        return self._inputs.get_or(panel, lambda: self._build_inputs(panel))
+
+    def _build_inputs(self, panel):
         scales = self.scales.extended(panel.shape[0] - len(self.scales.kpi))
         max_lag = self.network.sizes.max_lag
         return build_inputs(panel, scales, self.seasons, max_lag, self.context)

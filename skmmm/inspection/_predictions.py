@@ -21,6 +21,7 @@ from skmmm._costs import costs_per_unit
 from skmmm._support import STEP, support_factors
 from skmmm._tables import row_namer
 from skmmm._unwrapping import bare, unwrap
+from skmmm.inspection._protocol import BoundTable, ChannelEffects, Counterfactual
 
 _EXACT = 12  # channels up to which all coalitions are asked
 _ALIKE = 1e-9  # relative to the prediction: what counts as no interaction
@@ -38,40 +39,29 @@ def counterfactual_of(
     n_permutations=256,
     random_state=0,
 ):
-    """Return the counterfactual of an estimator on the rows of X.
+    """Return the `Counterfactual` of an estimator on the rows of X.
 
-    An estimator may bring its own, by a method ``_counterfactual(X, effect)``; of any
-    other, predictions are compared. Of a search, its best estimator is asked, and of a
-    pipeline with a single step, that.
+    An estimator may bring its own, by a method ``_counterfactual(X)``, alone, as the
+    best estimator of a search, or behind steps that leave media as they are or rescale
+    them; of any other, predictions are compared.
     """
+    given = {"media": media, "region": region, "time": time, "media_cost": media_cost}
+    if isinstance(X, BoundTable):
+        X.check_read_by(estimator)
+        _check_known(given, "The table was read with its columns and costs")
+        return X.counterfactual(effect)
     check_is_fitted(estimator)
-    estimator = bare(estimator)
-    if hasattr(estimator, "_counterfactual"):
-        given = {
-            "media": media,
-            "region": region,
-            "time": time,
-            "media_cost": media_cost,
-        }
-        for name, value in given.items():
-            if value is not None:
-                raise ValueError(
-                    f"{type(estimator).__name__} knows its columns and costs: leave "
-                    f"out {name}, and set it on the estimator."
-                )
-        return estimator._counterfactual(X, effect)
-    if effect != "direct":
-        raise ValueError(
-            f"effect={effect!r} needs a channel graph, which "
-            f"{type(estimator).__name__} has not. Use effect='direct'."
-        )
-    if X is None:
-        raise ValueError(
-            f"{type(estimator).__name__} does not remember its training rows: pass X."
-        )
     inside = unwrap(estimator)
-    frame = inside.frame(X)
-    labels = _media(inside, frame, media, type(estimator).__name__)
+    own = _own_counterfactual(inside, X)
+    if own is not None:
+        model = type(inside.model).__name__
+        _check_known(given, f"{model} knows its columns and costs")
+        return own.for_effect(effect)
+    name = type(estimator).__name__
+    if X is None:
+        raise ValueError(f"{name} does not remember its training rows: pass X.")
+    estimator, frame = bare(estimator), inside.frame(X)
+    labels = _media(inside, frame, media, name)
     return PredictedCounterfactual(
         estimator=estimator,
         X=X,
@@ -82,7 +72,33 @@ def counterfactual_of(
         media_cost=costs_per_unit(media_cost, labels, labels_of(frame)),
         n_permutations=n_permutations,
         random_state=random_state,
-    )
+    ).for_effect(effect)
+
+
+def _check_known(given, why):
+    """Raise if columns or costs are given that are known already."""
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"{why}: leave out {name}, and set it on the estimator.")
+
+
+def _own_counterfactual(inside, X):
+    """Return the counterfactual that a model brings, None without one.
+
+    Also None where steps before the model change media in other ways than by a factor:
+    what the model then says is not about the columns of X.
+    """
+    model = inside.model
+    if not hasattr(model, "_counterfactual"):
+        return None
+    if not inside.steps or X is None:
+        return model._counterfactual(X)
+    unit = inside.units(X, model._columns.media)
+    if unit is None:
+        return None
+    frame = inside.frame(X)
+    found = model._counterfactual(inside.rows(X))
+    return replace(found, unit=unit, read_frame=lambda: frame)
 
 
 def _media(inside, frame, media, name):
@@ -108,7 +124,7 @@ def _role(inside, frame, given, role):
 
 
 @dataclass(frozen=True, eq=False)
-class PredictedCounterfactual:
+class PredictedCounterfactual(Counterfactual):
     """Rows of X, and what is predicted for them under other spend.
 
     The KPI of the rows of X alone counts: that of later rows is not known to be
@@ -158,11 +174,6 @@ class PredictedCounterfactual:
         """Of X."""
         return self.frame.index
 
-    @cached_property
-    def media_cost_or_unit(self):
-        """What a unit costs, 1 where it is unknown, shape (n_media,)."""
-        return np.where(np.isfinite(self.media_cost), self.media_cost, 1.0)
-
     @property
     def is_money(self):
         """Whether the cost of a channel is known, shape (n_media,)."""
@@ -209,9 +220,14 @@ class PredictedCounterfactual:
         nothing = self._predict(np.zeros(len(self.labels)))
         return pd.DataFrame({"baseline": nothing}, index=self.index)
 
-    def judgements(self):
-        """Return what else is known of the channels: nothing."""
-        return {}
+    def for_effect(self, effect):
+        """Return the counterfactual itself: predictions know direct effects only."""
+        if effect != "direct":
+            raise ValueError(
+                f"effect={effect!r} needs a channel graph, which "
+                f"{type(self.estimator).__name__} has not. Use effect='direct'."
+            )
+        return self
 
     def _as_given(self, frame):
         """Return a frame as the estimator takes it: with names, if X has any."""
@@ -280,7 +296,7 @@ class PredictedCounterfactual:
         )
 
     def effects(self, by=None, *, draws=False):
-        """Return contributions, spend and returns of all channels, by group."""
+        """Return the `ChannelEffects` of all channels by group."""
         group, names = self.groups(by)
 
         def summed(rows):
@@ -291,12 +307,12 @@ class PredictedCounterfactual:
         now, ones = self.predicted(), np.ones(len(self.labels))
         more = [self._predict(ones + STEP * unit) - now for unit in np.eye(len(ones))]
         contribution, spend = summed(self.contributions()[0]), summed(self.spend)
-        spent = np.where(spend > 0, spend, np.nan)
-        return Bunch(
+        return ChannelEffects(
             contribution=contribution,
+            incremental=contribution,
             spend=spend,
-            roi=contribution / spent,
-            mroi=summed(np.stack(more, axis=1)) / (STEP * spent),
+            gain=summed(np.stack(more, axis=1)) / STEP,
+            charge=spend,
         )
 
     def curve(self, channel, factors, by=None, *, draws=False):

@@ -665,7 +665,7 @@ def parts_without_media(estimator, X=None, max_controls=12):
     region, period = np.divmod(what_if.panel.cell, what_if.panel.shape[1])
     parts = estimator.baseline_parts(X).reset_index(drop=True)
     controls = _effects_of_controls(estimator, X)
-    values = what_if.frame()[list(controls)].reset_index(drop=True)
+    values = what_if.frame[list(controls)].reset_index(drop=True)
     start = pd.DataFrame(0.0, parts.index, parts.columns)
     if "trend" in parts:
         ordered = parts["trend"].iloc[np.argsort(period, kind="stable")]

@@ -10,6 +10,7 @@ from skmmm._checks import region_values, resolve_channel
 from skmmm._unwrapping import parameter_of, unwrap
 from skmmm.inspection import channel_summary, response_curve
 from skmmm.inspection._predictions import counterfactual_of
+from skmmm.inspection._protocol import BoundTable
 
 # Of today's spend: dense near zero, where curves bend most.
 _MULTIPLES = 2.0 * np.linspace(0.0, 1.0, 41) ** 3
@@ -18,7 +19,7 @@ _MULTIPLES = 2.0 * np.linspace(0.0, 1.0, 41) ** 3
 def role_of(estimator, X, role):
     """Return X as a frame, and the label of its "region" or "time" column or None."""
     inside = unwrap(estimator)
-    frame = inside.frame(X)
+    frame = X.frame if isinstance(X, BoundTable) else inside.frame(X)
     return frame, inside.role(frame, role)
 
 

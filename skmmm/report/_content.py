@@ -8,9 +8,6 @@ import numpy as np
 import pandas as pd
 
 from skmmm._draws import bounds, tail_probability
-from skmmm._unwrapping import unwrap
-from skmmm.allocation import budget_path
-from skmmm.inspection import channel_summary
 from skmmm.metrics import interval_coverage, weighted_mape, within_region_r2
 from skmmm.plotting._contributions import baseline_and_controls, parts_without_media
 from skmmm.plotting._diagnostics import residuals_of
@@ -202,13 +199,14 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
     content : Content
     """
     tell("fit")
-    what_if = estimator._counterfactual(X)
+    X = estimator.effects(X)
+    what_if = X.counterfactual()
     cells = rows_over_time(estimator, X, y, X_test, y_test, confidence_level=level)
     fitted, judged = cells[~cells["holdout"]], cells[_are_judged(estimator, cells)]
     labels = what_if.labels
     told = {"confidence_level": level}
     tell("contributions")
-    summary = channel_summary(estimator, X, confidence_level=level)
+    summary = X.channel_summary(confidence_level=level)
     regions = media_by_region(estimator, X, **told)
     observed = fitted["observed"].groupby(level="region").sum()
     regions.insert(0, "observed", observed.reindex(regions.index))
@@ -234,7 +232,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         media=media,
         returned=returned,
         summary=summary,
-        by_region=channel_summary(estimator, X, confidence_level=level, by="region"),
+        by_region=X.channel_summary(confidence_level=level, by="region"),
         regions=regions.sort_values("observed", ascending=False, kind="stable"),
         curves=curves,
         carryover=estimator.carryover(**told),
@@ -248,7 +246,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         scores_by_region={
             region: _scores(own) for region, own in judged.groupby(level="region")
         },
-        data=_describe(estimator, X),
+        data=_describe(estimator, X.frame),
         remarks=estimator.remarks_,
         n_missing=_count_missing(cells, estimator._calendar),
         settings=settings_of(estimator),
@@ -277,11 +275,11 @@ def _plan(estimator, level):
     n_seen = estimator._model.history.shape[1]
     n_periods = min(_QUARTER[estimator.period_], n_seen)
     try:
-        frame = estimator._coming_periods(n_periods)
-        what_if = estimator._counterfactual(frame)
+        coming = estimator.effects(estimator._coming_periods(n_periods))
+        what_if = coming.counterfactual()
         if not what_if.spend[:, paid_channels(what_if)].any():
             return "No channel spends in the periods of which the plan would be."
-        path = budget_path(estimator, X=frame, confidence_level=level)
+        path = coming.budget_path(confidence_level=level)
     except ValueError as error:
         return str(error)
     group, names = what_if.groups("region")
@@ -297,8 +295,8 @@ def _plan(estimator, level):
         unchanged="as one year before"
         if n_seen >= estimator._calendar.season_length
         else "as in the last periods of the training data",
-        predicted=float(estimator.predict(frame).sum()),
-        summary=channel_summary(estimator, frame, confidence_level=level),
+        predicted=float(what_if.predicted().sum()),
+        summary=coming.channel_summary(confidence_level=level),
         spend=pd.DataFrame(what_if.spend, index, what_if.labels),
         nearest=int(np.argmin(far)),
     )
@@ -346,9 +344,8 @@ def _scores(cells):
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _describe(estimator, X):
+def _describe(estimator, frame):
     """Return what the columns of media and controls hold."""
-    frame = unwrap(estimator).frame(X)
     rows = {}
     for role, names in (("media", estimator.media_), ("control", estimator.controls_)):
         for name in names:

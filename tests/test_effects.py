@@ -1,0 +1,256 @@
+"""One object answers all questions about a table, and reads it once."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from pandas.testing import assert_frame_equal
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skmmm import DeepCausalMMMRegressor, allocation, inspection
+from skmmm._calendar import Calendar
+from skmmm._nn import outcome
+from skmmm.baselines import make_linear_mmm
+from skmmm.effects import Effects, effects_of
+from skmmm.inspection._protocol import ChannelEffects, Counterfactual
+from skmmm.model_selection import PanelTimeSeriesSplit
+
+pytestmark = pytest.mark.usefixtures("short_chains")
+N_DRAWS = 8
+
+
+def ours(panel, **options):
+    settings = {"max_lag": 3, "max_iter": 30, "n_draws": N_DRAWS, "n_bootstraps": 2}
+    return DeepCausalMMMRegressor(
+        media=panel.media,
+        controls=panel.controls,
+        region="region",
+        time="week",
+        random_state=0,
+        **(settings | options),
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted(panel, request):
+    request.getfixturevalue("short_chains")
+    return ours(panel).fit(panel.X, panel.y)
+
+
+@pytest.fixture(scope="module")
+def linear(panel):
+    model = make_linear_mmm(
+        media=panel.media, controls=panel.controls, region="region", time="week"
+    )
+    return model.fit(panel.X, panel.y)
+
+
+@pytest.fixture(scope="module", params=["model", "predictions"])
+def effects(request, fitted, linear, panel):
+    return effects_of({"model": fitted, "predictions": linear}[request.param], panel.X)
+
+
+def test_both_makers_keep_the_contract(effects, panel):
+    asked = effects.counterfactual()
+    assert isinstance(asked, Counterfactual)
+    n_rows, n_media, n_regions = len(panel.X), len(panel.media), 3
+    n_draws = N_DRAWS if asked.has_draws else 1
+    assert asked.labels == panel.media
+    assert list(asked.frame.columns) == list(panel.X.columns) == asked.names
+    assert_allclose(asked.spend, panel.X[panel.media])
+    assert asked.is_money.shape == asked.least_effect.shape == (n_media,)
+    nothing = asked.without_media().sum(axis=1)
+    parts = asked.contributions()
+    assert parts.shape == (1, n_rows, n_media)
+    assert_allclose(nothing + parts[0].sum(axis=1), asked.predicted(), rtol=1e-8)
+    for by, n_groups in ((None, 1), ("region", n_regions), ("period", 60)):
+        group, names = asked.groups(by)
+        assert group.shape == (n_rows,)
+        assert len(names) == n_groups
+        found = asked.effects(by, draws=asked.has_draws)
+        assert isinstance(found, ChannelEffects)
+        assert found.contribution.shape == (n_draws, n_groups, n_media)
+        assert found.roi.shape == found.mroi.shape == found.contribution.shape
+    curve = asked.curve(0, np.array([0.0, 1.0, 2.0]), "region")
+    assert curve.shape == (3, 1, n_regions)
+    assert_allclose(curve[0], 0.0, atol=1e-6)
+    assert_allclose(curve[1, 0], asked.effects("region").incremental[0, :, 0])
+    cost = asked.spend_curve(0, np.array([0.0, 1.0]), "region")
+    assert_allclose(cost[1] - cost[0], asked.effects("region").spend[0, :, 0])
+    assert asked.observed_until("region").shape == (n_media, n_regions)
+
+
+def test_plans_of_both_makers_keep_the_contract(effects, panel):
+    asked = effects.counterfactual()
+    twice = np.full((len(panel.media), 1), 2.0)
+    assert_allclose(asked.planned(twice).spend, 2.0 * asked.spend)
+    rows = asked.planned_rows(twice)
+    assert_allclose(rows[panel.media], 2.0 * panel.X[panel.media])
+    cells = asked.plan_effects(twice)
+    assert_allclose(cells.spend, 2.0 * asked.spend.sum(axis=0))
+    assert_allclose(cells.outcome, asked.outcome(twice)[0])
+    total, gradient = asked.flights()(np.ones((len(panel.media), 60)), np.ones_like)
+    assert total.shape == (1,)
+    assert gradient.shape == (len(panel.media), 60)
+
+
+def test_functions_and_methods_say_the_same(effects, panel):
+    estimator = effects.estimator
+    assert_frame_equal(
+        effects.channel_summary(by="region"),
+        inspection.channel_summary(estimator, panel.X, by="region"),
+    )
+    assert_frame_equal(
+        effects.contributions(), inspection.contributions(estimator, panel.X)
+    )
+    assert_frame_equal(
+        effects.marginal_roi(), inspection.marginal_roi(estimator, panel.X)
+    )
+    channel = panel.media[0]
+    assert_allclose(
+        effects.response_curve(channel).incremental,
+        inspection.response_curve(estimator, channel, panel.X).incremental,
+    )
+    assert_frame_equal(
+        effects.optimize_budget().allocation,
+        allocation.optimize_budget(estimator, X=panel.X).allocation,
+    )
+    budget = panel.X[panel.media].to_numpy().sum()
+    path = effects.budget_path([budget])
+    assert_allclose(path.table["budget"], budget)
+    more = panel.X.assign(**{channel: 2.0 * panel.X[channel]})
+    table = effects.compare_scenarios({"more": more})
+    assert list(table.index) == ["as it is", "more"]
+
+
+def test_the_method_asks_training_rows_unless_told(fitted, panel):
+    assert_frame_equal(
+        fitted.effects().channel_summary(), fitted.channel_summary(panel.X)
+    )
+    total = fitted.effects(panel.X).channel_summary(effect="total")
+    assert_frame_equal(total, fitted.channel_summary(panel.X, effect="total"))
+
+
+def test_a_table_of_another_model_is_refused(fitted, linear, panel):
+    effects = fitted.effects(panel.X)
+    with pytest.raises(ValueError, match="X was read by another DeepCausalMMM"):
+        inspection.channel_summary(linear, effects)
+    with pytest.raises(ValueError, match="leave out media"):
+        inspection.channel_summary(fitted, effects, media=panel.media)
+
+
+@pytest.fixture
+def count(monkeypatch):
+    """Count how often tables are read, inputs built, seasons computed."""
+    seen = {"rows": [], "inputs": [], "fourier": []}
+    read, build = DeepCausalMMMRegressor._read_rows, outcome.build_inputs
+    fourier = Calendar.fourier
+
+    def reading(self, frame):
+        seen["rows"].append(len(frame))
+        return read(self, frame)
+
+    def building(panel, *rest):
+        seen["inputs"].append(panel)
+        return build(panel, *rest)
+
+    def waves(self, ordinals, n_harmonics):
+        seen["fourier"].append(len(ordinals))
+        return fourier(self, ordinals, n_harmonics)
+
+    monkeypatch.setattr(DeepCausalMMMRegressor, "_read_rows", reading)
+    monkeypatch.setattr(outcome, "build_inputs", building)
+    monkeypatch.setattr(Calendar, "fourier", waves)
+    return seen
+
+
+def test_fit_reads_once(panel, count):
+    ours(panel, n_draws=4).fit(panel.X, panel.y)
+    assert {name: len(calls) for name, calls in count.items()} == {
+        "rows": 1,
+        "inputs": 1,
+        "fourier": 1,
+    }
+
+
+def test_a_summary_reads_once(fitted, panel, count):
+    fitted.channel_summary(panel.X)
+    assert len(count["rows"]) == 1
+    assert len(count["fourier"]) == 1
+
+
+def test_a_report_reads_once(fitted, panel, tmp_path, count):
+    pytest.importorskip("plotly", reason="the report needs plotly")
+    from skmmm.report import make_report
+
+    make_report(fitted, panel.X, panel.y, tmp_path / "report.html")
+    n_coming = 13 * 3
+    assert sorted(count["rows"]) == [n_coming, len(panel.X)]
+
+
+def test_nothing_that_was_read_is_kept_in_copies(fitted, panel):
+    import pickle
+
+    fitted.predict(panel.X)
+    copied = pickle.loads(pickle.dumps(fitted))
+    assert not len(copied._model._inputs)
+    assert_allclose(copied.predict(panel.X), fitted.predict(panel.X), rtol=1e-12)
+
+
+def same(X):
+    return X
+
+
+def with_month(X):
+    return X.assign(month=X["week"].dt.month.astype(float))
+
+
+def in_thousands(X):
+    return X.assign(**{name: X[name] / 1000.0 for name in X if "media" in name})
+
+
+@pytest.mark.parametrize("step", [same, with_month, in_thousands])
+def test_behind_steps_a_model_says_what_it_says_alone(step, panel):
+    bare = ours(panel).fit(step(panel.X), panel.y)
+    piped = make_pipeline(FunctionTransformer(step), ours(panel)).fit(panel.X, panel.y)
+    later = panel.X[panel.X["week"] >= panel.X["week"].sort_values().iloc[-30]]
+    found = effects_of(piped, later)
+    expected = bare.effects(step(later))
+    summary, alone = found.channel_summary(), expected.channel_summary()
+    unit = 1000.0 if step is in_thousands else 1.0
+    assert list(summary["verdict"]) == list(alone["verdict"])
+    for name in ("contribution", "contribution_low", "contribution_high", "share"):
+        assert_allclose(summary[name], alone[name], rtol=1e-9)
+    assert_allclose(summary["spend"], unit * alone["spend"])
+    assert_allclose(summary["roi_high"], alone["roi_high"] / unit)
+    assert_allclose(summary["spend"], later[panel.media].sum())
+    plan, other = found.optimize_budget(), expected.optimize_budget()
+    assert_allclose(plan.outcome_low, other.outcome_low)
+    assert_allclose(plan.allocation["change"], other.allocation["change"], atol=1e-9)
+    assert_allclose(plan.X[panel.media], unit * other.X[panel.media])
+    assert list(plan.X.columns) == list(panel.X.columns)
+
+
+def test_behind_steps_that_mix_channels_predictions_are_compared(panel):
+    def mixed(X):
+        first, second = panel.media[:2]
+        return X.assign(**{first: X[first] + X[second]})
+
+    piped = make_pipeline(FunctionTransformer(mixed), ours(panel, n_draws=0))
+    summary = effects_of(piped.fit(panel.X, panel.y), panel.X).channel_summary()
+    assert "verdict" not in summary
+    assert summary["contribution_low"].isna().all()
+
+
+def test_a_search_is_asked_for_its_best(panel):
+    cv = PanelTimeSeriesSplit(2, test_size=8, time="week")
+    search = GridSearchCV(ours(panel), {"max_lag": [2, 3]}, cv=cv)
+    search.fit(panel.X, panel.y)
+    effects = effects_of(search)
+    assert isinstance(effects, Effects)
+    assert_frame_equal(
+        effects.channel_summary(), search.best_estimator_.channel_summary()
+    )
+    assert isinstance(effects.frame, pd.DataFrame)
