@@ -3,13 +3,22 @@
 from warnings import warn
 
 import numpy as np
-import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from skmmm import allocation, inspection
-from skmmm._draws import bounds, tail_probability
+from skmmm import _checks, allocation, inspection
+from skmmm._counterfactual import ModelCounterfactual
+from skmmm._draws import (
+    graded_probabilities,
+    mixture_quantiles,
+    tail_probability,
+)
 from skmmm._nn.threads import one_thread
+from skmmm._panel import as_usual, carried_on
+from skmmm._verdicts import MIN_DRAWS, channel_verdicts
+from skmmm.effects import effects_of
 from skmmm.scenarios import coming_frame, compare_scenarios
+
+_ROWS_AT_ONCE = 2000  # bounds the memory of intervals
 
 
 class QuestionsMixin:
@@ -301,159 +310,139 @@ class QuestionsMixin:
             confidence_level=confidence_level,
         )
 
-    def carryover(self, *, confidence_level=0.9):
-        """Return how the effect of one period's spend is spread over periods.
+    def predict_interval(self, X, confidence_level=0.9):
+        """Predict an interval for the KPI of every row.
+
+        It holds what is unknown about the parameters (as far as the draws show), the
+        movement of the level and the noise of a single observation: quantiles of the
+        mixture, over draws, of what each of them predicts, widened where necessary to
+        what `predict` says.
 
         Parameters
         ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
         confidence_level : float in (0, 1), default=0.9
 
         Returns
         -------
-        carryover : DataFrame indexed by (channel, lag)
-            ``share`` of the effect that comes so many periods later, the same as
-            ``carryover_``, with ``low`` and ``high`` (nan without draws).
+        interval : ndarray of shape (n_rows, 2)
+            Lower and upper bound, in KPI units.
         """
-        check_is_fitted(self)
-        tail, order = tail_probability(confidence_level), self._shown_order()
-        share = self.carryover_
-        ends = np.full((2, *share.shape), np.nan)
-        if self._model.draws is not None and order:
-            with one_thread():
-                drawn = self._model.carryover_draws()[:, order]
-                ends = bounds(drawn, tail, share, least=0.0, most=1.0)
-        index = pd.MultiIndex.from_product(
-            [self.media_, range(share.shape[1])], names=["channel", "lag"]
-        )
-        columns = {"share": share, "low": ends[0], "high": ends[1]}
-        return pd.DataFrame({k: v.ravel() for k, v in columns.items()}, index)
-
-    def saturation(self, *, n_points=61, confidence_level=0.9):
-        """Return the share of its highest effect that a channel reaches, by spend.
-
-        This is the Hill curve ``x ** slope / (x ** slope + half ** slope)`` of the
-        model [1]_, where x is the spend of a row after carry-over: what steady spend of
-        x per row comes to. `response_curve` has the effect in KPI units.
-
-        Parameters
-        ----------
-        n_points : int, default=61
-            From zero to the highest spend that was observed.
-        confidence_level : float in (0, 1), default=0.9
-
-        Returns
-        -------
-        saturation : DataFrame indexed by (channel, point)
-            ``spend``, adstocked spend per row in the units of X, of an average region;
-            ``share`` in [0, 1] with ``low`` and ``high`` (nan without draws);
-            ``observed``, the share of training rows with less adstocked spend.
-
-        References
-        ----------
-        .. [1] Jin, Wang, Sun, Chan, Koehler (2017). Bayesian Methods for Media Mix
-           Modeling with Carryover and Shape Effects. Google Research.
-        """
-        check_is_fitted(self)
-        if n_points < 2:
-            raise ValueError(f"n_points must be at least 2, got {n_points!r}.")
-        tail, order = tail_probability(confidence_level), self._shown_order()
-        with one_thread():
-            seen = self._model.adstocked()[order]  # (n_media, n_rows)
-            half, slope = (v[:, order] for v in self._model.saturation_draws())
-        spend = np.linspace(0.0, 1.0, n_points) * seen.max(
-            axis=1, keepdims=True, initial=0.0
-        )
-        share = _hill(spend, self.half_saturation_[:, None], self.slope_[:, None])
-        ends = np.full((2, *share.shape), np.nan)
-        if self._model.draws is not None and order:
-            drawn = _hill(spend, half[..., None], slope[..., None])
-            ends = bounds(drawn, tail, share, least=0.0, most=1.0)
-        observed = np.empty_like(spend)
-        for own, asked, below in zip(seen, spend, observed, strict=True):
-            below[:] = np.searchsorted(np.sort(own), asked, "right") / len(own)
-        columns = {
-            "spend": spend,
-            "share": share,
-            "low": ends[0],
-            "high": ends[1],
-            "observed": observed,
-        }
-        index = pd.MultiIndex.from_product(
-            [self.media_, range(n_points)], names=["channel", "point"]
-        )
-        return pd.DataFrame({k: v.ravel() for k, v in columns.items()}, index)
-
-    def effectiveness(self, X=None, *, confidence_level=0.9):
-        """Return how the effectiveness of channels moved over time.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-        confidence_level : float in (0, 1), default=0.9
-
-        Returns
-        -------
-        effectiveness : DataFrame indexed by (channel, time)
-            ``multiple`` of the mean over the periods of X, averaged over regions, that
-            the same spend causes, with ``low`` and ``high`` (nan without draws). One
-            throughout if effectiveness is constant: without a GRU, with
-            ``time_varying=False``, or where the data show no change.
-
-        Raises
-        ------
-        ValueError
-            If the model has no `time` column.
-        """
-        check_is_fitted(self)
-        tail, order = tail_probability(confidence_level), self._shown_order()
-        panel, periods, times = self._periods_of(X, "effectiveness")
-        with one_thread():
-            found = self._model.drift(panel)[0][periods][:, order]
-            found = found / found.mean(axis=0)
-            ends = np.full((2, *found.shape), np.nan)
-            if self._model.draws is not None and order:
-                drawn = self._model.drift(panel, draws=True)[:, periods][:, :, order]
-                drawn = drawn / drawn.mean(axis=1, keepdims=True)
-                ends = bounds(drawn, tail, found, least=0.0)
-        columns = {"multiple": found, "low": ends[0], "high": ends[1]}
-        index = pd.MultiIndex.from_product(
-            [self.media_, times], names=["channel", "time"]
-        )
-        return pd.DataFrame({k: v.T.ravel() for k, v in columns.items()}, index)
-
-    def baseline_parts(self, X=None):
-        """Split the baseline into what makes it up.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        Returns
-        -------
-        parts : DataFrame of shape (n_rows, n_parts)
-            Indexed like X, in KPI units; rows sum to the column ``baseline`` of
-            `contributions`. ``constant`` (of the region), ``trend``, ``season``,
-            ``baseline drift`` (what the GRU reads from calendar and controls) and
-            ``level`` (a slowly fading random walk), as far as the model has them.
-        """
-        _, index, panel = self._read(X)
-        with one_thread():
-            parts = self._model.baseline_parts(panel)
-        return pd.DataFrame(parts, index=index)
-
-    def _periods_of(self, X, asking):
-        """Return the panel of X, its periods' positions, and the periods."""
+        tail = tail_probability(confidence_level)
         _, _, panel = self._read(X)
-        if self._calendar is None:
-            raise ValueError(
-                f"{asking} is over time, so it needs a model with a time column; this "
-                "one has time=None."
+        self._check_draws("predict_interval")
+        point = self._components(panel).total[0]
+        parts = self._components(panel, draws=True)
+        probability, weight = graded_probabilities(tail)
+        ends = [
+            self._predictive(parts.rows(some), probability, weight, (tail, 1.0 - tail))
+            for some in np.array_split(
+                np.arange(len(panel.cell)), -(-len(panel.cell) // _ROWS_AT_ONCE)
             )
-        periods = np.unique(panel.cell % panel.shape[1])
-        times = [self._calendar.value(panel.periods[t]) for t in periods]
-        return panel, periods, pd.Index(times)
+        ]
+        low, high = np.concatenate(ends, axis=1)
+        return np.column_stack([np.minimum(low, point), np.maximum(high, point)])
+
+    def _predictive(self, parts, probability, weight, ends):
+        """Return quantiles of a new observation of some rows, (n_ends, n_rows)."""
+        noise = self._model.noise_quantiles(parts, probability)  # (K, E, rows)
+        samples = parts.total[None] + noise
+        weight = np.repeat(weight, samples.shape[1]) / samples.shape[1]
+        return mixture_quantiles(samples.reshape(len(weight), -1), weight, ends)
+
+    def _coming_periods(self, periods):
+        """Return the coming periods as a year before, or as the last ones."""
+        check_is_fitted(self)
+        n_seen, pattern = self._model.history.shape[1], "last_periods"
+        if self._calendar is not None and n_seen >= self._calendar.season_length:
+            pattern = "last_year"
+        return self.make_future_frame(
+            periods, spend=pattern, control_values=pattern if self.controls_ else None
+        )
+
+    def _draws_of_prediction(self, X):
+        """Return the expected KPI of every row by draw, None without draws."""
+        _, _, panel = self._read(X)
+        if self._model.draws is None:
+            return None
+        return self._components(panel, draws=True).total
+
+    def effects(self, X=None):
+        """Read a table once, and return what can be asked of it.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+
+        Returns
+        -------
+        effects : Effects
+            With `contributions`, `channel_summary`, `response_curve`, `marginal_roi`,
+            `optimize_budget`, `budget_path` and `compare_scenarios`. It also stands for
+            X in every method and function that takes X.
+        """
+        return effects_of(self, X)
+
+    def _counterfactual(self, X=None):
+        """Return the `ModelCounterfactual` behind all that is said of channels."""
+        frame, index, panel = self._read(X)
+        history = self._model.history
+        if self._calendar is not None and panel.periods[-1] > history.periods[-1]:
+            usual = as_usual(history, self._calendar.season_length)
+            panel = carried_on(panel, self._model.network.sizes.max_lag, *usual)
+        order = self._shown_order()
+        return ModelCounterfactual(
+            model=self._model,
+            equations=None,
+            drawn_equations=None,
+            panel=panel,
+            media_cost=self._media_cost,
+            channels=list(self._columns.media),
+            shown=np.array(order, dtype=np.int64),
+            regions=self.regions_,
+            calendar=self._calendar,
+            index=index,
+            controls=list(self._columns.controls),
+            names=self._labels,
+            unit=np.ones(len(order)),
+            read_frame=lambda: self._training_rows() if frame is None else frame,
+            judge=lambda: {
+                "verdict": self._verdicts()[order],
+                "follows_kpi": self._follows_kpi[order],
+            },
+            equations_of=self._equations_of,
+        )
+
+    def _equations_of(self, effect):
+        """Return the equations of spend of an effect, at the mode and by draw."""
+        drawn = None
+        if self._model.draws is not None:
+            drawn = self._equations(effect, draws=True)
+        return self._equations(effect), drawn
+
+    def _verdicts(self):
+        """Return the verdict on each channel; None with too few draws for one."""
+        draws, n_media = self._model.draws, len(self._columns.media)
+        if draws is None or len(draws.shared) < MIN_DRAWS or not n_media:
+            return np.full(n_media, None, dtype=object)
+        model, history = self._model, self._model.history
+        return channel_verdicts(
+            model.together,
+            model.alone,
+            self._follows_kpi | self._contradicted,
+            _checks.why_not_learned(history.media, history.weight > 0),
+        ).astype(object)
+
+    def _components(self, panel, *, draws=False):
+        with one_thread():
+            return self._model.components(panel, draws=draws)
+
+    def _check_draws(self, method):
+        if self._model.draws is None:
+            raise ValueError(
+                f"{method} needs draws, but the model was fitted with n_draws=0."
+            )
 
 
 def _warn_scaled(history, media):
@@ -472,9 +461,3 @@ def _warn_scaled(history, media):
                 UserWarning,
                 stacklevel=3,
             )
-
-
-def _hill(spend, half, slope):
-    """Return the share of the highest effect."""
-    powered = spend**slope
-    return powered / (powered + half**slope)

@@ -2,7 +2,6 @@
 
 import copy
 import warnings
-from collections import namedtuple
 from collections.abc import Mapping
 from dataclasses import replace
 from numbers import Integral, Real
@@ -15,20 +14,15 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import (
-    _check_sample_weight,
     check_is_fitted,
-    column_or_1d,
 )
 from threadpoolctl import threadpool_limits
 
 from skmmm import _checks
-from skmmm._calendar import check_continuation, infer_calendar
 from skmmm._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skmmm._channel_graph import make_channel_graph
 from skmmm._channel_priors import make_channel_priors
 from skmmm._costs import by_channel, costs_per_unit
-from skmmm._counterfactual import ModelCounterfactual
-from skmmm._draws import graded_probabilities, mixture_quantiles, tail_probability
 from skmmm._endogeneity import follows_kpi
 from skmmm._faults import (
     kpi_outliers,
@@ -41,7 +35,7 @@ from skmmm._graph.estimate import fit_channel_graph
 from skmmm._graph.notears import search_notears
 from skmmm._graph.rules import make_rules
 from skmmm._graph.search import search
-from skmmm._graph.storage import pack_graph, unpack_graph
+from skmmm._model_parts import ModelPartsMixin
 from skmmm._nn.context import draw_context
 from skmmm._nn.inputs import Seasons, context_columns, make_target
 from skmmm._nn.likelihood import Loss
@@ -56,44 +50,26 @@ from skmmm._nn.posterior import (
 )
 from skmmm._nn.priors import Sizes
 from skmmm._nn.sampling import sample
-from skmmm._nn.storage import KINDS, pack_model, unpack_model
 from skmmm._nn.threads import one_thread
 from skmmm._nn.training import train
-from skmmm._panel import (
-    as_usual,
-    carried_on,
-    continue_panel,
-    exchangeable_periods,
-    make_panel,
-    missing_periods,
-)
-from skmmm._persistence import check_kinds, loading, read_model, write_model
 from skmmm._questions import QuestionsMixin
+from skmmm._reading import ReadingMixin
+from skmmm._saving import SavingMixin
 from skmmm._scales import fit_scales
-from skmmm._stored_header import (
-    check_header,
-    pack_calendar,
-    pack_columns,
-    pack_parameters,
-    unpack_calendar,
-    unpack_columns,
-    unpack_parameters,
-    unpack_regions,
-)
-from skmmm._stored_index import pack_index, unpack_index
-from skmmm._tables import check_known_regions, read_table, region_codes, row_namer
-from skmmm._verdicts import MIN_DRAWS, channel_verdicts, contraction
-from skmmm.effects import effects_of
-from skmmm.inspection._protocol import BoundTable
+from skmmm._verdicts import contraction
 
-_Rows = namedtuple("_Rows", "frame region period media controls where")
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
-_ROWS_AT_ONCE = 2000  # bounds the memory of intervals
 _COLUMNS = ["array-like", str, Integral, callable, None]
 
 
 class DeepCausalMMMRegressor(
-    QuestionsMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator
+    QuestionsMixin,
+    ModelPartsMixin,
+    ReadingMixin,
+    SavingMixin,
+    CallbackSupportMixin,
+    RegressorMixin,
+    BaseEstimator,
 ):
     """Marketing mix model with carry-over, saturation and a moving level.
 
@@ -451,120 +427,6 @@ class DeepCausalMMMRegressor(
         self._model = model
         self._publish(losses)
 
-    def _read_training(self, X, y):
-        """Find the columns, learn regions and calendar, and return the rows."""
-        frame = read_table(self, X, y, reset=True)
-        if len(frame) < 2:
-            raise ValueError(
-                f"Found array with {len(frame)} sample(s) (shape={frame.shape}) while "
-                "a minimum of 2 is required by DeepCausalMMMRegressor."
-            )
-        self._columns = _checks.resolve_columns(
-            frame,
-            media=self.media,
-            controls=self.controls,
-            region=self.region,
-            time=self.time,
-        )
-        columns = self._columns
-        region = None
-        self.regions_ = np.array(["all"])
-        if columns.region is not None:
-            region = _checks.region_values(frame, columns.region)
-            self.regions_ = np.unique(region)
-        self._calendar = None
-        if columns.time is not None:
-            self._calendar = infer_calendar(
-                frame[columns.time], columns.time, region, self.periods_per_year
-            )
-        return self._read_rows(frame)
-
-    def _read_rows(self, frame):
-        """Return region codes, periods and numbers of a frame's rows."""
-        columns = self._columns
-        where = row_namer(frame, columns.region, columns.time)
-        region = np.zeros(len(frame), dtype=np.int64)
-        if columns.region is not None:
-            values = _checks.region_values(frame, columns.region)
-            region = self._region_codes(values)
-        media = _checks.numeric_block(frame, columns.media, where)
-        _checks.check_non_negative_media(
-            media, columns.media, where, type(self).__name__
-        )
-        controls = _checks.numeric_block(frame, columns.controls, where)
-        period = None
-        if columns.time is not None:
-            period = self._calendar.ordinals(frame[columns.time], columns.time)
-            _checks.check_no_duplicates(region, period, where)
-        return _Rows(frame, region, period, media, controls, where)
-
-    def _region_codes(self, values):
-        """Return the position of each region; unseen ones count on, or are refused."""
-        if self.regions_.dtype.kind == "U":
-            values = values.astype(str)
-        code = region_codes(values, self.regions_)
-        unseen = code < 0
-        if self.unseen_region == "error":
-            check_known_regions(
-                code,
-                values,
-                self.regions_,
-                "Use unseen_region='average' to predict it as an average region.",
-            )
-        elif unseen.any():
-            _, new = np.unique(values[unseen], return_inverse=True)
-            code[unseen] = len(self.regions_) + new
-        return code
-
-    def _read_target(self, rows, y, sample_weight):
-        """Return KPI and weights of the training rows."""
-        if y is None:
-            raise ValueError(
-                "DeepCausalMMMRegressor requires y to be passed, but the target y is "
-                "None."
-            )
-        y = column_or_1d(y, warn=True)
-        y = _checks.check_target(y, len(rows.frame), rows.where)
-        weight = _check_sample_weight(
-            sample_weight, rows.media, dtype=np.float64, ensure_non_negative=True
-        )
-        if not weight.any():
-            raise ValueError(
-                "Sample weights must contain at least one non-zero number."
-            )
-        if weight.max() > _checks.HUGE:
-            raise ValueError(
-                f"A sample weight is {weight.max():g}, too large to compute with."
-            )
-        return y, weight
-
-    def _arrange_training(self, rows, y, weight):
-        """Arrange the training rows on the grid and remember their order."""
-        period = rows.period
-        if period is None:
-            period = exchangeable_periods(
-                rows.region, rows.media, rows.controls, y, weight
-            )
-        elif period.max() + 1 <= self.max_lag:
-            raise ValueError(
-                f"X has {period.max() + 1} periods, but max_lag={self.max_lag} needs "
-                f"at least {self.max_lag + 1}. Lower max_lag or add history."
-            )
-        self._training_index = rows.frame.index
-        return make_panel(
-            rows.region,
-            period,
-            rows.media,
-            _held(rows.controls, _checks.still_value(rows.controls[weight > 0])),
-            n_regions=len(self.regions_),
-            y=y,
-            weight=weight,
-        )
-
-    @property
-    def _season_length(self):
-        return None if self._calendar is None else self._calendar.season_length
-
     def _remark(self, panel, learned, stuck, outliers):
         """Keep what training rows have against them, and warn of it."""
         told = self._columns, self.regions_, self._calendar
@@ -903,326 +765,6 @@ class DeepCausalMMMRegressor(
         _, _, panel = self._read(X)
         return self._components(panel).total[0]
 
-    def predict_interval(self, X, confidence_level=0.9):
-        """Predict an interval for the KPI of every row.
-
-        It holds what is unknown about the parameters (as far as the draws show), the
-        movement of the level and the noise of a single observation: quantiles of the
-        mixture, over draws, of what each of them predicts, widened where necessary to
-        what `predict` says.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_rows, n_columns)
-        confidence_level : float in (0, 1), default=0.9
-
-        Returns
-        -------
-        interval : ndarray of shape (n_rows, 2)
-            Lower and upper bound, in KPI units.
-        """
-        tail = tail_probability(confidence_level)
-        _, _, panel = self._read(X)
-        self._check_draws("predict_interval")
-        point = self._components(panel).total[0]
-        parts = self._components(panel, draws=True)
-        probability, weight = graded_probabilities(tail)
-        ends = [
-            self._predictive(parts.rows(some), probability, weight, (tail, 1.0 - tail))
-            for some in np.array_split(
-                np.arange(len(panel.cell)), -(-len(panel.cell) // _ROWS_AT_ONCE)
-            )
-        ]
-        low, high = np.concatenate(ends, axis=1)
-        return np.column_stack([np.minimum(low, point), np.maximum(high, point)])
-
-    def _predictive(self, parts, probability, weight, ends):
-        """Return quantiles of a new observation of some rows, (n_ends, n_rows)."""
-        noise = self._model.noise_quantiles(parts, probability)  # (K, E, rows)
-        samples = parts.total[None] + noise
-        weight = np.repeat(weight, samples.shape[1]) / samples.shape[1]
-        return mixture_quantiles(samples.reshape(len(weight), -1), weight, ends)
-
-    def _coming_periods(self, periods):
-        """Return the coming periods as a year before, or as the last ones."""
-        check_is_fitted(self)
-        n_seen, pattern = self._model.history.shape[1], "last_periods"
-        if self._calendar is not None and n_seen >= self._calendar.season_length:
-            pattern = "last_year"
-        return self.make_future_frame(
-            periods, spend=pattern, control_values=pattern if self.controls_ else None
-        )
-
-    def _training_rows(self):
-        """Return the training rows as a frame of the columns that are used."""
-        columns, panel = self._columns, self._model.history
-        region, column = np.divmod(panel.cell, panel.shape[1])
-        values = dict(zip(columns.media, panel.media[region, column].T, strict=True))
-        controls = panel.controls[region, column].T
-        values |= dict(zip(columns.controls, controls, strict=True))
-        if columns.region is not None:
-            values[columns.region] = self.regions_[region]
-        if columns.time is not None:
-            times = [self._calendar.value(o) for o in panel.periods]
-            values[columns.time] = pd.Index(times)[column]
-        frame = pd.DataFrame(values).set_axis(self._training_index)
-        return frame[[label for label in self._labels if label in values]]
-
-    def _draws_of_prediction(self, X):
-        """Return the expected KPI of every row by draw, None without draws."""
-        _, _, panel = self._read(X)
-        if self._model.draws is None:
-            return None
-        return self._components(panel, draws=True).total
-
-    def effects(self, X=None):
-        """Read a table once, and return what can be asked of it.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        Returns
-        -------
-        effects : Effects
-            With `contributions`, `channel_summary`, `response_curve`, `marginal_roi`,
-            `optimize_budget`, `budget_path` and `compare_scenarios`. It also stands for
-            X in every method and function that takes X.
-        """
-        return effects_of(self, X)
-
-    def _counterfactual(self, X=None):
-        """Return the `ModelCounterfactual` behind all that is said of channels."""
-        frame, index, panel = self._read(X)
-        history = self._model.history
-        if self._calendar is not None and panel.periods[-1] > history.periods[-1]:
-            usual = as_usual(history, self._calendar.season_length)
-            panel = carried_on(panel, self._model.network.sizes.max_lag, *usual)
-        order = self._shown_order()
-        return ModelCounterfactual(
-            model=self._model,
-            equations=None,
-            drawn_equations=None,
-            panel=panel,
-            media_cost=self._media_cost,
-            channels=list(self._columns.media),
-            shown=np.array(order, dtype=np.int64),
-            regions=self.regions_,
-            calendar=self._calendar,
-            index=index,
-            controls=list(self._columns.controls),
-            names=self._labels,
-            unit=np.ones(len(order)),
-            read_frame=lambda: self._training_rows() if frame is None else frame,
-            judge=lambda: {
-                "verdict": self._verdicts()[order],
-                "follows_kpi": self._follows_kpi[order],
-            },
-            equations_of=self._equations_of,
-        )
-
-    def _equations_of(self, effect):
-        """Return the equations of spend of an effect, at the mode and by draw."""
-        drawn = None
-        if self._model.draws is not None:
-            drawn = self._equations(effect, draws=True)
-        return self._equations(effect), drawn
-
-    def _verdicts(self):
-        """Return the verdict on each channel; None with too few draws for one."""
-        draws, n_media = self._model.draws, len(self._columns.media)
-        if draws is None or len(draws.shared) < MIN_DRAWS or not n_media:
-            return np.full(n_media, None, dtype=object)
-        model, history = self._model, self._model.history
-        return channel_verdicts(
-            model.together,
-            model.alone,
-            self._follows_kpi | self._contradicted,
-            _checks.why_not_learned(history.media, history.weight > 0),
-        ).astype(object)
-
-    def save(self, path):
-        """Write the fitted model to one file of arrays and JSON.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Conventionally ends in ``.skmmm``.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written; one that was there is left as it was.
-        ValueError
-            If a parameter (a callable, a random generator) or the index of the
-            training frame cannot be stored as data.
-
-        Notes
-        -----
-        The file is written beside its place and moved there when it is complete.
-        Equal models give equal bytes. Parameters are those of the fit, whatever was
-        set since; `gap` and `unseen_region`, which `predict` reads, are as they are.
-        """
-        check_is_fitted(self)
-        model, arrays = pack_model(self._model)
-        index, index_arrays = pack_index(self._training_index)
-        header = {
-            "parameters": pack_parameters(self._parameters_to_save()),
-            **pack_columns(self._labels, self._columns),
-            "named": hasattr(self, "feature_names_in_"),
-            **pack_calendar(self._calendar, self._model.history.shape[1]),
-            "index": index,
-            "remarks": self.remarks_,
-            "model": model,
-        }
-        arrays |= index_arrays
-        arrays |= {} if self._graph is None else pack_graph(self._graph)
-        arrays |= {
-            "regions": self.regions_,
-            "loss_curve": self.loss_curve_,
-            "follows_kpi": self._follows_kpi,
-            "contradicted": self._contradicted,
-            "cost": self._media_cost,
-            "answers": _answers(self._model),
-        }
-        write_model(path, header, arrays)
-
-    def _parameters_to_save(self):
-        """Return the parameters of the fit, and those that `predict` reads, as now."""
-        now = {"gap": self.gap, "unseen_region": self.unseen_region}
-        parameters = self._fitted_parameters | now
-        type(self)(**parameters)._validate_params()
-        return parameters
-
-    @classmethod
-    def load(cls, path):
-        """Read a model that `save` wrote; nothing in the file is executed.
-
-        Parameters
-        ----------
-        path : str or path-like
-
-        Returns
-        -------
-        estimator : DeepCausalMMMRegressor
-            Predicts exactly what the saved one did.
-
-        Raises
-        ------
-        ValueError
-            If the file is no model, was cut short or changed, contradicts itself, or
-            is of a format that this version does not read. It says which version
-            wrote it.
-        """
-        with loading(path):
-            header, arrays = read_model(path)
-        with loading(f"{path}, written by skmmm {header['version']:.20},"):
-            return cls._from_stored(header, arrays)
-
-    @classmethod
-    def _from_stored(cls, header, arrays):
-        """Return the estimator that a header and arrays describe."""
-        check_header(header)
-        check_kinds(header["model"], KINDS, "model")
-        estimator = cls(**unpack_parameters(cls, header["parameters"]))
-        estimator._validate_params()
-        estimator._labels, columns = unpack_columns(header)
-        estimator._columns = columns
-        estimator.n_features_in_ = len(estimator._labels)
-        estimator.remarks_ = list(map(str, header["remarks"]))
-        if header["named"]:
-            estimator.feature_names_in_ = np.array(estimator._labels, dtype=object)
-        n_periods = arrays.shape("history.observed")[-1]
-        estimator._calendar = unpack_calendar(header, n_periods)
-        if (columns.time is None) != (estimator._calendar is None):
-            raise ValueError("it has a calendar without a time column, or none for it.")
-        n_media = len(columns.media)
-        estimator.regions_ = unpack_regions(arrays, columns)
-        sizes = {"n_regions": len(estimator.regions_), "n_media": n_media}
-        estimator._follows_kpi = arrays.take("follows_kpi", (n_media,), "bool")
-        estimator._contradicted = arrays.take("contradicted", (n_media,), "bool")
-        estimator._media_cost = _cost_in(arrays, n_media)
-        estimator._graph = unpack_graph(arrays, **sizes)
-        estimator._model = unpack_model(
-            header["model"],
-            arrays,
-            estimator._calendar,
-            n_controls=len(columns.controls),
-            **sizes,
-        )
-        n_rows = len(estimator._model.history.cell)
-        estimator._training_index = unpack_index(header["index"], arrays, n_rows)
-        losses = arrays.take("loss_curve", (None,), above=-np.inf)
-        _check_answers(estimator._model, arrays.take("answers", (2, n_rows)))
-        arrays.check_empty()
-        estimator._publish(losses)
-        return estimator
-
-    def _read_frame(self, X):
-        """Return X as a frame, which need not have columns that the model ignores."""
-        columns = self._columns
-        used = {*columns.media, *columns.controls, columns.region, columns.time}
-        ignored = [label for label in self._labels if label not in used]
-        return read_table(self, X, reset=False, optional=ignored)
-
-    def _read(self, X):
-        """Return X, its index and its rows on a grid that continues training.
-
-        Of training rows, which are kept as that grid, the frame is None.
-        """
-        check_is_fitted(self)
-        history = self._model.history
-        if X is None:
-            return None, self._training_index, history
-        if isinstance(X, BoundTable):
-            X.check_read_by(self)
-            read = X.counterfactual()
-            return read.frame, read.index, read.panel
-        rows = self._read_rows(self._read_frame(X))
-        n_regions = max(len(self.regions_), int(rows.region.max()) + 1)
-        arranged = (rows.region, rows.media, rows.controls)
-        if rows.period is None:
-            period = exchangeable_periods(*arranged)
-        else:
-            period = rows.period
-        still = _checks.still_value(history.controls[history.weight > 0])
-        panel = make_panel(
-            rows.region,
-            period,
-            rows.media,
-            _held(rows.controls, still),
-            n_regions=n_regions,
-        )
-        if rows.period is None:
-            return rows.frame, rows.frame.index, panel
-        joint = continue_panel(history, panel)
-        if self.gap == "error":
-            self._check_gap(missing_periods(history, panel))
-            regions = None if self._columns.region is None else self.regions_
-            check_continuation(joint, self._calendar, self._columns.time, regions)
-        return rows.frame, rows.frame.index, joint
-
-    def _check_gap(self, missing):
-        """Raise if periods between training and X are missing altogether."""
-        if len(missing):
-            raise ValueError(
-                f"X has no row for {len(missing)} period(s) between it and the "
-                f"training data, the first is {self._calendar.label(missing[0])}: "
-                "carry-over through them is unknown. Add rows for them, or set "
-                "gap='mask' to leave them out of the carry-over."
-            )
-
-    def _components(self, panel, *, draws=False):
-        with one_thread():
-            return self._model.components(panel, draws=draws)
-
-    def _check_draws(self, method):
-        if self._model.draws is None:
-            raise ValueError(
-                f"{method} needs draws, but the model was fitted with n_draws=0."
-            )
-
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_model")
 
@@ -1233,11 +775,6 @@ class DeepCausalMMMRegressor(
         # Effects are shares of the mean KPI, which in the common checks is zero.
         tags.regressor_tags.poor_score = True
         return tags
-
-
-def _held(controls, still):
-    """Return controls with those that did not move in training where they were."""
-    return np.where(np.isfinite(still), still, controls)
 
 
 def _check_finite(scales, columns):
@@ -1260,29 +797,6 @@ def _check_device(name):
             "device='cuda': fits run on the CPU in this version. Use device='cpu' or "
             "'auto'."
         )
-
-
-def _answers(model):
-    """Return prediction and a quantile of the noise of training rows, (2, n_rows)."""
-    with one_thread():
-        parts = model.components(model.history)
-    noise = model.noise_quantiles(parts, np.array([0.95]))[0]
-    return np.concatenate([parts.total, noise])
-
-
-def _check_answers(model, answers):
-    """Raise if a model that was read does not answer as the one that was saved."""
-    found = _answers(model)
-    size = np.abs(answers).max(axis=1, keepdims=True)
-    if not (np.abs(found - answers) <= 1e-6 * size).all():
-        raise ValueError("its parts do not belong together: it predicts otherwise.")
-
-
-def _cost_in(arrays, n_media):
-    cost = arrays.take("cost", (n_media,))
-    if not (np.isnan(cost) | ((cost > 0) & np.isfinite(cost))).all():
-        raise ValueError("array 'cost' has values that are not above 0.")
-    return cost
 
 
 def _has_return(prior):

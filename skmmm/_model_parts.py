@@ -1,0 +1,172 @@
+"""What a fitted model consists of: carry-over, saturation, drift, baseline."""
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from skmmm._draws import bounds, tail_probability
+from skmmm._nn.threads import one_thread
+
+
+class ModelPartsMixin:
+    """Methods of a fitted `DeepCausalMMMRegressor` that show its parts."""
+
+    def carryover(self, *, confidence_level=0.9):
+        """Return how the effect of one period's spend is spread over periods.
+
+        Parameters
+        ----------
+        confidence_level : float in (0, 1), default=0.9
+
+        Returns
+        -------
+        carryover : DataFrame indexed by (channel, lag)
+            ``share`` of the effect that comes so many periods later, the same as
+            ``carryover_``, with ``low`` and ``high`` (nan without draws).
+        """
+        check_is_fitted(self)
+        tail, order = tail_probability(confidence_level), self._shown_order()
+        share = self.carryover_
+        ends = np.full((2, *share.shape), np.nan)
+        if self._model.draws is not None and order:
+            with one_thread():
+                drawn = self._model.carryover_draws()[:, order]
+                ends = bounds(drawn, tail, share, least=0.0, most=1.0)
+        index = pd.MultiIndex.from_product(
+            [self.media_, range(share.shape[1])], names=["channel", "lag"]
+        )
+        columns = {"share": share, "low": ends[0], "high": ends[1]}
+        return pd.DataFrame({k: v.ravel() for k, v in columns.items()}, index)
+
+    def saturation(self, *, n_points=61, confidence_level=0.9):
+        """Return the share of its highest effect that a channel reaches, by spend.
+
+        This is the Hill curve ``x ** slope / (x ** slope + half ** slope)`` of the
+        model [1]_, where x is the spend of a row after carry-over: what steady spend of
+        x per row comes to. `response_curve` has the effect in KPI units.
+
+        Parameters
+        ----------
+        n_points : int, default=61
+            From zero to the highest spend that was observed.
+        confidence_level : float in (0, 1), default=0.9
+
+        Returns
+        -------
+        saturation : DataFrame indexed by (channel, point)
+            ``spend``, adstocked spend per row in the units of X, of an average region;
+            ``share`` in [0, 1] with ``low`` and ``high`` (nan without draws);
+            ``observed``, the share of training rows with less adstocked spend.
+
+        References
+        ----------
+        .. [1] Jin, Wang, Sun, Chan, Koehler (2017). Bayesian Methods for Media Mix
+           Modeling with Carryover and Shape Effects. Google Research.
+        """
+        check_is_fitted(self)
+        if n_points < 2:
+            raise ValueError(f"n_points must be at least 2, got {n_points!r}.")
+        tail, order = tail_probability(confidence_level), self._shown_order()
+        with one_thread():
+            seen = self._model.adstocked()[order]  # (n_media, n_rows)
+            half, slope = (v[:, order] for v in self._model.saturation_draws())
+        spend = np.linspace(0.0, 1.0, n_points) * seen.max(
+            axis=1, keepdims=True, initial=0.0
+        )
+        share = _hill(spend, self.half_saturation_[:, None], self.slope_[:, None])
+        ends = np.full((2, *share.shape), np.nan)
+        if self._model.draws is not None and order:
+            drawn = _hill(spend, half[..., None], slope[..., None])
+            ends = bounds(drawn, tail, share, least=0.0, most=1.0)
+        observed = np.empty_like(spend)
+        for own, asked, below in zip(seen, spend, observed, strict=True):
+            below[:] = np.searchsorted(np.sort(own), asked, "right") / len(own)
+        columns = {
+            "spend": spend,
+            "share": share,
+            "low": ends[0],
+            "high": ends[1],
+            "observed": observed,
+        }
+        index = pd.MultiIndex.from_product(
+            [self.media_, range(n_points)], names=["channel", "point"]
+        )
+        return pd.DataFrame({k: v.ravel() for k, v in columns.items()}, index)
+
+    def effectiveness(self, X=None, *, confidence_level=0.9):
+        """Return how the effectiveness of channels moved over time.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+        confidence_level : float in (0, 1), default=0.9
+
+        Returns
+        -------
+        effectiveness : DataFrame indexed by (channel, time)
+            ``multiple`` of the mean over the periods of X, averaged over regions, that
+            the same spend causes, with ``low`` and ``high`` (nan without draws). One
+            throughout if effectiveness is constant: without a GRU, with
+            ``time_varying=False``, or where the data show no change.
+
+        Raises
+        ------
+        ValueError
+            If the model has no `time` column.
+        """
+        check_is_fitted(self)
+        tail, order = tail_probability(confidence_level), self._shown_order()
+        panel, periods, times = self._periods_of(X, "effectiveness")
+        with one_thread():
+            found = self._model.drift(panel)[0][periods][:, order]
+            found = found / found.mean(axis=0)
+            ends = np.full((2, *found.shape), np.nan)
+            if self._model.draws is not None and order:
+                drawn = self._model.drift(panel, draws=True)[:, periods][:, :, order]
+                drawn = drawn / drawn.mean(axis=1, keepdims=True)
+                ends = bounds(drawn, tail, found, least=0.0)
+        columns = {"multiple": found, "low": ends[0], "high": ends[1]}
+        index = pd.MultiIndex.from_product(
+            [self.media_, times], names=["channel", "time"]
+        )
+        return pd.DataFrame({k: v.T.ravel() for k, v in columns.items()}, index)
+
+    def baseline_parts(self, X=None):
+        """Split the baseline into what makes it up.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+
+        Returns
+        -------
+        parts : DataFrame of shape (n_rows, n_parts)
+            Indexed like X, in KPI units; rows sum to the column ``baseline`` of
+            `contributions`. ``constant`` (of the region), ``trend``, ``season``,
+            ``baseline drift`` (what the GRU reads from calendar and controls) and
+            ``level`` (a slowly fading random walk), as far as the model has them.
+        """
+        _, index, panel = self._read(X)
+        with one_thread():
+            parts = self._model.baseline_parts(panel)
+        return pd.DataFrame(parts, index=index)
+
+    def _periods_of(self, X, asking):
+        """Return the panel of X, its periods' positions, and the periods."""
+        _, _, panel = self._read(X)
+        if self._calendar is None:
+            raise ValueError(
+                f"{asking} is over time, so it needs a model with a time column; this "
+                "one has time=None."
+            )
+        periods = np.unique(panel.cell % panel.shape[1])
+        times = [self._calendar.value(panel.periods[t]) for t in periods]
+        return panel, periods, pd.Index(times)
+
+
+def _hill(spend, half, slope):
+    """Return the share of the highest effect."""
+    powered = spend**slope
+    return powered / (powered + half**slope)

@@ -1,0 +1,216 @@
+"""From a table to regions, periods and numbers on a grid."""
+
+from collections import namedtuple
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    column_or_1d,
+)
+
+from skmmm import _checks
+from skmmm._calendar import check_continuation, infer_calendar
+from skmmm._panel import (
+    continue_panel,
+    exchangeable_periods,
+    make_panel,
+    missing_periods,
+)
+from skmmm._tables import check_known_regions, read_table, region_codes, row_namer
+from skmmm.inspection._protocol import BoundTable
+
+_Rows = namedtuple("_Rows", "frame region period media controls where")
+
+
+class ReadingMixin:
+    """How `DeepCausalMMMRegressor` reads tables, in `fit` and afterwards."""
+
+    def _read_training(self, X, y):
+        """Find the columns, learn regions and calendar, and return the rows."""
+        frame = read_table(self, X, y, reset=True)
+        if len(frame) < 2:
+            raise ValueError(
+                f"Found array with {len(frame)} sample(s) (shape={frame.shape}) while "
+                "a minimum of 2 is required by DeepCausalMMMRegressor."
+            )
+        self._columns = _checks.resolve_columns(
+            frame,
+            media=self.media,
+            controls=self.controls,
+            region=self.region,
+            time=self.time,
+        )
+        columns = self._columns
+        region = None
+        self.regions_ = np.array(["all"])
+        if columns.region is not None:
+            region = _checks.region_values(frame, columns.region)
+            self.regions_ = np.unique(region)
+        self._calendar = None
+        if columns.time is not None:
+            self._calendar = infer_calendar(
+                frame[columns.time], columns.time, region, self.periods_per_year
+            )
+        return self._read_rows(frame)
+
+    def _read_rows(self, frame):
+        """Return region codes, periods and numbers of a frame's rows."""
+        columns = self._columns
+        where = row_namer(frame, columns.region, columns.time)
+        region = np.zeros(len(frame), dtype=np.int64)
+        if columns.region is not None:
+            values = _checks.region_values(frame, columns.region)
+            region = self._region_codes(values)
+        media = _checks.numeric_block(frame, columns.media, where)
+        _checks.check_non_negative_media(
+            media, columns.media, where, type(self).__name__
+        )
+        controls = _checks.numeric_block(frame, columns.controls, where)
+        period = None
+        if columns.time is not None:
+            period = self._calendar.ordinals(frame[columns.time], columns.time)
+            _checks.check_no_duplicates(region, period, where)
+        return _Rows(frame, region, period, media, controls, where)
+
+    def _region_codes(self, values):
+        """Return the position of each region; unseen ones count on, or are refused."""
+        if self.regions_.dtype.kind == "U":
+            values = values.astype(str)
+        code = region_codes(values, self.regions_)
+        unseen = code < 0
+        if self.unseen_region == "error":
+            check_known_regions(
+                code,
+                values,
+                self.regions_,
+                "Use unseen_region='average' to predict it as an average region.",
+            )
+        elif unseen.any():
+            _, new = np.unique(values[unseen], return_inverse=True)
+            code[unseen] = len(self.regions_) + new
+        return code
+
+    def _read_target(self, rows, y, sample_weight):
+        """Return KPI and weights of the training rows."""
+        if y is None:
+            raise ValueError(
+                "DeepCausalMMMRegressor requires y to be passed, but the target y is "
+                "None."
+            )
+        y = column_or_1d(y, warn=True)
+        y = _checks.check_target(y, len(rows.frame), rows.where)
+        weight = _check_sample_weight(
+            sample_weight, rows.media, dtype=np.float64, ensure_non_negative=True
+        )
+        if not weight.any():
+            raise ValueError(
+                "Sample weights must contain at least one non-zero number."
+            )
+        if weight.max() > _checks.HUGE:
+            raise ValueError(
+                f"A sample weight is {weight.max():g}, too large to compute with."
+            )
+        return y, weight
+
+    def _arrange_training(self, rows, y, weight):
+        """Arrange the training rows on the grid and remember their order."""
+        period = rows.period
+        if period is None:
+            period = exchangeable_periods(
+                rows.region, rows.media, rows.controls, y, weight
+            )
+        elif period.max() + 1 <= self.max_lag:
+            raise ValueError(
+                f"X has {period.max() + 1} periods, but max_lag={self.max_lag} needs "
+                f"at least {self.max_lag + 1}. Lower max_lag or add history."
+            )
+        self._training_index = rows.frame.index
+        return make_panel(
+            rows.region,
+            period,
+            rows.media,
+            _held(rows.controls, _checks.still_value(rows.controls[weight > 0])),
+            n_regions=len(self.regions_),
+            y=y,
+            weight=weight,
+        )
+
+    @property
+    def _season_length(self):
+        return None if self._calendar is None else self._calendar.season_length
+
+    def _training_rows(self):
+        """Return the training rows as a frame of the columns that are used."""
+        columns, panel = self._columns, self._model.history
+        region, column = np.divmod(panel.cell, panel.shape[1])
+        values = dict(zip(columns.media, panel.media[region, column].T, strict=True))
+        controls = panel.controls[region, column].T
+        values |= dict(zip(columns.controls, controls, strict=True))
+        if columns.region is not None:
+            values[columns.region] = self.regions_[region]
+        if columns.time is not None:
+            times = [self._calendar.value(o) for o in panel.periods]
+            values[columns.time] = pd.Index(times)[column]
+        frame = pd.DataFrame(values).set_axis(self._training_index)
+        return frame[[label for label in self._labels if label in values]]
+
+    def _read_frame(self, X):
+        """Return X as a frame, which need not have columns that the model ignores."""
+        columns = self._columns
+        used = {*columns.media, *columns.controls, columns.region, columns.time}
+        ignored = [label for label in self._labels if label not in used]
+        return read_table(self, X, reset=False, optional=ignored)
+
+    def _read(self, X):
+        """Return X, its index and its rows on a grid that continues training.
+
+        Of training rows, which are kept as that grid, the frame is None.
+        """
+        check_is_fitted(self)
+        history = self._model.history
+        if X is None:
+            return None, self._training_index, history
+        if isinstance(X, BoundTable):
+            X.check_read_by(self)
+            read = X.counterfactual()
+            return read.frame, read.index, read.panel
+        rows = self._read_rows(self._read_frame(X))
+        n_regions = max(len(self.regions_), int(rows.region.max()) + 1)
+        arranged = (rows.region, rows.media, rows.controls)
+        if rows.period is None:
+            period = exchangeable_periods(*arranged)
+        else:
+            period = rows.period
+        still = _checks.still_value(history.controls[history.weight > 0])
+        panel = make_panel(
+            rows.region,
+            period,
+            rows.media,
+            _held(rows.controls, still),
+            n_regions=n_regions,
+        )
+        if rows.period is None:
+            return rows.frame, rows.frame.index, panel
+        joint = continue_panel(history, panel)
+        if self.gap == "error":
+            self._check_gap(missing_periods(history, panel))
+            regions = None if self._columns.region is None else self.regions_
+            check_continuation(joint, self._calendar, self._columns.time, regions)
+        return rows.frame, rows.frame.index, joint
+
+    def _check_gap(self, missing):
+        """Raise if periods between training and X are missing altogether."""
+        if len(missing):
+            raise ValueError(
+                f"X has no row for {len(missing)} period(s) between it and the "
+                f"training data, the first is {self._calendar.label(missing[0])}: "
+                "carry-over through them is unknown. Add rows for them, or set "
+                "gap='mask' to leave them out of the carry-over."
+            )
+
+
+def _held(controls, still):
+    """Return controls with those that did not move in training where they were."""
+    return np.where(np.isfinite(still), still, controls)

@@ -1,0 +1,164 @@
+"""A fitted regressor as a file: what is written, and how it is read again."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skmmm._graph.storage import pack_graph, unpack_graph
+from skmmm._nn.storage import KINDS, pack_model, unpack_model
+from skmmm._nn.threads import one_thread
+from skmmm._persistence import check_kinds, loading, read_model, write_model
+from skmmm._stored_header import (
+    check_header,
+    pack_calendar,
+    pack_columns,
+    pack_parameters,
+    unpack_calendar,
+    unpack_columns,
+    unpack_parameters,
+    unpack_regions,
+)
+from skmmm._stored_index import pack_index, unpack_index
+
+
+class SavingMixin:
+    """`save` and `load` of `DeepCausalMMMRegressor`."""
+
+    def save(self, path):
+        """Write the fitted model to one file of arrays and JSON.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Conventionally ends in ``.skmmm``.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; one that was there is left as it was.
+        ValueError
+            If a parameter (a callable, a random generator) or the index of the
+            training frame cannot be stored as data.
+
+        Notes
+        -----
+        The file is written beside its place and moved there when it is complete.
+        Equal models give equal bytes. Parameters are those of the fit, whatever was
+        set since; `gap` and `unseen_region`, which `predict` reads, are as they are.
+        """
+        check_is_fitted(self)
+        model, arrays = pack_model(self._model)
+        index, index_arrays = pack_index(self._training_index)
+        header = {
+            "parameters": pack_parameters(self._parameters_to_save()),
+            **pack_columns(self._labels, self._columns),
+            "named": hasattr(self, "feature_names_in_"),
+            **pack_calendar(self._calendar, self._model.history.shape[1]),
+            "index": index,
+            "remarks": self.remarks_,
+            "model": model,
+        }
+        arrays |= index_arrays
+        arrays |= {} if self._graph is None else pack_graph(self._graph)
+        arrays |= {
+            "regions": self.regions_,
+            "loss_curve": self.loss_curve_,
+            "follows_kpi": self._follows_kpi,
+            "contradicted": self._contradicted,
+            "cost": self._media_cost,
+            "answers": _answers(self._model),
+        }
+        write_model(path, header, arrays)
+
+    def _parameters_to_save(self):
+        """Return the parameters of the fit, and those that `predict` reads, as now."""
+        now = {"gap": self.gap, "unseen_region": self.unseen_region}
+        parameters = self._fitted_parameters | now
+        type(self)(**parameters)._validate_params()
+        return parameters
+
+    @classmethod
+    def load(cls, path):
+        """Read a model that `save` wrote; nothing in the file is executed.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Returns
+        -------
+        estimator : DeepCausalMMMRegressor
+            Predicts exactly what the saved one did.
+
+        Raises
+        ------
+        ValueError
+            If the file is no model, was cut short or changed, contradicts itself, or
+            is of a format that this version does not read. It says which version
+            wrote it.
+        """
+        with loading(path):
+            header, arrays = read_model(path)
+        with loading(f"{path}, written by skmmm {header['version']:.20},"):
+            return cls._from_stored(header, arrays)
+
+    @classmethod
+    def _from_stored(cls, header, arrays):
+        """Return the estimator that a header and arrays describe."""
+        check_header(header)
+        check_kinds(header["model"], KINDS, "model")
+        estimator = cls(**unpack_parameters(cls, header["parameters"]))
+        estimator._validate_params()
+        estimator._labels, columns = unpack_columns(header)
+        estimator._columns = columns
+        estimator.n_features_in_ = len(estimator._labels)
+        estimator.remarks_ = list(map(str, header["remarks"]))
+        if header["named"]:
+            estimator.feature_names_in_ = np.array(estimator._labels, dtype=object)
+        n_periods = arrays.shape("history.observed")[-1]
+        estimator._calendar = unpack_calendar(header, n_periods)
+        if (columns.time is None) != (estimator._calendar is None):
+            raise ValueError("it has a calendar without a time column, or none for it.")
+        n_media = len(columns.media)
+        estimator.regions_ = unpack_regions(arrays, columns)
+        sizes = {"n_regions": len(estimator.regions_), "n_media": n_media}
+        estimator._follows_kpi = arrays.take("follows_kpi", (n_media,), "bool")
+        estimator._contradicted = arrays.take("contradicted", (n_media,), "bool")
+        estimator._media_cost = _cost_in(arrays, n_media)
+        estimator._graph = unpack_graph(arrays, **sizes)
+        estimator._model = unpack_model(
+            header["model"],
+            arrays,
+            estimator._calendar,
+            n_controls=len(columns.controls),
+            **sizes,
+        )
+        n_rows = len(estimator._model.history.cell)
+        estimator._training_index = unpack_index(header["index"], arrays, n_rows)
+        losses = arrays.take("loss_curve", (None,), above=-np.inf)
+        _check_answers(estimator._model, arrays.take("answers", (2, n_rows)))
+        arrays.check_empty()
+        estimator._publish(losses)
+        return estimator
+
+
+def _answers(model):
+    """Return prediction and a quantile of the noise of training rows, (2, n_rows)."""
+    with one_thread():
+        parts = model.components(model.history)
+    noise = model.noise_quantiles(parts, np.array([0.95]))[0]
+    return np.concatenate([parts.total, noise])
+
+
+def _check_answers(model, answers):
+    """Raise if a model that was read does not answer as the one that was saved."""
+    found = _answers(model)
+    size = np.abs(answers).max(axis=1, keepdims=True)
+    if not (np.abs(found - answers) <= 1e-6 * size).all():
+        raise ValueError("its parts do not belong together: it predicts otherwise.")
+
+
+def _cost_in(arrays, n_media):
+    cost = arrays.take("cost", (n_media,))
+    if not (np.isnan(cost) | ((cost > 0) & np.isfinite(cost))).all():
+        raise ValueError("array 'cost' has values that are not above 0.")
+    return cost
