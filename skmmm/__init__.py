@@ -10,6 +10,7 @@ _MODULES = (
     "allocation",
     "baselines",
     "datasets",
+    "effects",
     "inspection",
     "metrics",
     "model_selection",

@@ -642,7 +642,7 @@ class _Report:
         answering = np.zeros(self.problem.shape, dtype=bool)
         if self.what_if.answers and self.costless:
             group, _ = self.what_if.groups(self._group)
-            today = self.what_if.frame()
+            today = self.what_if.frame
             for label in self.costless:
                 m = self.problem.labels.index(label)
                 same = np.isclose(planned[label], today[label], rtol=ALIKE, atol=0.0)

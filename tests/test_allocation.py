@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm._counterfactual import Counterfactual
+from skmmm._counterfactual import ModelCounterfactual
 from skmmm._panel import as_usual
 from skmmm._planning.problem import read_risk
 from skmmm.allocation import _in_words, budget_path, optimize_budget
@@ -850,14 +850,14 @@ def test_draws_that_contradict_the_gain_are_told(
     panel, fitted, monkeypatch, spent, share, message
 ):
     """Draws are made to cause a share of what they cause today, whatever is planned."""
-    outcome = Counterfactual.outcome
+    outcome = ModelCounterfactual.outcome
 
     def other(self, multiples=None, by=None, *, draws=False):
         if not draws or multiples is None or (multiples == 1.0).all():
             return outcome(self, multiples, by, draws=draws)
         return share * outcome(self, draws=True)
 
-    monkeypatch.setattr(Counterfactual, "outcome", other)
+    monkeypatch.setattr(ModelCounterfactual, "outcome", other)
     plan = fitted.optimize_budget(spent * panel.X[panel.media].sum().sum())
     assert plan.success
     assert plan.probability_better == (share > 1)
@@ -997,7 +997,7 @@ def test_total_effects_are_planned_with_what_they_cost(funnel):
 def test_total_effects_are_planned_to_the_end(funnel):
     data, model = funnel
     plan = model.optimize_budget(effect="total", allow_extrapolation=True)
-    what_if = model._counterfactual(effect="total")
+    what_if = model.effects().counterfactual("total")
     budget = data.X[data.media].sum().sum()
     reached = []
     for first in np.linspace(0.5, 1.5, 21):
@@ -1024,7 +1024,7 @@ def funnel_with_draws(funnel):
 
 def check_agreement(model, X, multiples, effect, by=None):
     """What a plan says of its cells is what summary and curves say of its rows."""
-    what_if = model._counterfactual(X, effect)
+    what_if = model.effects(X).counterfactual(effect)
     told = what_if.plan_effects(multiples, by)
     planned = what_if.planned_rows(multiples, by)
     summary = model.channel_summary(planned, by=by, effect=effect)
@@ -1078,8 +1078,8 @@ def test_plans_by_period_agree_with_summaries(funnel_with_draws):
         plan = rng.uniform(0.0, 2.0, (2, n_weeks))
         plan[0, 0] = 0.0
         what_if = model._counterfactual(X)
-        told = what_if.plan_effects(plan, "time")
-        summary = model.channel_summary(what_if.planned_rows(plan, "time"))
+        told = what_if.plan_effects(plan, "period")
+        summary = model.channel_summary(what_if.planned_rows(plan, "period"))
         caused = told.contribution.reshape(2, -1).sum(axis=1)
         assert_allclose(caused, summary["roi"].fillna(0) * summary["spend"], rtol=1e-6)
         assert told.outcome == pytest.approx(caused.sum(), rel=1e-6)

@@ -346,7 +346,7 @@ def test_why_there_is_no_plan_is_said(national, tmp_path, monkeypatch):
     def refuse(*args, **options):
         raise ValueError("No spend <here>.")
 
-    monkeypatch.setattr("skmmm.report._content.budget_path", refuse)
+    monkeypatch.setattr("skmmm.effects.Effects.budget_path", refuse)
     reader, payload = read(make_report(*national, tmp_path / "report.html"))
     assert payload["plan"] is None
     assert "No spend <here>." in " ".join(reader.text)
