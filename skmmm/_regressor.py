@@ -24,7 +24,6 @@ from threadpoolctl import threadpool_limits
 from skmmm import _checks
 from skmmm._calendar import check_continuation, infer_calendar
 from skmmm._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
-from skmmm._channel_graph import make_channel_graph
 from skmmm._channel_priors import make_channel_priors
 from skmmm._costs import by_channel, costs_per_unit
 from skmmm._counterfactual import Counterfactual
@@ -37,11 +36,6 @@ from skmmm._faults import (
     stuck_cells,
     without,
 )
-from skmmm._graph.estimate import fit_channel_graph
-from skmmm._graph.notears import search_notears
-from skmmm._graph.rules import make_rules
-from skmmm._graph.search import search
-from skmmm._graph.storage import pack_graph, unpack_graph
 from skmmm._nn.context import draw_context
 from skmmm._nn.inputs import Seasons, context_columns, make_target
 from skmmm._nn.likelihood import Loss
@@ -83,6 +77,12 @@ from skmmm._stored_header import (
 from skmmm._stored_index import pack_index, unpack_index
 from skmmm._tables import check_known_regions, read_table, region_codes, row_namer
 from skmmm._verdicts import MIN_DRAWS, channel_verdicts, contraction
+from skmmm.graph._channel_graph import make_channel_graph
+from skmmm.graph._estimate import fit_channel_graph
+from skmmm.graph._notears import search_notears
+from skmmm.graph._rules import make_rules
+from skmmm.graph._search import search
+from skmmm.graph._storage import pack_graph, unpack_graph
 
 _Rows = namedtuple("_Rows", "frame region period media controls where")
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases

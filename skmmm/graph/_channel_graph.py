@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skmmm._graph.estimate import MIN_ROWS
-from skmmm._graph.features import TAIL_DECAY
+from skmmm.graph._estimate import MIN_ROWS
+from skmmm.graph._features import TAIL_DECAY
 
 CROWDED = 0.3
 ABSORBED = 0.9
