@@ -10,6 +10,7 @@ _MODULES = (
     "allocation",
     "baselines",
     "datasets",
+    "graph",
     "inspection",
     "metrics",
     "model_selection",

@@ -12,7 +12,10 @@ FILES = {path.relative_to(ROOT).as_posix(): path for path in ROOT.rglob("*.py")}
 NETWORK = sorted(name for name in FILES if name.startswith("_nn/"))
 GRAPH = sorted(name for name in FILES if name.startswith("graph/"))
 # What the estimators stand on: arrays in, arrays out.
-GRAPH_OF_ARRAYS = sorted(set(GRAPH) - {"graph/__init__.py", "graph/_channel_graph.py"})
+GRAPH_OF_ARRAYS = sorted(
+    set(GRAPH)
+    - {f"graph/{n}.py" for n in ("__init__", "_channel_graph", "_estimators")}
+)
 # Stand on scikit-learn alone: a linear model needs none of the network.
 WITHOUT_NETWORK = sorted(
     name
