@@ -10,7 +10,7 @@ from numbers import Integral, Real
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
@@ -77,11 +77,8 @@ from skmmm._stored_header import (
 from skmmm._stored_index import pack_index, unpack_index
 from skmmm._tables import check_known_regions, read_table, region_codes, row_namer
 from skmmm._verdicts import MIN_DRAWS, channel_verdicts, contraction
+from skmmm.graph import NOTEARS, StructuralVAR
 from skmmm.graph._channel_graph import make_channel_graph
-from skmmm.graph._estimate import fit_channel_graph
-from skmmm.graph._notears import search_notears
-from skmmm.graph._rules import make_rules
-from skmmm.graph._search import search
 from skmmm.graph._storage import pack_graph, unpack_graph
 
 _Rows = namedtuple("_Rows", "frame region period media controls where")
@@ -169,25 +166,11 @@ class DeepCausalMMMRegressor(
     tol : float, default=1e-8
         A round of training ends when the loss per row falls by less in one iteration,
         relative to its size.
-    graph : {"svar", "notears"} or None, default="svar"
-        How to find which channel drives which: the best order of a structural vector
-        autoregression [4]_ [5]_, or continuous optimisation with an acyclicity penalty
-        [6]_, for comparison. None, and models without a time column: no graph.
-    forbidden_edges, required_edges : list of pairs or None, default=None
-        Pairs ``(parent, child)`` of media columns that cannot, or do, drive each
-        other.
-    tiers : list of lists or None, default=None
-        Media columns from the upper to the lower funnel: a later tier does not drive
-        an earlier one. Columns that are not named may be anywhere.
-    min_edge_effect : float in (0, 1), default=0.0075
-        Share of a channel's otherwise unexplained variance that a parent must explain
-        to count; in large panels much smaller effects are significant.
-    graph_max_lag : int, default=2
-        Lags of spend that enter the graph one by one; what is further back enters
-        through a geometric tail.
-    n_bootstraps : int, default=20
-        Times that the graph is estimated again with regions drawn anew (with fewer
-        than ten, with blocks of 13 periods).
+    graph : {"svar", "notears"}, estimator or None, default="svar"
+        How to find which channel drives which: :class:`~skmmm.graph.StructuralVAR` or
+        :class:`~skmmm.graph.NOTEARS` with its defaults, or an instance of either, whose
+        settings are then reached as ``graph__tiers`` and so on. None, and models
+        without a time column: no graph.
     gap : {"error", "mask"}, default="error"
         What to do if periods between the training data and X are missing in all
         regions: refuse, or leave them out of the carry-over. A period that only some
@@ -247,6 +230,7 @@ class DeepCausalMMMRegressor(
     See Also
     --------
     skmmm.baselines.make_linear_mmm : The linear model for the same X and y.
+    skmmm.graph.StructuralVAR : The channel graph alone.
 
     References
     ----------
@@ -255,12 +239,6 @@ class DeepCausalMMMRegressor(
     .. [2] Huber (1964). Robust Estimation of a Location Parameter. Annals of
        Mathematical Statistics 35.
     .. [3] DeepCausalMMM (2025). arXiv 2510.13087.
-    .. [4] Swanson, Granger (1997). Impulse Response Functions Based on a Causal
-       Approach to Residual Orthogonalization in Vector Autoregressions. JASA 92.
-    .. [5] Silander, Myllymäki (2006). A Simple Approach for Finding the Globally
-       Optimal Bayesian Network Structure. UAI.
-    .. [6] Pamfil et al. (2020). DYNOTEARS: Structure Learning from Time-Series Data.
-       AISTATS.
 
     Examples
     --------
@@ -301,13 +279,7 @@ class DeepCausalMMMRegressor(
         ],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "graph": [StrOptions({"svar", "notears"}), None],
-        "forbidden_edges": ["array-like", None],
-        "required_edges": ["array-like", None],
-        "tiers": ["array-like", None],
-        "min_edge_effect": [Interval(Real, 0, 1, closed="neither")],
-        "graph_max_lag": [Interval(Integral, 1, None, closed="left")],
-        "n_bootstraps": [Interval(Integral, 1, None, closed="left")],
+        "graph": [StrOptions({"svar", "notears"}), StructuralVAR, NOTEARS, None],
         "gap": [StrOptions({"error", "mask"})],
         "unseen_region": [StrOptions({"error", "average"})],
         "device": [StrOptions({"cpu", "cuda", "auto"})],
@@ -339,12 +311,6 @@ class DeepCausalMMMRegressor(
         max_iter=400,
         tol=1e-8,
         graph="svar",
-        forbidden_edges=None,
-        required_edges=None,
-        tiers=None,
-        min_edge_effect=0.0075,
-        graph_max_lag=2,
-        n_bootstraps=20,
         gap="error",
         unseen_region="error",
         device="cpu",
@@ -372,12 +338,6 @@ class DeepCausalMMMRegressor(
         self.max_iter = max_iter
         self.tol = tol
         self.graph = graph
-        self.forbidden_edges = forbidden_edges
-        self.required_edges = required_edges
-        self.tiers = tiers
-        self.min_edge_effect = min_edge_effect
-        self.graph_max_lag = graph_max_lag
-        self.n_bootstraps = n_bootstraps
         self.gap = gap
         self.unseen_region = unseen_region
         self.device = device
@@ -431,7 +391,7 @@ class DeepCausalMMMRegressor(
         learned = without(panel, stuck)
         outliers = kpi_outliers(learned, self._season_length)
         self._remark(panel, learned, stuck, outliers)
-        graph_rules = self._graph_rules()
+        graph = self._graph_estimator(rows.frame)
         generator = self._generator()
         # L-BFGS works on vectors so short that BLAS threads only wait for each other.
         with (
@@ -445,7 +405,7 @@ class DeepCausalMMMRegressor(
             model = self._finish(model, target, generator)
             self._contradicted = self._check_priors(model, target)
             self._follows_kpi = self._check_endogeneity(model)
-            self._graph = self._fit_graph(model, graph_rules, generator)
+            self._graph = self._fit_graph(model, graph, generator)
         self._model = model
         self._publish(losses)
 
@@ -756,50 +716,29 @@ class DeepCausalMMMRegressor(
             )
         return flagged
 
-    def _graph_rules(self):
-        """Return what the parameters say of edges."""
-        media = list(self._columns.media)
-        frame = pd.DataFrame(columns=self._labels)
-
-        def position(key, role):
-            if not isinstance(key, str | Integral):
-                raise ValueError(
-                    f"{role} names {key!r}, which is neither the name nor the position "
-                    "of a media column."
-                )
-            label = _checks.resolve_column(frame, key, role)
-            if label not in media:
-                raise ValueError(
-                    f"{role} names {key!r}, which is not one of the media columns "
-                    f"{media}."
-                )
-            return media.index(label)
-
-        return make_rules(
-            media,
-            position,
-            forbidden=self.forbidden_edges,
-            required=self.required_edges,
-            tiers=self.tiers,
-            min_effect=self.min_edge_effect,
-        )
-
-    def _fit_graph(self, model, rules, generator):
-        """Estimate the channel graph; None without one."""
-        panel = model.history
-        if self.graph is None or self._calendar is None or len(rules.allowed) < 2:
+    def _graph_estimator(self, frame):
+        """Return a copy of what estimates the graph, None without a graph."""
+        if self.graph is None:
             return None
-        return fit_channel_graph(
-            panel.media,
-            panel.controls,
-            panel.observed,
-            model.seasons.fourier(panel.periods),
-            rules,
-            n_lags=self.graph_max_lag,
-            n_bootstraps=self.n_bootstraps,
-            rng=np.random.RandomState(generator.initial_seed()),
-            find=search if self.graph == "svar" else search_notears,
+        named = {"svar": StructuralVAR, "notears": NOTEARS}
+        by_name = isinstance(self.graph, str)
+        graph = named[self.graph]() if by_name else clone(self.graph)
+        graph._check_within(
+            frame,
+            self._columns,
+            n_harmonics=self.n_harmonics,
+            periods_per_year=self.periods_per_year,
         )
+        return graph
+
+    def _fit_graph(self, model, graph, generator):
+        """Estimate the channel graph; None without one."""
+        panel, media = model.history, self._columns.media
+        if graph is None or self._calendar is None or len(media) < 2:
+            return None
+        season = model.seasons.fourier(panel.periods)
+        seed = generator.initial_seed()
+        return graph._estimate(panel, season, media, self._labels, seed)
 
     def _public_state(self, model, losses):
         """Return the public attributes of a model, in the units of X and y."""
