@@ -344,6 +344,32 @@ class DeepCausalMMMRegressor(
         self.verbose = verbose
         self.random_state = random_state
 
+    def set_params(self, **params):
+        """Set parameters of the model, and of an instance in `graph`.
+
+        Parameters
+        ----------
+        **params
+            By name; ``graph__tiers`` is the parameter `tiers` of the instance.
+
+        Returns
+        -------
+        self : DeepCausalMMMRegressor
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or `graph` is no instance that has it.
+        """
+        graph = params.get("graph", self.graph)
+        of_graph = [name for name in params if name.startswith("graph__")]
+        if of_graph and not hasattr(graph, "set_params"):
+            raise ValueError(
+                f"{of_graph[0]} is a parameter of an instance, but graph={graph!r}. "
+                "Set graph to one first: graph=skmmm.graph.StructuralVAR()."
+            )
+        return super().set_params(**params)
+
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
 

@@ -620,6 +620,15 @@ def test_settings_of_the_graph_are_set_through_the_model(small):
     assert asked.channel_graph().lags.shape[1] == 2 + TAIL_PERIODS
 
 
+@pytest.mark.parametrize("graph", ["svar", None])
+def test_settings_need_an_instance(graph):
+    asked = model(graph=graph)
+    with pytest.raises(ValueError, match=r"graph__tiers is .* but graph=.* Set graph"):
+        asked.set_params(graph__tiers=[["a"]])
+    asked.set_params(graph=NOTEARS(), graph__threshold=0.1, max_lag=4)
+    assert (asked.graph.threshold, asked.max_lag) == (0.1, 4)
+
+
 def test_the_settings_of_a_model_are_few():
     assert len(DeepCausalMMMRegressor().get_params()) <= 27
 
