@@ -16,6 +16,7 @@ import pandas as pd
 from problems import WORLDS
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm.graph import StructuralVAR
 
 SEEDS = range(100, 110)
 RESULTS = Path(__file__).parent / "results" / "funnel.csv"
@@ -25,7 +26,10 @@ def run(seed):
     """Return the errors of one seed."""
     world = WORLDS["funnel"](seed)
     model = DeepCausalMMMRegressor(
-        **world.roles, media_cost=1.0, tiers=[["tv"], ["search"]], random_state=0
+        **world.roles,
+        media_cost=1.0,
+        graph=StructuralVAR(tiers=[["tv"], ["search"]]),
+        random_state=0,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)

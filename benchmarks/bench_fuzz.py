@@ -27,6 +27,7 @@ from bench_recovery import read_seeds, write
 from joblib import Parallel, delayed
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm.graph import StructuralVAR
 
 RESULTS = Path(__file__).parent / "results"
 COLUMNS = ["seed", "outcome", "step", "said", "broken"]
@@ -108,7 +109,7 @@ def _parameters(rng, media, controls):
         "n_harmonics": int(rng.integers(0, 4)),
         "n_hidden": int(rng.integers(0, 4)),
         "n_draws": int(rng.choice([0, 4, 8])),
-        "n_bootstraps": 2,
+        "graph": StructuralVAR(n_bootstraps=2),
         "max_iter": 40,
         "random_state": int(rng.integers(100)),
     }

@@ -47,10 +47,10 @@ from bench_recovery import read_seeds, write
 from graph_scores import auroc, f1, shd
 from graph_worlds import WORLDS, make_graph_world
 
-from skmmm._graph.estimate import VERDICTS, fit_channel_graph
-from skmmm._graph.notears import search_notears
-from skmmm._graph.rules import Rules
-from skmmm._graph.search import search
+from skmmm.graph._estimate import VERDICTS, fit_channel_graph
+from skmmm.graph._notears import search_notears
+from skmmm.graph._rules import Rules
+from skmmm.graph._search import search
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"

@@ -63,6 +63,7 @@ from scipy.optimize import minimize
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm.baselines import make_linear_mmm
+from skmmm.graph import StructuralVAR
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -100,9 +101,9 @@ class Task:
     def skmmm(self):
         """Fitted model; in the funnels television is upstream of search."""
         funnel = self.problem.name in FUNNELS
-        more = {"tiers": [["tv"], ["search"]]} if funnel else {"graph": None}
+        graph = StructuralVAR(tiers=[["tv"], ["search"]]) if funnel else None
         model = DeepCausalMMMRegressor(
-            **self.problem.roles, media_cost=1.0, random_state=0, **more
+            **self.problem.roles, media_cost=1.0, graph=graph, random_state=0
         )
         return self._fit("skmmm", model)
 

@@ -19,6 +19,7 @@ import pandas as pd
 from skmmm import DeepCausalMMMRegressor
 from skmmm.allocation import budget_path
 from skmmm.datasets import make_mmm_panel
+from skmmm.graph import StructuralVAR
 from skmmm.inspection import marginal_roi
 from skmmm.report import make_report
 from skmmm.scenarios import compare_scenarios
@@ -36,7 +37,11 @@ def fits():
         ("no_time", series, {"n_draws": 8, "time": None}),
         ("no_graph", panel, {"n_draws": 0, "graph": None, "adstock": "gru"}),
         ("draws", series, {"n_draws": 32, "free_sign": ["media_2"]}),
-        ("total", panel, {"n_draws": 8, "media_cost": 2.0, "n_bootstraps": 4}),
+        (
+            "total",
+            panel,
+            {"n_draws": 8, "media_cost": 2.0, "graph": StructuralVAR(n_bootstraps=4)},
+        ),
     ):
         settings = ROLES | {"max_lag": 4, "max_iter": 60, "random_state": 3} | options
         model = DeepCausalMMMRegressor(

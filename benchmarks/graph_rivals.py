@@ -18,7 +18,7 @@ import io
 import numpy as np
 from sklearn.linear_model import LassoLarsIC, LinearRegression
 
-from skmmm._graph.notears import default_penalty, edges_of, notears_weights
+from skmmm.graph._notears import default_penalty, edges_of, notears_weights
 
 WEEKS_A_YEAR = 365.25 / 7
 N_HARMONICS = 3

@@ -11,6 +11,7 @@ _MODULES = (
     "baselines",
     "datasets",
     "effects",
+    "graph",
     "inspection",
     "metrics",
     "model_selection",

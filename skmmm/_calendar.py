@@ -91,6 +91,11 @@ class Calendar:
         terms = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
         return np.array(terms).reshape(len(terms), len(time))
 
+    def season(self, ordinals, n_harmonics):
+        """Return the terms of `fourier` in their expected size, (n_terms, T)."""
+        terms = self.fourier(ordinals, n_harmonics)
+        return terms * self.smoothness(n_harmonics)[:, None]
+
     def smoothness(self, n_harmonics):
         """Return how large each term of `fourier` is expected to be, shape (n_terms,).
 

@@ -27,11 +27,11 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from skmmm._graph.equations import SpendEquations
 from skmmm._nn.outcome import OutcomeModel
 from skmmm._nn.threads import one_thread
 from skmmm._panel import Panel
 from skmmm._support import STEP, support_factors
+from skmmm.graph._equations import SpendEquations
 from skmmm.inspection._protocol import ChannelEffects, Counterfactual
 
 _PATH_NODES = 12

@@ -9,7 +9,7 @@ from numbers import Integral, Real
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
@@ -20,7 +20,6 @@ from threadpoolctl import threadpool_limits
 
 from skmmm import _checks
 from skmmm._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
-from skmmm._channel_graph import make_channel_graph
 from skmmm._channel_priors import make_channel_priors
 from skmmm._costs import by_channel, costs_per_unit
 from skmmm._endogeneity import follows_kpi
@@ -31,10 +30,6 @@ from skmmm._faults import (
     stuck_cells,
     without,
 )
-from skmmm._graph.estimate import fit_channel_graph
-from skmmm._graph.notears import search_notears
-from skmmm._graph.rules import make_rules
-from skmmm._graph.search import search
 from skmmm._model_parts import ModelPartsMixin
 from skmmm._nn.context import draw_context
 from skmmm._nn.inputs import Seasons, context_columns, make_target
@@ -57,6 +52,8 @@ from skmmm._reading import ReadingMixin
 from skmmm._saving import SavingMixin
 from skmmm._scales import fit_scales
 from skmmm._verdicts import contraction
+from skmmm.graph import NOTEARS, StructuralVAR
+from skmmm.graph._channel_graph import make_channel_graph
 
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
 _COLUMNS = ["array-like", str, Integral, callable, None]
@@ -147,25 +144,11 @@ class DeepCausalMMMRegressor(
     tol : float, default=1e-8
         A round of training ends when the loss per row falls by less in one iteration,
         relative to its size.
-    graph : {"svar", "notears"} or None, default="svar"
-        How to find which channel drives which: the best order of a structural vector
-        autoregression [4]_ [5]_, or continuous optimisation with an acyclicity penalty
-        [6]_, for comparison. None, and models without a time column: no graph.
-    forbidden_edges, required_edges : list of pairs or None, default=None
-        Pairs ``(parent, child)`` of media columns that cannot, or do, drive each
-        other.
-    tiers : list of lists or None, default=None
-        Media columns from the upper to the lower funnel: a later tier does not drive
-        an earlier one. Columns that are not named may be anywhere.
-    min_edge_effect : float in (0, 1), default=0.0075
-        Share of a channel's otherwise unexplained variance that a parent must explain
-        to count; in large panels much smaller effects are significant.
-    graph_max_lag : int, default=2
-        Lags of spend that enter the graph one by one; what is further back enters
-        through a geometric tail.
-    n_bootstraps : int, default=20
-        Times that the graph is estimated again with regions drawn anew (with fewer
-        than ten, with blocks of 13 periods).
+    graph : {"svar", "notears"}, estimator or None, default="svar"
+        How to find which channel drives which: :class:`~skmmm.graph.StructuralVAR` or
+        :class:`~skmmm.graph.NOTEARS` with its defaults, or an instance of either, whose
+        settings are then reached as ``graph__tiers`` and so on. None, and models
+        without a time column: no graph.
     gap : {"error", "mask"}, default="error"
         What to do if periods between the training data and X are missing in all
         regions: refuse, or leave them out of the carry-over. A period that only some
@@ -225,6 +208,7 @@ class DeepCausalMMMRegressor(
     See Also
     --------
     skmmm.baselines.make_linear_mmm : The linear model for the same X and y.
+    skmmm.graph.StructuralVAR : The channel graph alone.
 
     References
     ----------
@@ -233,12 +217,6 @@ class DeepCausalMMMRegressor(
     .. [2] Huber (1964). Robust Estimation of a Location Parameter. Annals of
        Mathematical Statistics 35.
     .. [3] DeepCausalMMM (2025). arXiv 2510.13087.
-    .. [4] Swanson, Granger (1997). Impulse Response Functions Based on a Causal
-       Approach to Residual Orthogonalization in Vector Autoregressions. JASA 92.
-    .. [5] Silander, Myllymäki (2006). A Simple Approach for Finding the Globally
-       Optimal Bayesian Network Structure. UAI.
-    .. [6] Pamfil et al. (2020). DYNOTEARS: Structure Learning from Time-Series Data.
-       AISTATS.
 
     Examples
     --------
@@ -279,13 +257,7 @@ class DeepCausalMMMRegressor(
         ],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "graph": [StrOptions({"svar", "notears"}), None],
-        "forbidden_edges": ["array-like", None],
-        "required_edges": ["array-like", None],
-        "tiers": ["array-like", None],
-        "min_edge_effect": [Interval(Real, 0, 1, closed="neither")],
-        "graph_max_lag": [Interval(Integral, 1, None, closed="left")],
-        "n_bootstraps": [Interval(Integral, 1, None, closed="left")],
+        "graph": [StrOptions({"svar", "notears"}), StructuralVAR, NOTEARS, None],
         "gap": [StrOptions({"error", "mask"})],
         "unseen_region": [StrOptions({"error", "average"})],
         "device": [StrOptions({"cpu", "cuda", "auto"})],
@@ -317,12 +289,6 @@ class DeepCausalMMMRegressor(
         max_iter=400,
         tol=1e-8,
         graph="svar",
-        forbidden_edges=None,
-        required_edges=None,
-        tiers=None,
-        min_edge_effect=0.0075,
-        graph_max_lag=2,
-        n_bootstraps=20,
         gap="error",
         unseen_region="error",
         device="cpu",
@@ -350,17 +316,37 @@ class DeepCausalMMMRegressor(
         self.max_iter = max_iter
         self.tol = tol
         self.graph = graph
-        self.forbidden_edges = forbidden_edges
-        self.required_edges = required_edges
-        self.tiers = tiers
-        self.min_edge_effect = min_edge_effect
-        self.graph_max_lag = graph_max_lag
-        self.n_bootstraps = n_bootstraps
         self.gap = gap
         self.unseen_region = unseen_region
         self.device = device
         self.verbose = verbose
         self.random_state = random_state
+
+    def set_params(self, **params):
+        """Set parameters of the model, and of an instance in `graph`.
+
+        Parameters
+        ----------
+        **params
+            By name; ``graph__tiers`` is the parameter `tiers` of the instance.
+
+        Returns
+        -------
+        self : DeepCausalMMMRegressor
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or `graph` is no instance that has it.
+        """
+        graph = params.get("graph", self.graph)
+        of_graph = [name for name in params if name.startswith("graph__")]
+        if of_graph and not hasattr(graph, "set_params"):
+            raise ValueError(
+                f"{of_graph[0]} is a parameter of an instance, but graph={graph!r}. "
+                "Set graph to one first: graph=skmmm.graph.StructuralVAR()."
+            )
+        return super().set_params(**params)
 
     def fit(self, X, y, sample_weight=None):
         """Fit the model.
@@ -409,7 +395,7 @@ class DeepCausalMMMRegressor(
         learned = without(panel, stuck)
         outliers = kpi_outliers(learned, self._season_length)
         self._remark(panel, learned, stuck, outliers)
-        graph_rules = self._graph_rules()
+        graph = self._graph_estimator(rows.frame)
         generator = self._generator()
         # L-BFGS works on vectors so short that BLAS threads only wait for each other.
         with (
@@ -423,7 +409,7 @@ class DeepCausalMMMRegressor(
             model = self._finish(model, target, generator)
             self._contradicted = self._check_priors(model, target)
             self._follows_kpi = self._check_endogeneity(model)
-            self._graph = self._fit_graph(model, graph_rules, generator)
+            self._graph = self._fit_graph(model, graph, generator)
         self._model = model
         self._publish(losses)
 
@@ -620,50 +606,29 @@ class DeepCausalMMMRegressor(
             )
         return flagged
 
-    def _graph_rules(self):
-        """Return what the parameters say of edges."""
-        media = list(self._columns.media)
-        frame = pd.DataFrame(columns=self._labels)
-
-        def position(key, role):
-            if not isinstance(key, str | Integral):
-                raise ValueError(
-                    f"{role} names {key!r}, which is neither the name nor the position "
-                    "of a media column."
-                )
-            label = _checks.resolve_column(frame, key, role)
-            if label not in media:
-                raise ValueError(
-                    f"{role} names {key!r}, which is not one of the media columns "
-                    f"{media}."
-                )
-            return media.index(label)
-
-        return make_rules(
-            media,
-            position,
-            forbidden=self.forbidden_edges,
-            required=self.required_edges,
-            tiers=self.tiers,
-            min_effect=self.min_edge_effect,
-        )
-
-    def _fit_graph(self, model, rules, generator):
-        """Estimate the channel graph; None without one."""
-        panel = model.history
-        if self.graph is None or self._calendar is None or len(rules.allowed) < 2:
+    def _graph_estimator(self, frame):
+        """Return a copy of what estimates the graph, None without a graph."""
+        if self.graph is None:
             return None
-        return fit_channel_graph(
-            panel.media,
-            panel.controls,
-            panel.observed,
-            model.seasons.fourier(panel),
-            rules,
-            n_lags=self.graph_max_lag,
-            n_bootstraps=self.n_bootstraps,
-            rng=np.random.RandomState(generator.initial_seed()),
-            find=search if self.graph == "svar" else search_notears,
+        named = {"svar": StructuralVAR, "notears": NOTEARS}
+        by_name = isinstance(self.graph, str)
+        graph = named[self.graph]() if by_name else clone(self.graph)
+        graph._check_within(
+            frame,
+            self._columns,
+            n_harmonics=self.n_harmonics,
+            periods_per_year=self.periods_per_year,
         )
+        return graph
+
+    def _fit_graph(self, model, graph, generator):
+        """Estimate the channel graph; None without one."""
+        panel, media = model.history, self._columns.media
+        if graph is None or self._calendar is None or len(media) < 2:
+            return None
+        season = model.seasons.fourier(panel)
+        seed = generator.initial_seed()
+        return graph._estimate(panel, season, media, self._labels, seed)
 
     def _public_state(self, model, losses):
         """Return the public attributes of a model, in the units of X and y."""

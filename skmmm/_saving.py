@@ -3,7 +3,6 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skmmm._graph.storage import pack_graph, unpack_graph
 from skmmm._nn.storage import KINDS, pack_model, unpack_model
 from skmmm._nn.threads import one_thread
 from skmmm._persistence import check_kinds, loading, read_model, write_model
@@ -18,6 +17,7 @@ from skmmm._stored_header import (
     unpack_regions,
 )
 from skmmm._stored_index import pack_index, unpack_index
+from skmmm.graph._storage import pack_graph, unpack_graph
 
 
 class SavingMixin:

@@ -8,6 +8,7 @@ from skmmm._calendar import Calendar
 from skmmm._checks import Columns
 from skmmm._persistence import check_kinds
 from skmmm._plain import plain, restored
+from skmmm.graph import NOTEARS, StructuralVAR
 
 _HEADER = {
     "version": str,
@@ -39,6 +40,9 @@ _CALENDAR = {
     "step": int,
     "periods_per_year": (int, float, type(None)),
 }
+# What a parameter may be apart from data; a file names no other class.
+_ESTIMATORS = {cls.__name__: cls for cls in (NOTEARS, StructuralVAR)}
+_ESTIMATOR = {"class": str, "parameters": dict}
 _STEPS = {"week": 7, "day": 1, "month": 1}
 
 
@@ -49,16 +53,48 @@ def check_header(header):
 
 def pack_parameters(parameters):
     """Return constructor parameters as data."""
-    return {name: plain(name, value) for name, value in parameters.items()}
+    return {name: _packed(name, value) for name, value in parameters.items()}
+
+
+def _packed(name, value):
+    """Return one parameter as data: an estimator as its class and its parameters."""
+    if type(value) not in _ESTIMATORS.values():
+        return plain(name, value)
+    own = value.get_params(deep=False)
+    own = {key: plain(f"{name}__{key}", part) for key, part in own.items()}
+    return {"estimator": {"class": type(value).__name__, "parameters": own}}
 
 
 def unpack_parameters(cls, stored):
     """Return constructor parameters; those that an older file has not are left out."""
+    _check_names(cls, stored)
+    return {name: _unpacked(name, value) for name, value in stored.items()}
+
+
+def _unpacked(name, value):
+    """Return one parameter from what `_packed` made of it."""
+    if not (isinstance(value, dict) and value.keys() == {"estimator"}):
+        return restored(value)
+    stored = value["estimator"]
+    check_kinds(stored, _ESTIMATOR, f"parameters.{name}")
+    if stored["class"] not in _ESTIMATORS:
+        raise ValueError(
+            f"parameters.{name} in its header is of the class {stored['class']!r:.80}, "
+            f"which is none of {sorted(_ESTIMATORS)}."
+        )
+    cls, own = _ESTIMATORS[stored["class"]], stored["parameters"]
+    _check_names(cls, own, f"{name}__")
+    estimator = cls(**{key: restored(part) for key, part in own.items()})
+    estimator._validate_params()
+    return estimator
+
+
+def _check_names(cls, stored, prefix=""):
     for name in sorted(stored.keys() - set(cls._get_param_names())):
         raise ValueError(
-            f"this version has no parameter {name!r:.80}. Upgrade skmmm to load it."
+            f"this version has no parameter {f'{prefix}{name}'!r:.80}. Upgrade skmmm "
+            "to load it."
         )
-    return {name: restored(value) for name, value in stored.items()}
 
 
 def pack_columns(labels, columns):

@@ -14,6 +14,8 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm.graph import NOTEARS, StructuralVAR
+from skmmm.graph._channel_graph import TAIL_PERIODS
 from skmmm.model_selection import PanelTimeSeriesSplit
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -45,6 +47,10 @@ def rows_of(world):
     return X, 100.0 + effect - X["price"].to_numpy() + rng.normal(0.0, 1.0, len(X))
 
 
+def svar(**arguments):
+    return StructuralVAR(**({"n_bootstraps": 8} | arguments))
+
+
 def model(**arguments):
     defaults = {
         "controls": ["price"],
@@ -55,7 +61,7 @@ def model(**arguments):
         "max_iter": 20,
         "n_hidden": 0,
         "n_harmonics": 1,
-        "n_bootstraps": 8,
+        "graph": svar(),
         "random_state": 0,
     }
     return DeepCausalMMMRegressor(**(defaults | arguments))
@@ -183,7 +189,7 @@ def test_without_networkx(fitted, monkeypatch):
 
 
 def test_more_is_ruled_out_if_only_larger_effects_count(data):
-    graph = model(min_edge_effect=0.02).fit(*data).channel_graph()
+    graph = model(graph=svar(min_edge_effect=0.02)).fit(*data).channel_graph()
     assert (off_diagonal(graph.verdict) == "no edge").sum() >= 8
     assert "undecided" in set(off_diagonal(model().fit(*data).channel_graph().verdict))
 
@@ -254,7 +260,7 @@ def test_a_channel_that_hardly_moves_has_no_edges(small, spend):
 def test_forbidden_edges(data, fitted):
     edge = fitted.channel_graph().edges.iloc[0]
     pair = (edge["parent"], edge["child"])
-    graph = model(forbidden_edges=[pair]).fit(*data).channel_graph()
+    graph = model(graph=svar(forbidden_edges=[pair])).fit(*data).channel_graph()
     assert graph.verdict.loc[pair] == "no edge"
     assert graph.weights.loc[pair] == 0.0
     assert graph.probability.loc[pair] == 0.0
@@ -262,25 +268,25 @@ def test_forbidden_edges(data, fitted):
 
 def test_required_edges(small):
     pair = ("channel_03", "channel_01")
-    graph = model(required_edges=[pair]).fit(*small).channel_graph()
+    graph = model(graph=svar(required_edges=[pair])).fit(*small).channel_graph()
     assert graph.verdict.loc[pair] == "edge"
     assert graph.weights.loc[pair] != 0.0
 
 
 def test_tiers(data, root, leaves):
-    graph = model(tiers=[leaves, [root]]).fit(*data).channel_graph()
+    graph = model(graph=svar(tiers=[leaves, [root]])).fit(*data).channel_graph()
     assert (graph.verdict.loc[root, leaves] == "no edge").all()
     assert (graph.weights.loc[root, leaves] == 0.0).all()
-    kept = model(tiers=[[root], leaves]).fit(*data).channel_graph()
+    kept = model(graph=svar(tiers=[[root], leaves])).fit(*data).channel_graph()
     assert (kept.verdict.loc[root, leaves] == "edge").all()
 
 
 def test_columns_by_position(small):
     X, y = small
     forbidden = [("channel_00", "channel_02")]
-    by_name = model(forbidden_edges=forbidden).fit(X, y)
+    by_name = model(graph=svar(forbidden_edges=forbidden)).fit(X, y)
     where = [tuple(list(X.columns).index(c) for c in forbidden[0])]
-    by_position = model(forbidden_edges=where).fit(X, y)
+    by_position = model(graph=svar(forbidden_edges=where)).fit(X, y)
     assert_array_equal(by_position.causal_graph_, by_name.causal_graph_)
 
 
@@ -301,14 +307,26 @@ def test_columns_by_position(small):
             "required_edges.*tiers",
         ),
         ({"min_edge_effect": 0.0}, "min_edge_effect"),
-        ({"graph_max_lag": 0}, "graph_max_lag"),
+        ({"max_lag": 0}, "max_lag"),
         ({"n_bootstraps": 0}, "n_bootstraps"),
-        ({"graph": "pcmci"}, "graph"),
+        ({"media": ["channel_00", "price"]}, "graph has media=.*the model around"),
+        ({"controls": ["channel_00"]}, "graph has controls=.*'price'"),
+        ({"region": "week"}, "graph has region='week'.*'region'.*Leave region of Str"),
+        ({"time": "channel_00"}, "graph has time='channel_00'"),
+        ({"time": "day"}, "graph__time='day' is not a column"),
+        ({"n_harmonics": 2}, "graph has n_harmonics=2.*n_harmonics=1"),
+        ({"periods_per_year": 12.0}, "graph has periods_per_year=12.0"),
     ],
 )
 def test_errors_name_the_parameter(small, arguments, message):
     with pytest.raises(ValueError, match=message):
-        model(**arguments).fit(*small)
+        model(graph=svar(**arguments)).fit(*small)
+
+
+@pytest.mark.parametrize("graph", ["pcmci", StructuralVAR, 3])
+def test_no_other_graphs(small, graph):
+    with pytest.raises(ValueError, match="'graph' parameter of DeepCausalMMMRegressor"):
+        model(graph=graph).fit(*small)
 
 
 # --- without a graph ----------------------------------------------------------------
@@ -561,10 +579,11 @@ def test_a_model_without_a_graph_is_stored(small, tmp_path):
 
 
 def test_rules_are_stored_as_parameters(small, tmp_path):
-    ruled = model(
+    graph = svar(
         forbidden_edges=[("channel_00", "channel_02")],
         tiers=[["channel_01"], ["channel_03", "channel_04"]],
-    ).fit(*small)
+    )
+    ruled = model(graph=graph).fit(*small)
     ruled.save(tmp_path / "model.skmmm")
     loaded = DeepCausalMMMRegressor.load(tmp_path / "model.skmmm")
     again = clone(loaded).fit(*small)
@@ -573,32 +592,80 @@ def test_rules_are_stored_as_parameters(small, tmp_path):
 
 def test_clone_keeps_the_rules():
     rules = {
-        "graph": "notears",
         "forbidden_edges": [("a", "b")],
         "required_edges": [("b", "c")],
         "tiers": [["a"], ["b"]],
         "min_edge_effect": 0.02,
-        "graph_max_lag": 3,
+        "max_lag": 3,
         "n_bootstraps": 5,
     }
-    parameters = clone(model(**rules)).get_params()
-    assert {name: parameters[name] for name in rules} == rules
+    graph = NOTEARS(**rules)
+    copied = clone(model(graph=graph))
+    assert copied.graph is not graph
+    assert type(copied.graph) is NOTEARS
+    parameters = copied.get_params()
+    assert {name: parameters[f"graph__{name}"] for name in rules} == rules
+
+
+def test_settings_of_the_graph_are_set_through_the_model(small):
+    graph = StructuralVAR()
+    asked = model(graph=graph).set_params(graph__n_bootstraps=1, graph__max_lag=1)
+    assert (graph.n_bootstraps, graph.max_lag) == (1, 1)
+    before = asked.get_params()
+    asked.fit(*small)
+    assert {name: asked.get_params()[name] for name in before} == before
+    assert asked.graph is graph
+    assert not hasattr(graph, "causal_graph_")  # a copy was fitted
+    # Lag 0, one lag, and the tail.
+    assert asked.channel_graph().lags.shape[1] == 2 + TAIL_PERIODS
+
+
+@pytest.mark.parametrize("graph", ["svar", None])
+def test_settings_need_an_instance(graph):
+    asked = model(graph=graph)
+    with pytest.raises(ValueError, match=r"graph__tiers is .* but graph=.* Set graph"):
+        asked.set_params(graph__tiers=[["a"]])
+    asked.set_params(graph=NOTEARS(), graph__threshold=0.1, max_lag=4)
+    assert (asked.graph.threshold, asked.max_lag) == (0.1, 4)
+
+
+def test_the_settings_of_a_model_are_few():
+    assert len(DeepCausalMMMRegressor().get_params()) <= 27
 
 
 def test_grid_search(small):
     X, y = small
     cv = PanelTimeSeriesSplit(2, time="week")
-    grid = {"min_edge_effect": [0.005, 0.9]}
-    found = GridSearchCV(model(max_iter=5, n_bootstraps=2), grid, cv=cv).fit(X, y)
+    grid = {"graph__min_edge_effect": [0.005, 0.9]}
+    start = model(max_iter=5, graph=svar(n_bootstraps=2))
+    found = GridSearchCV(start, grid, cv=cv).fit(X, y)
     assert np.isfinite(found.cv_results_["mean_test_score"]).all()
     # The graph has no part in the prediction.
     assert len(set(found.cv_results_["mean_test_score"])) == 1
-    strict = clone(found.best_estimator_).set_params(min_edge_effect=0.9).fit(X, y)
+    strict = (
+        clone(found.best_estimator_).set_params(graph__min_edge_effect=0.9).fit(X, y)
+    )
     assert_array_equal(strict.causal_graph_, 0.0)
 
 
 def test_notears(data, world):
-    graph = model(graph="notears", n_bootstraps=3).fit(*data).channel_graph()
+    graph = model(graph=NOTEARS(n_bootstraps=3)).fit(*data).channel_graph()
     found = (graph.verdict == "edge").to_numpy()
     assert (found & world.edges).sum() >= 3
     assert isinstance(graph.weights, pd.DataFrame)
+
+
+@pytest.mark.parametrize(
+    ("name", "cls"), [("svar", StructuralVAR), ("notears", NOTEARS)]
+)
+def test_a_name_stands_for_the_defaults(small, name, cls):
+    X, y = small
+    X = X[["region", "week", "price", "channel_00", "channel_01", "channel_02"]]
+    by_name, by_instance = (
+        model(graph=graph, max_iter=3).fit(X, y).channel_graph()
+        for graph in (name, cls())
+    )
+    for part in ("weights", "probability", "verdict", "lags"):
+        assert_frame_equal(
+            getattr(by_name, part), getattr(by_instance, part), check_exact=True
+        )

@@ -22,6 +22,7 @@ from sklearn.utils.fixes import parse_version
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm._calendar import infer_calendar
+from skmmm.graph import StructuralVAR
 from skmmm.model_selection import PanelTimeSeriesSplit
 from skmmm.preprocessing import PanelScaler, RegionEncoder
 
@@ -48,7 +49,12 @@ class OrderedRows(DeepCausalMMMRegressor):
 
 
 ORDERED = [
-    OrderedRows(max_lag=3, n_draws=2, max_iter=4, graph_max_lag=1, n_bootstraps=1),
+    OrderedRows(
+        max_lag=3,
+        n_draws=2,
+        max_iter=4,
+        graph=StructuralVAR(max_lag=1, n_bootstraps=1),
+    ),
     OrderedRows(max_lag=3, n_draws=0, max_iter=4, adstock="gru", graph=None),
 ]
 _ORDER_MATTERS = {

@@ -19,6 +19,7 @@ MODULES = (
     "baselines",
     "datasets._loaders",
     "datasets._synthetic",
+    "graph._estimators",
     "inspection._effects",
     "inspection._refutation",
     "metrics",

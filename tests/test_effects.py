@@ -14,6 +14,7 @@ from skmmm._calendar import Calendar
 from skmmm._nn import outcome
 from skmmm.baselines import make_linear_mmm
 from skmmm.effects import Effects, effects_of
+from skmmm.graph import StructuralVAR
 from skmmm.inspection._protocol import ChannelEffects, Counterfactual
 from skmmm.model_selection import PanelTimeSeriesSplit
 
@@ -22,7 +23,12 @@ N_DRAWS = 8
 
 
 def ours(panel, **options):
-    settings = {"max_lag": 3, "max_iter": 30, "n_draws": N_DRAWS, "n_bootstraps": 2}
+    settings = {
+        "max_lag": 3,
+        "max_iter": 30,
+        "n_draws": N_DRAWS,
+        "graph": StructuralVAR(n_bootstraps=2),
+    }
     return DeepCausalMMMRegressor(
         media=panel.media,
         controls=panel.controls,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmmm._graph.equations import SpendEquations
+from skmmm.graph._equations import SpendEquations
 
 DECAY = 0.6
 

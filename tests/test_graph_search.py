@@ -10,12 +10,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from threadpoolctl import threadpool_limits
 
-from skmmm._graph import search as search_module
-from skmmm._graph.estimate import fit_channel_graph
-from skmmm._graph.features import make_features, partial_out
-from skmmm._graph.notears import search_notears
-from skmmm._graph.rules import Rules, make_rules
-from skmmm._graph.search import (
+from skmmm.graph import _search as search_module
+from skmmm.graph._estimate import fit_channel_graph
+from skmmm.graph._features import make_features, partial_out
+from skmmm.graph._notears import search_notears
+from skmmm.graph._rules import Rules, make_rules
+from skmmm.graph._search import (
     _best_order,
     _good_order,
     _solve,
@@ -24,7 +24,7 @@ from skmmm._graph.search import (
     prices,
     search,
 )
-from skmmm._graph.spend import spend_units
+from skmmm.graph._spend import spend_units
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 

@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import check_grad
 
-from skmmm._graph import notears
-from skmmm._graph.notears import notears_edges, notears_weights
+from skmmm.graph import _notears as notears
+from skmmm.graph._notears import notears_edges, notears_weights
 
 N_LAGS = 2
 

@@ -20,6 +20,7 @@ from sklearn.utils import Bunch
 from skmmm import DeepCausalMMMRegressor
 from skmmm._persistence import FORMAT, StoredArrays, _sha256
 from skmmm._stored_index import pack_index, unpack_index
+from skmmm.graph import NOTEARS, StructuralVAR
 
 pytestmark = pytest.mark.usefixtures("short_chains")
 
@@ -256,7 +257,8 @@ def small(n_rows=40):
 def quick(series, **parameters):
     """Fit a series of 30 weeks; the numbers do not matter."""
     usual = {"region": "region", "time": "week", "controls": ["price", "holiday"]}
-    usual |= {"max_lag": 2, "n_draws": 2, "max_iter": 1, "n_bootstraps": 1}
+    usual |= {"max_lag": 2, "n_draws": 2, "max_iter": 1}
+    usual |= {"graph": StructuralVAR(n_bootstraps=1)}
     model = DeepCausalMMMRegressor(**{**usual, "random_state": 0, **parameters})
     return model.fit(series.X.head(30), series.y.head(30))
 
@@ -487,24 +489,101 @@ def test_numbers_of_numpy_in_every_parameter(series, tmp_path):
         "n_draws": np.int64(2),
         "max_iter": np.int32(1),
         "tol": np.float32(1e-6),
-        "forbidden_edges": [(np.str_("media_1"), "media_2")],
-        "tiers": (np.array(["media_1"]), ["media_2"]),
-        "min_edge_effect": np.float16(0.01),
-        "graph_max_lag": np.int64(1),
-        "n_bootstraps": np.int64(1),
         "verbose": np.int64(0),
         "random_state": np.int64(3),
     }
-    model = quick(series, **parameters)
+    of_graph = {
+        "media": ("media_1", "media_2"),
+        "region": np.str_("region"),
+        "forbidden_edges": [(np.str_("media_1"), "media_2")],
+        "tiers": (np.array(["media_1"]), ["media_2"]),
+        "min_edge_effect": np.float16(0.01),
+        "max_lag": np.int64(1),
+        "n_bootstraps": np.int64(1),
+        "lambda1": np.float32(0.5),
+        "threshold": np.float64(0.125),
+        "random_state": np.int64(5),
+    }
+    model = quick(series, graph=NOTEARS(**of_graph), **parameters)
     model.save(tmp_path / "model")
     loaded = DeepCausalMMMRegressor.load(tmp_path / "model")
     np.testing.assert_array_equal(loaded.predict(series.X), model.predict(series.X))
     expected = parameters | {
         "media": ["media_1", "media_2"],
         "controls": ["price", "holiday"],
-        "tiers": (["media_1"], ["media_2"]),
+        **{f"graph__{name}": value for name, value in of_graph.items()},
+        "graph__tiers": (["media_1"], ["media_2"]),
     }
     assert {name: loaded.get_params()[name] for name in expected} == expected
+    assert type(loaded.graph) is NOTEARS
+
+
+def test_a_graph_with_its_settings_is_saved(series, tmp_path):
+    graph = StructuralVAR(n_bootstraps=2, tiers=[["media_2"], ["media_1"]])
+    model = quick(series, graph=graph)
+    model.set_params(graph__n_bootstraps=9)  # after the fit
+    model.save(tmp_path / "a")
+    loaded = DeepCausalMMMRegressor.load(tmp_path / "a")
+    kept = graph.get_params() | {"n_bootstraps": 2}
+    assert loaded.graph.get_params() == kept
+    np.testing.assert_array_equal(loaded.causal_graph_, model.causal_graph_)
+    loaded.save(tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+class OwnGraph(StructuralVAR):
+    """Not one of those that a file may name."""
+
+
+@pytest.mark.parametrize(
+    ("graph", "message"),
+    [
+        (StructuralVAR(controls=lambda X: ["price", "holiday"]), "graph__controls=<"),
+        (StructuralVAR(random_state=np.random.RandomState(0)), "graph__random_state="),
+        (OwnGraph(n_bootstraps=1), "graph=OwnGraph"),
+    ],
+)
+def test_graphs_that_are_no_data_are_refused(series, tmp_path, graph, message):
+    model = quick(series, graph=graph)
+    with pytest.raises(ValueError, match=f"{message}.* cannot be saved as data"):
+        model.save(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        ({"class": "OwnGraph"}, r"parameters\.graph .*'OwnGraph', which is none of"),
+        ({"class": "os.system"}, r"parameters\.graph .*'os.system', which is none"),
+        ({"class": 5}, r"parameters\.graph\.class in its header is 5"),
+        ({"parameters": []}, r"parameters\.graph\.parameters in its header is \[\]"),
+        ({"more": 1}, r"parameters\.graph in its header must have \['class'"),
+        ({"parameters": {"lag": 1}}, "no parameter 'graph__lag'"),
+        ({"parameters": {"max_lag": 0}}, "'max_lag' parameter of StructuralVAR"),
+        ({"parameters": {"tiers": {"estimator": 1}}}, "is nothing that is saved"),
+    ],
+)
+def test_what_is_no_graph_is_refused_by_name(saved, stored, message):
+    good = {"class": "StructuralVAR", "parameters": {}}
+
+    def change(members):
+        header = json.loads(members["header.json"])
+        header["parameters"]["graph"] = {"estimator": good | stored}
+        sealed(members, header)
+
+    with pytest.raises(ValueError, match=message):
+        DeepCausalMMMRegressor.load(rewritten(saved, change))
+
+
+@pytest.mark.parametrize("name", ["media", "priors", "max_lag", "random_state"])
+def test_a_graph_elsewhere_in_a_file_is_refused(saved, name):
+    def change(members):
+        header = json.loads(members["header.json"])
+        stored = {"class": "StructuralVAR", "parameters": {}}
+        header["parameters"][name] = {"estimator": stored}
+        sealed(members, header)
+
+    with pytest.raises(ValueError, match=f"'{name}' parameter"):
+        DeepCausalMMMRegressor.load(rewritten(saved, change))
 
 
 def test_best_of_a_grid_of_numpy_numbers(tmp_path):

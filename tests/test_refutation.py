@@ -123,7 +123,7 @@ def test_spend_that_is_noise_earns_no_more_than_its_placebos(panel, model):
 
 
 def test_placebo_of_the_deep_model_has_bounds(panel, fast):
-    model = DeepCausalMMMRegressor(media=panel.media, n_bootstraps=1, **fast)
+    model = DeepCausalMMMRegressor(media=panel.media, **fast)
     with pytest.warns(ConvergenceWarning, match="The first of 1 such warnings"):
         table = placebo_channel(
             model, panel.X, panel.y, ["media_1"], n_repeats=1, random_state=0
@@ -303,7 +303,7 @@ def test_refreshed_roi_is_of_the_rows_that_both_saw(panel, model):
 
 
 def test_deep_model_gives_weight_zero(panel, fast):
-    model = DeepCausalMMMRegressor(media=panel.media, n_bootstraps=1, **fast)
+    model = DeepCausalMMMRegressor(media=panel.media, **fast)
     with pytest.warns(ConvergenceWarning, match="The first of 3 such warnings"):
         table = block_stability(model, panel.X, panel.y, n_blocks=2)
     weight = panel.X["week"] >= np.sort(panel.X["week"].unique())[30]

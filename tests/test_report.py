@@ -25,11 +25,12 @@ from skmmm.model_selection import PanelTimeSeriesSplit
 
 pytest.importorskip("plotly", reason="the report needs plotly")
 
+from skmmm.graph import StructuralVAR
 from skmmm.report import make_report
 from skmmm.report._content import read_content
 from skmmm.report._page import make_page
 from skmmm.report._payload import numbers, to_json
-from skmmm.report._settings import in_words
+from skmmm.report._settings import in_words, parameters_in_words
 from skmmm.report._words import (
     aligned,
     number,
@@ -559,6 +560,20 @@ def test_settings_of_the_fit_are_told(organic, organic_page):
         assert name in said
     assert f"{model.media_[0]}: 2" in said
     assert "weibull (default)" in said
+
+
+def test_settings_of_the_graph_are_told():
+    graph = StructuralVAR(n_bootstraps=4, tiers=[["tv"], ["search"]])
+    said = dict(
+        parameters_in_words({"graph": graph, "max_lag": 13}, DeepCausalMMMRegressor())
+    )
+    assert said["graph"] == "StructuralVAR"
+    assert said["graph__n_bootstraps"] == "4"
+    assert said["graph__tiers"] == "((tv), (search))"
+    assert said["graph__max_lag"] == "2 (default)"
+    assert said["max_lag"] == "13 (default)"
+    usual = parameters_in_words({"graph": "svar"}, DeepCausalMMMRegressor())
+    assert usual == [("graph", "svar (default)")]
 
 
 def test_settings_are_the_same_text_in_every_run():

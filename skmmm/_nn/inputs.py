@@ -52,8 +52,7 @@ class Seasons:
     def _fourier(self, ordinals):
         if self.calendar is None:
             return np.zeros((0, len(ordinals)))
-        terms = self.calendar.fourier(ordinals, self.n_harmonics)
-        return terms * self.calendar.smoothness(self.n_harmonics)[:, None]
+        return self.calendar.season(ordinals, self.n_harmonics)
 
     def trend(self, ordinals):
         """Return time in training windows: -1/2 at its start, 1/2 at its end."""

@@ -133,7 +133,7 @@ class ChannelGraphDisplay(Display):
 
         Parameters
         ----------
-        estimator : DeepCausalMMMRegressor
+        estimator : DeepCausalMMMRegressor, StructuralVAR or NOTEARS
             Fitted, with a graph.
 
         ax : Axes, default=None
@@ -363,7 +363,7 @@ class ChannelGraphHeatmapDisplay(Display):
 
         Parameters
         ----------
-        estimator : DeepCausalMMMRegressor
+        estimator : DeepCausalMMMRegressor, StructuralVAR or NOTEARS
             Fitted, with a graph.
 
         values : {"probability", "weight"}, default="probability"

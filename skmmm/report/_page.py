@@ -7,7 +7,7 @@ from string import Template
 import numpy as np
 
 from skmmm import __version__
-from skmmm._graph.estimate import RULE_OUT
+from skmmm.graph._estimate import RULE_OUT
 from skmmm.plotting._style import format_number, shorten
 from skmmm.report._payload import make_payload, to_json
 from skmmm.report._words import (

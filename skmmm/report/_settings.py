@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from skmmm import __version__
 from skmmm._unwrapping import parameters_of
@@ -27,16 +28,44 @@ def settings_of(estimator):
     first, last = (calendar.label(history.periods[i]) for i in (0, -1))
     regional = estimator._columns.region is not None
     regions = f" in {len(estimator.regions_)} regions" if regional else ""
-    usual = type(estimator)().get_params(deep=False)
     rows = [
         ("Version of skmmm", __version__),
         ("Training rows", f"{len(history.cell):,}{regions}, {first} to {last}"),
         ("Iterations of the fit", f"{estimator.n_iter_:,}"),
     ]
-    for name, value in parameters_of(estimator).items():
-        if name not in _TOLD_ELSEWHERE:
-            same = value is usual[name] or in_words(value) == in_words(usual[name])
-            rows.append((name, f"{in_words(value)}{' (default)' if same else ''}"))
+    parameters = parameters_of(estimator)
+    rest = {n: v for n, v in parameters.items() if n not in _TOLD_ELSEWHERE}
+    return rows + parameters_in_words(rest, type(estimator)())
+
+
+def parameters_in_words(parameters, usual, prefix=""):
+    """Return names of parameters with their values in words.
+
+    After an estimator among them come its own parameters, as ``graph__tiers``.
+
+    Parameters
+    ----------
+    parameters : dict of str to object
+    usual : estimator
+        Has the defaults.
+    prefix : str
+        Of all names.
+
+    Returns
+    -------
+    rows : list of (str, str)
+    """
+    rows = []
+    for name, value in parameters.items():
+        default = getattr(usual, name)
+        if isinstance(value, BaseEstimator):
+            rows.append((f"{prefix}{name}", type(value).__name__))
+            own = value.get_params(deep=False)
+            rows += parameters_in_words(own, type(value)(), f"{prefix}{name}__")
+            continue
+        same = value is default or in_words(value) == in_words(default)
+        said = f"{in_words(value)}{' (default)' if same else ''}"
+        rows.append((f"{prefix}{name}", said))
     return rows
 
 

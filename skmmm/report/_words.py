@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmmm._graph.estimate import RULE_OUT
+from skmmm.graph._estimate import RULE_OUT
 from skmmm.plotting._style import format_number, unit_of
 
 _NAMES = 4  # named in a sentence; the others are counted

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmmm._graph.features import with_column
-from skmmm._graph.search import find_candidates, fit_equation, prices
+from skmmm.graph._features import with_column
+from skmmm.graph._search import find_candidates, fit_equation, prices
 
 N_ROUNDS = 30
 # Least noise, of unit variance: what does not move has no say.
@@ -61,7 +61,7 @@ def explain(features, rules, find):
     features : Features
     rules : Rules
     find : callable
-        Searches a structure, like `skmmm._graph.search.search`.
+        Searches a structure, like `skmmm.graph._search.search`.
 
     Returns
     -------

@@ -7,7 +7,7 @@ two fits is seen from the data, channel by channel.
 
 import numpy as np
 
-from skmmm._graph.features import complete_rows, filled, lagged, partial_out
+from skmmm.graph._features import complete_rows, filled, lagged, partial_out
 
 # Units tried, in medians of spend: from nearly logarithmic to nearly linear. The
 # smallest only where spend never stops: beside them, nothing would be worlds apart.

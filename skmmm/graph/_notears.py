@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from skmmm._graph.search import Structure
+from skmmm.graph._search import Structure
 
 # L1 per weight and least weight of an edge, of standardised features: best on average
 # over nine simulated panels of 20 regions.
@@ -254,12 +254,22 @@ def _without_cycles(now):
         now[np.unravel_index(size.argmin(), size.shape)] = 0.0
 
 
-def search_notears(gram, n_rows, layout, rules, candidates):
+def search_notears(
+    gram, n_rows, layout, rules, candidates, *, penalty=None, threshold=THRESHOLD
+):
     """Return the `Structure` that `notears_edges` finds, for `fit_channel_graph`.
 
-    Same parameters as `skmmm._graph.search.search`; the candidates are not used.
+    Same parameters as `skmmm.graph._search.search`, and penalty and threshold of
+    `notears_edges`; the candidates are not used.
     """
     same, late = notears_edges(
-        gram, n_rows, layout.same, layout.late, layout.always, allowed=rules.allowed
+        gram,
+        n_rows,
+        layout.same,
+        layout.late,
+        layout.always,
+        allowed=rules.allowed,
+        penalty=penalty,
+        threshold=threshold,
     )
     return Structure(same, late | rules.required)

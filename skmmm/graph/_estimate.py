@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import f as f_distribution
 
-from skmmm._graph.demand import explain, total_gram
-from skmmm._graph.equations import SpendEquations, reached
-from skmmm._graph.features import TAIL_DECAY, make_features
-from skmmm._graph.search import Structure, find_candidates, fit_equation, search
-from skmmm._graph.spend import spend_units
+from skmmm.graph._demand import explain, total_gram
+from skmmm.graph._equations import SpendEquations, reached
+from skmmm.graph._features import TAIL_DECAY, make_features
+from skmmm.graph._search import Structure, find_candidates, fit_equation, search
+from skmmm.graph._spend import spend_units
 
 VERDICTS = ("edge", "no edge", "undecided")
 LINKS = ("logarithmic", "saturating", "proportional")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skmmm._graph.estimate import MIN_ROWS
-from skmmm._graph.features import TAIL_DECAY
+from skmmm.graph._estimate import MIN_ROWS
+from skmmm.graph._features import TAIL_DECAY
 
 CROWDED = 0.3
 ABSORBED = 0.9
@@ -31,7 +31,7 @@ class ChannelGraph:
         where no edge is retained.
     same_period : DataFrame of shape (n_media, n_media)
         The part of the weights within the period; without cycles.
-    lags : DataFrame of shape (n_edges, 1 + graph_max_lag + 10)
+    lags : DataFrame of shape (n_edges, 1 + max_lag + 10)
         One row per retained edge, ``parent`` and ``child`` in the index, the change of
         the child's ``log(1 + spend / unit)`` at lags 0, 1, ... per unit of what drives
         it, before the child's own persistence.

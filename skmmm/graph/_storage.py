@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from skmmm._graph.equations import SpendEquations, reached
-from skmmm._graph.estimate import LINKS, VERDICTS, FittedGraph
+from skmmm.graph._equations import SpendEquations, reached
+from skmmm.graph._estimate import LINKS, VERDICTS, FittedGraph
 
 _EQUATIONS = ("equations", "draws")
 

@@ -24,7 +24,7 @@ class Rules:
 
 
 def make_rules(media, position, *, forbidden, required, tiers, min_effect):
-    """Turn the parameters of the regressor into rules.
+    """Turn the parameters of an estimator into rules.
 
     Parameters
     ----------
