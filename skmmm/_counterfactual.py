@@ -21,18 +21,20 @@ average region). Other channels answer in X's rows only.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from skmmm._nn.outcome import OutcomeModel
 from skmmm._nn.threads import one_thread
 from skmmm._panel import Panel
 from skmmm._support import STEP, support_factors
 from skmmm.graph._equations import SpendEquations
 from skmmm.inspection._protocol import ChannelEffects, Counterfactual
+
+if TYPE_CHECKING:
+    from skmmm._nn.outcome import OutcomeModel
 
 _PATH_NODES = 12
 
@@ -75,7 +77,7 @@ class ModelCounterfactual(Counterfactual):
         Returns `equations` and `drawn_equations` of an effect.
     """
 
-    model: OutcomeModel
+    model: "OutcomeModel"
     equations: SpendEquations | None
     drawn_equations: SpendEquations | None
     panel: Panel

@@ -16,6 +16,7 @@ from skmmm._nn.threads import one_thread
 from skmmm._panel import as_usual, carried_on
 from skmmm._verdicts import MIN_DRAWS, channel_verdicts
 from skmmm.effects import effects_of
+from skmmm.graph._channel_graph import make_channel_graph
 from skmmm.scenarios import coming_frame, compare_scenarios
 
 _ROWS_AT_ONCE = 2000  # bounds the memory of intervals
@@ -443,6 +444,52 @@ class QuestionsMixin:
             raise ValueError(
                 f"{method} needs draws, but the model was fitted with n_draws=0."
             )
+
+    def channel_graph(self):
+        """Return which channel drives which, how strongly and how surely.
+
+        Returns
+        -------
+        graph : ChannelGraph
+            ``weights``, ``same_period``, ``lags``, ``probability`` and ``verdict``
+            ("edge", "no edge" or "undecided") as DataFrames, ``edges`` and ``pairs``
+            as long tables, ``cautions`` and ``to_networkx()``.
+
+        Raises
+        ------
+        ValueError
+            If there is no graph: `graph` is None, there is no time column, or there
+            are fewer than two channels.
+        """
+        fitted = self._check_graph("channel_graph")
+        return make_channel_graph(fitted, self.media_, self._shown_order())
+
+    def _check_graph(self, asking):
+        """Return the fitted graph; the error names the method that needs it."""
+        check_is_fitted(self)
+        if self._graph is None:
+            raise ValueError(
+                f"{asking} needs a channel graph, but the model has none: fit it with "
+                "graph='svar', a time column and at least two media columns."
+            )
+        return self._graph
+
+    def _shown_order(self):
+        """Return where the columns of `media_` are inside."""
+        return [self._columns.media.index(channel) for channel in self.media_]
+
+    def _equations(self, effect, *, draws=False):
+        """Return the equations of spend that an effect needs, None if direct."""
+        if effect == "direct":
+            return None
+        if effect != "total":
+            raise ValueError(f"effect={effect!r} must be 'direct' or 'total'.")
+        fitted = self._check_graph("effect='total'")
+        if not draws:
+            return fitted.equations
+        # Draws of effects and of the graph are independent of each other.
+        n_draws = len(self._model.draws.shared)
+        return fitted.draws.at(np.arange(n_draws) % fitted.draws.n_draws)
 
 
 def _warn_scaled(history, media):

@@ -3,59 +3,25 @@
 import copy
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
-import pandas as pd
-import torch
 from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import (
-    check_is_fitted,
-)
-from threadpoolctl import threadpool_limits
 
-from skmmm import _checks
-from skmmm._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
-from skmmm._channel_priors import make_channel_priors
-from skmmm._costs import by_channel, costs_per_unit
-from skmmm._endogeneity import follows_kpi
+from skmmm._callbacks import CallbackSupportMixin, with_callbacks
 from skmmm._faults import (
     kpi_outliers,
-    loss_regions,
     remarks_on,
     stuck_cells,
     without,
 )
 from skmmm._model_parts import ModelPartsMixin
-from skmmm._nn.context import draw_context
-from skmmm._nn.inputs import Seasons, context_columns, make_target
-from skmmm._nn.likelihood import Loss
-from skmmm._nn.network import OutcomeNetwork
-from skmmm._nn.outcome import OutcomeModel
-from skmmm._nn.posterior import (
-    LaplaceApproximation,
-    conditional_contraction,
-    information,
-    prior_ties,
-    with_spreads_held,
-)
-from skmmm._nn.priors import Sizes
-from skmmm._nn.sampling import sample
-from skmmm._nn.threads import one_thread
-from skmmm._nn.training import train
 from skmmm._questions import QuestionsMixin
 from skmmm._reading import ReadingMixin
 from skmmm._saving import SavingMixin
-from skmmm._scales import fit_scales
-from skmmm._verdicts import contraction
 from skmmm.graph import NOTEARS, StructuralVAR
-from skmmm.graph._channel_graph import make_channel_graph
 
-_CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
 _COLUMNS = ["array-like", str, Integral, callable, None]
 
 
@@ -396,21 +362,10 @@ class DeepCausalMMMRegressor(
         outliers = kpi_outliers(learned, self._season_length)
         self._remark(panel, learned, stuck, outliers)
         graph = self._graph_estimator(rows.frame)
-        generator = self._generator()
-        # L-BFGS works on vectors so short that BLAS threads only wait for each other.
-        with (
-            one_thread(),
-            threadpool_limits(1, user_api="blas"),
-            torch.inference_mode(False),
-            torch.enable_grad(),
-        ):
-            model, target = self._start(learned, stuck, outliers, generator)
-            losses, target = self._train(model, target, X, y)
-            model = self._finish(model, target, generator)
-            self._contradicted = self._check_priors(model, target)
-            self._follows_kpi = self._check_endogeneity(model)
-            self._graph = self._fit_graph(model, graph, generator)
-        self._model = model
+        from skmmm._fitting import fit_model  # torch takes seconds to import
+
+        state, losses = fit_model(self, learned, stuck, outliers, graph, X, y)
+        vars(self).update(state)
         self._publish(losses)
 
     def _remark(self, panel, learned, stuck, outliers):
@@ -419,192 +374,6 @@ class DeepCausalMMMRegressor(
         self.remarks_ = remarks_on(panel, learned, stuck, outliers, *told)
         for text in self.remarks_:
             warnings.warn(text, UserWarning, stacklevel=5)
-
-    def _generator(self):
-        """Return torch's random numbers, seeded without touching global state."""
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        return torch.Generator().manual_seed(int(seed))
-
-    def _start(self, panel, stuck, outliers, generator):
-        """Build scales, target and an untrained model."""
-        ordered = self._calendar is not None
-        self._media_cost = costs_per_unit(
-            self.media_cost, list(self._columns.media), self._labels
-        )
-        scales = fit_scales(panel, outliers, stuck, self._media_cost)
-        _check_finite(scales, self._columns)
-        seasons = Seasons(self._calendar, self.n_harmonics, panel.shape[1])
-        n_season = len(seasons.fourier(panel))
-        sizes = Sizes(
-            n_regions=len(self.regions_),
-            n_media=len(self._columns.media),
-            n_controls=len(self._columns.controls),
-            n_season=n_season,
-            n_hidden=self.n_hidden if ordered else 0,
-            max_lag=self.max_lag if ordered else 0,
-            time_varying=bool(self.time_varying),
-            loss=bool(loss_regions(panel).any()),
-        )
-        context = None
-        if sizes.n_hidden:
-            columns = context_columns(panel, scales, seasons)
-            context = draw_context(
-                sizes.n_hidden, n_season, sizes.n_controls, sizes.n_regions, generator
-            ).centred(columns, torch.from_numpy(panel.weight > 0))
-        network = OutcomeNetwork(
-            sizes,
-            adstock=self.adstock,
-            free_sign=self._free_sign(sizes.loss),
-            channel_priors=make_channel_priors(
-                self.priors,
-                self._media_cost,
-                adstock=self.adstock,
-                media_share=self.media_share,
-                panel=panel,
-                scales=scales,
-                media=list(self._columns.media),
-                labels=self._labels,
-            ),
-            level=ordered,
-        )
-        target = make_target(panel, scales, outliers, ordered=ordered)
-        shape = self.huber_delta if self.loss == "huber" else self.degrees_of_freedom
-        loss = Loss(self.loss, float(shape))
-        model = OutcomeModel(
-            network, None, None, None, scales, seasons, context, panel, loss
-        )
-        return model, target
-
-    def _free_sign(self, loss):
-        """Return which channels may have a negative effect, shape (n_media,)."""
-        media = self._columns.media
-        frame = pd.DataFrame(columns=self._labels)
-        given = () if self.free_sign is None else self.free_sign
-        free = _checks.resolve_many(frame, given, "free_sign")
-        priors = by_channel("priors", self.priors or {}, media, self._labels)
-        for label in free:
-            if label not in media:
-                raise ValueError(
-                    f"free_sign names {label!r}, which is not one of the media columns "
-                    f"{list(media)}."
-                )
-            if _has_return(priors.get(label)):
-                raise ValueError(
-                    f"{label!r} is in free_sign, but priors[{label!r}]['roi'] makes "
-                    "its effect positive. Leave out one of them."
-                )
-        either = [
-            label in free or (loss and not _has_return(priors.get(label)))
-            for label in media
-        ]
-        return torch.tensor(either, dtype=torch.bool)
-
-    def _train(self, model, target, X, y):
-        """Move the network to the mode."""
-        inputs = model.inputs()
-        losses = []
-        with fit_progress(
-            self, X, y, lambda: self._state_now(model, target, losses)
-        ) as report:
-
-            def on_iteration(loss):
-                losses.append(loss)
-                return report(loss)
-
-            target, settled = train(
-                model.network,
-                inputs.rounded(),
-                target,
-                model.loss,
-                max_iter=self.max_iter,
-                tol=self.tol,
-                on_iteration=on_iteration,
-            )
-        if not settled:
-            warnings.warn(
-                f"Training stopped after max_iter={self.max_iter} iterations before it "
-                "had settled. Increase max_iter.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-        return losses, target
-
-    def _state_now(self, model, target, losses):
-        """Return the fitted attributes as if training had stopped now."""
-        copied = replace(model, network=copy.deepcopy(model.network))
-        model = copied.at_mode(target)
-        return {"_model": model, **self._public_state(model, losses)}
-
-    def _finish(self, model, target, generator):
-        """Add the level, and draws of parameters and level."""
-        model = model.at_mode(target)
-        if not self.n_draws:
-            return model
-        inputs = model.inputs()
-        known = information(model.network, inputs, target, model.loss)
-        approximation = LaplaceApproximation(
-            with_spreads_held(model.network, known),
-            prior_ties(model.network, inputs, target),
-        )
-        shared, regional = sample(
-            model.network,
-            inputs,
-            target,
-            model.loss,
-            approximation,
-            self.n_draws,
-            generator,
-        )
-        model = model.with_draws(shared, regional, target)
-        with torch.no_grad():
-            together = contraction(*model.mean_effects(target))
-        alone = conditional_contraction(model.network, known)
-        return replace(model, alone=alone, together=together)
-
-    def _check_priors(self, model, target):
-        """Return which channels' data contradict their prior, and warn of them."""
-        contradicted = np.zeros(len(self._columns.media), dtype=bool)
-        own = model.network.with_own_prior(model.inputs())
-        if len(own):
-            with torch.no_grad():
-                away = model.network.surprises(model.inputs(), target.share)[0]
-            contradicted[own] = np.abs(away.numpy()) > _CONTRADICTS
-        names = [
-            c for c, far in zip(self._columns.media, contradicted, strict=True) if far
-        ]
-        if names:
-            warnings.warn(
-                f"The data contradict the prior on the ROI of {names}: the estimate is "
-                "a compromise that neither supports. Find out which of the two is "
-                "wrong; widen the prior if it is less certain than it says.",
-                UserWarning,
-                stacklevel=5,
-            )
-        return contradicted
-
-    def _check_endogeneity(self, model):
-        """Return which channels' spend follows the past KPI, and warn of them."""
-        panel = model.history
-        if self._calendar is None or not self._columns.media:
-            return np.zeros(len(self._columns.media), dtype=bool)
-        flagged = follows_kpi(
-            panel.media,
-            panel.y,
-            panel.weight > 0,
-            panel.controls,
-            model.seasons.fourier(panel),
-        ).flagged
-        if flagged.any():
-            names = [c for c, f in zip(self._columns.media, flagged, strict=True) if f]
-            warnings.warn(
-                f"The spend of {names} follows the KPI of earlier periods, so that its "
-                "estimated effect holds what moved the KPI before. Do not act on it "
-                "without an experiment; add what the budget reacts to as a control, or "
-                "tell what is known with the parameter priors.",
-                UserWarning,
-                stacklevel=5,
-            )
-        return flagged
 
     def _graph_estimator(self, frame):
         """Return a copy of what estimates the graph, None without a graph."""
@@ -621,13 +390,12 @@ class DeepCausalMMMRegressor(
         )
         return graph
 
-    def _fit_graph(self, model, graph, generator):
+    def _fit_graph(self, model, graph, seed):
         """Estimate the channel graph; None without one."""
         panel, media = model.history, self._columns.media
         if graph is None or self._calendar is None or len(media) < 2:
             return None
         season = model.seasons.fourier(panel)
-        seed = generator.initial_seed()
         return graph._estimate(panel, season, media, self._labels, seed)
 
     def _public_state(self, model, losses):
@@ -664,52 +432,6 @@ class DeepCausalMMMRegressor(
         if self._graph is not None:
             self.causal_graph_ = self.channel_graph().weights.to_numpy(copy=True)
 
-    def channel_graph(self):
-        """Return which channel drives which, how strongly and how surely.
-
-        Returns
-        -------
-        graph : ChannelGraph
-            ``weights``, ``same_period``, ``lags``, ``probability`` and ``verdict``
-            ("edge", "no edge" or "undecided") as DataFrames, ``edges`` and ``pairs``
-            as long tables, ``cautions`` and ``to_networkx()``.
-
-        Raises
-        ------
-        ValueError
-            If there is no graph: `graph` is None, there is no time column, or there
-            are fewer than two channels.
-        """
-        fitted = self._check_graph("channel_graph")
-        return make_channel_graph(fitted, self.media_, self._shown_order())
-
-    def _check_graph(self, asking):
-        """Return the fitted graph; the error names the method that needs it."""
-        check_is_fitted(self)
-        if self._graph is None:
-            raise ValueError(
-                f"{asking} needs a channel graph, but the model has none: fit it with "
-                "graph='svar', a time column and at least two media columns."
-            )
-        return self._graph
-
-    def _shown_order(self):
-        """Return where the columns of `media_` are inside."""
-        return [self._columns.media.index(channel) for channel in self.media_]
-
-    def _equations(self, effect, *, draws=False):
-        """Return the equations of spend that an effect needs, None if direct."""
-        if effect == "direct":
-            return None
-        if effect != "total":
-            raise ValueError(f"effect={effect!r} must be 'direct' or 'total'.")
-        fitted = self._check_graph("effect='total'")
-        if not draws:
-            return fitted.equations
-        # Draws of effects and of the graph are independent of each other.
-        n_draws = len(self._model.draws.shared)
-        return fitted.draws.at(np.arange(n_draws) % fitted.draws.n_draws)
-
     def predict(self, X):
         """Predict the KPI.
 
@@ -742,28 +464,9 @@ class DeepCausalMMMRegressor(
         return tags
 
 
-def _check_finite(scales, columns):
-    """Raise if a column or the KPI is too large for its square to be a number."""
-    with np.errstate(over="ignore"):
-        sizes = {"y": scales.kpi**2}
-        sizes |= dict(zip(columns.media, scales.media.T**2, strict=True))
-        sizes |= dict(zip(columns.controls, scales.control_scale**2, strict=True))
-    for label, size in sizes.items():
-        if not np.isfinite(size).all():
-            raise ValueError(
-                f"{label!r} has values too large to compute with. Express it in larger "
-                "units."
-            )
-
-
 def _check_device(name):
     if name == "cuda":
         raise ValueError(
             "device='cuda': fits run on the CPU in this version. Use device='cpu' or "
             "'auto'."
         )
-
-
-def _has_return(prior):
-    """Return whether a prior of a channel is about its return."""
-    return isinstance(prior, Mapping) and "roi" in prior

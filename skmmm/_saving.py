@@ -3,7 +3,6 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skmmm._nn.storage import KINDS, pack_model, unpack_model
 from skmmm._nn.threads import one_thread
 from skmmm._persistence import check_kinds, loading, read_model, write_model
 from skmmm._stored_header import (
@@ -45,6 +44,8 @@ class SavingMixin:
         Equal models give equal bytes. Parameters are those of the fit, whatever was
         set since; `gap` and `unseen_region`, which `predict` reads, are as they are.
         """
+        from skmmm._nn.storage import pack_model  # torch takes seconds to import
+
         check_is_fitted(self)
         model, arrays = pack_model(self._model)
         index, index_arrays = pack_index(self._training_index)
@@ -104,6 +105,8 @@ class SavingMixin:
     @classmethod
     def _from_stored(cls, header, arrays):
         """Return the estimator that a header and arrays describe."""
+        from skmmm._nn.storage import KINDS, unpack_model
+
         check_header(header)
         check_kinds(header["model"], KINDS, "model")
         estimator = cls(**unpack_parameters(cls, header["parameters"]))

@@ -1,6 +1,8 @@
 """Which module may import which, read from the sources."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,7 +80,7 @@ def reachable(name):
 
 
 def test_the_reader_reads():
-    assert "torch" in imported("_regressor.py")
+    assert "torch" in imported("_fitting.py")
     assert imports("_nn/training.py", "skmmm._nn") != []
     assert "_nn/priors.py" in reachable("_regressor.py")
     assert len(NETWORK) > 5
@@ -108,8 +110,38 @@ def test_arrays_know_no_tables(name):
 
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_torch_stays_with_the_network(name):
-    if name not in NETWORK and name != "_regressor.py":
+    if name not in NETWORK and name != "_fitting.py":
         assert imports(name, "torch") == []
+
+
+def test_torch_waits_for_fit():
+    code = (
+        "import sys, skmmm.effects, skmmm.graph, skmmm.plotting; "
+        "skmmm.DeepCausalMMMRegressor(); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_no_file_imports_itself_in_a_circle():
+    needed = {name: imports(name, "skmmm", top_level=True) for name in FILES}
+    waiting = {
+        name: {file for file in FILES if file != name and _runs(file, modules)}
+        for name, modules in needed.items()
+    }
+    while free := [
+        name for name, needed in waiting.items() if not needed & set(waiting)
+    ]:
+        for name in free:
+            del waiting[name]
+    assert not waiting
+
+
+def _runs(file, modules):
+    """Return whether importing some modules, or names of them, runs a file."""
+    name = "skmmm." + file.removesuffix(".py").removesuffix("/__init__").replace(
+        "/", "."
+    )
+    return any(found == name or found.rpartition(".")[0] == name for found in modules)
 
 
 @pytest.mark.parametrize("name", WITHOUT_NETWORK)

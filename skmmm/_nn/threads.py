@@ -2,12 +2,12 @@
 
 from contextlib import contextmanager
 
-import torch
-
 
 @contextmanager
 def one_thread():
     """Compute on one thread: repeatable to the bit, and no waiting for others."""
+    import torch  # takes seconds, and is not needed until there is a model
+
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,0 +1,300 @@
+"""How a model is fitted: build it, train it, draw from it, check it."""
+
+import copy
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from threadpoolctl import threadpool_limits
+
+from skmmm import _checks
+from skmmm._callbacks import fit_progress
+from skmmm._channel_priors import make_channel_priors
+from skmmm._costs import by_channel, costs_per_unit
+from skmmm._endogeneity import follows_kpi
+from skmmm._faults import loss_regions
+from skmmm._nn.context import draw_context
+from skmmm._nn.inputs import Seasons, context_columns, make_target
+from skmmm._nn.likelihood import Loss
+from skmmm._nn.network import OutcomeNetwork
+from skmmm._nn.outcome import OutcomeModel
+from skmmm._nn.posterior import (
+    LaplaceApproximation,
+    conditional_contraction,
+    information,
+    prior_ties,
+    with_spreads_held,
+)
+from skmmm._nn.priors import Sizes
+from skmmm._nn.sampling import sample
+from skmmm._nn.threads import one_thread
+from skmmm._nn.training import train
+from skmmm._scales import fit_scales
+from skmmm._verdicts import contraction
+
+_CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
+
+
+def fit_model(estimator, panel, stuck, outliers, graph, X, y):
+    """Fit what a regressor has arranged.
+
+    Parameters
+    ----------
+    estimator : DeepCausalMMMRegressor
+        With its columns, regions and calendar.
+    panel : Panel
+        The training rows that count.
+    stuck : ndarray of shape (n_regions, n_periods), bool
+        Cells in which the KPI stands still.
+    outliers : ndarray of shape (n_regions, n_periods)
+        Robust standard deviations by which the KPI cannot be right.
+    graph : StructuralVAR, NOTEARS or None
+    X, y
+        As of `fit`, for callbacks.
+
+    Returns
+    -------
+    state : dict
+        Private attributes of the fitted regressor.
+    losses : list of float
+        Of each iteration.
+    """
+    generator = _generator(estimator)
+    # L-BFGS works on vectors so short that BLAS threads only wait for each other.
+    with (
+        one_thread(),
+        threadpool_limits(1, user_api="blas"),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+    ):
+        model, target = _start(estimator, panel, stuck, outliers, generator)
+        losses, target = _train(estimator, model, target, X, y)
+        model = _finish(estimator, model, target, generator)
+        state = {
+            "_contradicted": _check_priors(estimator, model, target),
+            "_follows_kpi": _check_endogeneity(estimator, model),
+            "_graph": estimator._fit_graph(model, graph, generator.initial_seed()),
+        }
+    return {"_model": model, **state}, losses
+
+
+def _generator(estimator):
+    """Return torch's random numbers, seeded without touching global state."""
+    seed = check_random_state(estimator.random_state).randint(np.iinfo(np.int32).max)
+    return torch.Generator().manual_seed(int(seed))
+
+
+def _start(estimator, panel, stuck, outliers, generator):
+    """Build scales, target and an untrained model."""
+    ordered = estimator._calendar is not None
+    estimator._media_cost = costs_per_unit(
+        estimator.media_cost, list(estimator._columns.media), estimator._labels
+    )
+    scales = fit_scales(panel, outliers, stuck, estimator._media_cost)
+    _check_finite(scales, estimator._columns)
+    seasons = Seasons(estimator._calendar, estimator.n_harmonics, panel.shape[1])
+    n_season = len(seasons.fourier(panel))
+    sizes = Sizes(
+        n_regions=len(estimator.regions_),
+        n_media=len(estimator._columns.media),
+        n_controls=len(estimator._columns.controls),
+        n_season=n_season,
+        n_hidden=estimator.n_hidden if ordered else 0,
+        max_lag=estimator.max_lag if ordered else 0,
+        time_varying=bool(estimator.time_varying),
+        loss=bool(loss_regions(panel).any()),
+    )
+    context = None
+    if sizes.n_hidden:
+        columns = context_columns(panel, scales, seasons)
+        context = draw_context(
+            sizes.n_hidden, n_season, sizes.n_controls, sizes.n_regions, generator
+        ).centred(columns, torch.from_numpy(panel.weight > 0))
+    network = OutcomeNetwork(
+        sizes,
+        adstock=estimator.adstock,
+        free_sign=_free_sign(estimator, sizes.loss),
+        channel_priors=make_channel_priors(
+            estimator.priors,
+            estimator._media_cost,
+            adstock=estimator.adstock,
+            media_share=estimator.media_share,
+            panel=panel,
+            scales=scales,
+            media=list(estimator._columns.media),
+            labels=estimator._labels,
+        ),
+        level=ordered,
+    )
+    target = make_target(panel, scales, outliers, ordered=ordered)
+    shape = (
+        estimator.huber_delta
+        if estimator.loss == "huber"
+        else estimator.degrees_of_freedom
+    )
+    loss = Loss(estimator.loss, float(shape))
+    model = OutcomeModel(
+        network, None, None, None, scales, seasons, context, panel, loss
+    )
+    return model, target
+
+
+def _free_sign(estimator, loss):
+    """Return which channels may have a negative effect, shape (n_media,)."""
+    media = estimator._columns.media
+    frame = pd.DataFrame(columns=estimator._labels)
+    given = () if estimator.free_sign is None else estimator.free_sign
+    free = _checks.resolve_many(frame, given, "free_sign")
+    priors = by_channel("priors", estimator.priors or {}, media, estimator._labels)
+    for label in free:
+        if label not in media:
+            raise ValueError(
+                f"free_sign names {label!r}, which is not one of the media columns "
+                f"{list(media)}."
+            )
+        if _has_return(priors.get(label)):
+            raise ValueError(
+                f"{label!r} is in free_sign, but priors[{label!r}]['roi'] makes "
+                "its effect positive. Leave out one of them."
+            )
+    either = [
+        label in free or (loss and not _has_return(priors.get(label)))
+        for label in media
+    ]
+    return torch.tensor(either, dtype=torch.bool)
+
+
+def _train(estimator, model, target, X, y):
+    """Move the network to the mode."""
+    inputs = model.inputs()
+    losses = []
+    with fit_progress(
+        estimator, X, y, lambda: _state_now(estimator, model, target, losses)
+    ) as report:
+
+        def on_iteration(loss):
+            losses.append(loss)
+            return report(loss)
+
+        target, settled = train(
+            model.network,
+            inputs.rounded(),
+            target,
+            model.loss,
+            max_iter=estimator.max_iter,
+            tol=estimator.tol,
+            on_iteration=on_iteration,
+        )
+    if not settled:
+        warnings.warn(
+            f"Training stopped after max_iter={estimator.max_iter} iterations before "
+            "it had settled. Increase max_iter.",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
+    return losses, target
+
+
+def _state_now(estimator, model, target, losses):
+    """Return the fitted attributes as if training had stopped now."""
+    copied = replace(model, network=copy.deepcopy(model.network))
+    model = copied.at_mode(target)
+    return {"_model": model, **estimator._public_state(model, losses)}
+
+
+def _finish(estimator, model, target, generator):
+    """Add the level, and draws of parameters and level."""
+    model = model.at_mode(target)
+    if not estimator.n_draws:
+        return model
+    inputs = model.inputs()
+    known = information(model.network, inputs, target, model.loss)
+    approximation = LaplaceApproximation(
+        with_spreads_held(model.network, known),
+        prior_ties(model.network, inputs, target),
+    )
+    shared, regional = sample(
+        model.network,
+        inputs,
+        target,
+        model.loss,
+        approximation,
+        estimator.n_draws,
+        generator,
+    )
+    model = model.with_draws(shared, regional, target)
+    with torch.no_grad():
+        together = contraction(*model.mean_effects(target))
+    alone = conditional_contraction(model.network, known)
+    return replace(model, alone=alone, together=together)
+
+
+def _check_priors(estimator, model, target):
+    """Return which channels' data contradict their prior, and warn of them."""
+    contradicted = np.zeros(len(estimator._columns.media), dtype=bool)
+    own = model.network.with_own_prior(model.inputs())
+    if len(own):
+        with torch.no_grad():
+            away = model.network.surprises(model.inputs(), target.share)[0]
+        contradicted[own] = np.abs(away.numpy()) > _CONTRADICTS
+    names = [
+        c for c, far in zip(estimator._columns.media, contradicted, strict=True) if far
+    ]
+    if names:
+        warnings.warn(
+            f"The data contradict the prior on the ROI of {names}: the estimate is "
+            "a compromise that neither supports. Find out which of the two is "
+            "wrong; widen the prior if it is less certain than it says.",
+            UserWarning,
+            stacklevel=6,
+        )
+    return contradicted
+
+
+def _check_endogeneity(estimator, model):
+    """Return which channels' spend follows the past KPI, and warn of them."""
+    panel = model.history
+    if estimator._calendar is None or not estimator._columns.media:
+        return np.zeros(len(estimator._columns.media), dtype=bool)
+    flagged = follows_kpi(
+        panel.media,
+        panel.y,
+        panel.weight > 0,
+        panel.controls,
+        model.seasons.fourier(panel),
+    ).flagged
+    if flagged.any():
+        names = [c for c, f in zip(estimator._columns.media, flagged, strict=True) if f]
+        warnings.warn(
+            f"The spend of {names} follows the KPI of earlier periods, so that its "
+            "estimated effect holds what moved the KPI before. Do not act on it "
+            "without an experiment; add what the budget reacts to as a control, or "
+            "tell what is known with the parameter priors.",
+            UserWarning,
+            stacklevel=6,
+        )
+    return flagged
+
+
+def _check_finite(scales, columns):
+    """Raise if a column or the KPI is too large for its square to be a number."""
+    with np.errstate(over="ignore"):
+        sizes = {"y": scales.kpi**2}
+        sizes |= dict(zip(columns.media, scales.media.T**2, strict=True))
+        sizes |= dict(zip(columns.controls, scales.control_scale**2, strict=True))
+    for label, size in sizes.items():
+        if not np.isfinite(size).all():
+            raise ValueError(
+                f"{label!r} has values too large to compute with. Express it in larger "
+                "units."
+            )
+
+
+def _has_return(prior):
+    """Return whether a prior of a channel is about its return."""
+    return isinstance(prior, Mapping) and "roi" in prior
