@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ INSPECTION = sorted(name for name in FILES if name.startswith("inspection/"))
 PLANNING = sorted(name for name in FILES if name.startswith("_planning/"))
 
 
+@cache
 def imported(name, *, top_level=False):
     """Return the modules that a file imports, with the names it takes from them."""
     tree = ast.parse(FILES[name].read_text(encoding="utf-8"))
@@ -64,6 +66,7 @@ def imports(name, *modules, top_level=False):
     )
 
 
+@cache
 def reachable(name):
     """Return the files of the package that importing a file also imports."""
     seen, waiting = set(), [name]
