@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 MODULES = (
     "_regressor",
     "allocation",
-    "baselines",
+    "baselines._linear",
     "datasets._loaders",
     "datasets._synthetic",
     "inspection._effects",
@@ -32,7 +32,7 @@ MODULES = (
     "plotting._regions",
     "plotting._returns",
     "plotting._shapes",
-    "preprocessing",
+    "preprocessing._adstock",
     "report",
     "scenarios",
 )

@@ -15,14 +15,21 @@ GRAPH = sorted(name for name in FILES if name.startswith("_graph/"))
 WITHOUT_NETWORK = sorted(
     name
     for name in FILES
-    if name.startswith(("datasets/", "inspection/", "_planning/", "plotting/"))
+    if name.startswith(
+        (
+            "baselines/",
+            "datasets/",
+            "inspection/",
+            "_planning/",
+            "plotting/",
+            "preprocessing/",
+        )
+    )
     or name
     in (
         "allocation.py",
-        "baselines.py",
         "metrics.py",
         "model_selection.py",
-        "preprocessing.py",
         "scenarios.py",
     )
 )
