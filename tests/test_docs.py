@@ -17,6 +17,7 @@ MODULES = (
     "_regressor",
     "allocation",
     "baselines._linear",
+    "baselines._naive",
     "datasets._loaders",
     "datasets._synthetic",
     "inspection._effects",
@@ -33,6 +34,10 @@ MODULES = (
     "plotting._returns",
     "plotting._shapes",
     "preprocessing._adstock",
+    "preprocessing._regions",
+    "preprocessing._saturation",
+    "preprocessing._scaling",
+    "preprocessing._season",
     "report",
     "scenarios",
 )

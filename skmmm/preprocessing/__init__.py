@@ -6,13 +6,13 @@ or ndarray) with the columns it does not work on as they were.
 
 from skmmm.preprocessing._adstock import (
     DelayedAdstock,
-    FourierSeason,
     GeometricAdstock,
-    HillSaturation,
-    PanelScaler,
-    RegionEncoder,
     WeibullAdstock,
 )
+from skmmm.preprocessing._regions import RegionEncoder
+from skmmm.preprocessing._saturation import HillSaturation
+from skmmm.preprocessing._scaling import PanelScaler
+from skmmm.preprocessing._season import FourierSeason
 
 __all__ = [
     "DelayedAdstock",
