@@ -113,14 +113,15 @@ def check_new_names(columns, names, what):
         )
 
 
-def codes_of(frame, label, regions, advice):
+def codes_of(frame, label, regions, *, unseen, otherwise):
     """Return the position of each row's region in `regions`, -1 if it is not there.
 
-    With an `advice`, not None, raise instead.
+    Where `unseen` is "error", raise instead and offer the other setting.
     """
     values = region_values(frame, label)
     code = region_codes(values, regions)
-    if advice is not None:
+    if unseen == "error":
+        advice = f"Leave it out, or set unseen={otherwise!r}."
         check_known_regions(code, values, regions, advice)
     return code
 

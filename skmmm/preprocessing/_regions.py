@@ -94,9 +94,8 @@ class RegionEncoder(ColumnMaker):
         if self.region is None:
             return dict.fromkeys(frame.columns)
         label = resolve_column(frame, self.region, "region")
-        advice = "Leave it out, or set unseen='ignore'."
         code = codes_of(
-            frame, label, self.regions_, advice if self.unseen == "error" else None
+            frame, label, self.regions_, unseen=self.unseen, otherwise="ignore"
         )
         if self.encoding == "ordinal":
             return replace(frame, [label], code[:, None])

@@ -137,9 +137,8 @@ class PanelScaler(TableTransformer):
         block = numeric_block(frame, self.columns_, row_namer(frame, region, time))
         if region is None:
             return block, self.center_[0], self.scale_[0]
-        advice = "Leave it out, or set unseen='overall'."
         code = codes_of(
-            frame, region, self.regions_, advice if self.unseen == "error" else None
+            frame, region, self.regions_, unseen=self.unseen, otherwise="overall"
         )
         # Code -1, an unseen region, picks the last row.
         center = np.vstack([self.center_, self.overall_center_])
