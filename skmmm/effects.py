@@ -8,6 +8,8 @@ from skmmm.inspection._predictions import counterfactual_of
 from skmmm.inspection._protocol import BoundTable
 from skmmm.scenarios import compare_scenarios
 
+__all__ = ["Effects", "effects_of"]
+
 
 def effects_of(
     estimator, X=None, *, media=None, region=None, time=None, media_cost=None

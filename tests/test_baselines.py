@@ -20,10 +20,9 @@ from sklearn.utils.estimator_checks import (
 from skmmm.baselines import (
     LastValueRegressor,
     SeasonalNaiveRegressor,
-    _bounded_ridge,
-    _PositiveMediaRidge,
     make_linear_mmm,
 )
+from skmmm.baselines._linear import _bounded_ridge, _PositiveMediaRidge
 from skmmm.datasets import load_mmm_example, make_mmm_panel
 from skmmm.metrics import rolling_skill, weighted_mape
 from skmmm.model_selection import LeaveRegionsOut, PanelTimeSeriesSplit

@@ -18,7 +18,7 @@ from skmmm.baselines import (
 )
 from skmmm.metrics import rolling_skill
 from skmmm.model_selection import PanelTimeSeriesSplit
-from skmmm.plotting._contributions import baseline_and_controls
+from skmmm.plotting._baseline import baseline_and_controls
 from skmmm.plotting._diagnostics import autocorrelation, residuals_of
 from skmmm.plotting._graph import drawn_pairs, layered
 from skmmm.plotting._regions import media_by_region

@@ -24,15 +24,21 @@ WITHOUT_NETWORK = sorted(
     name
     for name in FILES
     if name.startswith(
-        ("datasets/", "graph/", "inspection/", "_planning/", "plotting/")
+        (
+            "baselines/",
+            "datasets/",
+            "graph/",
+            "inspection/",
+            "_planning/",
+            "plotting/",
+            "preprocessing/",
+        )
     )
     or name
     in (
         "allocation.py",
-        "baselines.py",
         "metrics.py",
         "model_selection.py",
-        "preprocessing.py",
         "scenarios.py",
     )
 )

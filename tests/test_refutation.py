@@ -14,15 +14,8 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm.baselines import make_linear_mmm
-from skmmm.inspection._refutation import (
-    _credit,
-    _orders,
-    _series,
-    _verdict,
-    block_stability,
-    placebo_channel,
-    refresh_stability,
-)
+from skmmm.inspection import block_stability, placebo_channel, refresh_stability
+from skmmm.inspection._placebo import _credit, _orders, _series, _verdict
 
 STABILITY = [block_stability, refresh_stability]
 ALL = [*STABILITY, placebo_channel]

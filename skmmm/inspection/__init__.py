@@ -6,11 +6,8 @@ from skmmm.inspection._effects import (
     marginal_roi,
     response_curve,
 )
-from skmmm.inspection._refutation import (
-    block_stability,
-    placebo_channel,
-    refresh_stability,
-)
+from skmmm.inspection._placebo import placebo_channel
+from skmmm.inspection._stability import block_stability, refresh_stability
 
 __all__ = [
     "block_stability",

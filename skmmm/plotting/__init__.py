@@ -1,7 +1,7 @@
 """Pictures of fitted models: each holds its data and draws them where it is told."""
 
+from skmmm.plotting._baseline import BaselineDisplay
 from skmmm.plotting._contributions import (
-    BaselineDisplay,
     ContributionsDisplay,
     ContributionSharesDisplay,
     WaterfallDisplay,

@@ -9,7 +9,7 @@ import pandas as pd
 
 from skmmm._draws import bounds, tail_probability
 from skmmm.metrics import interval_coverage, weighted_mape, within_region_r2
-from skmmm.plotting._contributions import baseline_and_controls, parts_without_media
+from skmmm.plotting._baseline import baseline_and_controls, parts_without_media
 from skmmm.plotting._diagnostics import residuals_of
 from skmmm.plotting._regions import media_by_region
 from skmmm.plotting._rows import curves_of, paid_channels, rows_over_time

@@ -1,4 +1,4 @@
-"""What a deep MMM has to beat: a linear MMM pipeline and naive forecasts."""
+"""The linear MMM of the field: a pipeline with a ridge regression at its end."""
 
 import re
 from numbers import Integral, Real
@@ -8,29 +8,18 @@ import pandas as pd
 from scipy.optimize import lsq_linear
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.pipeline import Pipeline
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    column_or_1d,
-)
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skmmm._calendar import infer_calendar
 from skmmm._checks import (
-    check_no_duplicates,
-    check_target,
     numeric_block,
     region_values,
     resolve_column,
     resolve_columns,
     resolve_many,
 )
-from skmmm._tables import (
-    check_known_regions,
-    read_table,
-    region_codes,
-    row_namer,
-)
+from skmmm._tables import read_table, region_codes, row_namer
+from skmmm.baselines._target import read_target
 from skmmm.preprocessing import (
     FourierSeason,
     GeometricAdstock,
@@ -38,8 +27,6 @@ from skmmm.preprocessing import (
     PanelScaler,
     RegionEncoder,
 )
-
-__all__ = ["LastValueRegressor", "SeasonalNaiveRegressor", "make_linear_mmm"]
 
 # Columns that FourierSeason adds.
 _SEASON_COLUMN = re.compile(r"(weekday_)?(sin|cos)\d+")
@@ -242,7 +229,7 @@ class _PositiveMediaRidge(RegressorMixin, BaseEstimator):
         """
         self._validate_params()
         frame = read_table(self, X, y, reset=True)
-        y = _read_target(y, len(frame))
+        y = read_target(y, len(frame))
         weight = _check_sample_weight(
             sample_weight, frame, dtype=np.float64, ensure_non_negative=True
         )
@@ -316,10 +303,6 @@ class _PositiveMediaRidge(RegressorMixin, BaseEstimator):
         intercept = np.append(self.intercept_, self.intercept_.mean())[code]
         scale = np.append(self.scale_, self.scale_.mean())[code]
         return scale * (intercept + values @ self.coef_.to_numpy())
-
-
-def _read_target(y, n_rows):
-    return check_target(column_or_1d(y, warn=True), n_rows, "row {}".format)
 
 
 def _region_scale(y, weight, code):
@@ -399,309 +382,3 @@ def _bounded_ridge(design, target, weight, code, low, alpha):
     coef, common = result.x[:-1], result.x[-1]
     residual = mean[:, -1] - common - mean[:, :n_columns] @ coef
     return coef, common + share * residual
-
-
-class _NaiveRegressor(RegressorMixin, BaseEstimator):
-    """Remembers the KPI of the training rows; ignores every other column of X.
-
-    Subclasses write `_learn(y, code, period)` and `_forecast(code, frame)`.
-    """
-
-    _parameter_constraints = {
-        "region": [str, Integral, None],
-        "time": [str, Integral, None],
-        "unseen_region": [StrOptions({"error", "average"})],
-    }
-
-    def fit(self, X, y):
-        """Remember the KPI.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-            Long table, rows in any order.
-
-        y : array-like of shape (n_samples,)
-            KPI.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            If a column is not there, or two rows are about the same region and period.
-        """
-        self._validate_params()
-        frame = read_table(self, X, y, reset=True)
-        y = _read_target(y, len(frame))
-        self.regions_ = None
-        code, values = np.zeros(len(frame), dtype=np.int64), None
-        region = self._label(frame, "region")
-        if region is not None:
-            values = region_values(frame, region)
-            self.regions_, code = np.unique(values, return_inverse=True)
-        time = self._label(frame, "time")
-        if time is None:
-            self.last_value_ = np.bincount(code, y) / np.bincount(code)
-            return self
-        self._calendar = infer_calendar(frame[time], time, values)
-        period = self._calendar.ordinals(frame[time], time)
-        check_no_duplicates(code, period, row_namer(frame, region, time))
-        # Later rows overwrite earlier ones.
-        order = np.argsort(period)
-        self.last_value_ = np.empty(code.max() + 1)
-        self.last_value_[code[order]] = y[order]
-        self._remember(y, code, period)
-        return self
-
-    def _remember(self, y, code, period):
-        """Keep more than the last value."""
-
-    def _label(self, frame, role):
-        key = getattr(self, role)
-        return None if key is None else resolve_column(frame, key, role)
-
-    def _codes(self, frame):
-        region = self._label(frame, "region")
-        if region is None:
-            return np.zeros(len(frame), dtype=np.int64)
-        values = region_values(frame, region)
-        code = region_codes(values, self.regions_)
-        if self.unseen_region == "error":
-            check_known_regions(
-                code,
-                values,
-                self.regions_,
-                "Leave it out, or set unseen_region='average'.",
-            )
-        return code
-
-    def _last(self, code):
-        """Return the last value of each row's region; code -1 picks the average."""
-        return np.append(self.last_value_, self.last_value_.mean())[code]
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        # The features are not looked at.
-        tags.regressor_tags.poor_score = True
-        tags.input_tags.allow_nan = True
-        tags.input_tags.string = True
-        return tags
-
-
-class LastValueRegressor(_NaiveRegressor):
-    """Predict the last KPI of each region seen in training.
-
-    The naive forecast that any MMM has to beat over the next weeks [1]_. Takes the
-    same X and y as the other models; columns other than region and time are ignored.
-
-    Parameters
-    ----------
-    region : str or int, default=None
-        Name or position of the region column. None: one series.
-
-    time : str or int, default=None
-        Name or position of the time column. None: rows have no order, so that no row
-        is the last, and the mean of the region's training rows is predicted.
-
-    unseen_region : {"error", "average"}, default="error"
-        What to do in `predict` with a region that `fit` did not see: raise, or predict
-        the mean over regions of their last values.
-
-    Attributes
-    ----------
-    last_value_ : ndarray of shape (n_regions,)
-        In KPI units, one entry if `region` is None.
-
-    regions_ : ndarray of shape (n_regions,) or None
-        Regions in sorted order; None if `region` is None.
-
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if X has names.
-
-    See Also
-    --------
-    SeasonalNaiveRegressor : Predict the value of a year before.
-    skmmm.metrics.rolling_skill : Compare models with a naive forecast.
-
-    References
-    ----------
-    .. [1] Hyndman, R. J. and Athanasopoulos, G. (2021). Forecasting: principles and
-       practice, 3rd edition, section 5.2. OTexts.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from skmmm.baselines import LastValueRegressor
-    >>> X = pd.DataFrame({"region": ["A", "B", "A", "B"], "week": [2, 2, 1, 1]})
-    >>> model = LastValueRegressor(region="region", time="week")
-    >>> model = model.fit(X, [12.0, 70.0, 10.0, 90.0])
-    >>> model.predict(pd.DataFrame({"region": ["B", "A"], "week": [3, 3]}))
-    array([70., 12.])
-    """
-
-    def __init__(self, *, region=None, time=None, unseen_region="error"):
-        self.region = region
-        self.time = time
-        self.unseen_region = unseen_region
-
-    def predict(self, X):
-        """Predict the last value.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-            Long table with the columns seen in `fit`, rows in any order.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            In KPI units.
-
-        Raises
-        ------
-        ValueError
-            If `unseen_region` is "error" and `fit` did not see a region of `X`.
-        """
-        check_is_fitted(self)
-        return self._last(self._codes(read_table(self, X, reset=False)))
-
-
-class SeasonalNaiveRegressor(_NaiveRegressor):
-    """Predict the KPI of the same region one year before.
-
-    For horizons beyond a year, the last year of training repeats [1]_. Where the
-    training data have no row one year before, the region's last value is predicted.
-    Takes the same X and y as the other models; columns other than region and time are
-    ignored.
-
-    Parameters
-    ----------
-    region : str or int, default=None
-        Name or position of the region column. None: one series.
-
-    time : str or int, default=None
-        Name or position of the time column: weeks, days or months, as dates, Periods,
-        ISO strings or integers. None: rows have no order, and the mean of the region's
-        training rows is predicted.
-
-    season_length : int, default=None
-        Periods from one season to the next. None: 52 weeks, 364 days (so that weekdays
-        meet) or 12 months; integers count weeks.
-
-    unseen_region : {"error", "average"}, default="error"
-        What to do in `predict` with a region that `fit` did not see: raise, or predict
-        the mean over regions of their last values.
-
-    Attributes
-    ----------
-    last_value_ : ndarray of shape (n_regions,)
-        In KPI units, one entry if `region` is None.
-
-    season_length_ : int or None
-        Periods from one season to the next; None if `time` is None.
-
-    regions_ : ndarray of shape (n_regions,) or None
-        Regions in sorted order; None if `region` is None.
-
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if X has names.
-
-    See Also
-    --------
-    LastValueRegressor : Predict the last value.
-
-    References
-    ----------
-    .. [1] Hyndman, R. J. and Athanasopoulos, G. (2021). Forecasting: principles and
-       practice, 3rd edition, section 5.2. OTexts.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from skmmm.baselines import SeasonalNaiveRegressor
-    >>> month = pd.date_range("2023-01-01", periods=14, freq="MS")
-    >>> X = pd.DataFrame({"month": month})
-    >>> model = SeasonalNaiveRegressor(time="month").fit(X[:12], range(12))
-    >>> model.predict(X[12:])
-    array([0., 1.])
-    """
-
-    _parameter_constraints = {
-        **_NaiveRegressor._parameter_constraints,
-        "season_length": [Interval(Integral, 1, None, closed="left"), None],
-    }
-
-    def __init__(
-        self, *, region=None, time=None, season_length=None, unseen_region="error"
-    ):
-        self.region = region
-        self.time = time
-        self.season_length = season_length
-        self.unseen_region = unseen_region
-
-    def fit(self, X, y):
-        """Remember the KPI.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-            Long table, rows in any order.
-
-        y : array-like of shape (n_samples,)
-            KPI.
-
-        Returns
-        -------
-        self : object
-        """
-        self.season_length_ = None
-        return super().fit(X, y)
-
-    def _remember(self, y, code, period):
-        self.season_length_ = self.season_length or self._calendar.season_length
-        self._kpi = np.full((code.max() + 1, period.max() + 1), np.nan)
-        self._kpi[code, period] = y
-
-    def predict(self, X):
-        """Predict the value one year before.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-            Long table with the columns seen in `fit`, rows in any order.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            In KPI units.
-
-        Raises
-        ------
-        ValueError
-            If `unseen_region` is "error" and `fit` did not see a region of `X`.
-        """
-        check_is_fitted(self)
-        frame = read_table(self, X, reset=False)
-        code = self._codes(frame)
-        last = self._last(code)
-        if self.time is None:
-            return last
-        time = resolve_column(frame, self.time, "time")
-        period = self._calendar.ordinals(frame[time], time)
-        n_periods = self._kpi.shape[1]
-        # As many years back as it takes to reach the training data, at least one.
-        beyond = np.maximum(period - n_periods, 0)
-        source = period - self.season_length_ * (1 + beyond // self.season_length_)
-        inside = (source >= 0) & (code >= 0)
-        past = np.full(len(frame), np.nan)
-        past[inside] = self._kpi[code[inside], source[inside]]
-        return np.where(np.isnan(past), last, past)

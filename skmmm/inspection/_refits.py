@@ -1,0 +1,107 @@
+"""Fitting again to changed rows: what placebos and stability share."""
+
+import warnings
+from contextlib import contextmanager
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from skmmm._calendar import infer_calendar
+from skmmm._checks import (
+    as_frame,
+    check_no_duplicates,
+    check_not_empty,
+    check_target,
+    region_values,
+    resolve_column,
+)
+from skmmm._tables import row_namer
+
+# What costs time and moves no point estimate, in an estimator that has both.
+_NOT_FOR_POINTS = {"n_draws": 0, "graph": None}
+
+
+def read_rows(estimator, X, y, region, time):
+    """Return X as a frame, y, and the region and period of every row.
+
+    Returns
+    -------
+    frame : DataFrame of shape (n_rows, n_columns)
+    y : ndarray of shape (n_rows,)
+    region : ndarray of shape (n_rows,), int
+        Position of the region; zero without a region column.
+    period : ndarray of shape (n_rows,), int, or None
+        Position among the distinct periods of X; None without a time column.
+    time : label or None
+        Of the time column.
+    """
+    frame = as_frame(X).infer_objects()
+    check_not_empty(frame)
+    region = _role(estimator, frame, region, "region")
+    time = _role(estimator, frame, time, "time")
+    where = row_namer(frame, region, time)
+    y = check_target(y, len(frame), where)
+    code, values = np.zeros(len(frame), dtype=np.int64), None
+    if region is not None:
+        values = region_values(frame, region)
+        _, code = np.unique(values, return_inverse=True)
+    if time is None:
+        return frame, y, code, None, None
+    ordinals = infer_calendar(frame[time], time, values).ordinals(frame[time], time)
+    _, period = np.unique(ordinals, return_inverse=True)
+    if region is None:
+        _check_one_row_each(period, where)
+    check_no_duplicates(code, period, where)
+    return frame, y, code, period, time
+
+
+def _check_one_row_each(period, where):
+    """Raise if periods have several rows and no column tells them apart."""
+    _, first = np.unique(period, return_index=True)
+    if len(first) < len(period):
+        again = np.setdiff1d(np.arange(len(period)), first)[0]
+        raise ValueError(
+            f"X has several rows for {where(again)}. Name the column that tells them "
+            "apart, region=..., or aggregate them."
+        )
+
+
+def last_step(estimator):
+    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
+
+
+def _role(estimator, frame, given, role):
+    """Return the label of the region or time column, None if nothing names it."""
+    key = getattr(last_step(estimator), role, None) if given is None else given
+    return None if key is None else resolve_column(frame, key, role)
+
+
+def without_extras(estimator, *names):
+    """Return a clone that spends no time on draws, or on the graph of channels."""
+    copied = clone(estimator)
+    last = last_step(copied)
+    if _NOT_FOR_POINTS.keys() <= last.get_params(deep=False).keys():
+        last.set_params(**{name: _NOT_FOR_POINTS[name] for name in names})
+    return copied
+
+
+@contextmanager
+def told_once():
+    """Emit each kind of warning of the refits once, with how often it came."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for category in dict.fromkeys(warning.category for warning in caught):
+        messages = [w.message for w in caught if w.category is category]
+        warnings.warn(
+            f"{messages[0]} (The first of {len(messages)} such warnings of the fits.)",
+            category,
+            stacklevel=4,
+        )
+
+
+def check_integer(value, name, minimum):
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
+        raise ValueError(f"{name} must be an integer of at least {minimum}: {value!r}.")

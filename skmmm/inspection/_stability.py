@@ -1,0 +1,286 @@
+"""How far ROI moves without a block of periods, and as periods come in."""
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.utils.validation import has_fit_parameter
+
+from skmmm.inspection._effects import channel_summary
+from skmmm.inspection._refits import (
+    check_integer,
+    last_step,
+    read_rows,
+    told_once,
+    without_extras,
+)
+
+
+def block_stability(estimator, X, y, *, n_blocks=5, time=None, media=None, region=None):
+    """Leave out one block of periods at a time and see how far each ROI moves.
+
+    An ROI that stands on one season or one campaign moves when that is left out [1]_.
+    Blocks are consecutive periods, because neighbours resemble each other: leaving out
+    single rows would move nothing [2]_.
+
+    Parameters
+    ----------
+    estimator : estimator or Pipeline
+        Cloned and refitted ``n_blocks + 1`` times.
+    X : DataFrame or array-like of shape (n_rows, n_columns)
+        Rows in any order.
+    y : array-like of shape (n_rows,)
+        KPI.
+    n_blocks : int, default=5
+        Blocks of as nearly as possible the same number of periods; at least 2.
+    time : str or int, default=None
+        Column with the period: datetimes, Periods, ISO strings or integers. None: what
+        the estimator, or the last step, says.
+    media : list of str or int, default=None
+        Media columns of X. None: what the estimator says (``media_``).
+    region : str or int, default=None
+        Column with the region. None: what the estimator, or the last step, says.
+
+    Returns
+    -------
+    table : DataFrame indexed by channel and block
+        ``start`` and ``end``, first and last period of the block; ``roi``, KPI units
+        per unit of spend, of the fit to all rows; ``roi_without``, of the fit without
+        the block; ``change``, the latter relative to the former minus one, NaN where
+        ``roi`` is zero or missing.
+
+    Raises
+    ------
+    ValueError
+        If no time column is known, if there are fewer periods than blocks, or if two
+        rows are about the same region and period.
+
+    See Also
+    --------
+    refresh_stability : How far each ROI moves as data come in.
+    placebo_channel : Whether spend at the wrong time earns anything.
+
+    Notes
+    -----
+    Both ROIs are of all rows of X, so that only what was learned differs. Where `fit`
+    of the estimator, or of the last step, takes ``sample_weight``, rows of the block
+    get weight zero: carry-over runs through them, and earlier steps see them. Where it
+    does not, they are dropped, and carry-over breaks off at the gap.
+
+    An ROI that hardly moves may come from the prior: see the ``verdict`` of
+    `channel_summary`. Draws and channel graph of
+    :class:`~skmmm.DeepCausalMMMRegressor`, which move no ROI, are left out. Of each
+    kind of warning that the fits give, the first is passed on, with their number.
+
+    References
+    ----------
+    .. [1] Cook, R. D. (1977). Detection of influential observation in linear
+       regression. Technometrics 19, 15-18.
+    .. [2] Roberts, D. R. et al. (2017). Cross-validation strategies for data with
+       temporal, spatial, hierarchical, or phylogenetic structure. Ecography 40,
+       913-929.
+
+    Examples
+    --------
+    >>> from skmmm.baselines import make_linear_mmm
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> from skmmm.inspection import block_stability
+    >>> world = make_mmm_panel(2, 104, n_media=2, random_state=0)
+    >>> model = make_linear_mmm(
+    ...     media=world.media, controls=world.controls, region="region", time="week"
+    ... )
+    >>> table = block_stability(model, world.X, world.y, n_blocks=4, media=world.media)
+    >>> table.shape
+    (8, 5)
+    >>> moves = table["change"].abs().groupby("channel").max()
+    """
+    check_integer(n_blocks, "n_blocks", 2)
+    frame, y, _, period, time = read_rows(estimator, X, y, region, time)
+    n_periods = _check_ordered(period, "block_stability")
+    if n_periods < n_blocks:
+        raise ValueError(
+            f"X has {n_periods} periods, too few for n_blocks={n_blocks}. Lower "
+            "n_blocks."
+        )
+    block = period * n_blocks // n_periods
+    model = without_extras(estimator, "n_draws", "graph")
+    tables = []
+    with told_once():
+        roi = _roi(model.fit(frame, y), frame, media)
+        for b in range(n_blocks):
+            without = _fit_rows(clone(model), frame, y, block != b)
+            table = _moves(roi, _roi(without, frame, media), "roi", "roi_without")
+            tables.append(table.assign(**_span(frame[time], period, block == b)))
+    columns = ["start", "end", "roi", "roi_without", "change"]
+    return _by_channel(tables, "block")[columns]
+
+
+def refresh_stability(
+    estimator,
+    X,
+    y,
+    *,
+    n_periods=4,
+    n_refreshes=3,
+    time=None,
+    media=None,
+    region=None,
+):
+    """Add the last periods step by step and see how far each ROI moves.
+
+    A model that is refitted every month should not change its mind about last year
+    [1]_.
+
+    Parameters
+    ----------
+    estimator : estimator or Pipeline
+        Cloned and refitted ``n_refreshes + 1`` times.
+    X : DataFrame or array-like of shape (n_rows, n_columns)
+        Rows in any order.
+    y : array-like of shape (n_rows,)
+        KPI.
+    n_periods : int, default=4
+        Periods that each refresh adds.
+    n_refreshes : int, default=3
+        The first fit lacks the last ``n_refreshes * n_periods`` periods, the last fit
+        has all.
+    time : str or int, default=None
+        Column with the period: datetimes, Periods, ISO strings or integers. None: what
+        the estimator, or the last step, says.
+    media : list of str or int, default=None
+        Media columns of X. None: what the estimator says (``media_``).
+    region : str or int, default=None
+        Column with the region. None: what the estimator, or the last step, says.
+
+    Returns
+    -------
+    table : DataFrame indexed by channel and refresh
+        Refreshes count from 1. ``start`` and ``end``, first and last period that the
+        refresh added; ``roi_before`` and ``roi_after``, KPI units per unit of spend,
+        both of the rows that both fits saw; ``change``, the latter relative to the
+        former minus one, NaN where ``roi_before`` is zero or missing.
+
+    Raises
+    ------
+    ValueError
+        If no time column is known, if there are too few periods, if a channel had no
+        spend before a refresh, or if two rows are about the same region and period.
+
+    See Also
+    --------
+    block_stability : How far each ROI moves without a block of periods.
+    skmmm.metrics.rolling_skill : How good forecasts are as data come in.
+
+    Notes
+    -----
+    Later periods are dropped, not weighted, because a refresh would not have seen their
+    spend either. The scales of spend and the season therefore come from fewer rows.
+
+    An ROI that hardly moves may come from the prior: see the ``verdict`` of
+    `channel_summary`. Draws and channel graph of
+    :class:`~skmmm.DeepCausalMMMRegressor`, which move no ROI, are left out. Of each
+    kind of warning that the fits give, the first is passed on, with their number.
+
+    References
+    ----------
+    .. [1] Tashman, L. J. (2000). Out-of-sample tests of forecasting accuracy: an
+       analysis and review. International Journal of Forecasting 16, 437-450.
+
+    Examples
+    --------
+    >>> from skmmm.baselines import make_linear_mmm
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> from skmmm.inspection import refresh_stability
+    >>> world = make_mmm_panel(2, 104, n_media=2, random_state=0)
+    >>> model = make_linear_mmm(
+    ...     media=world.media, controls=world.controls, region="region", time="week"
+    ... )
+    >>> table = refresh_stability(model, world.X, world.y, media=world.media)
+    >>> table.loc["media_1", "change"].shape
+    (3,)
+    """
+    check_integer(n_periods, "n_periods", 1)
+    check_integer(n_refreshes, "n_refreshes", 1)
+    frame, y, _, period, time = read_rows(estimator, X, y, region, time)
+    last = _check_ordered(period, "refresh_stability")
+    ends = last - n_periods * np.arange(n_refreshes + 1)[::-1]
+    if ends[0] < 2:
+        raise ValueError(
+            f"X has {last} periods, of which {n_refreshes} refreshes of {n_periods} "
+            f"leave {max(ends[0], 0)} for the first fit. Lower n_periods or "
+            "n_refreshes."
+        )
+    model = without_extras(estimator, "n_draws", "graph")
+    tables = []
+    with told_once():
+        # The last fit comes first: it says what the channels are.
+        later = clone(model).fit(frame, y)
+        channels = _roi(later, frame, media).index
+        _check_spend(frame, channels, period < ends[0], frame[time])
+        for end in ends[-2::-1]:
+            seen, added = period < end, (period >= end) & (period < end + n_periods)
+            earlier = clone(model).fit(frame[seen], y[seen])
+            before, after = (_roi(m, frame[seen], media) for m in (earlier, later))
+            table = _moves(before, after, "roi_before", "roi_after")
+            tables.append(table.assign(**_span(frame[time], period, added)))
+            later = earlier
+    columns = ["start", "end", "roi_before", "roi_after", "change"]
+    return _by_channel(tables[::-1], "refresh", first=1)[columns]
+
+
+def _check_ordered(period, asking):
+    """Return the number of periods, or raise if rows have no order."""
+    if period is None:
+        raise ValueError(
+            f"{asking} needs the period of every row: name its column, time=..."
+        )
+    return int(period.max()) + 1
+
+
+def _check_spend(frame, channels, seen, time):
+    """Raise if a channel has no spend in the rows of the first fit."""
+    for channel in channels:
+        if not frame.loc[seen, channel].any():
+            raise ValueError(
+                f"Channel {channel!r} has no spend before the first refresh, which "
+                f"starts at {time[~seen].min()}. Lower n_periods or n_refreshes, or "
+                "leave the channel out."
+            )
+
+
+def _fit_rows(estimator, frame, y, kept):
+    """Fit to some of the rows: others get weight zero, or are dropped."""
+    last = last_step(estimator)
+    if not has_fit_parameter(last, "sample_weight"):
+        return estimator.fit(frame[kept], y[kept])
+    name = "sample_weight"
+    if last is not estimator:
+        name = f"{estimator.steps[-1][0]}__{name}"
+    return estimator.fit(frame, y, **{name: kept.astype(np.float64)})
+
+
+def _roi(fitted, frame, media):
+    return channel_summary(fitted, frame, media=media)["roi"]
+
+
+def _moves(before, after, name_before, name_after):
+    """Return both ROIs and the change relative to the former, by channel."""
+    change = after / before.where(before != 0) - 1.0
+    return pd.DataFrame({name_before: before, name_after: after, "change": change})
+
+
+def _span(time, period, rows):
+    """Return the first and last time of some rows, as they stand in X."""
+    inside = np.flatnonzero(rows)
+    order = np.argsort(period[inside], kind="stable")
+    return {
+        "start": time.iloc[inside[order[0]]],
+        "end": time.iloc[inside[order[-1]]],
+    }
+
+
+def _by_channel(tables, name, first=0):
+    """Join tables of channels, the channel before the number of the table."""
+    numbers = range(first, first + len(tables))
+    joint = pd.concat(dict(zip(numbers, tables, strict=True)), names=[name, "channel"])
+    channels = tables[0].index
+    return joint.swaplevel().loc[channels]

@@ -1,0 +1,264 @@
+"""What the prediction without media is made of."""
+
+import numpy as np
+import pandas as pd
+
+from skmmm._unwrapping import bare
+from skmmm.inspection._predictions import counterfactual_of
+from skmmm.plotting._style import (
+    INK,
+    SMALL,
+    WIDTH,
+    Display,
+    brief,
+    channel_colors,
+    entitle,
+    format_time,
+    own_name,
+    per_period,
+    plain_text,
+    shorten,
+    tidy,
+)
+
+
+class BaselineDisplay(Display):
+    """What the KPI would be without media, and what moves that.
+
+    It is recommended to use :meth:`from_estimator`. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    parts : DataFrame indexed by period in rising order
+        In KPI units: first the constant, then what is added to it (season, trend, slow
+        change, level, each control).
+
+    kpi_name : str, default="KPI"
+        For the axis.
+
+    period : str, default="period"
+        Length of a period, for the axis.
+
+    Attributes
+    ----------
+    bounding_ax_ : Axes
+        The axes whose place the panels take.
+    axes_ : ndarray of shape (2,) of Axes
+        The sum, and its parts without the constant.
+    figure_ : Figure
+    baseline_ : Line2D
+    lines_ : dict of str to Line2D
+
+    See Also
+    --------
+    EffectivenessDisplay : How the effectiveness of media moves.
+
+    Examples
+    --------
+    >>> from skmmm import DeepCausalMMMRegressor
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> from skmmm.plotting import BaselineDisplay
+    >>> world = make_mmm_panel(1, 60, n_media=2, random_state=0)
+    >>> model = DeepCausalMMMRegressor(
+    ...     media=world.media, region="region", time="week", n_draws=0, random_state=0
+    ... ).fit(world.X, world.y)
+    >>> display = BaselineDisplay.from_estimator(model)
+    >>> list(display.lines_)
+    ['season', 'trend', 'baseline drift', 'level']
+    """
+
+    def __init__(self, *, parts, kpi_name="KPI", period="period"):
+        self.parts = parts
+        self.kpi_name = kpi_name
+        self.period = period
+
+    @classmethod
+    def from_estimator(cls, estimator, X=None, *, ax=None, kpi_name="KPI"):
+        """Split the baseline, add up over regions and plot.
+
+        Parameters
+        ----------
+        estimator : DeepCausalMMMRegressor
+            Fitted, with a `time` column.
+
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+
+        ax : Axes, default=None
+            Its place is taken by the panels. None: a new figure.
+
+        kpi_name : str, default="KPI"
+            For the axis.
+
+        Returns
+        -------
+        display : BaselineDisplay
+        """
+        estimator = bare(estimator)
+        parts = baseline_over_time(estimator, X)
+        display = cls(parts=parts, kpi_name=kpi_name, period=estimator.period_)
+        return display.plot(ax=ax)
+
+    def _figure_size(self):
+        return (WIDTH, 4.6)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            A subplot; its place is taken by the panels. None: a new figure.
+
+        Returns
+        -------
+        display : BaselineDisplay
+            The display, with the artists as attributes.
+        """
+        self.bounding_ax_ = self._axes(ax)
+        self.bounding_ax_.set_axis_off()
+        grid = self.bounding_ax_.get_subplotspec().subgridspec(2, 1)
+        upper, lower = (self.figure_.add_subplot(grid[row]) for row in range(2))
+        self.axes_ = np.array([upper, lower], dtype=object)
+        times = self.parts.index.to_numpy()
+        (self.baseline_,) = upper.plot(times, self.parts.sum(axis=1), color=INK, lw=1.3)
+        upper.set_ylim(bottom=min(0.0, self.parts.sum(axis=1).min()))
+        label = per_period(self.kpi_name, self.period)
+        upper.set_ylabel(f"{label}\nwithout media", fontsize=SMALL)
+        self.lines_ = {}
+        moving = self.parts.iloc[:, 1:]
+        colors = channel_colors(moving.shape[1])
+        labels = [plain_text(name) for name in shorten(list(moving), 15)]
+        for name, label, color in zip(moving, labels, colors, strict=True):
+            (self.lines_[name],) = lower.plot(
+                times, moving[name], color=color, lw=1.3, label=label
+            )
+        lower.axhline(0.0, color=INK, linewidth=0.6)
+        lower.set_ylabel("from the constant", fontsize=SMALL)
+        for panel in self.axes_:
+            tidy(panel)
+            format_time(panel, times)
+        upper.set_xlabel("")
+        entitle(upper, f"What moves {brief(self.kpi_name)} without media")
+        entitle(lower, "", list(self.lines_.values()))
+        return self
+
+
+def baseline_over_time(estimator, X=None):
+    """Return the parts of the baseline and all controls, summed over regions.
+
+    Parameters
+    ----------
+    estimator : DeepCausalMMMRegressor
+        Fitted, with a `time` column.
+    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+        None: the training rows.
+
+    Returns
+    -------
+    parts : DataFrame indexed by period
+        In KPI units. The first column is the constant of the regions with rows in the
+        period.
+    """
+    group, times = counterfactual_of(estimator, X).groups("period")
+    parts = baseline_and_controls(estimator, X)
+    return parts.groupby(group).sum().set_axis(pd.Index(times))
+
+
+def baseline_and_controls(estimator, X=None, max_controls=8):
+    """Return the parts of the baseline, and what each control does.
+
+    Parameters
+    ----------
+    estimator : DeepCausalMMMRegressor
+    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+    max_controls : int, default=8
+        With a column of their own, those that move the KPI most.
+
+    Returns
+    -------
+    parts : DataFrame of shape (n_rows, n_parts)
+        A row per row of X, in KPI units; the constant first. No two columns have the
+        same name, whatever controls are called.
+    """
+    parts = estimator.baseline_parts(X).reset_index(drop=True)
+    controls = _effects_of_controls(estimator, X)
+    parts.columns = [own_name(name, controls) for name in parts]
+    size = (controls - controls.mean()).abs().sum()
+    order = size.sort_values(ascending=False, kind="stable").index
+    if len(order) > max_controls:
+        rest = order[max_controls - 1 :]
+        others = controls[rest].sum(axis=1)
+        controls = controls[[c for c in controls if c not in set(rest)]].copy()
+        controls[own_name(f"{len(rest)} other controls", controls)] = others
+    return pd.concat([parts, controls], axis=1)
+
+
+def _effects_of_controls(estimator, X):
+    """Return what each control adds to the rows of X, in KPI units."""
+    rest = counterfactual_of(estimator, X).without_media()
+    return rest.iloc[:, 1:].reset_index(drop=True)
+
+
+def parts_without_media(estimator, X=None, max_controls=12):
+    """Return what would have come without media, in sums that one can read.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Those without `baseline_parts` have one baseline.
+    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+    max_controls : int, default=12
+        With an entry of their own, the largest sums.
+
+    Returns
+    -------
+    parts : Series
+        Sums over the rows of X, in KPI units: base, trend, season and what else the
+        baseline has, each control. Trend is counted from the first period of a region,
+        season from its lowest, controls that are zero in some rows from zero.
+    """
+    estimator = bare(estimator)
+    what_if = counterfactual_of(estimator, X)
+    if not hasattr(estimator, "baseline_parts"):
+        total = what_if.without_media().to_numpy().sum()
+        return pd.Series([total], [own_name("baseline", what_if.labels)])
+    region, period = np.divmod(what_if.panel.cell, what_if.panel.shape[1])
+    parts = estimator.baseline_parts(X).reset_index(drop=True)
+    controls = _effects_of_controls(estimator, X)
+    values = what_if.frame[list(controls)].reset_index(drop=True)
+    start = pd.DataFrame(0.0, parts.index, parts.columns)
+    if "trend" in parts:
+        ordered = parts["trend"].iloc[np.argsort(period, kind="stable")]
+        start["trend"] = ordered.groupby(region[ordered.index]).transform("first")
+    if "season" in parts:
+        start["season"] = parts["season"].groupby(region).transform("min")
+    none = controls.where(values == 0.0).groupby(region).transform("first").fillna(0.0)
+    moved = start.sum(axis=1) + none.sum(axis=1)
+    base = (parts.pop("constant") + moved).sum()
+    parts = (parts - start[list(parts)]).sum()
+    first = [name for name in ("trend", "season") if name in parts]
+    parts = pd.concat([pd.Series({"base": base}), parts[first], parts.drop(first)])
+    controls = largest((controls - none).sum(), max_controls, "controls")
+    users = [*what_if.names, *controls.index]
+    return pd.concat([parts.rename(lambda name: own_name(name, users)), controls])
+
+
+def largest(sums, n_most, what):
+    """Return the largest sums in falling order, the others added up.
+
+    Parameters
+    ----------
+    sums : Series
+    n_most : int
+        Entries, with that of the others.
+    what : str
+        What the others are called.
+    """
+    sums = sums.iloc[np.argsort(-sums.abs(), kind="stable")]
+    if len(sums) <= n_most:
+        return sums
+    rest = sums[n_most - 1 :]
+    name = own_name(f"{len(rest)} other {what}", sums.index)
+    return pd.concat([sums[: n_most - 1], pd.Series({name: rest.sum()})])

@@ -1,0 +1,205 @@
+"""Columns in units of what is typical of their region."""
+
+import numpy as np
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skmmm._checks import numeric_block, region_values
+from skmmm._tables import find_columns, read_table, rebuild, row_namer
+from skmmm.preprocessing._base import (
+    COLUMN,
+    COLUMNS,
+    TableTransformer,
+    codes_of,
+    replace,
+)
+
+
+class PanelScaler(TableTransformer):
+    """Divide columns by a typical value of their region.
+
+    A region ten times as large spends ten times as much; in units of its own typical
+    spend, regions share half-saturation and effect.
+
+    Parameters
+    ----------
+    columns : list of str or int, callable, or None, default=None
+        Names or positions of the columns to scale, or a function of X that returns
+        them. None takes every numeric column of a frame (booleans are not), or every
+        column of an array, apart from `region` and `time`.
+
+    region : str or int, default=None
+        Name or position of the region column. None: one scale for all rows.
+
+    time : str or int, default=None
+        Name or position of the time column, which is left alone. Only needed when
+        `columns` is None and the periods are numbers.
+
+    method : {"mean_nonzero", "max", "standard"}, default="mean_nonzero"
+        What to divide by:
+
+        - "mean_nonzero" : the mean of the absolute values that are not zero. One week
+          of heavy spend hardly moves it, and neither do weeks off air.
+        - "max" : the largest absolute value.
+        - "standard" : the standard deviation, after subtracting the mean.
+
+    unseen : {"error", "overall"}, default="error"
+        What to do in `transform` with a region that `fit` did not see: raise, or use
+        the scale of all rows of `fit` taken together.
+
+    Attributes
+    ----------
+    scale_ : ndarray of shape (n_regions, n_columns)
+        In the units of X, from the rows of `fit` only. Where a column is zero in a
+        whole region ("standard": constant), the overall scale stands in; if that is
+        zero too, 1.
+
+    center_ : ndarray of shape (n_regions, n_columns)
+        What is subtracted before; zeros unless `method` is "standard".
+
+    overall_scale_, overall_center_ : ndarray of shape (n_columns,)
+        The same over all rows.
+
+    regions_ : ndarray of shape (n_regions,) or None
+        Regions in sorted order, the rows of `scale_`; None if `region` is None.
+
+    columns_ : list
+        Labels of the scaled columns, the columns of `scale_`.
+
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns, if X has names.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmmm.preprocessing import PanelScaler
+    >>> X = pd.DataFrame({"region": ["A", "A", "B", "B"], "tv": [0.0, 4.0, 30.0, 10.0]})
+    >>> PanelScaler(region="region").fit_transform(X)
+      region   tv
+    0      A  0.0
+    1      A  1.0
+    2      B  1.5
+    3      B  0.5
+    """
+
+    _parameter_constraints = {
+        "columns": COLUMNS,
+        "region": COLUMN,
+        "time": COLUMN,
+        "method": [StrOptions({"mean_nonzero", "max", "standard"})],
+        "unseen": [StrOptions({"error", "overall"})],
+    }
+
+    def __init__(
+        self,
+        *,
+        columns=None,
+        region=None,
+        time=None,
+        method="mean_nonzero",
+        unseen="error",
+    ):
+        self.columns = columns
+        self.region = region
+        self.time = time
+        self.method = method
+        self.unseen = unseen
+
+    def _learn(self, frame):
+        labels, region, time = find_columns(
+            frame, self.columns, region=self.region, time=self.time
+        )
+        block = numeric_block(frame, labels, row_namer(frame, region, time))
+        everywhere = np.zeros(len(frame), dtype=np.int64)
+        center, scale = _center_and_scale(block, everywhere, self.method)
+        self.overall_center_ = center[0]
+        self.overall_scale_ = np.where(scale[0] > 0, scale[0], 1.0)
+        self.columns_ = labels
+        self.regions_ = None
+        code = everywhere
+        if region is not None:
+            self.regions_, code = np.unique(
+                region_values(frame, region), return_inverse=True
+            )
+            center, scale = _center_and_scale(block, code, self.method)
+        self.center_ = center
+        self.scale_ = np.where(scale > 0, scale, self.overall_scale_)
+
+    def _rows(self, frame):
+        """Return columns_, centre and scale of every row, shape (n_samples, n_columns).
+
+        `n_columns` counts the scaled columns.
+        """
+        _, region, time = find_columns(frame, [], region=self.region, time=self.time)
+        block = numeric_block(frame, self.columns_, row_namer(frame, region, time))
+        if region is None:
+            return block, self.center_[0], self.scale_[0]
+        code = codes_of(
+            frame, region, self.regions_, unseen=self.unseen, otherwise="overall"
+        )
+        # Code -1, an unseen region, picks the last row.
+        center = np.vstack([self.center_, self.overall_center_])
+        scale = np.vstack([self.scale_, self.overall_scale_])
+        return block, center[code], scale[code]
+
+    def _apply(self, frame):
+        block, center, scale = self._rows(frame)
+        return replace(frame, self.columns_, (block - center) / scale)
+
+    def inverse_transform(self, X):
+        """Bring scaled columns back to the units of `fit`.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+            As `transform` gives it, rows in any order.
+
+        Returns
+        -------
+        X_original : array-like or dataframe of shape (n_samples, n_features)
+            A table of the kind of `X`.
+        """
+        check_is_fitted(self)
+        frame = read_table(self, X, reset=False)
+        block, center, scale = self._rows(frame)
+        return rebuild(X, frame, replace(frame, self.columns_, block * scale + center))
+
+
+def _center_and_scale(block, code, method):
+    """Return what to subtract and what to divide by, for each region.
+
+    Parameters
+    ----------
+    block : ndarray of shape (n_samples, n_columns)
+    code : ndarray of shape (n_samples,)
+        Region of every row; each of 0, 1, ... occurs.
+    method : {"mean_nonzero", "max", "standard"}
+
+    Returns
+    -------
+    center, scale : ndarray of shape (n_regions, n_columns)
+        The scale is 0 where the column does not vary.
+    """
+    order = np.argsort(code, kind="stable")
+    start = np.flatnonzero(np.diff(code[order], prepend=-1))
+
+    def by_region(combine, values):
+        return combine.reduceat(values[order], start, axis=0)
+
+    if method == "standard":
+        count = np.bincount(code)[:, None]
+        center = by_region(np.add, block) / count
+        scale = np.sqrt(by_region(np.add, (block - center[code]) ** 2) / count)
+        # What rounding leaves of a constant column is not a scale.
+        rounding = 10 * np.finfo(np.float64).eps * np.abs(center)
+        return center, np.where(scale > rounding, scale, 0.0)
+    size = np.abs(block)
+    if method == "max":
+        scale = by_region(np.maximum, size)
+    else:
+        count = by_region(np.add, (size > 0).astype(np.float64))
+        scale = by_region(np.add, size) / np.maximum(count, 1.0)
+    return np.zeros_like(scale), scale

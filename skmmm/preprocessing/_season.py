@@ -1,0 +1,128 @@
+"""Sines and cosines of the time of the year."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from skmmm._calendar import infer_calendar
+from skmmm._checks import region_values, resolve_column
+from skmmm._tables import find_columns
+from skmmm.preprocessing._base import COLUMN, ColumnMaker, check_new_names
+
+# Harmonics of the week in daily data: three make any pattern of seven days.
+_N_WEEKDAY = 3
+
+
+class FourierSeason(ColumnMaker):
+    """Add sines and cosines of the time of the year as columns.
+
+    The columns ``sin1``, ``cos1``, ``sin2``, ... come last; all other columns stay as
+    they are. For daily data the columns ``weekday_sin1`` to ``weekday_cos3``, which
+    make any pattern over the days of the week, follow [1]_. The phase depends on the
+    date only, so the columns of later rows continue those of the training rows.
+
+    Parameters
+    ----------
+    region : str or int, default=None
+        Name or position of the region column, within which the length of a period is
+        read. None: one series, or regions with the same periods.
+
+    time : str or int, default=None
+        Name or position of the time column: weeks, days or months, as dates, Periods,
+        ISO strings or integers. None: rows have no order and no column is added.
+
+    order : int, default=2
+        Number of harmonics, each a sine and a cosine; below half of the periods in a
+        season. 0 adds none for the year.
+
+    period : float, default=None
+        Length of the season, in periods of the data. None: one year, where integers
+        count weeks, and for daily data the week as well.
+
+    Attributes
+    ----------
+    period_ : {"week", "day", "month", "integer"} or None
+        Length of a period of the data; None if `time` is None.
+
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns, if X has names.
+
+    References
+    ----------
+    .. [1] Hyndman, R. J. and Athanasopoulos, G. (2021). Forecasting: principles and
+       practice, 3rd edition, section 7.4. OTexts.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmmm.preprocessing import FourierSeason
+    >>> month = pd.date_range("2024-01-01", periods=4, freq="MS")
+    >>> X = pd.DataFrame({"month": month, "price": 9.9})
+    >>> X = FourierSeason(time="month", order=1).fit_transform(X)
+    >>> X.columns.tolist()
+    ['month', 'price', 'sin1', 'cos1']
+    >>> X[["sin1", "cos1"]].round(2)
+       sin1  cos1
+    0  0.00  1.00
+    1  0.50  0.87
+    2  0.87  0.50
+    3  1.00  0.00
+    """
+
+    _parameter_constraints = {
+        "region": COLUMN,
+        "time": COLUMN,
+        "order": [Interval(Integral, 0, None, closed="left")],
+        "period": [Interval(Real, 0, None, closed="neither"), None],
+    }
+
+    def __init__(self, *, region=None, time=None, order=2, period=None):
+        self.region = region
+        self.time = time
+        self.order = order
+        self.period = period
+
+    def _learn(self, frame):
+        self.period_ = None
+        self._waves = []
+        if self.time is None:
+            return
+        _, region, label = find_columns(frame, [], region=self.region, time=self.time)
+        values = None if region is None else region_values(frame, region)
+        self._calendar = infer_calendar(frame[label], label, values)
+        self.period_ = self._calendar.unit
+        length = self._calendar.year if self.period is None else self.period
+        if self.order >= length / 2:
+            raise ValueError(
+                f"order={self.order} is too high for a season of {length:g} periods: "
+                "it must be below half of that."
+            )
+        self._waves = [("", k, length) for k in range(1, self.order + 1)]
+        if self.period is None and self.period_ == "day":
+            self._waves += [("weekday_", k, 7.0) for k in range(1, _N_WEEKDAY + 1)]
+        check_new_names(frame.columns, self._names(), "season column")
+
+    def _names(self):
+        return [f"{kind}{f}{k}" for kind, k, _ in self._waves for f in ("sin", "cos")]
+
+    def _apply(self, frame):
+        columns = dict.fromkeys(frame.columns)
+        if not self._waves:
+            return columns
+        label = resolve_column(frame, self.time, "time")
+        # Counted from a fixed date (1970), not from the first training row.
+        start = self._calendar.origin / self._calendar.step
+        periods = start + self._calendar.ordinals(frame[label], label)
+        for kind, k, length in self._waves:
+            # Whole turns are taken off first: they would cost digits of the sine.
+            angle = 2.0 * np.pi * (k * periods / length % 1.0)
+            columns[f"{kind}sin{k}"] = np.sin(angle)
+            columns[f"{kind}cos{k}"] = np.cos(angle)
+        return columns
+
+    def _names_out(self, names):
+        return [*names, *self._names()]
