@@ -6,8 +6,8 @@ import numpy as np
 from scipy.special import logit
 from scipy.stats import norm
 
-from skmmm._costs import by_channel, is_number
-from skmmm._nn.priors import channel_priors
+from skmmm._data.costs import by_channel, is_number
+from skmmm._model.priors import channel_priors
 
 _QUANTITIES = ("roi", "decay", "half_saturation")
 _WITH_DECAY = ("geometric", "delayed", "weibull")

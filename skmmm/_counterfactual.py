@@ -27,14 +27,14 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from skmmm._nn.threads import one_thread
-from skmmm._panel import Panel
-from skmmm._support import STEP, support_factors
+from skmmm._data.panel import Panel
+from skmmm._model.threads import one_thread
 from skmmm.graph._equations import SpendEquations
 from skmmm.inspection._protocol import ChannelEffects, Counterfactual
+from skmmm.inspection._support import STEP, support_factors
 
 if TYPE_CHECKING:
-    from skmmm._nn.outcome import OutcomeModel
+    from skmmm._model.outcome import OutcomeModel
 
 _PATH_NODES = 12
 

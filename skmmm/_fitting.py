@@ -12,30 +12,30 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
-from skmmm import _checks
 from skmmm._callbacks import fit_progress
 from skmmm._channel_priors import make_channel_priors
-from skmmm._costs import by_channel, costs_per_unit
-from skmmm._endogeneity import follows_kpi
-from skmmm._faults import loss_regions
-from skmmm._nn.context import draw_context
-from skmmm._nn.inputs import Seasons, context_columns, make_target
-from skmmm._nn.likelihood import Loss
-from skmmm._nn.network import OutcomeNetwork
-from skmmm._nn.outcome import OutcomeModel
-from skmmm._nn.posterior import (
+from skmmm._data import checks
+from skmmm._data.costs import by_channel, costs_per_unit
+from skmmm._data.faults import loss_regions
+from skmmm._data.scales import fit_scales
+from skmmm._model.context import draw_context
+from skmmm._model.hmc import sample
+from skmmm._model.inputs import Seasons, context_columns, make_target
+from skmmm._model.laplace import (
     LaplaceApproximation,
     conditional_contraction,
     information,
     prior_ties,
     with_spreads_held,
 )
-from skmmm._nn.priors import Sizes
-from skmmm._nn.sampling import sample
-from skmmm._nn.threads import one_thread
-from skmmm._nn.training import train
-from skmmm._scales import fit_scales
-from skmmm._verdicts import contraction
+from skmmm._model.likelihood import Loss
+from skmmm._model.network import OutcomeNetwork
+from skmmm._model.optimise import train
+from skmmm._model.outcome import OutcomeModel
+from skmmm._model.priors import Sizes
+from skmmm._model.threads import one_thread
+from skmmm.inspection._endogeneity import follows_kpi
+from skmmm.inspection._verdicts import contraction
 
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
 
@@ -149,7 +149,7 @@ def _free_sign(estimator, loss):
     media = estimator._columns.media
     frame = pd.DataFrame(columns=estimator._labels)
     given = () if estimator.free_sign is None else estimator.free_sign
-    free = _checks.resolve_many(frame, given, "free_sign")
+    free = checks.resolve_many(frame, given, "free_sign")
     priors = by_channel("priors", estimator.priors or {}, media, estimator._labels)
     for label in free:
         if label not in media:

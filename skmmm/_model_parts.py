@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from skmmm._draws import bounds, tail_probability
-from skmmm._nn.threads import one_thread
+from skmmm._model.threads import one_thread
+from skmmm.inspection._intervals import bounds, tail_probability
 
 
 class ModelPartsMixin:

@@ -5,18 +5,19 @@ from warnings import warn
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skmmm import _checks, allocation, inspection
+from skmmm import allocation, inspection
 from skmmm._counterfactual import ModelCounterfactual
-from skmmm._draws import (
+from skmmm._data import checks
+from skmmm._data.panel import as_usual, carried_on
+from skmmm._model.threads import one_thread
+from skmmm.effects import effects_of
+from skmmm.graph._channel_graph import make_channel_graph
+from skmmm.inspection._intervals import (
     graded_probabilities,
     mixture_quantiles,
     tail_probability,
 )
-from skmmm._nn.threads import one_thread
-from skmmm._panel import as_usual, carried_on
-from skmmm._verdicts import MIN_DRAWS, channel_verdicts
-from skmmm.effects import effects_of
-from skmmm.graph._channel_graph import make_channel_graph
+from skmmm.inspection._verdicts import MIN_DRAWS, channel_verdicts
 from skmmm.scenarios import coming_frame, compare_scenarios
 
 _ROWS_AT_ONCE = 2000  # bounds the memory of intervals
@@ -432,7 +433,7 @@ class QuestionsMixin:
             model.together,
             model.alone,
             self._follows_kpi | self._contradicted,
-            _checks.why_not_learned(history.media, history.weight > 0),
+            checks.why_not_learned(history.media, history.weight > 0),
         ).astype(object)
 
     def _components(self, panel, *, draws=False):

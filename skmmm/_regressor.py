@@ -10,16 +10,16 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from skmmm._callbacks import CallbackSupportMixin, with_callbacks
-from skmmm._faults import (
+from skmmm._data.faults import (
     kpi_outliers,
     remarks_on,
     stuck_cells,
     without,
 )
+from skmmm._data.reading import ReadingMixin
 from skmmm._model_parts import ModelPartsMixin
 from skmmm._questions import QuestionsMixin
-from skmmm._reading import ReadingMixin
-from skmmm._saving import SavingMixin
+from skmmm._storage.saving import SavingMixin
 from skmmm.graph import NOTEARS, StructuralVAR
 
 _COLUMNS = ["array-like", str, Integral, callable, None]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from skmmm._checks import as_frame, resolve_column, resolve_columns, resolve_many
+from skmmm._data.checks import as_frame, resolve_column, resolve_columns, resolve_many
 
 
 def unwrap(estimator):

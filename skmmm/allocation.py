@@ -9,8 +9,6 @@ import pandas as pd
 from scipy.optimize import OptimizeResult
 from sklearn.utils import Bunch
 
-from skmmm._draws import bounds as quantiles
-from skmmm._draws import tail_probability
 from skmmm._planning.flights import best_flights
 from skmmm._planning.problem import (
     ALIKE,
@@ -21,6 +19,8 @@ from skmmm._planning.problem import (
 )
 from skmmm._planning.separable import best_multiples, tabulate
 from skmmm._unwrapping import unwrap
+from skmmm.inspection._intervals import bounds as quantiles
+from skmmm.inspection._intervals import tail_probability
 from skmmm.inspection._predictions import counterfactual_of
 
 __all__ = ["budget_path", "optimize_budget"]

@@ -3,9 +3,9 @@
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm import allocation, inspection
+from skmmm._data.tables import BoundTable
 from skmmm._unwrapping import bare
 from skmmm.inspection._predictions import counterfactual_of
-from skmmm.inspection._protocol import BoundTable
 from skmmm.scenarios import compare_scenarios
 
 __all__ = ["Effects", "effects_of"]

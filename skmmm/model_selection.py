@@ -8,8 +8,8 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import column_or_1d
 
-from skmmm._calendar import infer_calendar
-from skmmm._checks import as_frame, region_values, resolve_column
+from skmmm._data.calendar import infer_calendar
+from skmmm._data.checks import as_frame, region_values, resolve_column
 
 __all__ = ["LeaveRegionsOut", "PanelTimeSeriesSplit"]
 

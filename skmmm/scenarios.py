@@ -9,8 +9,8 @@ from warnings import warn
 import numpy as np
 import pandas as pd
 
-from skmmm._calendar import Calendar, infer_calendar
-from skmmm._checks import (
+from skmmm._data.calendar import Calendar, infer_calendar
+from skmmm._data.checks import (
     Columns,
     as_frame,
     assign_roles,
@@ -26,11 +26,11 @@ from skmmm._checks import (
     resolve_columns,
     resolve_many,
 )
-from skmmm._costs import is_number
-from skmmm._draws import bounds, tail_probability
-from skmmm._panel import Panel, make_panel
-from skmmm._tables import region_codes, row_namer
+from skmmm._data.costs import is_number
+from skmmm._data.panel import Panel, make_panel
+from skmmm._data.tables import region_codes, row_namer
 from skmmm._unwrapping import unwrap
+from skmmm.inspection._intervals import bounds, tail_probability
 
 __all__ = ["compare_scenarios", "make_future_frame"]
 

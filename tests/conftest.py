@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm._nn import sampling
+from skmmm._model import hmc
 from skmmm.datasets import make_mmm_panel
 
 # How far draws move; a short fit spends three quarters of its time on them.
-IN_FULL = {name: getattr(sampling, name) for name in ("N_WARMUP", "N_AFTER", "N_STEPS")}
+IN_FULL = {name: getattr(hmc, name) for name in ("N_WARMUP", "N_AFTER", "N_STEPS")}
 REAL_PANEL = Path(__file__).parents[2] / "shared" / "data" / "dma_panel.csv.gz"
 
 
@@ -44,7 +44,7 @@ def arguments():
 
 def set_chains(patch, numbers):
     for name, value in numbers.items():
-        patch.setattr(sampling, name, value)
+        patch.setattr(hmc, name, value)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm._counterfactual import ModelCounterfactual
-from skmmm._panel import as_usual
+from skmmm._data.panel import as_usual
 from skmmm._planning.problem import read_risk
 from skmmm.allocation import _in_words, budget_path, optimize_budget
 from skmmm.datasets import make_mmm_panel

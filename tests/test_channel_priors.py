@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm._costs import costs_per_unit
+from skmmm._data.costs import costs_per_unit
 from skmmm.model_selection import PanelTimeSeriesSplit
 
 N_WEEKS, N_MEDIA = 60, 3

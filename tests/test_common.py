@@ -21,7 +21,7 @@ from sklearn.utils.estimator_checks import (
 from sklearn.utils.fixes import parse_version
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm._calendar import infer_calendar
+from skmmm._data.calendar import infer_calendar
 from skmmm.graph import StructuralVAR
 from skmmm.model_selection import PanelTimeSeriesSplit
 from skmmm.preprocessing import PanelScaler, RegionEncoder

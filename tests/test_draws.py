@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from skmmm._draws import (
+from skmmm.inspection._intervals import (
     bounds,
     graded_probabilities,
     mixture_quantiles,

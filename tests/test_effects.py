@@ -10,8 +10,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skmmm import DeepCausalMMMRegressor, allocation, inspection
-from skmmm._calendar import Calendar
-from skmmm._nn import outcome
+from skmmm._data.calendar import Calendar
+from skmmm._model import outcome
 from skmmm.baselines import make_linear_mmm
 from skmmm.effects import Effects, effects_of
 from skmmm.graph import StructuralVAR

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.signal import lfilter
 
-from skmmm._endogeneity import follows_kpi
+from skmmm.inspection._endogeneity import follows_kpi
 
 N_PERIODS = 120
 CHASER, FLIGHTS = 0, 1

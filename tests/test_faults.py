@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skmmm._faults import kpi_outliers, lonely_values, on_stuck, stuck_cells
-from skmmm._panel import make_panel
+from skmmm._data.faults import kpi_outliers, lonely_values, on_stuck, stuck_cells
+from skmmm._data.panel import make_panel
 from skmmm.datasets import make_mmm_panel
 
 WEEKS = SimpleNamespace(label=lambda period: f"week {period}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from skmmm._files import replacing
+from skmmm._storage.files import replacing
 
 
 @pytest.fixture

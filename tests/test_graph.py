@@ -18,7 +18,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm._calendar import infer_calendar
+from skmmm._data.calendar import infer_calendar
 from skmmm.datasets import make_mmm_panel
 from skmmm.graph import NOTEARS, StructuralVAR
 from skmmm.plotting import ChannelGraphDisplay

@@ -12,7 +12,7 @@ import skmmm
 
 ROOT = Path(skmmm.__file__).parent
 FILES = {path.relative_to(ROOT).as_posix(): path for path in ROOT.rglob("*.py")}
-NETWORK = sorted(name for name in FILES if name.startswith("_nn/"))
+NETWORK = sorted(name for name in FILES if name.startswith("_model/"))
 GRAPH = sorted(name for name in FILES if name.startswith("graph/"))
 # What the estimators stand on: arrays in, arrays out.
 GRAPH_OF_ARRAYS = sorted(
@@ -90,8 +90,8 @@ def reachable(name):
 
 def test_the_reader_reads():
     assert "torch" in imported("_fitting.py")
-    assert imports("_nn/training.py", "skmmm._nn") != []
-    assert "_nn/priors.py" in reachable("_regressor.py")
+    assert imports("_model/optimise.py", "skmmm._model") != []
+    assert "_model/priors.py" in reachable("_regressor.py")
     assert len(NETWORK) > 5
     assert len(GRAPH) > 5
     assert len(WITHOUT_NETWORK) > 5
@@ -102,7 +102,7 @@ def test_the_reader_reads():
 @pytest.mark.parametrize("name", NETWORK)
 def test_network_knows_neither_tables_nor_estimators(name):
     assert imports(name, "pandas", "polars", "sklearn") == []
-    allowed = ("skmmm._nn", "skmmm._panel", "skmmm._scales")
+    allowed = ("skmmm._model", "skmmm._data.panel", "skmmm._data.scales")
     assert set(imports(name, "skmmm")) == set(imports(name, *allowed))
 
 
@@ -112,7 +112,7 @@ def test_graph_knows_neither_tables_nor_sales(name):
     assert imports(name, "skmmm") == imports(name, "skmmm.graph")
 
 
-@pytest.mark.parametrize("name", ["_panel.py", "_scales.py"])
+@pytest.mark.parametrize("name", ["_data/panel.py", "_data/scales.py"])
 def test_arrays_know_no_tables(name):
     assert imports(name, "pandas", "polars", "sklearn", "torch", "skmmm") == []
 
@@ -158,7 +158,7 @@ def test_what_stands_without_the_network(name):
     for file in {name} | reachable(name):
         assert imports(file, "torch") == []
         assert file != "_regressor.py"
-        assert not file.startswith("_nn/")
+        assert not file.startswith("_model/")
 
 
 @pytest.mark.parametrize("name", PLANNING)

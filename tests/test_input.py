@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import cross_val_score
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm._calendar import infer_calendar
-from skmmm._checks import why_not_learned
+from skmmm._data.calendar import infer_calendar
+from skmmm._data.checks import why_not_learned
 from skmmm.baselines import SeasonalNaiveRegressor, make_linear_mmm
 from skmmm.datasets import make_mmm_panel
 from skmmm.model_selection import PanelTimeSeriesSplit

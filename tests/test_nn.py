@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import integrate, stats
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from skmmm._nn.carryover import (
+from skmmm._model.adstock import (
     carry,
     carry_known,
     delayed_kernel,
@@ -21,19 +21,8 @@ from skmmm._nn.carryover import (
     recurrent_carry,
     weibull_kernel,
 )
-from skmmm._nn.context import draw_context
-from skmmm._nn.level import innovations, smooth_level
-from skmmm._nn.likelihood import (
-    Loss,
-    Target,
-    effective_regions,
-    error_precision,
-    errors,
-    log_likelihood,
-    log_prior,
-)
-from skmmm._nn.network import Inputs, OutcomeNetwork, exp_linear
-from skmmm._nn.posterior import (
+from skmmm._model.context import draw_context
+from skmmm._model.laplace import (
     Information,
     LaplaceApproximation,
     Ties,
@@ -47,7 +36,19 @@ from skmmm._nn.posterior import (
     with_spreads,
     with_spreads_held,
 )
-from skmmm._nn.priors import (
+from skmmm._model.level import innovations, smooth_level
+from skmmm._model.likelihood import (
+    Loss,
+    Target,
+    effective_regions,
+    error_precision,
+    errors,
+    log_likelihood,
+    log_prior,
+)
+from skmmm._model.network import Inputs, OutcomeNetwork, exp_linear
+from skmmm._model.optimise import penalised_posterior
+from skmmm._model.priors import (
     EFFECT_DF,
     NOISE_FLOOR,
     NOISE_RATIO,
@@ -55,8 +56,7 @@ from skmmm._nn.priors import (
     channel_priors,
     positions,
 )
-from skmmm._nn.saturation import hill
-from skmmm._nn.training import penalised_posterior
+from skmmm._model.saturation import hill
 
 ADSTOCKS = ["geometric", "delayed", "weibull", "free", "gru"]
 LOSSES = [

@@ -18,8 +18,8 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.utils import Bunch
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm._persistence import FORMAT, StoredArrays, _sha256
-from skmmm._stored_index import pack_index, unpack_index
+from skmmm._storage.archive import FORMAT, StoredArrays, _sha256
+from skmmm._storage.index import pack_index, unpack_index
 from skmmm.graph import NOTEARS, StructuralVAR
 
 pytestmark = pytest.mark.usefixtures("short_chains")

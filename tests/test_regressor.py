@@ -11,7 +11,7 @@ from pandas.testing import assert_frame_equal
 from sklearn.exceptions import NotFittedError
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm._nn.storage import pack_model
+from skmmm._model.storage import pack_model
 from skmmm.baselines import LastValueRegressor
 from skmmm.datasets import load_mmm_example, make_mmm_panel
 from skmmm.metrics import weighted_mape
@@ -250,7 +250,7 @@ def test_failing_fit_gives_threads_back(panel, fast, monkeypatch):
         raise RuntimeError("no")
 
     n_threads = torch.get_num_threads()
-    monkeypatch.setattr("skmmm._regressor.train", fail)
+    monkeypatch.setattr("skmmm._fitting.train", fail)
     with pytest.raises(RuntimeError, match="no"):
         DeepCausalMMMRegressor(**fast).fit(panel.X, panel.y)
     assert torch.get_num_threads() == n_threads

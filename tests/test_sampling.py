@@ -9,11 +9,11 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm._nn import sampling
-from skmmm._nn.likelihood import Loss, Target, log_likelihood, log_prior
-from skmmm._nn.network import Inputs, OutcomeNetwork
-from skmmm._nn.posterior import LaplaceApproximation, information, with_spreads_held
-from skmmm._nn.priors import Sizes, channel_priors, positions
+from skmmm._model import hmc
+from skmmm._model.laplace import LaplaceApproximation, information, with_spreads_held
+from skmmm._model.likelihood import Loss, Target, log_likelihood, log_prior
+from skmmm._model.network import Inputs, OutcomeNetwork
+from skmmm._model.priors import Sizes, channel_priors, positions
 
 # Huber's density with bounds that no error reaches is Gaussian.
 GAUSS = Loss("huber", 30.0)
@@ -127,7 +127,7 @@ def test_draws_have_mean_and_covariance_of_a_gaussian_posterior(
     gaussian, too_wide, monkeypatch
 ):
     # Enough transitions to forget the start: how many it takes is another question.
-    monkeypatch.setattr(sampling, "N_AFTER", 20)
+    monkeypatch.setattr(hmc, "N_AFTER", 20)
     network, inputs, target, known, covariance = gaussian
     # An approximation of another width than the posterior: chains start elsewhere.
     approximation = LaplaceApproximation(known)
@@ -135,9 +135,7 @@ def test_draws_have_mean_and_covariance_of_a_gaussian_posterior(
     approximation.root = approximation.root / too_wide
     n_draws = 2000  # chains as well, independent of each other
     draws = flat(
-        *sampling.sample(
-            network, inputs, target, GAUSS, approximation, n_draws, generator()
-        )
+        *hmc.sample(network, inputs, target, GAUSS, approximation, n_draws, generator())
     ).numpy()
     free = covariance.diagonal() > 10.0 / HELD
     assert free.sum() == 15  # shared and twice regional: intercept, controls, season
@@ -152,7 +150,7 @@ def test_draws_have_mean_and_covariance_of_a_gaussian_posterior(
 
 def test_newton_step_reaches_the_mode(gaussian):
     network, inputs, target, known, covariance = gaussian
-    posterior = sampling._Posterior(
+    posterior = hmc._Posterior(
         network, inputs, target, GAUSS, LaplaceApproximation(known)
     )
     here = posterior.at(torch.zeros(1, len(covariance), dtype=torch.float64))
@@ -193,7 +191,7 @@ def energy(state, momentum):
 def trajectory(national):
     """Posterior of a real fit, where four chains start, and their momentum."""
     network, inputs, target, loss, approximation = national
-    posterior = sampling._Posterior(network, inputs, target, loss, approximation)
+    posterior = hmc._Posterior(network, inputs, target, loss, approximation)
     n_chains, size = 4, network.shared.numel() + network.regional.numel()
     place, momentum = torch.randn(
         2, n_chains, size, generator=generator(), dtype=torch.float64
@@ -204,11 +202,11 @@ def trajectory(national):
 
 def test_leapfrog_is_reversible(trajectory):
     posterior, start, momentum = trajectory
-    how = 0.05, sampling.N_STEPS, always(len(momentum))
-    end, _ = sampling._transition(posterior, start, momentum, *how)
+    how = 0.05, hmc.N_STEPS, always(len(momentum))
+    end, _ = hmc._transition(posterior, start, momentum, *how)
     assert (end.position != start.position).all()
     back = -posterior.momentum(how[0])
-    again, _ = sampling._transition(posterior, end, back, *how)
+    again, _ = hmc._transition(posterior, end, back, *how)
     assert_allclose(again.position, start.position, atol=1e-10)
     assert_allclose(again.density, start.density, rtol=1e-10)
 
@@ -218,9 +216,7 @@ def test_leapfrog_conserves_energy_as_steps_shrink(trajectory):
     changes = []
     for step in (0.02, 0.01, 0.005):
         luck = always(len(momentum))
-        end, _ = sampling._transition(
-            posterior, start, momentum, step, sampling.N_STEPS, luck
-        )
+        end, _ = hmc._transition(posterior, start, momentum, step, hmc.N_STEPS, luck)
         after = energy(end, posterior.momentum(step))
         changes.append((after - energy(start, momentum)).abs().max().item())
     # The error of a step falls with its third power.
@@ -233,9 +229,7 @@ def test_refused_chains_stay_where_they_are(trajectory):
     posterior, start, momentum = trajectory
     luck = torch.ones(len(momentum), dtype=torch.float64)
     luck[0] = 0.0
-    end, chance = sampling._transition(
-        posterior, start, momentum, 0.05, sampling.N_STEPS, luck
-    )
+    end, chance = hmc._transition(posterior, start, momentum, 0.05, hmc.N_STEPS, luck)
     assert 0.0 < chance < 1.0
     assert (end.position[0] != start.position[0]).all()
     for name in ("position", "density", "gradient"):
@@ -244,12 +238,12 @@ def test_refused_chains_stay_where_they_are(trajectory):
 
 def test_a_step_into_the_void_is_refused(trajectory):
     posterior, start, momentum = trajectory
-    end, chance = sampling._transition(
+    end, chance = hmc._transition(
         posterior,
         start,
         momentum,
         1e6,
-        sampling.N_STEPS,
+        hmc.N_STEPS,
         torch.full((len(momentum),), 1e-300),
     )
     assert chance == 0.0
@@ -258,10 +252,10 @@ def test_a_step_into_the_void_is_refused(trajectory):
 
 @pytest.mark.parametrize("start", [0.05, 0.4, 1.0])
 def test_step_size_finds_the_acceptance_aimed_at(start):
-    size = sampling._StepSize(start)
-    for _ in range(sampling.N_WARMUP):
+    size = hmc._StepSize(start)
+    for _ in range(hmc.N_WARMUP):
         size.learn(math.exp(-size.now))  # a made-up acceptance, which falls with size
-    assert math.exp(-size.now) == pytest.approx(sampling._ACCEPT, abs=0.15)
+    assert math.exp(-size.now) == pytest.approx(hmc._ACCEPT, abs=0.15)
 
 
 # --- a real fit ---------------------------------------------------------------------
@@ -272,11 +266,11 @@ def caught(world, **parameters):
     handed = {}
 
     def catch(*args):
-        handed.update(inspect.signature(sampling.sample).bind(*args).arguments)
-        return sampling.sample(*args)
+        handed.update(inspect.signature(hmc.sample).bind(*args).arguments)
+        return hmc.sample(*args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skmmm._regressor.sample", catch)
+        patch.setattr("skmmm._fitting.sample", catch)
         DeepCausalMMMRegressor(
             region="region",
             time="week",
@@ -311,18 +305,18 @@ def test_chains_move_and_few_moves_are_lost(problem, request, monkeypatch):
         accepted.append(share)
         return state, share
 
-    original = sampling._transition
-    monkeypatch.setattr(sampling, "_transition", transition)
-    monkeypatch.setattr(sampling, "N_AFTER", 8)  # for a mean that is no accident
-    sampling.sample(*request.getfixturevalue(problem), 24, generator())
-    assert 0.5 < np.mean(accepted[sampling.N_WARMUP :]) < 0.97
+    original = hmc._transition
+    monkeypatch.setattr(hmc, "_transition", transition)
+    monkeypatch.setattr(hmc, "N_AFTER", 8)  # for a mean that is no accident
+    hmc.sample(*request.getfixturevalue(problem), 24, generator())
+    assert 0.5 < np.mean(accepted[hmc.N_WARMUP :]) < 0.97
 
 
 @pytest.mark.parametrize("problem", ["national", "regional"])
 def test_draws_of_a_real_fit(problem, request):
     network, inputs, target, loss, approximation = request.getfixturevalue(problem)
     n_draws = 24
-    shared, regional = sampling.sample(
+    shared, regional = hmc.sample(
         network, inputs, target, loss, approximation, n_draws, generator()
     )
     assert shared.shape == (n_draws, network.shared.shape[1])
@@ -346,7 +340,7 @@ def test_draws_of_a_real_fit(problem, request):
 def test_network_stays_at_the_mode(national):
     network, inputs, target, loss, approximation = national
     before = [parameter.detach().clone() for parameter in network.parameters()]
-    sampling.sample(network, inputs, target, loss, approximation, 2, generator())
+    hmc.sample(network, inputs, target, loss, approximation, 2, generator())
     for parameter, value in zip(network.parameters(), before, strict=True):
         assert_array_equal(parameter.detach(), value)
         assert parameter.grad is None or not parameter.grad.isnan().any()
@@ -355,8 +349,7 @@ def test_network_stays_at_the_mode(national):
 @pytest.mark.usefixtures("fast")
 def test_draws_repeat_bit_by_bit(national):
     first, second, other = (
-        flat(*sampling.sample(*national, 5, generator(seed))).numpy()
-        for seed in (1, 1, 2)
+        flat(*hmc.sample(*national, 5, generator(seed))).numpy() for seed in (1, 1, 2)
     )
     assert first.tobytes() == second.tobytes()
     assert not np.array_equal(first, other)
@@ -365,8 +358,8 @@ def test_draws_repeat_bit_by_bit(national):
 @pytest.mark.parametrize("n_draws", [1, 7, 8, 19])
 def test_any_number_of_draws(national, monkeypatch, n_draws):
     # As few chains as may be, so that they give several draws each.
-    monkeypatch.setattr(sampling, "_CELLS", 1)
-    shared, regional = sampling.sample(*national, n_draws, generator())
+    monkeypatch.setattr(hmc, "_CELLS", 1)
+    shared, regional = hmc.sample(*national, n_draws, generator())
     assert shared.shape[0] == regional.shape[0] == n_draws
     draws = flat(shared, regional)
     assert torch.isfinite(draws).all()
@@ -385,11 +378,11 @@ N_CHAINS = 128
 @pytest.fixture(scope="module")
 def short_and_long(national):
     """Draws as they are made, and after five times as many transitions."""
-    short, _ = sampling.sample(*national, N_CHAINS, generator(1))
-    n_transitions = sampling.N_WARMUP + sampling.N_AFTER
+    short, _ = hmc.sample(*national, N_CHAINS, generator(1))
+    n_transitions = hmc.N_WARMUP + hmc.N_AFTER
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sampling, "N_AFTER", 5 * n_transitions - sampling.N_WARMUP)
-        long, _ = sampling.sample(*national, N_CHAINS, generator(2))
+        patch.setattr(hmc, "N_AFTER", 5 * n_transitions - hmc.N_WARMUP)
+        long, _ = hmc.sample(*national, N_CHAINS, generator(2))
     return short.numpy(), long.numpy()
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from skmmm._cli.paths import MODEL, PICTURES, TABLES
 from skmmm._cli.texts import LEVEL
-from skmmm._files import replacing
+from skmmm._storage.files import replacing
 from skmmm.plotting import (
     ChannelGraphDisplay,
     ContributionsDisplay,

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skmmm._calendar import infer_calendar
-from skmmm._checks import region_values
 from skmmm._cli.parser import UsageError
 from skmmm._cli.tables import (
     Notation,
@@ -20,7 +18,9 @@ from skmmm._cli.tables import (
     read_table,
     read_times,
 )
-from skmmm._tables import row_namer
+from skmmm._data.calendar import infer_calendar
+from skmmm._data.checks import region_values
+from skmmm._data.tables import row_namer
 from skmmm.datasets import load_mmm_example
 from skmmm.plotting._style import shorten
 

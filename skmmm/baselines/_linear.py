@@ -11,14 +11,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skmmm._checks import (
+from skmmm._data.checks import (
     numeric_block,
     region_values,
     resolve_column,
     resolve_columns,
     resolve_many,
 )
-from skmmm._tables import read_table, region_codes, row_namer
+from skmmm._data.tables import read_table, region_codes, row_namer
 from skmmm.baselines._target import read_target
 from skmmm.preprocessing import (
     FourierSeason,

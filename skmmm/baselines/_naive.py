@@ -7,9 +7,9 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skmmm._calendar import infer_calendar
-from skmmm._checks import check_no_duplicates, region_values, resolve_column
-from skmmm._tables import check_known_regions, read_table, region_codes, row_namer
+from skmmm._data.calendar import infer_calendar
+from skmmm._data.checks import check_no_duplicates, region_values, resolve_column
+from skmmm._data.tables import check_known_regions, read_table, region_codes, row_namer
 from skmmm.baselines._target import read_target
 
 

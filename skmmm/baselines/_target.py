@@ -2,7 +2,7 @@
 
 from sklearn.utils.validation import column_or_1d
 
-from skmmm._checks import check_target
+from skmmm._data.checks import check_target
 
 
 def read_target(y, n_rows):

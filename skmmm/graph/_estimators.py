@@ -11,10 +11,10 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from skmmm import _checks
-from skmmm._calendar import infer_calendar
-from skmmm._panel import make_panel
-from skmmm._tables import read_table, row_namer
+from skmmm._data import checks
+from skmmm._data.calendar import infer_calendar
+from skmmm._data.panel import make_panel
+from skmmm._data.tables import read_table, row_namer
 from skmmm.graph._channel_graph import make_channel_graph
 from skmmm.graph._estimate import fit_channel_graph
 from skmmm.graph._notears import THRESHOLD, search_notears
@@ -103,7 +103,7 @@ class _GraphEstimator(BaseEstimator):
         """
         self._validate_params()
         frame = read_table(self, X, reset=True)
-        columns = _checks.resolve_columns(
+        columns = checks.resolve_columns(
             frame,
             media=self.media,
             controls=self.controls,
@@ -150,15 +150,15 @@ class _GraphEstimator(BaseEstimator):
         where = row_namer(frame, columns.region, columns.time)
         region, code = None, np.zeros(len(frame), dtype=np.int64)
         if columns.region is not None:
-            region = _checks.region_values(frame, columns.region)
+            region = checks.region_values(frame, columns.region)
             code = np.unique(region, return_inverse=True)[1]
         calendar, period = self._times(frame, columns, region)
-        media = _checks.numeric_block(frame, columns.media, where)
+        media = checks.numeric_block(frame, columns.media, where)
         name = type(self).__name__
-        _checks.check_non_negative_media(media, columns.media, where, name)
-        controls = _checks.numeric_block(frame, columns.controls, where)
-        _checks.check_no_duplicates(code, period, where)
-        still = _checks.still_value(controls)
+        checks.check_non_negative_media(media, columns.media, where, name)
+        controls = checks.numeric_block(frame, columns.controls, where)
+        checks.check_no_duplicates(code, period, where)
+        still = checks.still_value(controls)
         controls = np.where(np.isfinite(still), still, controls)
         n_regions = int(code.max()) + 1
         return make_panel(code, period, media, controls, n_regions=n_regions), calendar
@@ -211,7 +211,7 @@ class _GraphEstimator(BaseEstimator):
                     f"{role} names {key!r}, which is neither the name nor the position "
                     "of a media column."
                 )
-            label = _checks.resolve_column(frame, key, role)
+            label = checks.resolve_column(frame, key, role)
             if label not in media:
                 raise ValueError(
                     f"{role} names {key!r}, which is not one of the media columns "
@@ -247,15 +247,15 @@ class _GraphEstimator(BaseEstimator):
                 continue
             outside = getattr(columns, role)
             if role in ("region", "time"):
-                same = _checks.resolve_column(frame, own, f"graph__{role}") == outside
+                same = checks.resolve_column(frame, own, f"graph__{role}") == outside
             else:
-                labels = _checks.resolve_many(frame, own, f"graph__{role}")
+                labels = checks.resolve_many(frame, own, f"graph__{role}")
                 same, outside = set(labels) == set(outside), list(outside)
             self._check_same(role, own, outside, same)
         for name, outside in settings.items():
             own = getattr(self, name)
             self._check_same(name, own, outside, own is None or own == outside)
-        self._rules(columns.media, _checks.labels_of(frame))
+        self._rules(columns.media, checks.labels_of(frame))
 
     def _check_same(self, name, own, outside, same):
         if not same:

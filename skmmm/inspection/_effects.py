@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch, check_array
 
-from skmmm._checks import resolve_channel
-from skmmm._draws import bounds, tail_probability
-from skmmm._support import STEP
+from skmmm._data.checks import resolve_channel
+from skmmm.inspection._intervals import bounds, tail_probability
 from skmmm.inspection._predictions import counterfactual_of
+from skmmm.inspection._support import STEP
 
 _FAR = 1e12  # times current spend: saturated
 _GRID = np.linspace(0.0, 2.0, 21)  # times current spend

@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from skmmm._checks import resolve_many
+from skmmm._data.checks import resolve_many
 from skmmm.inspection._effects import channel_summary
 from skmmm.inspection._refits import (
     check_integer,

@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skmmm._checks import (
+from skmmm._data.checks import (
     check_non_negative_media,
     labels_of,
     numeric_block,
@@ -17,11 +17,11 @@ from skmmm._checks import (
     resolve_column,
     resolve_many,
 )
-from skmmm._costs import costs_per_unit
-from skmmm._support import STEP, support_factors
-from skmmm._tables import row_namer
+from skmmm._data.costs import costs_per_unit
+from skmmm._data.tables import BoundTable, row_namer
 from skmmm._unwrapping import bare, unwrap
-from skmmm.inspection._protocol import BoundTable, ChannelEffects, Counterfactual
+from skmmm.inspection._protocol import ChannelEffects, Counterfactual
+from skmmm.inspection._support import STEP, support_factors
 
 _EXACT = 12  # channels up to which all coalitions are asked
 _ALIKE = 1e-9  # relative to the prediction: what counts as no interaction

@@ -184,23 +184,3 @@ class Counterfactual(ABC):
     @abstractmethod
     def observed_until(self, by=None):
         """Return up to which multiple of its spend each channel was seen, (M, G)."""
-
-
-class BoundTable(ABC):
-    """A table that an estimator has read: what stands for X in further questions."""
-
-    @property
-    @abstractmethod
-    def frame(self):
-        """The rows, a DataFrame."""
-
-    @abstractmethod
-    def counterfactual(self, effect="direct"):
-        """Return the `Counterfactual` of its rows."""
-
-    @abstractmethod
-    def check_read_by(self, estimator):
-        """Raise if another estimator has read the rows."""
-
-    def __len__(self):
-        return len(self.frame)

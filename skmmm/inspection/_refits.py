@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from skmmm._calendar import infer_calendar
-from skmmm._checks import (
+from skmmm._data.calendar import infer_calendar
+from skmmm._data.checks import (
     as_frame,
     check_no_duplicates,
     check_not_empty,
@@ -17,7 +17,7 @@ from skmmm._checks import (
     region_values,
     resolve_column,
 )
-from skmmm._tables import row_namer
+from skmmm._data.tables import row_namer
 
 # What costs time and moves no point estimate, in an estimator that has both.
 _NOT_FOR_POINTS = {"n_draws": 0, "graph": None}

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from skmmm._draws import bounds, tail_probability
 from skmmm.inspection import channel_summary
+from skmmm.inspection._intervals import bounds, tail_probability
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.plotting._rows import paid_channels
 from skmmm.plotting._style import (

@@ -5,12 +5,12 @@ import pandas as pd
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from skmmm._calendar import infer_calendar
-from skmmm._checks import region_values, resolve_channel
+from skmmm._data.calendar import infer_calendar
+from skmmm._data.checks import region_values, resolve_channel
+from skmmm._data.tables import BoundTable
 from skmmm._unwrapping import parameter_of, unwrap
 from skmmm.inspection import channel_summary, response_curve
 from skmmm.inspection._predictions import counterfactual_of
-from skmmm.inspection._protocol import BoundTable
 
 # Of today's spend: dense near zero, where curves bend most.
 _MULTIPLES = 2.0 * np.linspace(0.0, 1.0, 41) ** 3

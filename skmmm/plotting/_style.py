@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from skmmm._files import replacing
+from skmmm._storage.files import replacing
 
 # Colours that people with colour vision deficiency can tell apart (Okabe and Ito,
 # 2008, Color Universal Design), in an order where neighbours differ in lightness.

@@ -6,10 +6,10 @@ import numpy as np
 from scipy.special import softmax, xlogy
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skmmm._calendar import check_continuation, infer_calendar
-from skmmm._checks import check_no_duplicates, numeric_block, region_values
-from skmmm._panel import continue_panel, make_panel, missing_periods
-from skmmm._tables import find_columns, region_codes, row_namer
+from skmmm._data.calendar import check_continuation, infer_calendar
+from skmmm._data.checks import check_no_duplicates, numeric_block, region_values
+from skmmm._data.panel import continue_panel, make_panel, missing_periods
+from skmmm._data.tables import find_columns, region_codes, row_namer
 from skmmm.preprocessing._base import (
     COLUMN,
     COLUMNS,

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
-from skmmm._checks import region_values, resolve_column
+from skmmm._data.checks import region_values, resolve_column
 from skmmm.preprocessing._base import (
     COLUMN,
     ColumnMaker,

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.special import expit
 
-from skmmm._checks import numeric_block
-from skmmm._tables import find_columns, row_namer
+from skmmm._data.checks import numeric_block
+from skmmm._data.tables import find_columns, row_namer
 from skmmm.preprocessing._base import (
     COLUMNS,
     POSITIVE,

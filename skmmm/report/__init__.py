@@ -4,10 +4,10 @@ from pathlib import Path
 
 from sklearn.utils.validation import check_is_fitted
 
-from skmmm._draws import tail_probability
-from skmmm._files import replacing
 from skmmm._regressor import DeepCausalMMMRegressor
+from skmmm._storage.files import replacing
 from skmmm._unwrapping import unwrap
+from skmmm.inspection._intervals import tail_probability
 from skmmm.report._content import read_content
 from skmmm.report._page import make_page
 

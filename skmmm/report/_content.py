@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skmmm._draws import bounds, tail_probability
+from skmmm.inspection._intervals import bounds, tail_probability
 from skmmm.metrics import interval_coverage, weighted_mape, within_region_r2
 from skmmm.plotting._baseline import baseline_and_controls, parts_without_media
 from skmmm.plotting._diagnostics import residuals_of

@@ -11,7 +11,7 @@ from pandas.testing import assert_frame_equal
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skmmm._nn import carryover
+from skmmm._model import adstock as kernels
 from skmmm.preprocessing import DelayedAdstock, GeometricAdstock, WeibullAdstock
 
 ADSTOCKS = [GeometricAdstock, DelayedAdstock, WeibullAdstock]
@@ -19,17 +19,17 @@ KERNELS = [
     (
         GeometricAdstock,
         {"decay": [0.3, 0.9]},
-        lambda p, L: carryover.geometric_kernel(p["decay"], L),
+        lambda p, L: kernels.geometric_kernel(p["decay"], L),
     ),
     (
         DelayedAdstock,
         {"decay": [0.3, 0.9], "delay": [0.5, 4.0]},
-        lambda p, L: carryover.delayed_kernel(p["decay"], p["delay"], L),
+        lambda p, L: kernels.delayed_kernel(p["decay"], p["delay"], L),
     ),
     (
         WeibullAdstock,
         {"shape": [0.7, 2.5], "scale": [1.5, 6.0]},
-        lambda p, L: carryover.weibull_kernel(p["shape"], p["scale"], L),
+        lambda p, L: kernels.weibull_kernel(p["shape"], p["scale"], L),
     ),
 ]
 
@@ -95,7 +95,7 @@ def test_adstock_equals_torch(panel, X, Adstock, params, kernel, max_lag):
         known = rows["media_1"].reindex(weeks).notna().to_numpy()
         media = np.pad(np.nan_to_num(media), ((0, 0), (max_lag, 0)))
         known = np.pad(known, (max_lag, 0), constant_values=True)
-        expected = carryover.carry_known(
+        expected = kernels.carry_known(
             torch.tensor(media)[None], torch.tensor(known)[None].double(), weights[None]
         )[0, 0].numpy()
         mine = got[X["region"] == name].set_index("week").sort_index()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from skmmm._nn import saturation
+from skmmm._model import saturation
 from skmmm.preprocessing import HillSaturation
 
 

@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 from pandas.testing import assert_frame_equal
 
-from skmmm._calendar import infer_calendar
+from skmmm._data.calendar import infer_calendar
 from skmmm.preprocessing import FourierSeason
 
 

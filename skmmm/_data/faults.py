@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmmm import _checks
-from skmmm._scales import gross_outliers
+from skmmm._data import checks
+from skmmm._data.scales import gross_outliers
 
 _NO_SPEND = (
     "no spend in any training row. The effect stays what was expected beforehand, at "
@@ -206,7 +206,7 @@ def kpi_outliers(panel, season_length):
     Returns
     -------
     distance : ndarray of shape (n_regions, n_periods)
-        As of `skmmm._scales.gross_outliers`.
+        As of `skmmm._data.scales.gross_outliers`.
     """
     outliers = gross_outliers(panel.y, panel.weight > 0)
     if season_length is None:
@@ -331,8 +331,8 @@ def on_losses(panel, regions):
 def on_not_learned(panel, columns):
     """Return what to say of columns from which training rows teach nothing, a list."""
     counts = panel.weight > 0
-    reason = _checks.why_not_learned(panel.media, counts)
-    still = np.isfinite(_checks.still_value(panel.controls[counts]))
+    reason = checks.why_not_learned(panel.media, counts)
+    still = np.isfinite(checks.still_value(panel.controls[counts]))
     said = []
     for labels, which, consequence in (
         (columns.media, reason == "zero", _NO_SPEND),
@@ -341,7 +341,7 @@ def on_not_learned(panel, columns):
     ):
         if which.any():
             names = [c for c, w in zip(labels, which, strict=True) if w]
-            said.append(f"{_checks.in_words(names)}: {consequence}")
+            said.append(f"{checks.in_words(names)}: {consequence}")
     return said
 
 

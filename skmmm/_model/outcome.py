@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from scipy import stats
 
-from skmmm._nn.context import Context
-from skmmm._nn.inputs import PerPanel, Seasons, build_inputs
-from skmmm._nn.level import Level, smooth_level
-from skmmm._nn.likelihood import Loss
-from skmmm._nn.network import OutcomeNetwork
-from skmmm._nn.scaling import Flights, ScaledChannel
-from skmmm._panel import Panel
-from skmmm._scales import Scales
+from skmmm._data.panel import Panel
+from skmmm._data.scales import Scales
+from skmmm._model.context import Context
+from skmmm._model.inputs import PerPanel, Seasons, build_inputs
+from skmmm._model.level import Level, smooth_level
+from skmmm._model.likelihood import Loss
+from skmmm._model.network import OutcomeNetwork
+from skmmm._model.scaling import Flights, ScaledChannel
 
 Split = namedtuple("Split", "window inputs own rest weight n_periods")
 _DRAWS_AT_ONCE = 8  # bounds the memory of predictions

@@ -6,15 +6,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from skmmm._nn.context import Context
-from skmmm._nn.inputs import Seasons
-from skmmm._nn.level import Level
-from skmmm._nn.likelihood import Loss
-from skmmm._nn.network import OutcomeNetwork
-from skmmm._nn.outcome import OutcomeModel
-from skmmm._nn.priors import ChannelPriors, Sizes, regional_priors, shared_priors
-from skmmm._panel import Panel
-from skmmm._scales import Scales
+from skmmm._data.panel import Panel
+from skmmm._data.scales import Scales
+from skmmm._model.context import Context
+from skmmm._model.inputs import Seasons
+from skmmm._model.level import Level
+from skmmm._model.likelihood import Loss
+from skmmm._model.network import OutcomeNetwork
+from skmmm._model.outcome import OutcomeModel
+from skmmm._model.priors import ChannelPriors, Sizes, regional_priors, shared_priors
 
 # What JSON must hold of a model: the types of `scalars`.
 KINDS = {

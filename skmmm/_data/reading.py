@@ -10,16 +10,21 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from skmmm import _checks
-from skmmm._calendar import check_continuation, infer_calendar
-from skmmm._panel import (
+from skmmm._data import checks
+from skmmm._data.calendar import check_continuation, infer_calendar
+from skmmm._data.panel import (
     continue_panel,
     exchangeable_periods,
     make_panel,
     missing_periods,
 )
-from skmmm._tables import check_known_regions, read_table, region_codes, row_namer
-from skmmm.inspection._protocol import BoundTable
+from skmmm._data.tables import (
+    BoundTable,
+    check_known_regions,
+    read_table,
+    region_codes,
+    row_namer,
+)
 
 _Rows = namedtuple("_Rows", "frame region period media controls where")
 
@@ -35,7 +40,7 @@ class ReadingMixin:
                 f"Found array with {len(frame)} sample(s) (shape={frame.shape}) while "
                 "a minimum of 2 is required by DeepCausalMMMRegressor."
             )
-        self._columns = _checks.resolve_columns(
+        self._columns = checks.resolve_columns(
             frame,
             media=self.media,
             controls=self.controls,
@@ -46,7 +51,7 @@ class ReadingMixin:
         region = None
         self.regions_ = np.array(["all"])
         if columns.region is not None:
-            region = _checks.region_values(frame, columns.region)
+            region = checks.region_values(frame, columns.region)
             self.regions_ = np.unique(region)
         self._calendar = None
         if columns.time is not None:
@@ -61,17 +66,17 @@ class ReadingMixin:
         where = row_namer(frame, columns.region, columns.time)
         region = np.zeros(len(frame), dtype=np.int64)
         if columns.region is not None:
-            values = _checks.region_values(frame, columns.region)
+            values = checks.region_values(frame, columns.region)
             region = self._region_codes(values)
-        media = _checks.numeric_block(frame, columns.media, where)
-        _checks.check_non_negative_media(
+        media = checks.numeric_block(frame, columns.media, where)
+        checks.check_non_negative_media(
             media, columns.media, where, type(self).__name__
         )
-        controls = _checks.numeric_block(frame, columns.controls, where)
+        controls = checks.numeric_block(frame, columns.controls, where)
         period = None
         if columns.time is not None:
             period = self._calendar.ordinals(frame[columns.time], columns.time)
-            _checks.check_no_duplicates(region, period, where)
+            checks.check_no_duplicates(region, period, where)
         return _Rows(frame, region, period, media, controls, where)
 
     def _region_codes(self, values):
@@ -100,7 +105,7 @@ class ReadingMixin:
                 "None."
             )
         y = column_or_1d(y, warn=True)
-        y = _checks.check_target(y, len(rows.frame), rows.where)
+        y = checks.check_target(y, len(rows.frame), rows.where)
         weight = _check_sample_weight(
             sample_weight, rows.media, dtype=np.float64, ensure_non_negative=True
         )
@@ -108,7 +113,7 @@ class ReadingMixin:
             raise ValueError(
                 "Sample weights must contain at least one non-zero number."
             )
-        if weight.max() > _checks.HUGE:
+        if weight.max() > checks.HUGE:
             raise ValueError(
                 f"A sample weight is {weight.max():g}, too large to compute with."
             )
@@ -131,7 +136,7 @@ class ReadingMixin:
             rows.region,
             period,
             rows.media,
-            _held(rows.controls, _checks.still_value(rows.controls[weight > 0])),
+            _held(rows.controls, checks.still_value(rows.controls[weight > 0])),
             n_regions=len(self.regions_),
             y=y,
             weight=weight,
@@ -183,7 +188,7 @@ class ReadingMixin:
             period = exchangeable_periods(*arranged)
         else:
             period = rows.period
-        still = _checks.still_value(history.controls[history.weight > 0])
+        still = checks.still_value(history.controls[history.weight > 0])
         panel = make_panel(
             rows.region,
             period,

@@ -3,9 +3,9 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skmmm._nn.threads import one_thread
-from skmmm._persistence import check_kinds, loading, read_model, write_model
-from skmmm._stored_header import (
+from skmmm._model.threads import one_thread
+from skmmm._storage.archive import check_kinds, loading, read_model, write_model
+from skmmm._storage.header import (
     check_header,
     pack_calendar,
     pack_columns,
@@ -15,7 +15,7 @@ from skmmm._stored_header import (
     unpack_parameters,
     unpack_regions,
 )
-from skmmm._stored_index import pack_index, unpack_index
+from skmmm._storage.index import pack_index, unpack_index
 from skmmm.graph._storage import pack_graph, unpack_graph
 
 
@@ -44,7 +44,7 @@ class SavingMixin:
         Equal models give equal bytes. Parameters are those of the fit, whatever was
         set since; `gap` and `unseen_region`, which `predict` reads, are as they are.
         """
-        from skmmm._nn.storage import pack_model  # torch takes seconds to import
+        from skmmm._model.storage import pack_model  # torch takes seconds to import
 
         check_is_fitted(self)
         model, arrays = pack_model(self._model)
@@ -105,7 +105,7 @@ class SavingMixin:
     @classmethod
     def _from_stored(cls, header, arrays):
         """Return the estimator that a header and arrays describe."""
-        from skmmm._nn.storage import KINDS, unpack_model
+        from skmmm._model.storage import KINDS, unpack_model
 
         check_header(header)
         check_kinds(header["model"], KINDS, "model")

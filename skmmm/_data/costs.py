@@ -6,7 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 import pandas as pd
 
-from skmmm._checks import TINY, resolve_column
+from skmmm._data.checks import TINY, resolve_column
 
 
 def costs_per_unit(media_cost, media, labels):

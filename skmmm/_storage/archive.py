@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skmmm._files import replacing
+from skmmm._storage.files import replacing
 from skmmm._version import __version__
 
 FORMAT = 4

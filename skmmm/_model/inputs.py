@@ -7,8 +7,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 
-from skmmm._nn.likelihood import Target
-from skmmm._nn.network import Inputs
+from skmmm._model.likelihood import Target
+from skmmm._model.network import Inputs
 
 
 class PerPanel(WeakKeyDictionary):

@@ -4,10 +4,10 @@ from dataclasses import asdict
 
 import numpy as np
 
-from skmmm._calendar import Calendar
-from skmmm._checks import Columns
-from skmmm._persistence import check_kinds
-from skmmm._plain import plain, restored
+from skmmm._data.calendar import Calendar
+from skmmm._data.checks import Columns
+from skmmm._storage.archive import check_kinds
+from skmmm._storage.plain import plain, restored
 from skmmm.graph import NOTEARS, StructuralVAR
 
 _HEADER = {

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import pad
 
-from skmmm._nn.carryover import linear_scan
+from skmmm._model.adstock import linear_scan
 
 
 def innovations(residual, precision, gain, persistence):

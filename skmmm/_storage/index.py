@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pandas as pd
 
-from skmmm._persistence import StoredArrays, check_kinds
-from skmmm._plain import plain, restored
+from skmmm._storage.archive import StoredArrays, check_kinds
+from skmmm._storage.plain import plain, restored
 
 _ZONE = re.compile(r"(?!dateutil/)[\w+:/-]+")
 

@@ -10,7 +10,7 @@ region and media in units of their typical spend per region::
                       * hill(adstock(media[r, m])[t])
 
 where ``h`` is a GRU over context (calendar, controls), never over media, and
-``level`` is what `skmmm._nn.level` says.
+``level`` is what `skmmm._model.level` says.
 """
 
 import copy
@@ -22,7 +22,7 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
-from skmmm._nn.carryover import (
+from skmmm._model.adstock import (
     carry_known,
     delayed_kernel,
     free_kernel,
@@ -30,7 +30,7 @@ from skmmm._nn.carryover import (
     recurrent_carry,
     weibull_kernel,
 )
-from skmmm._nn.priors import (
+from skmmm._model.priors import (
     NOISE_FLOOR,
     NOISE_RATIO,
     ChannelPriors,
@@ -39,7 +39,7 @@ from skmmm._nn.priors import (
     shared_priors,
     unpack,
 )
-from skmmm._nn.saturation import hill
+from skmmm._model.saturation import hill
 
 # Parameters with a shared value from which regions may deviate.
 BY_REGION = (

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from skmmm._nn.likelihood import error_precision, errors, split_common, whiten
-from skmmm._nn.priors import NOISE_FLOOR, NOISE_RATIO, positions, unpack
+from skmmm._model.likelihood import error_precision, errors, split_common, whiten
+from skmmm._model.priors import NOISE_FLOOR, NOISE_RATIO, positions, unpack
 
 _STEP = 1e-4  # of the finite differences, in prior standard deviations
 _CHUNK = 8  # draws at once: bounds the memory

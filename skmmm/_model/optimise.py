@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
-from skmmm._nn.likelihood import effective_regions, log_likelihood, log_prior
-from skmmm._nn.posterior import (
+from skmmm._model.laplace import (
     LaplaceApproximation,
     information,
     prior_ties,
     spread_information,
     with_spreads,
 )
-from skmmm._nn.priors import unpack
+from skmmm._model.likelihood import effective_regions, log_likelihood, log_prior
+from skmmm._model.priors import unpack
 
 # Spreads and independence depend on the fit and the fit on them. They have settled when
 # a whole round changes the loss per row by less than this.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skmmm._times import check_no_written_dates, read_times
+from skmmm._data.times import check_no_written_dates, read_times
 
 # From one season to the next; for days a multiple of seven, so that weekdays meet.
 _SEASON_LENGTH = {"week": 52, "day": 364, "month": 12, "integer": 52}

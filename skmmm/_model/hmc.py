@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from skmmm._nn.likelihood import log_likelihood, log_prior
+from skmmm._model.likelihood import log_likelihood, log_prior
 
 N_WARMUP = 7  # transitions in which the step size is found
 N_AFTER = 4  # transitions of each chain after that, if it gives no more draws

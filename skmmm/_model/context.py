@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from skmmm._nn.carryover import linear_scan
+from skmmm._model.adstock import linear_scan
 
 # How sharply a unit of time switches, per training window.
 _SWITCH = 6.0

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from scipy import stats
 
-from skmmm._nn.level import innovations
-from skmmm._nn.priors import EFFECT_DF, NOISE_RATIO, positions
+from skmmm._model.level import innovations
+from skmmm._model.priors import EFFECT_DF, NOISE_RATIO, positions
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,1 @@
+"""From tables to numbers on a grid: columns, calendar, panel, scales, checks."""
