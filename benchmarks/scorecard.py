@@ -1,11 +1,11 @@
-"""Write the tables of README.md from the committed results.
+"""Write docs/scorecard.rst and the table of README.md from the committed results.
 
-python benchmarks/readme_tables.py
+python benchmarks/scorecard.py
 
-With names of tables (forecast, recovery, faults, plan, ...), print these instead.
+With names of tables (summary, forecast, recovery, faults, plan, ...), print these
+instead.
 """
 
-import re
 import sys
 from math import isnan
 from pathlib import Path
@@ -16,6 +16,7 @@ from bench_recovery import summarise
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
+PAGE = HERE.parent / "docs" / "scorecard.rst"
 CONTENDERS = {
     "skmmm": "skmmm",
     "skmmm, not money": "not money",
@@ -58,6 +59,12 @@ STRESS_PUBLISHED = {
 CHASING_TRUTH, CHASING_MERIDIAN = 4.3, 37.5
 PANELS = ("public_", "small", "growing", "medium", "large", "national_", "panel_")
 
+SUMMARY = """\
+Recovery of known truth, honesty of intervals, forecasts and plans; losses stay in. The
+real panel of 190 regions and 13 channels is fitted in {seconds} s on one thread.
+
+"""
+SUMMARY_HEAD = ["what is measured", "skmmm", "beside it"]
 FORECAST = """\
 Forecasts of a real panel (190 regions, 13 channels of impressions; the next 13 weeks
 from four origins): skill against the last observed value, 1 - wMAPE / wMAPE of the last
@@ -109,9 +116,9 @@ Plans for eleven budgets are in it.
 
 """
 GRAPH = """\
-Channel graphs where the truth is known (13 channels, 20 edges, none in `null`; 104
-weeks): F1 of directed edges / pairs of channels that are wrong (SHD), mean over {most}
-seeds, or as many as brackets say. What `sortnregress` finds, the simulation gives away.
+Channel graphs where the truth is known (13 channels, 20 edges, none in ``null``;
+104 weeks): F1 of directed edges / pairs of channels that are wrong (SHD), mean over {most}
+seeds, or as many as brackets say. What ``sortnregress`` finds, the simulation gives away.
 
 """
 DOUBT = """\
@@ -144,7 +151,7 @@ def forecast():
         [name, *(f"{value:.2f}" for value in row[:-1]), f"{row.iloc[-1]:.4f}"]
         for name, row in wide.sort_values("mean", ascending=False).iterrows()
     ]
-    return FORECAST + markdown(["model", *head], rows)
+    return FORECAST + csv_table(["model", *head], rows)
 
 
 def recovery(path=HERE / "results" / "recovery.csv"):
@@ -158,12 +165,12 @@ def recovery(path=HERE / "results" / "recovery.csv"):
 
     scorecards = [
         WEEKLY
-        + markdown(
+        + csv_table(
             [*head, "PyMC-Marketing", "Meridian", "90 % covers"],
             scorecard(table[weekly], "srmse", "{:.2f}".format, SRMSE_PUBLISHED),
         ),
         TOTALS
-        + markdown(
+        + csv_table(
             [*head, "mmm-framework", "it covers", "90 % covers"],
             scorecard(table[~weekly], "total_error", percent, STRESS_PUBLISHED),
         ),
@@ -237,7 +244,7 @@ def plan(path=HERE / "results" / "plan.csv"):
     )
     return (
         PLAN.format(seeds=table.groupby("world")["seed"].nunique().max())
-        + markdown(["world", "possible gain", *PLANNERS.values()], rows)
+        + csv_table(["world", "possible gain", *PLANNERS.values()], rows)
         + "\n\nSeconds of questions to a model of the real panel (190 regions, 109 "
         + f"weeks, 13 channels,\n32 draws), on one thread: {times}."
     )
@@ -263,7 +270,7 @@ def report(path=HERE / "results" / "report.csv"):
         for row in pd.read_csv(path).itertuples()
     ]
     head = ["data", "regions", "channels", "fit, s", "report, s", "MB", "opens in, s"]
-    return REPORT + markdown(head, rows)
+    return REPORT + csv_table(head, rows)
 
 
 def regret(rows):
@@ -287,8 +294,8 @@ def graph(path=HERE / "results" / "graph.csv"):
             doubt.append([world, str(regions), *doubts(parts["skmmm"])])
     head = ["world", "regions", *(GRAPH_CONTENDERS[c] for c in contenders)]
     scorecards = [
-        GRAPH.format(most=most) + markdown(head, nearness),
-        DOUBT + markdown(DOUBT_HEAD, doubt),
+        GRAPH.format(most=most) + csv_table(head, nearness),
+        DOUBT + csv_table(DOUBT_HEAD, doubt),
     ]
     return "\n\n".join(scorecards)
 
@@ -328,11 +335,11 @@ def doubts(rows):
 
 
 FAULTS = """\
-Panels and series with one fault each (two channels; `clean` has none): share of
+Panels and series with one fault each (two channels; ``clean`` has none): share of
 channel totals inside the 90 % interval; in brackets silent misses, which miss although
 the verdict is data-driven, of so many channels; and the share of fits that say
-something or refuse. {seeds} seeds, with 0.1.0 {before}. In `prior_wrong` "true" is what
-the user insists on; in `weights` two regions of 40 weeks are all there is."""
+something or refuse. {seeds} seeds, with 0.1.0 {before}. In ``prior_wrong`` "true" is
+what the user insists on; in ``weights`` two regions of 40 weeks are all there is."""
 
 
 def faults():
@@ -349,7 +356,7 @@ def faults():
         for fault, row in now.iterrows()
     ]
     text = FAULTS.format(seeds=seeds, before=seeds_before)
-    return text + "\n\n" + markdown(head, rows)
+    return text + "\n\n" + csv_table(head, rows)
 
 
 def _held(row):
@@ -365,9 +372,120 @@ def per(rows, total):
     return f"{total / len(rows):.1f}"
 
 
+def csv_table(head, rows):
+    """Return a table of text in reStructuredText."""
+    lines = (", ".join(f'"{cell}"' for cell in line) for line in [head, *rows])
+    return ".. csv-table::\n   :header-rows: 1\n\n" + "\n".join(
+        f"   {line}" for line in lines
+    )
+
+
 def markdown(head, rows):
+    """Return a table of text in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def summary():
+    """Return the one table of README: wins, losses, and what they are set against."""
+    results = HERE / "results"
+    recovered = pd.read_csv(results / "recovery.csv")
+    means = recovered.groupby(["world", "contender"])[["srmse", "total_error"]].mean()
+    ours = recovered[recovered["contender"] == "skmmm"].dropna(subset=["covered"])
+    rows = [
+        [
+            f"SRMSE, {world.replace('_', ' ')} table",
+            f"{means.loc[(world, 'skmmm'), 'srmse']:.2f}",
+            "PyMC-Marketing {}, Meridian {}".format(*published),
+        ]
+        for world, published in SRMSE_PUBLISHED.items()
+    ]
+    drifting, broken = (
+        [means.loc[(world, c), score] for c in ("skmmm", "linear MMM")]
+        for world, score in (
+            ("panel_drifting", "srmse"),
+            ("kitchen_sink", "total_error"),
+        )
+    )
+    covered = ours.groupby("world")[["covered", "channels"]].sum()
+    share = covered["covered"] / covered["channels"]
+    silent, channels = ours["honest"].sum(), ours["channels"].sum()
+    now, before = (
+        summarise_faults(pd.read_csv(results / f"{name}.csv"))
+        for name in ("faults", "faults_0_1_0")
+    )
+    rows += [
+        [
+            "SRMSE, panels with drifting effects",
+            f"{drifting[0]:.2f}",
+            f"linear MMM {drifting[1]:.2f}",
+        ],
+        [
+            "error of totals, several breaks at once",
+            f"{100 * broken[0]:.0f} %",
+            f"linear MMM {100 * broken[1]:.0f} %",
+        ],
+        [
+            "90 % intervals that hold, worlds it can represent",
+            f"{100 * summarise(recovered)[1]['skmmm']:.0f} %",
+            f"90 % would be right; {100 * share['panel_drifting']:.0f} % on drifting "
+            "panels",
+        ],
+        [
+            "silent misses, all worlds",
+            f"{silent:.0f} of {channels:.0f}",
+            f"{channels / 10:.0f} would be chance",
+        ],
+        [
+            "silent misses, one fault in the table",
+            _silent(now),
+            f"version 0.1.0: {_silent(before)}",
+        ],
+        forecast_in_short(),
+        *plans_in_short(),
+    ]
+    report = pd.read_csv(results / "report.csv").set_index("data")
+    seconds = f"{report.loc['dma', 'fit_seconds']:.0f}"
+    return SUMMARY.format(seconds=seconds) + markdown(SUMMARY_HEAD, rows)
+
+
+def _silent(faults):
+    return f"{faults['silent'].sum():.0f} of {faults['channels'].sum():.0f}"
+
+
+def forecast_in_short():
+    """Return the row of README on the real panel."""
+    table = pd.read_csv(HERE / "results" / "forecast_dma.csv")
+    skill = table.groupby("model")["skill"].mean()
+    return [
+        "forecast skill against the last value, real panel",
+        f"{skill['skmmm']:.2f}",
+        f"last value 0, linear MMM {skill['linear MMM']:.2f}",
+    ]
+
+
+def plans_in_short():
+    """Return the rows of README on plans whose best is known."""
+    table = pd.read_csv(HERE / "results" / "plan.csv").set_index(["world", "contender"])
+
+    def regrets(world):
+        return {c: table.loc[(world, c)] for c in ("skmmm", "linear MMM")}
+
+    panel, funnel = regrets("panel"), regrets("funnel")
+    worse = (funnel["skmmm"]["better_than_today"] == 0).sum()
+    return [
+        [
+            "regret of plans, panels (0: the best plan, 1: as today)",
+            f"{panel['skmmm']['regret'].median():.2f}",
+            f"linear MMM {panel['linear MMM']['regret'].median():.2f}",
+        ],
+        [
+            "regret of plans, television drives search",
+            f"{funnel['skmmm']['regret'].median():.2f}",
+            f"worse than today in {worse} of {len(funnel['skmmm'])} seeds; linear MMM "
+            f"{funnel['linear MMM']['regret'].median():.2f}",
+        ],
+    ]
 
 
 TABLES = {
@@ -382,15 +500,20 @@ TABLES = {
 
 def main():
     if names := sys.argv[1:]:
-        print("\n\n".join(TABLES[name]() for name in names))
+        print("\n\n".join({**TABLES, "summary": summary}[name]() for name in names))
         return
-    text = README.read_text()
-    for name, table in TABLES.items():
-        mark = f"<!-- table: {name} -->\n"
-        if mark in text:
-            pattern = rf"({mark}).*?(<!-- end -->)"
-            text = re.sub(pattern, rf"\g<1>{table()}\n\g<2>", text, flags=re.DOTALL)
-    README.write_text(text)
+    _fill(README, "<!-- table: {} -->\n", "<!-- end -->", {"summary": summary})
+    _fill(PAGE, ".. table: {}\n\n", "\n.. end", TABLES)
+
+
+def _fill(path, start, end, tables):
+    """Write tables between the marks of a file."""
+    text = path.read_text()
+    for name, table in tables.items():
+        mark = start.format(name)
+        before, rest = text.split(mark)
+        text = before + mark + table() + "\n" + end + rest.split(end, 1)[1]
+    path.write_text(text)
 
 
 if __name__ == "__main__":
