@@ -117,8 +117,9 @@ Plans for eleven budgets are in it.
 """
 GRAPH = """\
 Channel graphs where the truth is known (13 channels, 20 edges, none in ``null``;
-104 weeks): F1 of directed edges / pairs of channels that are wrong (SHD), mean over {most}
-seeds, or as many as brackets say. What ``sortnregress`` finds, the simulation gives away.
+104 weeks): F1 of directed edges / pairs of channels that are wrong (SHD), mean over
+{most} seeds, or as many as brackets say. What ``sortnregress`` finds, the simulation
+gives away.
 
 """
 DOUBT = """\

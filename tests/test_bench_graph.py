@@ -202,7 +202,7 @@ def test_scorecards(modules, tmp_path):
     ]
     modules.bench_graph.merge(tmp_path / "graph.csv", rows)
     text = modules.scorecard.graph(tmp_path / "graph.csv")
-    assert "mean over 2\nseeds" in text
+    assert "mean over\n2 seeds" in text
     assert '"world", "regions", "skmmm", "sortnregress"' in text
     assert '"gauss", "20", "0.75 / 1.5", "0.25 / 7.0 (1)"' in text
     assert '"null", "20", "", "failed"' in text
