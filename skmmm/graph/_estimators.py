@@ -371,7 +371,7 @@ class NOTEARS(_GraphEstimator):
     with an L1 penalty are minimised while it is driven to zero [1]_ [2]_. Scales,
     adjustments, resamples and verdicts are those of `StructuralVAR`; the search alone
     is another one. For comparison: where the graph is known it is wrong about more
-    pairs (README, ``benchmarks/results/graph.csv``).
+    pairs (scorecard, ``benchmarks/results/graph.csv``).
 
     Parameters
     ----------
