@@ -404,7 +404,7 @@ def summary_of_errors():
     table = pd.read_csv(RECOVERY)
     means = summarise(table)[0]
     srmse = [number(means.loc[(w, "skmmm"), "srmse"]) for w in SRMSE_PUBLISHED]
-    names = [world.removeprefix("public_") for world in SRMSE_PUBLISHED]
+    names = ", ".join(world.removeprefix("public_") for world in SRMSE_PUBLISHED)
     pymc, meridian = map(", ".join, zip(*SRMSE_PUBLISHED.values(), strict=True))
     theirs = pd.read_csv(RESULTS / "recovery_rivals.csv").set_index("world")
     run = theirs.loc["public_small"].set_index("contender")["srmse"]
@@ -414,7 +414,7 @@ def summary_of_errors():
 
     return [
         [
-            f"error of weekly effects (RMSE / true mean), public tables {', '.join(names)}",
+            f"error of weekly effects (RMSE / true mean), public tables {names}",
             ", ".join(srmse),
             f"published: PyMC-Marketing {pymc}; Meridian {meridian}",
         ],
