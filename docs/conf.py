@@ -37,7 +37,8 @@ html_static_path = ["_static"]
 html_css_files = ["skmmm.css"]
 html_show_sourcelink = False
 html_sidebars = {
-    name: [] for name in ("index", "getting_started", "whats_new", "design")
+    name: []
+    for name in ("index", "getting_started", "whats_new", "design", "scorecard")
 }
 html_theme_options = {
     "navbar_end": ["theme-switcher"],

@@ -201,13 +201,15 @@ def test_scorecards(modules, tmp_path):
         make_row("null", 20, 200, "sortnregress", error="ValueError: no fit"),
     ]
     modules.bench_graph.merge(tmp_path / "graph.csv", rows)
-    text = modules.scorecard.graph(tmp_path / "graph.csv")
-    assert "mean over\n2 seeds" in text
-    assert '"world", "regions", "skmmm", "sortnregress"' in text
-    assert '"gauss", "20", "0.75 / 1.5", "0.25 / 7.0 (1)"' in text
-    assert '"null", "20", "", "failed"' in text
-    assert '"gauss", "20", "5.0", "0.70", "2.0", "0.75", "0.0", "", "0.0"' in text
-    assert '"0.25", ""' in text
+    nearness = modules.scorecard.graph(tmp_path / "graph.csv")
+    assert nearness.head == ["world", "regions", "seeds", "skmmm", "sortnregress"]
+    assert nearness.rows == [
+        ["gauss", "20", "2", "0.75 / 1.5", "0.25 / 7.0 (1)"],
+        ["null", "20", "1", "", "failed"],
+    ]
+    (doubt,) = modules.scorecard.doubt(tmp_path / "graph.csv").rows
+    assert doubt[:8] == ["gauss", "20", "5.0", "0.70", "2.0", "0.75", "0.0", ""]
+    assert doubt[-3:] == ["0.25", "", ""]
 
 
 def test_the_real_panel_is_read(modules):

@@ -64,8 +64,8 @@ def truth_text(truth, summary):
     held = sum(row[-1] == "yes" for row in rows)
     return (
         f"{layout(rows)}\n\nThe example is simulated, so that the truth is known. "
-        f"{held} of {len(rows) - 1} intervals hold\nit. The scorecard in the "
-        "documentation says how often they do in general."
+        f"{held} of {len(rows) - 1} intervals hold\nit. The scorecard "
+        "(docs/scorecard.rst) says how often they do in general."
     )
 
 
