@@ -42,7 +42,8 @@ MODULES = (
     "preprocessing._scaling",
     "preprocessing._season",
     "report",
-    "scenarios",
+    "scenarios._compare",
+    "scenarios._future",
 )
 
 

@@ -32,6 +32,7 @@ WITHOUT_NETWORK = sorted(
             "_planning/",
             "plotting/",
             "preprocessing/",
+            "scenarios/",
         )
     )
     or name
@@ -39,7 +40,6 @@ WITHOUT_NETWORK = sorted(
         "allocation.py",
         "metrics.py",
         "model_selection.py",
-        "scenarios.py",
     )
 )
 INSPECTION = sorted(name for name in FILES if name.startswith("inspection/"))
