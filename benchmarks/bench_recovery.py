@@ -34,7 +34,8 @@ import numpy as np
 import pandas as pd
 import threadpoolctl
 import torch
-from problems import REPRESENTABLE, WORLDS, public_tables
+from preset_worlds import public_tables
+from problems import REPRESENTABLE, WORLDS
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm.baselines import make_linear_mmm

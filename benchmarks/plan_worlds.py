@@ -26,8 +26,9 @@ from itertools import count
 
 import numpy as np
 import pandas as pd
-from problems import REGION, WEEK, Problem, funnel_parts, make_funnel
+from problems import funnel_parts, make_funnel
 from scipy.optimize import brentq, minimize, minimize_scalar
+from world_parts import REGION, WEEK, Problem
 
 from skmmm.datasets import make_mmm_panel
 

@@ -29,6 +29,12 @@ from sklearn.utils import Bunch
 
 from skmmm._data.panel import Panel
 from skmmm._model.threads import one_thread
+from skmmm._origins import (
+    contributions_by_origin,
+    moving_with,
+    total_curve,
+    total_effects,
+)
 from skmmm.graph._equations import SpendEquations
 from skmmm.inspection._protocol import ChannelEffects, Counterfactual
 from skmmm.inspection._support import STEP, support_factors
@@ -162,14 +168,15 @@ class ModelCounterfactual(Counterfactual):
     @cached_property
     def spend(self):
         """Spend of X's rows, (n_rows, n_media), money where its cost is known."""
-        return self._spend[:, self.shown]
+        return self.model_spend[:, self.shown]
 
     @cached_property
     def _units(self):
         return self.panel.rows(np.moveaxis(self.panel.media, 2, 0)).T
 
     @property
-    def _spend(self):
+    def model_spend(self):
+        """As `spend`, in the order of the model."""
         return self._units * self.media_cost_or_unit
 
     @cached_property
@@ -193,7 +200,7 @@ class ModelCounterfactual(Counterfactual):
         return self.model.split(self.panel, self.counted)
 
     @cached_property
-    def _reached(self):
+    def reached(self):
         """The panel with all counted cells as rows."""
         return replace(self.panel, cell=np.flatnonzero(self.counted))
 
@@ -261,8 +268,11 @@ class ModelCounterfactual(Counterfactual):
 
     @one_thread()
     def _effects(self, by, *, draws):
-        found = self._direct_effects if self.equations is None else self._total_effects
-        parts = vars(found(by, draws=draws)).items()
+        if self.equations is None:
+            found = self._direct_effects(by, draws=draws)
+        else:
+            found = total_effects(self, by, draws=draws)
+        parts = vars(found).items()
         return ChannelEffects(**{name: part[..., self.shown] for name, part in parts})
 
     def _direct_effects(self, by, *, draws):
@@ -279,7 +289,7 @@ class ModelCounterfactual(Counterfactual):
         none, now, more = np.moveaxis(sums[0], 1, 0)  # (M, E, G)
         contribution = sums[-1][:, 1]
         spend = np.zeros((len(names), len(self.channels)))
-        np.add.at(spend, group, self._spend)
+        np.add.at(spend, group, self.model_spend)
         spend = np.broadcast_to(spend, (now.shape[1], *spend.shape))
         return ChannelEffects(
             contribution=np.moveaxis(contribution, 0, 2),
@@ -338,48 +348,31 @@ class ModelCounterfactual(Counterfactual):
                 self._split, [channel], factors, by="region", draws=draws
             )
         else:
-            effects = self._total_curve(channel, factors, draws=draws)
+            effects = total_curve(self, channel, factors, draws=draws)
         effects = self._grouped(effects, by)
         return effects[:-1] - effects[-1]
 
     def _moves_alone(self, channel):
         """Return whether no other channel answers to one, in any draw."""
         both = self.equations, self.drawn_equations
-        return all(e is None or len(_moving(e, channel)) == 1 for e in both)
+        return all(e is None or len(moving_with(e, channel)) == 1 for e in both)
 
-    def _total_curve(self, channel, factors, *, draws):
-        """Return effects of a channel and all that it moves, (K, E, R)."""
-        equations = self._equations(draws=draws)
-        moving = _moving(equations, channel)
-        reactions = (
-            self._in_rows(
-                equations.react(self.panel.media, scaled[..., channel], channel)
-            )
-            for scaled in map(self._media, factors)
-        )
-        effects = self.model.effects_under(
-            self._reached,
-            moving,
-            (spend[..., moving] for spend in reactions),
-            draws=draws,
-        )
-        return np.stack([self._by_region(rows) for rows in effects])
-
-    def _by_region(self, rows):
+    def by_region(self, rows):
         """Sum rows of counted cells to regions, (..., n) -> (..., R)."""
-        region = self._reached.cell // self.panel.shape[1]
+        region = self.reached.cell // self.panel.shape[1]
         total = np.zeros((*rows.shape[:-1], self.panel.shape[0]))
         np.add.at(total, (..., region), rows)  # type: ignore[arg-type]
         return total
 
-    def _equations(self, *, draws):
+    def equations_for(self, *, draws):
+        """Return the equations of the draws, or those at the mode."""
         return self.drawn_equations if draws else self.equations
 
-    def _media(self, factor):
+    def media_scaled(self, factor):
         """Return the media grid with the spend of X's rows scaled."""
         return np.where(self._asked[..., None], factor, 1.0) * self.panel.media
 
-    def _in_rows(self, media):
+    def in_rows(self, media):
         """Return a media grid, (..., R, T, M), that differs in X's rows only."""
         return np.where(self._asked[..., None], media, self.panel.media)
 
@@ -395,12 +388,12 @@ class ModelCounterfactual(Counterfactual):
         channel = self.shown[channel]
         if self.equations is None or self._moves_alone(channel):
             group, names = self.groups(by)
-            own = np.bincount(group, self._spend[:, channel], minlength=len(names))
-            now = np.bincount(group, self._spend.sum(axis=1), minlength=len(names))
+            own = np.bincount(group, self.model_spend[:, channel], minlength=len(names))
+            now = np.bincount(group, self.model_spend.sum(axis=1), minlength=len(names))
             return now + (np.asarray(factors)[:, None] - 1.0) * own
         answers = (
             self.equations.react(self.panel.media, one[..., channel], channel)[0]
-            for one in map(self._media, factors)
+            for one in map(self.media_scaled, factors)
         )
         return np.stack(
             [
@@ -425,7 +418,7 @@ class ModelCounterfactual(Counterfactual):
         """
         media = self._planned_media(multiples, by)
         if self.equations is not None:
-            media = self._in_rows(self.equations.follow(self.panel.media, media)[0])
+            media = self.in_rows(self.equations.follow(self.panel.media, media)[0])
         return replace(self, panel=replace(self.panel, media=media))
 
     def _planned_media(self, multiples, by):
@@ -446,15 +439,15 @@ class ModelCounterfactual(Counterfactual):
             As in `planned`. None: what X spends.
         draws : bool
         """
-        media = [self.panel.media, self._media(0.0)]
+        media = [self.panel.media, self.media_scaled(0.0)]
         if multiples is not None:
             media[0] = self._planned_media(multiples, by)
             if self.equations is not None:
-                equations = self._equations(draws=draws)
-                media[0] = self._in_rows(equations.follow(self.panel.media, media[0]))
+                equations = self.equations_for(draws=draws)
+                media[0] = self.in_rows(equations.follow(self.panel.media, media[0]))
         channels = np.arange(len(self.channels))
         planned, none = self.model.effects_under(
-            self._reached, channels, media, draws=draws
+            self.reached, channels, media, draws=draws
         )
         return planned.sum(axis=1) - none.sum(axis=1)
 
@@ -558,107 +551,5 @@ class ModelCounterfactual(Counterfactual):
         elif self.equations is None:
             media = self.model.components(self.panel, draws=True).media
         else:
-            media = self._by_origin(self.panel, draws=draws)
+            media = contributions_by_origin(self, self.panel, draws=draws)
         return media[..., self.shown]
-
-    def _by_origin(self, panel, *, draws, spend=None):
-        """Return contributions by the channel where spend originates, (E, n, M).
-
-        A list `spend` receives the spend of X's rows by origin, draw by draw.
-        """
-
-        def shares():
-            for share in self._equations(draws=draws).each_origin_shares(panel.media):
-                if spend is not None:
-                    spend.append(self._spend_by_origin(share))
-                yield share
-
-        return self.model.media_by_origin(panel, shares(), draws=draws)
-
-    def _total_effects(self, by, *, draws):
-        reached = self.panel
-        spend: list[np.ndarray] = []
-        contribution = self._by_origin(self.panel, draws=draws, spend=spend)
-        incremental = contribution
-        if by != "period" and self.counted.sum() > len(self.panel.cell):
-            reached = self._reached
-            incremental = self._by_origin(reached, draws=draws)
-        none = replace(reached, media=self._media(0.0))
-        if none.media.any():  # spend of other rows, which X's rows do not cause
-            incremental = incremental - self._by_origin(none, draws=draws)
-        gain, charge = self._gains(reached, draws=draws)
-        here, there = self._summing(self.panel, by), self._summing(reached, by)
-        return ChannelEffects(
-            contribution=here(contribution),
-            incremental=there(incremental),
-            spend=here(np.stack(spend)),
-            gain=there(gain),
-            charge=here(charge),
-        )
-
-    def _summing(self, panel, by):
-        """Return a function that sums rows of a panel to groups, (..., n, M)."""
-        region, column = np.divmod(panel.cell, panel.shape[1])
-        key = {None: 0 * region, "region": region, "period": column}[by]
-        names, group = np.unique(key, return_inverse=True)
-
-        def summed(rows):
-            total = np.zeros((*rows.shape[:-2], len(names), rows.shape[-1]))
-            np.add.at(total, (..., group, slice(None)), rows)  # type: ignore[arg-type]
-            return total
-
-        return summed
-
-    def _gains(self, reached, *, draws):
-        """Return gain and charge of every channel per 100 % more.
-
-        Returns
-        -------
-        gain : ndarray of shape (E, n_reached, M)
-        charge : ndarray of shape (E, n_rows, M)
-        """
-        equations = self._equations(draws=draws)
-        panel, n_media = self.panel, len(self.channels)
-        gain = np.empty((equations.n_draws, len(reached.cell), n_media))
-        charge = np.empty((equations.n_draws, len(panel.cell), n_media))
-        more = self._media(1.0 + STEP)
-        for channel in range(n_media):
-            moving = _moving(equations, channel)
-            changed = self._in_rows(
-                equations.react(panel.media, more[..., channel], channel)
-            )
-            effects = list(
-                self.model.effects_under(
-                    reached,
-                    moving,
-                    [panel.media[..., moving], changed[..., moving]],
-                    draws=draws,
-                )
-            )
-            gain[..., channel] = (effects[1] - effects[0]) / STEP
-            charged = self.media_cost_or_unit * _charged(self.media_cost)[channel]
-            extra = np.moveaxis(changed - panel.media, 3, 1)  # (E, M, R, T)
-            charge[..., channel] = (
-                np.einsum("emn,m->en", panel.rows(extra), charged) / STEP
-            )
-        return gain, charge
-
-    def _spend_by_origin(self, share):
-        """Return spend of X's rows by the channel where it originates, (n_rows, M)."""
-        region, column = np.divmod(self.panel.cell, self.panel.shape[1])
-        moved = share[region, column] * _charged(self.media_cost)  # (n_rows, from, M)
-        stays = 1.0 - moved.sum(axis=1)  # not in the same units as its origin
-        return np.einsum("nkj,nj->nk", moved, self._spend) + stays * self._spend
-
-
-def _charged(media_cost):
-    """Return whether spend of j is charged to i, ``[i, j]``: both money or neither.
-
-    A price of zero stands for a channel that is no money in a plan.
-    """
-    money = media_cost > 0
-    return money[:, None] == money
-
-
-def _moving(equations, channel):
-    return [channel, *np.flatnonzero(equations.descendants()[channel])]

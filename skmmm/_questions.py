@@ -18,7 +18,8 @@ from skmmm.inspection._intervals import (
     tail_probability,
 )
 from skmmm.inspection._verdicts import MIN_DRAWS, channel_verdicts
-from skmmm.scenarios import coming_frame, compare_scenarios
+from skmmm.scenarios import compare_scenarios
+from skmmm.scenarios._future import coming_frame
 
 _ROWS_AT_ONCE = 2000  # bounds the memory of intervals
 

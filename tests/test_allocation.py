@@ -15,7 +15,8 @@ from skmmm import DeepCausalMMMRegressor
 from skmmm._counterfactual import ModelCounterfactual
 from skmmm._data.panel import as_usual
 from skmmm._planning.problem import read_risk
-from skmmm.allocation import _in_words, budget_path, optimize_budget
+from skmmm.allocation import budget_path, optimize_budget
+from skmmm.allocation._words import in_words
 from skmmm.datasets import make_mmm_panel
 from skmmm.scenarios import make_future_frame
 
@@ -869,7 +870,7 @@ def test_draws_that_contradict_the_gain_are_told(
 
 @pytest.mark.parametrize("gain", [0.057, -0.032])
 def test_risk_is_one_measure_of_the_draws(gain):
-    said = _in_words(
+    said = in_words(
         gain=gain,
         money=0.0,
         probability=0.38 if gain > 0 else 1.0,

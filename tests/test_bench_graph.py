@@ -21,6 +21,7 @@ def modules():
     """The benchmark's own modules, importable from each other while these tests run."""
     names = [
         *("bench_graph", "bench_recovery", "problems", "scorecard"),
+        *("preset_worlds", "world_parts"),
         *("graph_rivals", "graph_scores", "graph_worlds"),
     ]
     sys.path.insert(0, str(BENCHMARKS))

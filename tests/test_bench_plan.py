@@ -28,6 +28,7 @@ FUNNELS = ["funnel", "funnel_much_tv", "funnel_little_tv", *REGIONS]
 def modules():
     """The benchmark's own modules, importable from each other while these tests run."""
     names = ["bench_plan", "bench_recovery", "plan_worlds", "problems"]
+    names += ["preset_worlds", "world_parts"]
     sys.path.insert(0, str(BENCHMARKS))
     yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
     sys.path.remove(str(BENCHMARKS))

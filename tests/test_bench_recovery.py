@@ -20,6 +20,7 @@ if not BENCHMARKS.exists():
 def modules():
     """The benchmark's own modules, importable from each other while these tests run."""
     names = "bench_recovery", "scorecard", "problems"
+    names += "preset_worlds", "world_parts"
     sys.path.insert(0, str(BENCHMARKS))
     yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
     sys.path.remove(str(BENCHMARKS))

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.usefixtures("short_chains")
 ROOT = Path(__file__).parents[1]
 MODULES = (
     "_regressor",
-    "allocation",
+    "allocation._optimize",
+    "allocation._path",
     "baselines._linear",
     "baselines._naive",
     "datasets._loaders",
@@ -42,7 +43,8 @@ MODULES = (
     "preprocessing._scaling",
     "preprocessing._season",
     "report",
-    "scenarios",
+    "scenarios._compare",
+    "scenarios._future",
 )
 
 

@@ -336,11 +336,11 @@ def test_scaled_spend_is_as_computed_anew(panel, fast, adstock, late, gaps, spik
             what_if._split, range(3), factors, by="region", draws=draws
         )
         for channel, effects in enumerate(found):
-            alternatives = (what_if._media(f)[..., [channel]] for f in factors)
+            alternatives = (what_if.media_scaled(f)[..., [channel]] for f in factors)
             rows = what_if.model.effects_under(
-                what_if._reached, [channel], alternatives, draws=draws
+                what_if.reached, [channel], alternatives, draws=draws
             )
-            expected = np.stack([what_if._by_region(one) for one in rows])
+            expected = np.stack([what_if.by_region(one) for one in rows])
             assert_allclose(effects, expected, rtol=1e-7, atol=1e-6)
 
 

@@ -1,6 +1,7 @@
 """The benchmark worlds: reproducible, honest about their truth, like their sources."""
 
-import importlib.util
+import importlib
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -15,12 +16,12 @@ if not PATH.exists():
     pytest.skip(
         "benchmarks are not part of the source distribution", allow_module_level=True
     )
-_SPEC = importlib.util.spec_from_file_location("problems", PATH)
-problems = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(problems)
+sys.path.insert(0, str(PATH.parent))
+problems, preset_worlds = map(importlib.import_module, ("problems", "preset_worlds"))
+sys.path.remove(str(PATH.parent))
 
 NAMES = list(problems.WORLDS)
-PUBLIC = {problem.name: problem for problem in problems.public_tables()}
+PUBLIC = {problem.name: problem for problem in preset_worlds.public_tables()}
 # The stress worlds that are sums over channels, with Gaussian noise around a baseline
 # of trend, one wave a year and price.
 ADDITIVE = ["clean", "collinear", "slow_weibull", "exponential_s", "drifting_effect"]
@@ -100,7 +101,7 @@ def test_truth_is_zero_before_money_was_spent(name):
 
 def test_truth_is_zero_where_nothing_was_ever_spent():
     spend = np.ones((20, 3)) * [1.0, 0.0, 2.0]
-    lost = problems._without_each(lambda x: (x.sum(axis=1)) ** 2, spend)
+    lost = problems.without_each(lambda x: (x.sum(axis=1)) ** 2, spend)
     assert_allclose(lost, np.ones((20, 3)) * [5.0, 0.0, 8.0])
 
 
@@ -217,9 +218,9 @@ def test_confounded_budgets_follow_hidden_demand():
 def auction_coefficient(name, seed):
     """Return of pla by regression on the carried-over spend of each channel."""
     problem = world(name, seed)
-    kernels = problems._geometric(problems.AUCTION_DECAY, problems.AUCTION_LAGS)
+    kernels = problems.geometric(problems.AUCTION_DECAY, problems.AUCTION_LAGS)
     spend = problem.X[problem.roles["media"]].to_numpy()
-    carried = problems._carry_over(spend, kernels)
+    carried = problems.carry_over(spend, kernels)
     columns = [*carried.T, np.arange(len(spend)), *waves(len(spend), 2)]
     return residual_of(problem.y.to_numpy(), columns)[1][0]
 

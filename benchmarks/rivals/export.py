@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench_recovery import make_problem, read_seeds
-from problems import PUBLIC_SEED
+from preset_worlds import PUBLIC_SEED
 
 
 def export(problem, folder):

@@ -369,6 +369,11 @@ def _add_settings(parser):
         help="what is known of a channel, as a 90%% interval: tv:roi=1:3. Quantities "
         "are roi, decay and half_saturation",
     )
+    _add_effort(settings)
+
+
+def _add_effort(settings):
+    """Add how much is computed and printed."""
     settings.add_argument(
         "--origins",
         metavar="N",

@@ -19,6 +19,7 @@ import torch
 from torch.nn.functional import pad
 
 from skmmm._model.adstock import linear_scan
+from skmmm._model.draws import few_draws
 
 
 def innovations(residual, precision, gain, persistence):
@@ -143,3 +144,54 @@ def smooth_level(residual, precision, gain, persistence, scale):
         persistence,
         shock,
     )
+
+
+def fit_level(network, inputs, target):
+    """Return the level of every draw of a network over the training window."""
+    levels = []
+    with torch.no_grad():
+        for _, twin in few_draws(network):
+            values = twin.values()
+            gain, persistence = twin.level_parameters(values)
+            levels.append(
+                smooth_level(
+                    target.y - twin(inputs).total,
+                    target.precision,
+                    gain,
+                    persistence,
+                    innovation_scale(values, network.sizes.n_regions),
+                )
+            )
+    return Level(
+        *(
+            torch.cat([getattr(level, name) for level in levels])
+            for name in ("mean", "variance", "persistence", "shock")
+        )
+    )
+
+
+def innovation_scale(values, n_regions):
+    """Return the sd of one period's surprise per region, shape (E, R)."""
+    variance = torch.exp(2 * values["noise_log"]).expand(-1, n_regions)
+    if "common_log" in values:
+        variance = variance + torch.exp(2 * values["common_log"])[:, None]
+    return variance.sqrt()
+
+
+def level_of_rows(network, level, panel):
+    """Return the level of the panel's rows and the variance of an observation."""
+    values = network.values()
+    known = network.sizes.n_regions
+    variance = innovation_scale(values, known).square()
+    n_new = panel.shape[0] - known
+    average = variance.mean(dim=1, keepdim=True).expand(-1, n_new)
+    variance = torch.cat([variance, average], dim=1)[..., None]
+    if level is None:
+        grid = variance.expand(-1, -1, panel.shape[1])
+        arrays = torch.zeros_like(grid), grid, torch.ones_like(grid)
+        return tuple(panel.rows(array.numpy()) for array in arrays)
+    gain, _ = network.level_parameters(values)
+    mean, spread = level.extended(n_new).at(torch.from_numpy(panel.periods))
+    total = spread + (1.0 - gain)[:, None, None] * variance
+    arrays = mean, total, (variance / total).clamp_max(1.0)
+    return tuple(panel.rows(array.numpy()) for array in arrays)

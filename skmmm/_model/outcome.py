@@ -14,14 +14,14 @@ from scipy import stats
 from skmmm._data.panel import Panel
 from skmmm._data.scales import Scales
 from skmmm._model.context import Context
+from skmmm._model.draws import few_draws, select
 from skmmm._model.inputs import PerPanel, Seasons, build_inputs
-from skmmm._model.level import Level, smooth_level
+from skmmm._model.level import Level, fit_level, level_of_rows
 from skmmm._model.likelihood import Loss
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.scaling import Flights, ScaledChannel
 
 Split = namedtuple("Split", "window inputs own rest weight n_periods")
-_DRAWS_AT_ONCE = 8  # bounds the memory of predictions
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,13 +127,12 @@ class OutcomeModel:
         inputs = self.inputs(panel)
         parts = []
         with torch.no_grad():
-            for some in _slices(len(network.shared)):
-                twin = _select(network, some)
+            for some, twin in few_draws(network):
                 moving = None if level is None else level.select(some)
                 parts.append(
                     (
                         *_structure(twin.extended(n_new), inputs, panel),
-                        *_moving_level(twin, moving, panel),
+                        *level_of_rows(twin, moving, panel),
                     )
                 )
         arrays = [np.concatenate(part) for part in zip(*parts, strict=True)]
@@ -221,8 +220,8 @@ class OutcomeModel:
         modes, effects = (
             torch.cat(
                 [
-                    _select(network, some).mean_effects(channels, inputs, target.share)
-                    for some in _slices(len(network.shared))
+                    twin.mean_effects(channels, inputs, target.share)
+                    for _, twin in few_draws(network)
                 ]
             )
             for network in (self.network, self.asked(draws=True))
@@ -291,8 +290,8 @@ class OutcomeModel:
             found = np.zeros((len(factors), len(network.shared), n_groups))
             spend = own[:, [channel]], rest[:, [channel]]
             with torch.no_grad():
-                for some in _slices(len(network.shared)):
-                    twin = _select(network, some).extended(n_new)
+                for some, twin in few_draws(network):
+                    twin = twin.extended(n_new)
                     scaled = ScaledChannel(twin, channel, inputs, *spend, weight)
                     for k, factor in enumerate(factors):
                         total = scaled.effects(factor).sum(dim=axis)
@@ -378,7 +377,7 @@ class OutcomeModel:
         n_new = panel.shape[0] - len(self.scales.kpi)
         answer = np.empty_like(contributions)
         for e, (effect, share) in enumerate(zip(contributions, shares, strict=True)):
-            twin = _select(network, slice(e, e + 1))
+            twin = select(network, slice(e, e + 1))
             share = torch.tensor(share.transpose(2, 0, 3, 1))
             with torch.no_grad():
                 fractions = twin.extended(n_new).origin_fractions(inputs, share)
@@ -511,47 +510,6 @@ class OutcomeModel:
         }
 
 
-def fit_level(network, inputs, target):
-    """Return the level of every draw of a network over the training window."""
-    levels = []
-    with torch.no_grad():
-        for some in _slices(len(network.shared)):
-            twin = _select(network, some)
-            values = twin.values()
-            gain, persistence = twin.level_parameters(values)
-            levels.append(
-                smooth_level(
-                    target.y - twin(inputs).total,
-                    target.precision,
-                    gain,
-                    persistence,
-                    innovation_scale(values, network.sizes.n_regions),
-                )
-            )
-    return Level(
-        *(
-            torch.cat([getattr(level, name) for level in levels])
-            for name in ("mean", "variance", "persistence", "shock")
-        )
-    )
-
-
-def innovation_scale(values, n_regions):
-    """Return the sd of one period's surprise per region, shape (E, R)."""
-    variance = torch.exp(2 * values["noise_log"]).expand(-1, n_regions)
-    if "common_log" in values:
-        variance = variance + torch.exp(2 * values["common_log"])[:, None]
-    return variance.sqrt()
-
-
-def _slices(n_draws):
-    return [slice(i, i + _DRAWS_AT_ONCE) for i in range(0, n_draws, _DRAWS_AT_ONCE)]
-
-
-def _select(network, draws):
-    return network.at(network.shared[draws], network.regional[draws])
-
-
 def _structure(network, inputs, panel):
     """Return baseline, controls and media of the panel's rows, draws first."""
     parts = network(inputs)
@@ -574,28 +532,8 @@ def _effect_rows(network, channels, inputs, media, panel):
     n_new = panel.shape[0] - network.sizes.n_regions
     found = []
     with torch.no_grad():
-        for some in _slices(len(network.shared)):
-            twin = _select(network, some)
+        for some, twin in few_draws(network):
             own = media if media.ndim == 3 else media[some]
             effects = twin.extended(n_new).channel_effects(channels, inputs, own)
             found.append(panel.rows(effects.sum(dim=2).numpy()))
     return np.concatenate(found)
-
-
-def _moving_level(network, level, panel):
-    """Return the level of the panel's rows and the variance of an observation."""
-    values = network.values()
-    known = network.sizes.n_regions
-    variance = innovation_scale(values, known).square()
-    n_new = panel.shape[0] - known
-    average = variance.mean(dim=1, keepdim=True).expand(-1, n_new)
-    variance = torch.cat([variance, average], dim=1)[..., None]
-    if level is None:
-        grid = variance.expand(-1, -1, panel.shape[1])
-        arrays = torch.zeros_like(grid), grid, torch.ones_like(grid)
-        return tuple(panel.rows(array.numpy()) for array in arrays)
-    gain, _ = network.level_parameters(values)
-    mean, spread = level.extended(n_new).at(torch.from_numpy(panel.periods))
-    total = spread + (1.0 - gain)[:, None, None] * variance
-    arrays = mean, total, (variance / total).clamp_max(1.0)
-    return tuple(panel.rows(array.numpy()) for array in arrays)

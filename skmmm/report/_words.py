@@ -332,3 +332,12 @@ def _forecasts(content):
     if len(better):
         text += f"; {_listed(list(better.index))} did better"
     return f"{text}. A good forecast does not prove that effects are right."
+
+
+def interval_note(content):
+    """Return what the bars and marks of a chart mean."""
+    return (
+        f"Bars are {content.level:.0%} intervals. The point is the most probable "
+        "value; it lies near one end of its bar where the other side is less certain. "
+        "●\u00a0data-driven, ○\u00a0prior-driven, ✕\u00a0not\u00a0identified."
+    )

@@ -1,0 +1,182 @@
+"""The best plan for a budget."""
+
+from skmmm._planning.problem import DEFAULT_BOUNDS
+from skmmm.allocation._question import read_question
+
+
+def optimize_budget(
+    estimator,
+    budget=None,
+    *,
+    X=None,
+    horizon=None,
+    bounds=DEFAULT_BOUNDS,
+    money_bounds=None,
+    by="channel",
+    target_roi=None,
+    target_mroi=None,
+    fixed=None,
+    constraints=None,
+    risk=None,
+    effect="direct",
+    allow_extrapolation=False,
+    confidence_level=0.9,
+    media=None,
+    region=None,
+    time=None,
+    media_cost=None,
+):
+    """Find the spend that causes most.
+
+    What is planned are multiples of the spend of X: of whole channels, of channels by
+    region, or of channels by period. Within these the pattern of X over regions and
+    periods is kept.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted, with `predict`.
+    budget : float, default=None
+        Total spend over the rows of X, in money where the cost of channels is known,
+        else in the units of X. None: what X spends. With a target, the most that may be
+        spent (None: no limit but the bounds).
+    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+        None: the training rows, which only `DeepCausalMMMRegressor` remembers.
+    horizon : int, default=None
+        In place of X: so many coming periods, spend and controls as one year before,
+        or as in the last periods if there is no year. For other plans pass
+        `make_future_frame(...)` as X.
+    bounds : (float, float) or mapping, default=(0.5, 2.0)
+        Least and most multiples of current spend. A mapping from channels, or from
+        (channel, region or period), bounds these, the narrower key before the wider;
+        others have the default. Here and below, channels are names or positions.
+    money_bounds : mapping or None, default=None
+        Least and most money of channels, or of (channel, region or period), in place
+        of `bounds`: ``{"paid_search": (0, 900_000)}``. Of a channel that is planned by
+        region or period, its money over all of these, beside `bounds`.
+    by : {"channel", "region", "period"}, default="channel"
+    target_roi, target_mroi : float, default=None
+        Spend as much as keeps the ROI of all spend (at the mode), or the ROI of the
+        last unit of every channel that bounds do not hold, at the target, in KPI units
+        per unit of spend.
+    fixed : list or mapping, default=None
+        Channels, or (channel, region or period), whose spend stays, or is set to so
+        much money, also beyond observed data. A mapping names a channel or its cells,
+        not both.
+    constraints : list of (channels, least, most), default=None
+        Limits on the planned spend of several channels together, in money; None: no
+        limit. `channels` may be a mapping to weights.
+    risk : None, ("cvar", share) or ("sd", k), default=None
+        What is maximised: the outcome at the posterior mode; over posterior draws, its
+        mean over the worst share of them, or its mean minus k standard deviations.
+    effect : {"direct", "total"}, default="direct"
+        Total: what is planned is what channels spend by themselves; others answer as
+        the channel graph says, and what they then spend is part of the budget.
+    allow_extrapolation : bool, default=False
+        Whether plans may go beyond ``observed_until`` of `response_curve`.
+    confidence_level : float in (0, 1), default=0.9
+    media : list of str or int, default=None
+        Media columns of X. None: what the estimator says (``media_``).
+    region, time : str or int, default=None
+        Columns to plan by. None: what the estimator says.
+    media_cost : float, mapping or None, default=None
+        Cost of one unit of the columns. `DeepCausalMMMRegressor` knows its own.
+
+    Returns
+    -------
+    result : OptimizeResult
+        - ``allocation``: DataFrame indexed by channel, or by channel and region or
+          period, with ``spend``, ``current_spend`` and ``change`` (relative),
+          ``contribution`` (what the planned spend causes, KPI units), ``roi``,
+          ``mroi`` (one percent more spend), and ``reason`` for where
+          the plan stopped: "equal marginal return", "at lower bound", "at upper
+          bound", "beyond observed spend", "fixed", "group limit", "target ROI" (which
+          is met at the mode), "no spend to scale", "no cost: as today" (media without a
+          cost beside others that have one stay as they are; their spend, change and
+          returns are nan), "no cost: own spend as today, answers others" (with total
+          effects), "as today"; "beyond observed data" is added where that is
+          allowed. ``factor`` is the multiple of what the channel spends by itself,
+          which for total effects is not all of its spend. With total effects,
+          ``spend`` is what each channel spends in all, as in ``X``, and a further
+          column, ``origin_spend``, what it spends by itself and makes others spend:
+          that is what it is charged with, so that ``roi`` is ``contribution`` /
+          ``origin_spend``. Both add up to the budget.
+        - ``outcome``, ``outcome_low``, ``outcome_high``, ``current_outcome``: KPI that
+          all spend of X causes, in its rows and later (see `channel_summary`), as it
+          is maximised: at the mode or, with `risk`, what that makes of the draws.
+        - ``probability_better``: share of draws in which the plan causes more than
+          current spend; bounds and this are nan without draws.
+        - ``success``, ``message``, ``nit``; ``x``: multiples; ``X``: the planned rows.
+
+        If no plan can keep budget, bounds, constraints and target, ``success`` is False
+        and the allocation that of today.
+
+    Raises
+    ------
+    ValueError
+        If an argument makes no sense: unknown channels, NaN, bounds that start beyond
+        observed data, multiples above 100, a channel or cell that is bounded twice.
+
+    Notes
+    -----
+    Spend (for total effects, ``origin_spend``), contributions, ROI and outcomes are at
+    the mode, and the same that `channel_summary` says of the planned rows: with
+    ``by="channel"`` and ``"region"`` cell by cell, with ``"period"`` for each channel
+    over all periods. With `risk`, outcomes and ``mroi`` are what is maximised instead.
+    ``outcome`` is below ``current_outcome`` only where today's spend is not allowed, or
+    where a target asks for less spend.
+
+    Where cells act side by side the plan is the solution of a linear programme over
+    their curves, refined until it stands still, and no local optimum [1]_. Over periods
+    carry-over joins the cells: there L-BFGS-B inside an augmented Lagrangian [2]_
+    climbs from several starts with the gradient of the model. If nothing better than
+    current spend is found and current spend is allowed, that is what is returned, and
+    ``message`` says so.
+
+    Of estimators other than `DeepCausalMMMRegressor` the KPI of the rows of X counts,
+    not that of later periods; there are no draws, so that `risk` changes nothing; and a
+    plan by period takes one prediction for each channel and period in every step.
+
+    References
+    ----------
+    .. [1] Dantzig (1963). Linear Programming and Extensions, chapter 24 (separable
+       programmes). Princeton.
+    .. [2] Nocedal, Wright (2006). Numerical Optimization, section 17.4. Springer.
+    .. [3] Rockafellar, Uryasev (2000). Optimization of Conditional Value-at-Risk.
+       Journal of Risk 2.
+
+    Examples
+    --------
+    >>> from skmmm.allocation import optimize_budget
+    >>> from skmmm.baselines import make_linear_mmm
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> data = make_mmm_panel(1, 60, n_media=2, random_state=0)
+    >>> model = make_linear_mmm(media=data.media, region="region", time="week")
+    >>> plan = optimize_budget(model.fit(data.X, data.y), X=data.X)
+    >>> plan.outcome > plan.current_outcome
+    True
+    >>> bool(abs(plan.allocation["change"]).max() <= 1.0 + 1e-9)
+    True
+    """
+    results = read_question(
+        estimator,
+        X=X,
+        horizon=horizon,
+        by=by,
+        risk=risk,
+        effect=effect,
+        confidence_level=confidence_level,
+        media=media,
+        region=region,
+        time=time,
+        media_cost=media_cost,
+        budget=budget,
+        bounds=bounds,
+        money_bounds=money_bounds,
+        fixed=fixed,
+        constraints=constraints,
+        target_roi=target_roi,
+        target_mroi=target_mroi,
+        allow_extrapolation=allow_extrapolation,
+    )
+    return results.best()

@@ -1,0 +1,137 @@
+"""The best plans for several budgets."""
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch
+
+from skmmm._planning.problem import DEFAULT_BOUNDS
+from skmmm.allocation._question import read_question
+
+_N_BUDGETS = 11  # of a path
+
+
+def budget_path(
+    estimator,
+    budgets=None,
+    *,
+    X=None,
+    horizon=None,
+    bounds=DEFAULT_BOUNDS,
+    money_bounds=None,
+    fixed=None,
+    constraints=None,
+    risk=None,
+    effect="direct",
+    allow_extrapolation=False,
+    confidence_level=0.9,
+    media=None,
+    region=None,
+    time=None,
+    media_cost=None,
+):
+    """Find the best plan for each of several budgets.
+
+    Each is the plan by channel that `optimize_budget` finds for that budget. Where
+    channels act side by side their curves are computed once for all budgets.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted, with `predict`.
+    budgets : array-like of shape (n_budgets,), default=None
+        Total spend over the rows of X, in the units of `optimize_budget`. None: eleven
+        from half to one and a half times what X spends, as far as bounds and observed
+        data allow.
+    X, horizon, bounds, money_bounds, fixed, constraints, risk, effect, \
+allow_extrapolation, confidence_level, media, region, time, media_cost
+        As of `optimize_budget`.
+
+    Returns
+    -------
+    result : Bunch
+        - ``table``: DataFrame with a row per budget, in rising order: ``budget``,
+          ``outcome``, ``outcome_low`` and ``outcome_high`` (KPI that the plan causes),
+          ``as_today`` (KPI if every channel is scaled alike to that budget, also
+          beyond bounds and data) and ``mroi`` (KPI units per unit of money of the
+          budget from this row to the next; the last row repeats). Outcomes of budgets
+          for which there is no plan are nan.
+        - ``plans``: list of OptimizeResult, one per row, as of `optimize_budget`.
+        - ``current_budget``, ``current_outcome``: what X spends and what that causes.
+
+    Raises
+    ------
+    ValueError
+        As of `optimize_budget`, or if a budget is no positive number.
+
+    Examples
+    --------
+    >>> from skmmm.allocation import budget_path
+    >>> from skmmm.baselines import make_linear_mmm
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> data = make_mmm_panel(1, 60, n_media=2, random_state=0)
+    >>> model = make_linear_mmm(media=data.media, region="region", time="week")
+    >>> path = budget_path(model.fit(data.X, data.y), X=data.X)
+    >>> bool((path.table["outcome"] >= path.table["as_today"]).all())
+    True
+    """
+    results = read_question(
+        estimator,
+        X=X,
+        horizon=horizon,
+        by="channel",
+        risk=risk,
+        effect=effect,
+        confidence_level=confidence_level,
+        media=media,
+        region=region,
+        time=time,
+        media_cost=media_cost,
+        budget=None,
+        bounds=bounds,
+        money_bounds=money_bounds,
+        fixed=fixed,
+        constraints=constraints,
+        target_roi=None,
+        target_mroi=None,
+        allow_extrapolation=allow_extrapolation,
+    )
+    current = results.problem.current.sum()
+    if budgets is None:
+        budgets = _around(results.problem)
+    budgets = np.unique(np.asarray(budgets, dtype=np.float64))
+    if not (np.isfinite(budgets) & (budgets > 0)).all():
+        raise ValueError(f"budgets must be positive numbers, got {budgets.tolist()}.")
+    results.tabulate()
+    plans = [results.for_budget(budget).best() for budget in budgets]
+    return Bunch(
+        table=_path_table(results, budgets, plans),
+        plans=plans,
+        current_budget=float(current),
+        current_outcome=float(results.current.outcome),
+    )
+
+
+def _around(problem):
+    """Return budgets around today's that bounds allow."""
+    current = problem.current.sum()
+    least, most = (problem.current * problem.low).sum(), problem.current @ problem.high
+    ends = max(0.5 * current, least), min(1.5 * current, most)
+    half = (_N_BUDGETS + 1) // 2
+    middle = np.clip(current, *ends)  # today's is one of them where it may be
+    return np.append(
+        np.linspace(ends[0], middle, half), np.linspace(middle, ends[1], half)[1:]
+    )
+
+
+def _path_table(results, budgets, plans):
+    """Return what each budget causes, planned and scaled."""
+    found = np.array([plan.success for plan in plans])
+    outcomes = {
+        name: np.where(found, [plan[name] for plan in plans], np.nan)
+        for name in ("outcome", "outcome_low", "outcome_high")
+    }
+    scaled = [results.scaled_outcome(budget) for budget in budgets]
+    table = pd.DataFrame({"budget": budgets, **outcomes, "as_today": scaled})
+    between = np.diff(table["outcome"]) / np.diff(budgets)
+    last = between[-1:] if len(between) else [np.nan]
+    return table.assign(mroi=np.append(between, last))

@@ -1,0 +1,270 @@
+"""What a plan costs and causes, and where it stopped."""
+
+from copy import copy
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import OptimizeResult
+
+from skmmm._planning.flights import best_flights
+from skmmm._planning.problem import ALIKE, GROUPS, read_risk
+from skmmm._planning.separable import best_multiples, tabulate
+from skmmm.allocation._words import (
+    CLOSE,
+    costless_in_words,
+    in_words,
+    relative,
+    risk_in_words,
+    unreached,
+    unspent,
+    why_none,
+)
+from skmmm.inspection._intervals import bounds as quantiles
+
+_ROUNDING = 1e-9  # of the outcome: what counts as the same
+
+
+class PlanResults:
+    """Finds plans, and says what they cost and cause.
+
+    The `outcome` of a plan is the one number that is maximised, compared with today's
+    and reported: at the mode, or what `risk` makes of the draws.
+    """
+
+    def __init__(self, what_if, problem, by, risk, tail, costless):
+        self.what_if, self.problem, self.by, self.tail = what_if, problem, by, tail
+        self.costless = costless  # channels
+        self.weigh, self.worth = read_risk(risk)
+        self.risk = risk if what_if.has_draws else None
+        self.outcomes = None  # of plans, as the search knows them
+        self.current = self._effects(np.ones(len(problem.current)))
+
+    def for_budget(self, budget):
+        """Return the results of the same problem with another budget."""
+        other = copy(self)
+        other.problem = replace(self.problem, budget=float(budget))
+        return other
+
+    def tabulate(self):
+        """Compute the curves that all searches share, where channels allow it."""
+        if self.what_if.additive:
+            one, draws = np.ones(len(self.problem.current)), self.risk is not None
+            self.outcomes = tabulate(
+                self.what_if, self.problem, self._group, one, draws=draws
+            )
+
+    def search(self):
+        """Return the best plan, None if there is none, and the rounds that took."""
+        what_if, problem, draws = self.what_if, self.problem, self.risk is not None
+        if self.by == "period":
+            plan, nit, self.outcomes = best_flights(
+                what_if, problem, self.weigh, self.worth, draws=draws
+            )
+        else:
+            plan, nit, self.outcomes = best_multiples(
+                what_if,
+                problem,
+                self._group,
+                self.weigh,
+                self.worth,
+                draws=draws,
+                curves=self.outcomes,
+            )
+        return plan, nit
+
+    def scaled_outcome(self, budget):
+        """Return what a budget causes if every channel is scaled alike."""
+        share = budget / self.problem.current.sum()
+        alike = np.where(self._without_cost, 1.0, share)
+        alike = alike.reshape(self.problem.shape)
+        draws = self.risk is not None
+        return float(self.worth(self.what_if.outcome(alike, self._group, draws=draws)))
+
+    @property
+    def current_roi(self):
+        """Of all spend today, at the mode."""
+        spend = self.what_if.spend.sum()
+        return self.current.at_mode / spend if spend else np.nan
+
+    def best(self):
+        """Return the result of the search for the best plan."""
+        problem = self.problem
+        reason = problem.infeasible(answered=self.what_if.answers)
+        if reason is not None:
+            return self.today(reason, success=False, nit=0)
+        if not problem.free.any():
+            return self.result_for(problem.low, nit=0)
+        plan, nit = self.search()
+        if plan is None:
+            reason = why_none(problem, self.current_roi)
+            return self.today(reason, success=False, nit=nit)
+        return self.result_for(plan, nit)
+
+    def result_for(self, plan, nit):
+        """Return the result for a plan, or for today if that is better."""
+        problem = self.problem
+        found = self._effects(plan)
+        better = self._merit(found) > self._merit(self.current)
+        if self._allows_today() and not better:
+            return self.today(
+                "Nothing better than current spend was found.", success=True, nit=nit
+            )
+        missed = unreached(problem, plan, self._marginal(plan, found))
+        missed = missed or unspent(problem, found)
+        result = self._result(plan, found, self._reasons(plan), nit)
+        result.success = missed is None
+        result.message = missed or in_words(
+            gain=relative(found.outcome, self.current.outcome),
+            money=relative(found.spend.sum(), problem.current.sum()),
+            probability=result.probability_better,
+            counted=risk_in_words(self.risk),
+            worse=not better and not problem.has_target,
+            costless=self._costless_in_words(result.X),
+        )
+        return result
+
+    def today(self, message, *, success, nit):
+        """Return the result of leaving everything as it is."""
+        plan = np.ones(len(self.problem.current))
+        reasons = np.full(len(plan), "as today", dtype=object)
+        result = self._result(plan, self.current, reasons, nit)
+        result.success, result.message = success, message
+        return result
+
+    def _result(self, plan, found, reasons, nit):
+        problem, groups = self.problem, self.problem.groups
+        low, high, better, costless = np.nan, np.nan, np.nan, self._without_cost
+        if found.draws is not None:
+            low, high = quantiles(found.draws, self.tail, found.outcome)
+            more = found.draws - self.current.draws
+            tie = np.abs(more) <= _ROUNDING * np.abs(self.current.draws).max()
+            better = float(np.where(tie, 0.5, more > 0).mean())
+        if self.by == "channel":
+            index = pd.Index(problem.labels, name="channel")
+        else:
+            index = pd.MultiIndex.from_product(
+                [problem.labels, groups], names=["channel", self.by]
+            )
+        planned = self.what_if.planned_rows(plan.reshape(problem.shape), self._group)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            allocation = pd.DataFrame(
+                {
+                    "spend": np.where(costless, np.nan, found.spend),
+                    "current_spend": np.where(costless, np.nan, problem.current),
+                    "change": found.spend / problem.current - 1.0,
+                    "contribution": found.contribution,
+                    "roi": found.roi,
+                    "mroi": np.where(costless, np.nan, self._marginal(plan, found)),
+                    "reason": self._idle(reasons, self._answering(planned)),
+                    "factor": plan,
+                },
+                index=index,
+            )
+        if self.what_if.answers:
+            origin = np.where(costless, np.nan, found.origin_spend)
+            allocation.insert(3, "origin_spend", origin)
+        return OptimizeResult(
+            allocation=allocation,
+            outcome=float(found.outcome),
+            outcome_low=float(low),
+            outcome_high=float(high),
+            current_outcome=float(self.current.outcome),
+            probability_better=better,
+            x=plan,
+            X=planned,
+            nit=nit,
+        )
+
+    @property
+    def _group(self):
+        return GROUPS[self.by]
+
+    def _effects(self, plan):
+        """Return what a plan causes: by cell at the mode, by draw, and its outcome."""
+        plan, group = plan.reshape(self.problem.shape), self._group
+        found = self.what_if.plan_effects(plan, group)
+        found.at_mode, found.draws = found.outcome, None
+        if self.what_if.has_draws:
+            found.draws = self.what_if.outcome(plan, group, draws=True)
+        if self.risk is not None:
+            found.outcome = self.worth(found.draws)
+        return found
+
+    def _marginal(self, plan, found):
+        """Return the return of the last unit of every cell, in what is maximised."""
+        known = self.outcomes is not None and self.outcomes.covers(plan)
+        if self.risk is None or not known:
+            return found.mroi
+        return self.outcomes.marginal(plan, self.weigh)
+
+    def _merit(self, found):
+        """Return what is maximised."""
+        return found.outcome - (self.problem.target_mroi or 0.0) * found.spend.sum()
+
+    def _allows_today(self):
+        p, one = self.problem, np.ones(len(self.problem.current))
+        if ((p.low > 1) | (p.high < 1)).any():
+            return False
+        together = p.rows @ one
+        if ((together < p.least) | (together > p.most)).any():
+            return False
+        if p.budget is not None:
+            over = relative(p.current.sum(), p.budget)
+            if over > CLOSE or (over < -CLOSE and not p.has_target):
+                return False
+        return p.target_roi is None or self.current_roi >= p.target_roi
+
+    def _reasons(self, plan):
+        """Return why each cell stops where it does."""
+        p = self.problem
+        inside = "equal marginal return" if p.target_roi is None else "target ROI"
+        reasons = np.full(len(plan), inside, dtype=object)
+        together = p.rows @ plan
+        slack = CLOSE * p.current.sum()
+        for row, total, least, most in zip(
+            p.rows, together, p.least, p.most, strict=True
+        ):
+            if min(total - least, most - total) < slack:
+                reasons[row != 0] = "group limit"
+        reasons[plan <= p.low + CLOSE] = "at lower bound"
+        at_end = plan >= p.high - CLOSE
+        reasons[at_end] = "at upper bound"
+        reasons[at_end & p.refused] = "beyond observed spend"
+        reasons[~p.free & ~p.refused] = "fixed"
+        beyond = plan > np.maximum(p.until, 1.0) + CLOSE
+        reasons[beyond] = reasons[beyond] + "; beyond observed data"
+        return reasons
+
+    @property
+    def _without_cost(self):
+        """Which cells have no cost beside others that have one, shape (C,)."""
+        problem = self.problem
+        costless = [label in self.costless for label in problem.labels]
+        return np.repeat(costless, len(problem.groups))
+
+    def _answering(self, planned):
+        """Which cells without a cost answer what others spend in a plan, (C,)."""
+        answering = np.zeros(self.problem.shape, dtype=bool)
+        if self.what_if.answers and self.costless:
+            group, _ = self.what_if.groups(self._group)
+            today = self.what_if.frame
+            for label in self.costless:
+                m = self.problem.labels.index(label)
+                same = np.isclose(planned[label], today[label], rtol=ALIKE, atol=0.0)
+                np.logical_or.at(answering[m], group, ~same)
+        return answering.ravel()
+
+    def _costless_in_words(self, planned):
+        """Return a sentence on the channels without a cost beside others."""
+        answering = self._answering(planned).reshape(self.problem.shape).any(axis=1)
+        answer = [c for c, a in zip(self.problem.labels, answering, strict=True) if a]
+        still = [label for label in self.costless if label not in answer]
+        return costless_in_words(still, answer)
+
+    def _idle(self, reasons, answering):
+        """Say of cells without money why they are not planned."""
+        reasons[self.problem.current == 0] = "no spend to scale"
+        reasons[self._without_cost] = "no cost: as today"
+        reasons[answering] = "no cost: own spend as today, answers others"
+        return reasons

@@ -1,0 +1,104 @@
+"""What is said of a plan."""
+
+import numpy as np
+
+CLOSE = 1e-3  # of the multiples: what counts as at a bound
+
+
+def why_none(problem, current_roi):
+    """Return why there is no plan."""
+    if problem.target_roi is not None:
+        return (
+            f"No plan: with these bounds and constraints, no spend has an ROI of "
+            f"{problem.target_roi:.6g} (today's has {current_roi:.6g}). Lower "
+            "target_roi or the lower bounds."
+        )
+    return (
+        "No plan was found that keeps bounds, budget and constraints together. Widen "
+        "one of them."
+    )
+
+
+def relative(value, reference):
+    """Return a difference as a share of a reference, 0 without one."""
+    return (value - reference) / abs(reference) if reference else 0.0
+
+
+def unspent(problem, found):
+    """Return why a plan misses the budget, None if it does not."""
+    if problem.budget is None:
+        return None
+    off = relative(found.spend.sum(), problem.budget)
+    if off > CLOSE or (off < -CLOSE and not problem.has_target):
+        return (
+            f"No plan was found that spends the budget once others have answered: this "
+            f"one spends {found.spend.sum() / problem.budget:.1%} of it. Widen the "
+            "bounds."
+        )
+    return None
+
+
+def unreached(problem, plan, mroi):
+    """Return why a target is not reached, None if it is."""
+    if problem.target_mroi is None:
+        return None
+    free, target = problem.free, problem.target_mroi
+    lowest = free & (plan <= problem.low + CLOSE)
+    if free.any() and lowest[free].all() and np.nanmax(mroi[free]) < target:
+        return (
+            f"The target is not reached: with all channels at their lower bounds, the "
+            f"last unit earns at most {np.nanmax(mroi[free]):.6g}, less than "
+            f"target_mroi={target:.6g}. Lower the target or the bounds."
+        )
+    return None
+
+
+def risk_in_words(risk):
+    """Return how the outcome is counted, where it is not at the mode."""
+    if risk is None:
+        return ""
+    kind, amount = risk
+    if kind == "cvar":
+        return f" by the mean of the worst {amount:.0%} of draws"
+    return f" by the mean of the draws minus {amount:g} standard deviations"
+
+
+def in_words(*, gain, money, probability, counted, worse, costless):
+    """Return a sentence on a plan: relative gain, relative change of spend."""
+    spend = "the same spend"
+    if abs(money) >= CLOSE:
+        spend = f"{abs(money):.1%} {'more' if money > 0 else 'less'} spend"
+    causes = f"{abs(gain):.1%} {'more' if gain >= 0 else 'less'}"
+    sure = ""
+    if np.isfinite(probability):
+        sure = f"; it causes more in {probability:.0%} of draws"
+    judged = _doubt(gain, probability, counted)
+    if worse and not judged:
+        judged = " This is worse than today."
+    plan = f"The plan causes {causes} than today{counted}, on {spend}{sure}."
+    return plan + judged + costless
+
+
+def _doubt(gain, probability, counted):
+    """Return a sentence where fewer than half of the draws agree with the gain."""
+    agree = probability if gain >= 0 else 1.0 - probability
+    if np.isnan(agree) or agree >= 0.5:
+        return ""
+    if counted:
+        meant = f"the {'gain' if gain >= 0 else 'loss'} is one by that measure only"
+    elif gain >= 0:
+        meant = (
+            "the gain is within the uncertainty of the model, and no reason to move "
+            "money"
+        )
+    else:
+        meant = "the model does not know whether this is worse than today"
+    return f" Fewer than half of the draws agree: {meant}."
+
+
+def costless_in_words(still, answering):
+    """Return a sentence on channels without a cost beside others, if there are any."""
+    said = f" Without a cost, as today: {still}." if still else ""
+    if answering:
+        said += f" Without a cost, own spend as today, answers others: {answering}."
+    return said

@@ -1,0 +1,275 @@
+"""The table of coming periods."""
+
+from datetime import date, datetime
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+
+from skmmm._data.checks import (
+    as_frame,
+    check_labels,
+    check_not_empty,
+    labels_of,
+    resolve_columns,
+)
+from skmmm._data.costs import is_number
+from skmmm.scenarios._past import read_past
+from skmmm.scenarios._planned import planned_controls, planned_spend
+
+# Ways to write a period as text; a later one only if the earlier do not fit.
+_TEXT_FORMATS = (
+    "%Y-%m-%d",
+    "%Y-%m",
+    "%Y%m%d",
+    "%Y/%m/%d",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+)
+
+
+def make_future_frame(
+    X,
+    periods,
+    *,
+    media,
+    controls=None,
+    region=None,
+    time,
+    spend="last_year",
+    control_values=None,
+    periods_per_year=None,
+):
+    """Make the table of the periods that follow X, with spend as planned.
+
+    There is one row for each coming period and each region that has a row in the last
+    period of X. What a model is to predict is then up to the plan: nothing is filled
+    that was not asked for.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_rows, n_columns)
+        One row per region and period, in any order; usually the training table. Every
+        column must have a role. A Polars frame or an array is read too.
+
+    periods : int
+        Number of coming periods (weeks, days, months or steps of integers, as in X).
+
+    media : list of str or int, str, int, callable or None
+        Media columns, by name or position. None: every column not named otherwise.
+
+    controls : list of str or int, str, int, callable or None, default=None
+        Control columns.
+
+    region : str, int or None, default=None
+        Column with the region. None: one series.
+
+    time : str or int
+        Column with the period: datetimes, Periods, ISO strings or integers.
+
+    spend : str, mapping or DataFrame, default="last_year"
+        Spend per period, in the units of the media columns of X.
+
+        - "last_year": what each region spent one season before (52 weeks, 364 days, 12
+          months; 52 periods of integers; or `periods_per_year`). Beyond one season, the
+          last season repeats.
+        - "last_periods": the last `periods` periods of X, repeated in order.
+        - A mapping from every channel to "last_year", "last_periods", a number, an
+          array-like with one number per coming period, or a Series that is indexed like
+          a DataFrame below. Numbers are spend of all regions together; regions get the
+          shares that they had of the channel's mean spend in the last season of X (in
+          all of X, if it is shorter).
+        - A DataFrame with a column per channel and the coming periods as a column, or
+          an index level, called like `time` (an index of dates or Periods may be
+          without a name). Each period occurs once, with spend of all regions together;
+          or, if there is also a column or an index level called like `region`, once per
+          region, with the spend of the region.
+
+    control_values : str, mapping, DataFrame or None, default=None
+        Values of the controls, as `spend`; but a number is the value in every region.
+        Required if there are controls.
+
+    periods_per_year : float or None, default=None
+        Length of the season, in periods: 13 for integers that count periods of four
+        weeks, 4 for quarters. Rounded, of days to whole weeks. None: read from the
+        dates; integers are taken as weeks.
+
+    Returns
+    -------
+    future : DataFrame of shape (n_regions * periods, n_columns)
+        The columns of X in their order, sorted by period, then region. Columns have the
+        dtype of X, except that values it cannot hold (half a unit in a column of
+        integers) become floats, and categorical times and objects what they hold.
+
+    Warns
+    -----
+    UserWarning
+        If regions of X have no row in its last period. They have ended and are left
+        out; if they only report late, add their rows.
+
+    Raises
+    ------
+    ValueError
+        If a column has no role, if X does not reach back far enough or has no row for a
+        region and period whose spend or control is to be repeated, if a plan does not
+        cover every channel (or control), coming period and region exactly once, or if
+        spend is negative or a value no finite number.
+
+    See Also
+    --------
+    compare_scenarios : Compare what a model predicts for such tables.
+
+    Examples
+    --------
+    >>> from skmmm.datasets import load_mmm_example
+    >>> from skmmm.scenarios import make_future_frame
+    >>> data = load_mmm_example()
+    >>> columns = {"media": data.media, "controls": data.controls}
+    >>> columns |= {"region": "region", "time": "week"}
+    >>> controls = {"price": 20.0, "holiday": "last_year"}
+    >>> future = make_future_frame(data.X, 13, **columns, control_values=controls)
+    >>> future.shape
+    (156, 10)
+    >>> plan = dict.fromkeys(data.media, "last_year") | {"tv": 60_000}
+    >>> more = make_future_frame(
+    ...     data.X, 13, **columns, spend=plan, control_values=controls
+    ... )
+    >>> more.groupby("week")["tv"].sum().round().unique()
+    array([60000.])
+    """
+    frame = as_frame(X).infer_objects()
+    check_not_empty(frame)
+    check_labels(frame)
+    if time is None:
+        raise ValueError(
+            "make_future_frame needs a time column: rows without an order have no "
+            "coming periods."
+        )
+    columns = resolve_columns(
+        frame, media=media, controls=controls, region=region, time=time
+    )
+    return coming_frame(
+        frame,
+        periods,
+        columns=columns,
+        spend=spend,
+        control_values=control_values,
+        periods_per_year=periods_per_year,
+    )
+
+
+def coming_frame(frame, periods, *, columns, spend, control_values, periods_per_year):
+    """Make the table of coming periods, as `make_future_frame`, by resolved columns.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    columns : Columns
+        Labels of the frame.
+    periods, spend, control_values, periods_per_year
+        As in `make_future_frame`.
+    """
+    _check_roles(frame, columns)
+    periods = _check_periods(periods)
+    past = read_past(frame, columns, periods, _check_year(periods_per_year))
+    values = planned_spend(spend, past) | planned_controls(control_values, past)
+    return _lay_out(values, past)
+
+
+def _check_periods(periods):
+    if isinstance(periods, bool) or not isinstance(periods, Integral) or periods < 1:
+        raise ValueError(f"periods={periods!r} must be an integer of at least 1.")
+    return int(periods)
+
+
+def _check_year(periods_per_year):
+    if periods_per_year is None:
+        return None
+    if not is_number(periods_per_year) or periods_per_year <= 1:
+        raise ValueError(
+            f"periods_per_year={periods_per_year!r} must be a number above 1, or None."
+        )
+    return float(periods_per_year)
+
+
+def _check_roles(frame, columns):
+    """Raise if a column of X is none of media, controls, region and time."""
+    named = {*columns.media, *columns.controls, columns.region, columns.time}
+    others = [label for label in labels_of(frame) if label not in named]
+    if others:
+        raise ValueError(
+            f"X has columns without a role: {others}. What they will be in coming "
+            "periods is unknown. Name those that a model reads under controls, and "
+            "drop the others (the KPI, for example) from X."
+        )
+
+
+def _lay_out(values, past):
+    """Return the rows of the coming periods, in the columns of X."""
+    n_regions, n_periods = past.shape
+    future = {}
+    for label in past.frame.columns:
+        column = past.frame[label]
+        if label == past.columns.time:
+            times = _coming_times(column, past)
+            future[label] = times.repeat(n_regions).array
+        elif label == past.columns.region:
+            future[label] = column.iloc[np.tile(past.rows, n_periods)].array
+        else:
+            future[label] = _like(values[label].T.ravel(), column.dtype)
+    return pd.DataFrame(future)
+
+
+def _like(values, dtype):
+    """Return values with a dtype if it can hold them, up to rounding of floats."""
+    values = pd.Series(values)
+    if pd.api.types.is_float_dtype(dtype):
+        return values.astype(dtype).array
+    try:
+        same = values.astype(dtype)
+    except (TypeError, ValueError):  # no whole numbers
+        return values.array
+    return same.array if (same.astype(values.dtype) == values).all() else values.array
+
+
+def _coming_times(column, past):
+    """Return the coming periods as X writes them, a Series of shape (P,)."""
+    calendar, label = past.calendar, past.columns.time
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    values = [calendar.value(past.n_known + p) for p in range(past.n_periods)]
+    if calendar.unit == "integer":
+        return pd.Series(_like(values, column.dtype))
+    starts = pd.DatetimeIndex(values)
+    if isinstance(column.dtype, pd.PeriodDtype):
+        return pd.Series(starts.to_period(column.dtype.freq))
+    stamps = pd.to_datetime(column, format="ISO8601")
+    zone = stamps.dt.tz
+    coming = pd.Series(_from_starts(starts, stamps.dt.tz_localize(None), calendar))
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return coming.dt.tz_localize(zone).astype(column.dtype)
+    if isinstance(column.iloc[0], date) and not isinstance(column.iloc[0], datetime):
+        return coming.dt.date.astype(object)
+    return _as_text(coming, stamps, column, label)
+
+
+def _from_starts(starts, stamps, calendar):
+    """Return the coming times of day and, for months, days of the month."""
+    last = stamps.max()
+    starts = starts + (last - last.normalize())
+    if calendar.unit != "month":
+        return starts
+    # Month ends are the 31st, where there is one.
+    day = np.minimum(stamps.dt.day.max(), starts.days_in_month)
+    return starts + pd.to_timedelta(day - 1, unit="D")
+
+
+def _as_text(coming, stamps, column, label):
+    """Return times in the format in which all of a column are written."""
+    for written in _TEXT_FORMATS:
+        if (stamps.dt.strftime(written) == column).all():
+            return coming.dt.strftime(written).astype(column.dtype)
+    raise ValueError(
+        f"The time column {label!r} has {column.iloc[0]!r}, a way to write dates that "
+        "cannot be continued. Convert it: pd.to_datetime(column)."
+    )

@@ -1,0 +1,117 @@
+"""What is known when coming periods are planned."""
+
+from dataclasses import dataclass
+from warnings import warn
+
+import numpy as np
+import pandas as pd
+
+from skmmm._data.calendar import Calendar, infer_calendar
+from skmmm._data.checks import (
+    Columns,
+    check_no_duplicates,
+    check_non_negative_media,
+    numeric_block,
+    region_values,
+)
+from skmmm._data.panel import Panel, make_panel
+from skmmm._data.tables import row_namer
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """What is known, and the regions (R) and coming periods (P) that are asked for.
+
+    Attributes
+    ----------
+    frame : DataFrame
+    columns : Columns
+    calendar : Calendar
+    panel : Panel
+        All rows of the frame, T periods.
+    rows : ndarray of shape (n_regions,)
+        Row of each coming region in the last period.
+    going : ndarray of shape (n_regions,)
+        Position of each coming region in the panel.
+    regions : ndarray of shape (n_regions,)
+        Names of the coming regions.
+    n_periods : int
+        Number of coming periods.
+    """
+
+    frame: pd.DataFrame
+    columns: Columns
+    calendar: Calendar
+    panel: Panel
+    rows: np.ndarray
+    going: np.ndarray
+    regions: np.ndarray
+    n_periods: int
+
+    @property
+    def shape(self):
+        """Number of regions and of coming periods."""
+        return len(self.going), self.n_periods
+
+    @property
+    def n_known(self):
+        """Number of periods from the first to the last of X."""
+        return self.panel.shape[1]
+
+    @property
+    def season(self):
+        """Periods in a year."""
+        return self.calendar.season_length
+
+    def grid(self, label):
+        """Return a column of X on the grid of coming regions, shape (R, T)."""
+        labels = (*self.columns.media, *self.columns.controls)
+        values = np.concatenate([self.panel.media, self.panel.controls], axis=2)
+        return values[self.going][..., labels.index(label)]
+
+    def where(self, region, period):
+        """Say which region and which period, counted from the first of X."""
+        time = f"{self.columns.time} {self.calendar.label(period)}"
+        if self.columns.region is None:
+            return time
+        return f"region {self.regions[region].item()!r}, {time}"
+
+
+def read_past(frame, columns, periods, periods_per_year):
+    """Check the rows of X and arrange them on the grid of regions and periods."""
+    where = row_namer(frame, columns.region, columns.time)
+    regions, code = np.array(["all"]), np.zeros(len(frame), dtype=np.int64)
+    values = None
+    if columns.region is not None:
+        values = region_values(frame, columns.region)
+        regions, code = np.unique(values, return_inverse=True)
+    calendar = infer_calendar(
+        frame[columns.time], columns.time, values, periods_per_year
+    )
+    period = calendar.ordinals(frame[columns.time], columns.time)
+    check_no_duplicates(code, period, where)
+    media = numeric_block(frame, columns.media, where)
+    check_non_negative_media(media, columns.media, where, "make_future_frame")
+    controls = numeric_block(frame, columns.controls, where)
+    panel = make_panel(code, period, media, controls, n_regions=len(regions))
+    _warn_ended(panel, regions, calendar)
+    last = np.flatnonzero(period == period.max())
+    last = last[np.argsort(code[last])]
+    going = code[last]
+    return Past(frame, columns, calendar, panel, last, going, regions[going], periods)
+
+
+def _warn_ended(panel, regions, calendar):
+    """Warn of regions without a row in the last period."""
+    ended = np.flatnonzero(~panel.observed[:, -1])
+    if len(ended):
+        first = ended[0]
+        seen = np.flatnonzero(panel.observed[first])[-1]
+        warn(
+            f"{len(ended)} region(s) have no row in the last period of X, "
+            f"{calendar.label(panel.shape[1] - 1)}, and are left out: "
+            f"{regions[ended].tolist()} ({regions[first].item()!r} ends "
+            f"{calendar.label(seen)}). If they only report late, add their rows.",
+            UserWarning,
+            stacklevel=5,
+        )
