@@ -18,7 +18,7 @@ from skmmm.graph import NOTEARS, StructuralVAR
 from skmmm.graph._channel_graph import TAIL_PERIODS
 from skmmm.model_selection import PanelTimeSeriesSplit
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 if not BENCHMARKS.exists():
     pytest.skip(
         "benchmarks are not part of the source distribution", allow_module_level=True

@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 
 from skmmm.datasets import make_mmm_panel
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 if not BENCHMARKS.exists():
     pytest.skip(
         "benchmarks are not part of the source distribution", allow_module_level=True

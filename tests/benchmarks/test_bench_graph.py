@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 if not BENCHMARKS.exists():
     pytest.skip(
         "benchmarks are not part of the source distribution", allow_module_level=True

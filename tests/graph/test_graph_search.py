@@ -26,7 +26,7 @@ from skmmm.graph._search import (
 )
 from skmmm.graph._spend import spend_units
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 if not BENCHMARKS.exists():
     pytest.skip(
         "benchmarks are not part of the source distribution", allow_module_level=True
