@@ -186,8 +186,6 @@ def test_free_sign(panel, arguments):
 # --- summaries and curves -----------------------------------------------------------
 
 BOUNDED = ["contribution", "roi", "mroi"]
-
-
 COLUMNS = [
     "spend",
     "contribution",

@@ -167,11 +167,7 @@ def test_fewer_periods_than_lags(X, y, fast):
 
 
 WEEKS = pd.date_range("2021-01-04", periods=60, freq="7D")
-
-
 DAYS = pd.date_range("2021-01-04", periods=420)
-
-
 MONTHS = pd.date_range("2021-01-01", periods=24, freq="MS")
 
 

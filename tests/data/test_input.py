@@ -177,15 +177,11 @@ NO_SPEND = (
     "beforehand, at spend as usual in the other channels. Leave such channels out of "
     "media, or tell what is known of them with the parameter priors."
 )
-
-
 STEADY = (
     "'media_2': spend that hardly moves in any region. The effect cannot be told from "
     "the baseline. Leave such channels out of media, or tell what is known of them "
     "with the parameter priors."
 )
-
-
 STILL = (
     "'price': the same value in every training row. Such controls teach nothing and "
     "are left out: they contribute nothing, also where they move later."

@@ -15,7 +15,6 @@ from skmmm.graph import NOTEARS
 
 pytestmark = pytest.mark.usefixtures("one_thread", "short_chains")
 
-
 VERDICTS = {"edge", "no edge", "undecided"}
 
 

@@ -21,8 +21,6 @@ from skmmm._model.priors import (
 )
 
 ADSTOCKS = ["geometric", "delayed", "weibull", "free", "gru"]
-
-
 LOSSES = [
     Loss("huber", 0.5),
     Loss("huber", 1.345),
@@ -31,8 +29,6 @@ LOSSES = [
     Loss("student_t", 4.0),
     Loss("student_t", 30.0),
 ]
-
-
 # Huber's density with bounds that no error reaches is Gaussian.
 GAUSS = Loss("huber", 30.0)
 
@@ -44,8 +40,6 @@ def tensor(values):
 # --- network ------------------------------------------------------------------------
 
 R, T, M, K, S, H, LAG = 3, 14, 3, 2, 2, 2, 3
-
-
 # Channels: positive, of any sign, and one whose effect is as the user says.
 FREE_SIGN, POOLED = [False, True, False], [True, True, False]
 
