@@ -11,6 +11,9 @@ from skmmm import DeepCausalMMMRegressor
 from skmmm._model import hmc
 from skmmm.datasets import make_mmm_panel
 
+# A helper that asserts, and says as much as a test where that fails.
+pytest.register_assert_rewrite("command_line")
+
 # How far draws move; a short fit spends three quarters of its time on them.
 IN_FULL = {name: getattr(hmc, name) for name in ("N_WARMUP", "N_AFTER", "N_STEPS")}
 REAL_PANEL = Path(__file__).parents[2] / "shared" / "data" / "dma_panel.csv.gz"

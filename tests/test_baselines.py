@@ -17,6 +17,7 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
+from helpers import split_at
 from skmmm.baselines import (
     LastValueRegressor,
     SeasonalNaiveRegressor,
@@ -91,12 +92,6 @@ def true_parameters(panel):
         "half_saturation": half.to_dict(),
         "slope": p["slope"].to_dict(),
     }
-
-
-def split_at(X, y, n_weeks):
-    start = np.sort(X["week"].unique())[n_weeks]
-    early = X["week"] < start
-    return X[early], X[~early], y[early], y[~early]
 
 
 # --- linear MMM ---------------------------------------------------------------------

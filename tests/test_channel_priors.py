@@ -1,7 +1,5 @@
 """What the user says about channels: refused clearly, or believed."""
 
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +8,7 @@ from pandas.testing import assert_frame_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
+from helpers import refuses
 from skmmm import DeepCausalMMMRegressor
 from skmmm._data.costs import costs_per_unit
 from skmmm.model_selection import PanelTimeSeriesSplit
@@ -19,10 +18,6 @@ CHANNELS = [f"channel_{m}" for m in range(N_MEDIA)]
 MEDIA_SHARE = 0.3
 # So narrow that sixty noisy weeks move nothing.
 ROI, DECAY, HALF_SATURATION = (1.9, 2.1), (0.58, 0.62), (115.0, 125.0)
-
-
-def refuses(message):
-    return pytest.raises(ValueError, match="^" + re.escape(message) + "$")
 
 
 def make_series(*, flights=False, seed=0):

@@ -1,19 +1,12 @@
 """The graph benchmark in miniature: two worlds, scores by hand, merged tables."""
 
-import importlib
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-if not BENCHMARKS.exists():
-    pytest.skip(
-        "benchmarks are not part of the source distribution", allow_module_level=True
-    )
+from helpers import benchmark_modules
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +17,8 @@ def modules():
         *("preset_worlds", "world_parts"),
         *("graph_rivals", "graph_scores", "graph_worlds"),
     ]
-    sys.path.insert(0, str(BENCHMARKS))
-    yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
-    sys.path.remove(str(BENCHMARKS))
-    for name in names:
-        sys.modules.pop(name, None)
+    with benchmark_modules(*names) as modules:
+        yield modules
 
 
 def make_world(modules, name):

@@ -1,6 +1,5 @@
 """What channels cause: of any estimator, and the same whoever is asked."""
 
-import re
 from itertools import permutations
 
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from helpers import refuses_from as refuses
 from skmmm import DeepCausalMMMRegressor
 from skmmm.allocation import optimize_budget
 from skmmm.baselines import make_linear_mmm
@@ -26,10 +26,6 @@ from skmmm.inspection import (
 )
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def refuses(message):
-    return pytest.raises(ValueError, match="^" + re.escape(message))
 
 
 class Known(RegressorMixin, BaseEstimator):

@@ -1,10 +1,8 @@
 """The report: self-contained, escaped, and in agreement with the model."""
 
-import json
 import re
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
@@ -16,27 +14,22 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils import Bunch
 
+from pages import read
 from skmmm import DeepCausalMMMRegressor
 from skmmm.baselines import LastValueRegressor
-from skmmm.metrics import rolling_skill, weighted_mape
+from skmmm.metrics import rolling_skill
 from skmmm.model_selection import PanelTimeSeriesSplit
 
 pytest.importorskip("plotly", reason="the report needs plotly")
 
-from skmmm.graph import StructuralVAR
 from skmmm.report import make_report
 from skmmm.report._content import read_content
 from skmmm.report._page import make_page
-from skmmm.report._payload import numbers, to_json
-from skmmm.report._settings import in_words, parameters_in_words
 from skmmm.report._words import (
-    aligned,
     number,
     percent,
     summary_sentences,
-    why_open,
 )
 
 pytestmark = pytest.mark.usefixtures("short_chains")
@@ -46,37 +39,6 @@ HOSTILE = [
     "</script><script>window.hacked=1</script>",
     "'\"&amp; 🎯 $x_1$ " + "very " * 40 + "long\u2028name \\",
 ]
-
-
-class Reader(HTMLParser):
-    """Collects tags, references and what stands in script elements."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.references, self.scripts = [], [], []
-        self.text, self._inside = [], None
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self._inside = tag
-        self.references += [v for k, v in attrs if k in ("src", "href", "action")]
-        if tag == "script":
-            self.scripts.append("")
-
-    def handle_endtag(self, tag):
-        self._inside = None
-
-    def handle_data(self, data):
-        if self._inside == "script":
-            self.scripts[-1] += data
-        elif self._inside != "style":
-            self.text.append(data)
-
-
-def read(path):
-    reader = Reader(path.read_text(encoding="utf-8"))
-    return reader, json.loads(reader.scripts[0])
 
 
 @pytest.fixture(scope="module")
@@ -142,22 +104,6 @@ def test_names_are_text(page):
     assert "b" not in reader.tags
     assert payload["names"][:2] == HOSTILE[:2]
     assert HOSTILE[0] in reader.text
-
-
-def test_json_in_a_script_element_stays_there():
-    text = to_json({"name": "</script><!-- & \u2028 \ud800", "value": None})
-    assert not set("<>&\u2028") & set(text)
-    assert json.loads(text)["name"].startswith("</script><!-- & \u2028")
-
-
-def test_numbers_keep_five_digits():
-    assert numbers([1.0, 2.5, np.nan, 123456.0, -np.inf]) == [
-        1,
-        2.5,
-        None,
-        123460.0,
-        None,
-    ]
 
 
 def test_payload_is_what_the_model_says(world, page):
@@ -273,19 +219,6 @@ def test_the_gain_is_of_the_predicted_kpi_and_in_its_units(world, page):
     assert f"{percent(gain / plan['predicted'])} of the" in said
 
 
-def test_a_short_series_is_planned_as_far_as_it_reaches(series, tmp_path):
-    X = series.X.drop(columns="region").assign(week=range(len(series.X)))[25:34]
-    y = series.y[25:34]
-    model = DeepCausalMMMRegressor(
-        media=series.media[1:], time="week", max_lag=2, n_draws=0, max_iter=5
-    ).fit(X[["week", series.media[1]]], y)
-    _, payload = read(
-        make_report(model, X[["week", series.media[1]]], y, tmp_path / "r")
-    )
-    assert payload["plan"]["times"] == list(range(34, 43))
-    assert payload["plan"]["unchanged"].startswith("as in the last periods")
-
-
 def test_money_that_moves_to_what_is_not_identified_is_named(world):
     model, X, y = world
     content = read_content(
@@ -393,13 +326,6 @@ def test_refuses_what_is_not_fitted(national, tmp_path):
         make_report(clone(model), X, y, tmp_path / "report.html")
 
 
-def test_refuses_rows_without_time(series, tmp_path):
-    model = DeepCausalMMMRegressor(media=series.media, n_draws=0, max_iter=5)
-    model.fit(series.X[series.media], series.y)
-    with pytest.raises(ValueError, match="this one has time=None"):
-        make_report(model, series.X, series.y, tmp_path / "report.html")
-
-
 def test_refuses_a_model_without_media(national, tmp_path):
     model, X, y = national
     model = clone(model).set_params(media=[]).fit(X, y)
@@ -414,19 +340,6 @@ def test_rows_without_spend_are_reported_too(series, national, tmp_path):
     assert payload["curves"] == [None, None]
     assert "#response" not in reader.references
     assert payload["plan"]["current"] > 0  # of the periods after training
-
-
-def test_arrays_and_polars_are_reported_too(series, tmp_path):
-    polars = pytest.importorskip("polars")
-    X = series.X.drop(columns="region").assign(week=range(len(series.X)))
-    model = DeepCausalMMMRegressor(time=0, n_draws=0, max_iter=5, max_lag=3, graph=None)
-    model.fit(X.to_numpy(), series.y.to_numpy())
-    path = make_report(model, X.to_numpy(), series.y.to_numpy(), tmp_path / "a.html")
-    assert read(path)[1]["names"] == ["1", "2", "3", "4"]
-    frame = polars.DataFrame({name: X[name].to_numpy() for name in X})
-    model.set_params(time="week").fit(frame, series.y.to_numpy())
-    path = make_report(model, frame, series.y.to_numpy(), tmp_path / "b.html")
-    assert read(path)[1]["names"] == [*series.media, *series.controls]
 
 
 def test_refuses_half_a_holdout(national, tmp_path):
@@ -494,23 +407,6 @@ def test_tables_are_there_without_a_script(page):
         assert body.count("<tr>") == n_rows
 
 
-@pytest.mark.parametrize(
-    ("values", "texts"),
-    [
-        ([19e6, 6.34e6, 12.3e6], ["19.0 M", "6.3 M", "12.3 M"]),
-        ([2.0, 0.879, 1.5], ["2.00", "0.88", "1.50"]),
-        ([0.0, np.nan, 25.0], ["0.0", "–", "25.0"]),
-        ([999_600.0, 1e4], ["1.000 M", "0.010 M"]),
-        ([1e6, 1.0], ["1 M", "1"]),
-        ([np.nan], ["–"]),
-    ],
-)
-def test_numbers_of_a_column_stand_below_each_other(values, texts):
-    write = aligned(values)
-    found = [write(value).replace("\u2009", " ") for value in values]
-    assert found == texts
-
-
 def test_errors_beyond_four_deviations_are_listed_by_date(national, tmp_path):
     model, X, y = national
     strange = y.copy()
@@ -535,23 +431,6 @@ def test_undecided_pairs_are_counted_listed_and_explained(world, page):
         assert "Why it is open" in card
 
 
-@pytest.mark.parametrize(
-    ("found", "reverse", "n_regions", "why"),
-    [
-        (0.0, 0.1, 12, "the reverse is found in 10%"),
-        (0.3, 0.0, 12, "found too often to rule out"),
-        (0.0, 0.0, 12, "too few rows"),
-        (0.0, 0.0, 1, "with one region"),
-    ],
-)
-def test_why_a_pair_is_open(found, reverse, n_regions, why):
-    names = ["tv", "search"]
-    table = pd.DataFrame([[0.0, found], [reverse, 0.0]], names, names)
-    verdict = pd.DataFrame([["", "undecided"], ["undecided", ""]], names, names)
-    graph = Bunch(probability=table, verdict=verdict, n_regions=n_regions)
-    assert why_open(graph, "tv", "search").startswith(why)
-
-
 def test_settings_of_the_fit_are_told(organic, organic_page):
     model, _, _ = organic
     reader, _ = read(organic_page)
@@ -560,27 +439,6 @@ def test_settings_of_the_fit_are_told(organic, organic_page):
         assert name in said
     assert f"{model.media_[0]}: 2" in said
     assert "weibull (default)" in said
-
-
-def test_settings_of_the_graph_are_told():
-    graph = StructuralVAR(n_bootstraps=4, tiers=[["tv"], ["search"]])
-    said = dict(
-        parameters_in_words({"graph": graph, "max_lag": 13}, DeepCausalMMMRegressor())
-    )
-    assert said["graph"] == "StructuralVAR"
-    assert said["graph__n_bootstraps"] == "4"
-    assert said["graph__tiers"] == "((tv), (search))"
-    assert said["graph__max_lag"] == "2 (default)"
-    assert said["max_lag"] == "13 (default)"
-    usual = parameters_in_words({"graph": "svar"}, DeepCausalMMMRegressor())
-    assert usual == [("graph", "svar (default)")]
-
-
-def test_settings_are_the_same_text_in_every_run():
-    assert in_words(np.random.RandomState(3)) == "RandomState"
-    priors = {"tv": {"roi": (2.0, np.float64(3.5))}}
-    assert in_words(priors) == "tv: roi: (2, 3.5)"
-    assert in_words({}) == "none"
 
 
 def test_the_waterfall_has_trend_season_and_every_control(
@@ -594,29 +452,6 @@ def test_the_waterfall_has_trend_season_and_every_control(
     caused = model.contributions()[series.media].to_numpy().sum()
     total = sum(found["values"]) + caused
     assert total == pytest.approx(model.predict(X).sum(), rel=1e-3)
-
-
-def test_channels_and_controls_called_like_our_labels(series, tmp_path):
-    media = ["baseline and controls", "predicted"]
-    controls = ["level", "total"]
-    names = dict(
-        zip([*series.media, *series.controls], [*media, *controls], strict=True)
-    )
-    X = series.X.rename(columns=names)
-    model = DeepCausalMMMRegressor(
-        media=media,
-        controls=controls,
-        region="region",
-        time="week",
-        max_lag=3,
-        n_draws=4,
-        max_iter=8,
-        random_state=0,
-    ).fit(X, series.y)
-    _, payload = read(make_report(model, X, series.y, tmp_path / "report.html"))
-    assert payload["names"] == media
-    assert len(set(payload["baseNames"])) == len(payload["baseNames"])
-    assert payload["waterfall"]["total"] == "predicted (model)"
 
 
 # --- searches and pipelines --------------------------------------------------------
@@ -662,23 +497,3 @@ def test_an_interrupted_report_leaves_the_one_that_is_there(
         make_report(*national, path)
     assert path.read_text() == "yesterday's"
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_rows_that_fit_left_out_are_no_errors(panel):
-    first = panel.X["region"] == panel.X["region"].iloc[0]
-    weeks = panel.X["week"].rank(method="dense")
-    closed = (first & weeks.between(10, 22)).to_numpy()
-    X, y = panel.X.copy(), panel.y.mask(closed, 0.0)
-    X.loc[closed, panel.media] = 0.0
-    model = DeepCausalMMMRegressor(
-        media=panel.media, region="region", time="week", max_lag=3, n_draws=0
-    )
-    with pytest.warns(UserWarning, match="close to zero"):
-        model.set_params(max_iter=30, graph=None, random_state=0).fit(X, y)
-    content = read_content(
-        model, X, y, None, None, skill=None, level=0.9, tell=lambda step: None
-    )
-    learned = y[~closed], model.predict(X)[~closed]
-    assert_allclose(content.scores.loc["fitted", "wmape"], weighted_mape(*learned))
-    assert len(content.residuals) == len(y) - closed.sum()
-    assert len(content.cells) == len(y)

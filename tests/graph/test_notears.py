@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import check_grad
 
+from channel_worlds import has_cycle
 from skmmm.graph import _notears as notears
 from skmmm.graph._notears import notears_edges, notears_weights
 
@@ -40,13 +41,6 @@ def features(x, controls=None):
 
 def anything(n_media):
     return np.ones((n_media, n_media), dtype=bool)
-
-
-def has_cycle(edges):
-    walks = np.eye(len(edges), dtype=int)
-    for _ in range(len(edges)):
-        walks = np.minimum(walks @ edges.astype(int), 1)
-    return bool(walks.any())
 
 
 @pytest.fixture(scope="module")

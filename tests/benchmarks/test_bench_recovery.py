@@ -2,18 +2,13 @@
 
 import importlib
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-if not BENCHMARKS.exists():
-    pytest.skip(
-        "benchmarks are not part of the source distribution", allow_module_level=True
-    )
+from helpers import BENCHMARKS, benchmark_modules
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +16,8 @@ def modules():
     """The benchmark's own modules, importable from each other while these tests run."""
     names = "bench_recovery", "scorecard", "problems"
     names += "preset_worlds", "world_parts"
-    sys.path.insert(0, str(BENCHMARKS))
-    yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
-    sys.path.remove(str(BENCHMARKS))
-    for name in names:
-        sys.modules.pop(name, None)
+    with benchmark_modules(*names) as modules:
+        yield modules
 
 
 @pytest.fixture

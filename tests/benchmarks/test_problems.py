@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 from pandas.testing import assert_frame_equal, assert_series_equal
 
-PATH = Path(__file__).parents[1] / "benchmarks" / "problems.py"
+PATH = Path(__file__).parents[2] / "benchmarks" / "problems.py"
 if not PATH.exists():
     pytest.skip(
         "benchmarks are not part of the source distribution", allow_module_level=True

@@ -1,19 +1,10 @@
 """Contenders and scores of the graph benchmark, in miniature."""
 
-import importlib
-import sys
-from pathlib import Path
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-if not BENCHMARKS.exists():
-    pytest.skip(
-        "benchmarks are not part of the source distribution", allow_module_level=True
-    )
+from helpers import benchmark_modules
 
 # Contender and the package it needs.
 OPTIONAL = [("pcmci_plus", "tigramite"), ("varlingam", "lingam"), ("dagma", "dagma")]
@@ -23,11 +14,8 @@ OPTIONAL = [("pcmci_plus", "tigramite"), ("varlingam", "lingam"), ("dagma", "dag
 def modules():
     """The benchmark's own modules, importable from each other while these tests run."""
     names = "graph_rivals", "graph_scores", "graph_worlds"
-    sys.path.insert(0, str(BENCHMARKS))
-    yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
-    sys.path.remove(str(BENCHMARKS))
-    for name in names:
-        sys.modules.pop(name, None)
+    with benchmark_modules(*names) as modules:
+        yield modules
 
 
 @pytest.fixture(scope="module")

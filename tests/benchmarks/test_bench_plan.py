@@ -1,8 +1,5 @@
 """The budget benchmark in miniature: best plans, regret, rivals on known curves."""
 
-import importlib
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,13 +8,9 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 
+from helpers import benchmark_modules
 from skmmm.datasets import make_mmm_panel
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-if not BENCHMARKS.exists():
-    pytest.skip(
-        "benchmarks are not part of the source distribution", allow_module_level=True
-    )
 LOW, HIGH = 0.5, 2.0
 PANELS = ["national", "panel_weibull", "panel_s"]
 REGIONS = ["funnel_regions", "funnel_regions_much_tv"]
@@ -29,11 +22,8 @@ def modules():
     """The benchmark's own modules, importable from each other while these tests run."""
     names = ["bench_plan", "bench_recovery", "plan_worlds", "problems"]
     names += ["preset_worlds", "world_parts"]
-    sys.path.insert(0, str(BENCHMARKS))
-    yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
-    sys.path.remove(str(BENCHMARKS))
-    for name in names:
-        sys.modules.pop(name, None)
+    with benchmark_modules(*names) as modules:
+        yield modules
 
 
 @pytest.fixture(scope="module")

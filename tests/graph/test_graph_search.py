@@ -1,15 +1,13 @@
 """Search of the channel graph: exact where it says so, and what it is adjusted for."""
 
-import importlib
 import itertools
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from threadpoolctl import threadpool_limits
 
+from channel_worlds import has_cycle
 from skmmm.graph import _search as search_module
 from skmmm.graph._estimate import fit_channel_graph
 from skmmm.graph._features import make_features, partial_out
@@ -26,24 +24,11 @@ from skmmm.graph._search import (
 )
 from skmmm.graph._spend import spend_units
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-
 
 @pytest.fixture(autouse=True, scope="module")
 def one_blas_thread():
     with threadpool_limits(1):
         yield
-
-
-@pytest.fixture(scope="module")
-def worlds():
-    """The module of simulated panels, importable while these tests run."""
-    if not BENCHMARKS.exists():
-        pytest.skip("benchmarks are not part of the source distribution")
-    sys.path.insert(0, str(BENCHMARKS))
-    yield importlib.import_module("graph_worlds")
-    sys.path.remove(str(BENCHMARKS))
-    sys.modules.pop("graph_worlds", None)
 
 
 def free(n_media, min_effect=0.005):
@@ -104,13 +89,6 @@ def fit(media, rules=None, *, observed=None, n_bootstraps=4, **arguments):
         rng=np.random.RandomState(0),
         **arguments,
     )
-
-
-def has_cycle(edges):
-    walks = np.eye(len(edges), dtype=int)
-    for _ in range(len(edges)):
-        walks = np.minimum(walks @ edges.astype(int), 1)
-    return bool(walks.any())
 
 
 # --- orders -------------------------------------------------------------------------

@@ -1,0 +1,205 @@
+"""Small problems with random parameters, for tests of the mathematics."""
+
+import numpy as np
+import torch
+
+from skmmm._model.context import draw_context
+from skmmm._model.laplace import (
+    _with_answers_of_spreads,
+    jacobian,
+)
+from skmmm._model.likelihood import (
+    Loss,
+    Target,
+    errors,
+)
+from skmmm._model.network import Inputs, OutcomeNetwork
+from skmmm._model.priors import (
+    Sizes,
+    channel_priors,
+    positions,
+)
+
+ADSTOCKS = ["geometric", "delayed", "weibull", "free", "gru"]
+LOSSES = [
+    Loss("huber", 0.5),
+    Loss("huber", 1.345),
+    Loss("huber", 3.0),
+    Loss("student_t", 2.0),
+    Loss("student_t", 4.0),
+    Loss("student_t", 30.0),
+]
+# Huber's density with bounds that no error reaches is Gaussian.
+GAUSS = Loss("huber", 30.0)
+
+
+def tensor(values):
+    return torch.tensor(np.asarray(values), dtype=torch.float64)
+
+
+# --- network ------------------------------------------------------------------------
+
+R, T, M, K, S, H, LAG = 3, 14, 3, 2, 2, 2, 3
+# Channels: positive, of any sign, and one whose effect is as the user says.
+FREE_SIGN, POOLED = [False, True, False], [True, True, False]
+
+
+def make_channel_priors(adstock, n_media=M):
+    """Return priors of channels: money, impressions, and as the user says."""
+    effect, carryover, half_saturation = np.full((3, 2, n_media), np.nan)
+    if n_media == M:
+        effect[:, -1] = np.log(0.1), 0.3
+        carryover[:, -1] = -0.2, 0.4
+        half_saturation[:, -1] = 0.1, 0.2
+    expected = np.full(n_media, np.log(0.15))
+    money, spiked = np.arange(n_media) == 0, np.arange(n_media) == 1
+    return channel_priors(
+        expected, money, effect, carryover, half_saturation, spiked, adstock
+    )
+
+
+def context_columns(season, trend, controls):
+    """Return what the GRU reads, shape (R, S + 1 + K, T)."""
+    calendar = torch.cat([season, trend[None]]).expand(len(controls), -1, -1)
+    return torch.cat([calendar, controls], dim=1)
+
+
+def make_problem(adstock="geometric", *, n_regions=R, level=True, seed=0):
+    """Return a network at random parameters with inputs and a target."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def randn(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    sizes = Sizes(
+        n_regions=n_regions,
+        n_media=M,
+        n_controls=K,
+        n_season=S,
+        n_hidden=H if level else 0,
+        max_lag=LAG if level else 0,
+    )
+    network = OutcomeNetwork(
+        sizes,
+        adstock=adstock,
+        free_sign=torch.tensor(FREE_SIGN),
+        channel_priors=make_channel_priors(adstock),
+        level=level,
+    )
+    observed = torch.ones(n_regions, T, dtype=torch.float64)
+    observed[0, 5] = observed[-1, 9:11] = 0.0
+    known = torch.nn.functional.pad(observed, (sizes.max_lag, 0), value=1.0)
+    controls = randn(n_regions, K, T)
+    season, trend = randn(S, T), torch.linspace(-0.5, 0.5, T, dtype=torch.float64)
+    states = torch.zeros(n_regions, 0, T, dtype=torch.float64)
+    if level:
+        columns = context_columns(season, trend, controls)
+        context = draw_context(H, S, K, n_regions, generator)
+        states = context.centred(columns, observed).states(columns)
+    media = randn(n_regions, M, sizes.max_lag + T).exp() * known[:, None]
+    inputs = Inputs(
+        media=media,
+        high=0.4 * media.amax(dim=2, keepdim=True),
+        known=known,
+        controls=controls,
+        season=season,
+        trend=trend,
+        states=states,
+    )
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.4 * randn(*parameter.shape))
+    y = (1.0 + 0.2 * randn(n_regions, T)) * observed
+    share = observed / observed.sum()
+    return network, inputs, Target(y, observed, observed, share)
+
+
+def entries_of(network, name):
+    """Return the slice of a shared parameter."""
+    (where,) = (w for p, w in positions(network.shared_priors) if p.name == name)
+    return where
+
+
+# --- posterior ----------------------------------------------------------------------
+
+
+def answer_by_differences(network, inputs, target, part, entry, step=1e-5):
+    """Return how errors answer to one entry, in all regions at once, (R, T)."""
+    answer = []
+    for sign in (1.0, -1.0):
+        points = {
+            name: getattr(network, name).detach().clone()
+            for name in ("shared", "regional")
+        }
+        points[part][..., entry] += sign * step
+        answer.append(errors(network.at(**points), inputs, target)[0])
+    return ((answer[0] - answer[1]) / (2 * step) * target.observed).detach()
+
+
+def full_jacobian(network, inputs, target):
+    """Return the answers of all cells to all shared and regional parameters."""
+    shared, regional = (
+        torch.cat(
+            [
+                network.shared.new_zeros(0, *target.y.shape),
+                *(
+                    jacobian(network, inputs, target, part, prior, where)
+                    for prior, where in positions(priors)
+                ),
+            ]
+        )
+        for part, priors in (
+            ("shared", network.shared_priors),
+            ("regional", network.regional_priors),
+        )
+    )
+    return _with_answers_of_spreads(network, shared, regional), regional
+
+
+def dense_answers(network, inputs, target):
+    """Return how all cells answer to all shared, regional and shock parameters.
+
+    Returns
+    -------
+    answers : ndarray of shape (n_shared + R * n_regional + T, R, T)
+    """
+    shared, regional = full_jacobian(network, inputs, target)
+    n_regions, n_regional = len(target.y), len(regional)
+    own = torch.zeros(n_regions, n_regional, *target.y.shape, dtype=torch.float64)
+    for r in range(n_regions):
+        own[r, :, r] = regional[:, r]
+    common = torch.exp(network.values()["common_log"].detach())
+    shock = torch.eye(T, dtype=torch.float64)[:, None] * target.observed * common
+    return torch.cat([shared, own.flatten(0, 1), shock]).numpy()
+
+
+def dense(known):
+    """Return an `Information` as one matrix of shared, regional and shock."""
+    n_shared, (n_regions, n_regional) = len(known.shared), known.regional.shape[:2]
+    n_own = n_shared + n_regions * n_regional
+    matrix = np.zeros((n_own + len(known.shock),) * 2)
+    matrix[:n_shared, :n_shared] = known.shared
+    matrix[n_own:, n_own:] = np.diag(known.shock)
+    matrix[:n_shared, n_own:] = known.shared_shock
+    for r in range(n_regions):
+        where = slice(n_shared + r * n_regional, n_shared + (r + 1) * n_regional)
+        matrix[where, where] = known.regional[r]
+        matrix[where, :n_shared] = known.cross[r]
+        matrix[where, n_own:] = known.cross_shock[r]
+        matrix[:n_shared, where] = known.cross[r].T
+    upper = np.triu(np.ones_like(matrix), 1).astype(bool)
+    upper[:, :n_own] = False
+    matrix.T[upper] = matrix[upper]
+    return matrix
+
+
+def of_noise(network):
+    """Return which entries of `dense` are scales of the noise."""
+    parts = [
+        np.concatenate(
+            [np.full(prior.size, prior.name == "noise_log") for prior in priors]
+        )
+        for priors in (network.shared_priors, network.regional_priors)
+    ]
+    n_regions = network.sizes.n_regions
+    return np.concatenate([parts[0], np.tile(parts[1], n_regions), np.full(T, False)])

@@ -1,0 +1,202 @@
+"""The network: parts add up, and the context does as it is told."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from network_problems import (
+    ADSTOCKS,
+    FREE_SIGN,
+    LAG,
+    K,
+    M,
+    R,
+    S,
+    T,
+    make_problem,
+    tensor,
+)
+from skmmm._model.context import draw_context
+from skmmm._model.network import Inputs, exp_linear
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_parts_add_up():
+    network, inputs, _ = make_problem()
+    parts = network(inputs)
+    assert parts.media.shape == (1, R, M, T)
+    assert parts.controls.shape == (1, R, K, T)
+    expected = parts.baseline + parts.controls.sum(dim=2) + parts.media.sum(dim=2)
+    assert_array_equal(parts.total.detach(), expected.detach())
+
+
+@pytest.mark.parametrize("adstock", ADSTOCKS)
+def test_effect_is_that_of_a_channels_own_spend(adstock):
+    network, inputs, _ = make_problem(adstock)
+    media = inputs.media.clone().requires_grad_()
+    moved = Inputs(**{**vars(inputs), "media": media})
+    effects = network(moved).media[0]  # (R, M, T)
+    for m in range(M):
+        (slope,) = torch.autograd.grad(effects[:, m].sum(), media, retain_graph=True)
+        others = [other for other in range(M) if other != m]
+        assert (slope[:, others] == 0).all()
+        if not FREE_SIGN[m]:
+            assert (effects[:, m] >= 0).all()
+            assert (slope[:, m][inputs.known == 1] >= 0).all()
+    silent = Inputs(**{**vars(inputs), "media": torch.zeros_like(inputs.media)})
+    assert_allclose(network(silent).media.detach(), 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_spikes_count_as_far_as_they_are_believed(share):
+    network, inputs, _ = make_problem()
+    values = network.values()
+    values["spike_logit"] = torch.logit(tensor([[share] * M]))
+    media, high = inputs.media.numpy(), inputs.high.numpy()
+    believed = np.where(media > high, high * (media / high) ** share, media)
+    # Only the second channel has spikes.
+    believed = np.where(np.arange(M)[:, None] == 1, believed, media)
+    assert np.allclose(believed, media) == (share == 1.0)
+    expected = network.adstocked(values, tensor(believed), inputs.known)
+    got = network.carried_over(values, inputs)
+    assert_allclose(got.detach(), expected.detach(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("adstock", ADSTOCKS)
+def test_impulse_response_sums_to_one(adstock):
+    network, _, _ = make_problem(adstock)
+    response = network.impulse_response(network.values()).detach()
+    assert response.shape == (1, M, LAG + 1)
+    assert (response >= 0).all()
+    assert_allclose(response.sum(dim=-1), 1.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("channel", range(M))
+@pytest.mark.parametrize("adstock", ADSTOCKS)
+def test_one_channel_alone_does_what_it_does_among_others(adstock, channel):
+    network, inputs, _ = make_problem(adstock)
+    together = network(inputs).media.detach()
+    own = inputs.media[:, channel : channel + 1]
+    alone = network.channel_effects([channel], inputs, own).detach()
+    assert_allclose(alone[:, :, 0], together[:, :, channel], rtol=1e-12)
+    twice = Inputs(**{**vars(inputs), "media": 2.0 * inputs.media})
+    double = network.channel_effects([channel], inputs, 2.0 * own).detach()
+    expected = network(twice).media[:, :, channel].detach()
+    assert_allclose(double[:, :, 0], expected, rtol=1e-12)
+
+
+def test_grown_is_exponential_below_zero_and_linear_above():
+    below, above = torch.linspace(-9.0, 0.0, 19), torch.linspace(0.0, 9.0, 19)
+    assert_allclose(exp_linear(below), torch.exp(below), rtol=1e-6)
+    assert_allclose(exp_linear(above), 1.0 + above, rtol=1e-6)
+    # Value and slope agree where the pieces meet.
+    step = 1e-6
+    ends = exp_linear(tensor([-step, 0.0, step]))
+    assert_allclose(ends.diff() / step, 1.0, atol=step)
+    at_zero = tensor(0.0).requires_grad_()
+    (slope,) = torch.autograd.grad(exp_linear(at_zero), at_zero)
+    assert torch.isfinite(slope)
+
+
+# --- context ------------------------------------------------------------------------
+
+N_UNITS = 4  # two that watch time alone, two that mix all columns
+
+
+def make_context(n_regions=R, n_controls=K, seed=0):
+    """Return drawn weights with columns and observed cells to read."""
+    generator = torch.Generator().manual_seed(seed)
+    context = draw_context(N_UNITS, S, n_controls, n_regions, generator)
+    columns = torch.randn(
+        n_regions, S + 1 + n_controls, T, generator=generator, dtype=torch.float64
+    )
+    observed = torch.ones(n_regions, T, dtype=torch.float64)
+    observed[0, 5] = observed[-1, 9:11] = 0.0
+    return context, columns, observed
+
+
+def test_states_are_those_of_a_gated_unit():
+    context, columns, _ = make_context()
+    gate_weight, candidate_weight = context.weight.numpy()
+    gate_bias, candidate_bias = context.bias.numpy()
+    state, expected = np.zeros((R, N_UNITS)), []
+    for seen in np.moveaxis(columns.numpy(), 2, 0):
+        gate = 1.0 / (1.0 + np.exp(-(seen @ gate_weight.T + gate_bias)))
+        candidate = np.tanh(seen @ candidate_weight.T + candidate_bias)
+        state = (1.0 - gate) * state + gate * candidate
+        expected.append(state)
+    expected = np.stack(expected, axis=-1)
+    assert_allclose(context.states(columns), expected, rtol=1e-10, atol=1e-14)
+
+
+def test_states_have_mean_zero_over_observed_cells():
+    context, columns, observed = make_context()
+    before = context.states(columns)
+    centred = context.centred(columns, observed)
+    states = centred.states(columns)
+    assert_allclose((states * observed[:, None]).sum(dim=2), 0.0, atol=1e-12)
+    # Masked cells are moved as the others are, but do not count.
+    moved = (before - states).numpy()
+    assert_allclose(moved, np.broadcast_to(moved[..., :1], moved.shape), atol=1e-14)
+    again = centred.centred(columns, observed)
+    assert_allclose(again.mean, centred.mean, atol=1e-14)
+
+
+def test_region_without_observed_cells_keeps_its_states():
+    context, columns, observed = make_context()
+    observed[1] = 0.0
+    states = context.centred(columns, observed).states(columns)
+    assert_array_equal(states[1], context.states(columns)[1])
+
+
+def test_order_of_controls_does_not_matter_to_the_states():
+    context, columns, _ = make_context(n_controls=3)
+    order = [*range(S + 1), S + 3, S + 1, S + 2]
+    got = context.states(columns[:, order])
+    assert_allclose(got, context.states(columns), rtol=1e-12, atol=1e-14)
+
+
+def test_every_other_unit_watches_time_alone():
+    context, columns, _ = make_context()
+    other = torch.randn_like(columns)
+    other[:, S] = columns[:, S]
+    same, changed = context.states(columns), context.states(other)
+    assert_array_equal(same[:, ::2], changed[:, ::2])
+    assert (same[:, 1::2] != changed[:, 1::2]).all()
+
+
+def test_states_of_regions_beyond_training():
+    context, columns, observed = make_context()
+    context = context.centred(columns, observed)
+    more = torch.cat([columns, columns[:2]])
+    states = context.states(more)
+    assert_array_equal(states[:R], context.states(columns))
+    # The columns of the first region, less the mean of all.
+    expected = states[0] + (context.mean[0] - context.mean.mean(dim=0))[:, None]
+    assert_allclose(states[R], expected, atol=1e-14)
+
+
+@pytest.mark.parametrize("n_controls", [0, K])
+def test_context_repeats_with_its_generator(n_controls):
+    first, second, other = (
+        make_context(n_controls=n_controls, seed=seed)[0] for seed in (3, 3, 4)
+    )
+    assert_array_equal(first.weight, second.weight)
+    assert_array_equal(first.bias, second.bias)
+    assert not torch.equal(first.weight, other.weight)
+
+
+# --- parameters ---------------------------------------------------------------------
+
+
+def test_regions_never_seen_deviate_from_none():
+    network, _, _ = make_problem()
+    values = network.extended(2).values()
+    own = network.values()
+    for name in ("intercept", "noise_log", "season", "half_saturation_log"):
+        alone = values[name][:, R:].detach()
+        average = network.at(network.shared, 0.0 * network.regional).values()[name]
+        assert_allclose(alone, average[:, :2], rtol=1e-12)
+        assert_array_equal(values[name][:, :R].detach(), own[name].detach())
