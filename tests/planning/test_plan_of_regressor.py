@@ -16,6 +16,7 @@ from skmmm._counterfactual import ModelCounterfactual
 from skmmm._data.panel import as_usual
 from skmmm._planning.problem import read_risk
 from skmmm.allocation import optimize_budget
+from skmmm.allocation._words import in_words
 from skmmm.datasets import make_mmm_panel
 from skmmm.scenarios import make_future_frame
 
