@@ -4,7 +4,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmmm import allocation, inspection
 from skmmm._data.tables import BoundTable
-from skmmm._unwrapping import bare
+from skmmm._unwrapping import bare, unwrap
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.scenarios import compare_scenarios
 
@@ -76,6 +76,7 @@ class Effects(BoundTable):
     def __init__(self, estimator, counterfactual):
         self.estimator = estimator
         self._counterfactuals = {"direct": counterfactual}
+        self._model = _model_of(estimator)
 
     @property
     def frame(self):
@@ -95,6 +96,11 @@ class Effects(BoundTable):
             raise ValueError(
                 f"X was read by another {type(self.estimator).__name__}: ask "
                 "effects_of(estimator, X) of this estimator."
+            )
+        if _model_of(estimator) is not self._model:
+            raise ValueError(
+                f"X was read before {type(self.estimator).__name__} was fitted again: "
+                "ask effects_of(estimator, X) once more."
             )
 
     def contributions(self, *, effect="direct"):
@@ -131,3 +137,8 @@ class Effects(BoundTable):
         """
         tables = {"as it is": self.frame, **scenarios}
         return compare_scenarios(self.estimator, tables, **options)
+
+
+def _model_of(estimator):
+    """Return what changes when an estimator is fitted again, None if unknown."""
+    return getattr(unwrap(estimator).model, "_model", None)

@@ -147,6 +147,15 @@ def test_a_table_of_another_model_is_refused(fitted, linear, panel):
         inspection.channel_summary(fitted, effects, media=panel.media)
 
 
+def test_a_table_that_was_read_before_a_refit_is_refused(panel):
+    model = ours(panel, n_draws=0, graph=None).fit(panel.X, panel.y)
+    effects = model.effects(panel.X)
+    model.fit(panel.X, 2.0 * panel.y)
+    for ask in (effects.channel_summary, lambda: model.predict(effects)):
+        with pytest.raises(ValueError, match="was fitted again: ask effects_of"):
+            ask()
+
+
 @pytest.fixture
 def count(monkeypatch):
     """Count how often tables are read, inputs built, seasons computed."""
