@@ -52,6 +52,12 @@ def _name_columns(names, n_names, default, what):
     return names
 
 
+def _make_periods(start, n_periods, frequency):
+    """Return when periods begin, and in years also when the last one ends."""
+    bounds = pd.date_range(start, periods=n_periods + 1, freq=frequency)
+    return bounds[:-1], np.asarray((bounds - bounds[0]) / pd.Timedelta(days=365.25))
+
+
 def _resolve_names(counts, region_names, media_names, control_names):
     """Names of regions (sorted), media and controls; all columns distinct."""
     n_regions, n_media, n_controls = counts
@@ -497,10 +503,7 @@ def make_mmm_panel(
     regions, media, control_names = _resolve_names(
         (n_regions, n_media, n_controls), region_names, media_names, control_names
     )
-    # One period more than asked for closes the last one.
-    bounds = pd.date_range(start, periods=n_periods + 1, freq=frequency)
-    weeks = bounds[:-1]
-    years = np.asarray((bounds - bounds[0]) / pd.Timedelta(days=365.25))
+    weeks, years = _make_periods(start, n_periods, frequency)
     peak = rng.uniform()
 
     parameters = {
