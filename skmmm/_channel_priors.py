@@ -98,7 +98,7 @@ def _read(priors, media, labels, adstock):
         if "decay" in quantities and adstock not in _WITH_DECAY:
             raise ValueError(
                 f"priors[{label!r}] sets a decay, but adstock={adstock!r} has none. "
-                "Use adstock='weibull' or 'geometric'."
+                f"Use one of {', '.join(_WITH_DECAY)}."
             )
         own[media.index(label)] = dict(quantities)
     return own

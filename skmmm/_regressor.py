@@ -17,6 +17,7 @@ from skmmm._data.faults import (
     without,
 )
 from skmmm._data.reading import ReadingMixin
+from skmmm._model import ADSTOCKS
 from skmmm._model_parts import ModelPartsMixin
 from skmmm._questions import QuestionsMixin
 from skmmm._storage.saving import SavingMixin
@@ -164,8 +165,9 @@ class DeepCausalMMMRegressor(
     n_iter_ : int
         Iterations of `fit`.
     remarks_ : list of str
-        What training rows have against them, as `fit` warned: rows in which the KPI
-        stands still, values that can hardly be right, columns that teach nothing.
+        Problems found in the training rows, as in the warnings of `fit`: rows in which
+        the KPI stands still, values that can hardly be right, columns that teach
+        nothing.
     n_features_in_ : int
         Columns of X in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -205,7 +207,7 @@ class DeepCausalMMMRegressor(
         "region": [str, Integral, None],
         "time": [str, Integral, None],
         "max_lag": [Interval(Integral, 0, None, closed="left")],
-        "adstock": [StrOptions({"geometric", "delayed", "weibull", "free", "gru"})],
+        "adstock": [StrOptions(set(ADSTOCKS))],
         "free_sign": _COLUMNS,
         "media_share": [Interval(Real, 0, 1, closed="neither")],
         "media_cost": [Interval(Real, 0, None, closed="neither"), Mapping, None],

@@ -8,12 +8,11 @@ from sklearn.exceptions import NotFittedError
 
 from helpers import refuses, split_at
 from skmmm import DeepCausalMMMRegressor
+from skmmm._model import ADSTOCKS
 from skmmm.baselines import LastValueRegressor
 from skmmm.datasets import load_mmm_example, make_mmm_panel
 from skmmm.metrics import weighted_mape
 from skmmm.model_selection import PanelTimeSeriesSplit
-
-ADSTOCKS = ["geometric", "delayed", "weibull", "free", "gru"]
 
 
 def total(contributions, channels):

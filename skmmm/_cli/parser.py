@@ -12,6 +12,7 @@ from skmmm._cli.values import (
     separator,
     whole_number,
 )
+from skmmm._model import ADSTOCKS
 from skmmm._version import __version__
 
 _OUT_HELP = "folder for tables and pictures, made if need be (default: %(default)s)"
@@ -347,7 +348,7 @@ def _add_settings(parser):
     )
     settings.add_argument(
         "--adstock",
-        choices=("weibull", "geometric", "delayed", "free", "gru"),
+        choices=ADSTOCKS,
         default="weibull",
         help="shape of the carry-over (default: %(default)s)",
     )

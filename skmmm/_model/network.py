@@ -259,7 +259,9 @@ class OutcomeNetwork(nn.Module):
         if self.adstock == "weibull":
             shape, scale = (torch.exp(values[f"{n}_log"]) for n in ("shape", "scale"))
             return weibull_kernel(shape, scale, max_lag)
-        return free_kernel(values["steps"])
+        if self.adstock == "free":
+            return free_kernel(values["steps"])
+        raise ValueError(f"adstock={self.adstock!r} has no lag weights.")
 
     def impulse_response(self, values):
         """Return the share of one period's typical spend that acts at each lag."""

@@ -1,7 +1,7 @@
 """The fitted outcome model: arrays in, KPI units out.
 
-Everything that is reported (predictions, contributions, returns, curves) goes through
-`OutcomeModel.components`, the one counterfactual.
+Predictions and contributions come from `OutcomeModel.components`, effects of changed
+spend from `effects_under`, `scaled_effects` and `flights`.
 """
 
 from collections import namedtuple

@@ -8,6 +8,7 @@ from torch import nn
 
 from skmmm._data.panel import Panel
 from skmmm._data.scales import Scales
+from skmmm._model import ADSTOCKS
 from skmmm._model.context import Context
 from skmmm._model.inputs import Seasons
 from skmmm._model.level import Level
@@ -27,7 +28,6 @@ KINDS = {
     "n_train": int,
     "first_period": int,
 }
-_ADSTOCKS = ("geometric", "delayed", "weibull", "free", "gru")
 _LOSSES = ("huber", "student_t")
 
 
@@ -136,7 +136,7 @@ def _check_words(scalars, calendar):
     """Raise if a choice is none that a model has."""
     loss = scalars["loss"]
     for name, value, allowed in (
-        ("adstock", scalars["adstock"], scalars["adstock"] in _ADSTOCKS),
+        ("adstock", scalars["adstock"], scalars["adstock"] in ADSTOCKS),
         ("ordered", scalars["ordered"], scalars["ordered"] == (calendar is not None)),
         ("independent", scalars["independent"], 0 < scalars["independent"] <= 1),
         ("loss.kind", loss["kind"], loss["kind"] in _LOSSES),

@@ -21,7 +21,7 @@ class ChannelEffects:
     gain : ndarray of shape (E, n_groups, n_media)
         KPI units per 100 % more spend of a channel, seen from one percent more.
     charge : ndarray of shape (E, n_groups, n_media)
-        What the 100 % more cost, with what others spend on account of it.
+        Cost of 100 % more of a channel, with what other channels then spend more.
     """
 
     contribution: np.ndarray

@@ -7,9 +7,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm._model import ADSTOCKS
 from skmmm.graph._equations import SpendEquations
 
-ADSTOCKS = ["weibull", "geometric", "delayed", "free", "gru"]
 N_DRAWS = 9  # more than fit into one pass
 
 pytestmark = [

@@ -20,7 +20,6 @@ from skmmm._model.priors import (
     positions,
 )
 
-ADSTOCKS = ["geometric", "delayed", "weibull", "free", "gru"]
 LOSSES = [
     Loss("huber", 0.5),
     Loss("huber", 1.345),

@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.utils import Bunch
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm._model import ADSTOCKS
 from skmmm._storage.archive import StoredArrays
 from skmmm._storage.index import pack_index, unpack_index
 from skmmm.graph import NOTEARS, StructuralVAR
@@ -104,6 +105,14 @@ def quick(series, **parameters):
     usual |= {"graph": StructuralVAR(n_bootstraps=1)}
     model = DeepCausalMMMRegressor(**{**usual, "random_state": 0, **parameters})
     return model.fit(series.X.head(30), series.y.head(30))
+
+
+@pytest.mark.parametrize("adstock", ADSTOCKS)
+def test_every_adstock_comes_back(series, tmp_path, adstock):
+    model = quick(series, adstock=adstock, graph=None)
+    model.save(tmp_path / "model.skmmm")
+    loaded = DeepCausalMMMRegressor.load(tmp_path / "model.skmmm")
+    np.testing.assert_array_equal(loaded.predict(series.X), model.predict(series.X))
 
 
 def test_what_fit_said_of_the_data_is_saved(series, tmp_path):
