@@ -265,7 +265,7 @@ def test_channel_summary_refuses(series, panel, fitted, fast):
         fitted.channel_summary(by="week")
     X = series.X.drop(columns="week")
     model = DeepCausalMMMRegressor(**fast | {"time": None}).fit(X, series.y)
-    with refuses(message.replace("'week'", "'time'")):
+    with refuses(message.replace("'week'", "'period'")):
         model.channel_summary(by="period")
     assert len(model.channel_summary(by="region")) == 2
 
