@@ -383,7 +383,7 @@ class QuestionsMixin:
         effects : Effects
             With `contributions`, `channel_summary`, `response_curve`, `marginal_roi`,
             `optimize_budget`, `budget_path` and `compare_scenarios`. It also stands for
-            X in every method and function that takes X.
+            X in methods of this estimator.
         """
         return effects_of(self, X)
 
@@ -409,13 +409,18 @@ class QuestionsMixin:
             controls=list(self._columns.controls),
             names=self._labels,
             unit=np.ones(len(order)),
-            read_frame=lambda: self._training_rows() if frame is None else frame,
-            judge=lambda: {
-                "verdict": self._verdicts()[order],
-                "follows_kpi": self._follows_kpi[order],
-            },
+            read_frame=self._training_rows if frame is None else frame.copy,
+            judge=self._judgements,
             equations_of=self._equations_of,
         )
+
+    def _judgements(self):
+        """Return what is known of the channels as such, in the order of X."""
+        order = self._shown_order()
+        return {
+            "verdict": self._verdicts()[order],
+            "follows_kpi": self._follows_kpi[order],
+        }
 
     def _equations_of(self, effect):
         """Return the equations of spend of an effect, at the mode and by draw."""

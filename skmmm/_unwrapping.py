@@ -80,24 +80,63 @@ class Inside:
             or not np.array_equal(before[label], after[label])
         ]
 
-    def units(self, X, labels):
-        """Return how many units of X make one behind the steps, by column.
+    def media_scale(self, X, media, same):
+        """Return how many units of X make one behind the steps, by media column.
+
+        Each column is replaced by random amounts. What comes out has to be these times
+        one factor, and no other column may change. The values in X alone prove nothing:
+        of a constant, every function is a multiple.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like
+        media : list
+            Labels.
+        same : list
+            Labels of columns that have to pass the steps as they are.
 
         Returns
         -------
-        unit : ndarray of shape (n_labels,) or None
-            None if a column is not the same in X and behind the steps but for a
-            positive factor.
+        scale : ndarray of shape (n_media,) or None
+            None if the steps do anything else to these columns.
         """
+        before, after = self.frame(X), self._behind(X)
+        needed = [*media, *same]
+        if len(after) != len(before) or any(
+            label not in before or label not in after for label in needed
+        ):
+            return None
+        if not all(np.array_equal(before[label], after[label]) for label in same):
+            return None
+        scales = []
+        for label in media:
+            amounts, changed = self._with_other_amounts(X, label)
+            scale = _factor(amounts, changed[label])
+            if scale is None or not np.allclose(
+                before[label].astype(float), scale * after[label].astype(float)
+            ):
+                return None
+            if not changed.drop(columns=label).equals(after.drop(columns=label)):
+                return None
+            scales.append(scale)
+        return np.array(scales)
+
+    def _behind(self, X):
+        """Return what X is behind the steps, with labels."""
         before, after = self.frame(X), as_frame(self.rows(X))
-        if len(after) != len(before):
-            return None
-        if not _has_names(after) and after.shape[1] == len(self.model._labels):
-            after = after.set_axis(self.model._labels, axis=1)
-        if any(label not in before or label not in after for label in labels):
-            return None
-        units = [_factor(before[label], after[label]) for label in labels]
-        return None if None in units else np.array(units, dtype=np.float64)
+        if not _has_names(after) and after.shape[1] == before.shape[1]:
+            return after.set_axis(before.columns, axis=1)
+        return after
+
+    def _with_other_amounts(self, X, label):
+        """Return random amounts, and what X with these in a column is behind."""
+        frame = self.frame(X).copy()
+        size = np.abs(frame[label].to_numpy(dtype=np.float64)).max(initial=0.0) or 1.0
+        amounts = size * np.random.default_rng(0).uniform(0.1, 1.0, len(frame))
+        frame[label] = amounts
+        return amounts, self._behind(
+            frame if hasattr(X, "columns") else frame.to_numpy()
+        )
 
     def media(self, frame):
         """Return the labels of the media columns, None if the model names none."""
@@ -110,7 +149,22 @@ class Inside:
         # Behind the steps columns may be called otherwise than in X.
         keys = given["media"]
         by_label = keys is None or callable(keys)
-        return resolve_many(frame, labels if by_label else keys, "media")
+        found = resolve_many(frame, labels if by_label else keys, "media")
+        if self.steps and not by_label:
+            self._check_in_place(frame, found)
+        return found
+
+    def _check_in_place(self, frame, media):
+        """Raise if positions behind the steps are other columns in X."""
+        after = self._behind(frame)
+        for label in media:
+            _, changed = self._with_other_amounts(frame, label)
+            if label in after and changed[label].equals(after[label]):
+                raise ValueError(
+                    f"The steps before the model move columns: what it calls column "
+                    f"{list(frame).index(label)} is not {label!r} of X. Pass "
+                    "media=[...] with names of X."
+                )
 
     def _parameters(self):
         """Return what the parameters say of columns."""

@@ -1,11 +1,15 @@
 """A table that was read once, and everything that can be asked of it."""
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm import allocation, inspection
 from skmmm._data.tables import BoundTable
 from skmmm._unwrapping import bare, unwrap
-from skmmm.inspection._predictions import counterfactual_of
+from skmmm.inspection._predictions import (
+    PredictedCounterfactual,
+    counterfactual_of,
+)
 from skmmm.scenarios import compare_scenarios
 
 __all__ = ["Effects", "effects_of"]
@@ -55,28 +59,35 @@ def effects_of(
     """
     check_is_fitted(estimator)
     roles = {"media": media, "region": region, "time": time, "media_cost": media_cost}
-    return Effects(estimator, counterfactual_of(estimator, X, **roles))
+    return Effects(estimator, X, counterfactual_of(estimator, X, **roles))
 
 
 class Effects(BoundTable):
     """What can be asked of the rows of a table; made by `effects_of`.
 
-    It also stands for X wherever a function of :mod:`skmmm.inspection`,
-    :mod:`skmmm.allocation`, :mod:`skmmm.plotting` or a method of the estimator takes
-    X: the table is not read again. Arguments that are not named here are those of the
-    functions of the same name.
+    It also stands for X in `contributions`, `channel_summary`, `marginal_roi` and
+    `response_curve` of :mod:`skmmm.inspection`, in `optimize_budget` and `budget_path`,
+    and in the methods of `DeepCausalMMMRegressor`: the table is not read again.
+    Arguments that are not named here are those of the functions of the same name.
 
     Parameters
     ----------
     estimator : object
+    X : DataFrame, array-like or None
     counterfactual : Counterfactual
         Of direct effects.
     """
 
-    def __init__(self, estimator, counterfactual):
+    def __init__(self, estimator, X, counterfactual):
         self.estimator = estimator
+        self._X = X
         self._counterfactuals = {"direct": counterfactual}
-        self._model = _model_of(estimator)
+        self._fitted = self._fitted_state()
+
+    def __repr__(self):
+        channels = ", ".join(map(str, self.counterfactual().labels))
+        name = type(self.estimator).__name__
+        return f"Effects of {name} on {len(self):,} rows: {channels}"
 
     @property
     def frame(self):
@@ -97,11 +108,18 @@ class Effects(BoundTable):
                 f"X was read by another {type(self.estimator).__name__}: ask "
                 "effects_of(estimator, X) of this estimator."
             )
-        if _model_of(estimator) is not self._model:
+        if not _same(self._fitted_state(), self._fitted):
             raise ValueError(
                 f"X was read before {type(self.estimator).__name__} was fitted again: "
                 "ask effects_of(estimator, X) once more."
             )
+
+    def _fitted_state(self):
+        """Return what changes when the estimator, or a step of it, is fitted again."""
+        inside = unwrap(self.estimator)
+        if not inside.steps and hasattr(inside.model, "_model"):
+            return inside.model._model
+        return np.asarray(self.estimator.predict(self._X))
 
     def contributions(self, *, effect="direct"):
         """Split the prediction, as :func:`skmmm.inspection.contributions`."""
@@ -121,6 +139,11 @@ class Effects(BoundTable):
 
     def optimize_budget(self, budget=None, **options):
         """Return a plan, as :func:`skmmm.allocation.optimize_budget`."""
+        if options.get("horizon") is not None:
+            raise ValueError(
+                "horizon is about coming periods, but this table was read: ask "
+                "optimize_budget(horizon=...) of the estimator."
+            )
         return allocation.optimize_budget(self.estimator, budget, X=self, **options)
 
     def budget_path(self, budgets=None, **options):
@@ -135,10 +158,17 @@ class Effects(BoundTable):
         scenarios : mapping of str to DataFrame
             As of :func:`skmmm.scenarios.compare_scenarios`; "as it is" is this table.
         """
+        if "as it is" in scenarios:
+            raise ValueError("'as it is' is the name of this table: take another one.")
         tables = {"as it is": self.frame, **scenarios}
+        asked = self.counterfactual()
+        if isinstance(asked, PredictedCounterfactual):
+            roles = {"media": asked.labels, "region": asked.region, "time": asked.time}
+            options = roles | options
         return compare_scenarios(self.estimator, tables, **options)
 
 
-def _model_of(estimator):
-    """Return what changes when an estimator is fitted again, None if unknown."""
-    return getattr(unwrap(estimator).model, "_model", None)
+def _same(state, other):
+    """Return whether two states of an estimator are the same fit."""
+    both = isinstance(state, np.ndarray) and isinstance(other, np.ndarray)
+    return np.array_equal(state, other) if both else state is other

@@ -178,7 +178,7 @@ def test_decay_beyond_its_bounds(steady, interval):
 def test_decay_of_an_adstock_without_one(steady, adstock):
     with refuses(
         f"priors['channel_0'] sets a decay, but adstock='{adstock}' has none. Use "
-        "adstock='weibull' or 'geometric'."
+        "one of geometric, delayed, weibull."
     ):
         fitted(steady, adstock=adstock, priors={"channel_0": {"decay": DECAY}})
 

@@ -1,13 +1,16 @@
 """One object answers all questions about a table, and reads it once."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from pandas.testing import assert_frame_equal
+from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler
 
 from skmmm import DeepCausalMMMRegressor, allocation, inspection
 from skmmm._data.calendar import Calendar
@@ -206,8 +209,6 @@ def test_a_report_reads_once(fitted, panel, tmp_path, count):
 
 
 def test_nothing_that_was_read_is_kept_in_copies(fitted, panel):
-    import pickle
-
     fitted.predict(panel.X)
     copied = pickle.loads(pickle.dumps(fitted))
     assert not len(copied._model._inputs)
@@ -257,6 +258,84 @@ def test_behind_steps_that_mix_channels_predictions_are_compared(panel):
     summary = effects_of(piped.fit(panel.X, panel.y), panel.X).channel_summary()
     assert "verdict" not in summary
     assert summary["contribution_low"].isna().all()
+
+
+def flat(panel):
+    return panel.X.assign(**{name: panel.X[name].mean() for name in panel.media})
+
+
+def logarithms(X):
+    return X.assign(**{name: np.log1p(X[name]) for name in X if "media" in name})
+
+
+def with_sum(X):
+    return X.assign(total=X["media_1"] + X["media_2"])
+
+
+@pytest.mark.parametrize("step", [logarithms, with_sum])
+@pytest.mark.parametrize("n_rows", [1, None])
+def test_steps_are_not_judged_by_the_values_in_the_table(step, n_rows, panel):
+    # Of a flat table every function is a multiple.
+    controls = [*panel.controls, *(["total"] if step is with_sum else [])]
+    model = ours(panel, n_draws=0, graph=None).set_params(controls=controls)
+    piped = make_pipeline(FunctionTransformer(step), model).fit(panel.X, panel.y)
+    X = flat(panel).iloc[:n_rows]
+    effects = effects_of(piped, X)
+    assert "verdict" not in effects.channel_summary()
+    now = piped.predict(X).sum()
+    assert_allclose(effects.counterfactual().predicted().sum(), now)
+    curve = effects.response_curve("media_1", grid=[0.0, X["media_1"].sum()])
+    without = piped.predict(X.assign(media_1=0.0)).sum()
+    assert_allclose(curve.incremental[1], now - without, rtol=1e-6)
+
+
+def test_columns_that_steps_move_are_not_taken_by_position(panel):
+    X = panel.X[[*panel.controls, *panel.media, "region", "week"]]
+    rest = [*panel.controls, "region", "week"]
+    moved = ColumnTransformer(
+        [("media", MaxAbsScaler(), panel.media), ("rest", "passthrough", rest)]
+    )
+    model = DeepCausalMMMRegressor(
+        media=[0, 1, 2], controls=[3, 4], region=5, time=6, max_lag=3, max_iter=5
+    ).set_params(n_draws=0, graph=None)
+    piped = make_pipeline(moved, model).fit(X, panel.y)
+    with pytest.raises(ValueError, match="The steps before the model move columns"):
+        inspection.channel_summary(piped, X)
+
+
+def test_training_rows_behind_steps_are_not_those_of_the_user(panel):
+    model = ours(panel, n_draws=0, graph=None)
+    piped = make_pipeline(FunctionTransformer(in_thousands), model)
+    with pytest.raises(ValueError, match="does not remember its training rows: pass X"):
+        effects_of(piped.fit(panel.X, panel.y))
+
+
+def test_another_fit_of_any_estimator_is_noticed(panel):
+    roles = {"media": panel.media, "region": "region", "time": "week"}
+    model = make_linear_mmm(**roles).fit(panel.X, panel.y)
+    effects = effects_of(model, panel.X)
+    assert repr(effects).startswith("Effects of Pipeline on 180 rows: media_1")
+    model.fit(panel.X, 10.0 * panel.y)
+    with pytest.raises(ValueError, match="was fitted again"):
+        effects.channel_summary()
+
+
+def test_effects_can_be_pickled(fitted, panel):
+    for X in (None, panel.X):
+        effects = fitted.effects(X)
+        copied = pickle.loads(pickle.dumps(effects))
+        assert_frame_equal(
+            copied.counterfactual().frame, effects.counterfactual().frame
+        )
+        assert_frame_equal(copied.contributions(), effects.contributions())
+
+
+def test_what_effects_refuse(fitted, panel):
+    effects = fitted.effects(panel.X)
+    with pytest.raises(ValueError, match="horizon is about coming periods"):
+        effects.optimize_budget(horizon=4)
+    with pytest.raises(ValueError, match="'as it is' is the name of this table"):
+        effects.compare_scenarios({"as it is": panel.X})
 
 
 def test_a_search_is_asked_for_its_best(panel):

@@ -91,14 +91,21 @@ def _own_counterfactual(inside, X):
     model = inside.model
     if not hasattr(model, "_counterfactual"):
         return None
-    if not inside.steps or X is None:
+    if not inside.steps:
         return model._counterfactual(X)
-    unit = inside.units(X, model._columns.media)
+    if X is None:  # the training rows are those behind the steps, not those of X
+        return None
+    keys = [
+        label
+        for label in (model._columns.region, model._columns.time)
+        if label is not None
+    ]
+    unit = inside.media_scale(X, model._columns.media, keys)
     if unit is None:
         return None
     frame = inside.frame(X)
     found = model._counterfactual(inside.rows(X))
-    return replace(found, unit=unit, read_frame=lambda: frame)
+    return replace(found, unit=unit, index=frame.index, read_frame=frame.copy)
 
 
 def _media(inside, frame, media, name):

@@ -9,7 +9,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from network_problems import (
-    ADSTOCKS,
     GAUSS,
     LOSSES,
     R,
@@ -23,6 +22,7 @@ from network_problems import (
     of_noise,
     tensor,
 )
+from skmmm._model import ADSTOCKS
 from skmmm._model.laplace import (
     information,
     jacobian,

@@ -7,7 +7,6 @@ from scipy import stats
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from network_problems import (
-    ADSTOCKS,
     GAUSS,
     LOSSES,
     POOLED,
@@ -18,6 +17,7 @@ from network_problems import (
     make_problem,
     tensor,
 )
+from skmmm._model import ADSTOCKS
 from skmmm._model.likelihood import (
     Target,
     effective_regions,

@@ -6,7 +6,6 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from network_problems import (
-    ADSTOCKS,
     FREE_SIGN,
     LAG,
     K,
@@ -17,6 +16,7 @@ from network_problems import (
     make_problem,
     tensor,
 )
+from skmmm._model import ADSTOCKS
 from skmmm._model.context import draw_context
 from skmmm._model.network import Inputs, exp_linear
 
