@@ -26,11 +26,12 @@ def data(content):
         for name, row in content.data.iterrows()
     ]
     head = ["Column", "Role", "Total", "Rows at zero", "Typical", "Highest", "Spike"]
+    rows_of = "regions and periods" if content.regional else "periods"
     missing = (
-        f"{content.n_missing:,} pairs of region and {periods(content, 1)} between the "
-        "first and the last have no row."
+        f"Between the first and the last {periods(content, 1)}, rows are missing for "
+        f"{content.n_missing:,} {rows_of}."
         if content.n_missing
-        else "Every region has a row for every period."
+        else f"No row is missing between the first and the last {periods(content, 1)}."
     )
     return "\n".join(
         [
