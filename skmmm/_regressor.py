@@ -7,7 +7,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from skmmm._callbacks import CallbackSupportMixin, with_callbacks
 from skmmm._data.faults import (
@@ -20,6 +19,7 @@ from skmmm._data.reading import ReadingMixin
 from skmmm._model import ADSTOCKS
 from skmmm._model_parts import ModelPartsMixin
 from skmmm._questions import QuestionsMixin
+from skmmm._sklearn import Interval, Options, StrOptions
 from skmmm._storage.saving import SavingMixin
 from skmmm.graph import NOTEARS, StructuralVAR
 

@@ -7,8 +7,10 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.metrics import make_scorer, r2_score
 from sklearn.model_selection import check_cv
-from sklearn.utils import _safe_indexing, check_array, indexable
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+from sklearn.utils import check_array, indexable
+from sklearn.utils.validation import check_consistent_length
+
+from skmmm._sklearn import check_sample_weight, safe_indexing
 
 __all__ = [
     "interval_coverage",
@@ -43,7 +45,7 @@ def _check_numbers(values, name, *, finite=True):
 
 
 def _check_weight(sample_weight, y_true):
-    return _check_sample_weight(
+    return check_sample_weight(
         sample_weight, y_true, dtype=np.float64, ensure_non_negative=True
     )
 
@@ -273,7 +275,7 @@ class _WithinRegionR2Scorer:
         self.region = region
 
     def __call__(self, estimator, X, y, sample_weight=None):
-        region = _safe_indexing(X, self.region, axis=1)
+        region = safe_indexing(X, self.region, axis=1)
         y_pred = estimator.predict(X)
         return within_region_r2(y, y_pred, region, sample_weight=sample_weight)
 
@@ -458,9 +460,9 @@ def rolling_skill(estimators, X, y, *, cv, naive, region=None):
     X, y = indexable(X, y)
     rows = []
     for split, (train, test) in enumerate(_check_splitter(cv).split(X, y)):
-        X_train, y_train = _safe_indexing(X, train), _safe_indexing(y, train)
-        X_test, y_test = _safe_indexing(X, test), _safe_indexing(y, test)
-        regions = None if region is None else _safe_indexing(X_test, region, axis=1)
+        X_train, y_train = safe_indexing(X, train), safe_indexing(y, train)
+        X_test, y_test = safe_indexing(X, test), safe_indexing(y, test)
+        regions = None if region is None else safe_indexing(X_test, region, axis=1)
         y_naive = clone(naive).fit(X_train, y_train).predict(X_test)
         for name, estimator in estimators.items():
             y_pred = clone(estimator).fit(X_train, y_train).predict(X_test)

@@ -210,3 +210,9 @@ def test_dataclasses_of_arrays_are_compared_by_identity(name):
     plain = {"str", "int", "float", "bool", "tuple", "object", "Any", "None", "|"}
     for found, types, by_identity in _dataclasses(name):
         assert by_identity or set(types.split()) <= plain, found
+
+
+@pytest.mark.parametrize("name", sorted(set(FILES) - {"_sklearn.py"}))
+def test_private_names_of_scikit_learn_stand_in_one_file(name):
+    taken = imports(name, "sklearn")
+    assert [found for found in taken if "._" in found] == []

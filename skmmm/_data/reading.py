@@ -4,11 +4,7 @@ from collections import namedtuple
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    column_or_1d,
-)
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skmmm._data import checks
 from skmmm._data.calendar import check_continuation, infer_calendar
@@ -25,6 +21,7 @@ from skmmm._data.tables import (
     region_codes,
     row_namer,
 )
+from skmmm._sklearn import check_sample_weight
 
 _Rows = namedtuple("_Rows", "frame region period media controls where")
 
@@ -106,7 +103,7 @@ class ReadingMixin:
             )
         y = column_or_1d(y, warn=True)
         y = checks.check_target(y, len(rows.frame), rows.where)
-        weight = _check_sample_weight(
+        weight = check_sample_weight(
             sample_weight, rows.media, dtype=np.float64, ensure_non_negative=True
         )
         if not weight.any():

@@ -8,8 +8,7 @@ import pandas as pd
 from scipy.optimize import lsq_linear
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.pipeline import Pipeline
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skmmm._data.checks import (
     numeric_block,
@@ -19,6 +18,7 @@ from skmmm._data.checks import (
     resolve_many,
 )
 from skmmm._data.tables import read_table, region_codes, row_namer
+from skmmm._sklearn import Interval, check_sample_weight
 from skmmm.baselines._target import read_target
 from skmmm.preprocessing import (
     FourierSeason,
@@ -230,7 +230,7 @@ class _PositiveMediaRidge(RegressorMixin, BaseEstimator):
         self._validate_params()
         frame = read_table(self, X, y, reset=True)
         y = read_target(y, len(frame))
-        weight = _check_sample_weight(
+        weight = check_sample_weight(
             sample_weight, frame, dtype=np.float64, ensure_non_negative=True
         )
         self._find_columns(frame)

@@ -4,12 +4,12 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import check_no_duplicates, region_values, resolve_column
 from skmmm._data.tables import check_known_regions, read_table, region_codes, row_namer
+from skmmm._sklearn import Interval, StrOptions
 from skmmm.baselines._target import read_target
 
 

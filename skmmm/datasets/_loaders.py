@@ -5,7 +5,8 @@ from importlib.resources import as_file, files
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import validate_params
+
+from skmmm._sklearn import validate_params
 
 _DESCR = """\
 Marketing mix example

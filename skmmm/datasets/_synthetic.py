@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skmmm._sklearn import Interval, StrOptions, validate_params
 from skmmm.datasets._response import REGION, WEEK, PanelResponse
 
 KPI, BASELINE = "sales", "baseline"

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
@@ -15,6 +14,7 @@ from skmmm._data import checks
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.panel import make_panel
 from skmmm._data.tables import read_table, row_namer
+from skmmm._sklearn import Interval
 from skmmm.graph._channel_graph import make_channel_graph
 from skmmm.graph._estimate import fit_channel_graph
 from skmmm.graph._notears import THRESHOLD, search_notears

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _num_samples
 
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import region_values, resolve_channel
 from skmmm._data.tables import BoundTable
+from skmmm._sklearn import num_samples, safe_indexing
 from skmmm._unwrapping import parameter_of, unwrap
 from skmmm.inspection import channel_summary, response_curve
 from skmmm.inspection._predictions import counterfactual_of
@@ -30,7 +29,7 @@ def blocks_of(X, y, X_test=None, y_test=None):
     blocks = {("X", "y"): (X, y), ("X_test", "y_test"): (X_test, y_test)}
     given = {names: block for names, block in blocks.items() if block[0] is not None}
     for (of_rows, of_target), (rows, target) in given.items():
-        n_rows, n_values = _num_samples(rows), len(np.ravel(target))
+        n_rows, n_values = num_samples(rows), len(np.ravel(target))
         if n_rows != n_values:
             raise ValueError(
                 f"{of_rows} has {n_rows} rows, but {of_target} has {n_values}. Pass "
@@ -48,7 +47,7 @@ def of_region(estimator, X, y, region):
             f"region={region!r} is not in the data, which have "
             f"{', '.join(map(repr, np.unique(values)[:10].tolist()))}."
         )
-    return _safe_indexing(X, rows), _safe_indexing(y, rows)
+    return safe_indexing(X, rows), safe_indexing(y, rows)
 
 
 def regions_of(estimator, X):

@@ -4,12 +4,12 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import softmax, xlogy
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmmm._data.calendar import check_continuation, infer_calendar
 from skmmm._data.checks import check_no_duplicates, numeric_block, region_values
 from skmmm._data.panel import continue_panel, make_panel, missing_periods
 from skmmm._data.tables import find_columns, region_codes, row_namer
+from skmmm._sklearn import Interval, StrOptions
 from skmmm.preprocessing._base import (
     COLUMN,
     COLUMNS,

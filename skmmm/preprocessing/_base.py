@@ -4,11 +4,11 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm._data.checks import region_values
 from skmmm._data.tables import check_known_regions, read_table, rebuild, region_codes
+from skmmm._sklearn import Interval
 
 # Constraints of parameters: one column, several, a positive number for each.
 COLUMN = [str, Integral, None]

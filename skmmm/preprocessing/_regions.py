@@ -1,9 +1,9 @@
 """Codes for the names of regions."""
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions
 
 from skmmm._data.checks import region_values, resolve_column
+from skmmm._sklearn import StrOptions
 from skmmm.preprocessing._base import (
     COLUMN,
     ColumnMaker,

@@ -1,11 +1,11 @@
 """Columns in units of what is typical of their region."""
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm._data.checks import numeric_block, region_values
 from skmmm._data.tables import find_columns, read_table, rebuild, row_namer
+from skmmm._sklearn import StrOptions
 from skmmm.preprocessing._base import (
     COLUMN,
     COLUMNS,

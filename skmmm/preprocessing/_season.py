@@ -3,11 +3,11 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
 
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import region_values, resolve_column
 from skmmm._data.tables import find_columns
+from skmmm._sklearn import Interval
 from skmmm.preprocessing._base import COLUMN, ColumnMaker, check_new_names
 
 # Harmonics of the week in daily data: three make any pattern of seven days.
