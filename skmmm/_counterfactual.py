@@ -310,7 +310,7 @@ class ModelCounterfactual(Counterfactual):
             by="period" if by_period else "region",
             draws=draws,
         )
-        n_draws = len(self.model.asked(draws=draws).shared)
+        n_draws = len(self.model.network_of(draws=draws).shared)
         n_groups = self.panel.shape[1 if by_period else 0]
         found = np.empty((len(self.channels), len(factors), n_draws, n_groups))
         for channel, effects in enumerate(sums):

@@ -73,7 +73,7 @@ def fit_model(estimator, panel, stuck, outliers, graph, X, y):
         torch.enable_grad(),
     ):
         model, target = _start(estimator, panel, stuck, outliers, generator)
-        losses, target = _train(estimator, model, target, X, y)
+        losses = _train(estimator, model, target, X, y)
         model = _finish(estimator, model, target, generator)
         state = {
             "_contradicted": _check_priors(estimator, model, target),
@@ -107,7 +107,7 @@ def _start(estimator, panel, stuck, outliers, generator):
         n_hidden=estimator.n_hidden if ordered else 0,
         max_lag=estimator.max_lag if ordered else 0,
         time_varying=bool(estimator.time_varying),
-        loss=bool(loss_regions(panel).any()),
+        negative_kpi=bool(loss_regions(panel).any()),
     )
     context = None
     if sizes.n_hidden:
@@ -118,7 +118,7 @@ def _start(estimator, panel, stuck, outliers, generator):
     network = OutcomeNetwork(
         sizes,
         adstock=estimator.adstock,
-        free_sign=_free_sign(estimator, sizes.loss),
+        free_sign=_free_sign(estimator, sizes.negative_kpi),
         channel_priors=make_channel_priors(
             estimator.priors,
             estimator._media_cost,
@@ -144,7 +144,7 @@ def _start(estimator, panel, stuck, outliers, generator):
     return model, target
 
 
-def _free_sign(estimator, loss):
+def _free_sign(estimator, negative_kpi):
     """Return which channels may have a negative effect, shape (n_media,)."""
     media = estimator._columns.media
     frame = pd.DataFrame(columns=estimator._labels)
@@ -163,7 +163,7 @@ def _free_sign(estimator, loss):
                 "its effect positive. Leave out one of them."
             )
     either = [
-        label in free or (loss and not _has_return(priors.get(label)))
+        label in free or (negative_kpi and not _has_return(priors.get(label)))
         for label in media
     ]
     return torch.tensor(either, dtype=torch.bool)
@@ -181,7 +181,7 @@ def _train(estimator, model, target, X, y):
             losses.append(loss)
             return report(loss)
 
-        target, settled = train(
+        settled = train(
             model.network,
             inputs.rounded(),
             target,
@@ -197,7 +197,7 @@ def _train(estimator, model, target, X, y):
             ConvergenceWarning,
             stacklevel=6,
         )
-    return losses, target
+    return losses
 
 
 def _state_now(estimator, model, target, losses):
@@ -229,9 +229,12 @@ def _finish(estimator, model, target, generator):
     )
     model = model.with_draws(shared, regional, target)
     with torch.no_grad():
-        together = contraction(*model.mean_effects(target))
-    alone = conditional_contraction(model.network, known)
-    return replace(model, alone=alone, together=together)
+        found = contraction(*model.mean_effects(target))
+    return replace(
+        model,
+        contraction=found,
+        conditional_contraction=conditional_contraction(model.network, known),
+    )
 
 
 def _check_priors(estimator, model, target):

@@ -436,8 +436,8 @@ class QuestionsMixin:
             return np.full(n_media, None, dtype=object)
         model, history = self._model, self._model.history
         return channel_verdicts(
-            model.together,
-            model.alone,
+            model.contraction,
+            model.conditional_contraction,
             self._follows_kpi | self._contradicted,
             checks.why_not_learned(history.media, history.weight > 0),
         ).astype(object)

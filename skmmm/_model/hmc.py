@@ -3,7 +3,6 @@
 import math
 
 import torch
-from torch import nn
 
 from skmmm._model.likelihood import log_likelihood, log_prior
 
@@ -73,7 +72,7 @@ def sample(network, inputs, target, loss, approximation, n_draws, generator):
         if transition >= n_transitions - n_each:
             draws.append(state.position)
     shared, regional = posterior.distances(torch.cat(draws)[:n_draws])
-    return shared.detach(), regional.detach()
+    return shared, regional
 
 
 class _State:
@@ -101,13 +100,12 @@ class _Posterior:
             target,
             loss,
         )
-        self.twin = network.at(network.shared.detach(), network.regional.detach())
-        self.centre = dict(self.twin._parameters)
+        self.network = network
 
     def distances(self, position):
         """Return how far from the mode a position is, in shared and regional parts."""
-        n_shared = self.centre["shared"].shape[1]
-        shape = self.centre["regional"].shape[1:]
+        n_shared = self.network.shared.shape[1]
+        shape = self.network.regional.shape[1:]
         return self.approximation.unwhiten(
             position[:, :n_shared],
             position[:, n_shared:].reshape(len(position), *shape),
@@ -116,14 +114,14 @@ class _Posterior:
     def at(self, position):
         """Return the `_State` at a position, shape (n_chains, n_coordinates)."""
         shared, regional = self.distances(position)
-        moved = {
-            "shared": nn.Parameter(self.centre["shared"] + shared),
-            "regional": nn.Parameter(self.centre["regional"] + regional),
-        }
-        self.twin._parameters = moved
-        density = log_likelihood(self.twin, self.inputs, self.target, self.loss)
-        density = density + log_prior(self.twin, self.inputs, self.target)
-        gradients = torch.autograd.grad(density.sum(), list(moved.values()))
+        moved = [
+            (self.network.shared + shared).requires_grad_(),
+            (self.network.regional + regional).requires_grad_(),
+        ]
+        twin = self.network.at(*moved)
+        density = log_likelihood(twin, self.inputs, self.target, self.loss)
+        density = density + log_prior(twin, self.inputs, self.target)
+        gradients = torch.autograd.grad(density.sum(), moved)
         gradients = self.approximation.unwhiten_vjp(*gradients)
         gradient = torch.cat([part.flatten(1) for part in gradients], dim=1)
         return _State(position, density.detach(), gradient)

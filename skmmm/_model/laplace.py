@@ -115,7 +115,7 @@ def _change(network, inputs, part, prior, entries):
 def _moved(network, part, groups, step):
     """Return a twin with one draw per group of entries, which are moved by `step`."""
     points = {
-        name: getattr(network, name).detach().repeat_interleave(len(groups), dim=0)
+        name: getattr(network, name).repeat_interleave(len(groups), dim=0)
         for name in ("shared", "regional")
     }
     for draw, entries in enumerate(groups):
@@ -133,7 +133,7 @@ def row_precision(network, inputs, target, loss):
         precision = error_precision(network, target, values)
         precision = precision * torch.exp(-2 * values["noise_log"])[..., None]
         precision = loss.weight(error * precision.sqrt()) * precision
-        return target.count * target.independent * precision[0]
+        return target.count * network.independent_share * precision[0]
 
 
 def information(network, inputs, target, loss):
@@ -162,7 +162,7 @@ def information(network, inputs, target, loss):
     shock = precision.new_zeros(0)
     values = network.values()
     if "common_log" in values:
-        shock = torch.exp(values["common_log"].detach()).expand(precision.shape[1])
+        shock = torch.exp(values["common_log"]).expand(precision.shape[1])
     noise_shared, noise_cross, noise_regional = _noise_information(network, target)
     return Information(
         shared=torch.einsum("prt,qrt->pq", shared, shared_weighted) + noise_shared,
@@ -179,10 +179,10 @@ def _with_answers_of_spreads(network, shared, regional):
     shared = shared.clone()
     places = {p.name: where for p, where in positions(network.shared_priors)}
     scales = {p.name: p.scale for p in network.shared_priors}
-    shared_z, regional_z = network.shared[0].detach(), network.regional[0].detach()
+    shared_z, regional_z = network.shared[0], network.regional[0]
     for part, priors in _parts(network):
         for prior, where in positions(priors):
-            if not prior.deviates:
+            if not prior.hierarchical:
                 continue
             if part == "shared":
                 answer = torch.einsum("p,prt->rt", shared_z[where], shared[where])
@@ -197,10 +197,10 @@ def _with_answers_of_spreads(network, shared, regional):
 
 def _noise_information(network, target):
     """Return Fisher's information about log noise scales: two for every row."""
-    rows = 2.0 * target.independent * target.count.sum(dim=1)  # (R,)
+    rows = 2.0 * network.independent_share * target.count.sum(dim=1)  # (R,)
     # How the log noise of each region answers to every entry.
     shared, regional = (
-        part.detach().new_zeros(len(rows), part.shape[-1])
+        part.new_zeros(len(rows), part.shape[-1])
         for part in (network.shared, network.regional)
     )
     for answer, part, priors in (
@@ -209,7 +209,7 @@ def _noise_information(network, target):
     ):
         for prior, where in positions(priors):
             if prior.name == "noise_log":
-                entry = part[0, ..., where].detach()
+                entry = part[0, ..., where]
                 answer[:, where] = _answer_of_noise(network, prior, entry)
     return (
         torch.einsum("r,rp,rq->pq", rows, shared, shared),
@@ -220,7 +220,7 @@ def _noise_information(network, target):
 
 def _answer_of_noise(network, prior, entry):
     """Return how a log noise scale answers to its entry, less so near its floor."""
-    if prior.deviates:
+    if prior.hierarchical:
         scale, floor = _spreads(network)["noise_log"], NOISE_RATIO
         log = scale * entry
     else:
@@ -231,7 +231,7 @@ def _answer_of_noise(network, prior, entry):
 
 def _spreads(network):
     """Return the spread of every kind of deviation, by the name of its prior."""
-    values = unpack(network.shared.detach(), network.shared_priors)
+    values = unpack(network.shared, network.shared_priors)
     suffix = "_spread_log"
     return {
         name.removesuffix(suffix): torch.exp(value)
@@ -258,7 +258,7 @@ def spread_information(network, known):
         f"{prior.name}_spread_log": diagonal[..., where] / spreads[prior.name] ** 2
         for (_, priors), diagonal in zip(_parts(network), diagonals, strict=True)
         for prior, where in positions(priors)
-        if prior.deviates
+        if prior.hierarchical
     }
 
 
@@ -301,14 +301,15 @@ def prior_ties(network, inputs, target):
     for prior, where in positions(network.shared_priors):
         if prior.name == "effect":
             own[torch.arange(len(chosen)), where.start + chosen] = 1.0
-    twin = network.at(network.shared.detach(), network.regional.detach())
-    for parameter in twin.parameters():
-        parameter.requires_grad_()
+    parameters = [
+        part.clone().requires_grad_() for part in (network.shared, network.regional)
+    ]
+    twin = network.at(*parameters)
     surprises = twin.surprises(inputs, target.share)[0] if len(chosen) else []
     slopes = [
         torch.autograd.grad(
             z,
-            list(twin.parameters()),
+            parameters,
             retain_graph=True,
             allow_unused=True,
             materialize_grads=True,

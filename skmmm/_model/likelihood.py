@@ -25,15 +25,12 @@ class Target:
         region over it. 0 in masked cells.
     share : Tensor of shape (R, T)
         Of each row in the mean KPI of all rows; sums to one.
-    independent : float
-        Effective number of independent regions, as a share of all regions.
     """
 
     y: torch.Tensor
     count: torch.Tensor
     precision: torch.Tensor
     share: torch.Tensor
-    independent: float = 1.0
 
     @property
     def observed(self):
@@ -171,7 +168,7 @@ def log_likelihood(network, inputs, target, loss):
         torch.where(precision > 0, precision, 1.0)
     )
     density = loss(error * torch.exp(-noise_log)) + noise_log
-    count = target.count * target.independent
+    count = target.count * network.independent_share
     return -(total + (count * density).sum(dim=(1, 2)))
 
 
@@ -235,15 +232,15 @@ def effective_regions(network, inputs, target):
     error = error / error.square().nanmean(dim=1, keepdim=True).sqrt().clamp_min(1e-12)
     known = (~error.isnan()).to(error.dtype)
     error = error.nan_to_num()
-    together = known @ known.T
+    n_common = known @ known.T
     n_regions = len(error)
     # Pairs that were observed together for a while; by chance alone their squared
     # correlation is one over the number of common periods.
-    pairs = (together >= 10) & ~torch.eye(n_regions, dtype=torch.bool)
+    pairs = (n_common >= 10) & ~torch.eye(n_regions, dtype=torch.bool)
     if not pairs.any():
         return 1.0
-    alike = (error @ error.T / together.clamp_min(1.0)).square()
-    alike = (alike - 1.0 / together.clamp_min(1.0))[pairs].mean()
+    alike = (error @ error.T / n_common.clamp_min(1.0)).square()
+    alike = (alike - 1.0 / n_common.clamp_min(1.0))[pairs].mean()
     # Mean over all pairs, each region with itself included. Independent regions, less
     # their mean, come to 1 / (R - 1).
     alike = (1.0 + (n_regions - 1) * alike) / n_regions

@@ -6,11 +6,13 @@ region and media in units of their typical spend per region::
     kpi[r, t]       = baseline[r, t] + sum_k control[r, k, t] + sum_m effect[r, m, t]
     baseline[r, t]  = intercept[r] + trend[r] * u[t] + season[r] . f[t]
                       + context_baseline . h[r, t] + level[r, t]
-    effect[r, m, t] = size[r, m] * exp(context_effect[m] . h[r, t])
-                      * hill(adstock(media[r, m])[t])
+    effect[r, m, t] = typical[m] * exp(effect_log[r, m]) / hill(1)
+                      * exp(context_effect[m] . h[r, t])
+                      * hill(adstock(damped(media[r, m]))[t])
 
-where ``h`` is a GRU over context (calendar, controls), never over media, and
-``level`` is what `skmmm._model.level` says.
+where ``typical`` is the effect at typical spend, ``damped`` lowers spikes, ``h`` is a
+GRU over context (calendar, controls), never over media, and ``level`` is what
+`skmmm._model.level` says.
 """
 
 import copy
@@ -19,7 +21,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
-from torch import nn
 from torch.nn.functional import pad
 
 from skmmm._model.adstock import (
@@ -137,8 +138,16 @@ class Parts:
         return self.baseline + self.controls.sum(dim=2) + self.media.sum(dim=2)
 
 
-class OutcomeNetwork(nn.Module):
+class OutcomeNetwork:
     """The outcome equation.
+
+    Attributes
+    ----------
+    shared : Tensor of shape (E, n_shared)
+    regional : Tensor of shape (E, R, n_regional)
+        All parameters, in units of their prior.
+    independent_share : float
+        Effective number of independent regions, as a share of all regions.
 
     Parameters
     ----------
@@ -151,29 +160,25 @@ class OutcomeNetwork(nn.Module):
         Whether rows have an order, so that trend and level exist.
     """
 
-    free_sign: torch.Tensor
-
     def __init__(self, sizes, *, adstock, free_sign, channel_priors, level):
-        super().__init__()
         self.sizes = sizes
         self.adstock = adstock
         self.channel_priors = channel_priors
-        self.independent = 1.0
+        self.independent_share = 1.0
+        self.free_sign = free_sign
         self.level = level
         self.shared_priors = shared_priors(adstock, sizes, channel_priors, level=level)
         self.regional_priors = regional_priors(sizes, level=level)
         n_shared = sum(prior.size for prior in self.shared_priors)
         n_regional = sum(prior.size for prior in self.regional_priors)
-        self.shared = nn.Parameter(torch.zeros(1, n_shared, dtype=torch.float64))
+        self.shared = torch.zeros(1, n_shared, dtype=torch.float64)
         # The baseline explains what it can before pooled channels do.
         small = channel_priors.pooled & ~free_sign
         for prior, where in positions(self.shared_priors):
             if prior.name == "effect":
-                self.shared.data[:, where] = -1.5 * small.to(torch.float64)
-        self.regional = nn.Parameter(
-            torch.zeros(1, sizes.n_regions, n_regional, dtype=torch.float64)
-        )
-        self.register_buffer("free_sign", free_sign)
+                self.shared[:, where] = -1.5 * small.to(torch.float64)
+        shape = (1, sizes.n_regions, n_regional)
+        self.regional = torch.zeros(shape, dtype=torch.float64)
 
     def at(self, shared, regional):
         """Return a twin with other parameters.
@@ -184,10 +189,7 @@ class OutcomeNetwork(nn.Module):
         regional : Tensor of shape (E, R, n_regional)
         """
         twin = copy.copy(self)
-        twin._parameters = {
-            "shared": nn.Parameter(shared, requires_grad=False),
-            "regional": nn.Parameter(regional, requires_grad=False),
-        }
+        twin.shared, twin.regional = shared, regional
         return twin
 
     def extended(self, n_new):
@@ -209,19 +211,19 @@ class OutcomeNetwork(nn.Module):
         """
         values = unpack(self.shared, self.shared_priors)
         for prior in self.shared_priors:
-            if prior.deviates:
+            if prior.hierarchical:
                 values[prior.name] = _in_units(values, prior.name, values[prior.name])
         for name in BY_REGION:
             if name in values:
                 values[name] = values[name].unsqueeze(1)
         if self.sizes.n_media:
             values["effect_log"] = torch.zeros_like(values["effect"]).unsqueeze(1)
-        values["noise_log"] = at_least(values["noise_log"], NOISE_FLOOR)
+        values["noise_log"] = with_noise_floor(values["noise_log"], NOISE_FLOOR)
         for name, deviation in unpack(self.regional, self.regional_priors).items():
             if name in values:
                 deviation = _in_units(values, name, deviation)
                 if name == "noise_log":
-                    deviation = at_least(deviation, NOISE_RATIO)
+                    deviation = with_noise_floor(deviation, NOISE_RATIO)
                 values[name] = values[name] + deviation
         return values
 
@@ -232,7 +234,7 @@ class OutcomeNetwork(nn.Module):
         pooled = exp_linear(values["effect_mean"][:, None] + deviation)
         # Hidden factors that move regions in groups move their media too: the more of
         # them, the less a correlation with the KPI is an effect.
-        pooled = torch.where(self.free_sign, effect, pooled) * self.independent**3
+        pooled = torch.where(self.free_sign, effect, pooled) * self.independent_share**3
         size = torch.where(channels.pooled, pooled, torch.exp(deviation))
         return torch.exp(channels.effect_log) * size
 
@@ -355,9 +357,9 @@ class OutcomeNetwork(nn.Module):
         media : Tensor of shape ([E,] R, C, L + T)
             Of these channels, in place of what `inputs` says.
         """
-        alone, values = self.among(channels)
+        twin, values = self.among(channels)
         high = inputs.high[:, channels]
-        return alone.media_effects(values, replace(inputs, media=media, high=high))
+        return twin.media_effects(values, replace(inputs, media=media, high=high))
 
     def among(self, channels):
         """Return a twin that knows some channels only, and its values."""
@@ -368,13 +370,13 @@ class OutcomeNetwork(nn.Module):
         chosen = torch.as_tensor(channels)
         for name, n_axes in (columns | {"effect_log": 1}).items():
             values[name] = values[name].index_select(-n_axes, chosen)
-        alone = copy.copy(self)
-        alone._buffers = {**self._buffers, "free_sign": self.free_sign[channels]}
+        twin = copy.copy(self)
+        twin.free_sign = self.free_sign[channels]
         priors = vars(self.channel_priors)
-        alone.channel_priors = ChannelPriors(
+        twin.channel_priors = ChannelPriors(
             **{k: v[channels] for k, v in priors.items()}
         )
-        return alone, values
+        return twin, values
 
     def mean_effects(self, channels, inputs, share):
         """Return the mean effect of some channels over rows, in mean KPI, (E, C).
@@ -389,14 +391,14 @@ class OutcomeNetwork(nn.Module):
         effects = self.channel_effects(channels, inputs, inputs.media[:, channels])
         return torch.einsum("erct,rt->ec", effects, share)
 
-    def prior_effects(self, n_draws, of_typical):
+    def prior_effects(self, n_draws, mean_to_typical):
         """Return draws from the prior of the mean effect of each channel.
 
         Parameters
         ----------
         n_draws : int
-        of_typical : Tensor of shape (1, M)
-            What the mean row has of the effect at typical spend.
+        mean_to_typical : Tensor of shape (1, M)
+            Mean effect over rows, relative to the effect at typical spend.
 
         Returns
         -------
@@ -411,7 +413,7 @@ class OutcomeNetwork(nn.Module):
         guessed = self.at(guesses, nowhere)
         values, priors = guessed.values(), self.channel_priors
         own = torch.exp(priors.effect_log + priors.effect_spread * values["effect"])
-        pooled = guessed.typical_effects(values) * of_typical
+        pooled = guessed.typical_effects(values) * mean_to_typical
         return torch.where(priors.pooled, pooled, own)
 
     def with_own_prior(self, inputs):
@@ -474,7 +476,7 @@ class OutcomeNetwork(nn.Module):
         gain = torch.sigmoid(values["level_gain_logit"])
         return gain, torch.sigmoid(values["level_persistence_logit"])
 
-    def forward(self, inputs):
+    def __call__(self, inputs):
         """Return the structural `Parts` for every draw, region and period."""
         values = self.values()
         return Parts(
@@ -502,7 +504,7 @@ class OutcomeNetwork(nn.Module):
         return parts
 
 
-def at_least(log, floor):
+def with_noise_floor(log, floor):
     """Return the log of a standard deviation to which one of `floor` is added."""
     return 0.5 * torch.logaddexp(2.0 * log, torch.full_like(log, 2 * math.log(floor)))
 

@@ -3,8 +3,6 @@
 Nothing here knows pandas, scikit-learn or the estimator: tensors and a callback.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from scipy.optimize import minimize
@@ -53,8 +51,6 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
 
     Returns
     -------
-    target : Target
-        With the effective share of independent regions that was used last.
     settled : bool
         False if the iterations did not suffice.
     """
@@ -69,12 +65,11 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
     before, step = np.inf, 1.0
     while not (stopped or settled) and n_done < max_iter:
         budget = min(ITERATIONS_PER_ROUND, max_iter - n_done)
-        last = target, network.shared.detach(), network.regional.detach()
+        last = network.independent_share, network.shared, network.regional
         fraction = effective_regions(network, inputs, target)
         if step < 1.0:
-            fraction = target.independent ** (1.0 - step) * fraction**step
-        target = replace(target, independent=fraction)
-        network.independent = target.independent
+            fraction = network.independent_share ** (1.0 - step) * fraction**step
+        network.independent_share = fraction
         known = information(network, inputs, target, loss)
         deviations = spread_information(network, known)
         approximation = LaplaceApproximation(
@@ -95,14 +90,13 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
         if np.isfinite(before) and not now < before + DIVERGENCE_TOLERANCE:
             # The new fraction of independent regions made the fit diverge: go back,
             # and on in smaller steps.
-            target, network.shared.data, network.regional.data = last
-            network.independent = target.independent
+            network.independent_share, network.shared, network.regional = last
             step /= 2.0
             settled = step < SMALLEST_STEP
             continue
         settled = abs(before - now) < SETTLED
         before = now
-    return target, settled or stopped
+    return settled or stopped
 
 
 def find_mode(
@@ -130,24 +124,20 @@ def find_mode(
     .. [1] Byrd, Lu, Nocedal, Zhu (1995). A Limited Memory Algorithm for Bound
        Constrained Optimization. SIAM J. Sci. Comput. 16.
     """
-    centre = network.shared.detach(), network.regional.detach()
+    centre = network.shared, network.regional
     n_rows = float(target.count.sum())
 
-    def place(vector):
-        """Move the network to where a vector of standardised coordinates says."""
+    def position(vector):
+        """Return the parameters at a vector of standardised coordinates."""
         parts = split_like(torch.from_numpy(vector), centre)
         shared, regional = approximation.unwhiten(*parts)
-        network.shared.data = centre[0] + shared
-        network.regional.data = centre[1] + regional
+        return centre[0] + shared, centre[1] + regional
 
     def objective(vector):
-        place(vector)
-        network.zero_grad()
-        value = -penalised_posterior(network, inputs, target, loss, deviations) / n_rows
-        value.backward()
-        gradient = approximation.unwhiten_vjp(
-            network.shared.grad, network.regional.grad
-        )
+        parts = [part.requires_grad_() for part in position(vector)]
+        twin = network.at(*parts)
+        value = -penalised_posterior(twin, inputs, target, loss, deviations) / n_rows
+        gradient = approximation.unwhiten_vjp(*torch.autograd.grad(value, parts))
         return value.item(), torch.cat([g.ravel() for g in gradient]).numpy()
 
     def callback(intermediate_result):
@@ -168,7 +158,7 @@ def find_mode(
         callback=callback,
         options={"maxiter": max_iter, "ftol": tol, "gtol": 1e-8, "maxcor": 30},
     )
-    place(result.x)
+    network.shared, network.regional = position(result.x)
     return float(result.fun)
 
 

@@ -74,10 +74,10 @@ class OutcomeModel:
     history : Panel
         The training rows.
     loss : Loss
-    alone : ndarray of shape (n_media,) or None
+    conditional_contraction : ndarray of shape (n_media,) or None
         Share of the prior variance of each channel's log effect that the data would
         remove if all else was known. None without draws.
-    together : ndarray of shape (n_media,) or None
+    contraction : ndarray of shape (n_media,) or None
         Share of the prior variance of each channel's mean effect that the data removed.
         None without draws.
     """
@@ -91,8 +91,8 @@ class OutcomeModel:
     context: Context | None
     history: Panel
     loss: Loss
-    alone: np.ndarray | None = None
-    together: np.ndarray | None = None
+    conditional_contraction: np.ndarray | None = None
+    contraction: np.ndarray | None = None
     _inputs: PerPanel = field(default_factory=PerPanel, repr=False)
 
     def inputs(self, panel=None):
@@ -185,12 +185,12 @@ class OutcomeModel:
             Draws, as distances from the mode.
         """
         draws = self.network.at(
-            (self.network.shared.detach() + shared).contiguous(),
-            (self.network.regional.detach() + regional).contiguous(),
+            (self.network.shared + shared).contiguous(),
+            (self.network.regional + regional).contiguous(),
         )
         return replace(self, draws=draws, level_draws=self._level_of(draws, target))
 
-    def asked(self, *, draws):
+    def network_of(self, *, draws):
         """Return the network with one entry per draw, or that at the mode."""
         return self.draws if draws else self.network
 
@@ -224,7 +224,7 @@ class OutcomeModel:
                     for _, twin in few_draws(network)
                 ]
             )
-            for network in (self.network, self.asked(draws=True))
+            for network in (self.network, self.network_of(draws=True))
         )
         typical = self.network.typical_effects(self.network.values())
         # The effect of a channel of either sign, without any spend, is exactly zero.
@@ -250,7 +250,7 @@ class OutcomeModel:
         effects : ndarray of shape (n_draws, n_rows)
             Per alternative, in KPI units.
         """
-        network = self.asked(draws=draws)
+        network = self.network_of(draws=draws)
         inputs = self.inputs(panel)
         scales = self.scales.extended(panel.shape[0] - len(self.scales.kpi))
         unit = scales.kpi[panel.cell // panel.shape[1]]
@@ -281,7 +281,7 @@ class OutcomeModel:
         effects : ndarray of shape (n_factors, n_draws, R or T)
             Of all spend of the channel, in KPI units.
         """
-        network = self.asked(draws=draws)
+        network = self.network_of(draws=draws)
         window, inputs, own, rest, weight, n_periods = split
         n_new = len(weight) - network.sizes.n_regions
         axis, n_groups = (2, len(weight)) if by == "region" else (1, n_periods)
@@ -312,7 +312,7 @@ class OutcomeModel:
         -------
         flights : Flights
         """
-        network = self.asked(draws=draws)
+        network = self.network_of(draws=draws)
         twin = network.extended(len(split.weight) - network.sizes.n_regions)
         return Flights(twin, *split[:-1])
 
@@ -343,11 +343,11 @@ class OutcomeModel:
         inputs = self.inputs(panel).within(window)
         scales = self.scales.extended(panel.shape[0] - len(self.scales.kpi))
         weight = torch.from_numpy(counted[:, window] * scales.kpi[:, None])
-        asked = np.zeros(panel.shape, dtype=bool)
-        asked.ravel()[panel.cell] = True
-        asked = np.pad(asked, ((0, 0), (self.network.sizes.max_lag, 0)))
-        asked = asked[:, first : first + inputs.known.shape[1]]
-        own = inputs.media * torch.from_numpy(asked)[:, None]
+        scaled = np.zeros(panel.shape, dtype=bool)
+        scaled.ravel()[panel.cell] = True
+        scaled = np.pad(scaled, ((0, 0), (self.network.sizes.max_lag, 0)))
+        scaled = scaled[:, first : first + inputs.known.shape[1]]
+        own = inputs.media * torch.from_numpy(scaled)[:, None]
         rest = inputs.media - own
         return Split(window, inputs, own, rest, weight, panel.shape[1])
 
@@ -371,7 +371,7 @@ class OutcomeModel:
         media : ndarray of shape (n_draws, n_rows, n_media)
             In KPI units. The sum over origins is that of `components` over channels.
         """
-        network = self.asked(draws=draws)
+        network = self.network_of(draws=draws)
         contributions = self.components(panel, draws=draws).media
         inputs = self.inputs(panel)
         n_new = panel.shape[0] - len(self.scales.kpi)
@@ -388,7 +388,7 @@ class OutcomeModel:
     def carryover_draws(self):
         """Return lag weights by draw, shape (n_draws, n_media, max_lag + 1)."""
         with torch.no_grad():
-            drawn = self.asked(draws=True)
+            drawn = self.network_of(draws=True)
             return drawn.impulse_response(drawn.values()).numpy()
 
     def saturation_draws(self):
@@ -400,7 +400,7 @@ class OutcomeModel:
             Adstocked spend per row in the units of X, averaged over regions.
         slope : ndarray of shape (n_draws, n_media)
         """
-        network = self.asked(draws=self.draws is not None)
+        network = self.network_of(draws=self.draws is not None)
         if not network.sizes.n_media:
             return np.zeros((1, 0)), np.zeros((1, 0))
         with torch.no_grad():
@@ -436,7 +436,7 @@ class OutcomeModel:
         -------
         drift : ndarray of shape (n_draws, T, n_media)
         """
-        network = self.asked(draws=draws)
+        network = self.network_of(draws=draws)
         shape = (len(network.shared), panel.shape[1], network.sizes.n_media)
         with torch.no_grad():
             values = network.values()

@@ -24,7 +24,7 @@ class Sizes:
     n_hidden: int
     max_lag: int
     time_varying: bool = True
-    loss: bool = False  # whether the KPI is negative nearly throughout
+    negative_kpi: bool = False  # nearly throughout
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +41,9 @@ class Prior:
     acts : {"baseline", "channel", "media", "level", "scale"}
         What it moves: the baseline or controls; one channel each (first axis of the
         shape); all channels; the filter of the level; or no prediction at all.
-    deviates : bool
-        Whether the parameter is in units of a spread, which is learned too (its log
-        is the parameter called ``{name}_spread_log``).
+    hierarchical : bool
+        Whether the parameter is in units of a spread that is learned too: its log is
+        the parameter called ``{name}_spread_log``.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Prior:
     loc: float | torch.Tensor = 0.0
     scale: float | torch.Tensor = 1.0
     acts: str = "baseline"
-    deviates: bool = False
+    hierarchical: bool = False
 
     @property
     def size(self):
@@ -229,10 +229,10 @@ def context_priors(sizes):
     if not sizes.n_hidden:
         return []
     H = sizes.n_hidden
-    priors = [Prior("context_baseline", (H,), deviates=True)]
+    priors = [Prior("context_baseline", (H,), hierarchical=True)]
     if sizes.time_varying and sizes.n_media:
         shape = (sizes.n_media, H)
-        priors.append(Prior("context_effect", shape, acts="channel", deviates=True))
+        priors.append(Prior("context_effect", shape, acts="channel", hierarchical=True))
     return priors
 
 
@@ -249,7 +249,7 @@ def shared_priors(adstock, sizes, channels, *, level):
     """
     priors = [
         # Share of the mean KPI that is there without media.
-        Prior("intercept", (), -1.0 if sizes.loss else 1.0, 0.4),
+        Prior("intercept", (), -1.0 if sizes.negative_kpi else 1.0, 0.4),
         Prior("noise_log", (), math.log(0.1), 1.0, "scale"),
         Prior("control", (sizes.n_controls,), 0.0, 0.1),
         Prior("season", (sizes.n_season,), 0.0, 0.1),
@@ -289,15 +289,15 @@ def regional_priors(sizes, *, level):
     if sizes.n_regions == 1:
         return []
     priors = [
-        Prior("intercept", (), deviates=True),
-        Prior("noise_log", (), acts="scale", deviates=True),
-        Prior("control", (sizes.n_controls,), deviates=True),
-        Prior("season", (sizes.n_season,), deviates=True),
+        Prior("intercept", (), hierarchical=True),
+        Prior("noise_log", (), acts="scale", hierarchical=True),
+        Prior("control", (sizes.n_controls,), hierarchical=True),
+        Prior("season", (sizes.n_season,), hierarchical=True),
     ]
     for name in ("effect_log", "half_saturation_log"):
-        priors.append(Prior(name, (sizes.n_media,), acts="channel", deviates=True))
+        priors.append(Prior(name, (sizes.n_media,), acts="channel", hierarchical=True))
     if level:
-        priors.append(Prior("trend", (), deviates=True))
+        priors.append(Prior("trend", (), hierarchical=True))
     return priors
 
 

@@ -26,6 +26,26 @@ def hill(adstock, log_half_saturation, slope):
     .. [1] Jin, Wang, Sun, Chan, Koehler (2017). Bayesian Methods for Media Mix
        Modeling with Carryover and Shape Effects. Google Research, eq. 4.
     """
-    # x^s / (x^s + k^s) = sigmoid(s (log x - log k))
-    level = torch.log(adstock + _TINY) - log_half_saturation
-    return torch.where(adstock > 0, torch.sigmoid(slope * level), 0.0)
+    odds_log = _odds_log(adstock, log_half_saturation, slope)
+    return torch.where(adstock > 0, torch.sigmoid(odds_log), 0.0)
+
+
+def hill_odds(adstock, log_half_saturation, slope):
+    """Odds of the Hill curve, ``(x / half_saturation) ** slope``.
+
+    Parameters
+    ----------
+    adstock, log_half_saturation, slope : Tensor
+        As of `hill`, which is ``odds / (1 + odds)``.
+
+    Returns
+    -------
+    odds : Tensor of shape (...)
+    """
+    odds_log = _odds_log(adstock, log_half_saturation, slope)
+    return torch.where(adstock > 0, torch.exp(odds_log), 0.0)
+
+
+def _odds_log(adstock, log_half_saturation, slope):
+    """Return ``slope * log(x / half_saturation)``."""
+    return slope * (torch.log(adstock + _TINY) - log_half_saturation)

@@ -19,7 +19,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-_TINY = 1e-60  # inside the logarithm of odds
+from skmmm._model.saturation import hill_odds
+
 _MANY = 0.1  # share of cells in excess from which it is faster to carry all over again
 
 
@@ -118,8 +119,7 @@ class ScaledChannel:
         return carried[:, :, 0].contiguous()
 
     def _odds(self, adstock):
-        level = torch.log(adstock + _TINY) - self.half_log
-        return torch.where(adstock > 0, torch.exp(self.slope * level), 0.0)
+        return hill_odds(adstock, self.half_log, self.slope)
 
 
 class Flights:
@@ -162,14 +162,14 @@ class Flights:
         """
         before = self.own.shape[-1] - self.weight.shape[1]
         longer = np.pad(multiples, ((0, 0), (before, 0)), constant_values=1.0)
-        asked = slice(self.window.start, self.window.stop + before)
+        within = slice(self.window.start, self.window.stop + before)
         with torch.inference_mode(False), torch.enable_grad():
-            multiple = torch.tensor(longer[:, asked], requires_grad=True)
+            multiple = torch.tensor(longer[:, within], requires_grad=True)
             inputs = replace(self.inputs, media=self.rest + self.own * multiple)
             effects = self.network.media_effects(self.values, inputs)
             totals = torch.einsum("ermt,rt->e", effects, self.weight)
             weights = torch.from_numpy(weigh(totals.detach().numpy()))
             (totals @ weights).backward()
         gradient = np.zeros_like(longer)
-        gradient[:, asked] = torch.as_tensor(multiple.grad).numpy()
+        gradient[:, within] = torch.as_tensor(multiple.grad).numpy()
         return totals.detach().numpy(), gradient[:, before:]

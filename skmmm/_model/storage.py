@@ -4,7 +4,6 @@ from dataclasses import asdict, fields
 
 import numpy as np
 import torch
-from torch import nn
 
 from skmmm._data.panel import Panel
 from skmmm._data.scales import Scales
@@ -21,7 +20,7 @@ from skmmm._model.priors import ChannelPriors, Sizes, regional_priors, shared_pr
 KINDS = {
     "sizes": {f.name: bool if f.type is bool else int for f in fields(Sizes)},
     "adstock": str,
-    "independent": float,
+    "independent_share": float,
     "ordered": bool,
     "loss": {"kind": str, "shape": float},
     "n_harmonics": int,
@@ -43,7 +42,7 @@ def pack_model(model):
     scalars = {
         "sizes": asdict(network.sizes),
         "adstock": network.adstock,
-        "independent": network.independent,
+        "independent_share": network.independent_share,
         "ordered": network.level,
         "loss": asdict(model.loss),
         "n_harmonics": model.seasons.n_harmonics,
@@ -64,8 +63,8 @@ def pack_model(model):
         arrays |= _fields("level", model.level)
     if model.draws is not None:
         arrays |= {
-            "alone": model.alone,
-            "together": model.together,
+            "conditional_contraction": model.conditional_contraction,
+            "contraction": model.contraction,
             "draws.shared": model.draws.shared,
             "draws.regional": model.draws.regional,
         }
@@ -100,11 +99,11 @@ def unpack_model(scalars, arrays, calendar, *, n_regions, n_media, n_controls):
         n_hidden=arrays.shape("context.mean")[-1] if "context.mean" in arrays else 0,
         max_lag=scalars["sizes"]["max_lag"],
         time_varying=scalars["sizes"]["time_varying"],
-        loss=scalars["sizes"]["loss"],
+        negative_kpi=scalars["sizes"]["negative_kpi"],
     )
     _check_sizes(scalars, sizes, n_periods)
     network = _network(scalars, arrays, sizes)
-    draws, alone, together = _draws(arrays, network)
+    draws, *contractions = _draws(arrays, network)
     ordered, n_draws = scalars["ordered"], 0 if draws is None else len(draws.shared)
     return OutcomeModel(
         network=network,
@@ -120,8 +119,8 @@ def unpack_model(scalars, arrays, calendar, *, n_regions, n_media, n_controls):
         context=_context(arrays, sizes),
         history=_history(arrays, sizes, n_periods),
         loss=Loss(**scalars["loss"]),
-        alone=alone,
-        together=together,
+        conditional_contraction=contractions[0],
+        contraction=contractions[1],
     )
 
 
@@ -134,11 +133,11 @@ def _count_season(n_harmonics, arrays, calendar):
 
 def _check_words(scalars, calendar):
     """Raise if a choice is none that a model has."""
-    loss = scalars["loss"]
+    loss, share = scalars["loss"], scalars["independent_share"]
     for name, value, allowed in (
         ("adstock", scalars["adstock"], scalars["adstock"] in ADSTOCKS),
         ("ordered", scalars["ordered"], scalars["ordered"] == (calendar is not None)),
-        ("independent", scalars["independent"], 0 < scalars["independent"] <= 1),
+        ("independent_share", share, 0 < share <= 1),
         ("loss.kind", loss["kind"], loss["kind"] in _LOSSES),
         ("loss.shape", loss["shape"], 0 < loss["shape"] < np.inf),
     ):
@@ -175,8 +174,8 @@ def _network(scalars, arrays, sizes):
         channel_priors=channels,
         level=level,
     )
-    network.independent = scalars["independent"]
-    network.shared, network.regional = nn.Parameter(shared), nn.Parameter(regional)
+    network.independent_share = scalars["independent_share"]
+    network.shared, network.regional = shared, regional
     return network
 
 
@@ -220,7 +219,7 @@ def _draws(arrays, network):
     drawn = _parameters(arrays, "draws.", n_draws, n_shared, n_regional, sizes)
     told = [
         arrays.take(name, (sizes.n_media,), above=-np.inf)
-        for name in ("alone", "together")
+        for name in ("conditional_contraction", "contraction")
     ]
     return network.at(*drawn), *told
 

@@ -105,9 +105,8 @@ def make_problem(adstock="geometric", *, n_regions=R, level=True, seed=0):
         trend=trend,
         states=states,
     )
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.4 * randn(*parameter.shape))
+    for parameter in (network.shared, network.regional):
+        parameter += 0.4 * randn(*parameter.shape)
     y = (1.0 + 0.2 * randn(n_regions, T)) * observed
     share = observed / observed.sum()
     return network, inputs, Target(y, observed, observed, share)
@@ -119,6 +118,13 @@ def entries_of(network, name):
     return where
 
 
+def gradient_of(function, network):
+    """Return the gradient of a function of a network by shared and regional."""
+    parts = [p.clone().requires_grad_() for p in (network.shared, network.regional)]
+    value = function(network.at(*parts))
+    return torch.autograd.grad(value, parts, allow_unused=True, materialize_grads=True)
+
+
 # --- posterior ----------------------------------------------------------------------
 
 
@@ -127,12 +133,11 @@ def answer_by_differences(network, inputs, target, part, entry, step=1e-5):
     answer = []
     for sign in (1.0, -1.0):
         points = {
-            name: getattr(network, name).detach().clone()
-            for name in ("shared", "regional")
+            name: getattr(network, name).clone() for name in ("shared", "regional")
         }
         points[part][..., entry] += sign * step
         answer.append(errors(network.at(**points), inputs, target)[0])
-    return ((answer[0] - answer[1]) / (2 * step) * target.observed).detach()
+    return (answer[0] - answer[1]) / (2 * step) * target.observed
 
 
 def full_jacobian(network, inputs, target):
@@ -167,7 +172,7 @@ def dense_answers(network, inputs, target):
     own = torch.zeros(n_regions, n_regional, *target.y.shape, dtype=torch.float64)
     for r in range(n_regions):
         own[r, :, r] = regional[:, r]
-    common = torch.exp(network.values()["common_log"].detach())
+    common = torch.exp(network.values()["common_log"])
     shock = torch.eye(T, dtype=torch.float64)[:, None] * target.observed * common
     return torch.cat([shared, own.flatten(0, 1), shock]).numpy()
 

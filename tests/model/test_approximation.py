@@ -5,7 +5,15 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from network_problems import GAUSS, R, dense, entries_of, make_problem, tensor
+from network_problems import (
+    GAUSS,
+    R,
+    dense,
+    entries_of,
+    gradient_of,
+    make_problem,
+    tensor,
+)
 from skmmm._model.laplace import (
     Information,
     LaplaceApproximation,
@@ -62,7 +70,7 @@ def displacement(approximation):
     return torch.cat([shared, regional.flatten(1)], dim=1).T.numpy()
 
 
-def test_bell_has_the_covariance_of_the_information():
+def test_approximation_has_the_covariance_of_the_information():
     known = random_information()
     root = displacement(LaplaceApproximation(known))
     precision = dense(known) + np.eye(len(root))
@@ -89,9 +97,9 @@ def test_prior_on_a_mean_effect_ties_regions():
     # The Gaussian approximation has the curvature of the prior where it is linear.
     network, inputs, target = make_problem()
     ties = prior_ties(network, inputs, target)
-    parameters = list(network.parameters())
-    (surprise,) = network.surprises(inputs, target.share)[0]
-    slopes = torch.autograd.grad(surprise, parameters)
+    slopes = gradient_of(
+        lambda twin: twin.surprises(inputs, target.share).squeeze(), network
+    )
     assert_allclose(ties.shared[1], slopes[0][0])
     assert_allclose(ties.regional[1], slopes[1][0])
     own = np.zeros(len(ties.shared[0]))
@@ -114,7 +122,7 @@ def test_roots_of_precisions_that_rounding_has_spoilt(rng, size):
         assert torch.linalg.matrix_norm(inverse, 2) < 1.0 + 1e-3
 
 
-def test_bell_integrates_shocks_out_of_shared_parameters():
+def test_approximation_integrates_shocks_out_of_shared_parameters():
     known = random_information(n_shocks=4)
     approximation = LaplaceApproximation(known)
     precision = dense(known) + np.eye(len(dense(known)))
@@ -127,7 +135,7 @@ def test_bell_integrates_shocks_out_of_shared_parameters():
     )
 
 
-def test_bell_draws_regions_given_the_shared_parameters():
+def test_approximation_draws_regions_given_the_shared_parameters():
     known = random_information(n_shocks=4)
     approximation = LaplaceApproximation(known)
     n_shared, n_regional = len(known.shared), known.regional.shape[1]
@@ -212,7 +220,7 @@ def test_evidence_about_spreads():
             continue
         # Half of -log(1 + s^2 I), summed over deviations, has by log s the expected
         # curvature 2 (s^2 I / (1 + s^2 I))^2 where deviations are as large as s says.
-        variance = torch.exp(2.0 * network.values()[prior.name].detach())
+        variance = torch.exp(2.0 * network.values()[prior.name])
         seen = variance * told[prior.name]
         expected = 2.0 * prior.scale**2 * (seen / (1.0 + seen)).square().sum()
         assert added[where, where].item() == pytest.approx(expected.item(), rel=1e-6)

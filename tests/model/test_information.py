@@ -18,6 +18,7 @@ from network_problems import (
     dense_answers,
     entries_of,
     full_jacobian,
+    gradient_of,
     make_problem,
     of_noise,
     tensor,
@@ -76,7 +77,7 @@ def test_answers_of_spreads(n_regions):
 def test_information_of_gaussian_noise():
     network, inputs, target = make_problem()
     answers = dense_answers(network, inputs, target)
-    noise = torch.exp(network.values()["noise_log"][0]).detach().numpy()
+    noise = torch.exp(network.values()["noise_log"][0]).numpy()
     weighted = answers / noise[:, None] ** 2
     expected = np.einsum("prt,qrt->pq", answers, weighted)
     known = information(network, inputs, target, GAUSS)
@@ -94,7 +95,7 @@ def test_information_of_gaussian_noise():
 def test_information_without_shock():
     network, inputs, target = make_problem()
     shared = full_jacobian(network, inputs, target)[0].numpy()
-    noise = torch.exp(network.values()["noise_log"][0]).detach().numpy()
+    noise = torch.exp(network.values()["noise_log"][0]).numpy()
     common = torch.exp(network.values()["common_log"]).item()
     expected = 0.0
     for t in range(T):
@@ -113,14 +114,12 @@ def test_information_about_the_scale_of_noise():
     # Fisher's information about a log scale is two for every row.
     network, inputs, target = make_problem()
     where = of_noise(network)
-    noise_log = network.values()["noise_log"][0]
-    parameters = list(network.parameters())
-    answers = [
-        torch.cat(
-            [p.ravel() for p in torch.autograd.grad(n, parameters, retain_graph=True)]
+    answers = []
+    for region in range(network.sizes.n_regions):
+        gradient = gradient_of(
+            lambda twin, r=region: twin.values()["noise_log"][0, r], network
         )
-        for n in noise_log
-    ]
+        answers.append(torch.cat([part.ravel() for part in gradient]))
     answers = torch.stack(answers, dim=1).numpy()[where[:-T]]
     rows = target.observed.sum(dim=1).numpy()
     got = dense(information(network, inputs, target, GAUSS))[np.ix_(where, where)]
@@ -132,7 +131,7 @@ def test_data_never_unsettle_the_prior(shock):
     # Information is positive, so what is left of it for shared parameters and shocks,
     # once the regional ones are free, adds to the prior's precision of one.
     network, inputs, target = make_problem()
-    network.shared.data[:, entries_of(network, "common_log")] = shock
+    network.shared[:, entries_of(network, "common_log")] = shock
     known = information(network, inputs, target, GAUSS)
     precision = dense(known) + np.eye(len(dense(known)))
     n_shared, n_regional = len(known.shared), known.regional[..., 0].numel()
@@ -148,7 +147,7 @@ def test_data_never_unsettle_the_prior(shock):
 def test_outliers_and_weights_in_the_information(loss):
     network, inputs, target = make_problem(n_regions=1)
     noise = torch.exp(network.values()["noise_log"]).item()
-    error = errors(network, inputs, target)[0].detach()
+    error = errors(network, inputs, target)[0]
     weight = torch.rand(1, T, generator=torch.Generator().manual_seed(0)).double()
     heavy = replace(target, count=target.count * weight)
     got = row_precision(network, inputs, heavy, loss)
@@ -163,7 +162,7 @@ def test_the_noise_of_a_row_has_the_variance_over_its_precision():
     uneven = replace(target, precision=target.precision * precision)
     noise = torch.exp(network.values()["noise_log"])[..., None] / precision.sqrt()
     error = errors(network, inputs, uneven)
-    expected = stats.norm.logpdf(error.detach(), scale=noise.detach())
+    expected = stats.norm.logpdf(error, scale=noise)
     got = log_likelihood(network, inputs, uneven, GAUSS)
     assert got.item() == pytest.approx((expected * target.count.numpy()).sum())
 
@@ -171,9 +170,7 @@ def test_the_noise_of_a_row_has_the_variance_over_its_precision():
 def test_equal_precision_is_the_usual_one():
     network, _, target = make_problem()
     values = network.values()
-    assert_allclose(
-        error_precision(network, target, values)[0].detach(), target.observed
-    )
+    assert_allclose(error_precision(network, target, values)[0], target.observed)
 
 
 def test_an_imprecise_row_hardly_moves_the_level(rng):
@@ -197,11 +194,11 @@ def test_noise_has_a_floor():
     (shared,) = (
         w for p, w in positions(network.shared_priors) if p.name == "noise_log"
     )
-    network.shared.data[:, shared] = -1e3
+    network.shared[:, shared] = -1e3
     (own,) = (w for p, w in positions(network.regional_priors) if p.name == "noise_log")
-    network.regional.data[:, 0, own] = -1e4
-    noise = torch.exp(network.values()["noise_log"][0]).detach()
+    network.regional[:, 0, own] = -1e4
+    noise = torch.exp(network.values()["noise_log"][0])
     assert (noise >= 0.999 * NOISE_FLOOR * NOISE_RATIO).all()
-    network.shared.data[:, shared] = 0.0
-    noise = torch.exp(network.values()["noise_log"][0]).detach()
+    network.shared[:, shared] = 0.0
+    noise = torch.exp(network.values()["noise_log"][0])
     assert noise[0].item() == pytest.approx(0.1 * NOISE_RATIO, rel=1e-3)

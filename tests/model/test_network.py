@@ -29,7 +29,7 @@ def test_parts_add_up():
     assert parts.media.shape == (1, R, M, T)
     assert parts.controls.shape == (1, R, K, T)
     expected = parts.baseline + parts.controls.sum(dim=2) + parts.media.sum(dim=2)
-    assert_array_equal(parts.total.detach(), expected.detach())
+    assert_array_equal(parts.total, expected)
 
 
 @pytest.mark.parametrize("adstock", ADSTOCKS)
@@ -46,7 +46,7 @@ def test_effect_is_that_of_a_channels_own_spend(adstock):
             assert (effects[:, m] >= 0).all()
             assert (slope[:, m][inputs.known == 1] >= 0).all()
     silent = Inputs(**{**vars(inputs), "media": torch.zeros_like(inputs.media)})
-    assert_allclose(network(silent).media.detach(), 0.0, atol=1e-12)
+    assert_allclose(network(silent).media, 0.0, atol=1e-12)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
@@ -61,13 +61,13 @@ def test_spikes_count_as_far_as_they_are_believed(share):
     assert np.allclose(believed, media) == (share == 1.0)
     expected = network.adstocked(values, tensor(believed), inputs.known)
     got = network.carried_over(values, inputs)
-    assert_allclose(got.detach(), expected.detach(), rtol=1e-10)
+    assert_allclose(got, expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize("adstock", ADSTOCKS)
 def test_impulse_response_sums_to_one(adstock):
     network, _, _ = make_problem(adstock)
-    response = network.impulse_response(network.values()).detach()
+    response = network.impulse_response(network.values())
     assert response.shape == (1, M, LAG + 1)
     assert (response >= 0).all()
     assert_allclose(response.sum(dim=-1), 1.0, rtol=1e-12)
@@ -77,13 +77,13 @@ def test_impulse_response_sums_to_one(adstock):
 @pytest.mark.parametrize("adstock", ADSTOCKS)
 def test_one_channel_alone_does_what_it_does_among_others(adstock, channel):
     network, inputs, _ = make_problem(adstock)
-    together = network(inputs).media.detach()
+    together = network(inputs).media
     own = inputs.media[:, channel : channel + 1]
-    alone = network.channel_effects([channel], inputs, own).detach()
+    alone = network.channel_effects([channel], inputs, own)
     assert_allclose(alone[:, :, 0], together[:, :, channel], rtol=1e-12)
     twice = Inputs(**{**vars(inputs), "media": 2.0 * inputs.media})
-    double = network.channel_effects([channel], inputs, 2.0 * own).detach()
-    expected = network(twice).media[:, :, channel].detach()
+    double = network.channel_effects([channel], inputs, 2.0 * own)
+    expected = network(twice).media[:, :, channel]
     assert_allclose(double[:, :, 0], expected, rtol=1e-12)
 
 
@@ -196,7 +196,7 @@ def test_regions_never_seen_deviate_from_none():
     values = network.extended(2).values()
     own = network.values()
     for name in ("intercept", "noise_log", "season", "half_saturation_log"):
-        alone = values[name][:, R:].detach()
+        alone = values[name][:, R:]
         average = network.at(network.shared, 0.0 * network.regional).values()[name]
         assert_allclose(alone, average[:, :2], rtol=1e-12)
-        assert_array_equal(values[name][:, :R].detach(), own[name].detach())
+        assert_array_equal(values[name][:, :R], own[name])

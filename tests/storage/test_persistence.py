@@ -130,7 +130,7 @@ def test_what_fit_said_of_the_data_is_saved(series, tmp_path):
 def test_a_channel_of_either_sign_without_spend_can_be_saved(series, tmp_path):
     data = Bunch(X=series.X.assign(media_1=0.0), y=series.y)
     model = quick(data, free_sign=["media_1"], n_draws=4)
-    assert np.isfinite(model._model.together).all()
+    assert np.isfinite(model._model.contraction).all()
     model.save(tmp_path / "a.skmmm")
     loaded = DeepCausalMMMRegressor.load(tmp_path / "a.skmmm")
     np.testing.assert_array_equal(loaded.predict(data.X), model.predict(data.X))
