@@ -172,7 +172,7 @@ def _free_sign(estimator, negative_kpi):
 def _train(estimator, model, target, X, y):
     """Move the network to the mode."""
     inputs = model.inputs()
-    losses = []
+    losses: list[float] = []
     with fit_progress(
         estimator, X, y, lambda: _state_now(estimator, model, target, losses)
     ) as report:

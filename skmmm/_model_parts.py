@@ -5,13 +5,14 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm._model.threads import one_thread
+from skmmm._typing import Table
 from skmmm.inspection._intervals import bounds, tail_probability
 
 
 class ModelPartsMixin:
     """Methods of a fitted `DeepCausalMMMRegressor` that show its parts."""
 
-    def carryover(self, *, confidence_level=0.9):
+    def carryover(self, *, confidence_level: float = 0.9) -> pd.DataFrame:
         """Return how the effect of one period's spend is spread over periods.
 
         Parameters
@@ -30,7 +31,7 @@ class ModelPartsMixin:
         ends = np.full((2, *share.shape), np.nan)
         if self._model.draws is not None and order:
             with one_thread():
-                drawn = self._model.carryover_draws()[:, order]
+                drawn = self._model.summary(draws=True)["carryover"][:, order]
                 ends = bounds(drawn, tail, share, least=0.0, most=1.0)
         index = pd.MultiIndex.from_product(
             [self.media_, range(share.shape[1])], names=["channel", "lag"]
@@ -38,7 +39,9 @@ class ModelPartsMixin:
         columns = {"share": share, "low": ends[0], "high": ends[1]}
         return pd.DataFrame({k: v.ravel() for k, v in columns.items()}, index)
 
-    def saturation(self, *, n_points=61, confidence_level=0.9):
+    def saturation(
+        self, *, n_points: int = 61, confidence_level: float = 0.9
+    ) -> pd.DataFrame:
         """Return the share of its highest effect that a channel reaches, by spend.
 
         This is the Hill curve ``x ** slope / (x ** slope + half ** slope)`` of the
@@ -69,14 +72,15 @@ class ModelPartsMixin:
         tail, order = tail_probability(confidence_level), self._shown_order()
         with one_thread():
             seen = self._model.adstocked()[order]  # (n_media, n_rows)
-            half, slope = (v[:, order] for v in self._model.saturation_draws())
         spend = np.linspace(0.0, 1.0, n_points) * seen.max(
             axis=1, keepdims=True, initial=0.0
         )
         share = _hill(spend, self.half_saturation_[:, None], self.slope_[:, None])
         ends = np.full((2, *share.shape), np.nan)
         if self._model.draws is not None and order:
-            drawn = _hill(spend, half[..., None], slope[..., None])
+            drawn = self._model.summary(draws=True)
+            half, slope = drawn["half_saturation"], drawn["slope"]
+            drawn = _hill(spend, half[:, order, None], slope[:, order, None])
             ends = bounds(drawn, tail, share, least=0.0, most=1.0)
         observed = np.empty_like(spend)
         for own, asked, below in zip(seen, spend, observed, strict=True):
@@ -93,7 +97,9 @@ class ModelPartsMixin:
         )
         return pd.DataFrame({k: v.ravel() for k, v in columns.items()}, index)
 
-    def effectiveness(self, X=None, *, confidence_level=0.9):
+    def effectiveness(
+        self, X: Table | None = None, *, confidence_level: float = 0.9
+    ) -> pd.DataFrame:
         """Return how the effectiveness of channels moved over time.
 
         Parameters
@@ -132,7 +138,7 @@ class ModelPartsMixin:
         )
         return pd.DataFrame({k: v.T.ravel() for k, v in columns.items()}, index)
 
-    def baseline_parts(self, X=None):
+    def baseline_parts(self, X: Table | None = None) -> pd.DataFrame:
         """Split the baseline into what makes it up.
 
         Parameters

@@ -4,8 +4,10 @@ import copy
 import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 
 from skmmm._callbacks import CallbackSupportMixin, with_callbacks
@@ -21,6 +23,7 @@ from skmmm._model_parts import ModelPartsMixin
 from skmmm._questions import QuestionsMixin
 from skmmm._sklearn import Interval, Options, StrOptions
 from skmmm._storage.saving import SavingMixin
+from skmmm._typing import Array, Column, Columns, MediaCost, Seed, Table
 from skmmm.graph import NOTEARS, StructuralVAR
 
 _COLUMNS = ["array-like", str, Integral, callable, None]
@@ -236,33 +239,33 @@ class DeepCausalMMMRegressor(
     def __init__(
         self,
         *,
-        media=None,
-        controls=None,
-        region=None,
-        time=None,
-        max_lag=13,
-        adstock="weibull",
-        free_sign=None,
-        media_share=0.3,
-        media_cost=None,
-        priors=None,
-        n_harmonics=3,
-        periods_per_year=None,
-        n_hidden=4,
-        time_varying=True,
-        loss="huber",
-        huber_delta=1.345,
-        degrees_of_freedom=4.0,
-        n_draws=32,
-        max_iter=400,
-        tol=1e-8,
-        graph="svar",
-        gap="error",
-        unseen_region="error",
-        device="cpu",
-        verbose=0,
-        random_state=None,
-    ):
+        media: Columns = None,
+        controls: Columns = None,
+        region: Column | None = None,
+        time: Column | None = None,
+        max_lag: int = 13,
+        adstock: Literal["weibull", "geometric", "delayed", "free", "gru"] = "weibull",
+        free_sign: Columns = None,
+        media_share: float = 0.3,
+        media_cost: MediaCost = None,
+        priors: Mapping[Column, Any] | None = None,
+        n_harmonics: int = 3,
+        periods_per_year: float | None = None,
+        n_hidden: int = 4,
+        time_varying: bool = True,
+        loss: Literal["huber", "student_t"] = "huber",
+        huber_delta: float = 1.345,
+        degrees_of_freedom: float = 4.0,
+        n_draws: int = 32,
+        max_iter: int = 400,
+        tol: float = 1e-8,
+        graph: Literal["svar", "notears"] | StructuralVAR | NOTEARS | None = "svar",
+        gap: Literal["error", "mask"] = "error",
+        unseen_region: Literal["error", "average"] = "error",
+        device: Literal["cpu", "cuda", "auto"] = "cpu",
+        verbose: bool | int = 0,
+        random_state: Seed = None,
+    ) -> None:
         self.media = media
         self.controls = controls
         self.region = region
@@ -290,7 +293,7 @@ class DeepCausalMMMRegressor(
         self.verbose = verbose
         self.random_state = random_state
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters of the model, and of an instance in `graph`.
 
         Parameters
@@ -316,7 +319,12 @@ class DeepCausalMMMRegressor(
             )
         return super().set_params(**params)
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self,
+        X: Table,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -350,7 +358,7 @@ class DeepCausalMMMRegressor(
         _check_device(self.device)
         fitted = copy.copy(self)
         fitted._fit(X, y, sample_weight)
-        self.__dict__ = vars(fitted)
+        self.__dict__ = fitted.__dict__
         return self
 
     @with_callbacks
@@ -367,7 +375,7 @@ class DeepCausalMMMRegressor(
         from skmmm._fitting import fit_model  # torch takes seconds to import
 
         state, losses = fit_model(self, learned, stuck, outliers, graph, X, y)
-        vars(self).update(state)
+        self.__dict__.update(state)
         self._publish(losses)
 
     def _remark(self, panel, learned, stuck, outliers):
@@ -424,17 +432,17 @@ class DeepCausalMMMRegressor(
             if name == "control_coef":
                 inside, outside = self._columns.controls, controls
             order = [inside.index(label) for label in outside]
-            state[f"{name}_"] = value[order]
+            state[f"{name}_"] = value[0, order]
         return state
 
     def _publish(self, losses):
         """Set the public attributes."""
-        vars(self).update(self._public_state(self._model, losses))
+        self.__dict__.update(self._public_state(self._model, losses))
         self._fitted_parameters = copy.deepcopy(self.get_params(deep=False))
         if self._graph is not None:
             self.causal_graph_ = self.channel_graph().weights.to_numpy(copy=True)
 
-    def predict(self, X):
+    def predict(self, X: Table) -> Array:
         """Predict the KPI.
 
         Rows in the training window get the level that was seen there; rows after it

@@ -385,30 +385,6 @@ class OutcomeModel:
             answer[e] = np.einsum("kjn,nj->nk", rows, effect)
         return answer
 
-    def carryover_draws(self):
-        """Return lag weights by draw, shape (n_draws, n_media, max_lag + 1)."""
-        with torch.no_grad():
-            drawn = self.network_of(draws=True)
-            return drawn.impulse_response(drawn.values()).numpy()
-
-    def saturation_draws(self):
-        """Return half saturation and slope by draw, or at the mode without draws.
-
-        Returns
-        -------
-        half_saturation : ndarray of shape (n_draws, n_media)
-            Adstocked spend per row in the units of X, averaged over regions.
-        slope : ndarray of shape (n_draws, n_media)
-        """
-        network = self.network_of(draws=self.draws is not None)
-        if not network.sizes.n_media:
-            return np.zeros((1, 0)), np.zeros((1, 0))
-        with torch.no_grad():
-            values = network.values()
-            half = torch.exp(values["half_saturation_log"]).numpy()
-            slope = torch.exp(values["slope_log"]).numpy()
-        return (half * self.scales.media).mean(axis=1), slope
-
     def adstocked(self):
         """Return spend of the training rows after carry-over, (n_media, n_rows).
 
@@ -475,38 +451,42 @@ class OutcomeModel:
             for name, part in parts.items()
         }
 
-    def summary(self):
+    def summary(self, *, draws=False):
         """Return what the parameters say, in the units of X and the KPI.
+
+        Parameters
+        ----------
+        draws : bool
+            False: at the mode, with one draw.
 
         Returns
         -------
-        summary : dict of str to ndarray
+        summary : dict of str to ndarray of shape (n_draws, ...)
             ``carryover_share``, ``half_saturation``, ``slope``, ``coef`` and
             ``control_coef``, one entry per channel or control; ``carryover``, the lag
-            weights of shape (n_media, max_lag + 1). Averages over regions, weighted by
-            their KPI where they are in KPI units.
+            weights of shape (n_draws, n_media, max_lag + 1). Averages over regions,
+            weighted by their KPI where they are in KPI units.
         """
-        network, scales = self.network, self.scales
-        sizes = network.sizes
-        n_lags = sizes.max_lag + 1
-        empty = np.zeros(0)
-        half, size, slope, carryover = empty, empty, empty, np.zeros((0, n_lags))
+        network, scales = self.network_of(draws=draws), self.scales
+        sizes, n_draws = network.sizes, len(network.shared)
+        half = size = np.zeros((n_draws, 1, 0))
+        slope, carryover = half[:, 0], np.zeros((n_draws, 0, sizes.max_lag + 1))
         with torch.no_grad():
             values = network.values()
-            control = values["control"][0].expand(sizes.n_regions, -1).numpy()
+            control = values["control"].expand(-1, sizes.n_regions, -1).numpy()
             if sizes.n_media:
-                carryover = network.impulse_response(values)[0].numpy()
-                half = torch.exp(values["half_saturation_log"])[0].numpy()
-                size = network.sizes_of_effects(values)[0].numpy()
-                slope = torch.exp(values["slope_log"])[0].numpy()
+                carryover = network.impulse_response(values).numpy()
+                half = torch.exp(values["half_saturation_log"]).numpy()
+                size = network.sizes_of_effects(values).numpy()
+                slope = torch.exp(values["slope_log"]).numpy()
         kpi = scales.kpi[:, None]
         return {
             "carryover": carryover,
-            "carryover_share": carryover[:, 1:].sum(axis=1),
-            "half_saturation": (half * scales.media).mean(axis=0),
+            "carryover_share": carryover[..., 1:].sum(axis=-1),
+            "half_saturation": (half * scales.media).mean(axis=1),
             "slope": slope,
-            "coef": (size * kpi).mean(axis=0) if sizes.n_media else empty,
-            "control_coef": (control * kpi / scales.control_scale).mean(axis=0),
+            "coef": (size * kpi).mean(axis=1),
+            "control_coef": (control * kpi / scales.control_scale).mean(axis=1),
         }
 
 

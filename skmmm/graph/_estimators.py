@@ -1,9 +1,12 @@
 """Estimators of the channel graph: a long table of media in, its graph out."""
 
+from collections.abc import Sequence
 from functools import partial
 from numbers import Integral, Real
+from typing import Self, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
@@ -15,7 +18,8 @@ from skmmm._data.calendar import infer_calendar
 from skmmm._data.panel import make_panel
 from skmmm._data.tables import read_table, row_namer
 from skmmm._sklearn import Interval
-from skmmm.graph._channel_graph import make_channel_graph
+from skmmm._typing import Column, Columns, Seed, Table
+from skmmm.graph._channel_graph import ChannelGraph, make_channel_graph
 from skmmm.graph._estimate import fit_channel_graph
 from skmmm.graph._notears import THRESHOLD, search_notears
 from skmmm.graph._rules import make_rules
@@ -24,6 +28,9 @@ from skmmm.graph._search import search
 _COLUMN = [str, Integral, None]
 _COLUMNS = ["array-like", str, Integral, callable, None]
 _N_HARMONICS = 3
+
+Edges: TypeAlias = Sequence[tuple[Column, Column]] | None
+Tiers: TypeAlias = Sequence[Sequence[Column]] | None
 
 
 class _GraphEstimator(BaseEstimator):
@@ -52,20 +59,20 @@ class _GraphEstimator(BaseEstimator):
     def __init__(
         self,
         *,
-        media=None,
-        controls=None,
-        region=None,
-        time=None,
-        forbidden_edges=None,
-        required_edges=None,
-        tiers=None,
-        min_edge_effect=0.0075,
-        max_lag=2,
-        n_bootstraps=20,
-        n_harmonics=None,
-        periods_per_year=None,
-        random_state=None,
-    ):
+        media: Columns = None,
+        controls: Columns = None,
+        region: Column | None = None,
+        time: Column | None = None,
+        forbidden_edges: Edges = None,
+        required_edges: Edges = None,
+        tiers: Tiers = None,
+        min_edge_effect: float = 0.0075,
+        max_lag: int = 2,
+        n_bootstraps: int = 20,
+        n_harmonics: int | None = None,
+        periods_per_year: float | None = None,
+        random_state: Seed = None,
+    ) -> None:
         self.media = media
         self.controls = controls
         self.region = region
@@ -80,7 +87,7 @@ class _GraphEstimator(BaseEstimator):
         self.periods_per_year = periods_per_year
         self.random_state = random_state
 
-    def fit(self, X, y=None):
+    def fit(self, X: Table, y: npt.ArrayLike | None = None) -> Self:
         """Estimate the graph.
 
         Parameters
@@ -123,7 +130,7 @@ class _GraphEstimator(BaseEstimator):
         self.causal_graph_ = self.channel_graph().weights.to_numpy(copy=True)
         return self
 
-    def channel_graph(self):
+    def channel_graph(self) -> ChannelGraph:
         """Return the graph as tables.
 
         Returns
@@ -427,22 +434,22 @@ class NOTEARS(_GraphEstimator):
     def __init__(
         self,
         *,
-        media=None,
-        controls=None,
-        region=None,
-        time=None,
-        forbidden_edges=None,
-        required_edges=None,
-        tiers=None,
-        min_edge_effect=0.0075,
-        max_lag=2,
-        n_bootstraps=20,
-        n_harmonics=None,
-        periods_per_year=None,
-        lambda1=None,
-        threshold=THRESHOLD,
-        random_state=None,
-    ):
+        media: Columns = None,
+        controls: Columns = None,
+        region: Column | None = None,
+        time: Column | None = None,
+        forbidden_edges: Edges = None,
+        required_edges: Edges = None,
+        tiers: Tiers = None,
+        min_edge_effect: float = 0.0075,
+        max_lag: int = 2,
+        n_bootstraps: int = 20,
+        n_harmonics: int | None = None,
+        periods_per_year: float | None = None,
+        lambda1: float | None = None,
+        threshold: float = THRESHOLD,
+        random_state: Seed = None,
+    ) -> None:
         super().__init__(
             media=media,
             controls=controls,
