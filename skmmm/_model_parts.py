@@ -1,9 +1,12 @@
 """What a fitted model consists of: carry-over, saturation, drift, baseline."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from skmmm._inference_data import inference_data
 from skmmm._model.threads import one_thread
 from skmmm._typing import Table
 from skmmm.inspection._intervals import bounds, tail_probability
@@ -158,6 +161,34 @@ class ModelPartsMixin:
         with one_thread():
             parts = self._model.baseline_parts(panel)
         return pd.DataFrame(parts, index=index)
+
+    def to_inference_data(self) -> Any:
+        """Return the draws for ArviZ, to plot and compare them with its tools.
+
+        Returns
+        -------
+        data : arviz.InferenceData, or xarray.DataTree with ArviZ 1
+            ``posterior``: ``contribution`` of each channel to the training rows and
+            ``expected_kpi`` of each row in KPI units; ``carryover``,
+            ``carryover_share``, ``half_saturation``, ``slope``, ``coef`` and
+            ``control_coef`` as the attributes of these names. ``observed_data``:
+            ``kpi``. ``constant_data``: ``media``, ``region`` and ``time`` of the rows.
+
+        Raises
+        ------
+        ImportError
+            Without ArviZ, which ``pip install 'skmmm[arviz]'`` brings.
+        ValueError
+            If the model was fitted with ``n_draws=0``.
+
+        Notes
+        -----
+        Draws are the last states of many short chains, written as one chain:
+        statistics of convergence (r_hat, effective sample size) do not apply.
+        """
+        check_is_fitted(self)
+        self._check_draws("to_inference_data")
+        return inference_data(self)
 
     def _periods_of(self, X, asking):
         """Return the panel of X, its periods' positions, and the periods."""
