@@ -46,7 +46,7 @@ class Information:
 
 
 def jacobian(network, inputs, target, part, prior, where):
-    """Return how the errors answer to each entry of a parameter.
+    """Return the derivative of the errors with respect to each entry of a parameter.
 
     By central differences of the additive part that the parameter acts on. Regional
     parameters are moved in all regions at once and those of channels in all channels
@@ -61,7 +61,7 @@ def jacobian(network, inputs, target, part, prior, where):
 
     Returns
     -------
-    answer : Tensor of shape (prior.size, R, T)
+    response : Tensor of shape (prior.size, R, T)
         Masked cells are zero.
     """
     entries = list(range(where.start, where.stop))
@@ -79,8 +79,8 @@ def jacobian(network, inputs, target, part, prior, where):
             return (ahead - behind) / (2 * _STEP) * target.observed
         change = _change(network, inputs, part, prior, entries)
         values = network.values()
-        answer = [whiten(network, c[None], target, values)[0] for c in change]
-        return -torch.stack(answer) * target.observed
+        response = [whiten(network, c[None], target, values)[0] for c in change]
+        return -torch.stack(response) * target.observed
 
 
 def _change(network, inputs, part, prior, entries):
@@ -139,7 +139,7 @@ def row_precision(network, inputs, target, loss):
 def information(network, inputs, target, loss):
     """Return the `Information` about all parameters.
 
-    The errors do not answer to scales: what is known about a noise scale is its Fisher
+    The errors do not depend on scales: what is known about a noise scale is its Fisher
     information, and spreads and the size of shocks count as unknown.
     """
     empty = network.shared.new_zeros(0, *target.y.shape)
@@ -155,7 +155,7 @@ def information(network, inputs, target, loss):
         )
         for part, priors in _parts(network)
     )
-    shared = _with_answers_of_spreads(network, shared, regional)
+    shared = _with_spread_responses(network, shared, regional)
     precision = row_precision(network, inputs, target, loss)
     weighted = regional * precision
     shared_weighted = shared * precision
@@ -174,8 +174,8 @@ def information(network, inputs, target, loss):
     )
 
 
-def _with_answers_of_spreads(network, shared, regional):
-    """Let a log spread answer through the deviations that it multiplies."""
+def _with_spread_responses(network, shared, regional):
+    """Give log spreads the response of the deviations that they multiply."""
     shared = shared.clone()
     places = {p.name: where for p, where in positions(network.shared_priors)}
     scales = {p.name: p.scale for p in network.shared_priors}
@@ -185,32 +185,32 @@ def _with_answers_of_spreads(network, shared, regional):
             if not prior.hierarchical:
                 continue
             if part == "shared":
-                answer = torch.einsum("p,prt->rt", shared_z[where], shared[where])
+                response = torch.einsum("p,prt->rt", shared_z[where], shared[where])
             else:
-                answer = torch.einsum(
+                response = torch.einsum(
                     "rp,prt->rt", regional_z[:, where], regional[where]
                 )
             spread = f"{prior.name}_spread_log"
-            shared[places[spread]] = scales[spread] * answer
+            shared[places[spread]] = scales[spread] * response
     return shared
 
 
 def _noise_information(network, target):
     """Return Fisher's information about log noise scales: two for every row."""
     rows = 2.0 * network.independent_share * target.count.sum(dim=1)  # (R,)
-    # How the log noise of each region answers to every entry.
+    # The response of the log noise of each region to every entry.
     shared, regional = (
         part.new_zeros(len(rows), part.shape[-1])
         for part in (network.shared, network.regional)
     )
-    for answer, part, priors in (
+    for response, part, priors in (
         (shared, network.shared, network.shared_priors),
         (regional, network.regional, network.regional_priors),
     ):
         for prior, where in positions(priors):
             if prior.name == "noise_log":
                 entry = part[0, ..., where]
-                answer[:, where] = _answer_of_noise(network, prior, entry)
+                response[:, where] = _noise_response(network, prior, entry)
     return (
         torch.einsum("r,rp,rq->pq", rows, shared, shared),
         torch.einsum("r,rk,rp->rkp", rows, regional, shared),
@@ -218,8 +218,8 @@ def _noise_information(network, target):
     )
 
 
-def _answer_of_noise(network, prior, entry):
-    """Return how a log noise scale answers to its entry, less so near its floor."""
+def _noise_response(network, prior, entry):
+    """Return the derivative of a log noise scale by its entry: less near its floor."""
     if prior.hierarchical:
         scale, floor = _spreads(network)["noise_log"], NOISE_RATIO
         log = scale * entry

@@ -375,15 +375,15 @@ class OutcomeModel:
         contributions = self.components(panel, draws=draws).media
         inputs = self.inputs(panel)
         n_new = panel.shape[0] - len(self.scales.kpi)
-        answer = np.empty_like(contributions)
+        divided = np.empty_like(contributions)
         for e, (effect, share) in enumerate(zip(contributions, shares, strict=True)):
             twin = select(network, slice(e, e + 1))
             share = torch.tensor(share.transpose(2, 0, 3, 1))
             with torch.no_grad():
                 fractions = twin.extended(n_new).origin_fractions(inputs, share)
             rows = panel.rows(fractions.transpose(1, 2).numpy())  # (M, M, rows)
-            answer[e] = np.einsum("kjn,nj->nk", rows, effect)
-        return answer
+            divided[e] = np.einsum("kjn,nj->nk", rows, effect)
+        return divided
 
     def adstocked(self):
         """Return spend of the training rows after carry-over, (n_media, n_rows).

@@ -81,14 +81,14 @@ class ScaledChannel:
                     self._carried(self.network.damped(self.values, inputs))
                 )
             if len(cells[0]):
-                adstock = self._with_all(factor)
+                adstock = self._without_excess(factor)
                 self._take_excess(adstock, spend[:, 0], cells[0], cells[2])
                 return self._odds(adstock.clamp_min_(0.0))
         if self.rest_carried is None:
             return self.own_odds * factor**self.slope
-        return self._odds(self._with_all(factor))
+        return self._odds(self._without_excess(factor))
 
-    def _with_all(self, factor):
+    def _without_excess(self, factor):
         """Return adstock as if all spend was believed, (E, R, T)."""
         carried = factor * self.own_carried
         return carried if self.rest_carried is None else self.rest_carried + carried

@@ -243,7 +243,7 @@ def _cautions(fitted, media, order):
         )
     if fitted.n_factors:
         cautions.append(
-            f"{fitted.n_factors} common movement(s) to which regions answer with "
+            f"{fitted.n_factors} common movement(s) to which regions respond with "
             "different strength were adjusted for."
         )
     return cautions

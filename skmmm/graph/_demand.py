@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skmmm.graph._features import with_column
-from skmmm.graph._search import find_candidates, fit_equation, prices
+from skmmm.graph._search import edge_penalties, find_candidates, fit_equation
 
 N_ROUNDS = 30
 # Least noise, of unit variance: what does not move has no say.
@@ -130,15 +130,13 @@ def _with_demand(features, rules, find):
             break
     score = _edge_cost(structure, features, rules)
     # A loading costs what an edge costs.
-    score += layout.n_media * prices(features.n_rows, layout, rules)[0]
+    score += layout.n_media * edge_penalties(features.n_rows, layout, rules)[0]
     common = np.outer(loading, loading) + np.diag(noise)
     seen = _covariance(innovations, n_cells)
     score += features.n_rows * (
         np.linalg.slogdet(common)[1] + np.trace(np.linalg.solve(common, seen))
     )
-    worth = _worth_of_persistence(
-        innovations, loading, noise, persistence, features.rows
-    )
+    worth = _persistence_gain(innovations, loading, noise, persistence, features.rows)
     score += worth * features.n_rows / n_cells
     return Explanation(extended, extra, structure, score, loading)
 
@@ -150,7 +148,7 @@ def _searched(gram, features, rules, find):
 
 
 def _edge_cost(structure, features, rules):
-    one, several = prices(features.n_rows, features.layout, rules)
+    one, several = edge_penalties(features.n_rows, features.layout, rules)
     return one * structure.same.sum() + several * structure.late.sum()
 
 
@@ -213,7 +211,7 @@ def _expect(innovations, loading, noise, persistence, rows):
     return demand / size, unknown / square, persistence
 
 
-def _worth_of_persistence(innovations, loading, noise, persistence, rows):
+def _persistence_gain(innovations, loading, noise, persistence, rows):
     """Return what demand's persistence does to the score, beside none.
 
     All that periods say of each other is in the weighted means of their innovations.

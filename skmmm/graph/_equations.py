@@ -1,4 +1,4 @@
-"""How spend of channels answers to spend of others, and where spend originates.
+"""How spend of channels responds to spend of others, and where spend originates.
 
 With ``u = log1p(x / unit)``, x the spend of a region and period, and the value d by
 which a channel drives others, for region r, period t, channel j and draw e::
@@ -173,7 +173,7 @@ class SpendEquations:
         media : ndarray of shape (R, T, M)
             Observed, in the units of X.
         planned : ndarray of shape (R, T, M)
-            What the channels would spend if none answered to another's change.
+            What the channels would spend if none responded to another's change.
 
         Returns
         -------
@@ -205,7 +205,7 @@ class SpendEquations:
         path : ndarray of shape (T, M, G, R)
             Change of u by plan in each of G alternatives, before others are answered.
         held : int or None
-            A channel that answers to none.
+            A channel that responds to none.
 
         Returns
         -------
@@ -236,11 +236,11 @@ class SpendEquations:
 
         The share of k in the spend of j is the elasticity of that spend with respect
         to the spend that originates in k, over all lags and paths: how many percent it
-        would change for one percent more. Where spend answers in proportion this is
+        would change for one percent more. Where spend responds in proportion this is
         the Aumann-Shapley value [1]_: along the path on which all that originates
         grows from nothing together, each part brings its gradient times its size
         throughout, and by the fundamental theorem of calculus the parts sum to the
-        spend. Where it answers otherwise, elasticities are taken where spend is, not
+        spend. Where it responds otherwise, elasticities are taken where spend is, not
         extrapolated to a world without the parent, which nobody saw. Persistence
         passes on what is induced, and what does not come from others originates in
         the channel itself.
@@ -290,7 +290,7 @@ class SpendEquations:
             yield from self.at(slice(start, start + at_once)).origin_shares(media)
 
     def _parts(self, u):
-        """Yield how u answers to what originates in each channel, period by period.
+        """Yield how u responds to what originates in each channel, period by period.
 
         Parameters
         ----------
@@ -389,7 +389,7 @@ class _Past:
         self.late = late.reshape(*late.shape[:2], -1)
 
     def lag_sum(self):
-        """Return what the period to come feels of all earlier ones."""
+        """Return what all earlier periods add to the next one."""
         drives = self.drives.reshape(len(self.drives), -1, self.drives.shape[-1])
         lag_sum = (self.own * self.values).sum(axis=1) + self.late @ drives
         return lag_sum.reshape(self.shape)
@@ -406,7 +406,7 @@ class _Past:
 def _checked(spend):
     if not np.isfinite(spend).all():
         raise ValueError(
-            "How other channels answer to this spend is beyond what can be computed. "
+            "How other channels respond to this spend is beyond what can be computed. "
             "Ask for spend closer to what was observed, or for effect='direct'."
         )
     return spend

@@ -55,7 +55,7 @@ class FittedGraph:
         Rows less degrees of freedom of the adjustment.
     n_regions : int
     n_factors : int
-        Common movements to which regions answer differently.
+        Common movements to which regions respond differently.
     absorbed : ndarray of shape (n_media,)
         Share of each channel's variance within regions that period effects (with one
         region: season and trend) explain.
@@ -89,7 +89,7 @@ def fit_channel_graph(
 ):
     """Estimate which channel drives which.
 
-    Spend is brought to the scale on which channels answer to each other, adjusted for
+    Spend is brought to the scale on which channels respond to each other, adjusted for
     region and period effects (with one region: for trend and season) and controls, and
     regressed on its own and the other channels' spend of now and before. The edges are
     those of the best acyclic structure that come back when regions are drawn again.
@@ -133,13 +133,13 @@ def fit_channel_graph(
     links = links.only(chosen)
     explanations = explain(features, rules, find)
     counts, cluster = _resamples(features.rows, n_bootstraps, rng)
-    found = [_found_again(e, rules, counts, cluster, find) for e in explanations]
+    found = [_bootstrapped(e, rules, counts, cluster, find) for e in explanations]
     best, (again, grams) = explanations[0], found[0]
     features = best.features
-    probability, accepted = _belief(explanations, found)
+    probability, accepted = _edge_probability(explanations, found)
     keep = best.structure.edges & (accepted | rules.required)
-    kept = _believed(best.structure, keep, features)
-    again = [_believed(structure, keep, features) for structure in again]
+    kept = _retained(best.structure, keep, features)
+    again = [_retained(structure, keep, features) for structure in again]
     weight, same = _weights(kept, best)
     return FittedGraph(
         weight=weight,
@@ -286,7 +286,7 @@ def _resamples(rows, n_bootstraps, rng):
     return rng.multinomial(n, np.full(n, 1.0 / n), size=n_bootstraps), cluster
 
 
-def _found_again(explanation, rules, counts, cluster, find):
+def _bootstrapped(explanation, rules, counts, cluster, find):
     """Return the structures and cross-products of resampled clusters."""
     features = explanation.features
     layout, n_rows = features.layout, features.n_rows
@@ -298,7 +298,7 @@ def _found_again(explanation, rules, counts, cluster, find):
     return [find(gram, n_rows, layout, rules, candidates) for gram in grams], grams
 
 
-def _belief(explanations, found):
+def _edge_probability(explanations, found):
     """Return how often each edge was found again, and whether that is enough.
 
     Parameters
@@ -323,7 +323,7 @@ def _belief(explanations, found):
     # Which of two channels leads within a period cannot be told from one series, and
     # hidden demand hardly from edges: what counts are lagged edges found either way.
     late = np.min([np.mean([s.late for s in again], axis=0) for again, _ in found], 0)
-    p_value = np.max([_alone_p_values(e) for e in explanations], axis=0)
+    p_value = np.max([_p_values_of_past(e) for e in explanations], axis=0)
     clear = p_value < ALPHA_ALONE
     # Of two that seem to drive each other, the clearer one.
     clear &= ~(clear.T & (p_value > p_value.T))
@@ -333,7 +333,7 @@ def _belief(explanations, found):
     )
 
 
-def _alone_p_values(explanation):
+def _p_values_of_past(explanation):
     """Return the significance of each channel's past beside that of all others.
 
     Returns
@@ -380,7 +380,7 @@ def _verdicts(keep, frequency, features, rules):
     return verdict
 
 
-def _believed(structure, keep, features):
+def _retained(structure, keep, features):
     """Return the retained edges of a structure.
 
     With one region, a lagged edge says who leads, and what the two share within the

@@ -91,7 +91,7 @@ class Features:
     absorbed : ndarray of shape (n_media,)
         Share of a channel's variance within regions that the adjustment took.
     n_factors : int
-        Common movements to which regions answer differently.
+        Common movements to which regions respond differently.
     """
 
     values: np.ndarray
@@ -247,9 +247,9 @@ def _spread(values, rows):
 
 
 def _common_factors(values, rows, layout):
-    """Return movements in time to which regions answer differently, (T, n_factors).
+    """Return movements in time to which regions respond differently, (T, n_factors).
 
-    Period means remove what moves all regions alike. If regions answer to it with
+    Period means remove what moves all regions alike. If regions respond to it with
     different strength, the residuals of all series, each explained by the past of its
     own region, still have common directions in time: principal components whose
     variance is beyond the edge of that of noise (Bai 2009, Econometrica 77;

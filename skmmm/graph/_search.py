@@ -158,7 +158,7 @@ class _Table:
         )
         n_late = layout.late.shape[1]
         first = len(columns) - others.size * n_late
-        one, several = prices(n_rows, layout, rules)
+        one, several = edge_penalties(n_rows, layout, rules)
         regressions = _Regressions(
             gram[np.ix_(columns, columns)],
             gram[columns, layout.same[j]],
@@ -230,7 +230,7 @@ def _sets(n):
     return table
 
 
-def prices(n_rows, layout, rules):
+def edge_penalties(n_rows, layout, rules):
     """Return what a same-period and a lagged parent must improve the score by.
 
     The extended BIC, and at least what an effect of the least size that counts does:
@@ -264,7 +264,7 @@ def _late_candidates(gram, n_rows, layout, rules, j, same):
     others = np.flatnonzero(rules.allowed[:, j])
     if not others.size:
         return others
-    _, several = prices(n_rows, layout, rules)
+    _, several = edge_penalties(n_rows, layout, rules)
     strength = np.zeros(others.size)
     for parents in (np.zeros(0, dtype=int), same):
         columns = np.concatenate(

@@ -1,4 +1,4 @@
-"""Spend on the scale on which channels answer to each other.
+"""Spend on the scale on which channels respond to each other.
 
 Channels are linked in ``u = log1p(spend / unit)``. A small unit makes that a logarithm
 (links are elasticities), a large one a straight line (links are in money). Which of the

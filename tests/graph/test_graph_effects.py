@@ -128,7 +128,7 @@ def test_credit_follows_adstocked_spend(panel):
     everything = np.ones(model.history.shape, dtype=bool)
     panel = replace(model.history, observed=everything)
     shares = draw_shares(panel, 1)
-    kernel = model.summary()["carryover"]
+    kernel = model.summary()["carryover"][0]
     media = model.components(panel).media[0]
     expected = np.zeros_like(media)
     for row, cell in enumerate(panel.cell):

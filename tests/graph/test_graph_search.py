@@ -18,8 +18,8 @@ from skmmm.graph._search import (
     _good_order,
     _solve,
     _Table,
+    edge_penalties,
     find_candidates,
-    prices,
     search,
 )
 from skmmm.graph._spend import spend_units
@@ -121,7 +121,7 @@ def test_local_scores_are_those_of_regressions():
     features, rules = tangle(0), free(5)
     layout, n_rows = features.layout, features.n_rows
     flat = features.values.reshape(-1, features.values.shape[2])
-    one, several = prices(n_rows, layout, rules)
+    one, several = edge_penalties(n_rows, layout, rules)
     n_checked = 0
     for j, table in enumerate(local_scores(features, rules)):
         for members, late, score in zip(

@@ -5,7 +5,7 @@ import torch
 
 from skmmm._model.context import draw_context
 from skmmm._model.laplace import (
-    _with_answers_of_spreads,
+    _with_spread_responses,
     jacobian,
 )
 from skmmm._model.likelihood import (
@@ -157,7 +157,7 @@ def full_jacobian(network, inputs, target):
             ("regional", network.regional_priors),
         )
     )
-    return _with_answers_of_spreads(network, shared, regional), regional
+    return _with_spread_responses(network, shared, regional), regional
 
 
 def dense_answers(network, inputs, target):
