@@ -1,17 +1,21 @@
 """What a fitted model consists of: carry-over, saturation, drift, baseline."""
 
+from __future__ import annotations
+
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from skmmm._data.reading import ReadingMixin
 from skmmm._model.threads import one_thread
+from skmmm._typing import Table
 from skmmm.inspection._intervals import bounds, tail_probability
 
 
-class ModelPartsMixin:
+class ModelPartsMixin(ReadingMixin):
     """Methods of a fitted `DeepCausalMMMRegressor` that show its parts."""
 
-    def carryover(self, *, confidence_level=0.9):
+    def carryover(self, *, confidence_level: float = 0.9) -> pd.DataFrame:
         """Return how the effect of one period's spend is spread over periods.
 
         Parameters
@@ -38,7 +42,9 @@ class ModelPartsMixin:
         columns = {"share": share, "low": ends[0], "high": ends[1]}
         return pd.DataFrame({k: v.ravel() for k, v in columns.items()}, index)
 
-    def saturation(self, *, n_points=61, confidence_level=0.9):
+    def saturation(
+        self, *, n_points: int = 61, confidence_level: float = 0.9
+    ) -> pd.DataFrame:
         """Return the share of its highest effect that a channel reaches, by spend.
 
         This is the Hill curve ``x ** slope / (x ** slope + half ** slope)`` of the
@@ -93,7 +99,9 @@ class ModelPartsMixin:
         )
         return pd.DataFrame({k: v.ravel() for k, v in columns.items()}, index)
 
-    def effectiveness(self, X=None, *, confidence_level=0.9):
+    def effectiveness(
+        self, X: Table | None = None, *, confidence_level: float = 0.9
+    ) -> pd.DataFrame:
         """Return how the effectiveness of channels moved over time.
 
         Parameters
@@ -132,7 +140,7 @@ class ModelPartsMixin:
         )
         return pd.DataFrame({k: v.T.ravel() for k, v in columns.items()}, index)
 
-    def baseline_parts(self, X=None):
+    def baseline_parts(self, X: Table | None = None) -> pd.DataFrame:
         """Split the baseline into what makes it up.
 
         Parameters
