@@ -5,7 +5,7 @@ comes from here, so that one cannot disagree with another.
 
 A channel's *direct* effect is what its own spend does to the KPI. Its *total* effect
 counts what others spend because of it: contributions then go to the channels in which
-spend originates, and a change of spend moves its children before the KPI is asked.
+spend originates, and a change of spend moves its children before the KPI is computed.
 
 What spend of X's rows causes is counted in these rows and in the later periods that its
 carry-over reaches: in training data as far as these go; where X lies beyond them, in
@@ -15,7 +15,7 @@ One rule says what is spent outside of X's rows, for summaries, curves and plans
 it is the same whatever X spends. In training data it is what was spent. After X every
 region goes on as on average in the last year of training data (a region without rows in
 that year, as on average in all its rows; a region that training did not see, as the
-average region). Other channels answer in X's rows only.
+average region). Other channels respond in X's rows only.
 """
 
 from collections.abc import Callable
@@ -249,7 +249,7 @@ class ModelCounterfactual(Counterfactual):
 
     @cached_property
     def _found(self):
-        """The `ChannelEffects` that were asked for, by group and draws."""
+        """The `ChannelEffects` computed so far, by group and draws."""
         return {}
 
     def effects(self, by: By = None, *, draws: bool = False) -> ChannelEffects:
@@ -275,7 +275,7 @@ class ModelCounterfactual(Counterfactual):
             counted = [self.counted, self._in_x]
         if np.array_equal(self.counted, self._in_x):
             counted = counted[:1]
-        # Of all rows and later ones, and of the rows alone.
+        # Of all rows and later ones, and of the rows only.
         sums = [self._scaled(factors, cells, by, draws=draws) for cells in counted]
         none, now, more = np.moveaxis(sums[0], 1, 0)  # (M, E, G)
         contribution = sums[-1][:, 1]

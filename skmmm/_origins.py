@@ -88,9 +88,7 @@ def contributions_by_origin(
 def _spend_by_origin(counterfactual, share: Array) -> Array:
     """Return spend of X's rows by the channel where it originates, (n_rows, M)."""
     region, column = np.divmod(counterfactual.panel.cell, counterfactual.panel.shape[1])
-    moved = share[region, column] * _charged(
-        counterfactual.media_cost
-    )  # (n_rows, from, M)
+    moved = share[region, column] * _charged(counterfactual.media_cost)
     stays = 1.0 - moved.sum(axis=1)  # not in the same units as its origin
     spend = counterfactual.model_spend
     return np.einsum("nkj,nj->nk", moved, spend) + stays * spend
@@ -117,15 +115,11 @@ def _gains(counterfactual, reached: Panel, *, draws: bool) -> tuple[Array, Array
             )
         )
         gain[..., channel] = (effects[1] - effects[0]) / STEP
-        charged = (
-            counterfactual.media_cost_or_unit
-            * _charged(counterfactual.media_cost)[channel]
-        )
+        cost = _charged(counterfactual.media_cost)[channel]
+        cost = counterfactual.media_cost_or_unit * cost
         extra = np.moveaxis(changed - panel.media, 3, 1)  # (E, M, R, T)
-        extra_cost[..., channel] = (
-            np.einsum("emn,m->en", panel.rows(extra), charged) / STEP
-        )
-    return gain, extra_cost
+        extra_cost[..., channel] = np.einsum("emn,m->en", panel.rows(extra), cost)
+    return gain, extra_cost / STEP
 
 
 def _summing(panel: Panel, by: By) -> Callable[[Array], Array]:

@@ -235,7 +235,7 @@ class QuestionsMixin(ReadingMixin):
 
     @documented_by(effects_of)
     def effects(self, X: Table | None = None) -> Effects:
-        """Read a table once, and return the object that answers all questions on it."""
+        """Read a table once, and return the object that answers questions about it."""
         return effects_of(self, X)
 
     def _counterfactual(self, X=None, media_scale=None) -> ModelCounterfactual:

@@ -38,7 +38,7 @@ def effects_of(
     n_permutations: int = 256,
     random_state: Seed = 0,
 ) -> Effects:
-    """Read a table once, and return the object that answers all questions about it.
+    """Read a table once, and return the object that answers questions about it.
 
     Returns
     -------
@@ -67,17 +67,8 @@ def effects_of(
     True
     """
     check_is_fitted(estimator)
-    counterfactual = counterfactual_of(
-        estimator,
-        X,
-        media=media,
-        region=region,
-        time=time,
-        media_cost=media_cost,
-        n_permutations=n_permutations,
-        random_state=random_state,
-    )
-    return Effects(estimator, X, counterfactual)
+    given = media, region, time, media_cost, n_permutations, random_state
+    return Effects(estimator, X, counterfactual_of(estimator, X, "direct", *given))
 
 
 class Effects(BoundTable):

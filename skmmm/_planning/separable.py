@@ -81,12 +81,12 @@ class Curves:
 
     def covers(self, multiples):
         """Return whether a plan, (C,), lies within the tables."""
-        asked = np.split(multiples / self.base, len(self.worth))
+        points = np.split(multiples / self.base, len(self.worth))
         return all(
             np.diff(spline.x).max() < _COARSE
             and spline.x[0] - _SETTLED <= one.min()
             and one.max() <= spline.x[-1] + _SETTLED
-            for spline, one in zip(self.worth, asked, strict=True)
+            for spline, one in zip(self.worth, points, strict=True)
         )
 
     def totals(self, multiples):
@@ -103,12 +103,12 @@ class Curves:
         return (worth[1] - worth[0]) @ weight / np.where(cost > 0, cost, np.nan)
 
 
-def _each(spline, asked):
+def _each(spline, points):
     """Evaluate spline g of a family at column g of points, (N, G) -> (N, G, ...)."""
-    piece = np.searchsorted(spline.x, asked, "right") - 1
+    piece = np.searchsorted(spline.x, points, "right") - 1
     piece = np.clip(piece, 0, len(spline.x) - 2)
-    group = np.broadcast_to(np.arange(asked.shape[1]), asked.shape)
-    step = asked - spline.x[piece]
+    group = np.broadcast_to(np.arange(points.shape[1]), points.shape)
+    step = points - spline.x[piece]
     step = step.reshape(step.shape + (1,) * (spline.c.ndim - 3))
     value = 0.0
     for power in spline.c:  # (n_pieces, G, ...)
@@ -133,9 +133,9 @@ def tabulate(
     cells = np.arange(len(base)).reshape(problem.shape)
     for m, own in enumerate(cells):
         nodes = _nodes(low[own].min(), high[own].max())
-        asked = np.append(nodes, 1.0)
-        earned = np.moveaxis(counterfactual.curve(m, asked, by, draws=draws), 1, 2)
-        spent = counterfactual.spend_curve(m, asked, by)
+        points = np.append(nodes, 1.0)
+        earned = np.moveaxis(counterfactual.curve(m, points, by, draws=draws), 1, 2)
+        spent = counterfactual.spend_curve(m, points, by)
         worth.append(CubicSpline(nodes, earned[:-1] - earned[-1]))
         cost.append(CubicSpline(nodes, spent[:-1] - spent[-1]))
         outcome = outcome + earned[-1].sum(axis=0)
@@ -360,10 +360,10 @@ def _programme(curves, problem, points, weight):
         limit = (price, problem.budget - spent)
         (upper if problem.has_target else equal).append(limit)
     if problem.target_roi is not None:
-        target, told = problem.target_roi, curves.point or curves
-        at_mode = told.at(points)[0].mean(axis=2)  # (N, C), of one draw
+        target, point = problem.target_roi, curves.point or curves
+        at_mode = point.at(points)[0].mean(axis=2)  # (N, C), of one draw
         slope = (at_mode[end, cell] - at_mode[start, cell]) / width
-        earned = told.outcome.mean() + at_mode[0].sum()
+        earned = point.outcome.mean() + at_mode[0].sum()
         upper.append((target * price - slope, earned - target * spent))
     upper = [limit for limit in upper if np.isfinite(limit[1])]
     if not len(cell):  # nothing may move

@@ -1,4 +1,4 @@
-"""What a plan is asked for, read and checked."""
+"""The question behind a plan, read and checked."""
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral
@@ -48,15 +48,9 @@ def read_question(
         raise ValueError(f"by={by!r} must be one of {sorted(GROUPS)}.")
     tail = tail_probability(confidence_level)
     read_risk(risk)
-    counterfactual = counterfactual_of(
-        estimator,
-        X if horizon is None else _coming(estimator, X, horizon),
-        effect=effect,
-        media=media,
-        region=region,
-        time=time,
-        media_cost=media_cost,
-    )
+    roles = media, region, time, media_cost
+    rows = X if horizon is None else _coming(estimator, X, horizon)
+    counterfactual = counterfactual_of(estimator, rows, effect, *roles)
     _check_period(counterfactual, by)
     counterfactual, costless = _in_money(counterfactual)
     problem = make_problem(counterfactual, by, costless=costless, **limits)

@@ -78,7 +78,7 @@ def channel_summary(
           fewer than eight draws;
         - ``follows_kpi``: whether its spend follows the KPI of earlier periods.
 
-        The last two only where the estimator has them: with `predict` alone it has not.
+        The last two only where the estimator has them; predictions do not tell them.
         ``summary.attrs["verdict"]`` says why verdicts are None.
 
     Warns
@@ -103,15 +103,8 @@ def channel_summary(
     counts. Where their channels interact, contributions are Shapley values (see
     `contributions`) and ROI is contribution / spend.
     """
-    counterfactual = counterfactual_of(
-        estimator,
-        X,
-        effect=effect,
-        media=media,
-        region=region,
-        time=time,
-        media_cost=media_cost,
-    )
+    given = media, region, time, media_cost
+    counterfactual = counterfactual_of(estimator, X, effect, *given)
     tail = tail_probability(confidence_level)
     group, names = counterfactual.groups(by)
     total = np.bincount(group, counterfactual.predicted(), minlength=len(names))
@@ -218,14 +211,14 @@ def contributions(
     counterfactual = counterfactual_of(
         estimator,
         X,
-        effect=effect,
-        media=media,
+        effect,
+        media,
         n_permutations=n_permutations,
         random_state=random_state,
     )
-    media = counterfactual.contributions()[0]
+    values = counterfactual.contributions()[0]
     table = pd.DataFrame(
-        media, index=counterfactual.index, columns=counterfactual.labels
+        values, index=counterfactual.index, columns=counterfactual.labels
     )
     rest = counterfactual.without_media()
     joined = pd.concat([rest, table], axis=1)[["baseline", *counterfactual.columns]]

@@ -28,7 +28,7 @@ MIN_FREE = 0.3
 NOTHING_LEFT = 1e-6
 # Of numbers of about one.
 ROUNDING = 1e-10
-# Significance asked of each channel, and the share of its unexplained spend.
+# Largest p-value of a flagged channel, and least share of its unexplained spend.
 ALPHA = 0.001
 MATERIAL = 0.05
 

@@ -59,7 +59,7 @@ def _next_draw(draws: Array, tail: float) -> Array:
     if n_draws < 2:
         raise ValueError(
             "An interval needs at least two draws, the model has one: fit it with a "
-            "larger n_draws, or n_draws=0 for points alone."
+            "larger n_draws, or n_draws=0 for point estimates only."
         )
     away = stats.t.ppf(1.0 - tail, n_draws - 1) * (1.0 + 1.0 / n_draws) ** 0.5
     reach = away * draws.std(axis=0, ddof=1)

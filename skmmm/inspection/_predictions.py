@@ -36,14 +36,13 @@ from skmmm.inspection._support import STEP, support_factors
 # From a coalition of players, (n_players,) of bool, to values of shape (n_rows,).
 Value: TypeAlias = Callable[[np.ndarray], Array]
 
-_EXACT = 12  # channels up to which all coalitions are asked
+_EXACT = 12  # channels up to which all coalitions are evaluated
 _ALIKE = 1e-9  # relative to the prediction: what counts as no interaction
 
 
 def counterfactual_of(
     estimator: Any,
     X: Table | BoundTable | None = None,
-    *,
     effect: Effect = "direct",
     media: Columns = None,
     region: Column | None = None,
@@ -149,8 +148,7 @@ def _role(
 class PredictedCounterfactual(Counterfactual):
     """The counterfactual of predictions of any estimator.
 
-    The KPI of the rows of X alone counts: that of later rows is not known to be
-    predictable.
+    Only the KPI of the rows of X counts: later rows may not be predictable.
 
     Attributes
     ----------

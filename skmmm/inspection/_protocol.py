@@ -1,4 +1,4 @@
-"""What every counterfactual answers, whoever made it."""
+"""The interface of counterfactuals, whoever makes them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -231,7 +231,7 @@ class Counterfactual(ABC):
 
         Returns
         -------
-        asked : callable
+        outcome : callable
             From multiples of shape (n_media, n_periods), and a function from outcomes
             of the draws to their weights, to outcomes, (E,), and the gradient of
             their weighted sum.

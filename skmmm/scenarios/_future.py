@@ -54,8 +54,7 @@ def make_future_frame(
     """Make the table of the periods that follow X, with spend as planned.
 
     There is one row for each coming period and each region that has a row in the last
-    period of X. What a model is to predict is then up to the plan: nothing is filled
-    that was not asked for.
+    period of X. Nothing is filled in that the plan does not say.
 
     Parameters
     ----------

@@ -89,8 +89,8 @@ def _read_values(value: Any, past: Past, label: Column, name: str) -> Array:
         return np.full(past.n_periods, values)
     if values.shape != (past.n_periods,):
         raise ValueError(
-            f"{name} has shape {values.shape}, but {past.n_periods} periods are asked "
-            "for: give one number for each. For regions that differ, give a Series "
+            f"{name} has shape {values.shape}, but there are {past.n_periods} coming "
+            "periods: give one number for each. For regions that differ, give a Series "
             "indexed by region and period."
         )
     return values
