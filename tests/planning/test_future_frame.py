@@ -413,7 +413,7 @@ def test_gaps_in_what_is_to_be_repeated(X):
         ({"tv": 1, "search": [1, 2, np.nan]}, "'search' is nan at week 2022-03-14"),
         ({"tv": 1, "search": np.inf}, "'search' is inf at week 2022-02-28. Plan"),
         ({"tv": 1, "search": [1, 2]}, r"has shape \(2,\), but there are 3 coming"),
-        ({"tv": 1, "search": np.ones((2, 3))}, r"has shape \(2, 3\), but there are 3 coming periods"),
+        ({"tv": 1, "search": np.ones((2, 3))}, r"has shape \(2, 3\), but"),
         ({"tv": 1, "search": ["1", "2", "3"]}, r"spend\['search'\] must be numbers"),
         ({"tv": 1, "search": [1, "b", 2.0]}, r"spend\['search'\] must be numbers"),
         ({"tv": 1, "search": None}, "'search' is nan at week 2022-02-28"),
