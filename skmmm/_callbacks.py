@@ -1,34 +1,29 @@
 """scikit-learn's callbacks (1.9 and later), with a printed line before them."""
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # scikit-learn < 1.9
 
-    class CallbackSupportMixin:
+    class CallbackSupportMixin:  # type: ignore[no-redef]  # one or the other
         """Stands in for the mixin of scikit-learn 1.9: no callbacks."""
 
-    def with_callbacks(method):
+    def with_callbacks(method: Callable) -> Callable:
         """Stand in for the decorator of scikit-learn 1.9."""
         return method
 
 
 @contextmanager
-def fit_progress(estimator, X, y, current_state):
+def fit_progress(
+    estimator: Any, X: Any, y: Any, current_state: Callable[[], dict[str, Any]]
+) -> Iterator[Callable[[float], bool]]:
     """Report every iteration of a fit to callbacks and, if verbose, in print.
 
-    Parameters
-    ----------
-    estimator : estimator with `max_iter` and `verbose`
-    X, y : the training data as the user passed them
-    current_state : callable
-        Returns the fitted attributes as if the fit had stopped now.
-
-    Yields
-    ------
-    on_iteration : callable
-        Takes the loss; returns True if a callback asks to stop.
+    `current_state` returns the fitted attributes as if the fit had stopped now. Yields
+    a function of the loss that returns whether a callback asks to stop.
     """
     context = None
     if hasattr(estimator, "_init_callback_context"):
@@ -36,7 +31,7 @@ def fit_progress(estimator, X, y, current_state):
         context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
     n_done = 0
 
-    def on_iteration(loss):
+    def on_iteration(loss: float) -> bool:
         nonlocal n_done
         n_done += 1
         if estimator.verbose and n_done % max(1, 50 // estimator.verbose) == 0:

@@ -1,13 +1,17 @@
 """What is expected of each channel: from costs, and from what the user knows."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from scipy.special import logit
 from scipy.stats import norm
 
 from skmmm._data.costs import by_channel, is_number
-from skmmm._model.priors import channel_priors
+from skmmm._data.panel import Panel
+from skmmm._data.scales import Scales
+from skmmm._model.priors import ChannelPriors, channel_priors
+from skmmm._typing import Array
 
 _QUANTITIES = ("roi", "decay", "half_saturation")
 _WITH_DECAY = ("geometric", "delayed", "weibull")
@@ -16,34 +20,31 @@ _REACH = norm.ppf(0.95)  # of a 90 % interval, in standard deviations
 
 
 def make_channel_priors(
-    priors, cost, *, adstock, media_share, panel, scales, media, labels
-):
+    priors: Mapping | None,
+    cost: Array,
+    *,
+    adstock: str,
+    media_share: float,
+    panel: Panel,
+    scales: Scales,
+    media: list,
+    labels: list,
+) -> ChannelPriors:
     """Return the `ChannelPriors` of a training panel.
 
     Columns that are money are expected to earn the same return on it, give or take,
     the others to have the same effect.
 
-    Parameters
-    ----------
-    priors : mapping of mappings or None
-        As given to the regressor.
-    cost : ndarray of shape (n_media,)
-        As `costs_per_unit` returned it.
-    adstock : str
-    media_share : float
-    panel : Panel
-    scales : Scales
-    media : list
-        Labels of the media columns.
-    labels : list
-        Labels of all columns, for priors by position.
+    Parameters are those of the regressor, the cost as `costs_per_unit` returned it,
+    shape (n_media,), and the labels of the media columns and of all columns.
 
     Raises
     ------
     ValueError
         If `priors` names an unknown column or quantity, or an interval is none.
     """
-    seen = (panel.weight > 0)[..., None]
+    weight = panel.observed if panel.weight is None else panel.weight
+    seen = (weight > 0)[..., None]
     own = _read(priors, media, labels, adstock)
     money = np.isfinite(cost) & (panel.media * seen).any(axis=(0, 1))
     expected = np.full(len(media), media_share / max(len(media), 1))
@@ -76,17 +77,19 @@ def make_channel_priors(
     return channel_priors(np.log(expected), money, effect, carry, half, spiked, adstock)
 
 
-def _normal(interval):
+def _normal(interval: Array) -> tuple[float, float]:
     """Return mean and sd of the normal with this 90 % interval."""
     low, high = interval
     return (low + high) / 2, (high - low) / (2 * _REACH)
 
 
-def _read(priors, media, labels, adstock):
+def _read(
+    priors: Mapping | None, media: list, labels: list, adstock: str
+) -> dict[int, dict[str, Any]]:
     """Check the mapping of priors and key it by the position of the channel."""
     if priors is None:
         return {}
-    own = {}
+    own: dict[int, dict[str, Any]] = {}
     for label, quantities in by_channel("priors", priors, media, labels).items():
         if not isinstance(quantities, Mapping):
             raise ValueError(
@@ -104,7 +107,8 @@ def _read(priors, media, labels, adstock):
     return own
 
 
-def _check_interval(label, name, interval):
+def _check_interval(label: Any, name: str, interval: Any) -> None:
+    """Raise if this is no interval of the quantity."""
     if name not in _QUANTITIES:
         raise ValueError(
             f"priors[{label!r}] has {name!r}, which is none of {list(_QUANTITIES)}."

@@ -5,7 +5,7 @@ comes from here, so that one cannot disagree with another.
 
 A channel's *direct* effect is what its own spend does to the KPI. Its *total* effect
 counts what others spend because of it: contributions then go to the channels in which
-spend originates, and a change of spend moves its children before the KPI is asked.
+spend originates, and a change of spend moves its children before the KPI is computed.
 
 What spend of X's rows causes is counted in these rows and in the later periods that its
 carry-over reaches: in training data as far as these go; where X lies beyond them, in
@@ -15,18 +15,19 @@ One rule says what is spent outside of X's rows, for summaries, curves and plans
 it is the same whatever X spends. In training data it is what was spent. After X every
 region goes on as on average in the last year of training data (a region without rows in
 that year, as on average in all its rows; a region that training did not see, as the
-average region). Other channels answer in X's rows only.
+average region). Other channels respond in X's rows only.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from skmmm._data.calendar import Calendar
 from skmmm._data.panel import Panel
 from skmmm._model.threads import one_thread
 from skmmm._origins import (
@@ -35,8 +36,15 @@ from skmmm._origins import (
     total_curve,
     total_effects,
 )
+from skmmm._typing import Array
 from skmmm.graph._equations import SpendEquations
-from skmmm.inspection._protocol import ChannelEffects, Counterfactual
+from skmmm.inspection._protocol import (
+    By,
+    ChannelEffects,
+    Counterfactual,
+    Effect,
+    Flights,
+)
 from skmmm.inspection._support import STEP, support_factors
 
 if TYPE_CHECKING:
@@ -47,7 +55,7 @@ _PATH_NODES = 12
 
 @dataclass(frozen=True, eq=False)
 class ModelCounterfactual(Counterfactual):
-    """The rows of X, and what their KPI would be under other spend.
+    """The counterfactual of a fitted model; channels inside are in its own order.
 
     Attributes
     ----------
@@ -71,7 +79,7 @@ class ModelCounterfactual(Counterfactual):
         Labels, in the order of the model.
     names : list
         Labels of all columns of X.
-    unit : ndarray of shape (n_media,)
+    media_scale : ndarray of shape (n_media,)
         Units of X per unit of the model's columns: 1 unless steps before the model
         rescale them.
     read_frame : callable
@@ -87,87 +95,75 @@ class ModelCounterfactual(Counterfactual):
     equations: SpendEquations | None
     drawn_equations: SpendEquations | None
     panel: Panel
-    media_cost: np.ndarray
+    media_cost: Array
     channels: list
     shown: np.ndarray
     regions: np.ndarray
-    calendar: Any
+    calendar: Calendar | None
     index: pd.Index
     controls: list
     names: list
-    unit: np.ndarray
-    read_frame: Callable
-    judge: Callable
-    equations_of: Callable
+    media_scale: Array
+    read_frame: Callable[[], pd.DataFrame]
+    judge: Callable[[], dict[str, np.ndarray]]
+    equations_of: Callable[
+        [Effect], tuple[SpendEquations | None, SpendEquations | None]
+    ]
 
-    def for_effect(self, effect):
-        """Return the counterfactual of ``"direct"`` or ``"total"`` effects."""
+    def with_costs(self, media_cost: Array) -> Self:
+        return replace(self, media_cost=media_cost)
+
+    def for_effect(self, effect: Effect) -> Self:
         equations, drawn = self.equations_of(effect)
         return replace(self, equations=equations, drawn_equations=drawn)
 
     @cached_property
     def frame(self):
-        """The rows of X."""
         return self.read_frame()
 
-    @property
+    @cached_property
     def has_draws(self):
-        """Whether there are draws."""
         return self.model.draws is not None
 
     @cached_property
-    def least_effect(self):
-        """What the effect of a channel cannot be below, (n_media,), order of X."""
+    def least_effect(self) -> Array:
         free = self.model.network.free_sign.numpy()[self.shown]
-        return np.where(free | self.answers, -np.inf, 0.0)
+        return np.where(free | self.responds, -np.inf, 0.0)
 
-    @property
+    @cached_property
     def has_periods(self):
-        """Whether rows have an order."""
         return self.calendar is not None
 
-    @property
-    def answers(self):
-        """Whether channels answer to the spend of others."""
+    @cached_property
+    def responds(self):
         return self.equations is not None
 
-    @property
+    @cached_property
     def additive(self):
-        """Whether channels act side by side."""
         return self.equations is None
 
-    @property
-    def saturates(self):
-        """Whether curves have an end; that of total effects is extrapolated."""
-        return self.equations is None
-
-    @property
+    @cached_property
     def labels(self):
-        """Labels of the channels in the order of X."""
         return [self.channels[m] for m in self.shown]
 
-    @property
+    @cached_property
     def columns(self):
-        """Columns of the table of contributions after the baseline."""
         return [c for c in self.names if c in {*self.controls, *self.channels}]
 
-    def judgements(self):
-        """Return what else is known of the channels, in the order of X."""
+    def judgements(self) -> dict[str, np.ndarray]:
         return self.judge()
 
     @cached_property
-    def media_cost_or_unit(self):
+    def media_cost_or_unit(self) -> Array:
         """What a unit of a column costs, or is in units of X, shape (n_media,)."""
-        return np.where(np.isfinite(self.media_cost), self.media_cost, self.unit)
+        return np.where(np.isfinite(self.media_cost), self.media_cost, self.media_scale)
 
-    @property
+    @cached_property
     def is_money(self):
-        """Whether the cost of a channel is known, (n_media,), order of X."""
         return np.isfinite(self.media_cost[self.shown])
 
     @cached_property
     def spend(self):
-        """Spend of X's rows, (n_rows, n_media), money where its cost is known."""
         return self.model_spend[:, self.shown]
 
     @cached_property
@@ -182,17 +178,17 @@ class ModelCounterfactual(Counterfactual):
     @cached_property
     def counted(self):
         """Cells that spend of X's rows reaches, shape (R, T), bool."""
-        reached = asked = self._asked
+        reached = in_x = self._in_x
         for lag in range(1, self.model.network.sizes.max_lag + 1):
             reached = reached.copy()
-            reached[:, lag:] |= asked[:, :-lag]
+            reached[:, lag:] |= in_x[:, :-lag]
         return reached & self.panel.observed
 
     @cached_property
-    def _asked(self):
-        asked = np.zeros(self.panel.shape, dtype=bool)
-        asked.ravel()[self.panel.cell] = True
-        return asked
+    def _in_x(self):
+        in_x = np.zeros(self.panel.shape, dtype=bool)
+        in_x.ravel()[self.panel.cell] = True
+        return in_x
 
     @cached_property
     def _split(self):
@@ -204,8 +200,7 @@ class ModelCounterfactual(Counterfactual):
         """The panel with all counted cells as rows."""
         return replace(self.panel, cell=np.flatnonzero(self.counted))
 
-    def groups(self, by):
-        """Return the group of every row of X and the names of the groups."""
+    def groups(self, by: By) -> tuple[np.ndarray, list]:
         region, column = np.divmod(self.panel.cell, self.panel.shape[1])
         if by is None:
             return np.zeros(len(region), dtype=np.int64), [None]
@@ -229,19 +224,16 @@ class ModelCounterfactual(Counterfactual):
         with one_thread():
             return self.model.components(self.panel)
 
-    def predicted(self):
-        """Return the prediction for the rows of X, shape (n_rows,)."""
+    def predicted(self) -> Array:
         return self._components.total[0]
 
-    def without_media(self):
-        """Return baseline and controls, which with the channels make the prediction."""
+    def without_media(self) -> pd.DataFrame:
         parts = self._components
         columns = ["baseline", *self.controls]
         values = np.column_stack([parts.baseline[0], parts.controls[0]])
         return pd.DataFrame(values, index=self.index, columns=columns)
 
-    def observed_until(self, by=None):
-        """Return up to which multiple of its spend each channel was seen, (M, G)."""
+    def observed_until(self, by: By = None) -> Array:
         history = self.model.history
         group, names = self.groups(by)
         seen = history.rows(np.moveaxis(history.media, 2, 0)).T
@@ -257,11 +249,10 @@ class ModelCounterfactual(Counterfactual):
 
     @cached_property
     def _found(self):
-        """The `ChannelEffects` that were asked for, by group and draws."""
+        """The `ChannelEffects` computed so far, by group and draws."""
         return {}
 
-    def effects(self, by=None, *, draws=False):
-        """Return the `ChannelEffects` of all channels, in the order of X."""
+    def effects(self, by: By = None, *, draws: bool = False) -> ChannelEffects:
         if (by, draws) not in self._found:
             self._found[by, draws] = self._effects(by, draws=draws)
         return self._found[by, draws]
@@ -279,12 +270,12 @@ class ModelCounterfactual(Counterfactual):
         group, names = self.groups(by)
         factors = np.array([0.0, 1.0, 1.0 + STEP])
         if by == "period":
-            counted = [self._asked]
+            counted = [self._in_x]
         else:
-            counted = [self.counted, self._asked]
-        if np.array_equal(self.counted, self._asked):
+            counted = [self.counted, self._in_x]
+        if np.array_equal(self.counted, self._in_x):
             counted = counted[:1]
-        # Of all rows and later ones, and of the rows alone.
+        # Of all rows and later ones, and of the rows only.
         sums = [self._scaled(factors, cells, by, draws=draws) for cells in counted]
         none, now, more = np.moveaxis(sums[0], 1, 0)  # (M, E, G)
         contribution = sums[-1][:, 1]
@@ -296,7 +287,7 @@ class ModelCounterfactual(Counterfactual):
             incremental=np.moveaxis(now - none, 0, 2),
             spend=spend,
             gain=np.moveaxis(more - now, 0, 2) / STEP,
-            charge=spend,
+            extra_cost=spend,
         )
 
     def _scaled(self, factors, counted, by, *, draws):
@@ -325,25 +316,12 @@ class ModelCounterfactual(Counterfactual):
         return effects[..., np.unique(column if by == "period" else region)]
 
     @one_thread()
-    def curve(self, channel, factors, by=None, *, draws=False):
-        """Return what spend of X's rows causes if that of one channel is scaled.
-
-        Parameters
-        ----------
-        channel : int
-            Position in `labels`.
-        factors : ndarray of shape (n_factors,)
-        by : {"region"} or None
-        draws : bool
-
-        Returns
-        -------
-        incremental : ndarray of shape (n_factors, E, n_groups)
-            Against no spend of the channel in these rows, in KPI units.
-        """
+    def curve(
+        self, channel: int, factors: Array, by: By = None, *, draws: bool = False
+    ) -> Array:
         channel = self.shown[channel]
         factors = np.append(factors, 0.0)
-        if self.equations is None or self._moves_alone(channel):
+        if self.equations is None or self._moves_by_itself(channel):
             (effects,) = self.model.scaled_effects(
                 self._split, [channel], factors, by="region", draws=draws
             )
@@ -352,8 +330,8 @@ class ModelCounterfactual(Counterfactual):
         effects = self._grouped(effects, by)
         return effects[:-1] - effects[-1]
 
-    def _moves_alone(self, channel):
-        """Return whether no other channel answers to one, in any draw."""
+    def _moves_by_itself(self, channel):
+        """Return whether no other channel responds to one, in any draw."""
         both = self.equations, self.drawn_equations
         return all(e is None or len(moving_with(e, channel)) == 1 for e in both)
 
@@ -370,35 +348,28 @@ class ModelCounterfactual(Counterfactual):
 
     def media_scaled(self, factor):
         """Return the media grid with the spend of X's rows scaled."""
-        return np.where(self._asked[..., None], factor, 1.0) * self.panel.media
+        return np.where(self._in_x[..., None], factor, 1.0) * self.panel.media
 
     def in_rows(self, media):
         """Return a media grid, (..., R, T, M), that differs in X's rows only."""
-        return np.where(self._asked[..., None], media, self.panel.media)
+        return np.where(self._in_x[..., None], media, self.panel.media)
 
     @one_thread()
-    def spend_curve(self, channel, factors, by=None):
-        """Return what all spend of X's rows costs if that of one channel is scaled.
-
-        Returns
-        -------
-        cost : ndarray of shape (n_factors, n_groups)
-            In money, with what other channels spend on account of it.
-        """
+    def spend_curve(self, channel: int, factors: Array, by: By = None) -> Array:
         channel = self.shown[channel]
-        if self.equations is None or self._moves_alone(channel):
+        if self.equations is None or self._moves_by_itself(channel):
             group, names = self.groups(by)
             own = np.bincount(group, self.model_spend[:, channel], minlength=len(names))
             now = np.bincount(group, self.model_spend.sum(axis=1), minlength=len(names))
             return now + (np.asarray(factors)[:, None] - 1.0) * own
-        answers = (
+        responses = (
             self.equations.react(self.panel.media, one[..., channel], channel)[0]
             for one in map(self.media_scaled, factors)
         )
         return np.stack(
             [
                 self._cost_by_group(media @ self.media_cost_or_unit, by)
-                for media in answers
+                for media in responses
             ]
         )
 
@@ -406,16 +377,8 @@ class ModelCounterfactual(Counterfactual):
         group, names = self.groups(by)
         return np.bincount(group, self.panel.rows(cost), minlength=len(names))
 
-    def planned(self, multiples, by=None):
-        """Return the counterfactual in which X's rows spend as planned.
-
-        Parameters
-        ----------
-        multiples : ndarray of shape (n_media, n_groups)
-            Of what the channels spend by themselves, in the order of `labels`; with
-            total effects, others answer, at the mode.
-        by : {"region", "period"} or None
-        """
+    def planned(self, multiples: Array, by: By = None) -> Self:
+        """See `Counterfactual`; with total effects others respond, at the mode."""
         media = self._planned_media(multiples, by)
         if self.equations is not None:
             media = self.in_rows(self.equations.follow(self.panel.media, media)[0])
@@ -430,15 +393,9 @@ class ModelCounterfactual(Counterfactual):
         return media
 
     @one_thread()
-    def outcome(self, multiples=None, by=None, *, draws=False):
-        """Return what all spend of X's rows causes under a plan, shape (E,).
-
-        Parameters
-        ----------
-        multiples, by
-            As in `planned`. None: what X spends.
-        draws : bool
-        """
+    def outcome(
+        self, multiples: Array | None = None, by: By = None, *, draws: bool = False
+    ) -> Array:
         media = [self.panel.media, self.media_scaled(0.0)]
         if multiples is not None:
             media[0] = self._planned_media(multiples, by)
@@ -451,17 +408,18 @@ class ModelCounterfactual(Counterfactual):
         )
         return planned.sum(axis=1) - none.sum(axis=1)
 
-    def planned_rows(self, multiples, by=None):
-        """Return the rows of X under a plan."""
+    def planned_rows(self, multiples: Array, by: By = None) -> pd.DataFrame:
         media = self.planned(multiples, by).panel
         rows = media.rows(np.moveaxis(media.media, 2, 0))
         frame = self.frame.copy()
-        for label, units in zip(self.channels, rows * self.unit[:, None], strict=True):
+        for label, units in zip(
+            self.channels, rows * self.media_scale[:, None], strict=True
+        ):
             frame[label] = units
         return frame
 
     @one_thread()
-    def plan_effects(self, multiples, by=None):
+    def plan_effects(self, multiples: Array, by: By = None) -> Bunch:
         """Return spend, contribution and returns of every cell of a plan, (M * G,).
 
         With total effects also `origin_spend`, which the returns are per unit of.
@@ -502,12 +460,12 @@ class ModelCounterfactual(Counterfactual):
         one = np.ones((len(self.channels), len(names)))
         spend = np.zeros_like(one)
         np.add.at(spend.T, group, self.spend)
-        asked = self.flights()
-        _, slope = asked(one, np.ones_like)
+        outcome = self.flights()
+        _, slope = outcome(one, np.ones_like)
         nodes, weights = np.polynomial.legendre.leggauss(_PATH_NODES)
         earned = np.zeros_like(one)
         for node, weight in zip(nodes, weights, strict=True):
-            earned += weight / 2.0 * asked((1.0 + node) / 2.0 * one, np.ones_like)[1]
+            earned += weight / 2.0 * outcome((1.0 + node) / 2.0 * one, np.ones_like)[1]
         caused = self.effects().incremental[0].T  # (M, 1), what cells must sum to
         found = earned.sum(axis=1, keepdims=True)
         earned *= np.where(found == 0, 1.0, caused / np.where(found == 0, 1.0, found))
@@ -520,31 +478,23 @@ class ModelCounterfactual(Counterfactual):
             outcome=caused.sum(),
         )
 
-    def flights(self, *, draws=False):
-        """Return what all spend causes as a function of a plan by period.
-
-        Returns
-        -------
-        asked : callable
-            From multiples of shape (n_media, n_periods of X), and a function from
-            outcomes of the draws to their weights, to outcomes, (E,), with what
-            earlier spend carries into X, and the gradient of their weighted sum.
-        """
+    def flights(self, *, draws: bool = False) -> Flights:
+        """See `Counterfactual`; outcomes hold what earlier spend carries into X."""
         column = self.panel.cell % self.panel.shape[1]
         shown, columns = self.shown[:, None], np.unique(column)
         flights = self.model.flights(self._split, draws=draws)
 
         @one_thread()
-        def asked(multiples, weigh):
+        def outcome(multiples, weigh):
             grid = np.ones((len(multiples), self.panel.shape[1]))
             grid[shown, columns] = multiples
-            outcome, gradient = flights(grid, weigh)
-            return outcome, gradient[shown, columns]
+            total, gradient = flights(grid, weigh)
+            return total, gradient[shown, columns]
 
-        return asked
+        return outcome
 
     @one_thread()
-    def contributions(self, *, draws=False):
+    def contributions(self, *, draws: bool = False) -> Array:
         """Return what channels contribute to the rows, (E, n_rows, M), order of X."""
         if self.equations is None and not draws:
             media = self._components.media

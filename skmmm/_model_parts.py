@@ -1,18 +1,21 @@
 """What a fitted model consists of: carry-over, saturation, drift, baseline."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from skmmm._data.reading import ReadingMixin
 from skmmm._inference_data import inference_data
 from skmmm._model.threads import one_thread
 from skmmm._typing import Table
 from skmmm.inspection._intervals import bounds, tail_probability
 
 
-class ModelPartsMixin:
+class ModelPartsMixin(ReadingMixin):
     """Methods of a fitted `DeepCausalMMMRegressor` that show its parts."""
 
     def carryover(self, *, confidence_level: float = 0.9) -> pd.DataFrame:

@@ -1,21 +1,22 @@
 """The model inside a search or a pipeline, and what it was fitted with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from skmmm._data.checks import as_frame, resolve_column, resolve_columns, resolve_many
+from skmmm._data.tables import BoundTable
+from skmmm._typing import Array, Column, Table
 
 
-def unwrap(estimator):
-    """Return the model at the end of searches and pipelines, nested in any way.
-
-    Returns
-    -------
-    inside : Inside
-    """
-    steps = []
+def unwrap(estimator: Any) -> "Inside":
+    """Return the model at the end of searches and pipelines, nested in any way."""
+    steps: list[Pipeline] = []
     while True:
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
@@ -23,14 +24,24 @@ def unwrap(estimator):
             if len(estimator) > 1:
                 steps.append(estimator[:-1])
             estimator = estimator[-1]
+        elif hasattr(estimator, "cv_results_"):
+            raise ValueError(
+                f"{type(estimator).__name__}(refit=False) keeps no fitted model. Set "
+                "refit=True, or fit its estimator with best_params_."
+            )
         else:
             return Inside(steps, estimator)
 
 
-def bare(estimator):
+def bare(estimator: Any) -> Any:
     """Return the model itself if X reaches it as it is, else the estimator."""
     inside = unwrap(estimator)
     return estimator if inside.steps else inside.model
+
+
+def rows_of(X: Any) -> Any:
+    """Return the rows of `Effects`, any other table as it is."""
+    return X.frame if isinstance(X, BoundTable) else X
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,16 +56,16 @@ class Inside:
         Neither a search nor a pipeline.
     """
 
-    steps: list
-    model: object
+    steps: list[Pipeline]
+    model: Any
 
-    def rows(self, X):
+    def rows(self, X: Any) -> Any:
         """Return X as it reaches the model."""
         for step in self.steps:
             X = step.transform(X)
         return X
 
-    def frame(self, X):
+    def frame(self, X: Table) -> pd.DataFrame:
         """Return X as a frame whose columns are called as in `fit` of the model.
 
         Where the table of `fit` or X has no names, columns are matched by position, as
@@ -67,7 +78,7 @@ class Inside:
             return frame
         return frame.set_axis(labels, axis=1)
 
-    def changed(self, X, labels):
+    def changed(self, X: Table, labels: Sequence[Column]) -> list:
         """Return those columns that are not the same in X and behind the steps."""
         if not self.steps:
             return []
@@ -80,25 +91,16 @@ class Inside:
             or not np.array_equal(before[label], after[label])
         ]
 
-    def media_scale(self, X, media, same):
-        """Return how many units of X make one behind the steps, by media column.
+    def media_scale(
+        self, X: Table, media: Sequence[Column], same: Sequence[Column] = ()
+    ) -> Array | None:
+        """Return how many units of X make one behind the steps, (n_media,).
 
-        Each column is replaced by random amounts. What comes out has to be these times
-        one factor, and no other column may change. The values in X alone prove nothing:
-        of a constant, every function is a multiple.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like
-        media : list
-            Labels.
-        same : list
-            Labels of columns that have to pass the steps as they are.
-
-        Returns
-        -------
-        scale : ndarray of shape (n_media,) or None
-            None if the steps do anything else to these columns.
+        None if the steps do anything else to these columns than to multiply them by a
+        factor, or change columns that have to stay the same. Each column is replaced by
+        random amounts. What comes out has to be these times one factor, and no other
+        column may change. The values in X prove nothing: of a constant, every function
+        is a multiple.
         """
         before, after = self.frame(X), self._behind(X)
         needed = [*media, *same]
@@ -121,14 +123,16 @@ class Inside:
             scales.append(scale)
         return np.array(scales)
 
-    def _behind(self, X):
+    def _behind(self, X: Table) -> pd.DataFrame:
         """Return what X is behind the steps, with labels."""
         before, after = self.frame(X), as_frame(self.rows(X))
         if not _has_names(after) and after.shape[1] == before.shape[1]:
             return after.set_axis(before.columns, axis=1)
         return after
 
-    def _with_other_amounts(self, X, label):
+    def _with_other_amounts(
+        self, X: Table, label: Column
+    ) -> tuple[Array, pd.DataFrame]:
         """Return random amounts, and what X with these in a column is behind."""
         frame = self.frame(X).copy()
         size = np.abs(frame[label].to_numpy(dtype=np.float64)).max(initial=0.0) or 1.0
@@ -138,7 +142,7 @@ class Inside:
             frame if hasattr(X, "columns") else frame.to_numpy()
         )
 
-    def media(self, frame):
+    def media(self, frame: pd.DataFrame) -> list | None:
         """Return the labels of the media columns, None if the model names none."""
         labels, given = getattr(self.model, "media_", None), self._parameters()
         if labels is None:
@@ -154,7 +158,7 @@ class Inside:
             self._check_in_place(frame, found)
         return found
 
-    def _check_in_place(self, frame, media):
+    def _check_in_place(self, frame: pd.DataFrame, media: list) -> None:
         """Raise if positions behind the steps are other columns in X."""
         after = self._behind(frame)
         for label in media:
@@ -166,12 +170,12 @@ class Inside:
                     "media=[...] with names of X."
                 )
 
-    def _parameters(self):
+    def _parameters(self) -> dict[str, Any]:
         """Return what the parameters say of columns."""
         roles = ("media", "controls", "region", "time")
         return {role: parameter_of(self.model, role) for role in roles}
 
-    def role(self, frame, role):
+    def role(self, frame: pd.DataFrame, role: str) -> Column | None:
         """Return the label of the "region" or "time" column, None if there is none."""
         label = getattr(getattr(self.model, "_columns", None), role, None)
         if label is not None and label in frame:
@@ -180,7 +184,7 @@ class Inside:
         return None if key is None else resolve_column(frame, key, role)
 
 
-def _factor(before, after):
+def _factor(before: npt.ArrayLike, after: npt.ArrayLike) -> float | None:
     """Return what one column has to be multiplied with to be another, or None."""
     before, after = (np.asarray(v, dtype=np.float64) for v in (before, after))
     used = np.flatnonzero(after)
@@ -191,11 +195,11 @@ def _factor(before, after):
     return float(factor) if same and factor > 0 else None
 
 
-def _has_names(frame):
+def _has_names(frame: pd.DataFrame) -> bool:
     return all(isinstance(label, str) for label in frame.columns)
 
 
-def parameters_of(model):
+def parameters_of(model: Any) -> dict[str, Any]:
     """Return the parameters with which a model was fitted, whatever was set since.
 
     Those of models that do not keep them are as they are now.
@@ -204,7 +208,7 @@ def parameters_of(model):
     return model.get_params(deep=False) if fitted is None else fitted
 
 
-def parameter_of(model, name):
+def parameter_of(model: Any, name: str) -> Any:
     """Return a parameter with which a model was fitted, None if it has no such."""
     fitted = getattr(model, "_fitted_parameters", None)
     return getattr(model, name, None) if fitted is None else fitted.get(name)

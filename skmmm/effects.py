@@ -1,42 +1,51 @@
 """A table that was read once, and everything that can be asked of it."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import OptimizeResult
+from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm import allocation, inspection
 from skmmm._data.tables import BoundTable
+from skmmm._docs import documented_by
+from skmmm._typing import Column, Columns, MediaCost, Seed, Table
 from skmmm._unwrapping import bare, unwrap
-from skmmm.inspection._predictions import (
-    PredictedCounterfactual,
-    counterfactual_of,
-)
+from skmmm.inspection._predictions import counterfactual_of
+from skmmm.inspection._protocol import Counterfactual, Effect
 from skmmm.scenarios import compare_scenarios
 
 __all__ = ["Effects", "effects_of"]
 
+_KNOWN = ("estimator", "X", "media", "region", "time", "media_cost")
 
+
+@documented_by(inspection.channel_summary, inspection.contributions)
 def effects_of(
-    estimator, X=None, *, media=None, region=None, time=None, media_cost=None
-):
-    """Read a table once, and return what can be asked of it.
-
-    Parameters
-    ----------
-    estimator : object
-        Fitted, with `predict`: :class:`~skmmm.DeepCausalMMMRegressor`, a linear MMM,
-        any pipeline or search.
-    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-        None: the training rows, which only `DeepCausalMMMRegressor` remembers.
-    media : list of str or int, default=None
-        Media columns of X. None: what the estimator says (``media_``).
-    region, time : str or int, default=None
-        Columns to split by. None: what the estimator says.
-    media_cost : float, mapping or None, default=None
-        Cost of one unit of the columns. `DeepCausalMMMRegressor` knows its own.
+    estimator: Any,
+    X: Table | None = None,
+    *,
+    media: Columns = None,
+    region: Column | None = None,
+    time: Column | None = None,
+    media_cost: MediaCost = None,
+    n_permutations: int = 256,
+    random_state: Seed = 0,
+) -> Effects:
+    """Read a table once, and return the object that answers questions about it.
 
     Returns
     -------
     effects : Effects
+        With `contributions`, `channel_summary`, `response_curve`, `marginal_roi`,
+        `optimize_budget`, `budget_path` and `compare_scenarios`. It also stands for X
+        in the functions of these names and in the methods of `DeepCausalMMMRegressor`.
 
     Raises
     ------
@@ -58,17 +67,16 @@ def effects_of(
     True
     """
     check_is_fitted(estimator)
-    roles = {"media": media, "region": region, "time": time, "media_cost": media_cost}
-    return Effects(estimator, X, counterfactual_of(estimator, X, **roles))
+    given = media, region, time, media_cost, n_permutations, random_state
+    return Effects(estimator, X, counterfactual_of(estimator, X, "direct", *given))
 
 
 class Effects(BoundTable):
-    """What can be asked of the rows of a table; made by `effects_of`.
+    """The rows of a table and all questions about them; made by `effects_of`.
 
-    It also stands for X in `contributions`, `channel_summary`, `marginal_roi` and
-    `response_curve` of :mod:`skmmm.inspection`, in `optimize_budget` and `budget_path`,
-    and in the methods of `DeepCausalMMMRegressor`: the table is not read again.
-    Arguments that are not named here are those of the functions of the same name.
+    It also stands for X in the functions of :mod:`skmmm.inspection`,
+    :mod:`skmmm.allocation` and :mod:`skmmm.scenarios`, and in the methods of
+    `DeepCausalMMMRegressor`: the table is not read again.
 
     Parameters
     ----------
@@ -78,10 +86,10 @@ class Effects(BoundTable):
         Of direct effects.
     """
 
-    def __init__(self, estimator, X, counterfactual):
+    def __init__(self, estimator: Any, X: Table | None, counterfactual: Counterfactual):
         self.estimator = estimator
         self._X = X
-        self._counterfactuals = {"direct": counterfactual}
+        self._counterfactuals: dict[str, Counterfactual] = {"direct": counterfactual}
         self._fitted = self._fitted_state()
 
     def __repr__(self):
@@ -90,28 +98,28 @@ class Effects(BoundTable):
         return f"Effects of {name} on {len(self):,} rows: {channels}"
 
     @property
-    def frame(self):
+    def frame(self) -> pd.DataFrame:
         """The rows, a DataFrame of shape (n_rows, n_columns)."""
         return self.counterfactual().frame
 
-    def counterfactual(self, effect="direct"):
+    def counterfactual(self, effect: Effect = "direct") -> Counterfactual:
         """Return the `Counterfactual` of the rows."""
         if effect not in self._counterfactuals:
             found = self._counterfactuals["direct"].for_effect(effect)
             self._counterfactuals[effect] = found
         return self._counterfactuals[effect]
 
-    def check_read_by(self, estimator):
+    def check_read_by(self, estimator: Any) -> None:
         """Raise if another estimator has read the rows."""
         if bare(estimator) is not bare(self.estimator):
             raise ValueError(
-                f"X was read by another {type(self.estimator).__name__}: ask "
-                "effects_of(estimator, X) of this estimator."
+                f"X was read by another {type(self.estimator).__name__}: call "
+                "effects_of(estimator, X) with this estimator."
             )
         if not _same(self._fitted_state(), self._fitted):
             raise ValueError(
                 f"X was read before {type(self.estimator).__name__} was fitted again: "
-                "ask effects_of(estimator, X) once more."
+                "call effects_of(estimator, X) once more."
             )
 
     def _fitted_state(self):
@@ -121,51 +129,59 @@ class Effects(BoundTable):
             return inside.model._model
         return np.asarray(self.estimator.predict(self._X))
 
-    def contributions(self, *, effect="direct"):
-        """Split the prediction, as :func:`skmmm.inspection.contributions`."""
+    @documented_by(inspection.contributions)
+    def contributions(self, *, effect: Effect = "direct") -> pd.DataFrame:
+        """Split the prediction into baseline, controls and channels."""
         return inspection.contributions(self.estimator, self, effect=effect)
 
-    def channel_summary(self, **options):
-        """Summarise channels, as :func:`skmmm.inspection.channel_summary`."""
+    @documented_by(inspection.channel_summary, without=_KNOWN)
+    def channel_summary(self, **options: Any) -> pd.DataFrame:
+        """Summarise what each channel caused, and what one more unit would cause."""
         return inspection.channel_summary(self.estimator, self, **options)
 
-    def marginal_roi(self, **options):
-        """Return next returns, as :func:`skmmm.inspection.marginal_roi`."""
+    @documented_by(inspection.marginal_roi, without=_KNOWN)
+    def marginal_roi(self, **options: Any) -> pd.DataFrame:
+        """Return what the next unit of spend on each channel would earn."""
         return inspection.marginal_roi(self.estimator, self, **options)
 
-    def response_curve(self, channel, **options):
-        """Return a curve, as :func:`skmmm.inspection.response_curve`."""
+    @documented_by(inspection.response_curve, without=_KNOWN)
+    def response_curve(self, channel: Column, **options: Any) -> Bunch:
+        """Return what a channel would have caused at other levels of its spend."""
         return inspection.response_curve(self.estimator, channel, self, **options)
 
-    def optimize_budget(self, budget=None, **options):
-        """Return a plan, as :func:`skmmm.allocation.optimize_budget`."""
-        if options.get("horizon") is not None:
-            raise ValueError(
-                "horizon is about coming periods, but this table was read: ask "
-                "optimize_budget(horizon=...) of the estimator."
-            )
+    @documented_by(allocation.optimize_budget, without=(*_KNOWN, "horizon"))
+    def optimize_budget(
+        self, budget: float | None = None, **options: Any
+    ) -> OptimizeResult:
+        """Find the spend that causes most."""
+        _refuse_horizon(options)
         return allocation.optimize_budget(self.estimator, budget, X=self, **options)
 
-    def budget_path(self, budgets=None, **options):
-        """Return plans, as :func:`skmmm.allocation.budget_path`."""
+    @documented_by(allocation.budget_path, without=(*_KNOWN, "horizon"))
+    def budget_path(
+        self, budgets: npt.ArrayLike | None = None, **options: Any
+    ) -> Bunch:
+        """Find the best plan for each of several budgets."""
+        _refuse_horizon(options)
         return allocation.budget_path(self.estimator, budgets, X=self, **options)
 
-    def compare_scenarios(self, scenarios, **options):
-        """Compare tables with this one, the baseline.
-
-        Parameters
-        ----------
-        scenarios : mapping of str to DataFrame
-            As of :func:`skmmm.scenarios.compare_scenarios`; "as it is" is this table.
-        """
+    @documented_by(compare_scenarios, without=_KNOWN)
+    def compare_scenarios(
+        self, scenarios: Mapping[str, Table], **options: Any
+    ) -> pd.DataFrame:
+        """Compare tables with this one, the baseline, which is called "as it is"."""
         if "as it is" in scenarios:
             raise ValueError("'as it is' is the name of this table: take another one.")
-        tables = {"as it is": self.frame, **scenarios}
-        asked = self.counterfactual()
-        if isinstance(asked, PredictedCounterfactual):
-            roles = {"media": asked.labels, "region": asked.region, "time": asked.time}
-            options = roles | options
+        tables = {"as it is": self, **scenarios}
         return compare_scenarios(self.estimator, tables, **options)
+
+
+def _refuse_horizon(options: dict[str, Any]) -> None:
+    if options.get("horizon") is not None:
+        raise ValueError(
+            "horizon is about coming periods, but this table was read: call "
+            "optimize_budget(horizon=...) of the estimator."
+        )
 
 
 def _same(state, other):

@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from pandas.testing import assert_frame_equal
 from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler
@@ -20,6 +21,7 @@ from skmmm.effects import Effects, effects_of
 from skmmm.graph import StructuralVAR
 from skmmm.inspection._protocol import ChannelEffects, Counterfactual
 from skmmm.model_selection import PanelTimeSeriesSplit
+from skmmm.scenarios import compare_scenarios, make_future_frame
 
 pytestmark = pytest.mark.usefixtures("short_chains")
 N_DRAWS = 8
@@ -155,7 +157,7 @@ def test_a_table_that_was_read_before_a_refit_is_refused(panel):
     effects = model.effects(panel.X)
     model.fit(panel.X, 2.0 * panel.y)
     for ask in (effects.channel_summary, lambda: model.predict(effects)):
-        with pytest.raises(ValueError, match="was fitted again: ask effects_of"):
+        with pytest.raises(ValueError, match="was fitted again: call effects_of"):
             ask()
 
 
@@ -348,3 +350,72 @@ def test_a_search_is_asked_for_its_best(panel):
         effects.channel_summary(), search.best_estimator_.channel_summary()
     )
     assert isinstance(effects.frame, pd.DataFrame)
+
+
+def test_effects_are_scenarios_too(fitted, linear, panel):
+    more = panel.X.assign(media_1=2.0 * panel.X["media_1"])
+    for model in (fitted, linear):
+        expected = compare_scenarios(model, {"now": panel.X, "more": more})
+        read = {"now": effects_of(model, panel.X), "more": effects_of(model, more)}
+        assert_frame_equal(compare_scenarios(model, read), expected)
+    with pytest.raises(ValueError, match="X was read by another Pipeline"):
+        compare_scenarios(fitted, read)
+
+
+def test_media_of_effects_are_those_of_scenarios(panel):
+    X = panel.X[[*panel.media, "week"]]
+    model = LinearRegression().fit(panel.X[panel.media], panel.y)
+    piped = make_pipeline(FunctionTransformer(lambda X: X[panel.media]), model)
+    effects = effects_of(piped, X, media=panel.media, time="week")
+    table = effects.compare_scenarios({"none": X.assign(media_1=0.0)})
+    assert_allclose(table.loc["none", "difference_spend"], -X["media_1"].sum())
+
+
+def test_effects_stand_for_the_rows_that_are_fitted_again(fitted, linear, panel):
+    asked = {"channels": ["media_1"], "n_repeats": 1, "random_state": 0}
+    asked |= {"media": panel.media, "region": "region", "time": "week"}
+    tables = [
+        inspection.placebo_channel(linear, X, panel.y, **asked)
+        for X in (panel.X, effects_of(linear, panel.X))
+    ]
+    assert_frame_equal(*tables)
+    roles = {"media": panel.media, "controls": panel.controls}
+    roles |= {"region": "region", "time": "week", "control_values": "last_year"}
+    frames = [
+        make_future_frame(X, 2, **roles) for X in (panel.X, fitted.effects(panel.X))
+    ]
+    assert_frame_equal(*frames)
+
+
+def test_orders_of_channels_may_be_set(linear, panel):
+    asked = effects_of(linear, panel.X, n_permutations=4, random_state=1)
+    assert asked.counterfactual().n_permutations == 4
+    assert asked.counterfactual().random_state == 1
+
+
+def test_a_search_without_a_model_says_so(panel):
+    search = GridSearchCV(LinearRegression(), {}, cv=2, refit=False)
+    search.fit(panel.X[panel.media], panel.y)
+    for ask in (
+        lambda: effects_of(search, panel.X, media=panel.media),
+        lambda: allocation.optimize_budget(search, X=panel.X),
+        lambda: compare_scenarios(search, {"now": panel.X}),
+    ):
+        with pytest.raises(ValueError, match=r"GridSearchCV\(refit=False\) keeps no"):
+            ask()
+
+
+def test_money_of_scenarios_is_that_of_the_summary(panel):
+    model = ours(panel, n_draws=0, graph=None, media_cost=3.0)
+    piped = make_pipeline(FunctionTransformer(in_thousands), model)
+    piped.fit(panel.X, panel.y)
+    table = compare_scenarios(piped, {"now": panel.X})
+    summary = inspection.channel_summary(piped, panel.X)
+    assert_allclose(table["spend"], summary["spend"].sum())
+
+
+def test_a_verdict_that_is_missing_says_why(panel):
+    model = ours(panel, n_draws=0, graph=None).fit(panel.X, panel.y)
+    summary = model.channel_summary(by="region")
+    assert summary["verdict"].isna().all()
+    assert summary.attrs["verdict"].startswith("None: a verdict needs at least 8 draws")

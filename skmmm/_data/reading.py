@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skmmm._data import checks
-from skmmm._data.calendar import check_continuation, infer_calendar
+from skmmm._data.calendar import Calendar, check_continuation, infer_calendar
 from skmmm._data.panel import (
     continue_panel,
     exchangeable_periods,
@@ -22,11 +22,12 @@ from skmmm._data.tables import (
     row_namer,
 )
 from skmmm._sklearn import check_sample_weight
+from skmmm._state import FittedState
 
 _Rows = namedtuple("_Rows", "frame region period media controls where")
 
 
-class ReadingMixin:
+class ReadingMixin(FittedState):
     """How `DeepCausalMMMRegressor` reads tables, in `fit` and afterwards."""
 
     def _read_training(self, X, y):
@@ -71,7 +72,7 @@ class ReadingMixin:
         )
         controls = checks.numeric_block(frame, columns.controls, where)
         period = None
-        if columns.time is not None:
+        if self._calendar is not None:
             period = self._calendar.ordinals(frame[columns.time], columns.time)
             checks.check_no_duplicates(region, period, where)
         return _Rows(frame, region, period, media, controls, where)
@@ -139,6 +140,15 @@ class ReadingMixin:
             weight=weight,
         )
 
+    def _cells_learned(self) -> np.ndarray:
+        """Return which cells of the training grid have a weight, (R, T)."""
+        history = self._model.history
+        return history.observed if history.weight is None else history.weight > 0
+
+    def _shown_order(self) -> list[int]:
+        """Return where the columns of `media_` are inside."""
+        return [self._columns.media.index(channel) for channel in self.media_]
+
     @property
     def _season_length(self):
         return None if self._calendar is None else self._calendar.season_length
@@ -152,7 +162,7 @@ class ReadingMixin:
         values |= dict(zip(columns.controls, controls, strict=True))
         if columns.region is not None:
             values[columns.region] = self.regions_[region]
-        if columns.time is not None:
+        if self._calendar is not None:
             times = [self._calendar.value(o) for o in panel.periods]
             values[columns.time] = pd.Index(times)[column]
         frame = pd.DataFrame(values).set_axis(self._training_index)
@@ -185,7 +195,7 @@ class ReadingMixin:
             period = exchangeable_periods(*arranged)
         else:
             period = rows.period
-        still = checks.still_value(history.controls[history.weight > 0])
+        still = checks.still_value(history.controls[self._cells_learned()])
         panel = make_panel(
             rows.region,
             period,
@@ -193,24 +203,25 @@ class ReadingMixin:
             _held(rows.controls, still),
             n_regions=n_regions,
         )
-        if rows.period is None:
+        if self._calendar is None:
             return rows.frame, rows.frame.index, panel
         joint = continue_panel(history, panel)
         if self.gap == "error":
-            self._check_gap(missing_periods(history, panel))
+            _check_gap(missing_periods(history, panel), self._calendar)
             regions = None if self._columns.region is None else self.regions_
             check_continuation(joint, self._calendar, self._columns.time, regions)
         return rows.frame, rows.frame.index, joint
 
-    def _check_gap(self, missing):
-        """Raise if periods between training and X are missing altogether."""
-        if len(missing):
-            raise ValueError(
-                f"X has no row for {len(missing)} period(s) between it and the "
-                f"training data, the first is {self._calendar.label(missing[0])}: "
-                "carry-over through them is unknown. Add rows for them, or set "
-                "gap='mask' to leave them out of the carry-over."
-            )
+
+def _check_gap(missing: np.ndarray, calendar: Calendar) -> None:
+    """Raise if periods between training and X are missing altogether."""
+    if len(missing):
+        raise ValueError(
+            f"X has no row for {len(missing)} period(s) between it and the training "
+            f"data, the first is {calendar.label(missing[0])}: carry-over through them "
+            "is unknown. Add rows for them, or set gap='mask' to leave them out of the "
+            "carry-over."
+        )
 
 
 def _held(controls, still):

@@ -13,9 +13,12 @@ References
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
+
+from skmmm._planning.problem import Problem, Weigh, Worth
 
 _BURSTS = ((1, 2), (1, 3), (2, 4), (3, 6), (4, 8))  # periods on, of so many
 _BEST_BURSTS = 2
@@ -27,34 +30,23 @@ _LOOSE = 1e-3  # and how well they must be kept
 _GAIN = 1e-6  # of today's outcome: less is no reason to go on
 
 
-def best_flights(what_if, problem, weigh, worth, *, draws):
-    """Return the best plan by period and how many iterations that took.
+def best_flights(
+    counterfactual: Any, problem: Problem, weigh: Weigh, worth: Worth, *, draws: bool
+) -> tuple[np.ndarray | None, int, "Outcomes"]:
+    """Return the best plan by period, (C,), the iterations it took, and `Outcomes`.
 
-    Parameters
-    ----------
-    what_if : Counterfactual
-    problem : Problem
-        Its groups are periods.
-    weigh, worth : callable
-        As `read_risk` returned them.
-    draws : bool
-
-    Returns
-    -------
-    multiples : ndarray of shape (C,) or None
-        None if no plan was found that keeps all limits.
-    n_iterations : int
-    outcomes : Outcomes
-        What any plan earns.
+    The plan is None if none was found that keeps all limits.
     """
-    search = Outcomes(what_if, problem, weigh, worth, draws=False)
+    search = Outcomes(counterfactual, problem, weigh, worth, draws=False)
     found = [search.climb(start, n_rounds=1) for start in search.starts()]
     best = min(found, key=lambda one: one.loss)
-    found.append(search.climb(best.plan, prices=best.prices))
+    found.append(search.climb(best.plan, multipliers=best.multipliers))
     if draws:
-        search = Outcomes(what_if, problem, weigh, worth, draws=True)
+        search = Outcomes(counterfactual, problem, weigh, worth, draws=True)
         best = found[-1]
-        found.append(search.climb(best.plan, prices=best.prices, n_rounds=_LAST_ROUNDS))
+        found.append(
+            search.climb(best.plan, multipliers=best.multipliers, n_rounds=_LAST_ROUNDS)
+        )
     n_iterations = sum(one.n_iterations for one in found)
     plan = search.on_budget(found[-1].plan)
     return (plan if search.keeps(plan) else None), n_iterations, search
@@ -67,14 +59,14 @@ class LocalOptimum:
     Attributes
     ----------
     plan : ndarray of shape (C,)
-    prices : ndarray of shape (n_limits,)
+    multipliers : ndarray of shape (n_limits,)
         Of the limits, in units of today's outcome and spend.
     loss : float
     n_iterations : int
     """
 
     plan: np.ndarray
-    prices: np.ndarray
+    multipliers: np.ndarray
     loss: float
     n_iterations: int
 
@@ -82,21 +74,21 @@ class LocalOptimum:
 class Outcomes:
     """What plans earn, and the climb to the best, in units of today."""
 
-    def __init__(self, what_if, problem, weigh, worth, *, draws):
+    def __init__(self, counterfactual, problem, weigh, worth, *, draws):
         self.problem, self.weigh, self.worth = problem, weigh, worth
-        self.outcome = what_if.flights(draws=draws)
+        self.outcome = counterfactual.flights(draws=draws)
         self.nothing = 0.0
-        self.nothing = self._asked(np.zeros(problem.current.shape))[0]
-        today, _ = self._asked(np.ones(problem.current.shape))
+        self.nothing = self._earned(np.zeros(problem.current.shape))[0]
+        today, _ = self._earned(np.ones(problem.current.shape))
         self.size = max(abs(today.mean()), 1e-300)
         self.spend = problem.current.sum()
         # Where target_roi is to be met.
         self.point = self
         if draws and problem.target_roi is not None:
-            self.point = Outcomes(what_if, problem, weigh, worth, draws=False)
+            self.point = Outcomes(counterfactual, problem, weigh, worth, draws=False)
         self.rows, self.limits, self.equal = self._read_limits()
 
-    def _asked(self, plan):
+    def _earned(self, plan):
         """Return what the spend of a plan causes, (E,), and the gradient, (C,)."""
         outcome, gradient = self.outcome(
             plan.reshape(self.problem.shape),
@@ -105,17 +97,17 @@ class Outcomes:
         return outcome - self.nothing, gradient.ravel()
 
     def covers(self, plan):
-        """Return whether a plan can be asked about: any."""
+        """Return whether a plan can be evaluated: any can."""
         return True
 
     def totals(self, plan):
         """Return outcome (E,) and spend of a plan, (C,)."""
-        return self._asked(plan)[0], plan @ self.problem.current
+        return self._earned(plan)[0], plan @ self.problem.current
 
     def marginal(self, plan, weigh):
         """Return what the last unit of spend earns in what is maximised, (C,)."""
         money = np.where(self.problem.current > 0, self.problem.current, np.nan)
-        return self._asked(plan)[1] / money
+        return self._earned(plan)[1] / money
 
     def starts(self):
         """Return plans to start from: today's, even spend, the best bursts."""
@@ -131,7 +123,7 @@ class Outcomes:
         ]
         starts = [self.on_budget(one) for one in (np.ones(p.shape), even)]
         bursts = [self.on_budget(even * wave) for wave in waves]
-        bursts.sort(key=lambda plan: -self._asked(plan)[0].mean())
+        bursts.sort(key=lambda plan: -self._earned(plan)[0].mean())
         return starts + bursts[:_BEST_BURSTS]
 
     def on_budget(self, plan):
@@ -149,17 +141,17 @@ class Outcomes:
             low, high = (middle, high) if short else (low, middle)
         return np.clip(high * plan, p.low, p.high)
 
-    def climb(self, plan, *, prices=None, n_rounds=_ROUNDS):
+    def climb(self, plan, *, multipliers=None, n_rounds=_ROUNDS):
         """Return the `LocalOptimum` that is reached from a plan."""
         p, penalty, n_iterations, before = self.problem, 10.0, 0, np.inf
-        if prices is None:
-            prices = self._guessed_prices(plan)
+        if multipliers is None:
+            multipliers = self._guessed_multipliers(plan)
 
         def lagrangian(plan):
-            value, slope, off, slopes = self._asked_all(plan)
-            active = prices + penalty * off
+            value, slope, off, slopes = self._lagrangian_parts(plan)
+            active = multipliers + penalty * off
             active = np.where(self.equal, active, np.maximum(active, 0.0))
-            value += ((active**2 - prices**2) / (2.0 * penalty)).sum()
+            value += ((active**2 - multipliers**2) / (2.0 * penalty)).sum()
             return value, slope + active @ slopes
 
         for _ in range(n_rounds):
@@ -172,47 +164,44 @@ class Outcomes:
                 options={"maxiter": _STEPS, "ftol": _GAIN / 10, "gtol": 1e-7},
             )
             plan, n_iterations = result.x, n_iterations + result.nit
-            value, _, off, _ = self._asked_all(plan)
+            value, _, off, _ = self._lagrangian_parts(plan)
             broken = np.where(self.equal, np.abs(off), np.maximum(off, 0.0)).max(
                 initial=0.0
             )
-            prices = prices + penalty * off
-            prices = np.where(self.equal, prices, np.maximum(prices, 0.0))
+            multipliers = multipliers + penalty * off
+            multipliers = np.where(
+                self.equal, multipliers, np.maximum(multipliers, 0.0)
+            )
             if broken < _KEPT and abs(before - value) < _GAIN:
                 break
             penalty, before = min(3.0 * penalty, 1e4), value
-        # Priced, so that summits that keep limits less well do not look higher.
-        loss = value + np.abs(prices) @ np.where(self.equal, np.abs(off), off)
-        return LocalOptimum(plan, prices, loss, n_iterations)
+        # Optima that keep limits less well must not look better.
+        loss = value + np.abs(multipliers) @ np.where(self.equal, np.abs(off), off)
+        return LocalOptimum(plan, multipliers, loss, n_iterations)
 
-    def _guessed_prices(self, plan):
+    def _guessed_multipliers(self, plan):
         """Return what a unit of today's spend brings on average; 0 of other limits."""
-        prices = np.zeros(len(self.equal))
+        multipliers = np.zeros(len(self.equal))
         if self.problem.budget is not None:
-            _, slope, _, _ = self._asked_all(plan)
-            prices[0] = max(-slope.sum() / self.rows[0].sum(), 0.0)
-        return prices
+            _, slope, _, _ = self._lagrangian_parts(plan)
+            multipliers[0] = max(-slope.sum() / self.rows[0].sum(), 0.0)
+        return multipliers
 
-    def _asked_all(self, plan):
-        """Return loss, its slope, how far limits are broken, and the slopes of that.
+    def _lagrangian_parts(self, plan):
+        """Return loss, gradient (C,), how far limits are broken, and its gradients.
 
-        Returns
-        -------
-        value : float
-        slope : ndarray of shape (C,)
-        off : ndarray of shape (n_limits,)
-            In units of today's spend or outcome; positive: broken.
-        slopes : ndarray of shape (n_limits, C)
+        Positive values, (n_limits,), are broken limits, in units of today's spend or
+        outcome.
         """
         p = self.problem
-        outcome, gradient = self._asked(plan)
+        outcome, gradient = self._earned(plan)
         earned, slope = self.worth(outcome) / self.size, gradient / self.size
         off, slopes = self.rows @ plan - self.limits, self.rows
         if p.target_roi is not None:
-            at_mode, steep = self.point._asked(plan)
-            asked = p.target_roi * p.current / self.size
-            off = np.append(off, asked @ plan - at_mode.mean() / self.size)
-            slopes = np.vstack([slopes, asked - steep / self.size])
+            at_mode, steep = self.point._earned(plan)
+            needed = p.target_roi * p.current / self.size
+            off = np.append(off, needed @ plan - at_mode.mean() / self.size)
+            slopes = np.vstack([slopes, needed - steep / self.size])
         price = (p.target_mroi or 0.0) * p.current / self.size
         return price @ plan - earned, price - slope, off, slopes
 
@@ -234,6 +223,6 @@ class Outcomes:
 
     def keeps(self, plan):
         """Return whether a plan keeps all limits, nearly."""
-        _, _, off, _ = self._asked_all(plan)
+        _, _, off, _ = self._lagrangian_parts(plan)
         broken = np.where(self.equal, np.abs(off), off)
         return bool((broken <= _LOOSE).all())

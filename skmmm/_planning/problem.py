@@ -1,11 +1,15 @@
 """What may be planned: cells of spend, their limits, and what is to be reached."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any, TypeAlias
 
 import numpy as np
 
+# From outcomes of the draws, (E,), to their weights, and to what is maximised.
+Weigh: TypeAlias = Callable[[np.ndarray], np.ndarray]
+Worth: TypeAlias = Callable[[np.ndarray], float]
 DEFAULT_BOUNDS = (0.5, 2.0)
 GROUPS = {"channel": None, "region": "region", "period": "period"}
 ALIKE = 1e-6  # relative: what counts as the same spend
@@ -70,16 +74,13 @@ class Problem:
         """Whether a return decides how much is spent."""
         return self.target_roi is not None or self.target_mroi is not None
 
-    def infeasible(self, *, answered):
+    def infeasible(self, *, responds: bool) -> str | None:
         """Return why no plan can keep the limits, or None.
 
-        Parameters
-        ----------
-        answered : bool
-            Whether others answer, so that the budget is for more than what is planned.
+        Where other channels respond, the budget is for more than what is planned.
         """
         limits = list(zip(self.limits, self.rows, self.least, self.most, strict=True))
-        if self.budget is not None and not answered:
+        if self.budget is not None and not responds:
             least = -np.inf if self.has_target else self.budget
             limits.insert(0, ("the budget", self.current, least, self.budget))
         for name, row, least, most in limits:
@@ -92,39 +93,31 @@ class Problem:
                     f"least {_money(lowest)}. Raise it, or lower the bounds."
                 )
             if highest < least - slack:
-                ends = " (some end where data end)" if self.refused.any() else ""
+                data = " (some end where data end)" if self.refused.any() else ""
                 return (
                     f"No plan: {name} asks for {_money(least)}, but the bounds allow "
-                    f"at most {_money(highest)}{ends}. Lower it, or widen the bounds."
+                    f"at most {_money(highest)}{data}. Lower it, or widen the bounds."
                 )
         return None
 
 
 def make_problem(
-    what_if,
-    by,
+    counterfactual: Any,
+    by: str,
     *,
-    costless,
-    budget,
-    bounds,
-    money_bounds,
-    fixed,
-    constraints,
-    target_roi,
-    target_mroi,
-    allow_extrapolation,
-):
-    """Read what the user asks for.
+    costless: list,
+    budget: float | None = None,
+    bounds: Any,
+    money_bounds: Any,
+    fixed: Any,
+    constraints: Any,
+    target_roi: float | None = None,
+    target_mroi: float | None = None,
+    allow_extrapolation: bool,
+) -> Problem:
+    """Read the limits of a plan, as the user gives them to `optimize_budget`.
 
-    Parameters
-    ----------
-    what_if : Counterfactual
-    by : {"channel", "region", "period"}
-    costless : list
-        Channels without a cost beside others that have one.
-    budget, bounds, money_bounds, fixed, constraints, target_roi, target_mroi, \
-allow_extrapolation
-        As of `optimize_budget`.
+    `costless` are channels without a cost beside others that have one.
 
     Raises
     ------
@@ -132,18 +125,18 @@ allow_extrapolation
         If a channel, region or period is unknown, a number is none, or bounds lie
         beyond what was observed.
     """
-    if not what_if.labels:
+    if not counterfactual.labels:
         raise ValueError("There are no media columns, so there is nothing to plan.")
-    group, names = what_if.groups(GROUPS[by])
-    labels, shape = what_if.labels, (len(what_if.labels), len(names))
+    group, names = counterfactual.groups(GROUPS[by])
+    labels, shape = counterfactual.labels, (len(counterfactual.labels), len(names))
     current = np.zeros(shape)
-    np.add.at(current.T, group, what_if.spend)
-    keys = _Keys(what_if, names, by, costless)
+    np.add.at(current.T, group, counterfactual.spend)
+    keys = _Keys(counterfactual, names, by, costless)
     low, high = _read_bounds(bounds, keys, shape)
     groups = _read_money_bounds(money_bounds, keys, current, low, high)
     _read_fixed(fixed, keys, current, low, high)
     _check_bounded_once(bounds, money_bounds, fixed, keys, shape)
-    until = what_if.observed_until(GROUPS[by])
+    until = counterfactual.observed_until(GROUPS[by])
     until = np.where(np.isfinite(until), until, 1.0)
     idle = current == 0
     low[idle] = high[idle] = 1.0
@@ -180,9 +173,9 @@ def _end_with_data(low, high, until, keys):
     """Lower upper bounds to where data end, in place; return which ones."""
     end = np.maximum(until, 1.0)
     refused = (high > end) & (low < high)
-    asked = refused & (low > end)
-    if asked.any():
-        m, g = np.argwhere(asked)[0]
+    beyond = refused & (low > end)
+    if beyond.any():
+        m, g = np.argwhere(beyond)[0]
         raise ValueError(
             f"bounds of {keys.name(m, g)} ask for at least {low[m, g]:.3g} times "
             f"its spend, but data end at {until[m, g]:.3g} times. Lower them, or "
@@ -212,8 +205,8 @@ def _read_targets(**targets):
 class _Keys:
     """Finds the cells that a key of the user names."""
 
-    def __init__(self, what_if, groups, by, costless):
-        self.labels, self.columns = what_if.labels, what_if.names
+    def __init__(self, counterfactual, groups, by, costless):
+        self.labels, self.columns = counterfactual.labels, counterfactual.names
         self.groups = [
             group.astype("datetime64[us]").item()
             if isinstance(group, np.datetime64)
@@ -278,7 +271,7 @@ class _Keys:
             If two keys say different things of the same cells, or one is of a channel
             without a cost.
         """
-        said = {}
+        said: dict[tuple, Any] = {}
         for key, value in given.items():
             (m, groups), value = self.cells(key, role), read(key, value)
             self.check_paid(m, role)
@@ -458,7 +451,7 @@ def _read_constraints(constraints, keys):
 
 def _weights(role, channels, keys):
     """Return the weights of a group of channels in a constraint, (n_media,)."""
-    said = {}
+    said: dict[int, Any] = {}
     for key in channels:
         weight = channels[key] if isinstance(channels, Mapping) else 1.0
         if not _is_number(weight) or np.isinf(weight):
@@ -475,20 +468,11 @@ def _weights(role, channels, keys):
     return weights
 
 
-def read_risk(risk):
-    """Return a function from outcomes to weights, and one to what is maximised.
+def read_risk(risk: Any) -> tuple[Weigh, Worth]:
+    """Return the functions from outcomes to weights and to what is maximised.
 
-    Parameters
-    ----------
-    risk : None, ("cvar", share) or ("sd", k)
-        None: of one outcome, at the mode.
-
-    Returns
-    -------
-    weigh : callable
-        From outcomes of the draws, (E,), to the gradient of the objective, (E,).
-    worth : callable
-        From outcomes of the draws, (E,), to the objective.
+    Weights are the gradient of what is maximised. Without a risk there is one outcome,
+    at the mode.
     """
     if risk is None:
         return (lambda outcome: np.full(len(outcome), 1 / len(outcome))), np.mean

@@ -9,7 +9,7 @@ and bound for separable programmes [1]_). The programme is solved again over fin
 pieces around the best plan until that stands still. Where draws are weighed unequally,
 each round takes the weights of the last.
 
-Where channels interact, or answer to each other, the curves are tabulated anew around
+Where channels interact, or respond to each other, the curves are tabulated anew around
 each solution.
 
 References
@@ -21,10 +21,13 @@ References
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count, pairwise, starmap
+from typing import Any
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq, linprog
+
+from skmmm._planning.problem import Problem, Weigh, Worth
 
 _SPACING = 0.1875  # of the multiples between nodes of the tables
 _MOST_NODES = 49
@@ -67,28 +70,23 @@ class Curves:
     point: "Curves | None" = None
 
     def at(self, multiples):
-        """Return changes of outcome (N, C, E) and of spend (N, C).
-
-        Parameters
-        ----------
-        multiples : ndarray of shape (N, C)
-        """
-        asked = np.split(multiples / self.base, len(self.worth), axis=1)
+        """Return changes of outcome, (N, C, E), and spend at multiples, (N, C)."""
+        points = np.split(multiples / self.base, len(self.worth), axis=1)
         return tuple(
             np.concatenate(
-                [_each(*pair) for pair in zip(splines, asked, strict=True)], axis=1
+                [_each(*pair) for pair in zip(splines, points, strict=True)], axis=1
             )
             for splines in (self.worth, self.cost)
         )
 
     def covers(self, multiples):
         """Return whether a plan, (C,), lies within the tables."""
-        asked = np.split(multiples / self.base, len(self.worth))
+        points = np.split(multiples / self.base, len(self.worth))
         return all(
             np.diff(spline.x).max() < _COARSE
             and spline.x[0] - _SETTLED <= one.min()
             and one.max() <= spline.x[-1] + _SETTLED
-            for spline, one in zip(self.worth, asked, strict=True)
+            for spline, one in zip(self.worth, points, strict=True)
         )
 
     def totals(self, multiples):
@@ -105,12 +103,12 @@ class Curves:
         return (worth[1] - worth[0]) @ weight / np.where(cost > 0, cost, np.nan)
 
 
-def _each(spline, asked):
+def _each(spline, points):
     """Evaluate spline g of a family at column g of points, (N, G) -> (N, G, ...)."""
-    piece = np.searchsorted(spline.x, asked, "right") - 1
+    piece = np.searchsorted(spline.x, points, "right") - 1
     piece = np.clip(piece, 0, len(spline.x) - 2)
-    group = np.broadcast_to(np.arange(asked.shape[1]), asked.shape)
-    step = asked - spline.x[piece]
+    group = np.broadcast_to(np.arange(points.shape[1]), points.shape)
+    step = points - spline.x[piece]
     step = step.reshape(step.shape + (1,) * (spline.c.ndim - 3))
     value = 0.0
     for power in spline.c:  # (n_pieces, G, ...)
@@ -118,36 +116,35 @@ def _each(spline, asked):
     return value
 
 
-def tabulate(what_if, problem, by, base, *, draws):
-    """Return the `Curves` around a plan.
+def tabulate(
+    counterfactual: Any,
+    problem: Problem,
+    by: str | None,
+    base: np.ndarray,
+    *,
+    draws: bool,
+) -> Curves:
+    """Return the `Curves` around a plan, of which `base`, (C,), are the multiples.
 
-    Parameters
-    ----------
-    what_if : Counterfactual
-        Under that plan.
-    problem : Problem
-    by : {"region"} or None
-    base : ndarray of shape (C,)
-        Its multiples of today's spend.
-    draws : bool
+    The counterfactual is the one under that plan.
     """
     low, high = problem.low / base, problem.high / base
-    worth, cost, outcome = [], [], 0.0
+    worth, cost, outcome = [], [], np.zeros(())
     cells = np.arange(len(base)).reshape(problem.shape)
     for m, own in enumerate(cells):
         nodes = _nodes(low[own].min(), high[own].max())
-        asked = np.append(nodes, 1.0)
-        earned = np.moveaxis(what_if.curve(m, asked, by, draws=draws), 1, 2)
-        spent = what_if.spend_curve(m, asked, by)
+        points = np.append(nodes, 1.0)
+        earned = np.moveaxis(counterfactual.curve(m, points, by, draws=draws), 1, 2)
+        spent = counterfactual.spend_curve(m, points, by)
         worth.append(CubicSpline(nodes, earned[:-1] - earned[-1]))
         cost.append(CubicSpline(nodes, spent[:-1] - spent[-1]))
         outcome = outcome + earned[-1].sum(axis=0)
-    if not what_if.additive:
-        outcome = what_if.outcome(draws=draws)
+    if not counterfactual.additive:
+        outcome = counterfactual.outcome(draws=draws)
     point = None
     if draws and problem.target_roi is not None:
-        point = tabulate(what_if, problem, by, base, draws=False)
-    return Curves(base, outcome, what_if.spend.sum(), worth, cost, point)
+        point = tabulate(counterfactual, problem, by, base, draws=False)
+    return Curves(base, outcome, counterfactual.spend.sum(), worth, cost, point)
 
 
 def _nodes(low, high):
@@ -159,19 +156,17 @@ def _nodes(low, high):
     return roots**2
 
 
-def best_multiples(what_if, problem, by, weigh, worth, *, draws, curves=None):
+def best_multiples(
+    counterfactual: Any,
+    problem: Problem,
+    by: str | None,
+    weigh: Weigh,
+    worth: Worth,
+    *,
+    draws: bool,
+    curves: Curves | None = None,
+) -> tuple[np.ndarray | None, int, Curves]:
     """Return the best plan and how many programmes that took.
-
-    Parameters
-    ----------
-    what_if : Counterfactual
-    problem : Problem
-    by : {"region"} or None
-    weigh, worth : callable
-        As `read_risk` returned them.
-    draws : bool
-    curves : Curves, default=None
-        Those around today, if they are known and channels act side by side.
 
     Returns
     -------
@@ -179,18 +174,21 @@ def best_multiples(what_if, problem, by, weigh, worth, *, draws, curves=None):
         None if the constraints contradict each other.
     n_rounds : int
     curves : Curves
-        Exact for all plans that they cover if channels act side by side, else around
-        the plan alone.
+        Exact for all plans that they cover if channels act side by side, else exact
+        for the plan only. Those around today may be given if they are known.
     """
     start = np.clip(np.ones(len(problem.low)), problem.low, problem.high)
-    if what_if.additive:
+    if counterfactual.additive:
         if curves is None:
-            curves = tabulate(what_if, problem, by, np.ones(len(start)), draws=draws)
+            curves = tabulate(
+                counterfactual, problem, by, np.ones(len(start)), draws=draws
+            )
         return *_climb(curves, problem, start, weigh, worth), curves
-    best, n_rounds, reach = None, 0, np.inf
+    best: tuple[float, np.ndarray, Curves] | None = None
+    n_rounds, reach = 0, np.inf
     for _ in range(_MOST_TABLES):
-        start = _on_budget(what_if, problem, by, np.maximum(start, _SMALLEST))
-        planned = what_if.planned(start.reshape(problem.shape), by)
+        start = _on_budget(counterfactual, problem, by, np.maximum(start, _SMALLEST))
+        planned = counterfactual.planned(start.reshape(problem.shape), by)
         curves = tabulate(planned, problem, by, start, draws=draws)
         merit = _merit(problem, worth, curves.outcome, curves.spend)
         if best is None or merit > best[0]:
@@ -206,18 +204,19 @@ def best_multiples(what_if, problem, by, weigh, worth, *, draws, curves=None):
         if np.abs(plan - best[1]).max() < 10 * _SETTLED:
             break
         start = plan
+    assert best is not None
     return best[1], n_rounds, best[2]
 
 
-def _on_budget(what_if, problem, by, plan):
-    """Return a plan scaled so that it costs the budget once all have answered."""
+def _on_budget(counterfactual, problem, by, plan):
+    """Return a plan scaled so that it costs the budget once all have responded."""
     if problem.budget is None:
         return plan
     low, high = np.maximum(problem.low, _SMALLEST), np.maximum(problem.high, _SMALLEST)
 
     def over(scale):
         scaled = np.clip(scale * plan, low, high).reshape(problem.shape)
-        return what_if.planned(scaled, by).spend.sum() / problem.budget - 1.0
+        return counterfactual.planned(scaled, by).spend.sum() / problem.budget - 1.0
 
     if problem.has_target and over(1.0) <= 0:
         return plan
@@ -234,13 +233,7 @@ def _merit(problem, worth, outcome, spend):
 
 
 def _climb(curves, problem, start, weigh, worth, reach=np.inf):
-    """Return the best plan under given curves, and the number of programmes.
-
-    Parameters
-    ----------
-    reach : float
-        How far from the start a plan may lie in any cell.
-    """
+    """Return the best plan within reach of a start, and the number of programmes."""
     plan, radius = start, np.inf
     ends = (
         np.maximum(problem.low, start - reach),
@@ -300,13 +293,7 @@ class _Branch:
 
 
 def _over_dents(curves, problem, low, high, weight):
-    """Return the best plan between two ends, also over dents of curves, or None.
-
-    Parameters
-    ----------
-    low, high : ndarray of shape (C,)
-    weight : ndarray of shape (E,)
-    """
+    """Return the best plan between two ends, (C,), also over dents of curves."""
 
     def branch(low, high):
         points = _even_points(low, high)
@@ -349,14 +336,10 @@ def _even_points(low, high):
 
 
 def _programme(curves, problem, points, weight):
-    """Return the plan that solves the linear programme, and what it promises.
+    """Return the plan that solves the linear programme, (C,), and what it promises.
 
-    Returns
-    -------
-    plan : ndarray of shape (C,) or None
-        None if the constraints contradict each other.
-    promised : ndarray of shape (C,) or None
-        What is maximised, by cell, on the envelopes.
+    That is what is maximised, by cell, on the envelopes. None and None if the
+    constraints contradict each other.
     """
     worth, cost = curves.at(points)
     worth = worth @ weight  # (N, C)
@@ -367,7 +350,9 @@ def _programme(curves, problem, points, weight):
     price = (cost[end, cell] - cost[start, cell]) / width
     first = points[0]
     spent = curves.spend + cost[0].sum()
-    upper, equal = [], []  # rows of what is at most, and exactly, a number
+    # Rows of what is at most, and exactly, a number.
+    upper: list[tuple[np.ndarray, float]] = []
+    equal: list[tuple[np.ndarray, float]] = []
     for row, least, most in zip(problem.rows, problem.least, problem.most, strict=True):
         slack = row @ first
         upper += [(row[cell], most - slack), (-row[cell], slack - least)]
@@ -375,10 +360,10 @@ def _programme(curves, problem, points, weight):
         limit = (price, problem.budget - spent)
         (upper if problem.has_target else equal).append(limit)
     if problem.target_roi is not None:
-        target, told = problem.target_roi, curves.point or curves
-        at_mode = told.at(points)[0].mean(axis=2)  # (N, C), of one draw
+        target, point = problem.target_roi, curves.point or curves
+        at_mode = point.at(points)[0].mean(axis=2)  # (N, C), of one draw
         slope = (at_mode[end, cell] - at_mode[start, cell]) / width
-        earned = told.outcome.mean() + at_mode[0].sum()
+        earned = point.outcome.mean() + at_mode[0].sum()
         upper.append((target * price - slope, earned - target * spent))
     upper = [limit for limit in upper if np.isfinite(limit[1])]
     if not len(cell):  # nothing may move
@@ -421,17 +406,9 @@ def _scaled(values):
 
 
 def _envelopes(points, worth):
-    """Return the pieces of the concave envelope of every cell.
+    """Return cell, start and end of the pieces of concave envelopes, (n_pieces,) each.
 
-    Parameters
-    ----------
-    points, worth : ndarray of shape (N, C)
-        Points increase along the first axis.
-
-    Returns
-    -------
-    cell, start, end : ndarray of shape (n_pieces,)
-        Of each piece, from which to which point it reaches.
+    Points, (N, C), increase along the first axis; start and end are two of them.
     """
     pieces = []
     for c in range(points.shape[1]):

@@ -1,9 +1,13 @@
 """A fitted regressor as a file: what is written, and how it is read again."""
 
+from os import PathLike
+from typing import Self
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm._model.threads import one_thread
+from skmmm._state import FittedState
 from skmmm._storage.archive import check_kinds, loading, read_model, write_model
 from skmmm._storage.header import (
     check_header,
@@ -19,10 +23,10 @@ from skmmm._storage.index import pack_index, unpack_index
 from skmmm.graph._storage import pack_graph, unpack_graph
 
 
-class SavingMixin:
+class SavingMixin(FittedState):
     """`save` and `load` of `DeepCausalMMMRegressor`."""
 
-    def save(self, path):
+    def save(self, path: str | PathLike) -> None:
         """Write the fitted model to one file of arrays and JSON.
 
         Parameters
@@ -78,7 +82,7 @@ class SavingMixin:
         return parameters
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | PathLike) -> Self:
         """Read a model that `save` wrote; nothing in the file is executed.
 
         Parameters

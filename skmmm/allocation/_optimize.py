@@ -1,31 +1,50 @@
 """The best plan for a budget."""
 
-from skmmm._planning.problem import DEFAULT_BOUNDS
-from skmmm.allocation._question import read_question
+from __future__ import annotations
+
+from typing import Any
+
+from scipy.optimize import OptimizeResult
+
+from skmmm._docs import documented_by
+from skmmm._typing import Column, Columns, MediaCost, Table
+from skmmm.allocation._question import (
+    DEFAULT_BOUNDS,
+    Bounds,
+    Constraints,
+    Fixed,
+    MoneyBounds,
+    Risk,
+    Split,
+    read_question,
+)
+from skmmm.inspection import channel_summary
+from skmmm.inspection._protocol import Effect
 
 
+@documented_by(channel_summary)
 def optimize_budget(
-    estimator,
-    budget=None,
+    estimator: Any,
+    budget: float | None = None,
     *,
-    X=None,
-    horizon=None,
-    bounds=DEFAULT_BOUNDS,
-    money_bounds=None,
-    by="channel",
-    target_roi=None,
-    target_mroi=None,
-    fixed=None,
-    constraints=None,
-    risk=None,
-    effect="direct",
-    allow_extrapolation=False,
-    confidence_level=0.9,
-    media=None,
-    region=None,
-    time=None,
-    media_cost=None,
-):
+    X: Table | None = None,
+    horizon: int | None = None,
+    bounds: Bounds = DEFAULT_BOUNDS,
+    money_bounds: MoneyBounds = None,
+    by: Split = "channel",
+    target_roi: float | None = None,
+    target_mroi: float | None = None,
+    fixed: Fixed = None,
+    constraints: Constraints = None,
+    risk: Risk = None,
+    effect: Effect = "direct",
+    allow_extrapolation: bool = False,
+    confidence_level: float = 0.9,
+    media: Columns = None,
+    region: Column | None = None,
+    time: Column | None = None,
+    media_cost: MediaCost = None,
+) -> OptimizeResult:
     """Find the spend that causes most.
 
     What is planned are multiples of the spend of X: of whole channels, of channels by
@@ -34,14 +53,10 @@ def optimize_budget(
 
     Parameters
     ----------
-    estimator : object
-        Fitted, with `predict`.
     budget : float, default=None
         Total spend over the rows of X, in money where the cost of channels is known,
         else in the units of X. None: what X spends. With a target, the most that may be
         spent (None: no limit but the bounds).
-    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-        None: the training rows, which only `DeepCausalMMMRegressor` remembers.
     horizon : int, default=None
         In place of X: so many coming periods, spend and controls as one year before,
         or as in the last periods if there is no year. For other plans pass
@@ -55,6 +70,7 @@ def optimize_budget(
         of `bounds`: ``{"paid_search": (0, 900_000)}``. Of a channel that is planned by
         region or period, its money over all of these, beside `bounds`.
     by : {"channel", "region", "period"}, default="channel"
+        What is scaled as a whole: a channel, a channel by region or by period.
     target_roi, target_mroi : float, default=None
         Spend as much as keeps the ROI of all spend (at the mode), or the ROI of the
         last unit of every channel that bounds do not hold, at the target, in KPI units
@@ -70,17 +86,10 @@ def optimize_budget(
         What is maximised: the outcome at the posterior mode; over posterior draws, its
         mean over the worst share of them, or its mean minus k standard deviations.
     effect : {"direct", "total"}, default="direct"
-        Total: what is planned is what channels spend by themselves; others answer as
+        Total: what is planned is what channels spend by themselves; others respond as
         the channel graph says, and what they then spend is part of the budget.
     allow_extrapolation : bool, default=False
         Whether plans may go beyond ``observed_until`` of `response_curve`.
-    confidence_level : float in (0, 1), default=0.9
-    media : list of str or int, default=None
-        Media columns of X. None: what the estimator says (``media_``).
-    region, time : str or int, default=None
-        Columns to plan by. None: what the estimator says.
-    media_cost : float, mapping or None, default=None
-        Cost of one unit of the columns. `DeepCausalMMMRegressor` knows its own.
 
     Returns
     -------
@@ -93,8 +102,8 @@ def optimize_budget(
           bound", "beyond observed spend", "fixed", "group limit", "target ROI" (which
           is met at the mode), "no spend to scale", "no cost: as today" (media without a
           cost beside others that have one stay as they are; their spend, change and
-          returns are nan), "no cost: own spend as today, answers others" (with total
-          effects), "as today"; "beyond observed data" is added where that is
+          returns are nan), "no cost: own spend as today, responds to others" (with
+          total effects), "as today"; "beyond observed data" is added where that is
           allowed. ``factor`` is the multiple of what the channel spends by itself,
           which for total effects is not all of its spend. With total effects,
           ``spend`` is what each channel spends in all, as in ``X``, and a further
@@ -160,8 +169,8 @@ def optimize_budget(
     """
     results = read_question(
         estimator,
-        X=X,
-        horizon=horizon,
+        X,
+        horizon,
         by=by,
         risk=risk,
         effect=effect,

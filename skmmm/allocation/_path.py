@@ -1,34 +1,54 @@
 """The best plans for several budgets."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from scipy.optimize import OptimizeResult
 from sklearn.utils import Bunch
 
-from skmmm._planning.problem import DEFAULT_BOUNDS
-from skmmm.allocation._question import read_question
+from skmmm._docs import documented_by
+from skmmm._planning.problem import Problem
+from skmmm._typing import Array, Column, Columns, MediaCost, Table
+from skmmm.allocation._optimize import optimize_budget
+from skmmm.allocation._question import (
+    DEFAULT_BOUNDS,
+    Bounds,
+    Constraints,
+    Fixed,
+    MoneyBounds,
+    Risk,
+    read_question,
+)
+from skmmm.allocation._results import PlanResults
+from skmmm.inspection._protocol import Effect
 
 _N_BUDGETS = 11  # of a path
 
 
+@documented_by(optimize_budget)
 def budget_path(
-    estimator,
-    budgets=None,
+    estimator: Any,
+    budgets: npt.ArrayLike | None = None,
     *,
-    X=None,
-    horizon=None,
-    bounds=DEFAULT_BOUNDS,
-    money_bounds=None,
-    fixed=None,
-    constraints=None,
-    risk=None,
-    effect="direct",
-    allow_extrapolation=False,
-    confidence_level=0.9,
-    media=None,
-    region=None,
-    time=None,
-    media_cost=None,
-):
+    X: Table | None = None,
+    horizon: int | None = None,
+    bounds: Bounds = DEFAULT_BOUNDS,
+    money_bounds: MoneyBounds = None,
+    fixed: Fixed = None,
+    constraints: Constraints = None,
+    risk: Risk = None,
+    effect: Effect = "direct",
+    allow_extrapolation: bool = False,
+    confidence_level: float = 0.9,
+    media: Columns = None,
+    region: Column | None = None,
+    time: Column | None = None,
+    media_cost: MediaCost = None,
+) -> Bunch:
     """Find the best plan for each of several budgets.
 
     Each is the plan by channel that `optimize_budget` finds for that budget. Where
@@ -36,15 +56,10 @@ def budget_path(
 
     Parameters
     ----------
-    estimator : object
-        Fitted, with `predict`.
     budgets : array-like of shape (n_budgets,), default=None
         Total spend over the rows of X, in the units of `optimize_budget`. None: eleven
         from half to one and a half times what X spends, as far as bounds and observed
         data allow.
-    X, horizon, bounds, money_bounds, fixed, constraints, risk, effect, \
-allow_extrapolation, confidence_level, media, region, time, media_cost
-        As of `optimize_budget`.
 
     Returns
     -------
@@ -76,9 +91,8 @@ allow_extrapolation, confidence_level, media, region, time, media_cost
     """
     results = read_question(
         estimator,
-        X=X,
-        horizon=horizon,
-        by="channel",
+        X,
+        horizon,
         risk=risk,
         effect=effect,
         confidence_level=confidence_level,
@@ -96,22 +110,21 @@ allow_extrapolation, confidence_level, media, region, time, media_cost
         allow_extrapolation=allow_extrapolation,
     )
     current = results.problem.current.sum()
-    if budgets is None:
-        budgets = _around(results.problem)
-    budgets = np.unique(np.asarray(budgets, dtype=np.float64))
-    if not (np.isfinite(budgets) & (budgets > 0)).all():
-        raise ValueError(f"budgets must be positive numbers, got {budgets.tolist()}.")
+    given = _around(results.problem) if budgets is None else budgets
+    totals = np.unique(np.asarray(given, dtype=np.float64))
+    if not (np.isfinite(totals) & (totals > 0)).all():
+        raise ValueError(f"budgets must be positive numbers, got {totals.tolist()}.")
     results.tabulate()
-    plans = [results.for_budget(budget).best() for budget in budgets]
+    plans = [results.for_budget(budget).best() for budget in totals]
     return Bunch(
-        table=_path_table(results, budgets, plans),
+        table=_path_table(results, totals, plans),
         plans=plans,
         current_budget=float(current),
         current_outcome=float(results.current.outcome),
     )
 
 
-def _around(problem):
+def _around(problem: Problem) -> Array:
     """Return budgets around today's that bounds allow."""
     current = problem.current.sum()
     least, most = (problem.current * problem.low).sum(), problem.current @ problem.high
@@ -123,7 +136,9 @@ def _around(problem):
     )
 
 
-def _path_table(results, budgets, plans):
+def _path_table(
+    results: PlanResults, budgets: Array, plans: list[OptimizeResult]
+) -> pd.DataFrame:
     """Return what each budget causes, planned and scaled."""
     found = np.array([plan.success for plan in plans])
     outcomes = {

@@ -1,84 +1,82 @@
-"""What is asked of a plan, read and checked."""
+"""The question behind a plan, read and checked."""
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from numbers import Integral
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import pandas as pd
 
-from skmmm._planning.problem import GROUPS, make_problem, read_risk
+from skmmm._planning.problem import DEFAULT_BOUNDS, GROUPS, make_problem, read_risk
+from skmmm._typing import Column, Columns, MediaCost, Table
 from skmmm._unwrapping import unwrap
 from skmmm.allocation._results import PlanResults
 from skmmm.inspection._intervals import tail_probability
 from skmmm.inspection._predictions import counterfactual_of
+from skmmm.inspection._protocol import Counterfactual, Effect
+
+__all__ = ["DEFAULT_BOUNDS", "read_question"]
+
+# Keys of mappings are channels, or (channel, region or period).
+Pair: TypeAlias = tuple[float, float]
+Bounds: TypeAlias = Pair | Mapping[Any, Pair]
+MoneyBounds: TypeAlias = Mapping[Any, Pair] | None
+Fixed: TypeAlias = Sequence[Any] | Mapping[Any, float] | None
+Group: TypeAlias = Column | Sequence[Column] | Mapping[Any, float]
+Constraints: TypeAlias = Sequence[tuple[Group, float | None, float | None]] | None
+Risk: TypeAlias = tuple[Literal["cvar", "sd"], float] | None
+Split: TypeAlias = Literal["channel", "region", "period"]
 
 
 def read_question(
-    estimator,
+    estimator: Any,
+    X: Table | None,
+    horizon: int | None,
     *,
-    X,
-    horizon,
-    by,
-    risk,
-    effect,
-    confidence_level,
-    media,
-    region,
-    time,
-    media_cost,
-    **limits,
-):
-    """Return the `PlanResults` that answer a question.
-
-    Parameters
-    ----------
-    estimator, X, horizon, by, risk, effect, confidence_level, media, region, time, \
-media_cost
-        As of `optimize_budget`.
-    **limits
-        What else bounds its plans.
-    """
+    by: Split = "channel",
+    risk: Risk,
+    effect: Effect,
+    confidence_level: float,
+    media: Columns,
+    region: Column | None,
+    time: Column | None,
+    media_cost: MediaCost,
+    **limits: Any,
+) -> PlanResults:
+    """Return the `PlanResults` of a question; arguments are those of its function."""
     if not isinstance(by, str) or by not in GROUPS:
         raise ValueError(f"by={by!r} must be one of {sorted(GROUPS)}.")
     tail = tail_probability(confidence_level)
     read_risk(risk)
-    what_if = counterfactual_of(
-        estimator,
-        X if horizon is None else _coming(estimator, X, horizon),
-        effect=effect,
-        media=media,
-        region=region,
-        time=time,
-        media_cost=media_cost,
-    )
-    _check_period(what_if, by)
-    what_if, costless = _in_money(what_if)
-    problem = make_problem(what_if, by, costless=costless, **limits)
-    return PlanResults(what_if, problem, by, risk, tail, costless)
+    roles = media, region, time, media_cost
+    rows = X if horizon is None else _coming(estimator, X, horizon)
+    counterfactual = counterfactual_of(estimator, rows, effect, *roles)
+    _check_period(counterfactual, by)
+    counterfactual, costless = _in_money(counterfactual)
+    problem = make_problem(counterfactual, by, costless=costless, **limits)
+    return PlanResults(counterfactual, problem, by, risk, tail, costless)
 
 
-def _in_money(what_if):
+def _in_money(counterfactual: Counterfactual) -> tuple[Counterfactual, list]:
     """Let media without a cost, beside others that have one, cost nothing.
 
-    Returns
-    -------
-    what_if : Counterfactual
-    costless : list
-        These media.
+    Returns the counterfactual and these media.
     """
-    labels, money = np.array(what_if.labels, dtype=object), what_if.is_money
+    labels = np.array(counterfactual.labels, dtype=object)
+    money = counterfactual.is_money
     if money.all() or not money.any():
-        return what_if, []
-    price = np.nan_to_num(what_if.media_cost, nan=0.0)
-    return replace(what_if, media_cost=price), labels[~money].tolist()
+        return counterfactual, []
+    cost = np.nan_to_num(counterfactual.media_cost, nan=0.0)
+    return counterfactual.with_costs(cost), labels[~money].tolist()
 
 
-def _coming(estimator, X, horizon):
-    """Return the frame of the coming periods."""
+def _coming(estimator: Any, X: Table | None, horizon: int) -> pd.DataFrame:
+    """Return the rows of the coming periods."""
     if X is not None:
         raise ValueError("Give X or horizon, not both.")
     is_integer = isinstance(horizon, Integral) and not isinstance(horizon, bool)
     if not is_integer or horizon < 1:
-        raise ValueError(f"horizon must be an integer from 1 up, got {horizon!r}.")
+        raise ValueError(f"horizon must be an integer of at least 1, got {horizon!r}.")
     inside = unwrap(estimator)
     if inside.steps or not hasattr(inside.model, "make_future_frame"):
         raise ValueError(
@@ -89,15 +87,14 @@ def _coming(estimator, X, horizon):
     return inside.model._coming_periods(horizon)
 
 
-def _check_period(what_if, by):
-    if by == "period" and not what_if.has_periods:
+def _check_period(counterfactual: Counterfactual, by: Split) -> None:
+    if by == "period" and not counterfactual.has_periods:
         raise ValueError(
             "by='period' needs to know the periods: a model with a time column, or "
             "time=... with its name."
         )
-    if by == "period" and what_if.answers:
+    if by == "period" and counterfactual.responds:
         raise ValueError(
-            "by='period' plans direct effects only: when others answer later, what a "
-            "period causes is not in it. Use effect='direct', or plan by channel or "
-            "region."
+            "by='period' plans direct effects only: other channels may respond in "
+            "later periods. Use effect='direct', or plan by channel or region."
         )

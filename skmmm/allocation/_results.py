@@ -2,14 +2,15 @@
 
 from copy import copy
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import OptimizeResult
 
-from skmmm._planning.flights import best_flights
-from skmmm._planning.problem import ALIKE, GROUPS, read_risk
-from skmmm._planning.separable import best_multiples, tabulate
+from skmmm._planning.flights import Outcomes, best_flights
+from skmmm._planning.problem import ALIKE, GROUPS, Problem, read_risk
+from skmmm._planning.separable import Curves, best_multiples, tabulate
 from skmmm.allocation._words import (
     CLOSE,
     costless_in_words,
@@ -21,6 +22,7 @@ from skmmm.allocation._words import (
     why_none,
 )
 from skmmm.inspection._intervals import bounds as quantiles
+from skmmm.inspection._protocol import Counterfactual
 
 _ROUNDING = 1e-9  # of the outcome: what counts as the same
 
@@ -32,12 +34,27 @@ class PlanResults:
     and reported: at the mode, or what `risk` makes of the draws.
     """
 
-    def __init__(self, what_if, problem, by, risk, tail, costless):
-        self.what_if, self.problem, self.by, self.tail = what_if, problem, by, tail
+    def __init__(
+        self,
+        counterfactual: Counterfactual,
+        problem: Problem,
+        by: str,
+        risk: Any,
+        tail: float,
+        costless: list,
+    ):
+        self.counterfactual, self.problem, self.by, self.tail = (
+            counterfactual,
+            problem,
+            by,
+            tail,
+        )
         self.costless = costless  # channels
         self.weigh, self.worth = read_risk(risk)
-        self.risk = risk if what_if.has_draws else None
-        self.outcomes = None  # of plans, as the search knows them
+        self.risk = risk if counterfactual.has_draws else None
+        self.curves: Curves | None = None  # that all searches share
+        # Of plans, as the search knows them.
+        self.outcomes: Curves | Outcomes | None = None
         self.current = self._effects(np.ones(len(problem.current)))
 
     def for_budget(self, budget):
@@ -48,28 +65,29 @@ class PlanResults:
 
     def tabulate(self):
         """Compute the curves that all searches share, where channels allow it."""
-        if self.what_if.additive:
+        if self.counterfactual.additive:
             one, draws = np.ones(len(self.problem.current)), self.risk is not None
-            self.outcomes = tabulate(
-                self.what_if, self.problem, self._group, one, draws=draws
+            self.curves = tabulate(
+                self.counterfactual, self.problem, self._group, one, draws=draws
             )
 
     def search(self):
         """Return the best plan, None if there is none, and the rounds that took."""
-        what_if, problem, draws = self.what_if, self.problem, self.risk is not None
+        counterfactual, problem = self.counterfactual, self.problem
+        draws = self.risk is not None
         if self.by == "period":
             plan, nit, self.outcomes = best_flights(
-                what_if, problem, self.weigh, self.worth, draws=draws
+                counterfactual, problem, self.weigh, self.worth, draws=draws
             )
         else:
             plan, nit, self.outcomes = best_multiples(
-                what_if,
+                counterfactual,
                 problem,
                 self._group,
                 self.weigh,
                 self.worth,
                 draws=draws,
-                curves=self.outcomes,
+                curves=self.curves,
             )
         return plan, nit
 
@@ -79,18 +97,20 @@ class PlanResults:
         alike = np.where(self._without_cost, 1.0, share)
         alike = alike.reshape(self.problem.shape)
         draws = self.risk is not None
-        return float(self.worth(self.what_if.outcome(alike, self._group, draws=draws)))
+        return float(
+            self.worth(self.counterfactual.outcome(alike, self._group, draws=draws))
+        )
 
     @property
     def current_roi(self):
         """Of all spend today, at the mode."""
-        spend = self.what_if.spend.sum()
+        spend = self.counterfactual.spend.sum()
         return self.current.at_mode / spend if spend else np.nan
 
     def best(self):
         """Return the result of the search for the best plan."""
         problem = self.problem
-        reason = problem.infeasible(answered=self.what_if.answers)
+        reason = problem.infeasible(responds=self.counterfactual.responds)
         if reason is not None:
             return self.today(reason, success=False, nit=0)
         if not problem.free.any():
@@ -146,7 +166,9 @@ class PlanResults:
             index = pd.MultiIndex.from_product(
                 [problem.labels, groups], names=["channel", self.by]
             )
-        planned = self.what_if.planned_rows(plan.reshape(problem.shape), self._group)
+        planned = self.counterfactual.planned_rows(
+            plan.reshape(problem.shape), self._group
+        )
         with np.errstate(divide="ignore", invalid="ignore"):
             allocation = pd.DataFrame(
                 {
@@ -156,12 +178,12 @@ class PlanResults:
                     "contribution": found.contribution,
                     "roi": found.roi,
                     "mroi": np.where(costless, np.nan, self._marginal(plan, found)),
-                    "reason": self._idle(reasons, self._answering(planned)),
+                    "reason": self._idle(reasons, self._responding(planned)),
                     "factor": plan,
                 },
                 index=index,
             )
-        if self.what_if.answers:
+        if self.counterfactual.responds:
             origin = np.where(costless, np.nan, found.origin_spend)
             allocation.insert(3, "origin_spend", origin)
         return OptimizeResult(
@@ -183,18 +205,17 @@ class PlanResults:
     def _effects(self, plan):
         """Return what a plan causes: by cell at the mode, by draw, and its outcome."""
         plan, group = plan.reshape(self.problem.shape), self._group
-        found = self.what_if.plan_effects(plan, group)
+        found = self.counterfactual.plan_effects(plan, group)
         found.at_mode, found.draws = found.outcome, None
-        if self.what_if.has_draws:
-            found.draws = self.what_if.outcome(plan, group, draws=True)
+        if self.counterfactual.has_draws:
+            found.draws = self.counterfactual.outcome(plan, group, draws=True)
         if self.risk is not None:
             found.outcome = self.worth(found.draws)
         return found
 
     def _marginal(self, plan, found):
         """Return the return of the last unit of every cell, in what is maximised."""
-        known = self.outcomes is not None and self.outcomes.covers(plan)
-        if self.risk is None or not known:
+        if self.risk is None or self.outcomes is None or not self.outcomes.covers(plan):
             return found.mroi
         return self.outcomes.marginal(plan, self.weigh)
 
@@ -206,8 +227,8 @@ class PlanResults:
         p, one = self.problem, np.ones(len(self.problem.current))
         if ((p.low > 1) | (p.high < 1)).any():
             return False
-        together = p.rows @ one
-        if ((together < p.least) | (together > p.most)).any():
+        totals = p.rows @ one
+        if ((totals < p.least) | (totals > p.most)).any():
             return False
         if p.budget is not None:
             over = relative(p.current.sum(), p.budget)
@@ -220,10 +241,10 @@ class PlanResults:
         p = self.problem
         inside = "equal marginal return" if p.target_roi is None else "target ROI"
         reasons = np.full(len(plan), inside, dtype=object)
-        together = p.rows @ plan
+        totals = p.rows @ plan
         slack = CLOSE * p.current.sum()
         for row, total, least, most in zip(
-            p.rows, together, p.least, p.most, strict=True
+            p.rows, totals, p.least, p.most, strict=True
         ):
             if min(total - least, most - total) < slack:
                 reasons[row != 0] = "group limit"
@@ -243,28 +264,28 @@ class PlanResults:
         costless = [label in self.costless for label in problem.labels]
         return np.repeat(costless, len(problem.groups))
 
-    def _answering(self, planned):
-        """Which cells without a cost answer what others spend in a plan, (C,)."""
-        answering = np.zeros(self.problem.shape, dtype=bool)
-        if self.what_if.answers and self.costless:
-            group, _ = self.what_if.groups(self._group)
-            today = self.what_if.frame
+    def _responding(self, planned):
+        """Which cells without a cost respond to what others spend in a plan, (C,)."""
+        responding = np.zeros(self.problem.shape, dtype=bool)
+        if self.counterfactual.responds and self.costless:
+            group, _ = self.counterfactual.groups(self._group)
+            today = self.counterfactual.frame
             for label in self.costless:
                 m = self.problem.labels.index(label)
                 same = np.isclose(planned[label], today[label], rtol=ALIKE, atol=0.0)
-                np.logical_or.at(answering[m], group, ~same)
-        return answering.ravel()
+                np.logical_or.at(responding[m], group, ~same)
+        return responding.ravel()
 
     def _costless_in_words(self, planned):
         """Return a sentence on the channels without a cost beside others."""
-        answering = self._answering(planned).reshape(self.problem.shape).any(axis=1)
-        answer = [c for c, a in zip(self.problem.labels, answering, strict=True) if a]
-        still = [label for label in self.costless if label not in answer]
-        return costless_in_words(still, answer)
+        responding = self._responding(planned).reshape(self.problem.shape).any(axis=1)
+        moved = [c for c, r in zip(self.problem.labels, responding, strict=True) if r]
+        still = [label for label in self.costless if label not in moved]
+        return costless_in_words(still, moved)
 
-    def _idle(self, reasons, answering):
+    def _idle(self, reasons, responding):
         """Say of cells without money why they are not planned."""
         reasons[self.problem.current == 0] = "no spend to scale"
         reasons[self._without_cost] = "no cost: as today"
-        reasons[answering] = "no cost: own spend as today, answers others"
+        reasons[responding] = "no cost: own spend as today, responds to others"
         return reasons

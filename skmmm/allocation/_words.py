@@ -1,11 +1,17 @@
 """What is said of a plan."""
 
+from typing import Any
+
 import numpy as np
+from sklearn.utils import Bunch
+
+from skmmm._planning.problem import Problem
+from skmmm._typing import Array
 
 CLOSE = 1e-3  # of the multiples: what counts as at a bound
 
 
-def why_none(problem, current_roi):
+def why_none(problem: Problem, current_roi: float) -> str:
     """Return why there is no plan."""
     if problem.target_roi is not None:
         return (
@@ -19,26 +25,26 @@ def why_none(problem, current_roi):
     )
 
 
-def relative(value, reference):
+def relative(value: float, reference: float) -> float:
     """Return a difference as a share of a reference, 0 without one."""
     return (value - reference) / abs(reference) if reference else 0.0
 
 
-def unspent(problem, found):
+def unspent(problem: Problem, found: Bunch) -> str | None:
     """Return why a plan misses the budget, None if it does not."""
     if problem.budget is None:
         return None
     off = relative(found.spend.sum(), problem.budget)
     if off > CLOSE or (off < -CLOSE and not problem.has_target):
         return (
-            f"No plan was found that spends the budget once others have answered: this "
-            f"one spends {found.spend.sum() / problem.budget:.1%} of it. Widen the "
-            "bounds."
+            f"No plan was found that spends the budget once others have responded: "
+            f"this one spends {found.spend.sum() / problem.budget:.1%} of it. Widen "
+            "the bounds."
         )
     return None
 
 
-def unreached(problem, plan, mroi):
+def unreached(problem: Problem, plan: Array, mroi: Array) -> str | None:
     """Return why a target is not reached, None if it is."""
     if problem.target_mroi is None:
         return None
@@ -53,7 +59,7 @@ def unreached(problem, plan, mroi):
     return None
 
 
-def risk_in_words(risk):
+def risk_in_words(risk: Any) -> str:
     """Return how the outcome is counted, where it is not at the mode."""
     if risk is None:
         return ""
@@ -63,7 +69,15 @@ def risk_in_words(risk):
     return f" by the mean of the draws minus {amount:g} standard deviations"
 
 
-def in_words(*, gain, money, probability, counted, worse, costless):
+def in_words(
+    *,
+    gain: float,
+    money: float,
+    probability: float,
+    counted: str,
+    worse: bool,
+    costless: str,
+) -> str:
     """Return a sentence on a plan: relative gain, relative change of spend."""
     spend = "the same spend"
     if abs(money) >= CLOSE:
@@ -79,7 +93,7 @@ def in_words(*, gain, money, probability, counted, worse, costless):
     return plan + judged + costless
 
 
-def _doubt(gain, probability, counted):
+def _doubt(gain: float, probability: float, counted: str) -> str:
     """Return a sentence where fewer than half of the draws agree with the gain."""
     agree = probability if gain >= 0 else 1.0 - probability
     if np.isnan(agree) or agree >= 0.5:
@@ -96,9 +110,11 @@ def _doubt(gain, probability, counted):
     return f" Fewer than half of the draws agree: {meant}."
 
 
-def costless_in_words(still, answering):
+def costless_in_words(still: list, responding: list) -> str:
     """Return a sentence on channels without a cost beside others, if there are any."""
     said = f" Without a cost, as today: {still}." if still else ""
-    if answering:
-        said += f" Without a cost, own spend as today, answers others: {answering}."
+    if responding:
+        said += (
+            f" Without a cost, own spend as today, responds to others: {responding}."
+        )
     return said

@@ -1,40 +1,168 @@
 """Contributions, returns and response curves of any fitted estimator."""
 
+from __future__ import annotations
+
+from typing import Any, Literal
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.utils import Bunch, check_array
 
 from skmmm._data.checks import resolve_channel
+from skmmm._docs import documented_by
+from skmmm._typing import Column, Columns, MediaCost, Seed, Table
 from skmmm.inspection._intervals import bounds, tail_probability
 from skmmm.inspection._predictions import counterfactual_of
+from skmmm.inspection._protocol import By, Effect
 from skmmm.inspection._support import STEP
+from skmmm.inspection._verdicts import MIN_DRAWS
 
 _FAR = 1e12  # times current spend: saturated
 _GRID = np.linspace(0.0, 2.0, 21)  # times current spend
 
 
-def contributions(
-    estimator,
-    X=None,
+def channel_summary(
+    estimator: Any,
+    X: Table | None = None,
     *,
-    effect="direct",
-    media=None,
-    n_permutations=256,
-    random_state=0,
-):
-    """Split the prediction of any estimator into baseline and channels.
+    confidence_level: float = 0.9,
+    by: By = None,
+    effect: Effect = "direct",
+    media: Columns = None,
+    region: Column | None = None,
+    time: Column | None = None,
+    media_cost: MediaCost = None,
+) -> pd.DataFrame:
+    """Summarise what each channel caused, and what one more unit of spend would cause.
 
     Parameters
     ----------
     estimator : object
-        Fitted, with `predict`: `DeepCausalMMMRegressor`, a linear MMM, any pipeline.
+        Fitted, with `predict`: :class:`~skmmm.DeepCausalMMMRegressor`, a linear MMM,
+        any pipeline or search.
     X : DataFrame or array-like of shape (n_rows, n_columns), default=None
         None: the training rows, which only `DeepCausalMMMRegressor` remembers.
+    confidence_level : float in (0, 1), default=0.9
+        Of the intervals.
+    by : {"region", "period"} or None, default=None
+        Also split by region or period.
     effect : {"direct", "total"}, default="direct"
-        See `DeepCausalMMMRegressor.contributions`.
+        Total: contributions and spend of channels that others drive are credited and
+        charged to the channels in which they originate, and ``mroi`` lets the others
+        respond to one percent more. Spend of a child is charged to a parent if both
+        columns are money (have a `media_cost`), or neither has.
     media : list of str or int, default=None
-        Media columns of X. None: what the estimator, or the last step of a pipeline,
-        says (``media_``).
+        Media columns of X. None: those of the estimator, or of the last step of a
+        pipeline (``media_``).
+    region, time : str or int, default=None
+        Columns with region and period. None: those of the estimator.
+    media_cost : float, mapping or None, default=None
+        Cost of one unit of the columns. `DeepCausalMMMRegressor` knows its own.
+
+    Returns
+    -------
+    summary : DataFrame indexed by channel, or by channel and region or period
+        - ``spend``: in money where `media_cost` says what a unit costs, else in the
+          units of X;
+        - ``contribution``: in KPI units; ``share`` of the predicted KPI;
+        - ``roi``: KPI units per unit of spend, a return on investment only where the
+          column is money; ``mroi``: KPI units per unit of spend if all spend of the
+          channel grew by one percent. NaN without spend, and for media without a cost
+          beside others that have one;
+        - ``contribution_low``, ``contribution_high`` and so on: bounds of these three,
+          NaN without draws;
+        - ``verdict``: "data-driven", "prior-driven" (as expected before the data) or
+          "not identified" (cannot be told from baseline or other channels). It is about
+          the channel over all training rows, also where the table is split; None with
+          fewer than eight draws;
+        - ``follows_kpi``: whether its spend follows the KPI of earlier periods.
+
+        The last two only where the estimator has them; predictions do not tell them.
+        ``summary.attrs["verdict"]`` says why verdicts are None.
+
+    Warns
+    -----
+    UserWarning
+        If the media columns of a model look scaled, as by a step before it in a
+        pipeline: returns are per unit of the scaled columns then. Ask for the summary
+        of the whole pipeline and its X instead.
+
+    Notes
+    -----
+    A contribution is what the KPI of the rows of X owes to the channel, with what
+    earlier spend carries into them. ROI and marginal ROI are about the spend of X: what
+    it causes in these rows and in later periods, inside training data as far as these
+    go, for X in the future until its carry-over has run out (after X, whatever X
+    spends, every region goes on as on average in the last year of training data). For
+    direct effects they are what `response_curve` says (its marginal ROI is per unit of
+    own spend). Over all training rows ROI is contribution / spend. By "period", the KPI
+    of each period is set against the spend of that period.
+
+    Of estimators other than `DeepCausalMMMRegressor`, only the KPI of the rows of X
+    counts. Where their channels interact, contributions are Shapley values (see
+    `contributions`) and ROI is contribution / spend.
+    """
+    given = media, region, time, media_cost
+    counterfactual = counterfactual_of(estimator, X, effect, *given)
+    tail = tail_probability(confidence_level)
+    group, names = counterfactual.groups(by)
+    total = np.bincount(group, counterfactual.predicted(), minlength=len(names))
+    point = counterfactual.effects(by)
+    spread = (
+        counterfactual.effects(by, draws=True) if counterfactual.has_draws else None
+    )
+    table = {"spend": point.spend[0]}
+    for name in ("contribution", "roi", "mroi"):
+        table[name] = getattr(point, name)[0]
+        low, high = np.full((2, *table[name].shape), np.nan)
+        if spread is not None:
+            least = counterfactual.least_effect
+            low, high = bounds(getattr(spread, name), tail, table[name], least=least)
+        if name != "contribution" and counterfactual.is_money.any():
+            table[name] = np.where(counterfactual.is_money, table[name], np.nan)
+            low, high = (
+                np.where(counterfactual.is_money, v, np.nan) for v in (low, high)
+            )
+        table |= {f"{name}_low": low, f"{name}_high": high}
+        if name == "contribution":
+            table["share"] = table[name] / total[:, None]
+    channels = counterfactual.labels
+    if by is None:
+        index = pd.Index(channels, name="channel")
+    else:
+        index = pd.MultiIndex.from_product([channels, names], names=["channel", by])
+    columns = {name: values.T.ravel() for name, values in table.items()}
+    for name, values in counterfactual.judgements().items():
+        columns[name] = np.repeat(values, len(names))
+    summary = pd.DataFrame(columns, index=index)
+    if "verdict" in summary and summary["verdict"].isna().any():
+        summary.attrs["verdict"] = (
+            f"None: a verdict needs at least {MIN_DRAWS} draws (n_draws)."
+        )
+    return summary
+
+
+@documented_by(channel_summary)
+def contributions(
+    estimator: Any,
+    X: Table | None = None,
+    *,
+    effect: Effect = "direct",
+    media: Columns = None,
+    n_permutations: int = 256,
+    random_state: Seed = 0,
+) -> pd.DataFrame:
+    """Split the prediction into baseline, controls and channels.
+
+    The contribution of a channel is the prediction minus the prediction without the
+    channel's spend, now and in the periods whose carry-over reaches the row.
+
+    Parameters
+    ----------
+    effect : {"direct", "total"}, default="direct"
+        Whether credit stays with the channel that was seen last, or goes through the
+        channel graph to those that drive it.
     n_permutations : int, default=256
         Orders of the channels to draw if they interact and there are more than twelve.
     random_state : int, RandomState instance or None, default=0
@@ -42,21 +170,25 @@ def contributions(
 
     Returns
     -------
-    contributions : DataFrame of shape (n_rows, 1 + n_media)
+    contributions : DataFrame of shape (n_rows, 1 + n_controls + n_media)
         Indexed like X, in KPI units; rows sum to `predict`. The first column,
-        "baseline", is the prediction without any spend; of `DeepCausalMMMRegressor`
-        controls have columns of their own. Where orders were drawn,
+        "baseline", is everything that is neither a control nor a channel; controls have
+        columns of their own only for `DeepCausalMMMRegressor`. Where orders were drawn,
         ``contributions.attrs["standard_error"]`` holds the standard error of each
         channel's total.
 
     Notes
     -----
-    What a channel contributes is the prediction minus the prediction without its
-    spend. Where channels interact, these differences do not sum to what all cause
-    together; then each gets its Shapley value [1]_, the average of what it adds over
-    all orders in which channels can be switched on: exactly for up to twelve channels,
-    beyond that over random orders and their reverses [2]_. Whether channels interact
-    is tested on the rows of X with coalitions drawn at random.
+    As a total effect, what a channel contributes through spend that others induced is
+    theirs: the contribution of every channel is divided among the channels in which its
+    spend originates, in proportion to their part of its adstocked spend (the
+    Aumann-Shapley value), so that nothing is counted twice.
+
+    Where channels of another estimator interact, differences of predictions do not sum
+    to what all channels cause together. Then each channel gets its Shapley value [1]_,
+    the average of what it adds over all orders in which channels can be switched on:
+    exactly for up to twelve channels, beyond that over random orders and their reverses
+    [2]_. Whether channels interact is tested on the rows of X with random coalitions.
 
     References
     ----------
@@ -76,129 +208,42 @@ def contributions(
     >>> bool(abs(parts.sum(axis=1) - model.predict(data.X)).max() < 1e-6)
     True
     """
-    what_if = counterfactual_of(
+    counterfactual = counterfactual_of(
         estimator,
         X,
-        effect=effect,
-        media=media,
+        effect,
+        media,
         n_permutations=n_permutations,
         random_state=random_state,
     )
-    media = what_if.contributions()[0]
-    table = pd.DataFrame(media, index=what_if.index, columns=what_if.labels)
-    rest = what_if.without_media()
-    joined = pd.concat([rest, table], axis=1)[["baseline", *what_if.columns]]
-    error = what_if.standard_error()
+    values = counterfactual.contributions()[0]
+    table = pd.DataFrame(
+        values, index=counterfactual.index, columns=counterfactual.labels
+    )
+    rest = counterfactual.without_media()
+    joined = pd.concat([rest, table], axis=1)[["baseline", *counterfactual.columns]]
+    error = counterfactual.standard_error()
     if error is not None:
         joined.attrs["standard_error"] = dict(
-            zip(what_if.labels, error.tolist(), strict=True)
+            zip(counterfactual.labels, error.tolist(), strict=True)
         )
     return joined
 
 
-def channel_summary(
-    estimator,
-    X=None,
-    *,
-    confidence_level=0.9,
-    by=None,
-    effect="direct",
-    media=None,
-    region=None,
-    time=None,
-    media_cost=None,
-):
-    """Summarise what each channel did and what the next unit would do.
-
-    Parameters
-    ----------
-    estimator : object
-        Fitted, with `predict`.
-    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-        None: the training rows, which only `DeepCausalMMMRegressor` remembers.
-    confidence_level : float in (0, 1), default=0.9
-    by : {"region", "period"} or None, default=None
-        Also split by region or period.
-    effect : {"direct", "total"}, default="direct"
-        See `DeepCausalMMMRegressor.channel_summary`.
-    media : list of str or int, default=None
-        Media columns of X. None: what the estimator says (``media_``).
-    region, time : str or int, default=None
-        Columns to split by. None: what the estimator says.
-    media_cost : float, mapping or None, default=None
-        Cost of one unit of the columns. `DeepCausalMMMRegressor` knows its own.
-
-    Returns
-    -------
-    summary : DataFrame indexed by channel, or by channel and region or period
-        ``spend`` in money where `media_cost` says what a unit costs, else in the units
-        of X; ``contribution`` in KPI units, ``share`` of the predicted KPI, ``roi``
-        and ``mroi`` (one percent more spend) in KPI units per unit of spend, each but
-        ``spend`` and ``share`` with ``_low`` and ``_high``, missing without draws.
-        Media without a cost beside others that have one have no returns.
-        ``verdict`` and ``follows_kpi`` where the estimator has them.
-
-    Notes
-    -----
-    Where channels of another estimator interact, contributions are Shapley values (see
-    `contributions`) and ROI is contribution / spend.
-    """
-    what_if = counterfactual_of(
-        estimator,
-        X,
-        effect=effect,
-        media=media,
-        region=region,
-        time=time,
-        media_cost=media_cost,
-    )
-    tail = tail_probability(confidence_level)
-    group, names = what_if.groups(by)
-    total = np.bincount(group, what_if.predicted(), minlength=len(names))
-    point = what_if.effects(by)
-    spread = what_if.effects(by, draws=True) if what_if.has_draws else None
-    table = {"spend": point.spend[0]}
-    for name in ("contribution", "roi", "mroi"):
-        table[name] = getattr(point, name)[0]
-        low, high = np.full((2, *table[name].shape), np.nan)
-        if spread is not None:
-            least = what_if.least_effect
-            low, high = bounds(getattr(spread, name), tail, table[name], least=least)
-        if name != "contribution" and what_if.is_money.any():
-            table[name] = np.where(what_if.is_money, table[name], np.nan)
-            low, high = (np.where(what_if.is_money, v, np.nan) for v in (low, high))
-        table |= {f"{name}_low": low, f"{name}_high": high}
-        if name == "contribution":
-            table["share"] = table[name] / total[:, None]
-    channels = what_if.labels
-    if by is None:
-        index = pd.Index(channels, name="channel")
-    else:
-        index = pd.MultiIndex.from_product([channels, names], names=["channel", by])
-    columns = {name: values.T.ravel() for name, values in table.items()}
-    for name, values in what_if.judgements().items():
-        columns[name] = np.repeat(values, len(names))
-    return pd.DataFrame(columns, index=index)
-
-
+@documented_by(channel_summary)
 def marginal_roi(
-    estimator,
-    X=None,
+    estimator: Any,
+    X: Table | None = None,
     *,
-    confidence_level=0.9,
-    by=None,
-    effect="direct",
-    media=None,
-    region=None,
-    time=None,
-    media_cost=None,
-):
+    confidence_level: float = 0.9,
+    by: By = None,
+    effect: Effect = "direct",
+    media: Columns = None,
+    region: Column | None = None,
+    time: Column | None = None,
+    media_cost: MediaCost = None,
+) -> pd.DataFrame:
     """Return what the next unit of spend on each channel would earn.
-
-    Parameters
-    ----------
-    estimator, X, confidence_level, by, effect, media, region, time, media_cost
-        As in `channel_summary`.
 
     Returns
     -------
@@ -220,98 +265,92 @@ def marginal_roi(
     return summary[["mroi", "mroi_low", "mroi_high"]]
 
 
+@documented_by(channel_summary)
 def response_curve(
-    estimator,
-    channel,
-    X=None,
+    estimator: Any,
+    channel: Column,
+    X: Table | None = None,
     *,
-    grid=None,
-    by=None,
-    effect="direct",
-    confidence_level=0.9,
-    media=None,
-    region=None,
-    media_cost=None,
-):
+    grid: npt.ArrayLike | None = None,
+    by: Literal["region"] | None = None,
+    effect: Effect = "direct",
+    confidence_level: float = 0.9,
+    media: Columns = None,
+    region: Column | None = None,
+    media_cost: MediaCost = None,
+) -> Bunch:
     """Return what a channel would have caused at other levels of its spend.
 
     Its spend over the rows of X is scaled, keeping its pattern over regions and
     periods; everything else stays as it is, or, for total effects, other channels
-    answer as the channel graph says.
+    respond as the channel graph says.
 
     Parameters
     ----------
-    estimator : object
-        Fitted, with `predict`.
     channel : str or int
         A media column: its label, or the position of its column.
-    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-        None: the training rows, which only `DeepCausalMMMRegressor` remembers.
     grid : array-like of shape (n_points,), default=None
         Total spend, in money where the cost is known, else in the units of X. None: 21
         points from nothing to twice the spend of X.
     by : {"region"} or None, default=None
         One curve per region, in which each region's spend is scaled alike.
     effect : {"direct", "total"}, default="direct"
-        See `DeepCausalMMMRegressor.response_curve`.
-    confidence_level : float in (0, 1), default=0.9
-    media : list of str or int, default=None
-        Media columns of X. None: what the estimator says (``media_``).
-    region : str or int, default=None
-        Column to split by. None: what the estimator says.
-    media_cost : float, mapping or None, default=None
-        Cost of one unit of the columns. `DeepCausalMMMRegressor` knows its own.
+        Total: what the channels that it drives cause with the spend it induces in them
+        counts as well; the spend axis remains that of the channel itself. Far from
+        observed spend, and at none above all, their response is extrapolated: read
+        changes around the current point.
 
     Returns
     -------
     curve : Bunch
-        ``spend``, ``incremental``, ``low``, ``high``, ``marginal_roi``: ndarrays of
-        shape (n_points,), or (n_points, n_regions); spend as in `grid`, the others in
-        KPI units (per unit of spend). ``marginal_roi`` is seen from one percent of
-        current spend more; nan, as ``current_marginal_roi``, of media without a cost
-        beside others that have one. ``current_spend``, ``current_incremental``,
-        ``current_marginal_roi``, ``half_saturation_spend`` (at which half of the most
-        that the channel can cause is reached; nan where that is not finite, or for
-        total effects) and ``observed_until`` (where the average row spends what one
-        row in a hundred did in training: the curve beyond is extrapolated): floats, or
-        ndarrays of shape (n_regions,). ``regions``, with `by`. Without draws the bounds
-        are nan.
+        - ``spend``, ``incremental``, ``low``, ``high``, ``marginal_roi``: ndarrays of
+          shape (n_points,), or (n_points, n_regions); spend as in `grid`, the others
+          in KPI units (per unit of spend). ``marginal_roi`` is seen from one percent
+          of current spend more. Without draws the bounds are NaN.
+        - ``current_spend``, ``current_incremental``, ``current_marginal_roi``: floats,
+          or ndarrays of shape (n_regions,), as the next two. Marginal ROI is NaN for
+          media without a cost beside others that have one.
+        - ``half_saturation_spend``: spend at which half of the most that the channel
+          can cause is reached; NaN where that is not finite, or for total effects.
+        - ``observed_until``: spend at which the average row spends what one row in a
+          hundred did in training. The curve beyond is extrapolated.
+        - ``regions``: only with `by`.
 
     Raises
     ------
     ValueError
         If the channel is no media column or has no spend in X.
     """
-    what_if = counterfactual_of(
+    counterfactual = counterfactual_of(
         estimator, X, effect=effect, media=media, region=region, media_cost=media_cost
     )
     if by not in (None, "region"):
         raise ValueError(f"by={by!r} must be None or 'region'.")
     tail = tail_probability(confidence_level)
-    m = _position(what_if, channel)
-    group, names = what_if.groups(by)
-    current = np.bincount(group, what_if.spend[:, m], minlength=len(names))
+    m = _position(counterfactual, channel)
+    group, names = counterfactual.groups(by)
+    current = np.bincount(group, counterfactual.spend[:, m], minlength=len(names))
     if current.sum() == 0:
         raise ValueError(
-            f"Channel {what_if.labels[m]!r} has no spend in X, so its spend cannot be "
-            "scaled."
+            f"Channel {counterfactual.labels[m]!r} has no spend in X, so its spend "
+            "cannot be scaled."
         )
     factors = _factors(grid, current.sum())
     now = np.append(factors, 1.0)
     next_one = np.concatenate([now, now + STEP])
-    point = what_if.curve(m, next_one, by)[:, 0]
+    point = counterfactual.curve(m, next_one, by)[:, 0]
     point, more = point[: len(now)], point[len(now) :]
     low, high = np.full((2, len(factors), len(names)), np.nan)
-    if what_if.has_draws:
-        draws = what_if.curve(m, factors, by, draws=True)
-        least = what_if.least_effect[m]
+    if counterfactual.has_draws:
+        draws = counterfactual.curve(m, factors, by, draws=True)
+        least = counterfactual.least_effect[m]
         low, high = bounds(np.moveaxis(draws, 1, 0), tail, point[:-1], least=least)
     spent = np.where(current > 0, current, np.nan)
     marginal = (more - point) / (STEP * spent)
-    if what_if.is_money.any() and not what_if.is_money[m]:
+    if counterfactual.is_money.any() and not counterfactual.is_money[m]:
         marginal = np.full_like(marginal, np.nan)
-    half = _half_saturation(what_if, m, by) * spent
-    until = what_if.observed_until(by)[m] * spent
+    half = _half_saturation(counterfactual, m, by) * spent
+    until = counterfactual.observed_until(by)[m] * spent
     curve = Bunch(
         spend=factors[:, None] * current,
         incremental=point[:-1],
@@ -329,10 +368,12 @@ def response_curve(
     return Bunch(**curve, regions=names)
 
 
-def _position(what_if, channel):
+def _position(counterfactual, channel):
     """Return the position of a channel among the labels."""
-    labels = what_if.labels
-    return labels.index(resolve_channel(channel, labels, what_if.names, "channel"))
+    labels = counterfactual.labels
+    return labels.index(
+        resolve_channel(channel, labels, counterfactual.names, "channel")
+    )
 
 
 def _factors(grid, current):
@@ -345,12 +386,12 @@ def _factors(grid, current):
     return spend / current
 
 
-def _half_saturation(what_if, channel, by):
+def _half_saturation(counterfactual, channel, by):
     """Return the multiple of current spend at which half of all is reached, (G,)."""
-    if not what_if.saturates:
-        return np.full(len(what_if.groups(by)[1]), np.nan)
+    if counterfactual.responds:
+        return np.full(len(counterfactual.groups(by)[1]), np.nan)
     factors = np.append(np.geomspace(1e-3, 1e4, 71), _FAR)
-    effects = what_if.curve(channel, factors, by)[:, 0]
+    effects = counterfactual.curve(channel, factors, by)[:, 0]
     share = effects[:-1] / np.where(effects[-1] == 0, np.nan, effects[-1])
     logs = np.log(factors[:-1])
     half = [_crossing(logs, column, 0.5) for column in share.T]

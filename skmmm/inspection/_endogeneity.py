@@ -1,4 +1,4 @@
-"""Does spend follow past sales? Then its estimated effect is not to be believed.
+"""Does spend follow past sales? Then its estimated effect cannot be trusted.
 
 A budget set from last week's sales (performance chasing) rises in weeks in which sales
 would have been high anyway, because what moves sales lasts for more than a week. A
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 from scipy.stats import f as f_distribution
+
+from skmmm._typing import Array
 
 # How far back spend and KPI are looked at, in periods.
 N_LAGS = 4
@@ -26,7 +28,7 @@ MIN_FREE = 0.3
 NOTHING_LEFT = 1e-6
 # Of numbers of about one.
 ROUNDING = 1e-10
-# Significance asked of each channel, and the share of its unexplained spend.
+# Largest p-value of a flagged channel, and least share of its unexplained spend.
 ALPHA = 0.001
 MATERIAL = 0.05
 
@@ -50,15 +52,22 @@ class FollowsKpi:
         verdict.
     """
 
-    statistic: np.ndarray
-    p_value: np.ndarray
-    partial_r2: np.ndarray
+    statistic: Array
+    p_value: Array
+    partial_r2: Array
     flagged: np.ndarray
 
 
 def follows_kpi(
-    media, kpi, observed, controls, season, *, alpha=ALPHA, material=MATERIAL
-):
+    media: Array,
+    kpi: Array,
+    observed: np.ndarray,
+    controls: Array,
+    season: Array,
+    *,
+    alpha: float = ALPHA,
+    material: float = MATERIAL,
+) -> FollowsKpi:
     r"""Test, channel by channel, whether spend follows the KPI of the weeks before.
 
     This is Granger's question [1]_: do past values of the KPI help to predict spend
@@ -66,7 +75,7 @@ def follows_kpi(
     contains what past spend caused, and so repeats the flights; therefore the KPI
     enters only with the part :math:`e` that media, controls, season and trend do not
     explain. And spend has patterns of its own; therefore they are taken out of spend
-    and of :math:`e` alike, so that what is missed in one of them alone does no harm
+    and of :math:`e` alike, so that what is missed in only one of them does no harm
     [2]_. With :math:`u = \log(1 + x / \bar x)`, :math:`\bar x` a region's mean of
     the periods with spend, and tildes for residuals of a regression on season,
     quadratic trend, controls (now and one period ago), the past :math:`u` of all
@@ -82,11 +91,12 @@ def follows_kpi(
     every region and are ridge regressions, with penalties chosen by generalised cross
     validation [3]_, as a national series has about as many periods as there are terms.
 
-    Regions share their weeks, and a week's shock is one witness, not one per region:
-    the covariance of :math:`(a_m, b_m)` sums over regions before it squares [4]_, with
-    Bartlett weights over neighbouring periods [5]_. In short series such weights make
-    variances too small; the larger p-value, with and without them, counts. That
-    :math:`e` is itself estimated does not change the test of a zero coefficient [6]_.
+    Regions share their weeks, and a week's shock is one observation, not one per
+    region: the covariance of :math:`(a_m, b_m)` sums over regions before it squares
+    [4]_, with Bartlett weights over neighbouring periods [5]_. In short series such
+    weights make variances too small; the larger p-value, with and without them, counts.
+    That :math:`e` is itself estimated does not change the test of a zero coefficient
+    [6]_.
 
     Parameters
     ----------
@@ -118,9 +128,9 @@ def follows_kpi(
     Notes
     -----
     Spend that follows the demand of the same week, without a memory, cannot be told
-    from an effect by any such test, and one region with little more than a year of
-    weeks has too few to find even strong chasing: not being flagged is no proof of
-    innocence.
+    from an effect by any such test, and little more than a year of weeks of one region
+    is too short to detect even strong chasing. A channel that is not flagged may still
+    follow the KPI.
 
     References
     ----------
@@ -135,12 +145,12 @@ def follows_kpi(
     observed = np.asarray(observed).astype(bool) & np.isfinite(kpi)
     media = np.where(observed[..., None], media, 0.0)
     controls = np.where(observed[..., None], controls, 0.0)
-    found = np.full((3, media.shape[2]), np.nan)
+    found = np.full((3, media.shape[2]), np.nan)  # statistic, p-value, partial R2
 
     complete = _complete(observed)
     tested = _complete(complete)
     if tested.any(axis=0).sum() < MIN_PERIODS:
-        return _verdict(*found, alpha, material)
+        return _verdict(found, alpha, material)
 
     spend = _relative_spend(media, observed)  # (R, T, M)
     running = (media != 0).astype(np.float64)
@@ -162,16 +172,17 @@ def follows_kpi(
         if alive[media.shape[2] :].all():
             n_free = len(left) - n_terms[m]
             found[:, m] = _wald(news, spend[:, m], np.nonzero(tested)[1], n_free)
-    return _verdict(*found, alpha, material)
+    return _verdict(found, alpha, material)
 
 
-def _verdict(statistic, p_value, partial_r2, alpha, material):
+def _verdict(found: Array, alpha: float, material: float) -> FollowsKpi:
+    statistic, p_value, partial_r2 = found
     # Comparisons with nan are False, without a warning.
     flagged = (p_value < alpha) & (partial_r2 >= material)
     return FollowsKpi(statistic, p_value, partial_r2, flagged)
 
 
-def _relative_spend(media, observed):
+def _relative_spend(media: Array, observed: np.ndarray) -> Array:
     """Logarithm of one plus spend over its usual value; usual in unobserved cells."""
     spending = media != 0
     total = spending.sum(axis=1, keepdims=True)
@@ -183,66 +194,60 @@ def _relative_spend(media, observed):
     return spend
 
 
-def _relative_kpi(kpi, observed):
+def _relative_kpi(kpi: Array, observed: np.ndarray) -> Array:
     """KPI in units of each region's mean, (R, T, 1)."""
     kpi = np.where(observed, kpi, 0.0)[..., None]
     usual = _mean(np.abs(kpi), observed)
     return kpi / np.where(usual > 0, usual, 1.0)
 
 
-def _news(surprise):
+def _news(surprise: Array) -> Array:
     """Last period's surprise, and the mean of those before it, (R, T, 2)."""
     last, *earlier = (_lag(surprise, lag) for lag in range(1, N_LAGS + 1))
     return np.concatenate([last, sum(earlier) / len(earlier)], axis=-1)
 
 
-def _past_spend(spend):
+def _past_spend(spend: Array) -> Array:
     """Spend of each of the last periods, and averages that reach back further."""
     averages = [lfilter([1 - d], [1, -d], spend, axis=1) for d in DECAYS]
     recent = [_lag(spend, lag) for lag in range(1, N_LAGS + 1)]
     return np.concatenate([*recent, *(_lag(a, 1) for a in averages)], axis=-1)
 
 
-def _time_terms(season, shape):
+def _time_terms(season: Array, shape: tuple[int, int]) -> Array:
     """Season and a quadratic trend, (R, T, n_terms + 2)."""
     trend = np.linspace(-1.0, 1.0, shape[1])
     terms = np.concatenate([np.reshape(season, (-1, shape[1])), [trend, trend**2]])
     return np.broadcast_to(terms.T, (*shape, len(terms)))
 
 
-def _lag(values, lag):
+def _lag(values: np.ndarray, lag: int) -> np.ndarray:
     """Move values (R, T, K) to `lag` periods later, zeros in front."""
     moved = np.zeros_like(values)
     moved[:, lag:] = values[:, : max(values.shape[1] - lag, 0)]
     return moved
 
 
-def _complete(known):
+def _complete(known: np.ndarray) -> np.ndarray:
     """Whether a cell and the `N_LAGS` before it are known, (R, T)."""
     lags = [_lag(known, lag) for lag in range(N_LAGS + 1)]
     return np.logical_and.reduce(lags)
 
 
-def _mean(values, use):
+def _mean(values: Array, use: np.ndarray) -> Array:
     """Mean of values (R, T, K) over the used periods of each region, (R, 1, K)."""
     total = np.where(use[..., None], values, 0.0).sum(axis=1, keepdims=True)
     return total / np.maximum(use.sum(axis=1), 1)[:, None, None]
 
 
-def _residuals(explained, targets, use):
+def _residuals(
+    explained: Array, targets: Array, use: np.ndarray
+) -> tuple[Array, Array]:
     """Residuals of ridge regressions within regions, penalties chosen by GCV.
 
-    Parameters
-    ----------
-    explained : ndarray of shape (n_regions, n_periods, n_terms)
-    targets : ndarray of shape (n_regions, n_periods, n_targets)
-    use : ndarray of shape (n_regions, n_periods), bool
-
-    Returns
-    -------
-    residuals : ndarray of shape (n_used, n_targets)
-    n_terms : ndarray of shape (n_targets,)
-        Effective number of parameters, with one mean per region.
+    Terms (R, T, n_terms), targets (R, T, n_targets) and used cells (R, T) give
+    residuals (n_used, n_targets) and the effective number of parameters, with one mean
+    per region, (n_targets,).
     """
     X = (explained - _mean(explained, use))[use]
     Y = (targets - _mean(targets, use))[use]
@@ -270,20 +275,22 @@ def _residuals(explained, targets, use):
     return Y - X @ (V @ (inverse[best].T * gain)), n_terms[best]
 
 
-def _varies(targets, left, tested):
+def _varies(targets: Array, left: Array, tested: np.ndarray) -> np.ndarray:
     """Whether a target varies in a way not explained, (n_targets,)."""
     before = ((targets - _mean(targets, tested))[tested] ** 2).mean(axis=0)
     after = (left**2).mean(axis=0)
     return (after > NOTHING_LEFT * before) & (after > ROUNDING**2)
 
 
-def _is_used(media, tested):
+def _is_used(media: Array, tested: np.ndarray) -> np.ndarray:
     """Whether there is spend in enough periods, (n_media,)."""
     spending = (tested[..., None] & (media != 0)).any(axis=0)
     return spending.sum(axis=0) >= MIN_SPENDING
 
 
-def _wald(news, spend, period, n_free):
+def _wald(
+    news: Array, spend: Array, period: np.ndarray, n_free: float
+) -> tuple[Array, Array, Array]:
     """Regress spend (n,) on news (n, 2); return F, its p-value and the partial R2."""
     n_tested = news.shape[1]
     coef = np.linalg.lstsq(news, spend, rcond=None)[0]
@@ -302,10 +309,11 @@ def _wald(news, spend, period, n_free):
     statistic = min(quadratic) * n_free / len(spend) / n_tested
     denominator = max(min(n_free, n_periods) - n_tested, 1.0)
     p_value = f_distribution.sf(statistic, n_tested, denominator)
-    return statistic, p_value, 1 - (error @ error) / (spend @ spend)
+    partial_r2 = 1 - (error @ error) / (spend @ spend)
+    return statistic, p_value, partial_r2
 
 
-def _long_run(scores, bandwidth):
+def _long_run(scores: Array, bandwidth: int) -> Array:
     """Sum of squares of scores (T, K) over periods, with Bartlett weights."""
     total = scores.T @ scores
     for lag in range(1, bandwidth + 1):

@@ -1,14 +1,24 @@
 """Intervals from posterior draws."""
 
-from numbers import Real
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
 
+from skmmm._data.costs import is_number
+from skmmm._typing import Array
+
 _HIGHEST_LEVEL = 0.999999
 
 
-def bounds(draws, tail, point, *, least=-np.inf, most=np.inf):
+def bounds(
+    draws: Array,
+    tail: float,
+    point: Array,
+    *,
+    least: float | Array = -np.inf,
+    most: float | Array = np.inf,
+) -> Array:
     """Return the interval that is reported beside a point.
 
     A point is the value at the posterior mode, which need not lie between quantiles of
@@ -26,13 +36,12 @@ def bounds(draws, tail, point, *, least=-np.inf, most=np.inf):
         Probability on either side.
     point : ndarray of shape (...)
         The same quantity at the mode.
-    least, most : float or ndarray, default=-inf and inf
-        What the quantity cannot be beyond.
+    least, most : float or ndarray
+        Limits of what the quantity can be.
 
     Returns
     -------
     interval : ndarray of shape (2, ...)
-        Lower and upper bound.
     """
     first = 1.0 / (len(draws) + 1)
     ends = [max(tail, first), 1.0 - max(tail, first)]
@@ -44,28 +53,25 @@ def bounds(draws, tail, point, *, least=-np.inf, most=np.inf):
     return np.stack([np.minimum(low, point), np.maximum(high, point)])
 
 
-def _next_draw(draws, tail):
+def _next_draw(draws: Array, tail: float) -> Array:
     """Return the prediction interval of one more draw, shape (2, ...)."""
     n_draws = len(draws)
     if n_draws < 2:
         raise ValueError(
             "An interval needs at least two draws, the model has one: fit it with a "
-            "larger n_draws, or n_draws=0 for points alone."
+            "larger n_draws, or n_draws=0 for point estimates only."
         )
     away = stats.t.ppf(1.0 - tail, n_draws - 1) * (1.0 + 1.0 / n_draws) ** 0.5
     reach = away * draws.std(axis=0, ddof=1)
     return draws.mean(axis=0) + np.stack([-reach, reach])
 
 
-def mixture_quantiles(samples, weight, probability):
-    """Return quantiles of weighted samples, shape (n_probabilities, n).
+def mixture_quantiles(
+    samples: Array, weight: Array, probability: Sequence[float]
+) -> Array:
+    """Return quantiles, (n_probabilities, n), of samples, (n_samples, n).
 
-    Parameters
-    ----------
-    samples : ndarray of shape (n_samples, n)
-    weight : ndarray of shape (n_samples,)
-        Probability of each sample, in every column.
-    probability : sequence of float
+    Each sample has the same weight, its probability, in every column.
     """
     order = np.argsort(samples, axis=0)
     ordered = np.take_along_axis(samples, order, axis=0)
@@ -82,16 +88,12 @@ def mixture_quantiles(samples, weight, probability):
     return np.stack(found)
 
 
-def graded_probabilities(tail):
+def graded_probabilities(tail: float) -> tuple[Array, Array]:
     """Return probabilities, and what each stands for, that are dense in the tails.
 
     From one to the next the share of the distribution beyond them changes by a third,
-    down to a twentieth of `tail`: in a mixture any component may make up the tail.
-
-    Returns
-    -------
-    probability, weight : ndarray of shape (n,)
-        The weights sum to one.
+    down to a twentieth of `tail`: in a mixture any component may make up the tail. The
+    shares that they stand for sum to one.
     """
     n_steps = int(np.ceil(np.log(0.5 / (tail / 20.0)) / np.log(1.5)))
     edges = 0.5 * 1.5 ** -np.arange(n_steps + 1.0)
@@ -104,9 +106,9 @@ def graded_probabilities(tail):
     )
 
 
-def tail_probability(confidence_level):
+def tail_probability(confidence_level: float) -> float:
     """Return the probability on either side of an interval."""
-    if not isinstance(confidence_level, Real) or not 0.0 < confidence_level < 1.0:
+    if not is_number(confidence_level) or not 0.0 < confidence_level < 1.0:
         raise ValueError(
             f"confidence_level={confidence_level!r} must be between 0 and 1."
         )

@@ -1,16 +1,25 @@
-"""What spend at the wrong time earns, which cannot have caused anything."""
+"""Placebo tests: what spend at the wrong time is credited with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from numpy.random import RandomState
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from skmmm._data.checks import resolve_many
+from skmmm._docs import documented_by
+from skmmm._typing import Column, Columns, Seed, Table
 from skmmm.inspection._effects import channel_summary
 from skmmm.inspection._refits import (
     check_integer,
     read_rows,
-    told_once,
+    warned_once,
     without_extras,
 )
 
@@ -22,19 +31,20 @@ _TOLERATED, _HALF = 0.1, 0.5
 _ESTIMATES = ["contribution", "contribution_low", "contribution_high"]
 
 
+@documented_by(channel_summary)
 def placebo_channel(
-    estimator,
-    X,
-    y,
-    channels=None,
+    estimator: Any,
+    X: Table,
+    y: npt.ArrayLike,
+    channels: Columns = None,
     *,
-    media=None,
-    region=None,
-    time=None,
-    n_repeats=3,
-    confidence_level=0.9,
-    random_state=None,
-):
+    media: Columns = None,
+    region: Column | None = None,
+    time: Column | None = None,
+    n_repeats: int = 3,
+    confidence_level: float = 0.9,
+    random_state: Seed = None,
+) -> pd.DataFrame:
     """Fit again with one channel's spend at the wrong time, and see what it earns.
 
     Spend at the wrong time cannot have caused the KPI. A model that credits it with as
@@ -45,21 +55,17 @@ def placebo_channel(
     ----------
     estimator : estimator or Pipeline
         Cloned and refitted ``1 + n_channels * n_repeats`` times.
-    X : DataFrame or array-like of shape (n_rows, n_columns)
+    X : DataFrame, array-like of shape (n_rows, n_columns) or Effects
         Rows in any order.
     y : array-like of shape (n_rows,)
         KPI.
     channels : list of str or int, default=None
         Channels to test. None: all.
-    media : list of str or int, default=None
-        Media columns of X. None: what the estimator says (``media_``).
-    region, time : str or int, default=None
-        Columns with region and period. None: what the estimator, or the last step,
-        says. Without a time column rows have no order.
+    time : str or int, default=None
+        Column with the period: datetimes, Periods, ISO strings or integers. None: that
+        of the estimator, or of the last step. Without one rows have no order.
     n_repeats : int, default=3
         Placebos per channel.
-    confidence_level : float in (0, 1), default=0.9
-        Of the bounds.
     random_state : int, RandomState instance or None, default=None
         Draws the placebos.
 
@@ -153,16 +159,22 @@ def placebo_channel(
     rng = check_random_state(random_state)
     series = _series(code, period)
     fitted = clone(estimator).fit(frame, y)
-    asked = {"media": media, "confidence_level": confidence_level}
-    real = channel_summary(fitted, frame, **asked)
+    real = channel_summary(
+        fitted, frame, media=media, confidence_level=confidence_level
+    )
     model = without_extras(estimator, "graph")
     rows = {}
-    with told_once():
+    with warned_once():
         for channel in _choose(frame, channels, list(real.index)):
             placebos = []
             for order in _orders(series, period is not None, n_repeats, rng):
                 moved = _with_column(frame, channel, frame[channel].to_numpy()[order])
-                summary = channel_summary(clone(model).fit(moved, y), moved, **asked)
+                summary = channel_summary(
+                    clone(model).fit(moved, y),
+                    moved,
+                    media=media,
+                    confidence_level=confidence_level,
+                )
                 placebos.append(summary.loc[channel, _ESTIMATES])
             rows[channel] = _compare(
                 real.loc[channel], pd.DataFrame(placebos).astype(float), y.sum()
@@ -170,7 +182,7 @@ def placebo_channel(
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("channel")
 
 
-def _choose(frame, channels, media):
+def _choose(frame: pd.DataFrame, channels: Columns, media: list) -> list:
     """Return the labels of the channels to test."""
     if channels is None:
         return media
@@ -184,7 +196,7 @@ def _choose(frame, channels, media):
     return chosen
 
 
-def _check_shifts(period):
+def _check_shifts(period: np.ndarray | None) -> None:
     """Raise if there are too few periods to shift spend far from where it was."""
     fewest = int(1 / _NEAREST)
     if period is not None and period.max() < fewest - 1:
@@ -194,13 +206,15 @@ def _check_shifts(period):
         )
 
 
-def _series(code, period):
+def _series(code: np.ndarray, period: np.ndarray | None) -> list[np.ndarray]:
     """Return the positions of the rows of each region, in the order of time."""
     order = np.lexsort((np.arange(len(code)) if period is None else period, code))
     return np.split(order, np.flatnonzero(np.diff(code[order])) + 1)
 
 
-def _orders(series, ordered, n_repeats, rng):
+def _orders(
+    series: list[np.ndarray], ordered: bool, n_repeats: int, rng: RandomState
+) -> Iterator[np.ndarray]:
     """Yield, per repeat, the row from which every row gets its spend.
 
     Rows that have an order are shifted in a circle, all regions by the same share of
@@ -219,13 +233,15 @@ def _orders(series, ordered, n_repeats, rng):
         yield order
 
 
-def _with_column(frame, label, values):
+def _with_column(
+    frame: pd.DataFrame, label: Column, values: np.ndarray
+) -> pd.DataFrame:
     changed = frame.copy()
     changed[label] = values
     return changed
 
 
-def _compare(real, placebos, total):
+def _compare(real: pd.Series, placebos: pd.DataFrame, total: float) -> dict[str, Any]:
     """Return the row of one channel: what it and its placebos were credited with."""
     mean = placebos[_ESTIMATES].mean()
     total = total if total else np.nan
@@ -257,16 +273,9 @@ def _credit(table):
 
 
 def _verdict(credit, others, *, sure, others_sure):
-    """Return the verdict on a channel.
+    """Return the verdict from the credit of a channel and of its placebos.
 
-    Parameters
-    ----------
-    credit : float
-    others : ndarray of shape (n_repeats,)
-        Credit of its placebos.
-    sure : bool
-        Whether the credit is more than half of the estimate.
-    others_sure : ndarray of shape (n_repeats,), bool
+    An estimate is sure if its credit is more than half of it.
     """
     if np.mean((others > credit) & (others_sure | sure)) > _TOLERATED:
         return "fails"

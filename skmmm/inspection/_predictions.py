@@ -1,11 +1,14 @@
 """What any fitted estimator predicts if the spend of X's rows were otherwise."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.random import RandomState
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,31 +22,40 @@ from skmmm._data.checks import (
 )
 from skmmm._data.costs import costs_per_unit
 from skmmm._data.tables import BoundTable, row_namer
-from skmmm._unwrapping import bare, unwrap
-from skmmm.inspection._protocol import ChannelEffects, Counterfactual
+from skmmm._typing import Array, Column, Columns, MediaCost, Seed, Table
+from skmmm._unwrapping import Inside, bare, unwrap
+from skmmm.inspection._protocol import (
+    By,
+    ChannelEffects,
+    Counterfactual,
+    Effect,
+    Flights,
+)
 from skmmm.inspection._support import STEP, support_factors
 
-_EXACT = 12  # channels up to which all coalitions are asked
+# From a coalition of players, (n_players,) of bool, to values of shape (n_rows,).
+Value: TypeAlias = Callable[[np.ndarray], Array]
+
+_EXACT = 12  # channels up to which all coalitions are evaluated
 _ALIKE = 1e-9  # relative to the prediction: what counts as no interaction
 
 
 def counterfactual_of(
-    estimator,
-    X=None,
-    *,
-    effect="direct",
-    media=None,
-    region=None,
-    time=None,
-    media_cost=None,
-    n_permutations=256,
-    random_state=0,
-):
+    estimator: Any,
+    X: Table | BoundTable | None = None,
+    effect: Effect = "direct",
+    media: Columns = None,
+    region: Column | None = None,
+    time: Column | None = None,
+    media_cost: MediaCost = None,
+    n_permutations: int = 256,
+    random_state: Seed = 0,
+) -> Counterfactual:
     """Return the `Counterfactual` of an estimator on the rows of X.
 
-    An estimator may bring its own, by a method ``_counterfactual(X)``, alone, as the
-    best estimator of a search, or behind steps that leave media as they are or rescale
-    them; of any other, predictions are compared.
+    An estimator may bring its own, by a method ``_counterfactual(X, media_scale)``, by
+    itself, as the best estimator of a search, or behind steps that leave media as they
+    are or rescale them; of any other, predictions are compared.
     """
     given = {"media": media, "region": region, "time": time, "media_cost": media_cost}
     if isinstance(X, BoundTable):
@@ -75,14 +87,14 @@ def counterfactual_of(
     ).for_effect(effect)
 
 
-def _check_known(given, why):
+def _check_known(given: dict[str, Any], why: str) -> None:
     """Raise if columns or costs are given that are known already."""
     for name, value in given.items():
         if value is not None:
             raise ValueError(f"{why}: leave out {name}, and set it on the estimator.")
 
 
-def _own_counterfactual(inside, X):
+def _own_counterfactual(inside: Inside, X: Table | None) -> Counterfactual | None:
     """Return the counterfactual that a model brings, None without one.
 
     Also None where steps before the model change media in other ways than by a factor:
@@ -100,15 +112,15 @@ def _own_counterfactual(inside, X):
         for label in (model._columns.region, model._columns.time)
         if label is not None
     ]
-    unit = inside.media_scale(X, model._columns.media, keys)
-    if unit is None:
+    scale = inside.media_scale(X, model._columns.media, keys)
+    if scale is None:
         return None
     frame = inside.frame(X)
-    found = model._counterfactual(inside.rows(X))
-    return replace(found, unit=unit, index=frame.index, read_frame=frame.copy)
+    found = model._counterfactual(inside.rows(X), scale)
+    return replace(found, index=frame.index, read_frame=frame.copy)
 
 
-def _media(inside, frame, media, name):
+def _media(inside: Inside, frame: pd.DataFrame, media: Columns, name: str) -> list:
     """Return the labels of the media columns, in the order of the frame."""
     if media is None:
         chosen = inside.media(frame)
@@ -123,7 +135,9 @@ def _media(inside, frame, media, name):
     return [label for label in labels_of(frame) if label in chosen]
 
 
-def _role(inside, frame, given, role):
+def _role(
+    inside: Inside, frame: pd.DataFrame, given: Column | None, role: str
+) -> Column | None:
     """Return the label of the region or time column, None if nothing names it."""
     if given is None:
         return inside.role(frame, role)
@@ -132,10 +146,9 @@ def _role(inside, frame, given, role):
 
 @dataclass(frozen=True, eq=False)
 class PredictedCounterfactual(Counterfactual):
-    """Rows of X, and what is predicted for them under other spend.
+    """The counterfactual of predictions of any estimator.
 
-    The KPI of the rows of X alone counts: that of later rows is not known to be
-    predictable.
+    Only the KPI of the rows of X counts: later rows may not be predictable.
 
     Attributes
     ----------
@@ -153,37 +166,33 @@ class PredictedCounterfactual(Counterfactual):
     random_state : int, RandomState instance or None
     """
 
-    estimator: object
-    X: object
+    estimator: Any
+    X: Any
     frame: pd.DataFrame
     labels: list
-    region: object
-    time: object
-    media_cost: np.ndarray
+    region: Column | None
+    time: Column | None
+    media_cost: Array
     n_permutations: int
-    random_state: object
+    random_state: Seed
 
     has_draws = False
-    saturates = True
+    responds = False
 
-    @property
+    @cached_property
     def names(self):
-        """Labels of all columns of X."""
         return labels_of(self.frame)
 
-    @property
+    @cached_property
     def columns(self):
-        """Columns of the table of contributions after the baseline."""
         return self.labels
 
-    @property
+    @cached_property
     def index(self):
-        """Of X."""
         return self.frame.index
 
-    @property
+    @cached_property
     def is_money(self):
-        """Whether the cost of a channel is known, shape (n_media,)."""
         return np.isfinite(self.media_cost)
 
     @cached_property
@@ -195,13 +204,11 @@ class PredictedCounterfactual(Counterfactual):
         )
         return values
 
-    @property
+    @cached_property
     def spend(self):
-        """Spend of X's rows, (n_rows, n_media), money where its cost is known."""
         return self._units * self.media_cost_or_unit
 
-    def groups(self, by):
-        """Return the group of every row of X and the names of the groups."""
+    def groups(self, by: By) -> tuple[np.ndarray, list]:
         if by is None:
             return np.zeros(len(self.frame), dtype=np.int64), [None]
         if by not in ("region", "period"):
@@ -218,16 +225,17 @@ class PredictedCounterfactual(Counterfactual):
         )
         return group, list(names)
 
-    def predicted(self):
-        """Return the prediction for the rows of X, shape (n_rows,)."""
+    def predicted(self) -> Array:
         return self._predict(np.ones(len(self.labels)))
 
-    def without_media(self):
-        """Return what is predicted without any spend."""
+    def without_media(self) -> pd.DataFrame:
         nothing = self._predict(np.zeros(len(self.labels)))
         return pd.DataFrame({"baseline": nothing}, index=self.index)
 
-    def for_effect(self, effect):
+    def with_costs(self, media_cost: Array) -> Self:
+        return replace(self, media_cost=media_cost)
+
+    def for_effect(self, effect: Effect) -> Self:
         """Return the counterfactual itself: predictions know direct effects only."""
         if effect != "direct":
             raise ValueError(
@@ -236,25 +244,20 @@ class PredictedCounterfactual(Counterfactual):
             )
         return self
 
-    def _as_given(self, frame):
+    def _as_given(self, frame: pd.DataFrame) -> Any:
         """Return a frame as the estimator takes it: with names, if X has any."""
         return frame if hasattr(self.X, "columns") else frame.to_numpy()
 
-    def _predict(self, factors):
-        """Predict with the spend of each channel multiplied.
-
-        Parameters
-        ----------
-        factors : ndarray of shape (n_media,) or (n_media, n_rows)
-        """
+    def _predict(self, factors: Array) -> Array:
+        """Predict with spend multiplied, (n_media,) or (n_media, n_rows)."""
         frame = self.frame.copy()
         for label, units, factor in zip(
             self.labels, self._units.T, factors, strict=True
         ):
             if np.ndim(factor) or factor != 1.0:
                 frame[label] = units * factor
-        asked = self._as_given(frame)
-        predicted = np.asarray(self.estimator.predict(asked), dtype=np.float64)
+        given = self._as_given(frame)
+        predicted = np.asarray(self.estimator.predict(given), dtype=np.float64)
         if predicted.shape != (len(frame),):
             raise ValueError(
                 f"{type(self.estimator).__name__} predicts an array of shape "
@@ -262,39 +265,33 @@ class PredictedCounterfactual(Counterfactual):
             )
         return predicted
 
-    def contributions(self, *, draws=False):
-        """Return what channels contribute to the rows, (1, n_rows, n_media)."""
+    def contributions(self, *, draws: bool = False) -> Array:
         return self._shapley[0][None]
 
-    def standard_error(self):
-        """Return that of each channel's total, None where nothing was drawn."""
+    def standard_error(self) -> Array | None:
         return self._shapley[1]
 
-    answers = False
-
-    @property
+    @cached_property
     def has_periods(self):
-        """Whether the time column is known."""
         return self.time is not None
 
-    @property
+    @cached_property
     def additive(self):
-        """Whether channels act side by side, as far as can be seen."""
-        return self._alone is not None
+        return self._separate is not None
 
-    def _coalition(self, coalition):
+    def _coalition(self, coalition: np.ndarray) -> Array:
         return self._predict(coalition.astype(np.float64))
 
     @cached_property
-    def _alone(self):
+    def _separate(self) -> Array | None:
         return without_interaction(
             self._coalition, len(self.labels), check_random_state(self.random_state)
         )
 
     @cached_property
-    def _shapley(self):
-        if self._alone is not None:
-            return self._alone, None
+    def _shapley(self) -> tuple[Array, Array | None]:
+        if self._separate is not None:
+            return self._separate, None
         return shapley_values(
             self._coalition,
             len(self.labels),
@@ -302,8 +299,7 @@ class PredictedCounterfactual(Counterfactual):
             rng=check_random_state(self.random_state),
         )
 
-    def effects(self, by=None, *, draws=False):
-        """Return the `ChannelEffects` of all channels by group."""
+    def effects(self, by: By = None, *, draws: bool = False) -> ChannelEffects:
         group, names = self.groups(by)
 
         def summed(rows):
@@ -319,23 +315,12 @@ class PredictedCounterfactual(Counterfactual):
             incremental=contribution,
             spend=spend,
             gain=summed(np.stack(more, axis=1)) / STEP,
-            charge=spend,
+            extra_cost=spend,
         )
 
-    def curve(self, channel, factors, by=None, *, draws=False):
-        """Return what spend of one channel causes if it is scaled.
-
-        Parameters
-        ----------
-        channel : int
-        factors : ndarray of shape (n_factors,)
-        by : {"region"} or None
-
-        Returns
-        -------
-        incremental : ndarray of shape (n_factors, 1, n_groups)
-            Against no spend of the channel, the others unchanged.
-        """
+    def curve(
+        self, channel: int, factors: Array, by: By = None, *, draws: bool = False
+    ) -> Array:
         group, names = self.groups(by)
 
         def total(factor):
@@ -347,8 +332,7 @@ class PredictedCounterfactual(Counterfactual):
         nothing = total(0.0)
         return np.stack([total(factor) - nothing for factor in factors])[:, None]
 
-    def spend_curve(self, channel, factors, by=None):
-        """Return what all spend costs if that of one channel is scaled, (K, G)."""
+    def spend_curve(self, channel: int, factors: Array, by: By = None) -> Array:
         group, names = self.groups(by)
         others = np.delete(self.spend, channel, axis=1).sum(axis=1)
         own = self.spend[:, channel]
@@ -359,53 +343,36 @@ class PredictedCounterfactual(Counterfactual):
             ]
         )
 
-    def planned(self, multiples, by=None):
-        """Return the counterfactual in which X's rows spend as planned.
-
-        Parameters
-        ----------
-        multiples : ndarray of shape (n_media, n_groups)
-            Of what X spends.
-        by : {"region", "period"} or None
-        """
+    def planned(self, multiples: Array, by: By = None) -> Self:
         frame = self.frame.copy()
         group, _ = self.groups(by)
         for label, units, multiple in zip(
             self.labels, self._units.T, multiples, strict=True
         ):
             frame[label] = units * multiple[group]
-        asked = self._as_given(frame)
-        return replace(self, X=asked, frame=frame)
+        return replace(self, X=self._as_given(frame), frame=frame)
 
-    def planned_rows(self, multiples, by=None):
-        """Return the rows of X under a plan."""
+    def planned_rows(self, multiples: Array, by: By = None) -> pd.DataFrame:
         return self.planned(multiples, by).frame
 
-    def plan_effects(self, multiples, by=None):
-        """Return spend, contribution and returns of every cell of a plan, (M * G,)."""
+    def plan_effects(self, multiples: Array, by: By = None) -> Bunch:
         planned = self.planned(multiples, by)
         effects = planned.effects(by)
         names = ("spend", "contribution", "roi", "mroi")
         cells = {name: getattr(effects, name)[0].T.ravel() for name in names}
         return Bunch(**cells, outcome=planned.outcome()[0])
 
-    def outcome(self, multiples=None, by=None, *, draws=False):
-        """Return what all spend causes under a plan, shape (1,)."""
+    def outcome(
+        self, multiples: Array | None = None, by: By = None, *, draws: bool = False
+    ) -> Array:
         planned = self if multiples is None else self.planned(multiples, by)
         nothing = self._predict(np.zeros(len(self.labels)))
         return np.array([planned.predicted().sum() - nothing.sum()])
 
-    def flights(self, *, draws=False):
-        """Return what is predicted as a function of a plan by period.
+    def flights(self, *, draws: bool = False) -> Flights:
+        """See `Counterfactual`; the gradient takes one prediction for each entry."""
 
-        Returns
-        -------
-        asked : callable
-            From multiples of shape (n_media, n_periods) to the predicted total, shape
-            (1,), and its gradient, by one prediction for each entry.
-        """
-
-        def asked(multiples, weigh):
+        def outcome(multiples, weigh):
             now = self.planned(multiples, "period").predicted().sum()
             gradient = np.empty_like(multiples)
             for cell in np.ndindex(multiples.shape):
@@ -414,10 +381,9 @@ class PredictedCounterfactual(Counterfactual):
                 gradient[cell] = self.planned(more, "period").predicted().sum() - now
             return np.array([now]), gradient / STEP
 
-        return asked
+        return outcome
 
-    def observed_until(self, by=None):
-        """Return up to which multiple of its spend each channel was seen, (M, G)."""
+    def observed_until(self, by: By = None) -> Array:
         group, names = self.groups(by)
         if self.region is None:
             region = np.zeros(len(self.frame), dtype=np.int64)
@@ -428,17 +394,10 @@ class PredictedCounterfactual(Counterfactual):
         )
 
 
-def shapley_values(value, n_players, *, n_permutations, rng):
+def shapley_values(
+    value: Value, n_players: int, *, n_permutations: int, rng: RandomState
+) -> tuple[Array, Array | None]:
     """Return what each player adds to the value of all, and its standard error.
-
-    Parameters
-    ----------
-    value : callable
-        From a coalition, ndarray of shape (n_players,) of bool, to an ndarray of shape
-        (n_rows,).
-    n_players : int
-    n_permutations : int
-    rng : RandomState
 
     Returns
     -------
@@ -452,41 +411,37 @@ def shapley_values(value, n_players, *, n_permutations, rng):
     return _some_orders(value, n_players, n_permutations, rng)
 
 
-def without_interaction(value, n_players, rng):
+def without_interaction(value: Value, n_players: int, rng: RandomState) -> Array | None:
     """Return what each player adds if that is always the same, else None.
 
-    Asked are each player alone, each player last, and eight random coalitions.
-
-    Parameters
-    ----------
-    value, n_players, rng
-        As in `shapley_values`.
+    Tried are each player first, each player last, and eight random coalitions.
     """
-    itself, known = np.eye(n_players, dtype=bool), {}
+    single = np.eye(n_players, dtype=bool)
+    known: dict[bytes, Array] = {}
 
-    def worth(coalition):
+    def worth(coalition: np.ndarray) -> Array:
         key = coalition.tobytes()
         if key not in known:
             known[key] = value(coalition)
         return known[key]
 
-    nothing, everything = worth(itself[0] & False), worth(itself[0] | True)
+    nothing, everything = worth(single[0] & False), worth(single[0] | True)
     size = _ALIKE * max(np.abs(everything).max(), np.abs(nothing).max(), 1e-300)
-    alone = np.stack([worth(one) - nothing for one in itself], axis=1)
-    last = np.stack([everything - worth(~one) for one in itself], axis=1)
-    if np.abs(alone - last).max() > size:
+    first = np.stack([worth(one) - nothing for one in single], axis=1)
+    last = np.stack([everything - worth(~one) for one in single], axis=1)
+    if np.abs(first - last).max() > size:
         return None
     for _ in range(8):
         coalition = rng.random_sample(n_players) < 0.5
-        expected = nothing + alone[:, coalition].sum(axis=1)
+        expected = nothing + first[:, coalition].sum(axis=1)
         if np.abs(worth(coalition) - expected).max() > size:
             return None
-    return alone
+    return first
 
 
-def _all_coalitions(value, n_players):
+def _all_coalitions(value: Value, n_players: int) -> Array:
     """Return exact Shapley values, from all coalitions."""
-    shares = 0.0
+    shares = np.zeros(())
     sizes = np.arange(n_players)
     # Of coalitions without a player, by size: 1 / (n * binomial(n - 1, size)).
     weight = np.ones(n_players)
@@ -503,10 +458,12 @@ def _all_coalitions(value, n_players):
     return shares
 
 
-def _some_orders(value, n_players, n_permutations, rng):
+def _some_orders(
+    value: Value, n_players: int, n_permutations: int, rng: RandomState
+) -> tuple[Array, Array]:
     """Return Shapley values from random orders, each with its reverse."""
     n_pairs = max(1, n_permutations // 2)
-    mean, totals = 0.0, []
+    mean, totals = np.zeros(()), []
     for _ in range(n_pairs):
         order = rng.permutation(n_players)
         added = (_along(value, order) + _along(value, order[::-1])) / 2
@@ -518,7 +475,7 @@ def _some_orders(value, n_players, n_permutations, rng):
     return mean, error
 
 
-def _along(value, order):
+def _along(value: Value, order: np.ndarray) -> Array:
     """Return what each player adds when they join one after the other."""
     coalition = np.zeros(len(order), dtype=bool)
     values = [value(coalition)]

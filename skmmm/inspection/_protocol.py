@@ -1,10 +1,22 @@
-"""What every counterfactual answers, whoever made it."""
+"""The interface of counterfactuals, whoever makes them."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch
+
+from skmmm._typing import Array
+
+Effect: TypeAlias = Literal["direct", "total"]
+By: TypeAlias = Literal["region", "period"] | None
+# From multiples of spend, and a function from outcomes of draws to their weights, to
+# outcomes and the gradient of their weighted sum.
+Flights: TypeAlias = Callable[[Array, Callable[[Array], Array]], tuple[Array, Array]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,28 +32,28 @@ class ChannelEffects:
     spend : ndarray of shape (E, n_groups, n_media)
     gain : ndarray of shape (E, n_groups, n_media)
         KPI units per 100 % more spend of a channel, seen from one percent more.
-    charge : ndarray of shape (E, n_groups, n_media)
+    extra_cost : ndarray of shape (E, n_groups, n_media)
         Cost of 100 % more of a channel, with what other channels then spend more.
     """
 
-    contribution: np.ndarray
-    incremental: np.ndarray
-    spend: np.ndarray
-    gain: np.ndarray
-    charge: np.ndarray
+    contribution: Array
+    incremental: Array
+    spend: Array
+    gain: Array
+    extra_cost: Array
 
     @property
-    def roi(self):
+    def roi(self) -> Array:
         """KPI units per unit of spend; nan without spend."""
         return _per(self.incremental, self.spend)
 
     @property
-    def mroi(self):
+    def mroi(self) -> Array:
         """KPI units per unit of the next spend; nan without spend."""
-        return _per(self.gain, self.charge)
+        return _per(self.gain, self.extra_cost)
 
 
-def _per(effect, spend):
+def _per(effect: Array, spend: Array) -> Array:
     """Divide, nan where nothing is spent."""
     return effect / np.where(spend > 0, spend, np.nan)
 
@@ -52,75 +64,117 @@ class Counterfactual(ABC):
     Summaries, curves, plans, pictures and the report ask these questions and no
     others. Channels are in the order of the table, spend is money where its cost is
     known, and groups of rows are all rows (``by=None``), regions or periods.
-
-    Attributes
-    ----------
-    labels : list of n_media
-        Channels.
-    names : list
-        Labels of all columns of the table.
-    columns : list
-        Columns of the table of contributions after the baseline.
-    index : Index of shape (n_rows,)
-    frame : DataFrame of shape (n_rows, n_columns)
-        The rows of the table.
-    media_cost : ndarray of shape (n_media,)
-        Money per unit of the columns, nan where it is unknown.
-    spend : ndarray of shape (n_rows, n_media)
-    is_money : ndarray of shape (n_media,), bool
-        Whether the cost of a channel is known.
-    has_draws, has_periods : bool
-        Whether there are posterior draws; whether the period of rows is known.
-    answers : bool
-        Whether channels answer to the spend of others.
-    additive : bool
-        Whether channels act side by side.
     """
 
+    media_cost: Array  # per unit of the columns, nan where unknown, (n_media,)
+
+    if TYPE_CHECKING:  # fields of one maker are computed by the other
+
+        @property
+        @abstractmethod
+        def labels(self) -> list:
+            """Channels."""
+
+        @property
+        @abstractmethod
+        def names(self) -> list:
+            """Labels of all columns of the table."""
+
+        @property
+        @abstractmethod
+        def columns(self) -> list:
+            """Columns of the table of contributions after the baseline."""
+
+        @property
+        @abstractmethod
+        def index(self) -> pd.Index:
+            """Index of the rows."""
+
+        @property
+        @abstractmethod
+        def frame(self) -> pd.DataFrame:
+            """The rows of the table, (n_rows, n_columns)."""
+
+        @property
+        @abstractmethod
+        def spend(self) -> Array:
+            """Spend of the rows, (n_rows, n_media)."""
+
+        @property
+        @abstractmethod
+        def is_money(self) -> np.ndarray:
+            """Whether the cost of a channel is known, (n_media,)."""
+
+        @property
+        @abstractmethod
+        def has_draws(self) -> bool:
+            """Whether there are posterior draws."""
+
+        @property
+        @abstractmethod
+        def has_periods(self) -> bool:
+            """Whether the period of rows is known."""
+
+        @property
+        @abstractmethod
+        def responds(self) -> bool:
+            """Whether channels respond to others; curves then have no upper limit."""
+
+        @property
+        @abstractmethod
+        def additive(self) -> bool:
+            """Whether channels act side by side."""
+
     @cached_property
-    def media_cost_or_unit(self):
+    def media_cost_or_unit(self) -> Array:
         """What a unit costs, 1 where it is unknown, shape (n_media,)."""
         return np.where(np.isfinite(self.media_cost), self.media_cost, 1.0)
 
     @property
-    def least_effect(self):
+    def least_effect(self) -> Array:
         """What the effect of a channel cannot be below, shape (n_media,)."""
         return np.full(len(self.labels), -np.inf)
 
-    def judgements(self):
+    def judgements(self) -> dict[str, np.ndarray]:
         """Return what else is known of the channels, arrays of shape (n_media,)."""
         return {}
 
-    def standard_error(self):
+    def standard_error(self) -> Array | None:
         """Return that of each channel's total from sampled orders, None if exact."""
         return None
 
     @abstractmethod
-    def for_effect(self, effect):
+    def with_costs(self, media_cost: Array) -> Self:
+        """Return the counterfactual with other costs per unit, shape (n_media,)."""
+
+    @abstractmethod
+    def for_effect(self, effect: Effect) -> Self:
         """Return the counterfactual of ``"direct"`` or ``"total"`` effects."""
 
     @abstractmethod
-    def groups(self, by):
+    def groups(self, by: By) -> tuple[np.ndarray, list]:
         """Return the group of every row, (n_rows,), and the names of the groups."""
 
     @abstractmethod
-    def predicted(self):
+    def predicted(self) -> Array:
         """Return the prediction for the rows, shape (n_rows,)."""
 
     @abstractmethod
-    def without_media(self):
+    def without_media(self) -> pd.DataFrame:
         """Return what is predicted without any spend, a frame of its parts."""
 
     @abstractmethod
-    def contributions(self, *, draws=False):
+    def contributions(self, *, draws: bool = False) -> Array:
         """Return what channels contribute to the rows, (E, n_rows, n_media)."""
 
     @abstractmethod
-    def effects(self, by=None, *, draws=False):
+    def effects(self, by: By = None, *, draws: bool = False) -> ChannelEffects:
         """Return the `ChannelEffects` of all channels by group."""
 
     @abstractmethod
-    def curve(self, channel, factors, by=None, *, draws=False):
+    def curve(
+        self, channel: int, factors: Array, by: By = None, *, draws: bool = False
+    ) -> Array:
         """Return what the spend of one channel causes if it is scaled.
 
         Parameters
@@ -138,7 +192,7 @@ class Counterfactual(ABC):
         """
 
     @abstractmethod
-    def spend_curve(self, channel, factors, by=None):
+    def spend_curve(self, channel: int, factors: Array, by: By = None) -> Array:
         """Return what all spend costs if that of one channel is scaled.
 
         Returns
@@ -147,7 +201,7 @@ class Counterfactual(ABC):
         """
 
     @abstractmethod
-    def planned(self, multiples, by=None):
+    def planned(self, multiples: Array, by: By = None) -> Self:
         """Return the counterfactual in which the rows spend as planned.
 
         Parameters
@@ -158,29 +212,31 @@ class Counterfactual(ABC):
         """
 
     @abstractmethod
-    def planned_rows(self, multiples, by=None):
+    def planned_rows(self, multiples: Array, by: By = None) -> pd.DataFrame:
         """Return the rows under a plan, as a frame."""
 
     @abstractmethod
-    def plan_effects(self, multiples, by=None):
+    def plan_effects(self, multiples: Array, by: By = None) -> Bunch:
         """Return spend, contribution and returns of every cell of a plan, (M * G,)."""
 
     @abstractmethod
-    def outcome(self, multiples=None, by=None, *, draws=False):
+    def outcome(
+        self, multiples: Array | None = None, by: By = None, *, draws: bool = False
+    ) -> Array:
         """Return what all spend causes, under a plan or as it is, shape (E,)."""
 
     @abstractmethod
-    def flights(self, *, draws=False):
+    def flights(self, *, draws: bool = False) -> Flights:
         """Return what all spend causes as a function of a plan by period.
 
         Returns
         -------
-        asked : callable
+        outcome : callable
             From multiples of shape (n_media, n_periods), and a function from outcomes
             of the draws to their weights, to outcomes, (E,), and the gradient of
             their weighted sum.
         """
 
     @abstractmethod
-    def observed_until(self, by=None):
+    def observed_until(self, by: By = None) -> Array:
         """Return up to which multiple of its spend each channel was seen, (M, G)."""

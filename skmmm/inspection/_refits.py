@@ -1,10 +1,14 @@
 """Fitting again to changed rows: what placebos and stability share."""
 
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
@@ -18,12 +22,21 @@ from skmmm._data.checks import (
     resolve_column,
 )
 from skmmm._data.tables import row_namer
+from skmmm._typing import Array, Column, Table
+from skmmm._unwrapping import rows_of
+from skmmm._warnings import warn_user
 
 # What costs time and moves no point estimate, in an estimator that has both.
 _NOT_FOR_POINTS = {"n_draws": 0, "graph": None}
 
 
-def read_rows(estimator, X, y, region, time):
+def read_rows(
+    estimator: Any,
+    X: Table,
+    y: npt.ArrayLike,
+    region: Column | None,
+    time: Column | None,
+) -> tuple[pd.DataFrame, Array, np.ndarray, np.ndarray | None, Column | None]:
     """Return X as a frame, y, and the region and period of every row.
 
     Returns
@@ -37,24 +50,24 @@ def read_rows(estimator, X, y, region, time):
     time : label or None
         Of the time column.
     """
-    frame = as_frame(X).infer_objects()
+    frame = as_frame(rows_of(X)).infer_objects()
     check_not_empty(frame)
     region = _role(estimator, frame, region, "region")
     time = _role(estimator, frame, time, "time")
     where = row_namer(frame, region, time)
-    y = check_target(y, len(frame), where)
+    kpi: Array = check_target(y, len(frame), where)
     code, values = np.zeros(len(frame), dtype=np.int64), None
     if region is not None:
         values = region_values(frame, region)
         _, code = np.unique(values, return_inverse=True)
     if time is None:
-        return frame, y, code, None, None
+        return frame, kpi, code, None, None
     ordinals = infer_calendar(frame[time], time, values).ordinals(frame[time], time)
     _, period = np.unique(ordinals, return_inverse=True)
     if region is None:
         _check_one_row_each(period, where)
     check_no_duplicates(code, period, where)
-    return frame, y, code, period, time
+    return frame, kpi, code, period, time
 
 
 def _check_one_row_each(period, where):
@@ -68,17 +81,20 @@ def _check_one_row_each(period, where):
         )
 
 
-def last_step(estimator):
+def last_step(estimator: Any) -> Any:
+    """Return what a pipeline ends with, any other estimator as it is."""
     return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
-def _role(estimator, frame, given, role):
+def _role(
+    estimator: Any, frame: pd.DataFrame, given: Column | None, role: str
+) -> Column | None:
     """Return the label of the region or time column, None if nothing names it."""
     key = getattr(last_step(estimator), role, None) if given is None else given
     return None if key is None else resolve_column(frame, key, role)
 
 
-def without_extras(estimator, *names):
+def without_extras(estimator: Any, *names: str) -> Any:
     """Return a clone that spends no time on draws, or on the graph of channels."""
     copied = clone(estimator)
     last = last_step(copied)
@@ -88,20 +104,18 @@ def without_extras(estimator, *names):
 
 
 @contextmanager
-def told_once():
+def warned_once() -> Iterator[None]:
     """Emit each kind of warning of the refits once, with how often it came."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
     for category in dict.fromkeys(warning.category for warning in caught):
         messages = [w.message for w in caught if w.category is category]
-        warnings.warn(
-            f"{messages[0]} (The first of {len(messages)} such warnings of the fits.)",
-            category,
-            stacklevel=4,
-        )
+        count = f"(The first of {len(messages)} such warnings of the fits.)"
+        warn_user(f"{messages[0]} {count}", category)
 
 
-def check_integer(value, name, minimum):
+def check_integer(value: Any, name: str, minimum: int) -> None:
+    """Raise if a number is no integer, or too small."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
         raise ValueError(f"{name} must be an integer of at least {minimum}: {value!r}.")

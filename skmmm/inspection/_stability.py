@@ -1,21 +1,39 @@
 """How far ROI moves without a block of periods, and as periods come in."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
+from skmmm._docs import documented_by
+from skmmm._typing import Array, Column, Columns, Table
 from skmmm.inspection._effects import channel_summary
+from skmmm.inspection._placebo import placebo_channel
 from skmmm.inspection._refits import (
     check_integer,
     last_step,
     read_rows,
-    told_once,
+    warned_once,
     without_extras,
 )
 
 
-def block_stability(estimator, X, y, *, n_blocks=5, time=None, media=None, region=None):
+@documented_by(placebo_channel)
+def block_stability(
+    estimator: Any,
+    X: Table,
+    y: npt.ArrayLike,
+    *,
+    n_blocks: int = 5,
+    time: Column | None = None,
+    media: Columns = None,
+    region: Column | None = None,
+) -> pd.DataFrame:
     """Leave out one block of periods at a time and see how far each ROI moves.
 
     An ROI that stands on one season or one campaign moves when that is left out [1]_.
@@ -26,19 +44,8 @@ def block_stability(estimator, X, y, *, n_blocks=5, time=None, media=None, regio
     ----------
     estimator : estimator or Pipeline
         Cloned and refitted ``n_blocks + 1`` times.
-    X : DataFrame or array-like of shape (n_rows, n_columns)
-        Rows in any order.
-    y : array-like of shape (n_rows,)
-        KPI.
     n_blocks : int, default=5
         Blocks of as nearly as possible the same number of periods; at least 2.
-    time : str or int, default=None
-        Column with the period: datetimes, Periods, ISO strings or integers. None: what
-        the estimator, or the last step, says.
-    media : list of str or int, default=None
-        Media columns of X. None: what the estimator says (``media_``).
-    region : str or int, default=None
-        Column with the region. None: what the estimator, or the last step, says.
 
     Returns
     -------
@@ -94,8 +101,9 @@ def block_stability(estimator, X, y, *, n_blocks=5, time=None, media=None, regio
     >>> moves = table["change"].abs().groupby("channel").max()
     """
     check_integer(n_blocks, "n_blocks", 2)
-    frame, y, _, period, time = read_rows(estimator, X, y, region, time)
-    n_periods = _check_ordered(period, "block_stability")
+    frame, y, _, known, time = read_rows(estimator, X, y, region, time)
+    period = _check_ordered(known, "block_stability")
+    n_periods = int(period.max()) + 1
     if n_periods < n_blocks:
         raise ValueError(
             f"X has {n_periods} periods, too few for n_blocks={n_blocks}. Lower "
@@ -104,7 +112,7 @@ def block_stability(estimator, X, y, *, n_blocks=5, time=None, media=None, regio
     block = period * n_blocks // n_periods
     model = without_extras(estimator, "n_draws", "graph")
     tables = []
-    with told_once():
+    with warned_once():
         roi = _roi(model.fit(frame, y), frame, media)
         for b in range(n_blocks):
             without = _fit_rows(clone(model), frame, y, block != b)
@@ -114,42 +122,31 @@ def block_stability(estimator, X, y, *, n_blocks=5, time=None, media=None, regio
     return _by_channel(tables, "block")[columns]
 
 
+@documented_by(placebo_channel)
 def refresh_stability(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: Table,
+    y: npt.ArrayLike,
     *,
-    n_periods=4,
-    n_refreshes=3,
-    time=None,
-    media=None,
-    region=None,
-):
+    n_periods: int = 4,
+    n_refreshes: int = 3,
+    time: Column | None = None,
+    media: Columns = None,
+    region: Column | None = None,
+) -> pd.DataFrame:
     """Add the last periods step by step and see how far each ROI moves.
 
-    A model that is refitted every month should not change its mind about last year
-    [1]_.
+    A model that is refitted every month should not revise last year's ROI much [1]_.
 
     Parameters
     ----------
     estimator : estimator or Pipeline
         Cloned and refitted ``n_refreshes + 1`` times.
-    X : DataFrame or array-like of shape (n_rows, n_columns)
-        Rows in any order.
-    y : array-like of shape (n_rows,)
-        KPI.
     n_periods : int, default=4
         Periods that each refresh adds.
     n_refreshes : int, default=3
         The first fit lacks the last ``n_refreshes * n_periods`` periods, the last fit
         has all.
-    time : str or int, default=None
-        Column with the period: datetimes, Periods, ISO strings or integers. None: what
-        the estimator, or the last step, says.
-    media : list of str or int, default=None
-        Media columns of X. None: what the estimator says (``media_``).
-    region : str or int, default=None
-        Column with the region. None: what the estimator, or the last step, says.
 
     Returns
     -------
@@ -200,8 +197,9 @@ def refresh_stability(
     """
     check_integer(n_periods, "n_periods", 1)
     check_integer(n_refreshes, "n_refreshes", 1)
-    frame, y, _, period, time = read_rows(estimator, X, y, region, time)
-    last = _check_ordered(period, "refresh_stability")
+    frame, y, _, known, time = read_rows(estimator, X, y, region, time)
+    period = _check_ordered(known, "refresh_stability")
+    last = int(period.max()) + 1
     ends = last - n_periods * np.arange(n_refreshes + 1)[::-1]
     if ends[0] < 2:
         raise ValueError(
@@ -211,7 +209,7 @@ def refresh_stability(
         )
     model = without_extras(estimator, "n_draws", "graph")
     tables = []
-    with told_once():
+    with warned_once():
         # The last fit comes first: it says what the channels are.
         later = clone(model).fit(frame, y)
         channels = _roi(later, frame, media).index
@@ -227,16 +225,18 @@ def refresh_stability(
     return _by_channel(tables[::-1], "refresh", first=1)[columns]
 
 
-def _check_ordered(period, asking):
-    """Return the number of periods, or raise if rows have no order."""
+def _check_ordered(period: np.ndarray | None, asking: str) -> np.ndarray:
+    """Return the period of every row, or raise if rows have no order."""
     if period is None:
         raise ValueError(
             f"{asking} needs the period of every row: name its column, time=..."
         )
-    return int(period.max()) + 1
+    return period
 
 
-def _check_spend(frame, channels, seen, time):
+def _check_spend(
+    frame: pd.DataFrame, channels: pd.Index, seen: np.ndarray, time: pd.Series
+) -> None:
     """Raise if a channel has no spend in the rows of the first fit."""
     for channel in channels:
         if not frame.loc[seen, channel].any():
@@ -247,7 +247,7 @@ def _check_spend(frame, channels, seen, time):
             )
 
 
-def _fit_rows(estimator, frame, y, kept):
+def _fit_rows(estimator: Any, frame: pd.DataFrame, y: Array, kept: np.ndarray) -> Any:
     """Fit to some of the rows: others get weight zero, or are dropped."""
     last = last_step(estimator)
     if not has_fit_parameter(last, "sample_weight"):
@@ -258,17 +258,19 @@ def _fit_rows(estimator, frame, y, kept):
     return estimator.fit(frame, y, **{name: kept.astype(np.float64)})
 
 
-def _roi(fitted, frame, media):
+def _roi(fitted: Any, frame: pd.DataFrame, media: Columns) -> pd.Series:
     return channel_summary(fitted, frame, media=media)["roi"]
 
 
-def _moves(before, after, name_before, name_after):
+def _moves(
+    before: pd.Series, after: pd.Series, name_before: str, name_after: str
+) -> pd.DataFrame:
     """Return both ROIs and the change relative to the former, by channel."""
     change = after / before.where(before != 0) - 1.0
     return pd.DataFrame({name_before: before, name_after: after, "change": change})
 
 
-def _span(time, period, rows):
+def _span(time: pd.Series, period: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
     """Return the first and last time of some rows, as they stand in X."""
     inside = np.flatnonzero(rows)
     order = np.argsort(period[inside], kind="stable")
@@ -278,7 +280,7 @@ def _span(time, period, rows):
     }
 
 
-def _by_channel(tables, name, first=0):
+def _by_channel(tables: list[pd.DataFrame], name: str, first: int = 0) -> pd.DataFrame:
     """Join tables of channels, the channel before the number of the table."""
     numbers = range(first, first + len(tables))
     joint = pd.concat(dict(zip(numbers, tables, strict=True)), names=[name, "channel"])

@@ -2,33 +2,27 @@
 
 import numpy as np
 
+from skmmm._typing import Array
+
 STEP = 0.01  # of current spend: what "the next unit" of a marginal return is
 RARE = 0.99  # share of training rows below what counts as observed
 
 
-def support_factors(seen, seen_region, spend, region, group, n_groups):
-    """Return up to which multiple of its spend each channel was observed.
+def support_factors(
+    seen: Array,
+    seen_region: np.ndarray,
+    spend: Array,
+    region: np.ndarray,
+    group: np.ndarray,
+    n_groups: int,
+) -> Array:
+    """Return up to which multiple of its spend each channel was observed, (M, G).
 
     The multiple at which the average row of a group spends what one row in a hundred
     did in training, in units of the average training row of the same region, so that
-    large regions stand for small ones.
-
-    Parameters
-    ----------
-    seen : ndarray of shape (n_seen, n_media)
-        Training rows.
-    seen_region : ndarray of shape (n_seen,), int
-    spend : ndarray of shape (n_rows, n_media)
-        Rows whose spend is scaled.
-    region : ndarray of shape (n_rows,), int
-        Same codes; regions without training spend count as average ones.
-    group : ndarray of shape (n_rows,), int
-    n_groups : int
-
-    Returns
-    -------
-    factors : ndarray of shape (n_media, n_groups)
-        nan without spend.
+    large regions stand for small ones; nan without spend. Spend of training rows, and
+    of those that are scaled, has the shape (n_rows, n_media). Codes of their regions
+    are the same; regions without training spend count as average ones.
     """
     n_regions = max(seen_region.max(), region.max()) + 1
     size = _sums(seen, seen_region, n_regions)
@@ -43,7 +37,7 @@ def support_factors(seen, seen_region, spend, region, group, n_groups):
     return (highest * rows / np.where(relative > 0, relative, np.nan)).T
 
 
-def _sums(rows, group, n_groups):
+def _sums(rows: Array, group: np.ndarray, n_groups: int) -> Array:
     total = np.zeros((n_groups, rows.shape[1]))
     np.add.at(total, group, rows)
     return total

@@ -1,6 +1,10 @@
 """How far each channel's effect comes from the data, in one word."""
 
+from collections.abc import Callable
+
 import numpy as np
+
+from skmmm._typing import Array
 
 # Share of the prior variance that data must remove to be called the source of an
 # effect.
@@ -10,7 +14,12 @@ MIN_DRAWS = 8
 VERDICTS = ("data-driven", "prior-driven", "not identified")
 
 
-def channel_verdicts(together, alone, follows_kpi, not_learned):
+def channel_verdicts(
+    learned: Array,
+    learnable: Array,
+    follows_kpi: np.ndarray,
+    not_learned: np.ndarray,
+) -> np.ndarray:
     """Return the verdict on every channel.
 
     - ``"data-driven"``: the spread of the effect, or of its logarithm, shrank to less
@@ -23,10 +32,10 @@ def channel_verdicts(together, alone, follows_kpi, not_learned):
 
     Parameters
     ----------
-    together : ndarray of shape (n_media,)
+    learned : ndarray of shape (n_media,)
         Share of the prior variance of the mean effect that the data removed, as
         `contraction` returned it.
-    alone : ndarray of shape (n_media,)
+    learnable : ndarray of shape (n_media,)
         Share of the prior variance of the log effect that the data would remove if
         all other parameters were known.
     follows_kpi : ndarray of shape (n_media,), bool
@@ -44,37 +53,33 @@ def channel_verdicts(together, alone, follows_kpi, not_learned):
        ``1 - sd_posterior ** 2 / sd_prior ** 2`` of Betancourt (2018), Calibrating
        Model-Based Inferences and Decisions. arXiv 1803.08393.
     """
-    verdicts = np.where(alone >= ENOUGH, VERDICTS[2], VERDICTS[1])
-    verdicts = np.where(together >= ENOUGH, VERDICTS[0], verdicts)
+    verdicts = np.where(learnable >= ENOUGH, VERDICTS[2], VERDICTS[1])
+    verdicts = np.where(learned >= ENOUGH, VERDICTS[0], verdicts)
     verdicts = np.where(not_learned == "zero", VERDICTS[1], verdicts)
     return np.where(follows_kpi | (not_learned == "steady"), VERDICTS[2], verdicts)
 
 
-def contraction(effects, prior):
+def contraction(effects: Array, prior: Array) -> Array:
     """Return the share of the prior variance that the data removed, (n_media,).
 
     The larger of that of the effect and of its logarithm: an effect near zero is known
     well in KPI units though hardly in relative terms, a large one the other way round.
-
-    Parameters
-    ----------
-    effects : ndarray of shape (n_draws, n_media)
-        Posterior draws of the mean effect over rows, the one that is reported.
-    prior : ndarray of shape (n_draws_of_prior, n_media)
-        Draws of the same from the prior.
+    Both arguments are draws, (n_draws, n_media), of the mean effect over rows, which is
+    the one that is reported.
     """
     shares = []
-    for transform in (np.asarray, _log):
+    transforms: tuple[Callable, ...] = (np.asarray, _log)
+    for transform in transforms:
         spread = _spread(transform(effects)) / _spread(transform(prior))
         shares.append(1.0 - spread**2)
     return np.maximum(*shares)
 
 
-def _log(values):
+def _log(values: Array) -> Array:
     return np.log(np.maximum(np.abs(values), 1e-12))
 
 
-def _spread(draws):
+def _spread(draws: Array) -> Array:
     """Half the distance between the 16 and 84 % quantiles: the sd of a normal."""
     low, high = np.quantile(draws, [0.16, 0.84], axis=0)
     return np.maximum((high - low) / 2, 1e-12)

@@ -1,10 +1,14 @@
 """What one plan of spend brings against another."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from skmmm._data.checks import Columns as Roles
 from skmmm._data.checks import (
     assign_roles,
     check_non_negative_media,
@@ -15,47 +19,43 @@ from skmmm._data.checks import (
     resolve_column,
     resolve_many,
 )
-from skmmm._data.tables import row_namer
-from skmmm._unwrapping import unwrap
+from skmmm._data.tables import BoundTable, row_namer
+from skmmm._docs import documented_by
+from skmmm._typing import Array, Column, Columns, Table
+from skmmm._unwrapping import Inside, rows_of, unwrap
+from skmmm.inspection import channel_summary
 from skmmm.inspection._intervals import bounds, tail_probability
+from skmmm.inspection._predictions import PredictedCounterfactual
 
 
+@documented_by(channel_summary)
 def compare_scenarios(
-    estimator,
-    scenarios,
+    estimator: Any,
+    scenarios: Mapping[str, Table],
     *,
-    baseline=None,
-    confidence_level=0.9,
-    media=None,
-    region=None,
-    time=None,
-):
+    baseline: str | None = None,
+    confidence_level: float = 0.9,
+    media: Columns = None,
+    region: Column | None = None,
+    time: Column | None = None,
+) -> pd.DataFrame:
     """Compare the total KPI that a fitted model predicts for several tables.
 
     Differences come from common draws: each draw of the parameters predicts all
-    scenarios, and what is uncertain about them alike cancels. An interval of a
-    difference is therefore much narrower than the intervals of the totals suggest.
+    scenarios, so that uncertainty which they share cancels. An interval of a difference
+    is therefore much narrower than the intervals of the totals suggest.
 
     Parameters
     ----------
     estimator : fitted estimator
         With `predict`. Bounds need draws as well, which
-        :class:`~skmmm.DeepCausalMMMRegressor` has, alone, as the last step of a
+        :class:`~skmmm.DeepCausalMMMRegressor` has, by itself, as the last step of a
         pipeline or as the best estimator of a search.
-
-    scenarios : mapping of str to DataFrame
-        Tables to predict, each with the same regions and periods, in any order and
-        written alike: spend and controls may differ.
-
+    scenarios : mapping of str to DataFrame or Effects
+        Tables to predict, such as `make_future_frame` makes, each with the same regions
+        and periods, in any order and written alike: spend and controls may differ.
     baseline : str, default=None
         Scenario to compare with. None: the first.
-
-    confidence_level : float in (0, 1), default=0.9
-
-    media : list of str or int, str, int, callable or None, default=None
-        Columns whose spend counts. None: those of the estimator, or of the last step of
-        a pipeline.
-
     region, time : str, int or None, default=None
         Columns that must agree between scenarios. None: those of the estimator. Where
         it has none either, only the numbers of rows are compared.
@@ -74,7 +74,8 @@ def compare_scenarios(
         - ``spend``: total of the media columns, in money if the model has a
           `media_cost`, else in the units of X; channels that `media_cost` does not name
           are not money and do not count. NaN if the model has costs, and steps before
-          it change a media column: what a unit of X costs is unknown;
+          it do anything else to a media column than multiply it by a factor: what a
+          unit of X costs is unknown;
         - ``difference_spend``: ``spend`` minus that of the baseline;
         - ``marginal_roi``: ``difference / difference_spend``, KPI units gained
           per unit of spend added, or lost per unit saved. NaN where spend is equal, and
@@ -95,9 +96,9 @@ def compare_scenarios(
 
     Notes
     -----
-    Intervals are about the expected KPI: they hold doubt about the parameters and about
-    the level so far, not what single periods will add by chance, so that observed
-    totals scatter more widely. Points come from `predict`, at the mode, which need not
+    Intervals are about the expected KPI: they hold uncertainty about the parameters and
+    about the level so far, not the noise of single periods, so that observed totals
+    scatter more widely. Points come from `predict`, at the mode, which need not
     be in the middle of the draws. What spend carries into periods after those of X is
     not counted: channels that act late look worse in short scenarios.
 
@@ -125,20 +126,24 @@ def compare_scenarios(
     tail = tail_probability(confidence_level)
     base = _baseline_position(scenarios, baseline)
     inside = unwrap(estimator)
-    tables = {name: inside.frame(X).infer_objects() for name, X in scenarios.items()}
-    columns = _find_roles(inside, list(tables.values())[base], media, region, time)
+    known = _known_roles(estimator, scenarios.values())
+    given = {name: rows_of(X) for name, X in scenarios.items()}
+    tables = {name: inside.frame(X).infer_objects() for name, X in given.items()}
+    roles = {"media": media, "region": region, "time": time}
+    roles = {role: known.get(role) if v is None else v for role, v in roles.items()}
+    columns = _find_roles(inside, list(tables.values())[base], **roles)
     _check_comparable(tables, columns, base)
     units = np.array([_units(name, tables[name], columns) for name in tables])
-    kpi = np.array([np.sum(estimator.predict(X)) for X in scenarios.values()])
-    draws = _total_draws(inside, scenarios.values())
+    kpi = np.array([np.sum(estimator.predict(X)) for X in given.values()])
+    draws = _total_draws(inside, given.values())
     table = _compare_kpi(kpi, draws, base, tail)
-    cost = _costs(inside, scenarios.values(), columns.media)
+    cost = _costs(inside, given.values(), list(columns.media))
     table |= _compare_spend(units, cost, base)
     table["marginal_roi"] = table["difference"] / table.pop("extra_spend")
     return pd.DataFrame(table, index=pd.Index(list(tables), name="scenario"))
 
 
-def _baseline_position(scenarios, baseline):
+def _baseline_position(scenarios: Any, baseline: str | None) -> int:
     """Return the position of the scenario to compare with."""
     if not isinstance(scenarios, Mapping) or not scenarios:
         raise ValueError(
@@ -153,7 +158,21 @@ def _baseline_position(scenarios, baseline):
     return names.index(baseline)
 
 
-def _find_roles(inside, table, media, region, time):
+def _known_roles(estimator: Any, tables: Collection) -> dict[str, Any]:
+    """Return the columns with which a table was read, by role; check who read them."""
+    known: dict[str, Any] = {}
+    for X in tables:
+        if isinstance(X, BoundTable):
+            X.check_read_by(estimator)
+            read = X.counterfactual()
+            if isinstance(read, PredictedCounterfactual):
+                known = {"media": read.labels, "region": read.region, "time": read.time}
+    return known
+
+
+def _find_roles(
+    inside: Inside, table: pd.DataFrame, media: Any, region: Any, time: Any
+) -> Roles:
     """Return the columns of a scenario, from the arguments or from the model."""
     check_once(table)
     if media is None:
@@ -172,7 +191,9 @@ def _find_roles(inside, table, media, region, time):
     return assign_roles(media, (), region, time)
 
 
-def _check_comparable(tables, columns, base):
+def _check_comparable(
+    tables: dict[str, pd.DataFrame], columns: Roles, base: int
+) -> None:
     """Raise if scenarios are not about the same regions and periods."""
     names = list(tables)
     for name, table in tables.items():
@@ -192,7 +213,7 @@ def _check_comparable(tables, columns, base):
             )
 
 
-def _check_columns(table, columns, name):
+def _check_columns(table: pd.DataFrame, columns: Roles, name: str) -> None:
     """Raise if a scenario has no rows or lacks a column."""
     check_not_empty(table)
     keys = [key for key in (columns.region, columns.time) if key is not None]
@@ -201,9 +222,9 @@ def _check_columns(table, columns, name):
             raise ValueError(f"Scenario {name!r} has no column {label!r}.")
 
 
-def _rows_in_words(table, columns):
+def _rows_in_words(table: pd.DataFrame, columns: Roles) -> pd.Series:
     """Return the region and period of every row as text, as far as they are known."""
-    words = [[]] * len(table)
+    words: list[list[str]] = [[]] * len(table)
     if columns.region is not None:
         regions = region_values(table, columns.region).tolist()
         words = [[f"region {region!r}"] for region in regions]
@@ -213,7 +234,7 @@ def _rows_in_words(table, columns):
     return pd.Series([", ".join(said) or "any region and time" for said in words])
 
 
-def _units(name, table, columns):
+def _units(name: str, table: pd.DataFrame, columns: Roles) -> Array:
     """Return the total of every media column, in its units, shape (n_media,)."""
     row = row_namer(table, columns.region, columns.time)
 
@@ -225,18 +246,25 @@ def _units(name, table, columns):
     return media.sum(axis=0)
 
 
-def _costs(inside, tables, media):
-    """Return what a unit of each column costs: 1 without costs, NaN if not money."""
-    cost = getattr(inside.model, "media_cost_", None)
-    if not cost:
+def _costs(inside: Inside, tables: Collection, media: list) -> Array:
+    """Return the cost of a unit by column of X: 1 without costs, NaN if unknown."""
+    known = getattr(inside.model, "media_cost_", None)
+    if not inside.steps and hasattr(inside.model, "_warn_scaled"):
+        inside.model._warn_scaled()
+    if not known:
         return np.ones(len(media))
-    if any(inside.changed(X, media) for X in tables):
-        # A cost is that of what the steps before the model return.
+    cost = np.array([known.get(label, np.nan) for label in media])
+    if not inside.steps:
+        return cost
+    # A cost is that of a unit of what the steps before the model return.
+    scales = [inside.media_scale(X, media) for X in tables]
+    first = scales[0]
+    if first is None or any(s is None or not np.allclose(s, first) for s in scales):
         return np.full(len(media), np.nan)
-    return np.array([cost.get(label, np.nan) for label in media])
+    return cost / first
 
 
-def _total_draws(inside, tables):
+def _total_draws(inside: Inside, tables: Collection) -> Array:
     """Return the total KPI under every draw, shape (n_scenarios, n_draws).
 
     Draws of NaN stand for none.
@@ -249,20 +277,10 @@ def _total_draws(inside, tables):
     return np.array(totals)
 
 
-def _compare_kpi(kpi, draws, base, tail):
-    """Return the columns on the KPI.
-
-    Parameters
-    ----------
-    kpi : ndarray of shape (n_scenarios,)
-    draws : ndarray of shape (n_scenarios, n_draws)
-    base : int
-        Position of the baseline.
-    tail : float
-        Probability below the lower bound, and above the upper.
-    """
+def _compare_kpi(kpi: Array, draws: Array, base: int, tail: float) -> dict[str, Array]:
+    """Return the columns on the KPI, (n_scenarios,); draws: (n_scenarios, n_draws)."""
     low, high = bounds(draws.T, tail, kpi)
-    difference = draws - draws[base]  # draw by draw, so that common doubt cancels
+    difference = draws - draws[base]  # draw by draw, so that common uncertainty cancels
     more = kpi - kpi[base]
     difference_low, difference_high = bounds(difference.T, tail, more)
     return {
@@ -276,16 +294,10 @@ def _compare_kpi(kpi, draws, base, tail):
     }
 
 
-def _compare_spend(units, cost, base):
+def _compare_spend(units: Array, cost: Array, base: int) -> dict[str, Array]:
     """Return the columns on spend, and by how much it pays to divide.
 
-    Parameters
-    ----------
-    units : ndarray of shape (n_scenarios, n_media)
-    cost : ndarray of shape (n_media,)
-        NaN where a channel is not money.
-    base : int
-        Position of the baseline.
+    Units of shape (n_scenarios, n_media); costs, (n_media,), are NaN if not money.
     """
     money = np.isfinite(cost)
     if not money.any():

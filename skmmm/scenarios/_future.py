@@ -1,11 +1,15 @@
 """The table of coming periods."""
 
+from __future__ import annotations
+
 from datetime import date, datetime
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from skmmm._data.checks import Columns as Roles
 from skmmm._data.checks import (
     as_frame,
     check_labels,
@@ -14,8 +18,15 @@ from skmmm._data.checks import (
     resolve_columns,
 )
 from skmmm._data.costs import is_number
-from skmmm.scenarios._past import read_past
-from skmmm.scenarios._planned import planned_controls, planned_spend
+from skmmm._typing import Array, Column, Columns, Table
+from skmmm._unwrapping import rows_of
+from skmmm.scenarios._past import Past, read_past
+from skmmm.scenarios._planned import Plan, planned_controls, planned_spend
+
+NO_TIME = (
+    "make_future_frame needs a time column: rows without an order have no coming "
+    "periods."
+)
 
 # Ways to write a period as text; a later one only if the earlier do not fit.
 _TEXT_FORMATS = (
@@ -29,44 +40,37 @@ _TEXT_FORMATS = (
 
 
 def make_future_frame(
-    X,
-    periods,
+    X: Table,
+    periods: int,
     *,
-    media,
-    controls=None,
-    region=None,
-    time,
-    spend="last_year",
-    control_values=None,
-    periods_per_year=None,
-):
+    media: Columns,
+    controls: Columns = None,
+    region: Column | None = None,
+    time: Column,
+    spend: Plan = "last_year",
+    control_values: Plan = None,
+    periods_per_year: float | None = None,
+) -> pd.DataFrame:
     """Make the table of the periods that follow X, with spend as planned.
 
     There is one row for each coming period and each region that has a row in the last
-    period of X. What a model is to predict is then up to the plan: nothing is filled
-    that was not asked for.
+    period of X. Nothing is filled in that the plan does not say.
 
     Parameters
     ----------
     X : DataFrame of shape (n_rows, n_columns)
         One row per region and period, in any order; usually the training table. Every
-        column must have a role. A Polars frame or an array is read too.
-
+        column must have a role. A Polars frame, an array or `Effects` are read too.
     periods : int
         Number of coming periods (weeks, days, months or steps of integers, as in X).
-
     media : list of str or int, str, int, callable or None
         Media columns, by name or position. None: every column not named otherwise.
-
     controls : list of str or int, str, int, callable or None, default=None
         Control columns.
-
     region : str, int or None, default=None
         Column with the region. None: one series.
-
     time : str or int
         Column with the period: datetimes, Periods, ISO strings or integers.
-
     spend : str, mapping or DataFrame, default="last_year"
         Spend per period, in the units of the media columns of X.
 
@@ -84,11 +88,9 @@ def make_future_frame(
           without a name). Each period occurs once, with spend of all regions together;
           or, if there is also a column or an index level called like `region`, once per
           region, with the spend of the region.
-
     control_values : str, mapping, DataFrame or None, default=None
         Values of the controls, as `spend`; but a number is the value in every region.
         Required if there are controls.
-
     periods_per_year : float or None, default=None
         Length of the season, in periods: 13 for integers that count periods of four
         weeks, 4 for quarters. Rounded, of days to whole weeks. None: read from the
@@ -137,14 +139,11 @@ def make_future_frame(
     >>> more.groupby("week")["tv"].sum().round().unique()
     array([60000.])
     """
-    frame = as_frame(X).infer_objects()
+    frame = as_frame(rows_of(X)).infer_objects()
     check_not_empty(frame)
     check_labels(frame)
     if time is None:
-        raise ValueError(
-            "make_future_frame needs a time column: rows without an order have no "
-            "coming periods."
-        )
+        raise ValueError(NO_TIME)
     columns = resolve_columns(
         frame, media=media, controls=controls, region=region, time=time
     )
@@ -158,17 +157,16 @@ def make_future_frame(
     )
 
 
-def coming_frame(frame, periods, *, columns, spend, control_values, periods_per_year):
-    """Make the table of coming periods, as `make_future_frame`, by resolved columns.
-
-    Parameters
-    ----------
-    frame : DataFrame
-    columns : Columns
-        Labels of the frame.
-    periods, spend, control_values, periods_per_year
-        As in `make_future_frame`.
-    """
+def coming_frame(
+    frame: pd.DataFrame,
+    periods: int,
+    *,
+    columns: Roles,
+    spend: Plan,
+    control_values: Plan,
+    periods_per_year: float | None,
+) -> pd.DataFrame:
+    """Make the table of coming periods from a frame whose columns have roles."""
     _check_roles(frame, columns)
     periods = _check_periods(periods)
     past = read_past(frame, columns, periods, _check_year(periods_per_year))
@@ -176,13 +174,13 @@ def coming_frame(frame, periods, *, columns, spend, control_values, periods_per_
     return _lay_out(values, past)
 
 
-def _check_periods(periods):
+def _check_periods(periods: Any) -> int:
     if isinstance(periods, bool) or not isinstance(periods, Integral) or periods < 1:
         raise ValueError(f"periods={periods!r} must be an integer of at least 1.")
     return int(periods)
 
 
-def _check_year(periods_per_year):
+def _check_year(periods_per_year: Any) -> float | None:
     if periods_per_year is None:
         return None
     if not is_number(periods_per_year) or periods_per_year <= 1:
@@ -192,7 +190,7 @@ def _check_year(periods_per_year):
     return float(periods_per_year)
 
 
-def _check_roles(frame, columns):
+def _check_roles(frame: pd.DataFrame, columns: Roles) -> None:
     """Raise if a column of X is none of media, controls, region and time."""
     named = {*columns.media, *columns.controls, columns.region, columns.time}
     others = [label for label in labels_of(frame) if label not in named]
@@ -204,7 +202,7 @@ def _check_roles(frame, columns):
         )
 
 
-def _lay_out(values, past):
+def _lay_out(values: dict[Any, Array], past: Past) -> pd.DataFrame:
     """Return the rows of the coming periods, in the columns of X."""
     n_regions, n_periods = past.shape
     future = {}
@@ -232,7 +230,7 @@ def _like(values, dtype):
     return same.array if (same.astype(values.dtype) == values).all() else values.array
 
 
-def _coming_times(column, past):
+def _coming_times(column: pd.Series, past: Past) -> pd.Series:
     """Return the coming periods as X writes them, a Series of shape (P,)."""
     calendar, label = past.calendar, past.columns.time
     if isinstance(column.dtype, pd.CategoricalDtype):

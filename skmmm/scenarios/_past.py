@@ -1,7 +1,6 @@
-"""What is known when coming periods are planned."""
+"""The table from which coming periods are planned."""
 
 from dataclasses import dataclass
-from warnings import warn
 
 import numpy as np
 import pandas as pd
@@ -16,11 +15,13 @@ from skmmm._data.checks import (
 )
 from skmmm._data.panel import Panel, make_panel
 from skmmm._data.tables import row_namer
+from skmmm._typing import Array, Column
+from skmmm._warnings import warn_user
 
 
 @dataclass(frozen=True, eq=False)
 class Past:
-    """What is known, and the regions (R) and coming periods (P) that are asked for.
+    """The rows of X, and the regions (R) and coming periods (P) to plan.
 
     Attributes
     ----------
@@ -32,7 +33,7 @@ class Past:
     rows : ndarray of shape (n_regions,)
         Row of each coming region in the last period.
     going : ndarray of shape (n_regions,)
-        Position of each coming region in the panel.
+        Position in the panel of each region that continues.
     regions : ndarray of shape (n_regions,)
         Names of the coming regions.
     n_periods : int
@@ -49,27 +50,27 @@ class Past:
     n_periods: int
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """Number of regions and of coming periods."""
         return len(self.going), self.n_periods
 
     @property
-    def n_known(self):
+    def n_known(self) -> int:
         """Number of periods from the first to the last of X."""
         return self.panel.shape[1]
 
     @property
-    def season(self):
+    def season(self) -> int:
         """Periods in a year."""
         return self.calendar.season_length
 
-    def grid(self, label):
+    def grid(self, label: Column) -> Array:
         """Return a column of X on the grid of coming regions, shape (R, T)."""
         labels = (*self.columns.media, *self.columns.controls)
         values = np.concatenate([self.panel.media, self.panel.controls], axis=2)
         return values[self.going][..., labels.index(label)]
 
-    def where(self, region, period):
+    def where(self, region: int, period: int) -> str:
         """Say which region and which period, counted from the first of X."""
         time = f"{self.columns.time} {self.calendar.label(period)}"
         if self.columns.region is None:
@@ -77,7 +78,12 @@ class Past:
         return f"region {self.regions[region].item()!r}, {time}"
 
 
-def read_past(frame, columns, periods, periods_per_year):
+def read_past(
+    frame: pd.DataFrame,
+    columns: Columns,
+    periods: int,
+    periods_per_year: float | None,
+) -> Past:
     """Check the rows of X and arrange them on the grid of regions and periods."""
     where = row_namer(frame, columns.region, columns.time)
     regions, code = np.array(["all"]), np.zeros(len(frame), dtype=np.int64)
@@ -101,17 +107,15 @@ def read_past(frame, columns, periods, periods_per_year):
     return Past(frame, columns, calendar, panel, last, going, regions[going], periods)
 
 
-def _warn_ended(panel, regions, calendar):
+def _warn_ended(panel: Panel, regions: np.ndarray, calendar: Calendar) -> None:
     """Warn of regions without a row in the last period."""
     ended = np.flatnonzero(~panel.observed[:, -1])
     if len(ended):
         first = ended[0]
         seen = np.flatnonzero(panel.observed[first])[-1]
-        warn(
+        warn_user(
             f"{len(ended)} region(s) have no row in the last period of X, "
             f"{calendar.label(panel.shape[1] - 1)}, and are left out: "
             f"{regions[ended].tolist()} ({regions[first].item()!r} ends "
-            f"{calendar.label(seen)}). If they only report late, add their rows.",
-            UserWarning,
-            stacklevel=5,
+            f"{calendar.label(seen)}). If they only report late, add their rows."
         )

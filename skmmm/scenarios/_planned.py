@@ -1,17 +1,23 @@
 """Spend and controls of coming periods, as they are planned."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from skmmm._data.checks import as_frame, region_values
 from skmmm._data.tables import region_codes
+from skmmm._typing import Array, Column
+from skmmm.scenarios._past import Past
+
+# A pattern, values by column, or a table of coming periods.
+Plan: TypeAlias = str | Mapping[Any, Any] | pd.DataFrame | None
 
 _PATTERNS = ("last_year", "last_periods")
 
 
-def planned_spend(spend, past):
+def planned_spend(spend: Plan, past: Past) -> dict[Column, Array]:
     """Return the spend of every channel: label to ndarray of shape (R, P)."""
     given = _read_plan(spend, past, past.columns.media, "spend", "channel")
     planned = {}
@@ -23,14 +29,16 @@ def planned_spend(spend, past):
     return planned
 
 
-def planned_controls(control_values, past):
+def planned_controls(control_values: Plan, past: Past) -> dict[Column, Array]:
     """Return the values of every control: label to ndarray of shape (R, P)."""
     given = {} if control_values is None else control_values
     given = _read_plan(given, past, past.columns.controls, "control_values", "control")
     return {c: np.broadcast_to(values, past.shape) for c, values in given.items()}
 
 
-def _read_plan(given, past, labels, name, role):
+def _read_plan(
+    given: Any, past: Past, labels: Sequence, name: str, role: str
+) -> dict[Column, Array]:
     """Return what is planned per column: shape (P,) for all regions, or (R, P)."""
     if isinstance(given, str):
         given = dict.fromkeys(labels, given)
@@ -70,7 +78,7 @@ def _check_complete(given, labels, name, role):
         )
 
 
-def _read_values(value, past, label, name):
+def _read_values(value: Any, past: Past, label: Column, name: str) -> Array:
     """Return what a mapping says of one column: shape (P,), or (R, P)."""
     if isinstance(value, str):
         return _repeat(value, past, label, name)
@@ -81,14 +89,14 @@ def _read_values(value, past, label, name):
         return np.full(past.n_periods, values)
     if values.shape != (past.n_periods,):
         raise ValueError(
-            f"{name} has shape {values.shape}, but {past.n_periods} periods are asked "
-            "for: give one number for each. For regions that differ, give a Series "
+            f"{name} has shape {values.shape}, but there are {past.n_periods} coming "
+            "periods: give one number for each. For regions that differ, give a Series "
             "indexed by region and period."
         )
     return values
 
 
-def _repeat(pattern, past, label, name):
+def _repeat(pattern: str, past: Past, label: Column, name: str) -> Array:
     """Return a column of X as it was in the periods to repeat, shape (R, P)."""
     source = _source(pattern, past, name)
     region, column = np.nonzero(~past.panel.observed[past.going][:, source])
@@ -101,7 +109,7 @@ def _repeat(pattern, past, label, name):
     return past.grid(label)[:, source]
 
 
-def _source(pattern, past, name):
+def _source(pattern: str, past: Past, name: str) -> np.ndarray:
     """Return the periods of X that a pattern repeats, shape (P,)."""
     ahead = np.arange(past.n_periods)
     if pattern == "last_year":
@@ -121,7 +129,7 @@ def _source(pattern, past, name):
     raise ValueError(f"{name}={pattern!r} must be one of {list(_PATTERNS)}.")
 
 
-def _read_table(plan, past, name):
+def _read_table(plan: pd.DataFrame, past: Past, name: str) -> dict[Column, Array]:
     """Return the columns of a planned table: label to shape (P,), or (R, P)."""
     region, time = past.columns.region, past.columns.time
     plan = _keys_as_columns(plan, region, time)
@@ -213,7 +221,7 @@ def _cell_in_words(cell, past):
     return past.where(cell[0], period)
 
 
-def _as_numbers(values, name):
+def _as_numbers(values: Any, name: str) -> Array:
     """Return an array of float64, or raise."""
     values = np.asarray(values)
     if values.dtype.kind not in "biufO":
@@ -244,7 +252,7 @@ def _check_not_negative(values, label, past):
         )
 
 
-def _divide(total, label, past):
+def _divide(total: Array, label: Column, past: Past) -> Array:
     """Divide spend of all regions, shape (P,), as in the last season of X."""
     n_recent = min(past.season, past.n_known)
     spent = past.grid(label)[:, -n_recent:].sum(axis=1)

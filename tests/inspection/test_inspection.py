@@ -410,6 +410,14 @@ def test_a_model_behind_a_scaler_hints_at_its_units(panel, fitted, series, fast)
         model = DeepCausalMMMRegressor(**fast | {"n_draws": 0, "max_iter": 2})
         with pytest.warns(ConvergenceWarning):
             model.fit(scaled, series.y)
-        with pytest.warns(UserWarning, match=f"The {name} of each .* look scaled"):
-            model.channel_summary()
+        for ask in (
+            model.channel_summary,
+            lambda: response_curve(model, "media_1", scaled),  # noqa: B023
+            lambda: model.compare_scenarios({"now": scaled}),  # noqa: B023
+            model.optimize_budget,
+        ):
+            match = f"The {name} of each .* look scaled"
+            with pytest.warns(UserWarning, match=match) as caught:
+                ask()
+            assert {warning.filename for warning in caught} == {__file__}
     fitted.channel_summary()  # no warning of money

@@ -39,7 +39,7 @@ def test_media_without_a_cost_of_the_regressor(funnel):
         assert plan.allocation["spend"].sum() == pytest.approx(half["media_1"])
         answers = effect == "total"
         assert (plan.X["media_2"].sum() < 0.99 * data.X["media_2"].sum()) == answers
-        said = "own spend as today, answers others" if answers else "as today"
+        said = "own spend as today, responds to others" if answers else "as today"
         assert plan.allocation["reason"]["media_2"] == f"no cost: {said}"
         assert plan.message.endswith(f"Without a cost, {said}: ['media_2'].")
 
@@ -228,7 +228,7 @@ def test_horizon(fitted):
     assert plan.outcome == other.outcome
     with refuses("Give X or horizon, not both."):
         fitted.optimize_budget(X=coming, horizon=4)
-    with refuses("horizon must be an integer from 1 up, got True."):
+    with refuses("horizon must be an integer of at least 1, got True."):
         fitted.optimize_budget(horizon=True)
 
 
@@ -269,7 +269,7 @@ def test_plan_without_draws(funnel):
 
 def test_total_effects_are_planned_with_what_they_cost(funnel):
     data, model = funnel
-    assert model._equations("total").descendants()[0, 1]
+    assert model._equations_of("total")[0].descendants()[0, 1]
     plan = model.optimize_budget(effect="total", allow_extrapolation=True)
     assert plan.success, plan.message
     assert plan.outcome >= plan.current_outcome

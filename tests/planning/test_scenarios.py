@@ -164,12 +164,22 @@ def test_pipelines_and_searches(two):
         columns = ["difference", "difference_low", "difference_high"]
         pd.testing.assert_frame_equal(table[columns], 2.0 * expected[columns])
         # A cost of 7 is that of a unit behind the step.
-        money = table[["spend", "difference_spend", "marginal_roi"]]
-        assert money.isna().all(axis=None)
+        assert_allclose(table["spend"], [2.0 * 7.0 * 100.0, 2.0 * 7.0 * 140.0])
+        assert_allclose(table["marginal_roi"].iloc[1], 3.0 / 7.0)
     in_units = make_pipeline(FunctionTransformer(double), Doubtful()).fit(
         two["same"], None
     )
     assert list(compare_scenarios(in_units, two)["spend"]) == [100.0, 140.0]
+
+
+def test_costs_are_unknown_behind_steps_that_change_media_otherwise(two):
+    def logarithm(X):
+        return X.assign(tv=np.log1p(X["tv"]))
+
+    model = make_pipeline(FunctionTransformer(logarithm), Doubtful(media_cost=7.0))
+    table = compare_scenarios(model.fit(two["same"], np.arange(4.0)), two)
+    money = table[["spend", "difference_spend", "marginal_roi"]]
+    assert money.isna().all(axis=None)
 
 
 def test_costs_count_behind_steps_that_leave_media_alone(two):

@@ -1,0 +1,55 @@
+"""What a fitted regressor consists of: the attributes that its mixins share."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from skmmm._data.calendar import Calendar
+from skmmm._data.checks import Columns as Roles
+from skmmm._typing import Array, Column, Columns
+from skmmm.graph._estimate import FittedGraph
+
+if TYPE_CHECKING:
+    from skmmm._model.outcome import OutcomeModel
+
+
+class FittedState:
+    """Attributes of a `DeepCausalMMMRegressor`, declared for its mixins."""
+
+    # Parameters.
+    media: Columns
+    controls: Columns
+    region: Column | None
+    time: Column | None
+    max_lag: int
+    periods_per_year: float | None
+    gap: str
+    unseen_region: str
+
+    # Public attributes, described in the docstring of the regressor.
+    media_: list
+    controls_: list
+    regions_: np.ndarray
+    carryover_: Array
+    half_saturation_: Array
+    slope_: Array
+    loss_curve_: Array
+    remarks_: list[str]
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
+    _model: "OutcomeModel"
+    _columns: Roles  # labels by role, in the order of the model
+    _labels: list  # of all columns of X
+    _calendar: Calendar | None
+    _training_index: pd.Index
+    _media_cost: Array  # per unit of the columns, nan where unknown, (n_media,)
+    _graph: FittedGraph | None
+    _follows_kpi: np.ndarray  # whether spend follows the past KPI, (n_media,)
+    _contradicted: np.ndarray  # whether data contradict the prior, (n_media,)
+    _fitted_parameters: dict[str, Any]
+
+    _publish: Callable[[Any], None]
+    _validate_params: Callable[[], None]
