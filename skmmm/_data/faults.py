@@ -345,6 +345,44 @@ def on_not_learned(panel, columns):
     return said
 
 
+def on_missing_periods(panel, calendar):
+    """Return what to say of periods without a row in any region, "" without any."""
+    if calendar is None:
+        return ""
+    missing = panel.periods[~panel.observed.any(axis=0)]
+    if not len(missing):
+        return ""
+    return (
+        f"No row has one of {len(missing)} period(s) between the first and the last: "
+        f"{_listed([calendar.label(period) for period in missing])}. They stay gaps: "
+        "nothing is learned there, and their spend counts as unknown, not as zero. Add "
+        "rows for them if their spend and KPI are known."
+    )
+
+
+def on_few_rows(panel, columns, calendar):
+    """Return what to say of training rows that are too few, "" if there are enough.
+
+    Enough are two rows for each parameter of channels (effect, carry-over, saturation)
+    and controls, and in one series a season, which repeats nowhere else.
+    """
+    if calendar is None:
+        return ""
+    n_rows = int((panel.weight > 0).sum())
+    enough = 2 * (3 * len(columns.media) + len(columns.controls))
+    if panel.shape[0] == 1:
+        enough = max(enough, calendar.season_length)
+    if n_rows >= enough:
+        return ""
+    return (
+        f"There are only {n_rows} training rows. To tell channels apart from each "
+        f"other, from season and from trend, take at least {enough}: two for each "
+        "parameter of channels and controls, and one season. Most effects stay what "
+        "was expected beforehand. Add history or regions, use fewer channels, or tell "
+        "what is known of them with the parameter priors."
+    )
+
+
 def remarks_on(panel, learned, stuck, outliers, columns, regions, calendar):
     """Return all that training rows have against them, a list of str.
 
@@ -366,6 +404,8 @@ def remarks_on(panel, learned, stuck, outliers, columns, regions, calendar):
     season_length = None if calendar is None else calendar.season_length
     told = regions, calendar
     said = [
+        on_few_rows(learned, columns, calendar),
+        on_missing_periods(panel, calendar),
         on_stuck(stuck, panel, *told),
         on_outliers(outliers, learned, *told),
         on_losses(learned, regions),
