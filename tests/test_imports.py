@@ -52,7 +52,8 @@ def imported(name, *, top_level=False):
         if top_level and isinstance(node, ast.Try | ast.If):
             nodes.extend(ast.iter_child_nodes(node))
         elif isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            # A module as a whole: no name of the package that it is in.
+            found.update(f"{alias.name}.*" for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{name} has a relative import"
             found.update(f"{node.module}.{alias.name}" for alias in node.names)

@@ -71,7 +71,7 @@ class ReadingMixin:
         )
         controls = checks.numeric_block(frame, columns.controls, where)
         period = None
-        if columns.time is not None:
+        if self._calendar is not None:
             period = self._calendar.ordinals(frame[columns.time], columns.time)
             checks.check_no_duplicates(region, period, where)
         return _Rows(frame, region, period, media, controls, where)
@@ -152,7 +152,7 @@ class ReadingMixin:
         values |= dict(zip(columns.controls, controls, strict=True))
         if columns.region is not None:
             values[columns.region] = self.regions_[region]
-        if columns.time is not None:
+        if self._calendar is not None:
             times = [self._calendar.value(o) for o in panel.periods]
             values[columns.time] = pd.Index(times)[column]
         frame = pd.DataFrame(values).set_axis(self._training_index)
@@ -197,20 +197,21 @@ class ReadingMixin:
             return rows.frame, rows.frame.index, panel
         joint = continue_panel(history, panel)
         if self.gap == "error":
-            self._check_gap(missing_periods(history, panel))
+            _check_gap(missing_periods(history, panel), self._calendar)
             regions = None if self._columns.region is None else self.regions_
             check_continuation(joint, self._calendar, self._columns.time, regions)
         return rows.frame, rows.frame.index, joint
 
-    def _check_gap(self, missing):
-        """Raise if periods between training and X are missing altogether."""
-        if len(missing):
-            raise ValueError(
-                f"X has no row for {len(missing)} period(s) between it and the "
-                f"training data, the first is {self._calendar.label(missing[0])}: "
-                "carry-over through them is unknown. Add rows for them, or set "
-                "gap='mask' to leave them out of the carry-over."
-            )
+
+def _check_gap(missing, calendar):
+    """Raise if periods between training and X are missing altogether."""
+    if len(missing):
+        raise ValueError(
+            f"X has no row for {len(missing)} period(s) between it and the "
+            f"training data, the first is {calendar.label(missing[0])}: "
+            "carry-over through them is unknown. Add rows for them, or set "
+            "gap='mask' to leave them out of the carry-over."
+        )
 
 
 def _held(controls, still):

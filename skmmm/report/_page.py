@@ -4,10 +4,11 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader
 
+import skmmm.report._tables as tables
+import skmmm.report._words as words
 from skmmm import __version__
 from skmmm.graph._estimate import RULE_OUT
 from skmmm.plotting._style import shorten
-from skmmm.report import _tables, _words
 from skmmm.report._content import Content
 from skmmm.report._payload import make_payload, to_json
 
@@ -33,14 +34,14 @@ def make_page(content: Content, *, title: str | None, plotly: str) -> str:
     folder = files("skmmm.report") / "templates"
     page = templates.get_template("page.html").render(
         content=content,
-        words=_words,
-        tables=_tables,
+        words=words,
+        tables=tables,
         level=f"{content.level:.0%}",
         # What a card under the list of regions is about.
         scope="region" if content.has_regions else "",
         rule_out=f"{RULE_OUT:.0%}",
         shorten=shorten,
-        tabs=_tables.tabs(content),
+        tabs=tables.tabs(content),
         title=title or f"Marketing mix report: {content.kpi}",
         facts=_facts(content),
         payload=to_json(make_payload(content)),
@@ -56,14 +57,14 @@ def make_page(content: Content, *, title: str | None, plotly: str) -> str:
 def _facts(content):
     times = content.times
     regions = f"{len(content.regions)} regions · " if content.regional else ""
-    first, last = (_tables.day(t) for t in (times[0], times[-1]))
+    first, last = (tables.day(t) for t in (times[0], times[-1]))
     held_out = content.cells["holdout"]
     later = ""
     if held_out.any():
         n_later = content.cells[held_out].index.unique("time").size
-        periods = _words.periods(content, n_later)
+        periods = words.periods(content, n_later)
         later = f" · the last {n_later} {periods} held out"
     return (
-        f"{content.kpi} · {regions}{len(times)} {_words.periods(content)} from "
+        f"{content.kpi} · {regions}{len(times)} {words.periods(content)} from "
         f"{first} to {last} · {len(content.channels)} channels{later}"
     )

@@ -45,10 +45,10 @@ def tiles(content: Content) -> list[tuple[str, str, str]]:
         (f"{content.kpi} caused by media", number(total), _doubt(low, high, number)),
     ]
     if content.priced:
-        value, *ends = content.returned
+        value, low, high = content.returned
         all_media = "all media" if content.paid.all() else "all paid media"
         name = f"{content.kpi} per unit of money, {all_media}"
-        found.append((name, number(value), _doubt(*ends, number)))
+        found.append((name, number(value), _doubt(low, high, number)))
     told = (content.summary["verdict"] == "data-driven").sum()
     n_channels = len(content.channels)
     others = "none rests on assumptions alone"
@@ -76,9 +76,8 @@ def scores(content: Content) -> list[Row]:
     ]
 
 
-def skill(content: Content) -> list[Row]:
+def forecasts(skill: pd.DataFrame) -> list[Row]:
     """Return the mean errors of forecasts from earlier origins."""
-    skill = content.skill
     mean = skill.groupby("estimator", sort=False)[["wmape", "skill"]].mean()
     return [
         [name, f"{row.wmape:.1%}", f"{row.skill:+.2f}"] for name, row in mean.iterrows()
