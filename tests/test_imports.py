@@ -52,8 +52,7 @@ def imported(name, *, top_level=False):
         if top_level and isinstance(node, ast.Try | ast.If):
             nodes.extend(ast.iter_child_nodes(node))
         elif isinstance(node, ast.Import):
-            # A module as a whole: no name of the package that it is in.
-            found.update(f"{alias.name}.*" for alias in node.names)
+            found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{name} has a relative import"
             found.update(f"{node.module}.{alias.name}" for alias in node.names)

@@ -212,7 +212,9 @@ def _check_once(keys, args, where):
     """Raise if two rows are about the same region and period."""
     again = np.flatnonzero(keys.duplicated())
     if len(again):
-        hint = "" if args.region else "name the column of regions with --region, or "
+        hint = (
+            "" if args.region else "name the column of their region with --region, or "
+        )
         raise ValueError(
             f"two rows are about {where(again[0])}; {hint}aggregate them to one row"
         )

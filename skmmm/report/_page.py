@@ -1,16 +1,17 @@
 """The page: templates of text, tables and places for charts, around the payload."""
 
+from importlib import import_module
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader
 
-import skmmm.report._tables as tables
-import skmmm.report._words as words
 from skmmm import __version__
 from skmmm.graph._estimate import RULE_OUT
 from skmmm.plotting._style import shorten
 from skmmm.report._content import Content
 from skmmm.report._payload import make_payload, to_json
+from skmmm.report._tables import day, tabs
+from skmmm.report._words import periods
 
 
 def make_page(content: Content, *, title: str | None, plotly: str) -> str:
@@ -34,14 +35,15 @@ def make_page(content: Content, *, title: str | None, plotly: str) -> str:
     folder = files("skmmm.report") / "templates"
     page = templates.get_template("page.html").render(
         content=content,
-        words=words,
-        tables=tables,
+        # Templates call functions of these.
+        words=import_module("skmmm.report._words"),
+        tables=import_module("skmmm.report._tables"),
         level=f"{content.level:.0%}",
         # What a card under the list of regions is about.
         scope="region" if content.has_regions else "",
         rule_out=f"{RULE_OUT:.0%}",
         shorten=shorten,
-        tabs=tables.tabs(content),
+        tabs=tabs(content),
         title=title or f"Marketing mix report: {content.kpi}",
         facts=_facts(content),
         payload=to_json(make_payload(content)),
@@ -57,14 +59,13 @@ def make_page(content: Content, *, title: str | None, plotly: str) -> str:
 def _facts(content):
     times = content.times
     regions = f"{len(content.regions)} regions · " if content.regional else ""
-    first, last = (tables.day(t) for t in (times[0], times[-1]))
+    first, last = (day(t) for t in (times[0], times[-1]))
     held_out = content.cells["holdout"]
     later = ""
     if held_out.any():
         n_later = content.cells[held_out].index.unique("time").size
-        periods = words.periods(content, n_later)
-        later = f" · the last {n_later} {periods} held out"
+        later = f" · the last {n_later} {periods(content, n_later)} held out"
     return (
-        f"{content.kpi} · {regions}{len(times)} {words.periods(content)} from "
+        f"{content.kpi} · {regions}{len(times)} {periods(content)} from "
         f"{first} to {last} · {len(content.channels)} channels{later}"
     )

@@ -78,7 +78,7 @@ def test_calendar_weeks_are_dates_of_their_monday(small):
 
 def test_two_rows_of_one_week_are_named(small):
     text = "geo,week,tv,sales\nA,2024-01-01,1,2\nB,2024-01-01,1,2\n"
-    said = "two rows are about time '2024-01-01'; name the column of regions with --reg"
+    said = "two rows are about time '2024-01-01'; name the column of their region"
     with pytest.raises(ValueError, match=said):
         small(text)
     regional = ["--kpi", "sales", "--media", "tv", "--region", "geo"]
