@@ -99,7 +99,7 @@ def _packed(estimator):
         "follows_kpi": estimator._follows_kpi,
         "contradicted": estimator._contradicted,
         "cost": estimator._media_cost,
-        "answers": _answers(estimator._model),
+        "answers": _predictions(estimator._model),
     }
     return header, arrays
 
@@ -147,13 +147,13 @@ def _unpacked(cls, header, arrays):
     n_rows = len(estimator._model.history.cell)
     estimator._training_index = unpack_index(header["index"], arrays, n_rows)
     losses = arrays.take("loss_curve", (None,), above=-np.inf)
-    _check_answers(estimator._model, arrays.take("answers", (2, n_rows)))
+    _check_predictions(estimator._model, arrays.take("answers", (2, n_rows)))
     arrays.check_empty()
     estimator._publish(losses)
     return estimator
 
 
-def _answers(model):
+def _predictions(model):
     """Return prediction and a quantile of the noise of training rows, (2, n_rows)."""
     with one_thread():
         parts = model.components(model.history)
@@ -161,11 +161,11 @@ def _answers(model):
     return np.concatenate([parts.total, noise])
 
 
-def _check_answers(model, answers):
-    """Raise if a model that was read does not answer as the one that was saved."""
-    found = _answers(model)
-    size = np.abs(answers).max(axis=1, keepdims=True)
-    if not (np.abs(found - answers) <= 1e-6 * size).all():
+def _check_predictions(model, saved):
+    """Raise if a model that was read does not predict what the saved one did."""
+    found = _predictions(model)
+    size = np.abs(saved).max(axis=1, keepdims=True)
+    if not (np.abs(found - saved) <= 1e-6 * size).all():
         raise ValueError("its parts do not belong together: it predicts otherwise.")
 
 
