@@ -66,8 +66,9 @@ def compare(task, model, console, n_origins):
             at_prior = f" with {name_all(unspent)} as expected" if unspent else ""
             stage = f"Forecasting {size} {unit} from {origin}{without}{at_prior}"
             with console.stage(stage, fits=True), warnings.catch_warnings():
-                # Said in the stage.
+                # Said in the stage, or of the fit to all rows.
                 warnings.filterwarnings("ignore", ".*: no spend in any training row")
+                warnings.filterwarnings("ignore", "There are only .* training rows")
                 refit.set_params(controls=known.controls)
                 fitted = console.fit(clone(refit), X, y)
                 score = _score(known, fitted, train, test)

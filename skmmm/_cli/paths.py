@@ -33,8 +33,8 @@ def check_paths(args):
         As of `parse`.
     """
     _check_notation(args)
-    inputs = [getattr(args, name, None) for name in ("data", "model")]
-    inputs = [Path(path) for path in inputs if path is not None]
+    named = [getattr(args, name, None) for name in ("data", "model")]
+    inputs = [Path(path) for path in named if path is not None]
     for path in inputs:
         if not path.is_file():
             inside = path / "model.skmmm"

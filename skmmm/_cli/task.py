@@ -118,12 +118,9 @@ def read_task(args):
     _check_filled(args, [args.kpi, *args.media, *args.controls, *spend.values()])
     notation = notation_of(args)
     keys, where = _read_keys(frame, args.region, args.time, notation)
-    if args.region is None and keys[args.time].duplicated().any():
-        raise ValueError(
-            f"several rows have the same {args.time}; name the column of their region "
-            "with --region, or aggregate them to one row per period"
-        )
-    columns, notes = {}, []
+    _check_once(keys, args, where)
+    columns: dict[str, pd.Series] = {}
+    notes = []
     for name in args.media:
         columns[name] = _read_channel(frame[name], name, notation, where)
     for name in args.controls:
@@ -186,7 +183,7 @@ def read_rows(args, model):
     keys, where = _read_keys(frame, region, time, notation)
     if region is not None and model.regions_.dtype.kind in "iuf":
         keys[region] = read_numbers(frame[region], region, notation, where)
-    columns = {}
+    columns: dict[str, pd.Series] = {}
     for name in texts:
         columns |= _known_text(frame[name], name, of_text, where)
     numbers = [name for name in plain if name in (*model.media_, *model.controls_)]
@@ -209,6 +206,18 @@ def _read_keys(frame, region, time, notation):
         keys[time] = read_times(frame[time], time, notation)
     keys = pd.DataFrame(keys, index=frame.index)
     return keys, row_namer(keys, region, time)
+
+
+def _check_once(keys, args, where):
+    """Raise if two rows are about the same region and period."""
+    again = np.flatnonzero(keys.duplicated())
+    if len(again):
+        hint = (
+            "" if args.region else "name the column of their region with --region, or "
+        )
+        raise ValueError(
+            f"two rows are about {where(again[0])}; {hint}aggregate them to one row"
+        )
 
 
 def _check_columns(frame, names, source):
@@ -390,11 +399,6 @@ def describe(task):
         f"Data      {task.source}: {len(task.X):,} rows{regions}, {len(periods)} "
         f"{unit} from {first} to {last}"
     ]
-    gaps = sorted({*range(periods[0], periods[-1] + 1)} - {*periods})
-    if gaps:
-        shown = ", ".join(str(calendar.label(period)) for period in gaps[:5])
-        more = f" and {len(gaps) - 5} more" if len(gaps) > 5 else ""
-        lines.append(f"          {unit} missing in all regions: {shown}{more}")
     missing = task.n_regions * len(periods) - len(task.X)
     if missing > 0:
         lines.append(f"          {missing:,} rows missing (region and period)")

@@ -54,7 +54,7 @@ def read_costs(texts):
     """
     if len(texts) == 1 and _number(texts[0]) is not None:
         return positive(texts[0])
-    costs = {}
+    costs: dict[str, float | str] = {}
     for text in texts:
         name, equal, cost = text.partition("=col:")
         if not equal:
@@ -97,7 +97,7 @@ def read_intervals(texts):
     named : dict of str to (float, float)
         By channel.
     """
-    named = {}
+    named: dict[str, tuple[float, float]] = {}
     for text in texts:
         name, _, ends = text.rpartition("=")
         low, colon, high = ends.partition(":")
@@ -115,7 +115,7 @@ def read_priors(texts):
     priors : dict of str to dict of str to (float, float)
         By channel and quantity.
     """
-    priors = {}
+    priors: dict[str, dict[str, tuple[float, float]]] = {}
     for text in texts:
         of, _, ends = text.rpartition("=")
         name, _, quantity = of.rpartition(":")

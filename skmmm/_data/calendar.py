@@ -238,8 +238,8 @@ def _of(names, *codes):
 def _arrange(stamp, label, region):
     names, code = None, np.zeros(len(stamp), dtype=np.int64)
     if region is not None:
-        names, code = np.unique(region, return_inverse=True)
-        names = names.tolist()
+        found, code = np.unique(region, return_inverse=True)
+        names = found.tolist()
     order = np.lexsort((stamp, code))
     stamp, code = stamp[order], code[order]
     new = np.ones(len(stamp), dtype=bool)
@@ -367,10 +367,9 @@ def _check_weekdays(series, days):
     """Raise if daily rows of a region leave out a day of the week, every week."""
     present = np.zeros((series.code[-1] + 1, 7), dtype=bool)
     present[series.code, days % 7] = True
-    first, last = (
-        days[np.searchsorted(series.code, np.arange(len(present)), side) - shift]
-        for side, shift in (("left", 0), ("right", 1))
-    )
+    codes = np.arange(len(present))
+    first = days[np.searchsorted(series.code, codes, "left")]
+    last = days[np.searchsorted(series.code, codes, "right") - 1]
     lacks = ~present.all(axis=1) & (last - first >= _SPAN_OF_WEEKDAYS)
     if lacks.any():
         code = np.flatnonzero(lacks)[0]

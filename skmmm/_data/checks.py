@@ -1,7 +1,7 @@
 """Data validation: one function per rule, errors that name column, region or week."""
 
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Number
 
 import numpy as np
 import pandas as pd
@@ -152,7 +152,7 @@ def resolve_channel(channel, media, names, role):
     role : str
     """
     label = plain_label(channel)
-    if label not in media:
+    if label not in media and not _is_name(label):
         label = resolve_column(pd.DataFrame(columns=names), label, role)
     if label not in media:
         raise ValueError(
@@ -251,9 +251,9 @@ def numeric_column(column, label, where):
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     else:
         raise ValueError(
-            f"Column {label!r} is not numeric (dtype {column.dtype}). Media and "
-            "controls must be numbers; name the column as region or time, drop it, "
-            "or convert it."
+            f"Column {label!r} is not numeric (dtype {column.dtype})"
+            f"{_first_text(column, where)}. Media and controls must be numbers; name "
+            "the column as region or time, drop it, or convert it."
         )
     tiny = np.flatnonzero((values != 0) & (np.abs(values) < TINY))
     if len(tiny):
@@ -266,9 +266,17 @@ def numeric_column(column, label, where):
         kind = "NaN" if np.isnan(values[bad[0]]) else "infinity"
         raise ValueError(
             f"Input X contains {kind}: column {label!r} at {where(bad[0])}. Fill or "
-            "drop these rows before fitting."
+            "drop these rows."
         )
     return values
+
+
+def _first_text(values, where):
+    """Return where the first value is that is no number, "" without one."""
+    for i, value in enumerate(values):
+        if not isinstance(value, Number) and not pd.isna(value):
+            return f": it has {str(value)!r:.60} at {where(i)}"
+    return ""
 
 
 def check_non_negative_media(block, labels, where, estimator_name):
@@ -348,7 +356,7 @@ def check_target(y, n_rows, where):
     try:
         y = y.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"y must be numeric: {error}") from error
+        raise ValueError(f"y must be numeric{_first_text(y, where)}.") from error
     if len(y) != n_rows:
         raise ValueError(
             "Found input variables with inconsistent numbers of samples: "

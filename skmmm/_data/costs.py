@@ -1,5 +1,6 @@
 """What a unit of a media column costs."""
 
+import math
 from collections.abc import Mapping
 from numbers import Integral, Real
 
@@ -81,5 +82,5 @@ def by_channel(parameter, given, media, labels):
 def is_number(value):
     """Return whether a value is a finite number."""
     return (
-        isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
+        isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
     )

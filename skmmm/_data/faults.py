@@ -1,8 +1,8 @@
-"""What training rows as a whole have against them.
+"""What looks wrong in the training rows.
 
-A KPI that is stuck, typing errors, a minus sign, channels and controls that teach
-nothing: the user decides about each, so each is a remark, which says what the fit does
-with it.
+Too few rows, periods without any, a KPI that is stuck, typing errors, a minus sign,
+channels and controls that teach nothing: the user decides about each, so each is a
+remark, which says what the fit does with it.
 """
 
 from dataclasses import replace
@@ -242,8 +242,8 @@ def on_outliers(outliers, panel, regions, calendar):
     )
 
 
-def lonely_values(values, counts, season_length):
-    """Return which values of a column of X have no company at all.
+def isolated_values(values, counts, season_length):
+    """Return which values of a column of X are far above all others.
 
     These are thirty times the median of their region, and ten times what nine in ten
     values stay below (zeros left out) and the two values on either side; they do not
@@ -259,11 +259,11 @@ def lonely_values(values, counts, season_length):
 
     Returns
     -------
-    lonely : ndarray of shape (n_regions, n_periods), bool
+    isolated : ndarray of shape (n_regions, n_periods), bool
     """
     size = np.where(counts, np.abs(values), 0.0)
-    lonely = np.zeros(size.shape, dtype=bool)
-    for own, found in zip(size, lonely, strict=True):
+    isolated = np.zeros(size.shape, dtype=bool)
+    for own, found in zip(size, isolated, strict=True):
         some = own[own > 0]
         if len(some) < _FEW:
             continue
@@ -275,18 +275,18 @@ def lonely_values(values, counts, season_length):
             beside = [padded[2 + shift + cells] for shift in (-2, -1, 1, 2)]
             found &= own > 10.0 * np.max(beside, axis=0)
             found &= ~_recurs(cells, found, len(own), season_length)
-    return lonely
+    return isolated
 
 
-def on_lonely(label, values, lonely, panel, regions, calendar):
-    """Return what to say of lonely values of a column, "" without any.
+def on_isolated(label, values, isolated, panel, regions, calendar):
+    """Return what to say of isolated values of a column, "" without any.
 
     Parameters
     ----------
     label : str or int
         Name of the column.
-    values, lonely : ndarray of shape (n_regions, n_periods)
-        As of `lonely_values`.
+    values, isolated : ndarray of shape (n_regions, n_periods)
+        As of `isolated_values`.
     panel : Panel
     regions : ndarray of shape (n_regions,)
     calendar : Calendar or None
@@ -294,7 +294,7 @@ def on_lonely(label, values, lonely, panel, regions, calendar):
     names = [
         f"{values[region, period]:g}"
         f"{_place(regions, region, calendar, panel.periods[[period]])}"
-        for region, period in np.argwhere(lonely)
+        for region, period in np.argwhere(isolated)
     ]
     if not names:
         return ""
@@ -345,8 +345,46 @@ def on_not_learned(panel, columns):
     return said
 
 
+def on_missing_periods(panel, calendar):
+    """Return what to say of periods without a row in any region, "" without any."""
+    if calendar is None:
+        return ""
+    missing = panel.periods[~panel.observed.any(axis=0)]
+    if not len(missing):
+        return ""
+    return (
+        f"No row has one of {len(missing)} period(s) between the first and the last: "
+        f"{_listed([calendar.label(period) for period in missing])}. They stay gaps: "
+        "nothing is learned there, and their spend counts as unknown, not as zero. Add "
+        "rows for them if their spend and KPI are known."
+    )
+
+
+def on_few_rows(panel, columns, calendar):
+    """Return what to say of training rows that are too few, "" if there are enough.
+
+    Enough are two rows for each parameter of channels (effect, carry-over, saturation)
+    and controls, and in one series a season, which repeats nowhere else.
+    """
+    if calendar is None:
+        return ""
+    n_rows = int((panel.weight > 0).sum())
+    enough = 2 * (3 * len(columns.media) + len(columns.controls))
+    if panel.shape[0] == 1:
+        enough = max(enough, calendar.season_length)
+    if n_rows >= enough:
+        return ""
+    return (
+        f"There are only {n_rows} training rows. To tell channels apart from each "
+        f"other, from season and from trend, take at least {enough}: two for each "
+        "parameter of channels and controls, and one season. Most effects stay what "
+        "was expected beforehand. Add history or regions, use fewer channels, or tell "
+        "what is known of them with the parameter priors."
+    )
+
+
 def remarks_on(panel, learned, stuck, outliers, columns, regions, calendar):
-    """Return all that training rows have against them, a list of str.
+    """Return all remarks on the training rows, a list of str.
 
     Parameters
     ----------
@@ -366,6 +404,8 @@ def remarks_on(panel, learned, stuck, outliers, columns, regions, calendar):
     season_length = None if calendar is None else calendar.season_length
     told = regions, calendar
     said = [
+        on_few_rows(learned, columns, calendar),
+        on_missing_periods(panel, calendar),
         on_stuck(stuck, panel, *told),
         on_outliers(outliers, learned, *told),
         on_losses(learned, regions),
@@ -375,8 +415,8 @@ def remarks_on(panel, learned, stuck, outliers, columns, regions, calendar):
         (columns.controls, learned.controls),
     ):
         for label, values in zip(labels, np.moveaxis(block, 2, 0), strict=True):
-            lonely = lonely_values(values, learned.weight > 0, season_length)
-            said.append(on_lonely(label, values, lonely, learned, *told))
+            isolated = isolated_values(values, learned.weight > 0, season_length)
+            said.append(on_isolated(label, values, isolated, learned, *told))
     return [text for text in [*said, *on_not_learned(learned, columns)] if text]
 
 

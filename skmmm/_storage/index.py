@@ -63,7 +63,8 @@ def _pack(index, key):
 
 
 def _pack_levels(index, key):
-    levels, arrays = [], {}
+    levels: list[dict] = []
+    arrays: dict[str, np.ndarray] = {}
     for i, (level, codes) in enumerate(zip(index.levels, index.codes, strict=True)):
         scalars, own = _pack(level, f"{key}.{i}")
         levels.append(scalars)

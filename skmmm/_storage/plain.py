@@ -2,8 +2,9 @@
 
 import datetime
 import math
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def restored(value):
         raise ValueError(f"{value!r:.80} is nothing that is saved.") from error
 
 
-_RESTORE = {
+_RESTORE: dict[str, Callable[[Any], Any]] = {
     "date": datetime.date.fromisoformat,
     "mapping": lambda pairs: {restored(k): restored(v) for k, v in pairs},
     "number": float,

@@ -7,7 +7,6 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm._model.threads import one_thread
-from skmmm._state import FittedState
 from skmmm._storage.archive import check_kinds, loading, read_model, write_model
 from skmmm._storage.header import (
     check_header,
@@ -23,10 +22,10 @@ from skmmm._storage.index import pack_index, unpack_index
 from skmmm.graph._storage import pack_graph, unpack_graph
 
 
-class SavingMixin(FittedState):
+class SavingMixin:
     """`save` and `load` of `DeepCausalMMMRegressor`."""
 
-    def save(self, path: str | PathLike) -> None:
+    def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted model to one file of arrays and JSON.
 
         Parameters
@@ -48,41 +47,11 @@ class SavingMixin(FittedState):
         Equal models give equal bytes. Parameters are those of the fit, whatever was
         set since; `gap` and `unseen_region`, which `predict` reads, are as they are.
         """
-        from skmmm._model.storage import pack_model  # torch takes seconds to import
-
         check_is_fitted(self)
-        model, arrays = pack_model(self._model)
-        index, index_arrays = pack_index(self._training_index)
-        header = {
-            "parameters": pack_parameters(self._parameters_to_save()),
-            **pack_columns(self._labels, self._columns),
-            "named": hasattr(self, "feature_names_in_"),
-            **pack_calendar(self._calendar, self._model.history.shape[1]),
-            "index": index,
-            "remarks": self.remarks_,
-            "model": model,
-        }
-        arrays |= index_arrays
-        arrays |= {} if self._graph is None else pack_graph(self._graph)
-        arrays |= {
-            "regions": self.regions_,
-            "loss_curve": self.loss_curve_,
-            "follows_kpi": self._follows_kpi,
-            "contradicted": self._contradicted,
-            "cost": self._media_cost,
-            "answers": _answers(self._model),
-        }
-        write_model(path, header, arrays)
-
-    def _parameters_to_save(self):
-        """Return the parameters of the fit, and those that `predict` reads, as now."""
-        now = {"gap": self.gap, "unseen_region": self.unseen_region}
-        parameters = self._fitted_parameters | now
-        type(self)(**parameters)._validate_params()
-        return parameters
+        write_model(path, *_packed(self))
 
     @classmethod
-    def load(cls, path: str | PathLike) -> Self:
+    def load(cls, path: str | PathLike[str]) -> Self:
         """Read a model that `save` wrote; nothing in the file is executed.
 
         Parameters
@@ -104,51 +73,87 @@ class SavingMixin(FittedState):
         with loading(path):
             header, arrays = read_model(path)
         with loading(f"{path}, written by skmmm {header['version']:.20},"):
-            return cls._from_stored(header, arrays)
-
-    @classmethod
-    def _from_stored(cls, header, arrays):
-        """Return the estimator that a header and arrays describe."""
-        from skmmm._model.storage import KINDS, unpack_model
-
-        check_header(header)
-        check_kinds(header["model"], KINDS, "model")
-        estimator = cls(**unpack_parameters(cls, header["parameters"]))
-        estimator._validate_params()
-        estimator._labels, columns = unpack_columns(header)
-        estimator._columns = columns
-        estimator.n_features_in_ = len(estimator._labels)
-        estimator.remarks_ = list(map(str, header["remarks"]))
-        if header["named"]:
-            estimator.feature_names_in_ = np.array(estimator._labels, dtype=object)
-        n_periods = arrays.shape("history.observed")[-1]
-        estimator._calendar = unpack_calendar(header, n_periods)
-        if (columns.time is None) != (estimator._calendar is None):
-            raise ValueError("it has a calendar without a time column, or none for it.")
-        n_media = len(columns.media)
-        estimator.regions_ = unpack_regions(arrays, columns)
-        sizes = {"n_regions": len(estimator.regions_), "n_media": n_media}
-        estimator._follows_kpi = arrays.take("follows_kpi", (n_media,), "bool")
-        estimator._contradicted = arrays.take("contradicted", (n_media,), "bool")
-        estimator._media_cost = _cost_in(arrays, n_media)
-        estimator._graph = unpack_graph(arrays, **sizes)
-        estimator._model = unpack_model(
-            header["model"],
-            arrays,
-            estimator._calendar,
-            n_controls=len(columns.controls),
-            **sizes,
-        )
-        n_rows = len(estimator._model.history.cell)
-        estimator._training_index = unpack_index(header["index"], arrays, n_rows)
-        losses = arrays.take("loss_curve", (None,), above=-np.inf)
-        _check_answers(estimator._model, arrays.take("answers", (2, n_rows)))
-        arrays.check_empty()
-        estimator._publish(losses)
-        return estimator
+            return _unpacked(cls, header, arrays)
 
 
-def _answers(model):
+def _packed(estimator):
+    """Return the header and the arrays of a fitted estimator."""
+    from skmmm._model.storage import pack_model  # torch takes seconds to import
+
+    model, arrays = pack_model(estimator._model)
+    index, index_arrays = pack_index(estimator._training_index)
+    header = {
+        "parameters": pack_parameters(_parameters_to_save(estimator)),
+        **pack_columns(estimator._labels, estimator._columns),
+        "named": hasattr(estimator, "feature_names_in_"),
+        **pack_calendar(estimator._calendar, estimator._model.history.shape[1]),
+        "index": index,
+        "remarks": estimator.remarks_,
+        "model": model,
+    }
+    arrays |= index_arrays
+    arrays |= {} if estimator._graph is None else pack_graph(estimator._graph)
+    arrays |= {
+        "regions": estimator.regions_,
+        "loss_curve": estimator.loss_curve_,
+        "follows_kpi": estimator._follows_kpi,
+        "contradicted": estimator._contradicted,
+        "cost": estimator._media_cost,
+        "answers": _predictions(estimator._model),
+    }
+    return header, arrays
+
+
+def _parameters_to_save(estimator):
+    """Return the parameters of the fit, and those that `predict` reads, as now."""
+    now = {"gap": estimator.gap, "unseen_region": estimator.unseen_region}
+    parameters = estimator._fitted_parameters | now
+    type(estimator)(**parameters)._validate_params()
+    return parameters
+
+
+def _unpacked(cls, header, arrays):
+    """Return the estimator that a header and arrays describe."""
+    from skmmm._model.storage import KINDS, unpack_model
+
+    check_header(header)
+    check_kinds(header["model"], KINDS, "model")
+    estimator = cls(**unpack_parameters(cls, header["parameters"]))
+    estimator._validate_params()
+    estimator._labels, columns = unpack_columns(header)
+    estimator._columns = columns
+    estimator.n_features_in_ = len(estimator._labels)
+    estimator.remarks_ = list(map(str, header["remarks"]))
+    if header["named"]:
+        estimator.feature_names_in_ = np.array(estimator._labels, dtype=object)
+    n_periods = arrays.shape("history.observed")[-1]
+    estimator._calendar = unpack_calendar(header, n_periods)
+    if (columns.time is None) != (estimator._calendar is None):
+        raise ValueError("it has a calendar without a time column, or none for it.")
+    n_media = len(columns.media)
+    estimator.regions_ = unpack_regions(arrays, columns)
+    sizes = {"n_regions": len(estimator.regions_), "n_media": n_media}
+    estimator._follows_kpi = arrays.take("follows_kpi", (n_media,), "bool")
+    estimator._contradicted = arrays.take("contradicted", (n_media,), "bool")
+    estimator._media_cost = _cost_in(arrays, n_media)
+    estimator._graph = unpack_graph(arrays, **sizes)
+    estimator._model = unpack_model(
+        header["model"],
+        arrays,
+        estimator._calendar,
+        n_controls=len(columns.controls),
+        **sizes,
+    )
+    n_rows = len(estimator._model.history.cell)
+    estimator._training_index = unpack_index(header["index"], arrays, n_rows)
+    losses = arrays.take("loss_curve", (None,), above=-np.inf)
+    _check_predictions(estimator._model, arrays.take("answers", (2, n_rows)))
+    arrays.check_empty()
+    estimator._publish(losses)
+    return estimator
+
+
+def _predictions(model):
     """Return prediction and a quantile of the noise of training rows, (2, n_rows)."""
     with one_thread():
         parts = model.components(model.history)
@@ -156,11 +161,11 @@ def _answers(model):
     return np.concatenate([parts.total, noise])
 
 
-def _check_answers(model, answers):
-    """Raise if a model that was read does not answer as the one that was saved."""
-    found = _answers(model)
-    size = np.abs(answers).max(axis=1, keepdims=True)
-    if not (np.abs(found - answers) <= 1e-6 * size).all():
+def _check_predictions(model, saved):
+    """Raise if a model that was read does not predict what the saved one did."""
+    found = _predictions(model)
+    size = np.abs(saved).max(axis=1, keepdims=True)
+    if not (np.abs(found - saved) <= 1e-6 * size).all():
         raise ValueError("its parts do not belong together: it predicts otherwise.")
 
 

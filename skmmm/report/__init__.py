@@ -1,11 +1,17 @@
 """One self-contained web page about a fitted model, for people who do not code."""
 
+from collections.abc import Callable
+from os import PathLike
 from pathlib import Path
 
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm._regressor import DeepCausalMMMRegressor
 from skmmm._storage.files import replacing
+from skmmm._typing import Table
 from skmmm._unwrapping import unwrap
 from skmmm.inspection._intervals import tail_probability
 from skmmm.report._content import read_content
@@ -15,18 +21,18 @@ __all__ = ["make_report"]
 
 
 def make_report(
-    estimator,
-    X,
-    y,
-    path,
+    estimator: BaseEstimator,
+    X: Table,
+    y: npt.ArrayLike,
+    path: str | PathLike[str],
     *,
-    X_test=None,
-    y_test=None,
-    skill=None,
-    title=None,
-    confidence_level=0.9,
-    callback=None,
-):
+    X_test: Table | None = None,
+    y_test: npt.ArrayLike | None = None,
+    skill: pd.DataFrame | None = None,
+    title: str | None = None,
+    confidence_level: float = 0.9,
+    callback: Callable[[str], object] | None = None,
+) -> Path:
     """Write a report of a fitted model as one HTML file.
 
     The file opens in any browser, needs no network and sends nothing. Its charts are

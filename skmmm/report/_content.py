@@ -125,6 +125,11 @@ class Content:
         return dict(zip(self.channels, names, strict=True))
 
     @property
+    def has_regions(self):
+        """Whether there are several regions."""
+        return self.regional and len(self.regions) > 1
+
+    @property
     def times(self):
         """Periods of all rows in rising order."""
         return self.cells.index.unique("time").sort_values()

@@ -1,17 +1,20 @@
-"""The page: sections of text, tables and places for charts, around the payload."""
+"""The page: templates of text, tables and places for charts, around the payload."""
 
+from importlib import import_module
 from importlib.resources import files
-from string import Template
+
+from jinja2 import Environment, PackageLoader
 
 from skmmm import __version__
-from skmmm.report._cells import day
-from skmmm.report._html import escape
+from skmmm.graph._estimate import RULE_OUT
+from skmmm.plotting._style import shorten
+from skmmm.report._content import Content
 from skmmm.report._payload import make_payload, to_json
-from skmmm.report._tabs import TABS
+from skmmm.report._tables import day, tabs
 from skmmm.report._words import periods
 
 
-def make_page(content, *, title, plotly):
+def make_page(content: Content, *, title: str | None, plotly: str) -> str:
     """Return the HTML of a report.
 
     Parameters
@@ -20,39 +23,37 @@ def make_page(content, *, title, plotly):
     title : str or None
     plotly : str
         Source of plotly.js.
-
-    Returns
-    -------
-    html : str
     """
-    title = title or f"Marketing mix report: {content.kpi}"
-    made = [(key, name, make(content)) for key, name, make in TABS]
-    made = [section for section in made if section[2]]
-    tabs = [
-        f'<a role="tab" id="tab-{key}" href="#{key}" aria-controls="{key}">{name}</a>'
-        for key, name, _ in made
-    ]
-    sections = [
-        f'<section id="{key}" role="tabpanel" aria-labelledby="tab-{key}">\n'
-        f"<h2>{name}</h2>\n{body}\n</section>"
-        for key, name, body in made
-    ]
+    templates = Environment(
+        loader=PackageLoader("skmmm.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.tests["tuple"] = lambda cell: isinstance(cell, tuple)
+
     folder = files("skmmm.report") / "templates"
-    read = {
-        name: (folder / file).read_text(encoding="utf-8")
-        for name, file in (("style", "style.css"), ("script", "report.js"))
-    }
-    page = Template((folder / "page.html").read_text(encoding="utf-8"))
-    return page.substitute(
-        title=escape(title),
+    page = templates.get_template("page.html").render(
+        content=content,
+        # Templates call functions of these.
+        words=import_module("skmmm.report._words"),
+        tables=import_module("skmmm.report._tables"),
+        level=f"{content.level:.0%}",
+        # What a card under the list of regions is about.
+        scope="region" if content.has_regions else "",
+        rule_out=f"{RULE_OUT:.0%}",
+        shorten=shorten,
+        tabs=tabs(content),
+        title=title or f"Marketing mix report: {content.kpi}",
         facts=_facts(content),
-        tabs="\n".join(tabs),
-        sections="\n".join(sections),
         payload=to_json(make_payload(content)),
         plotly=plotly.replace("</script", "<\\/script"),
+        style=(folder / "style.css").read_text(encoding="utf-8"),
+        script=(folder / "report.js").read_text(encoding="utf-8"),
         version=__version__,
-        **read,
     )
+    # Half of a surrogate pair is no text, and cannot be written.
+    return page.encode("utf-8", "replace").decode("utf-8")
 
 
 def _facts(content):
@@ -64,7 +65,7 @@ def _facts(content):
     if held_out.any():
         n_later = content.cells[held_out].index.unique("time").size
         later = f" · the last {n_later} {periods(content, n_later)} held out"
-    return escape(
-        f"{content.kpi} · {regions}{len(times)} {periods(content)} from {first} to "
-        f"{last} · {len(content.channels)} channels{later}"
+    return (
+        f"{content.kpi} · {regions}{len(times)} {periods(content)} from "
+        f"{first} to {last} · {len(content.channels)} channels{later}"
     )

@@ -1,6 +1,7 @@
 """The numbers behind a report's charts, as JSON."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,9 @@ def to_json(payload):
     -------
     text : str
     """
-    text = json.dumps(payload, ensure_ascii=False, allow_nan=False, separators=",:")
+    text = json.dumps(
+        payload, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
     # Neither "</script>" nor "<!--" may appear; the other two end lines in old
     # versions of JavaScript.
     for character in "<>&\u2028\u2029":
@@ -196,7 +199,7 @@ def _by_time(table, times):
 
 def _curves(content):
     """Return response curves, by position of the channel."""
-    curves = []
+    curves: list[dict[str, Any] | None] = []
     for channel in content.channels:
         curve = content.curves.get(channel)
         if curve is None:

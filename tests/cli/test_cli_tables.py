@@ -14,7 +14,7 @@ from skmmm._cli.commands import _bounds
 from skmmm._cli.files import by_row, remove_others, write_csv
 from skmmm._cli.parser import UsageError, parse
 from skmmm._cli.paths import check_paths
-from skmmm._cli.task import Task, describe, read_rows, read_task
+from skmmm._cli.task import Task, read_rows, read_task
 
 pytestmark = pytest.mark.usefixtures("short_chains")
 
@@ -76,11 +76,15 @@ def test_calendar_weeks_are_dates_of_their_monday(small):
         small(text, *columns, "%Q")
 
 
-def test_weeks_that_no_region_has_are_named(small):
-    days = ("01-01", "01-08", "01-15", "02-05", "02-12", "02-19", "02-26")
-    task = small("week,tv,sales\n" + "".join(f"2024-{day},1,2\n" for day in days))
-    said = "weeks missing in all regions: 2024-01-22, 2024-01-29"
-    assert said in describe(task)
+def test_two_rows_of_one_week_are_named(small):
+    text = "geo,week,tv,sales\nA,2024-01-01,1,2\nB,2024-01-01,1,2\n"
+    said = "two rows are about time '2024-01-01'; name the column of their region"
+    with pytest.raises(ValueError, match=said):
+        small(text)
+    regional = ["--kpi", "sales", "--media", "tv", "--region", "geo"]
+    small(text, *regional)
+    with pytest.raises(ValueError, match="about region 'B', time '2024-01-01'; aggre"):
+        small(f"{text}B,2024-01-01,1,2\n", *regional)
 
 
 def test_the_model_of_a_folder_is_offered(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skmmm._data.faults import kpi_outliers, lonely_values, on_stuck, stuck_cells
+from skmmm._data.faults import isolated_values, kpi_outliers, on_stuck, stuck_cells
 from skmmm._data.panel import make_panel
 from skmmm.datasets import make_mmm_panel
 
@@ -134,7 +134,7 @@ def test_peaks_of_every_season_are_right(seed):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_mistyped_week_of_spend_is_lonely(seed):
+def test_a_mistyped_week_of_spend_is_isolated(seed):
     rng = np.random.default_rng(seed)
     counts = np.ones((1, 156), dtype=bool)
     spend = 1000.0 * rng.lognormal(0.0, 0.6, (1, 156))
@@ -143,11 +143,11 @@ def test_a_mistyped_week_of_spend_is_lonely(seed):
     launch = np.where(np.arange(156) < 3, 100.0, 1.0) * spend
     gaps = np.where(rng.random((1, 156)) < 0.7, 0.0, spend)
     for right in (spend, flights, sponsor, launch, gaps, np.sign(gaps)):
-        assert not lonely_values(right, counts, 52).any()
+        assert not isolated_values(right, counts, 52).any()
     week = rng.integers(156)
     for wrong in (spend, flights, gaps):
         wrong[0, week] = 1e6
-        assert_array_equal(np.argwhere(lonely_values(wrong, counts, 52)), [[0, week]])
+        assert_array_equal(np.argwhere(isolated_values(wrong, counts, 52)), [[0, week]])
 
 
 def test_a_region_closed_for_years_is_no_season():

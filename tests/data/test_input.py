@@ -35,16 +35,14 @@ def test_negative_spend(X, y, fast):
 @pytest.mark.parametrize(("value", "kind"), [(np.nan, "NaN"), (np.inf, "infinity")])
 def test_spend_that_is_no_number(X, y, fast, value, kind):
     X.loc[5, "media_2"] = value
-    message = (
-        f"Input X contains {kind}: {CELL}. Fill or drop these rows before fitting."
-    )
+    message = f"Input X contains {kind}: {CELL}. Fill or drop these rows."
     with refuses(message):
         DeepCausalMMMRegressor(**fast).fit(X, y)
 
 
 def test_prediction_checks_the_same(X, y, fast):
     model = DeepCausalMMMRegressor(**fast).fit(X, y)
-    message = f"Input X contains NaN: {CELL}. Fill or drop these rows before fitting."
+    message = f"Input X contains NaN: {CELL}. Fill or drop these rows."
     with refuses(message):
         model.predict(X.assign(media_2=X["media_2"].where(X.index != 5)))
     with pytest.raises(ValueError, match="Negative values in data"):
@@ -156,11 +154,52 @@ def test_column_called_baseline(X, y, fast):
 def test_column_of_text(X, y, fast):
     X["agency"] = "ours"
     message = (
-        "Column 'agency' is not numeric (dtype str). Media and controls must be "
-        "numbers; name the column as region or time, drop it, or convert it."
+        "Column 'agency' is not numeric (dtype str): it has 'ours' at region "
+        "'region_1', time 2021-01-04. Media and controls must be numbers; name the "
+        "column as region or time, drop it, or convert it."
     ).replace("(dtype str)", f"(dtype {X['agency'].dtype})")
+    first = X["region"] == "region_1"
     with refuses(message):
+        DeepCausalMMMRegressor(**fast).fit(X[first], y[first])
+
+
+def test_a_cell_of_text_is_named(X, y, fast):
+    X["media_2"] = X["media_2"].astype(object)
+    X.loc[5, "media_2"] = "12,5"
+    message = (
+        r"Column 'media_2' is .*: it has '12,5' at region 'region_3', time 2021-01"
+    )
+    with pytest.raises(ValueError, match=message):
         DeepCausalMMMRegressor(**fast).fit(X, y)
+    kpi = y.astype(object)
+    kpi[5] = "many"
+    with pytest.raises(ValueError, match=r"y must be numeric: it has 'many' at region"):
+        DeepCausalMMMRegressor(**fast).fit(X.drop(columns="media_2"), kpi)
+
+
+@pytest.mark.parametrize("national", [False, True])
+def test_periods_without_any_row_stay_gaps(X, y, fast, national):
+    weeks = X["week"].unique()
+    kept = ~X["week"].isin(weeks[[7, 9]])
+    if national:
+        kept &= X["region"] == "region_1"
+    said = (
+        r"^No row has one of 2 period\(s\) .*: 2021-02-22, 2021-03-08\. They stay gaps"
+    )
+    with pytest.warns(UserWarning, match=said):
+        model = DeepCausalMMMRegressor(**fast).fit(X[kept], y[kept])
+    assert model._model.history.shape[1] == len(weeks)
+
+
+def test_too_few_rows_are_counted(X, y, fast):
+    fast = fast | {"controls": ["price"]}
+    X = X.drop(columns="holiday")
+    early = (X["region"] == "region_1") & (X["week"] < "2021-05-24")
+    with pytest.warns(UserWarning, match=r"only 20 training rows.* at least 52: two"):
+        DeepCausalMMMRegressor(**fast).fit(X[early], y[early])
+    regions = X["week"] < X["week"].unique()[6]
+    with pytest.warns(UserWarning, match="only 18 training rows.* at least 20: two"):
+        DeepCausalMMMRegressor(**fast).fit(X[regions], y[regions])
 
 
 def test_free_sign_of_a_control(X, y, fast):

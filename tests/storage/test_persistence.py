@@ -122,8 +122,7 @@ def test_what_fit_said_of_the_data_is_saved(series, tmp_path):
         model = quick(Bunch(X=series.X, y=y))
     model.save(tmp_path / "a.skmmm")
     loaded = DeepCausalMMMRegressor.load(tmp_path / "a.skmmm")
-    assert len(loaded.remarks_) == 1
-    assert loaded.remarks_ == model.remarks_
+    assert loaded.remarks_ == model.remarks_ != []
 
 
 @pytest.mark.filterwarnings("ignore:'media_1'. no spend")

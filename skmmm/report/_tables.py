@@ -1,0 +1,278 @@
+"""Which tabs a report has, and the rows of their tables."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skmmm.graph._channel_graph import ChannelGraph
+from skmmm.plotting._style import format_number
+from skmmm.report._content import Content
+from skmmm.report._words import aligned, number, percent, why_open
+
+_MOST_ERRORS = 50  # listed by date
+
+# A text; or classes of the cell, its text and smaller second lines.
+Cell = str | tuple[str, ...]
+Row = list[Cell] | tuple[Cell, ...]
+
+
+def tabs(content: Content) -> list[tuple[str, str]]:
+    """Return keys and names of the tabs that have something to show."""
+    found = {
+        "summary": "Summary",
+        "fit": "Fit and forecast",
+        "channels": "Channels",
+        "response": "Response" if content.curves else "",
+        "graph": "" if content.graph is None else "Channel graph",
+        "plan": "Budget plan",
+        "regions": "Regions" if content.has_regions else "",
+        "diagnostics": "Diagnostics",
+        "data": "Data",
+        "reading": "How to read this",
+    }
+    return [(key, name) for key, name in found.items() if name]
+
+
+def tiles(content: Content) -> list[tuple[str, str, str]]:
+    """Return names, values and intervals of the numbers on top."""
+    predicted = content.predicted
+    total, low, high = content.media
+    share = _doubt(low / predicted, high / predicted, percent)
+    found = [
+        ("caused by media", percent(total / predicted), share),
+        (f"{content.kpi} caused by media", number(total), _doubt(low, high, number)),
+    ]
+    if content.priced:
+        value, low, high = content.returned
+        all_media = "all media" if content.paid.all() else "all paid media"
+        name = f"{content.kpi} per unit of money, {all_media}"
+        found.append((name, number(value), _doubt(low, high, number)))
+    told = (content.summary["verdict"] == "data-driven").sum()
+    n_channels = len(content.channels)
+    others = "none rests on assumptions alone"
+    if told < n_channels:
+        others = "what the others did is an assumption"
+    return [*found, ("identified channels", f"{told} of {n_channels}", others)]
+
+
+def _doubt(low, high, write):
+    if not np.isfinite(low):
+        return "no interval without draws"
+    return f"{write(low)} to {write(high)}"
+
+
+def scores(content: Content) -> list[Row]:
+    """Return the errors in rows that were seen and held out."""
+    return [
+        [
+            str(name),
+            f"{row.wmape:.1%}",
+            f"{row.r2_within:.3f}" if np.isfinite(row.r2_within) else "–",
+            *_percents([row.coverage]),
+        ]
+        for name, row in content.scores.iterrows()
+    ]
+
+
+def forecasts(skill: pd.DataFrame) -> list[Row]:
+    """Return the mean errors of forecasts from earlier origins."""
+    mean = skill.groupby("estimator", sort=False)[["wmape", "skill"]].mean()
+    return [
+        [name, f"{row.wmape:.1%}", f"{row.skill:+.2f}"] for name, row in mean.iterrows()
+    ]
+
+
+def channels(content: Content) -> Iterator[Row]:
+    """Return contributions and returns, the largest contribution first."""
+    found = content.summary.sort_values("contribution", ascending=False)
+    return zip(
+        found.index,
+        map(_verdict, found.itertuples()),
+        _column(found["spend"]),
+        _within(found, "contribution"),
+        _percents(found["share"]),
+        _within(found, "roi"),
+        _within(found, "mroi"),
+        strict=True,
+    )
+
+
+def edges(graph: ChannelGraph) -> list[Row]:
+    """Return the edges of the channel graph."""
+    return [
+        [
+            edge.parent,
+            edge.child,
+            f"{edge.weight:+.2f}",
+            f"{edge.same_period:+.2f}",
+            percent(edge.probability),
+        ]
+        for edge in graph.edges.itertuples()
+    ]
+
+
+def undecided(graph: ChannelGraph) -> list[Row]:
+    """Return pairs of channels that data leave open, the likeliest first."""
+    found = graph.pairs[graph.pairs["verdict"] == "undecided"]
+    order = found["probability"].sort_values(ascending=False, kind="stable").index
+    return [
+        [
+            pair.parent,
+            pair.child,
+            percent(pair.probability),
+            why_open(graph, pair.parent, pair.child),
+        ]
+        for pair in found.loc[order].itertuples()
+    ]
+
+
+def pairs(count: int) -> str:
+    """Return a number of pairs in words."""
+    return f"{count} {'pair' if count == 1 else 'pairs'}"
+
+
+def plan(content: Content) -> Iterator[Row]:
+    """Return the best split of the budget closest to unchanged spend."""
+    plan = content.plan
+    cells = plan.path.plans[plan.nearest].allocation
+    cells = cells.sort_values("current_spend", ascending=False, kind="stable")
+    summary = plan.summary.loc[cells.index]
+    money = aligned(cells["current_spend"], cells["spend"])
+    returns = aligned(summary["mroi"], cells["mroi"])
+    return zip(
+        cells.index,
+        map(_verdict, summary.itertuples()),
+        map(money, cells["current_spend"]),
+        map(money, cells["spend"]),
+        [f"{v:+.1%}" if np.isfinite(v) else "–" for v in cells["change"]],
+        _column(cells["contribution"]),
+        map(returns, summary["mroi"]),
+        map(returns, cells["mroi"]),
+        cells["reason"],
+        strict=True,
+    )
+
+
+def planned_rows(content: Content) -> Iterator[Row]:
+    """Return planned spend by period, summed over regions."""
+    plan = content.plan
+    allocation = plan.path.plans[plan.nearest].allocation
+    factor = (allocation["spend"] / allocation["current_spend"]).fillna(1.0)
+    total = plan.spend.groupby(level="time").sum().reindex(plan.times)
+    total = total * factor.reindex(total.columns).fillna(1.0)
+    texts = [_column(total.iloc[:, m]) for m in range(total.shape[1])]
+    return zip(map(day, plan.times), *texts, strict=True)
+
+
+def regions(content: Content) -> Iterator[Row]:
+    """Return what media caused in each region."""
+    found = content.regions
+    money = ["roi"] if content.priced else []
+    return zip(
+        map(str, found.index),
+        *(_column(found[name]) for name in ("observed", "spend", "contribution")),
+        _percents(found["share"]),
+        *(_column(found[name]) for name in money),
+        strict=True,
+    )
+
+
+def verdicts(content: Content) -> list[Row]:
+    """Return how far to believe each channel, and what to do."""
+    return [
+        [channel.Index, _verdict(channel), ("wrap", _advice(channel, content))]
+        for channel in content.summary.itertuples()
+    ]
+
+
+def _advice(channel, content):
+    """Return what a verdict asks for."""
+    if channel.follows_kpi:
+        return (
+            f"Its spend follows past {content.kpi}. Part of the estimate may be demand "
+            "that moves the budget. Test it with an experiment."
+        )
+    return {
+        "data-driven": "The data narrowed the estimate to less than half of what was "
+        "expected beforehand. Use it with its interval.",
+        "prior-driven": "The channel spends too little or too evenly to tell. The "
+        "estimate is what was expected beforehand: vary its spend, or bring in what an "
+        "experiment found (priors).",
+        "not identified": "It moves together with other channels or the baseline, so "
+        "that the data cannot say which of them it was. Move its spend on its own.",
+    }.get(channel.verdict, "Fit with n_draws=32 for a verdict.")
+
+
+def large_errors(content: Content) -> Iterator[Row]:
+    """Return the largest errors beyond four standard deviations."""
+    shown = content.large_errors[:_MOST_ERRORS]
+    observed = shown["predicted"] + shown["residual"]
+    write = aligned(observed, shown["predicted"])
+    regional = ["region"] if content.regional else []
+    return zip(
+        map(day, shown.index.get_level_values("time")),
+        *(map(str, shown.index.get_level_values(name)) for name in regional),
+        map(write, observed),
+        map(write, shown["predicted"]),
+        [f"{value:+.1f}" for value in shown["standardised"]],
+        strict=True,
+    )
+
+
+def columns(content: Content) -> list[Row]:
+    """Return what the columns of media and controls hold."""
+    return [
+        [
+            name,
+            row.role,
+            _digits(row.total),
+            f"{row.zero:.1%}",
+            _digits(row.typical),
+            _digits(row.highest),
+            ("warn" if row.spike > 20 else "", f"{row.spike:.1f} ×")
+            if np.isfinite(row.spike)
+            else "–",
+        ]
+        for name, row in content.data.iterrows()
+    ]
+
+
+def day(time: Any) -> str:
+    """Return the date of a time."""
+    return str(time)[:10]
+
+
+def _within(table: pd.DataFrame, name: str) -> list[Cell]:
+    """Return cells of a value and, below it, its interval, by row of a table."""
+    ends = [table[f"{name}{end}"] for end in ("", "_low", "_high")]
+    write = aligned(*ends)
+    return [
+        ("", write(value), f"{write(low)} to {write(high)}")
+        if np.isfinite(low)
+        else ("", write(value))
+        for value, low, high in zip(*ends, strict=True)
+    ]
+
+
+def _column(values):
+    """Return texts of numbers that stand below each other."""
+    return list(map(aligned(values), values))
+
+
+def _percents(values):
+    """Return shares in percent that stand below each other."""
+    return [f"{value:.1%}" if np.isfinite(value) else "–" for value in values]
+
+
+def _verdict(channel):
+    """Return the cell of a verdict, with an alarm where spend follows the KPI."""
+    found = channel.verdict or "none"
+    alarm = ["follows KPI"] if channel.follows_kpi else []
+    return (f"text verdict {found.replace(' ', '-')}", found, *alarm)
+
+
+def _digits(value):
+    """Return three digits of a number; columns of data have units of their own."""
+    return format_number(value, trim=False) if np.isfinite(value) else "–"
