@@ -1,17 +1,23 @@
 """What the prediction without media is made of."""
 
+from typing import Self
+
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
 from skmmm._unwrapping import bare
 from skmmm.inspection._predictions import counterfactual_of
+from skmmm.plotting._rows import Rows
 from skmmm.plotting._style import (
     INK,
     SMALL,
     WIDTH,
+    AxesOrNone,
     Display,
     brief,
     channel_colors,
+    display,
     entitle,
     format_time,
     own_name,
@@ -22,11 +28,9 @@ from skmmm.plotting._style import (
 )
 
 
+@display
 class BaselineDisplay(Display):
     """What the KPI would be without media, and what moves that.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
@@ -34,19 +38,10 @@ class BaselineDisplay(Display):
         In KPI units: first the constant, then what is added to it (season, trend, slow
         change, level, each control).
 
-    kpi_name : str, default="KPI"
-        For the axis.
-
-    period : str, default="period"
-        Length of a period, for the axis.
-
     Attributes
     ----------
-    bounding_ax_ : Axes
-        The axes whose place the panels take.
     axes_ : ndarray of shape (2,) of Axes
         The sum, and its parts without the constant.
-    figure_ : Figure
     baseline_ : Line2D
     lines_ : dict of str to Line2D
 
@@ -68,57 +63,37 @@ class BaselineDisplay(Display):
     ['season', 'trend', 'baseline drift', 'level']
     """
 
-    def __init__(self, *, parts, kpi_name="KPI", period="period"):
-        self.parts = parts
-        self.kpi_name = kpi_name
-        self.period = period
+    parts: pd.DataFrame
+    kpi_name: str = "KPI"
+    period: str = "period"
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, *, ax=None, kpi_name="KPI"):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: Rows | None = None,
+        *,
+        ax: AxesOrNone = None,
+        kpi_name: str = "KPI",
+    ) -> Self:
         """Split the baseline, add up over regions and plot.
 
         Parameters
         ----------
         estimator : DeepCausalMMMRegressor
             Fitted, with a `time` column.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        ax : Axes, default=None
-            Its place is taken by the panels. None: a new figure.
-
-        kpi_name : str, default="KPI"
-            For the axis.
-
-        Returns
-        -------
-        display : BaselineDisplay
         """
         estimator = bare(estimator)
         parts = baseline_over_time(estimator, X)
-        display = cls(parts=parts, kpi_name=kpi_name, period=estimator.period_)
-        return display.plot(ax=ax)
+        return cls(parts=parts, kpi_name=kpi_name, period=estimator.period_).plot(ax=ax)
 
     def _figure_size(self):
         return (WIDTH, 4.6)
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            A subplot; its place is taken by the panels. None: a new figure.
-
-        Returns
-        -------
-        display : BaselineDisplay
-            The display, with the artists as attributes.
-        """
-        self.bounding_ax_ = self._axes(ax)
-        self.bounding_ax_.set_axis_off()
-        grid = self.bounding_ax_.get_subplotspec().subgridspec(2, 1)
+    def _draw(self, ax):
+        self.bounding_ax_ = ax
+        ax.set_axis_off()
+        grid = ax.get_subplotspec().subgridspec(2, 1)
         upper, lower = (self.figure_.add_subplot(grid[row]) for row in range(2))
         self.axes_ = np.array([upper, lower], dtype=object)
         times = self.parts.index.to_numpy()
@@ -142,7 +117,6 @@ class BaselineDisplay(Display):
         upper.set_xlabel("")
         entitle(upper, f"What moves {brief(self.kpi_name)} without media")
         entitle(lower, "", list(self.lines_.values()))
-        return self
 
 
 def baseline_over_time(estimator, X=None):

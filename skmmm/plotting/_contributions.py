@@ -1,12 +1,16 @@
 """What the prediction is made of."""
 
+from typing import Self
+
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
 from skmmm import inspection
 from skmmm._unwrapping import bare
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.plotting._baseline import largest, parts_without_media
+from skmmm.plotting._rows import Rows
 from skmmm.plotting._style import (
     BASELINE,
     BLUE,
@@ -16,9 +20,11 @@ from skmmm.plotting._style import (
     TINY,
     VERMILLION,
     WIDTH,
+    AxesOrNone,
     Display,
     brief,
     channel_colors,
+    display,
     draw_dots,
     entitle,
     format_number,
@@ -35,11 +41,9 @@ from skmmm.plotting._style import (
 )
 
 
+@display
 class ContributionsDisplay(Display):
     """Stacked areas of baseline and channels over time.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
@@ -47,16 +51,8 @@ class ContributionsDisplay(Display):
         Indexed by period in rising order, in KPI units. The first column is the
         baseline.
 
-    kpi_name : str, default="KPI"
-        For the axis.
-
-    period : str, default="period"
-        Length of a period, for the axis.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     areas_ : dict of str to list of PolyCollection
         By name as drawn: the area above zero and, if there is one, that below.
     total_ : Line2D or None
@@ -81,32 +77,25 @@ class ContributionsDisplay(Display):
     ['baseline', 'tv']
     """
 
-    def __init__(self, *, contributions, kpi_name="KPI", period="period"):
-        self.contributions = contributions
-        self.kpi_name = kpi_name
-        self.period = period
+    contributions: pd.DataFrame
+    kpi_name: str = "KPI"
+    period: str = "period"
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, *, ax=None, kpi_name="KPI"):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: Rows | None = None,
+        *,
+        ax: AxesOrNone = None,
+        kpi_name: str = "KPI",
+    ) -> Self:
         """Compute contributions, add up over regions and plot.
 
         Parameters
         ----------
         estimator : DeepCausalMMMRegressor
             Fitted, with a `time` column.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        kpi_name : str, default="KPI"
-            For the axis.
-
-        Returns
-        -------
-        display : ContributionsDisplay
         """
         estimator = bare(estimator)
         what_if = counterfactual_of(estimator, X)
@@ -117,30 +106,23 @@ class ContributionsDisplay(Display):
         period, times = what_if.groups("period")
         table = pd.DataFrame(values, columns=names).groupby(period).sum()
         table = table.set_axis(pd.Index(times))
-        display = cls(contributions=table, kpi_name=kpi_name, period=estimator.period_)
-        return display.plot(ax=ax)
+        return cls(
+            contributions=table, kpi_name=kpi_name, period=estimator.period_
+        ).plot(ax=ax)
 
-    def plot(self, ax=None, *, max_channels=7):
+    def plot(self, ax: AxesOrNone = None, *, max_channels: int = 7) -> Self:
         """Draw.
 
         Parameters
         ----------
-        ax : Axes, default=None
-            None: a new figure.
-
         max_channels : int, default=7
             Channels with an area of their own, those with the largest contributions;
             the others are added up.
-
-        Returns
-        -------
-        display : ContributionsDisplay
-            The display, with the artists as attributes.
         """
         ax = self._axes(ax)
         table, colors = self._largest(max_channels)
         times, values = table.index.to_numpy(), table.to_numpy()
-        self.areas_ = {}
+        self.areas_: dict[str, list] = {}
         for sign in (1.0, -1.0):
             edges = sign * np.maximum(sign * values, 0.0).cumsum(axis=1)
             edges = np.column_stack([np.zeros(len(values)), edges])
@@ -212,11 +194,9 @@ class ContributionsDisplay(Display):
         )
 
 
+@display
 class WaterfallDisplay(Display):
     """How baseline, controls and channels add up to the prediction.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
@@ -224,13 +204,8 @@ class WaterfallDisplay(Display):
         Sums over all rows, in KPI units, by name; what would have come without media
         first.
 
-    kpi_name : str, default="KPI"
-        For the axis.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     bars_ : BarContainer
         Of the parts and, last, of their sum.
 
@@ -255,34 +230,26 @@ class WaterfallDisplay(Display):
     [70, 25, -5, 90]
     """
 
-    def __init__(self, *, parts, kpi_name="KPI"):
-        self.parts = parts
-        self.kpi_name = kpi_name
+    parts: pd.Series
+    kpi_name: str = "KPI"
 
     @classmethod
     def from_estimator(
-        cls, estimator, X=None, *, max_channels=12, ax=None, kpi_name="KPI"
-    ):
+        cls,
+        estimator: BaseEstimator,
+        X: Rows | None = None,
+        *,
+        max_channels: int = 12,
+        ax: AxesOrNone = None,
+        kpi_name: str = "KPI",
+    ) -> Self:
         """Compute contributions, add them up and plot.
 
         Parameters
         ----------
-        estimator : estimator
-            Fitted: :class:`~skmmm.DeepCausalMMMRegressor`, or any that
-            :func:`skmmm.inspection.contributions` accepts, with X.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
         max_channels : int, default=12
             Channels with a bar of their own, the largest; the others are added up.
             So many controls have one, too.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        kpi_name : str, default="KPI"
-            For the axis.
 
         Returns
         -------
@@ -299,20 +266,7 @@ class WaterfallDisplay(Display):
     def _figure_size(self):
         return (WIDTH, row_height(len(self.parts) + 1))
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : WaterfallDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         values = self.parts.to_numpy(dtype=float)
         total = values.sum()
         widths = np.append(values, total)
@@ -339,30 +293,19 @@ class WaterfallDisplay(Display):
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel(brief(self.kpi_name, 60), fontsize=SMALL)
         entitle(ax, f"Where {brief(self.kpi_name)} came from")
-        return self
 
 
+@display
 class ContributionSharesDisplay(Display):
     """Share of what is predicted that each channel caused, with intervals.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
     shares : DataFrame indexed by channel
         ``share``, ``low`` and ``high`` of the prediction.
 
-    kpi_name : str, default="KPI"
-        For the axis.
-
-    confidence_level : float, default=0.9
-        Of the bounds.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     points_ : Line2D
     intervals_ : LineCollection or None
 
@@ -383,38 +326,21 @@ class ContributionSharesDisplay(Display):
     ['media_1', 'media_2']
     """
 
-    def __init__(self, *, shares, kpi_name="KPI", confidence_level=0.9):
-        self.shares = shares
-        self.kpi_name = kpi_name
-        self.confidence_level = confidence_level
+    shares: pd.DataFrame
+    kpi_name: str = "KPI"
+    confidence_level: float = 0.9
 
     @classmethod
     def from_estimator(
-        cls, estimator, X=None, *, ax=None, confidence_level=0.9, kpi_name="KPI"
-    ):
-        """Summarise the channels and plot.
-
-        Parameters
-        ----------
-        estimator : estimator
-            Fitted: :class:`~skmmm.DeepCausalMMMRegressor`, or any that
-            :func:`skmmm.inspection.channel_summary` accepts, with X.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        confidence_level : float in (0, 1), default=0.9
-
-        kpi_name : str, default="KPI"
-            For the axis.
-
-        Returns
-        -------
-        display : ContributionSharesDisplay
-        """
+        cls,
+        estimator: BaseEstimator,
+        X: Rows | None = None,
+        *,
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+        kpi_name: str = "KPI",
+    ) -> Self:
+        """Summarise the channels and plot."""
         summary = inspection.channel_summary(
             estimator, X, confidence_level=confidence_level
         )
@@ -422,28 +348,14 @@ class ContributionSharesDisplay(Display):
         names = {"contribution": "share"}
         names |= {f"contribution_{end}": end for end in ("low", "high")}
         shares = summary[list(names)].rename(columns=names) / predicted
-        display = cls(
+        return cls(
             shares=shares, kpi_name=kpi_name, confidence_level=confidence_level
-        )
-        return display.plot(ax=ax)
+        ).plot(ax=ax)
 
     def _figure_size(self):
         return (WIDTH, row_height(len(self.shares)))
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : ContributionSharesDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         table = self.shares.sort_values("share", kind="stable")
         point, low, high = table[["share", "low", "high"]].to_numpy(dtype=float).T
         rows = np.arange(len(table))
@@ -458,4 +370,3 @@ class ContributionSharesDisplay(Display):
             word = f"{word} with {self.confidence_level:.0%} interval"
         ax.set_xlabel(word, fontsize=SMALL)
         entitle(ax, "What each channel caused")
-        return self

@@ -1,11 +1,18 @@
 """How far to believe a model: holdout, errors, skill."""
 
-import numpy as np
-import pandas as pd
-from sklearn.metrics import r2_score
+from collections.abc import Iterable, Mapping
+from typing import Literal, Self
 
-from skmmm.metrics import weighted_mape, within_region_r2
-from skmmm.plotting._rows import rows_over_time
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.metrics import r2_score
+from sklearn.model_selection import BaseCrossValidator
+
+from skmmm._typing import Column, Table
+from skmmm.metrics import rolling_skill, weighted_mape, within_region_r2
+from skmmm.plotting._rows import Rows, rows_over_time
 from skmmm.plotting._style import (
     BLUE,
     CHANNEL_COLORS,
@@ -15,9 +22,11 @@ from skmmm.plotting._style import (
     TINY,
     VERMILLION,
     WIDTH,
+    AxesOrNone,
     Display,
     Panels,
     brief,
+    display,
     draw_band,
     entitle,
     format_time,
@@ -93,24 +102,17 @@ def autocorrelation(residuals, n_lags=_N_LAGS):
     return pd.Series(found, name="correlation", dtype=float)
 
 
+@display
 class HoldoutDisplay(Display):
     """Predicted against observed KPI, row by row.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
     rows : DataFrame indexed by (region, time)
         ``observed``, ``predicted`` and ``holdout``.
 
-    kpi_name : str, default="KPI"
-        For the axes.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     fitted_, forecast_ : PathCollection or None
         Rows that the model has seen, and those that it has not.
     diagonal_ : Line2D
@@ -143,14 +145,21 @@ class HoldoutDisplay(Display):
     True
     """
 
-    def __init__(self, *, rows, kpi_name="KPI"):
-        self.rows = rows
-        self.kpi_name = kpi_name
+    rows: pd.DataFrame
+    kpi_name: str = "KPI"
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, X_test=None, y_test=None, ax=None, log_scale="auto"
-    ):
+        cls,
+        estimator: BaseEstimator,
+        X: Rows,
+        y: npt.ArrayLike,
+        *,
+        X_test: Rows | None = None,
+        y_test: npt.ArrayLike | None = None,
+        ax: AxesOrNone = None,
+        log_scale: bool | Literal["auto"] = "auto",
+    ) -> Self:
         """Predict and plot.
 
         Parameters
@@ -163,23 +172,11 @@ class HoldoutDisplay(Display):
 
         y : array-like of shape (n_rows,)
             KPI. The name of a Series names the axes.
-
-        X_test, y_test : as `X` and `y`, default=None
-            Later rows, which the model has not seen.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        log_scale : bool or "auto", default="auto"
-            See `plot`.
-
-        Returns
-        -------
-        display : HoldoutDisplay
         """
         rows = rows_over_time(estimator, X, y, X_test, y_test)
-        display = cls(rows=rows, kpi_name=getattr(y, "name", None) or "KPI")
-        return display.plot(ax=ax, log_scale=log_scale)
+        return cls(rows=rows, kpi_name=getattr(y, "name", None) or "KPI").plot(
+            ax=ax, log_scale=log_scale
+        )
 
     @property
     def scores(self):
@@ -199,21 +196,15 @@ class HoldoutDisplay(Display):
     def _figure_size(self):
         return (0.75 * WIDTH, 0.7 * WIDTH)
 
-    def plot(self, ax=None, *, log_scale="auto"):
+    def plot(
+        self, ax: AxesOrNone = None, *, log_scale: bool | Literal["auto"] = "auto"
+    ) -> Self:
         """Draw.
 
         Parameters
         ----------
-        ax : Axes, default=None
-            None: a new figure.
-
         log_scale : bool or "auto", default="auto"
             "auto": if all values are positive and span a factor of more than 100.
-
-        Returns
-        -------
-        display : HoldoutDisplay
-            The display, with the artists as attributes.
         """
         ax = self._axes(ax)
         values = self.rows[["observed", "predicted"]].to_numpy()
@@ -226,7 +217,7 @@ class HoldoutDisplay(Display):
         held_out = self.rows["holdout"].to_numpy()
         self.fitted_ = self._draw_cloud(ax, values[~held_out], BLUE, "fitted")
         self.forecast_ = self._draw_cloud(ax, values[held_out], VERMILLION, "holdout")
-        (self.diagonal_,) = ax.plot([low, high], [low, high], ":", color=INK, lw=0.9)
+        self.diagonal_ = ax.plot([low, high], [low, high], ":", color=INK, lw=0.9)[0]
         tidy(ax)
         shorten_ticks(ax.xaxis)
         ax.xaxis.grid(True, color="#E5E5E5", linewidth=0.6)
@@ -262,11 +253,9 @@ class HoldoutDisplay(Display):
         return f"{which}: {text}"
 
 
+@display
 class ResidualsDisplay(Panels):
     """Errors over time, their size, their correlation and their level.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
@@ -274,16 +263,10 @@ class ResidualsDisplay(Panels):
         ``predicted``, ``residual`` and ``standardised`` (residual over its root mean
         square in the region).
 
-    kpi_name : str, default="KPI"
-        For the axis.
-
     Attributes
     ----------
-    bounding_ax_ : Axes
-        The axes whose place the panels take.
     axes_ : ndarray of shape (4,) of Axes
         Over time, distribution, autocorrelation, against the prediction.
-    figure_ : Figure
     mean_ : Line2D
     band_ : PolyCollection or None
         Where 90 % of the regions are; None with fewer than ten.
@@ -323,12 +306,18 @@ class ResidualsDisplay(Panels):
 
     _row_height = 2.1
 
-    def __init__(self, *, residuals, kpi_name="KPI"):
-        self.residuals = residuals
-        self.kpi_name = kpi_name
+    residuals: pd.DataFrame
+    kpi_name: str = "KPI"
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, ax=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: Rows,
+        y: npt.ArrayLike,
+        *,
+        ax: AxesOrNone = None,
+    ) -> Self:
         """Predict and plot.
 
         Parameters
@@ -340,13 +329,6 @@ class ResidualsDisplay(Panels):
 
         y : array-like of shape (n_rows,)
             KPI. The name of a Series names the axis.
-
-        ax : Axes, default=None
-            Its place is taken by the panels. None: a new figure.
-
-        Returns
-        -------
-        display : ResidualsDisplay
         """
         residuals = residuals_of(rows_over_time(estimator, X, y))
         kpi_name = getattr(y, "name", None) or "KPI"
@@ -358,19 +340,7 @@ class ResidualsDisplay(Panels):
     def _n_columns(self):
         return 2
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            A subplot; its place is taken by the panels. None: a new figure.
-
-        Returns
-        -------
-        display : ResidualsDisplay
-            The display, with the artists as attributes.
-        """
+    def _draw(self, ax):
         names = ["over time", "distribution", "autocorrelation", "by prediction"]
         self._make_panels(ax, names, "Errors")
         time, size, correlation, level = self.axes_
@@ -378,7 +348,6 @@ class ResidualsDisplay(Panels):
         self._draw_distribution(size)
         self._draw_correlations(correlation)
         self._draw_levels(level)
-        return self
 
     def _draw_over_time(self, ax):
         table = errors_over_time(self.residuals)
@@ -438,11 +407,9 @@ class ResidualsDisplay(Panels):
         ax.set_ylabel("standard\ndeviations", fontsize=TINY)
 
 
+@display
 class SkillDisplay(Display):
     """Skill of forecasts from several origins, beside naive ones.
-
-    It is recommended to use :meth:`from_estimators`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
@@ -452,8 +419,6 @@ class SkillDisplay(Display):
 
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     points_ : dict of str to PathCollection
         Of each origin.
     means_ : LineCollection
@@ -479,11 +444,20 @@ class SkillDisplay(Display):
     ['seasonal naive']
     """
 
-    def __init__(self, *, scores):
-        self.scores = scores
+    scores: pd.DataFrame
 
     @classmethod
-    def from_estimators(cls, estimators, X, y, *, cv, naive, region=None, ax=None):
+    def from_estimators(
+        cls,
+        estimators: Mapping[str, BaseEstimator],
+        X: Table,
+        y: npt.ArrayLike,
+        *,
+        cv: BaseCrossValidator | Iterable,
+        naive: BaseEstimator,
+        region: Column | None = None,
+        ax: AxesOrNone = None,
+    ) -> Self:
         """Fit on each split, forecast and plot.
 
         Parameters
@@ -503,36 +477,14 @@ class SkillDisplay(Display):
 
         region : str or int, default=None
             As of :func:`skmmm.metrics.rolling_skill`.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : SkillDisplay
         """
-        from skmmm.metrics import rolling_skill
-
         scores = rolling_skill(estimators, X, y, cv=cv, naive=naive, region=region)
         return cls(scores=scores).plot(ax=ax)
 
     def _figure_size(self):
         return (WIDTH, 1.1 + 0.4 * max(self.scores["estimator"].nunique(), 3))
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : SkillDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         origin = "origin" if "origin" in self.scores else "split"
         mean = self.scores.groupby("estimator")["skill"].mean().sort_values()
         height = {name: row for row, name in enumerate(mean.index)}
@@ -560,4 +512,3 @@ class SkillDisplay(Display):
         )
         ax.set_xlim(left=self.scores["skill"].min() - 0.1, right=1.0)
         entitle(ax, "Skill of forecasts", [*self.points_.values(), self.means_])
-        return self

@@ -1,16 +1,22 @@
 """Which channel drives which."""
 
+from typing import Literal, Self
+
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
 from skmmm._unwrapping import bare
+from skmmm.graph._channel_graph import ChannelGraph
 from skmmm.plotting._style import (
     INK,
     OTHERS,
     SMALL,
     TINY,
     WIDTH,
+    AxesOrNone,
     Display,
+    display,
     entitle,
     plain_text,
     shorten,
@@ -39,7 +45,7 @@ def layered(graph):
     """
     weight = graph.weights.abs().to_numpy()
     left = [m for m in range(len(weight)) if weight[m].any() or weight[:, m].any()]
-    layer = {}
+    layer: dict[int, int] = {}
     while left:
         among = weight[np.ix_(left, left)]
         # The one that is driven least by those that are left, and drives most.
@@ -82,11 +88,9 @@ def drawn_pairs(graph):
     return pd.concat([edges, undecided])
 
 
+@display
 class ChannelGraphDisplay(Display):
     """Channels in layers, with an arrow from each to those that it drives.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
@@ -95,8 +99,6 @@ class ChannelGraphDisplay(Display):
 
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     nodes_ : dict of str to Text
         Channels with an edge.
     arrows_ : list of FancyArrowPatch
@@ -124,24 +126,16 @@ class ChannelGraphDisplay(Display):
     True
     """
 
-    def __init__(self, *, graph):
-        self.graph = graph
+    graph: ChannelGraph
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: BaseEstimator, *, ax: AxesOrNone = None) -> Self:
         """Ask for the channel graph and plot.
 
         Parameters
         ----------
         estimator : DeepCausalMMMRegressor, StructuralVAR or NOTEARS
             Fitted, with a graph.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : ChannelGraphDisplay
         """
         return cls(graph=bare(estimator).channel_graph()).plot(ax=ax)
 
@@ -153,27 +147,16 @@ class ChannelGraphDisplay(Display):
             return (WIDTH, 0.4 + notes)
         return (WIDTH, 1.0 + 0.8 * (2 * places["row"].abs().max() + 1) + notes)
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : ChannelGraphDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         ax.set_axis_off()
         places = layered(self.graph).dropna()
         n_layers = int(places["layer"].max()) + 1 if len(places) else 1
         # So many letters leave room for arrows between the layers.
         width = max(8, int((11.0 * width_of(ax) - 6.0 * (n_layers - 1)) / n_layers))
         width = min(width, 22)
-        self.nodes_, self.arrows_, self.undecided_ = {}, [], []
+        self.nodes_ = {}
+        self.arrows_: list = []
+        self.undecided_: list = []
         for place, name in zip(
             places.itertuples(), shorten(list(places.index), 3 * width - 6), strict=True
         ):
@@ -197,7 +180,6 @@ class ChannelGraphDisplay(Display):
         if self.arrows_:
             self._draw_colors(ax)
         entitle(ax, "Which channel drives which")
-        return self
 
     def _draw_arrow(self, ax, places, pair):
         from matplotlib.patches import FancyArrowPatch
@@ -310,11 +292,9 @@ def _shade(probability):
     return tuple(pale + (dark - pale) * float(np.clip(probability, 0.0, 1.0)))
 
 
+@display
 class ChannelGraphHeatmapDisplay(Display):
     """Weight or probability of every pair of channels.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
@@ -326,8 +306,6 @@ class ChannelGraphHeatmapDisplay(Display):
 
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     image_ : AxesImage
     frames_ : list of Rectangle
         Around retained edges.
@@ -353,51 +331,33 @@ class ChannelGraphHeatmapDisplay(Display):
     (3, 3)
     """
 
-    def __init__(self, *, graph, values="probability"):
-        self.graph = graph
-        self.values = values
+    graph: ChannelGraph
+    values: Literal["probability", "weight"] = "probability"
 
     @classmethod
-    def from_estimator(cls, estimator, *, values="probability", ax=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        *,
+        values: Literal["probability", "weight"] = "probability",
+        ax: AxesOrNone = None,
+    ) -> Self:
         """Ask for the channel graph and plot.
 
         Parameters
         ----------
         estimator : DeepCausalMMMRegressor, StructuralVAR or NOTEARS
             Fitted, with a graph.
-
-        values : {"probability", "weight"}, default="probability"
-            What is shown.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : ChannelGraphHeatmapDisplay
         """
         return cls(graph=bare(estimator).channel_graph(), values=values).plot(ax=ax)
 
     def _figure_size(self):
         return (WIDTH, 1.9 + 0.27 * max(len(self.graph.weights), 4))
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : ChannelGraphHeatmapDisplay
-            The display, with the artists as attributes.
-        """
+    def _draw(self, ax):
         kinds = {"probability": ("Blues", 0.0, 1.0), "weight": ("PuOr_r", None, None)}
         if self.values not in kinds:
             raise ValueError(f"values={self.values!r} must be one of {list(kinds)}.")
-        ax = self._axes(ax)
         colors, low, high = kinds[self.values]
         table = self.graph.probability
         if self.values == "weight":
@@ -423,7 +383,6 @@ class ChannelGraphHeatmapDisplay(Display):
         entitle(ax, title, note="framed: edge, hatched: undecided")
         bar.ax.tick_params(labelsize=TINY)
         bar.outline.set_visible(False)
-        return self
 
     def _draw_cells(self, ax, shown, high):
         from matplotlib.patches import Rectangle

@@ -1,9 +1,18 @@
 """Plans against today, budgets against each other, scenarios."""
 
+from collections.abc import Mapping
+from typing import Any, Self
+
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import OptimizeResult
+from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
 
 from skmmm import allocation, scenarios
-from skmmm.plotting._rows import spend_name
+from skmmm._typing import Table
+from skmmm.plotting._rows import Rows, spend_name
 from skmmm.plotting._style import (
     BLUE,
     INK,
@@ -12,8 +21,10 @@ from skmmm.plotting._style import (
     TINY,
     VERMILLION,
     WIDTH,
+    AxesOrNone,
     Display,
     brief,
+    display,
     draw_band,
     draw_dots,
     entitle,
@@ -27,11 +38,9 @@ from skmmm.plotting._style import (
 )
 
 
+@display
 class BudgetPlanDisplay(Display):
     """Planned spend against today's: by channel, or change by region or period.
-
-    It is recommended to use :meth:`from_estimator` or :meth:`from_plan`. All parameters
-    are stored as attributes.
 
     Parameters
     ----------
@@ -39,13 +48,8 @@ class BudgetPlanDisplay(Display):
         ``spend``, ``current_spend``, ``change`` and ``reason``, as in the result of
         :func:`skmmm.allocation.optimize_budget`.
 
-    spend_name : str, default="spend"
-        For the axis.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     today_, planned_ : Line2D or None
         By channel only.
     texts_ : list of Text
@@ -71,12 +75,19 @@ class BudgetPlanDisplay(Display):
     2
     """
 
-    def __init__(self, *, allocation, spend_name="spend"):
-        self.allocation = allocation
-        self.spend_name = spend_name
+    allocation: pd.DataFrame
+    spend_name: str = "spend"
 
     @classmethod
-    def from_estimator(cls, estimator, budget=None, *, X=None, ax=None, **options):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        budget: float | None = None,
+        *,
+        X: Rows | None = None,
+        ax: AxesOrNone = None,
+        **options: Any,
+    ) -> Self:
         """Plan and plot.
 
         Parameters
@@ -87,40 +98,22 @@ class BudgetPlanDisplay(Display):
         budget : float, default=None
             Total spend. None: what X spends.
 
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        ax : Axes, default=None
-            None: a new figure.
-
         **options : dict
             Passed to :func:`skmmm.allocation.optimize_budget`.
-
-        Returns
-        -------
-        display : BudgetPlanDisplay
         """
         plan = allocation.optimize_budget(estimator, budget, X=X, **options)
         return cls.from_plan(plan, spend_name=spend_name(estimator, X), ax=ax)
 
     @classmethod
-    def from_plan(cls, plan, *, spend_name="spend", ax=None):
+    def from_plan(
+        cls, plan: OptimizeResult, *, spend_name: str = "spend", ax: AxesOrNone = None
+    ) -> Self:
         """Plot a plan that has been made.
 
         Parameters
         ----------
         plan : OptimizeResult
             As returned by :func:`skmmm.allocation.optimize_budget`.
-
-        spend_name : str, default="spend"
-            For the axis.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : BudgetPlanDisplay
         """
         return cls(allocation=plan.allocation, spend_name=spend_name).plot(ax=ax)
 
@@ -134,27 +127,13 @@ class BudgetPlanDisplay(Display):
             return (WIDTH, 1.5 + 0.27 * max(n_channels, 3))
         return (WIDTH, row_height(1.2 * n_channels))
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : BudgetPlanDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         self.today_ = self.planned_ = self.image_ = None
         self.texts_ = []
         if self._by_group:
             self._draw_changes(ax)
         else:
             self._draw_channels(ax)
-        return self
 
     def _draw_channels(self, ax):
         table = self.allocation.sort_values("current_spend", kind="stable")
@@ -220,27 +199,17 @@ class BudgetPlanDisplay(Display):
         bar.outline.set_visible(False)
 
 
+@display
 class BudgetPathDisplay(Display):
     """KPI caused by the best plan for each budget.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
     path : Bunch
         As returned by :func:`skmmm.allocation.budget_path`.
 
-    kpi_name, spend_name : str
-        For the axes.
-
-    confidence_level : float, default=0.9
-        Of the bounds.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     planned_, scaled_ : Line2D
         Of the best plan, and of scaling all channels alike.
     band_ : PolyCollection or None
@@ -263,26 +232,23 @@ class BudgetPathDisplay(Display):
     11
     """
 
-    def __init__(
-        self, *, path, kpi_name="KPI", spend_name="spend", confidence_level=0.9
-    ):
-        self.path = path
-        self.kpi_name = kpi_name
-        self.spend_name = spend_name
-        self.confidence_level = confidence_level
+    path: Bunch
+    kpi_name: str = "KPI"
+    spend_name: str = "spend"
+    confidence_level: float = 0.9
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        budgets=None,
+        estimator: BaseEstimator,
+        budgets: npt.ArrayLike | None = None,
         *,
-        X=None,
-        ax=None,
-        confidence_level=0.9,
-        kpi_name="KPI",
-        **options,
-    ):
+        X: Rows | None = None,
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+        kpi_name: str = "KPI",
+        **options: Any,
+    ) -> Self:
         """Plan each budget and plot.
 
         Parameters
@@ -293,49 +259,20 @@ class BudgetPathDisplay(Display):
         budgets : array-like of shape (n_budgets,), default=None
             None: eleven around today's.
 
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        confidence_level : float in (0, 1), default=0.9
-
-        kpi_name : str, default="KPI"
-            For the axis.
-
         **options : dict
             Passed to :func:`skmmm.allocation.budget_path`.
-
-        Returns
-        -------
-        display : BudgetPathDisplay
         """
         path = allocation.budget_path(
             estimator, budgets, X=X, confidence_level=confidence_level, **options
         )
-        display = cls(
+        return cls(
             path=path,
             kpi_name=kpi_name,
             spend_name=spend_name(estimator, X),
             confidence_level=confidence_level,
-        )
-        return display.plot(ax=ax)
+        ).plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : BudgetPathDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         table = self.path.table
         budget = table["budget"].to_numpy()
         low, high = (table[f"outcome_{end}"].to_numpy(float) for end in ("low", "high"))
@@ -364,14 +301,11 @@ class BudgetPathDisplay(Display):
             self.band_.set_label(f"{self.confidence_level:.0%} interval")
             handles.append(self.band_)
         entitle(ax, "What each budget causes", handles)
-        return self
 
 
+@display
 class ScenariosDisplay(Display):
     """What each scenario would bring beyond one of them.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
@@ -381,16 +315,8 @@ class ScenariosDisplay(Display):
     baseline : str, default=None
         The scenario to which the others are compared. None: the first.
 
-    kpi_name : str, default="KPI"
-        For the axis.
-
-    confidence_level : float, default=0.9
-        Of the bounds.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     points_ : Line2D
     intervals_ : LineCollection or None
     texts_ : list of Text
@@ -411,25 +337,22 @@ class ScenariosDisplay(Display):
     ['as it was', 'more']
     """
 
-    def __init__(
-        self, *, comparison, baseline=None, kpi_name="KPI", confidence_level=0.9
-    ):
-        self.comparison = comparison
-        self.baseline = baseline
-        self.kpi_name = kpi_name
-        self.confidence_level = confidence_level
+    comparison: pd.DataFrame
+    baseline: str | None = None
+    kpi_name: str = "KPI"
+    confidence_level: float = 0.9
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        tables,
+        estimator: BaseEstimator,
+        tables: Mapping[str, Table],
         *,
-        baseline=None,
-        ax=None,
-        confidence_level=0.9,
-        kpi_name="KPI",
-    ):
+        baseline: str | None = None,
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+        kpi_name: str = "KPI",
+    ) -> Self:
         """Compare scenarios and plot.
 
         Parameters
@@ -439,50 +362,21 @@ class ScenariosDisplay(Display):
 
         tables : mapping of str to DataFrame
             Scenarios with the same regions and periods.
-
-        baseline : str, default=None
-            The scenario to which the others are compared. None: the first.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        confidence_level : float in (0, 1), default=0.9
-
-        kpi_name : str, default="KPI"
-            For the axis.
-
-        Returns
-        -------
-        display : ScenariosDisplay
         """
         comparison = scenarios.compare_scenarios(
             estimator, tables, baseline=baseline, confidence_level=confidence_level
         )
-        display = cls(
+        return cls(
             comparison=comparison,
             baseline=baseline,
             kpi_name=kpi_name,
             confidence_level=confidence_level,
-        )
-        return display.plot(ax=ax)
+        ).plot(ax=ax)
 
     def _figure_size(self):
         return (WIDTH, row_height(1.3 * len(self.comparison)))
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : ScenariosDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         table = self.comparison[::-1]
         point, low, high = (
             table[f"difference{end}"].to_numpy(dtype=float)
@@ -515,7 +409,6 @@ class ScenariosDisplay(Display):
             word = f"{word}, with {self.confidence_level:.0%} interval"
         ax.set_xlabel(word, fontsize=SMALL)
         entitle(ax, "What each scenario would bring")
-        return self
 
 
 def _changes():

@@ -1,10 +1,14 @@
 """What channels return, and how far to believe it."""
 
+from typing import Literal, Self
+
 import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
 
 from skmmm.inspection import channel_summary
 from skmmm.inspection._predictions import counterfactual_of
-from skmmm.plotting._rows import paid_channels
+from skmmm.plotting._rows import Rows, paid_channels
 from skmmm.plotting._style import (
     BASELINE,
     BLUE,
@@ -13,8 +17,10 @@ from skmmm.plotting._style import (
     TINY,
     VERMILLION,
     WIDTH,
+    AxesOrNone,
     Display,
     brief,
+    display,
     draw_dots,
     entitle,
     format_number,
@@ -35,11 +41,9 @@ _VERDICTS = {
 }
 
 
+@display
 class ReturnsDisplay(Display):
     """Return of each channel with its interval, the highest on top.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
@@ -47,22 +51,14 @@ class ReturnsDisplay(Display):
         With ``roi``, ``roi_low``, ``roi_high`` and the same of ``mroi``, as returned
         by ``channel_summary``.
 
-    kpi_name : str, default="KPI"
-        For the axis.
-
     unit : str, default="unit of spend"
         Of what is spent, for the axis.
-
-    confidence_level : float, default=0.9
-        Of the bounds.
 
     returns : {"roi", "mroi", "both"}, default="roi"
         Of all spend, of the next unit, or both beside each other.
 
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     points_ : dict of str to Line2D
     intervals_ : dict of str to LineCollection or None
 
@@ -83,87 +79,46 @@ class ReturnsDisplay(Display):
     ['radio', 'tv']
     """
 
-    def __init__(
-        self,
-        *,
-        summary,
-        kpi_name="KPI",
-        unit="unit of spend",
-        confidence_level=0.9,
-        returns="roi",
-    ):
-        self.summary = summary
-        self.kpi_name = kpi_name
-        self.unit = unit
-        self.confidence_level = confidence_level
-        self.returns = returns
+    summary: pd.DataFrame
+    kpi_name: str = "KPI"
+    unit: str = "unit of spend"
+    confidence_level: float = 0.9
+    returns: Literal["roi", "mroi", "both"] = "roi"
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X=None,
+        estimator: BaseEstimator,
+        X: Rows | None = None,
         *,
-        returns="roi",
-        ax=None,
-        confidence_level=0.9,
-        kpi_name="KPI",
-    ):
-        """Summarise the channels and plot.
-
-        Parameters
-        ----------
-        estimator : estimator
-            Fitted: :class:`~skmmm.DeepCausalMMMRegressor`, or any that
-            :func:`skmmm.inspection.channel_summary` accepts, with X.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        returns : {"roi", "mroi", "both"}, default="roi"
-            Of all spend, of the next unit, or both beside each other.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        confidence_level : float in (0, 1), default=0.9
-
-        kpi_name : str, default="KPI"
-            For the axis.
-
-        Returns
-        -------
-        display : ReturnsDisplay
-        """
-        display = cls(
+        returns: Literal["roi", "mroi", "both"] = "roi",
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+        kpi_name: str = "KPI",
+    ) -> Self:
+        """Summarise the channels and plot."""
+        return cls(
             summary=channel_summary(estimator, X, confidence_level=confidence_level),
             kpi_name=kpi_name,
             unit=_unit(estimator, X),
             confidence_level=confidence_level,
             returns=returns,
-        )
-        return display.plot(ax=ax)
+        ).plot(ax=ax)
 
     def _figure_size(self):
         size = 1.3 if self.returns == "both" else 1.0
         return (WIDTH, row_height(size * len(self.summary)))
 
-    def plot(self, ax=None, *, log_scale="auto"):
+    def plot(
+        self, ax: AxesOrNone = None, *, log_scale: bool | Literal["auto"] = "auto"
+    ) -> Self:
         """Draw.
 
         Parameters
         ----------
-        ax : Axes, default=None
-            None: a new figure.
-
         log_scale : bool or "auto", default="auto"
             "auto": if the largest return is more than thirty times the smallest, and
             no bound is smaller than a ten thousandth of it.
-
-        Returns
-        -------
-        display : ReturnsDisplay
-            The display, with the artists as attributes.
         """
         known = {"roi": ["roi"], "mroi": ["mroi"], "both": ["roi", "mroi"]}
         if self.returns not in known:
@@ -240,11 +195,9 @@ def _unit(estimator, X):
     return "unit of spend" if money else "unit of X"
 
 
+@display
 class SpendShareDisplay(Display):
     """Share of all spend against share of what all media caused.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
@@ -252,13 +205,8 @@ class SpendShareDisplay(Display):
         With ``spend``, ``contribution``, ``contribution_low``, ``contribution_high``
         and ``roi``, as returned by ``channel_summary``.
 
-    confidence_level : float, default=0.9
-        Of the bounds.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     spend_, effect_ : BarContainer
     intervals_ : LineCollection or None
         Of the effect, as a share of what all media caused at the mode.
@@ -285,12 +233,18 @@ class SpendShareDisplay(Display):
     1.0
     """
 
-    def __init__(self, *, summary, confidence_level=0.9):
-        self.summary = summary
-        self.confidence_level = confidence_level
+    summary: pd.DataFrame
+    confidence_level: float = 0.9
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, *, ax=None, confidence_level=0.9):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: Rows | None = None,
+        *,
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+    ) -> Self:
         """Summarise the channels and plot.
 
         Parameters
@@ -301,18 +255,6 @@ class SpendShareDisplay(Display):
             spend are of money where costs are known, and channels without a cost have
             none; where no cost is known they are of the units of X, which only compare
             where these are alike.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        confidence_level : float in (0, 1), default=0.9
-
-        Returns
-        -------
-        display : SpendShareDisplay
         """
         summary = channel_summary(estimator, X, confidence_level=confidence_level)
         paid = paid_channels(counterfactual_of(estimator, X))
@@ -322,20 +264,7 @@ class SpendShareDisplay(Display):
     def _figure_size(self):
         return (WIDTH, row_height(1.4 * len(self.summary)))
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : SpendShareDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         table = self.summary.sort_values("contribution", kind="stable")
         rows = np.arange(len(table))
         total = table["contribution"].sum()
@@ -359,14 +288,11 @@ class SpendShareDisplay(Display):
         percent_ticks(ax.xaxis)
         ax.set_xlabel("share of all media", fontsize=SMALL)
         entitle(ax, "Share of spend against share of effect", handles)
-        return self
 
 
+@display
 class VerdictsDisplay(Display):
     """Table of the channels: what they return, and how far to believe it.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
@@ -374,13 +300,8 @@ class VerdictsDisplay(Display):
         With ``roi``, its bounds, ``verdict`` and ``follows_kpi``, as returned by
         ``channel_summary``.
 
-    confidence_level : float, default=0.9
-        Of the bounds.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     texts_ : dict of str to list of Text
         By channel: name, verdict, ROI with interval, alarm.
 
@@ -398,30 +319,24 @@ class VerdictsDisplay(Display):
     ['tv', '● data-driven', '2.00', '1.50 to 2.50', '']
     """
 
-    def __init__(self, *, summary, confidence_level=0.9):
-        self.summary = summary
-        self.confidence_level = confidence_level
+    summary: pd.DataFrame
+    confidence_level: float = 0.9
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, *, ax=None, confidence_level=0.9):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: Rows | None = None,
+        *,
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+    ) -> Self:
         """Summarise the channels and plot.
 
         Parameters
         ----------
         estimator : DeepCausalMMMRegressor
             Fitted.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        confidence_level : float in (0, 1), default=0.9
-
-        Returns
-        -------
-        display : VerdictsDisplay
         """
         summary = channel_summary(estimator, X, confidence_level=confidence_level)
         return cls(summary=summary, confidence_level=confidence_level).plot(ax=ax)
@@ -429,20 +344,7 @@ class VerdictsDisplay(Display):
     def _figure_size(self):
         return (WIDTH, 0.75 + 0.27 * max(len(self.summary), 1))
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : VerdictsDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         ax.set_axis_off()
         order = list(_VERDICTS)
         rank = self.summary["verdict"].map(
@@ -469,7 +371,6 @@ class VerdictsDisplay(Display):
         ax.set_xlim(0.0, 1.0)
         ax.set_ylim(-len(table) - 0.6, 0.6)
         entitle(ax, "What channels return, and how far to believe it")
-        return self
 
     def _draw_row(self, ax, places, y, name, channel):
         verdict = channel.verdict if isinstance(channel.verdict, str) else "no verdict"

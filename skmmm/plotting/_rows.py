@@ -1,5 +1,7 @@
 """Regions and periods of the rows of a table, as an estimator sees them."""
 
+from typing import TypeAlias
+
 import numpy as np
 import pandas as pd
 
@@ -7,9 +9,12 @@ from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import region_values, resolve_channel
 from skmmm._data.tables import BoundTable
 from skmmm._sklearn import num_samples, safe_indexing
+from skmmm._typing import Table
 from skmmm._unwrapping import parameter_of, unwrap
 from skmmm.inspection import channel_summary, response_curve
 from skmmm.inspection._predictions import counterfactual_of
+
+Rows: TypeAlias = Table | BoundTable
 
 # Of today's spend: dense near zero, where curves bend most.
 _MULTIPLES = 2.0 * np.linspace(0.0, 1.0, 41) ** 3
@@ -22,20 +27,31 @@ def role_of(estimator, X, role):
     return frame, inside.role(frame, role)
 
 
-def blocks_of(X, y, X_test=None, y_test=None):
-    """Return the pairs of rows and KPI that there are, or raise if lengths differ."""
+def blocks_of(estimator, X, y, X_test=None, y_test=None):
+    """Return the pairs of rows and KPI that there are, or raise if lengths differ.
+
+    Rows of `Effects` become a frame where the estimator cannot read them otherwise.
+    """
     if (X_test is None) != (y_test is None):
         raise ValueError("Pass X_test and y_test together.")
     blocks = {("X", "y"): (X, y), ("X_test", "y_test"): (X_test, y_test)}
     given = {names: block for names, block in blocks.items() if block[0] is not None}
     for (of_rows, of_target), (rows, target) in given.items():
+        if isinstance(rows, BoundTable):
+            rows.check_read_by(estimator)
         n_rows, n_values = num_samples(rows), len(np.ravel(target))
         if n_rows != n_values:
             raise ValueError(
                 f"{of_rows} has {n_rows} rows, but {of_target} has {n_values}. Pass "
                 "the KPI of the same rows."
             )
-    return list(given.values())
+    if hasattr(estimator, "effects"):
+        return list(given.values())
+    return [(_plain(rows), target) for rows, target in given.values()]
+
+
+def _plain(X):
+    return X.frame if isinstance(X, BoundTable) else X
 
 
 def of_region(estimator, X, y, region):
@@ -47,7 +63,7 @@ def of_region(estimator, X, y, region):
             f"region={region!r} is not in the data, which have "
             f"{', '.join(map(repr, np.unique(values)[:10].tolist()))}."
         )
-    return safe_indexing(X, rows), safe_indexing(y, rows)
+    return safe_indexing(_plain(X), rows), safe_indexing(y, rows)
 
 
 def regions_of(estimator, X):
@@ -160,14 +176,14 @@ def rows_over_time(estimator, X, y, X_test=None, y_test=None, *, confidence_leve
         ``observed``, ``predicted``, ``low`` and ``high``, nan without intervals, and
         ``holdout``, bool.
     """
-    blocks = blocks_of(X, y, X_test, y_test)
+    blocks = blocks_of(estimator, X, y, X_test, y_test)
     ordinals, calendar = ordinals_of(estimator, [rows for rows, _ in blocks])
     if len(ordinals) == 2 and ordinals[1].min() <= ordinals[0].max():
         raise ValueError(
             f"X_test begins at {calendar.label(ordinals[1].min())}, but X ends at "
             f"{calendar.label(ordinals[0].max())}. The holdout must come after X."
         )
-    parts = []
+    parts: list[pd.DataFrame] = []
     for (rows, target), ordinal in zip(blocks, ordinals, strict=True):
         times = [calendar.value(t) for t in ordinal]
         index = pd.MultiIndex.from_arrays(

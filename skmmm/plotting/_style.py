@@ -1,10 +1,19 @@
 """What the pictures share: colours, names, numbers, axes."""
 
 import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, dataclass_transform
 
 import numpy as np
 
+from skmmm._shared_docs import section, shared_docs
 from skmmm._storage.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+AxesOrNone: TypeAlias = "Axes | None"
 
 # Colours that people with colour vision deficiency can tell apart (Okabe and Ito,
 # 2008, Color Universal Design), in an order where neighbours differ in lightness.
@@ -48,6 +57,49 @@ def _channel_color(m):
     end = 0 if turn % 2 else 255
     parts = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     return "#" + "".join(f"{round(end + kept * (c - end)):02X}" for c in parts)
+
+
+_Class = TypeVar("_Class", bound="type[Display]")
+_PARAMETERS = """
+estimator : estimator
+    Fitted: :class:`~skmmm.DeepCausalMMMRegressor`, or any that :mod:`skmmm.inspection`
+    accepts, with X.
+X : DataFrame, array-like of shape (n_rows, n_columns) or Effects, default=None
+    None: the training rows.
+X_test, y_test : as `X` and `y`, default=None
+    Later rows, which the model has not seen.
+channels : list of str or int, default=None
+    None: all channels with spend, the largest contribution first.
+ax : Axes, default=None
+    Where to draw; panels take the place of a subplot. None: a new figure.
+confidence_level : float in (0, 1), default=0.9
+    Of the intervals.
+kpi_name : str, default="KPI"
+    For the axes.
+spend_name : str, default="spend"
+    For the axes.
+period : str, default="period"
+    Length of a period, for the axes.
+"""
+_RETURNS = """
+display : object
+    The display, with the artists as attributes.
+"""
+
+
+@dataclass_transform(kw_only_default=True, eq_default=False)
+def display(cls: _Class) -> _Class:
+    """Make a class a dataclass of what it shows, and complete its docstrings."""
+    dataclass(kw_only=True, eq=False, repr=False)(cls)
+    makers = " or ".join(f":meth:`{m}`" for m in vars(cls) if m.startswith("from_"))
+    intro = f"Usually made by {makers}. All parameters are stored as attributes."
+    known = f"{_PARAMETERS}{section(cls.plot)}\n{section(cls)}"
+    shared_docs(_PARAMETERS, attributes=cls._attributes, intro=intro)(cls)
+    for name, member in vars(cls).items():
+        if name == "plot" or name.startswith("from_"):
+            function = getattr(member, "__func__", member)
+            shared_docs(known, returns=_RETURNS)(function)
+    return cls
 
 
 def own_name(name, names):
@@ -161,10 +213,27 @@ def plain_text(name):
 
 
 class Display:
-    """What the pictures share: a figure where none is given, and saving."""
+    """What the pictures share: a figure where none is given, and saving.
+
+    Subclasses write `_draw(ax)`.
+    """
+
+    _attributes = """
+    ax_ : Axes
+    figure_ : Figure
+    """
 
     def _figure_size(self):
         return (WIDTH, 3.4)
+
+    @shared_docs(_PARAMETERS, returns=_RETURNS)
+    def plot(self, ax: AxesOrNone = None) -> Self:
+        """Draw."""
+        self._draw(self._axes(ax))
+        return self
+
+    def _draw(self, ax):
+        raise NotImplementedError
 
     def _axes(self, ax):
         if ax is None:
@@ -176,7 +245,7 @@ class Display:
         self.figure_ = ax.figure
         return ax
 
-    def save(self, path, *, dpi=150, **options):
+    def save(self, path: str | Path, *, dpi: float = 150, **options: Any) -> Self:
         """Draw on a figure of its own, without a window, and write it to a file.
 
         A file that is there is replaced as a whole, or stays as it was.
@@ -305,6 +374,11 @@ def per_period(kpi_name, period):
 class Panels(Display):
     """Small pictures beside each other, in place of the axes that are given."""
 
+    _attributes = """
+    bounding_ax_ : Axes
+        The axes whose place the panels take.
+    figure_ : Figure
+    """
     _row_height = 1.55  # inches
 
     def _n_panels(self):
@@ -322,15 +396,15 @@ class Panels(Display):
         """Set up `axes_`, one per name, the legend above them, and the title."""
         from matplotlib.gridspec import GridSpecFromSubplotSpec
 
-        self.bounding_ax_ = self._axes(ax)
-        self.bounding_ax_.set_axis_off()
+        self.bounding_ax_ = ax
+        ax.set_axis_off()
         n_columns = n_columns or self._n_columns()
         n_rows = max(1, -(-len(names) // n_columns))
         # The first row, a seventh of the others, is for the legend.
         grid = GridSpecFromSubplotSpec(
             n_rows + 1,
             n_columns,
-            subplot_spec=self.bounding_ax_.get_subplotspec(),
+            subplot_spec=ax.get_subplotspec(),
             height_ratios=[1 / 7, *[1] * n_rows],
         )
         self.axes_ = np.empty(len(names), dtype=object)
@@ -372,6 +446,35 @@ class Panels(Display):
         )
         # In a narrow subplot it may stick out, but must not squeeze the panels.
         legend.set_in_layout(False)
+
+
+class ChannelPanels(Panels):
+    """One panel per channel.
+
+    Subclasses write `_channels()`, and a `_draw(ax)` that draws on `axes_`.
+    """
+
+    _title: str
+
+    def _channels(self):
+        raise NotImplementedError
+
+    def _n_panels(self):
+        return len(self._channels())
+
+    @shared_docs(_PARAMETERS, returns=_RETURNS)
+    def plot(self, ax: AxesOrNone = None, *, n_columns: int | None = None) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        n_columns : int, default=None
+            Panels beside each other. None: three, or four from ten channels on.
+        """
+        ax = self._axes(ax)
+        self._make_panels(ax, self._channels(), self._title, n_columns)
+        self._draw(ax)
+        return self
 
 
 def tidy_panel(ax):
@@ -427,11 +530,11 @@ def name_rows(ax, names, width=30):
 
 def show_all(ax, *values):
     """Let the horizontal axis reach from zero over all values that are finite."""
-    values = np.concatenate([np.ravel(v) for v in values])
-    values = values[np.isfinite(values)]
-    if not np.any(values):
+    shown = np.concatenate([np.ravel(v) for v in values])
+    shown = shown[np.isfinite(shown)]
+    if not np.any(shown):
         return
-    low, high = min(0.0, values.min()), max(0.0, values.max())
+    low, high = min(0.0, shown.min()), max(0.0, shown.max())
     room = 0.05 * (high - low)
     ax.set_xlim(low - room * (low < 0), high + room * (high > 0))
 
