@@ -47,11 +47,11 @@ class PanelResponse:
         values = np.empty((len(X), len(media) + len(controls)))
         values[rows] = X[[*media, *controls]].to_numpy(dtype=np.float64)
         _check_values(values, media)
-        values = values.reshape(len(p["trend"]), len(p["scale"]), -1)  # (T, R, M + C)
+        grid = values.reshape(len(p["trend"]), len(p["scale"]), -1)  # (T, R, M + C)
         expected = (
             self.baseline()
-            + self.media(values[..., : len(media)]).sum(axis=-1)
-            + self.controls(values[..., len(media) :]).sum(axis=-1)
+            + self.media(grid[..., : len(media)]).sum(axis=-1)
+            + self.controls(grid[..., len(media) :]).sum(axis=-1)
         )
         return expected.ravel()[rows]
 

@@ -5,14 +5,19 @@ reshaping the first two axes into one gives the rows of a frame sorted by week, 
 region. C counts the controls, L the lags.
 """
 
+from collections.abc import Sequence
+from datetime import date
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.signal import lfilter
 from sklearn.utils import Bunch, check_random_state
 
 from skmmm._sklearn import Interval, StrOptions, validate_params
+from skmmm._typing import Seed
 from skmmm.datasets._response import REGION, WEEK, PanelResponse
 
 KPI, BASELINE = "sales", "baseline"
@@ -314,27 +319,27 @@ def _pack_panel(response, spend, controls, noise):
     prefer_skip_nested_validation=True,
 )
 def make_mmm_panel(
-    n_regions=1,
-    n_periods=156,
+    n_regions: int = 1,
+    n_periods: int = 156,
     *,
-    n_media=4,
-    n_controls=2,
-    adstock="geometric",
-    saturation="hill",
-    max_lag=13,
-    media_share=0.3,
-    noise=0.05,
-    level=0.0,
-    region_spread=0.2,
-    effect_drift=0.0,
-    graph=None,
-    frequency="W-MON",
-    start="2021-01-04",
-    media_names=None,
-    control_names=None,
-    region_names=None,
-    random_state=None,
-):
+    n_media: int = 4,
+    n_controls: int = 2,
+    adstock: Literal["geometric", "delayed", "weibull"] = "geometric",
+    saturation: Literal["hill", "exponential"] = "hill",
+    max_lag: int = 13,
+    media_share: float = 0.3,
+    noise: float = 0.05,
+    level: float = 0.0,
+    region_spread: float = 0.2,
+    effect_drift: float = 0.0,
+    graph: int | npt.ArrayLike | None = None,
+    frequency: str = "W-MON",
+    start: str | date = "2021-01-04",
+    media_names: Sequence[str] | None = None,
+    control_names: Sequence[str] | None = None,
+    region_names: Sequence[str] | None = None,
+    random_state: Seed = None,
+) -> Bunch:
     """Simulate a marketing panel and return it with its truth.
 
     With scale :math:`s_r` of region r, media spend :math:`x_{rtm}` and controls

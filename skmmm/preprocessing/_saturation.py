@@ -5,15 +5,20 @@ from scipy.special import expit
 
 from skmmm._data.checks import numeric_block
 from skmmm._data.tables import find_columns, row_namer
+from skmmm._shared_docs import shared_docs
+from skmmm._typing import Columns
 from skmmm.preprocessing._base import (
     COLUMNS,
+    FEATURES,
     POSITIVE,
+    PerColumn,
     TableTransformer,
     per_column,
     replace,
 )
 
 
+@shared_docs("", attributes=FEATURES)
 class HillSaturation(TableTransformer):
     """Let the response to spend level off.
 
@@ -48,12 +53,6 @@ class HillSaturation(TableTransformer):
     columns_ : list
         Labels of the columns.
 
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if X has names.
-
     See Also
     --------
     PanelScaler : Put spend in units of the region's typical spend first.
@@ -82,7 +81,13 @@ class HillSaturation(TableTransformer):
         "columns": COLUMNS,
     }
 
-    def __init__(self, *, half_saturation=1.0, slope=1.0, columns=None):
+    def __init__(
+        self,
+        *,
+        half_saturation: PerColumn = 1.0,
+        slope: PerColumn = 1.0,
+        columns: Columns = None,
+    ):
         self.half_saturation = half_saturation
         self.slope = slope
         self.columns = columns

@@ -1,20 +1,27 @@
 """Columns in units of what is typical of their region."""
 
+from typing import Literal
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skmmm._data.checks import numeric_block, region_values
+from skmmm._data.checks import numeric_block
 from skmmm._data.tables import find_columns, read_table, rebuild, row_namer
+from skmmm._shared_docs import shared_docs
 from skmmm._sklearn import StrOptions
+from skmmm._typing import Column, Columns, Table
 from skmmm.preprocessing._base import (
     COLUMN,
     COLUMNS,
+    FEATURES,
     TableTransformer,
     codes_of,
+    learn_regions,
     replace,
 )
 
 
+@shared_docs("", attributes=FEATURES)
 class PanelScaler(TableTransformer):
     """Divide columns by a typical value of their region.
 
@@ -66,12 +73,6 @@ class PanelScaler(TableTransformer):
     columns_ : list
         Labels of the scaled columns, the columns of `scale_`.
 
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if X has names.
-
     Examples
     --------
     >>> import pandas as pd
@@ -96,11 +97,11 @@ class PanelScaler(TableTransformer):
     def __init__(
         self,
         *,
-        columns=None,
-        region=None,
-        time=None,
-        method="mean_nonzero",
-        unseen="error",
+        columns: Columns = None,
+        region: Column | None = None,
+        time: Column | None = None,
+        method: Literal["mean_nonzero", "max", "standard"] = "mean_nonzero",
+        unseen: Literal["error", "overall"] = "error",
     ):
         self.columns = columns
         self.region = region
@@ -113,19 +114,13 @@ class PanelScaler(TableTransformer):
             frame, self.columns, region=self.region, time=self.time
         )
         block = numeric_block(frame, labels, row_namer(frame, region, time))
-        everywhere = np.zeros(len(frame), dtype=np.int64)
-        center, scale = _center_and_scale(block, everywhere, self.method)
+        all_rows = np.zeros(len(frame), dtype=np.int64)
+        center, scale = _center_and_scale(block, all_rows, self.method)
         self.overall_center_ = center[0]
         self.overall_scale_ = np.where(scale[0] > 0, scale[0], 1.0)
         self.columns_ = labels
-        self.regions_ = None
-        code = everywhere
-        if region is not None:
-            self.regions_, code = np.unique(
-                region_values(frame, region), return_inverse=True
-            )
-            center, scale = _center_and_scale(block, code, self.method)
-        self.center_ = center
+        self.regions_, code = learn_regions(frame, region)
+        self.center_, scale = _center_and_scale(block, code, self.method)
         self.scale_ = np.where(scale > 0, scale, self.overall_scale_)
 
     def _rows(self, frame):
@@ -135,11 +130,8 @@ class PanelScaler(TableTransformer):
         """
         _, region, time = find_columns(frame, [], region=self.region, time=self.time)
         block = numeric_block(frame, self.columns_, row_namer(frame, region, time))
-        if region is None:
-            return block, self.center_[0], self.scale_[0]
-        code = codes_of(
-            frame, region, self.regions_, unseen=self.unseen, otherwise="overall"
-        )
+        otherwise = "unseen='overall'" if self.unseen == "error" else None
+        code = codes_of(frame, region, self.regions_, otherwise=otherwise)
         # Code -1, an unseen region, picks the last row.
         center = np.vstack([self.center_, self.overall_center_])
         scale = np.vstack([self.scale_, self.overall_scale_])
@@ -149,7 +141,7 @@ class PanelScaler(TableTransformer):
         block, center, scale = self._rows(frame)
         return replace(frame, self.columns_, (block - center) / scale)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: Table) -> Table:
         """Bring scaled columns back to the units of `fit`.
 
         Parameters
