@@ -122,18 +122,8 @@ class BaselineDisplay(Display):
 def baseline_over_time(estimator, X=None):
     """Return the parts of the baseline and all controls, summed over regions.
 
-    Parameters
-    ----------
-    estimator : DeepCausalMMMRegressor
-        Fitted, with a `time` column.
-    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-        None: the training rows.
-
-    Returns
-    -------
-    parts : DataFrame indexed by period
-        In KPI units. The first column is the constant of the regions with rows in the
-        period.
+    A DataFrame indexed by period, in KPI units. The first column is the constant of the
+    regions with rows in the period.
     """
     group, times = counterfactual_of(estimator, X).groups("period")
     parts = baseline_and_controls(estimator, X)
@@ -141,20 +131,11 @@ def baseline_over_time(estimator, X=None):
 
 
 def baseline_and_controls(estimator, X=None, max_controls=8):
-    """Return the parts of the baseline, and what each control does.
+    """Return the parts of the baseline, and what each control adds.
 
-    Parameters
-    ----------
-    estimator : DeepCausalMMMRegressor
-    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-    max_controls : int, default=8
-        With a column of their own, those that move the KPI most.
-
-    Returns
-    -------
-    parts : DataFrame of shape (n_rows, n_parts)
-        A row per row of X, in KPI units; the constant first. No two columns have the
-        same name, whatever controls are called.
+    A DataFrame with a row per row of X, in KPI units, the constant first. The
+    `max_controls` that move the KPI most have a column each. No two columns have the
+    same name, whatever controls are called.
     """
     parts = estimator.baseline_parts(X).reset_index(drop=True)
     controls = _effects_of_controls(estimator, X)
@@ -176,22 +157,12 @@ def _effects_of_controls(estimator, X):
 
 
 def parts_without_media(estimator, X=None, max_controls=12):
-    """Return what would have come without media, in sums that one can read.
+    """Return what would have come without media, summed over the rows of X.
 
-    Parameters
-    ----------
-    estimator : estimator
-        Those without `baseline_parts` have one baseline.
-    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-    max_controls : int, default=12
-        With an entry of their own, the largest sums.
-
-    Returns
-    -------
-    parts : Series
-        Sums over the rows of X, in KPI units: base, trend, season and what else the
-        baseline has, each control. Trend is counted from the first period of a region,
-        season from its lowest, controls that are zero in some rows from zero.
+    A Series in KPI units: base, trend, season and other parts of the baseline, and each
+    control, at most `max_controls` of them. Trend is counted from the first period of a
+    region, season from its lowest, controls that are zero in some rows from zero.
+    Estimators without `baseline_parts` have one baseline.
     """
     estimator = bare(estimator)
     what_if = counterfactual_of(estimator, X)
@@ -220,16 +191,7 @@ def parts_without_media(estimator, X=None, max_controls=12):
 
 
 def largest(sums, n_most, what):
-    """Return the largest sums in falling order, the others added up.
-
-    Parameters
-    ----------
-    sums : Series
-    n_most : int
-        Entries, with that of the others.
-    what : str
-        What the others are called.
-    """
+    """Return at most `n_most` sums in falling order; the last may be all others."""
     sums = sums.iloc[np.argsort(-sums.abs(), kind="stable")]
     if len(sums) <= n_most:
         return sums

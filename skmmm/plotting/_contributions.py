@@ -22,10 +22,10 @@ from skmmm.plotting._style import (
     WIDTH,
     AxesOrNone,
     Display,
+    DotsDisplay,
     brief,
     channel_colors,
     display,
-    draw_dots,
     entitle,
     format_number,
     format_time,
@@ -36,8 +36,8 @@ from skmmm.plotting._style import (
     plain_text,
     row_height,
     shorten,
-    show_all,
     tidy,
+    tidy_rows,
 )
 
 
@@ -152,14 +152,10 @@ class ContributionsDisplay(Display):
         return self
 
     def _largest(self, max_channels):
-        """Return baseline, the largest channels and the sum of the others, coloured.
+        """Return baseline, the largest channels and the sum of the others, and colours.
 
-        Returns
-        -------
-        table : DataFrame
-        colors : list
-            Grey for the baseline and the others; those of channels go by their place
-            in `contributions`, as in the report.
+        Baseline and others are grey; colours of channels go by their place in
+        `contributions`, as in the report.
         """
         table = self.contributions
         colors = channel_colors(table.shape[1] - 1)
@@ -289,14 +285,13 @@ class WaterfallDisplay(Display):
         name_rows(ax, [*self.parts.index, total_name][::-1])
         ax.axvline(0.0, color=INK, linewidth=0.6)
         ax.set_xlim(low, high + 0.14 * (high - low))
-        tidy(ax, values="x")
-        ax.tick_params(axis="y", length=0)
+        tidy_rows(ax)
         ax.set_xlabel(brief(self.kpi_name, 60), fontsize=SMALL)
         entitle(ax, f"Where {brief(self.kpi_name)} came from")
 
 
 @display
-class ContributionSharesDisplay(Display):
+class ContributionSharesDisplay(DotsDisplay):
     """Share of what is predicted that each channel caused, with intervals.
 
     Parameters
@@ -358,15 +353,7 @@ class ContributionSharesDisplay(Display):
     def _draw(self, ax):
         table = self.shares.sort_values("share", kind="stable")
         point, low, high = table[["share", "low", "high"]].to_numpy(dtype=float).T
-        rows = np.arange(len(table))
-        self.points_, self.intervals_ = draw_dots(ax, rows, point, low, high)
-        name_rows(ax, table.index)
-        show_all(ax, point, low, high)
-        tidy(ax, values="x")
-        ax.tick_params(axis="y", length=0)
+        self._draw_dots(ax, table.index, point, low, high)
         percent_ticks(ax.xaxis)
         word = f"share of predicted {brief(self.kpi_name)}"
-        if self.intervals_ is not None:
-            word = f"{word} with {self.confidence_level:.0%} interval"
-        ax.set_xlabel(word, fontsize=SMALL)
-        entitle(ax, "What each channel caused")
+        self._label(ax, word, "What each channel caused")

@@ -110,15 +110,19 @@ class ResponseCurvesDisplay(ChannelPanels):
 
     def _name_artists(self):
         within, beyond = (
-            next((pair[k] for pair in self.lines_ if pair[k] is not None), None)
-            for k in (0, 1)
+            next(filter(None, lines), None) for lines in zip(*self.lines_, strict=True)
         )
-        handles = {"response": within, "beyond the data": beyond}
-        handles["today"] = self.points_[0]
-        handles["half of the highest"] = next(filter(None, self.halves_), None)
-        level = f"{self.confidence_level:.0%} interval"
-        handles[level] = next(filter(None, self.bands_), None)
-        self._draw_legend({k: v for k, v in handles.items() if v is not None})
+        self._draw_legend(
+            {
+                "response": within,
+                "beyond the data": beyond,
+                "today": self.points_[0],
+                "half of the highest": next(filter(None, self.halves_), None),
+                f"{self.confidence_level:.0%} interval": next(
+                    filter(None, self.bands_), None
+                ),
+            }
+        )
 
     def _draw_curve(self, ax, curve):
         spend, incremental = np.asarray(curve.spend), np.asarray(curve.incremental)

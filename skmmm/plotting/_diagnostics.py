@@ -30,11 +30,12 @@ from skmmm.plotting._style import (
     draw_band,
     entitle,
     format_time,
+    name_rows,
     plain_text,
-    shorten,
     shorten_ticks,
     tidy,
     tidy_panel,
+    tidy_rows,
 )
 
 _N_LAGS = 13
@@ -42,18 +43,10 @@ _MOST_POINTS = 4000  # more do not make a cloud clearer
 
 
 def residuals_of(rows):
-    """Return errors, also relative to what is usual in their region.
+    """Return errors of rows indexed by (region, time), also relative to their region.
 
-    Parameters
-    ----------
-    rows : DataFrame indexed by (region, time)
-        ``observed`` and ``predicted``.
-
-    Returns
-    -------
-    residuals : DataFrame indexed by (region, time)
-        ``predicted``; ``residual``, observed minus predicted, in KPI units; and
-        ``standardised``, that over its root mean square in the region.
+    A DataFrame with ``predicted``; ``residual``, observed minus predicted, in KPI
+    units; and ``standardised``, that over its root mean square in the region.
     """
     residual = rows["observed"] - rows["predicted"]
     size = residual.pow(2).groupby(level="region").transform("mean") ** 0.5
@@ -64,11 +57,7 @@ def residuals_of(rows):
 def errors_over_time(residuals):
     """Return the mean of standardised residuals by period, and where most regions are.
 
-    Returns
-    -------
-    over_time : DataFrame indexed by time
-        ``mean``, and ``low`` and ``high``, between which 90 % of the regions are; nan
-        with fewer than ten regions.
+    90 % of the regions lie between ``low`` and ``high``, NaN with fewer than ten.
     """
     groups = residuals["standardised"].groupby(level="time")
     table = pd.DataFrame({"mean": groups.mean()})
@@ -81,16 +70,8 @@ def errors_over_time(residuals):
 def autocorrelation(residuals, n_lags=_N_LAGS):
     """Return correlations of residuals with those of later periods, within regions.
 
-    Parameters
-    ----------
-    residuals : DataFrame indexed by (region, time)
-        With ``standardised``.
-    n_lags : int, default=13
-
-    Returns
-    -------
-    correlation : Series indexed by lag
-        From 1. Pairs with a missing period are left out; nan if there are none.
+    A Series indexed by lag, from 1. Pairs with a missing period are left out; NaN if
+    there are none.
     """
     grid = residuals["standardised"].unstack("region").sort_index().to_numpy()
     size = np.nanmean(grid**2)
@@ -502,11 +483,8 @@ class SkillDisplay(Display):
         self.means_ = ax.vlines(mean, rows - 0.28, rows + 0.28, color=INK, lw=2.0)
         self.means_.set_label("mean")
         ax.axvline(0.0, color=INK, linewidth=0.8, linestyle=":")
-        names = [plain_text(name) for name in shorten(list(mean.index), 30)]
-        ax.set_yticks(rows, names)
-        ax.set_ylim(-0.6, len(mean) - 0.4)
-        tidy(ax, values="x")
-        ax.tick_params(axis="y", length=0)
+        name_rows(ax, mean.index)
+        tidy_rows(ax)
         ax.set_xlabel(
             "skill: share of the naive forecast's error that is avoided", fontsize=SMALL
         )

@@ -17,6 +17,7 @@ from skmmm.plotting._style import (
     AxesOrNone,
     Display,
     display,
+    draw_colorbar,
     entitle,
     plain_text,
     shorten,
@@ -30,18 +31,10 @@ _MOST_DASHED = 6  # undecided pairs; with more of them none can be followed
 def layered(graph):
     """Place the channels of a graph so that arrows point to the right.
 
-    Channels are taken in the order in which no retained edge, or the weakest ones,
-    points backwards; each comes one layer after the last of its parents.
-
-    Parameters
-    ----------
-    graph : ChannelGraph
-
-    Returns
-    -------
-    places : DataFrame indexed by channel
-        ``layer``, from 0, and ``row`` within it, around 0; nan for channels without an
-        edge.
+    Channels are taken in an order in which no retained edge, or only the weakest,
+    points backwards; each comes one layer after the last of its parents. Returns a
+    DataFrame indexed by channel: ``layer``, from 0, and ``row`` within it, around 0;
+    NaN for channels without an edge.
     """
     weight = graph.weights.abs().to_numpy()
     left = [m for m in range(len(weight)) if weight[m].any() or weight[:, m].any()]
@@ -67,17 +60,10 @@ def layered(graph):
 
 
 def drawn_pairs(graph):
-    """Return retained edges, and the likeliest of the undecided pairs.
+    """Return the rows of `graph.pairs` that are drawn.
 
-    Parameters
-    ----------
-    graph : ChannelGraph
-
-    Returns
-    -------
-    pairs : DataFrame
-        Rows of ``pairs`` with verdict "edge" or "undecided", of the latter between
-        channels that have edges and with a probability of at least .2, at most six.
+    All retained edges; of the undecided pairs between channels that have edges the six
+    most probable, if their probability is at least .2.
     """
     pairs = graph.pairs
     edges = pairs[pairs["verdict"] == "edge"]
@@ -272,18 +258,9 @@ class ChannelGraphDisplay(Display):
         shades = ListedColormap([_shade(p) for p in np.linspace(0.0, 1.0, 64)])
         mappable = ScalarMappable(cmap=shades)
         mappable.set_clim(0.0, 1.0)
-        bar = ax.figure.colorbar(
-            mappable,
-            ax=ax,
-            location="bottom",
-            shrink=0.35,
-            aspect=28,
-            pad=0.02,
-            anchor=(0, 1),
-        )
-        bar.set_label("probability; width and number: weight", fontsize=TINY)
-        bar.ax.tick_params(labelsize=TINY)
-        bar.outline.set_visible(False)
+        label = "probability; width and number: weight"
+        place = {"location": "bottom", "anchor": (0, 1), "pad": 0.02}
+        draw_colorbar(ax, mappable, label, shrink=0.35, aspect=28, **place)
 
 
 def _shade(probability):
@@ -377,12 +354,9 @@ class ChannelGraphHeatmapDisplay(Display):
         ax.set_xlabel("is driven", fontsize=SMALL)
         ax.set_ylabel("drives", fontsize=SMALL)
         ax.spines[:].set_visible(False)
-        bar = ax.figure.colorbar(self.image_, ax=ax, shrink=0.8, aspect=24, pad=0.02)
-        bar.set_label(self.values, fontsize=TINY)
+        draw_colorbar(ax, self.image_, self.values, shrink=0.8, aspect=24, pad=0.02)
         title = f"{self.values.capitalize()} of every pair of channels"
         entitle(ax, title, note="framed: edge, hatched: undecided")
-        bar.ax.tick_params(labelsize=TINY)
-        bar.outline.set_visible(False)
 
     def _draw_cells(self, ax, shown, high):
         from matplotlib.patches import Rectangle

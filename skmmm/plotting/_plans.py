@@ -23,9 +23,11 @@ from skmmm.plotting._style import (
     WIDTH,
     AxesOrNone,
     Display,
+    DotsDisplay,
     brief,
     display,
     draw_band,
+    draw_colorbar,
     draw_dots,
     entitle,
     format_number,
@@ -35,6 +37,7 @@ from skmmm.plotting._style import (
     shorten,
     shorten_ticks,
     tidy,
+    tidy_rows,
 )
 
 
@@ -159,8 +162,7 @@ class BudgetPlanDisplay(Display):
             self.texts_.append(label)
         name_rows(ax, table.index, width=26)
         ax.set_xlim(0.0, 1.75 * max(right.max(), np.finfo(float).tiny))
-        tidy(ax, values="x")
-        ax.tick_params(axis="y", length=0)
+        tidy_rows(ax)
         ax.set_xlabel(self.spend_name, fontsize=SMALL)
         entitle(ax, "Spend today and planned", [self.today_, self.planned_])
 
@@ -191,12 +193,11 @@ class BudgetPlanDisplay(Display):
         ax.spines[:].set_visible(False)
         word = f"{by}s, the largest first" if by == "region" else by
         ax.set_xlabel(word, fontsize=SMALL)
-        bar = ax.figure.colorbar(self.image_, ax=ax, shrink=0.9, aspect=20, pad=0.02)
+        bar = draw_colorbar(
+            ax, self.image_, "change of spend", shrink=0.9, aspect=20, pad=0.02
+        )
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
-        bar.ax.tick_params(labelsize=TINY)
-        bar.set_label("change of spend", fontsize=TINY)
         entitle(ax, f"Change of spend by channel and {by}")
-        bar.outline.set_visible(False)
 
 
 @display
@@ -304,7 +305,7 @@ class BudgetPathDisplay(Display):
 
 
 @display
-class ScenariosDisplay(Display):
+class ScenariosDisplay(DotsDisplay):
     """What each scenario would bring beyond one of them.
 
     Parameters
@@ -388,7 +389,7 @@ class ScenariosDisplay(Display):
         name_rows(ax, table.index)
         ax.set_ylim(-0.6, len(table) - 0.2)
         self.texts_ = []
-        for row, scenario in zip(rows, table.itertuples(), strict=True):
+        for row, scenario in enumerate(table.itertuples()):
             self.texts_.append(
                 ax.annotate(
                     _said(scenario),
@@ -400,15 +401,11 @@ class ScenariosDisplay(Display):
                 )
             )
         ax.margins(x=0.35)
-        tidy(ax, values="x")
-        ax.tick_params(axis="y", length=0)
+        tidy_rows(ax)
         baseline = self.comparison.index[0] if self.baseline is None else self.baseline
         (short,) = shorten([baseline], 24)
         word = f"{brief(self.kpi_name)} beyond “{plain_text(short)}”"
-        if self.intervals_ is not None:
-            word = f"{word}, with {self.confidence_level:.0%} interval"
-        ax.set_xlabel(word, fontsize=SMALL)
-        entitle(ax, "What each scenario would bring")
+        self._label(ax, word, "What each scenario would bring")
 
 
 def _changes():

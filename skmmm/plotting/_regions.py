@@ -16,16 +16,11 @@ from skmmm.plotting._style import (
     TINY,
     WIDTH,
     AxesOrNone,
-    Display,
+    DotsDisplay,
     brief,
     display,
-    draw_dots,
-    entitle,
-    name_rows,
     percent_ticks,
     row_height,
-    show_all,
-    tidy,
 )
 
 _MEASURES = {
@@ -37,16 +32,7 @@ _MEASURES = {
 
 
 def media_by_region(estimator, X=None, *, confidence_level=0.9):
-    """Return what all media together do in each region.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Fitted, with a `region` column: :class:`~skmmm.DeepCausalMMMRegressor`, or any
-        that :func:`skmmm.inspection.channel_summary` accepts, with X.
-    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-        None: the training rows.
-    confidence_level : float in (0, 1), default=0.9
+    """Return what all media together cause in each region.
 
     Returns
     -------
@@ -93,7 +79,7 @@ def media_by_region(estimator, X=None, *, confidence_level=0.9):
 
 
 @display
-class RegionRankingDisplay(Display):
+class RegionRankingDisplay(DotsDisplay):
     """Regions by what media do there, the highest on top.
 
     Parameters
@@ -184,20 +170,13 @@ class RegionRankingDisplay(Display):
             )
             for end in ("low", "high")
         )
-        rows = np.arange(len(table))
-        self.points_, self.intervals_ = draw_dots(ax, rows, point, low, high)
-        name_rows(ax, table.index)
-        show_all(ax, point, low, high)
-        tidy(ax, values="x")
-        ax.tick_params(axis="y", length=0, labelsize=TINY if len(table) > 15 else SMALL)
+        self._draw_dots(ax, table.index, point, low, high)
+        ax.tick_params(axis="y", labelsize=TINY if len(table) > 15 else SMALL)
         self._mark_gap(ax, n_low, left_out)
-        word = _MEASURES[self.by].format(kpi=brief(self.kpi_name))
         if self.by == "share":
             percent_ticks(ax.xaxis)
-        if self.intervals_ is not None:
-            word = f"{word}, with {self.confidence_level:.0%} interval"
-        ax.set_xlabel(word, fontsize=SMALL)
-        entitle(ax, "Regions from the highest to the lowest")
+        word = _MEASURES[self.by].format(kpi=brief(self.kpi_name))
+        self._label(ax, word, "Regions from the highest to the lowest")
         return self
 
     def _mark_gap(self, ax, n_low, left_out):

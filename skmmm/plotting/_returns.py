@@ -30,7 +30,7 @@ from skmmm.plotting._style import (
     row_height,
     shorten,
     show_all,
-    tidy,
+    tidy_rows,
     width_of,
 )
 
@@ -141,8 +141,7 @@ class ReturnsDisplay(Display):
             )
         name_rows(ax, table.index)
         self._scale(ax, np.concatenate(everything), log_scale)
-        tidy(ax, values="x")
-        ax.tick_params(axis="y", length=0)
+        tidy_rows(ax)
         self._label(ax, kinds)
         return self
 
@@ -283,8 +282,7 @@ class SpendShareDisplay(Display):
             handles.append(self.intervals_)
         name_rows(ax, table.index)
         show_all(ax, effect, spend, low, high)
-        tidy(ax, values="x")
-        ax.tick_params(axis="y", length=0)
+        tidy_rows(ax)
         percent_ticks(ax.xaxis)
         ax.set_xlabel("share of all media", fontsize=SMALL)
         entitle(ax, "Share of spend against share of effect", handles)

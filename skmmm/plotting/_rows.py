@@ -117,19 +117,9 @@ def paid_channels(what_if):
 
 
 def curves_of(estimator, X, channels, confidence_level):
-    """Return response curves that show no kinks, by channel.
+    """Return a `response_curve` without kinks for each channel.
 
-    Parameters
-    ----------
-    estimator : estimator
-    X : DataFrame or None
-    channels : list of str or int
-    confidence_level : float
-
-    Returns
-    -------
-    curves : dict of Bunch
-        As of `response_curve`, from nothing to twice the spend of X.
+    Curves reach from no spend to twice the spend of X.
     """
     what_if = counterfactual_of(estimator, X)
     spend = what_if.spend.sum(axis=0)
@@ -159,22 +149,13 @@ def spend_name(estimator, X):
 
 
 def rows_over_time(estimator, X, y, X_test=None, y_test=None, *, confidence_level=None):
-    """Return observed and predicted KPI of every row.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Fitted, with a `time` column, or a pipeline or a search that ends with one.
-    X, y, X_test, y_test
-        Rows that the estimator has seen, and later ones that it has not.
-    confidence_level : float or None, default=None
-        Of intervals; None: none are asked for.
+    """Return observed and predicted KPI of training rows and of later ones.
 
     Returns
     -------
     rows : DataFrame indexed by (region, time)
-        ``observed``, ``predicted``, ``low`` and ``high``, nan without intervals, and
-        ``holdout``, bool.
+        ``observed``, ``predicted``, ``low`` and ``high`` in KPI units, the bounds NaN
+        without a `confidence_level`, and ``holdout``, bool.
     """
     blocks = blocks_of(estimator, X, y, X_test, y_test)
     ordinals, calendar = ordinals_of(estimator, [rows for rows, _ in blocks])

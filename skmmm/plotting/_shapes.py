@@ -233,12 +233,14 @@ class SaturationDisplay(_TablePanels):
             self._name_artists()
 
     def _name_artists(self):
-        handles = {"saturation": self.lines_[0]}
-        if self.bands_[0] is not None:
-            handles[f"{self.confidence_level:.0%} interval"] = self.bands_[0]
-        handles["middle 80 % of rows"] = self.ranges_[0]
-        handles["median row"] = self.medians_[0]
-        self._draw_legend(handles)
+        self._draw_legend(
+            {
+                "saturation": self.lines_[0],
+                f"{self.confidence_level:.0%} interval": self.bands_[0],
+                "middle 80 % of rows": self.ranges_[0],
+                "median row": self.medians_[0],
+            }
+        )
 
 
 @display
@@ -337,7 +339,5 @@ class EffectivenessDisplay(_TablePanels):
                 0.0, 0.5, "effectiveness is constant in this model", fontsize=8.0
             )
             return
-        handles = {"effectiveness": self.lines_[0]}
-        if self.bands_[0] is not None:
-            handles[f"{self.confidence_level:.0%} interval"] = self.bands_[0]
-        self._draw_legend(handles)
+        level = f"{self.confidence_level:.0%} interval"
+        self._draw_legend({"effectiveness": self.lines_[0], level: self.bands_[0]})

@@ -33,19 +33,10 @@ TITLE, SMALL, TINY = 10.0, 8.5, 7.5  # points
 
 
 def channel_colors(n_channels):
-    """Return a colour for each channel, by its position in the data.
+    """Return a colour such as "#0072B2" for each channel, by its position in the data.
 
     Every picture and the report ask here, so that a channel has one colour. After the
     first round the colours come darker, then lighter, then darker still.
-
-    Parameters
-    ----------
-    n_channels : int
-
-    Returns
-    -------
-    colors : list of str
-        Different ones, such as "#0072B2".
     """
     return [_channel_color(m) for m in range(n_channels)]
 
@@ -103,14 +94,7 @@ def display(cls: _Class) -> _Class:
 
 
 def own_name(name, names):
-    """Return a name of ours that none of the user's names is, such as "level (model)".
-
-    Parameters
-    ----------
-    name : str
-    names : iterable
-        Of columns.
-    """
+    """Return a name that no column in `names` has, such as "level (model)"."""
     taken = {str(other) for other in names}
     while name in taken:
         name = f"{name} (model)"
@@ -120,18 +104,8 @@ def own_name(name, names):
 def format_number(value, digits=3, *, trim=True):
     """Return a number as people write it: 1.25 M, 340 k, 0.012.
 
-    Parameters
-    ----------
-    value : float
-    digits : int, default=3
-        Significant digits.
-    trim : bool, default=True
-        Whether to leave out zeros at the end.
-
-    Returns
-    -------
-    text : str
-        With a thin space before the suffix.
+    `digits` counts significant digits, `trim` leaves out zeros at the end. A thin space
+    stands before the suffix.
     """
     if not np.isfinite(value):
         return str(float(value))
@@ -161,16 +135,8 @@ def _plain(value, digits, trim):
 def shorten(names, width):
     """Return names of at most `width` characters that stay different.
 
-    Parameters
-    ----------
-    names : list of str
-    width : int
-
-    Returns
-    -------
-    short : list of str
-        Cut at the end; where that makes names equal, in the middle; where that does
-        not help, numbered.
+    They are cut at the end; where that makes names equal, in the middle; where that
+    does not help, they are numbered.
     """
     names = [" ".join(str(name).split()) for name in names]
     for cut in (_cut_end, _cut_middle):
@@ -294,6 +260,20 @@ def tidy(ax, *, values="y"):
     ax.set_axisbelow(True)
 
 
+def tidy_rows(ax):
+    """Tidy a picture with one row per name."""
+    tidy(ax, values="x")
+    ax.tick_params(axis="y", length=0)
+
+
+def draw_colorbar(ax, artist, label, **options):
+    bar = ax.figure.colorbar(artist, ax=ax, **options)
+    bar.set_label(label, fontsize=TINY)
+    bar.ax.tick_params(labelsize=TINY)
+    bar.outline.set_visible(False)
+    return bar
+
+
 def shorten_ticks(axis):
     from matplotlib.ticker import FuncFormatter
 
@@ -371,6 +351,27 @@ def per_period(kpi_name, period):
     return f"{brief(kpi_name, 24)} per {'period' if period == 'integer' else period}"
 
 
+class DotsDisplay(Display):
+    """One row per name with a point, and an interval where there are draws."""
+
+    confidence_level: float
+
+    def _draw_dots(self, ax, names, point, low, high):
+        self.points_, self.intervals_ = draw_dots(
+            ax, np.arange(len(names)), point, low, high
+        )
+        name_rows(ax, names)
+        show_all(ax, point, low, high)
+        tidy_rows(ax)
+
+    def _label(self, ax, word, title):
+        """Name the values, with their interval if there is one, and the picture."""
+        if self.intervals_ is not None:
+            word = f"{word} with {self.confidence_level:.0%} interval"
+        ax.set_xlabel(word, fontsize=SMALL)
+        entitle(ax, title)
+
+
 class Panels(Display):
     """Small pictures beside each other, in place of the axes that are given."""
 
@@ -431,7 +432,8 @@ class Panels(Display):
                 panel.set_ylabel(plain_text(y), fontsize=TINY)
 
     def _draw_legend(self, handles):
-        """Name artists above the panels."""
+        """Name artists above the panels; those that are None were not drawn."""
+        handles = {k: v for k, v in handles.items() if v is not None}
         for label, handle in handles.items():
             handle.set_label(label)
         legend = self._legend_ax.legend(
@@ -507,11 +509,7 @@ def draw_band(ax, x, low, high, color=BLUE):
 def draw_dots(ax, height, point, low, high, *, color=BLUE, marker="o"):
     """Draw points with intervals beside each other, and return both.
 
-    Returns
-    -------
-    points : Line2D
-    intervals : LineCollection or None
-        None without bounds.
+    Without bounds the intervals, a LineCollection, are None.
     """
     intervals = None
     if np.isfinite(low).any():

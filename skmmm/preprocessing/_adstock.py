@@ -139,17 +139,8 @@ class _Adstock(TableTransformer):
 def _carry_known(media, known, kernel):
     """Convolve media with one kernel per column, averaging over the known lags.
 
-    Parameters
-    ----------
-    media : ndarray of shape (n_regions, n_columns, max_lag + n_periods)
-        Zero where unknown.
-    known : ndarray of shape (n_regions, max_lag + n_periods), bool
-    kernel : ndarray of shape (n_columns, max_lag + 1)
-        First entry: lag 0.
-
-    Returns
-    -------
-    adstock : ndarray of shape (n_regions, n_columns, n_periods)
+    `media` is (n_regions, n_columns, max_lag + n_periods), zero where not `known`,
+    (n_regions, max_lag + n_periods); `kernel` is (n_columns, max_lag + 1), lag 0 first.
     """
     adstock = _convolve(media, kernel)
     gaps = ~known.all(axis=1)

@@ -159,22 +159,9 @@ def replace(frame, labels, block):
 
 
 def per_column(value, labels, name, *, above, below=np.inf, closed=False):
-    """Return a parameter of the user as one number per column, inside its interval.
+    """Return a parameter of the user as one number per column, or raise.
 
-    Parameters
-    ----------
-    value : float, array-like of shape (n_columns,), or dict of column to float
-    labels : list of column labels
-    name : str
-        Of the parameter, for messages.
-    above, below : float
-        Bounds of the interval.
-    closed : bool
-        Whether the lower bound itself is allowed.
-
-    Returns
-    -------
-    values : ndarray of shape (n_columns,)
+    Numbers have to be above `above` (or equal, if `closed`) and below `below`.
     """
     if isinstance(value, dict):
         value = _in_order(value, labels, name)

@@ -161,19 +161,10 @@ class PanelScaler(TableTransformer):
 
 
 def _center_and_scale(block, code, method):
-    """Return what to subtract and what to divide by, for each region.
+    """Return what to subtract and what to divide by, both (n_regions, n_columns).
 
-    Parameters
-    ----------
-    block : ndarray of shape (n_samples, n_columns)
-    code : ndarray of shape (n_samples,)
-        Region of every row; each of 0, 1, ... occurs.
-    method : {"mean_nonzero", "max", "standard"}
-
-    Returns
-    -------
-    center, scale : ndarray of shape (n_regions, n_columns)
-        The scale is 0 where the column does not vary.
+    `code` is the region of every row of the block; each of 0, 1, ... occurs. The scale
+    is 0 where the column does not vary.
     """
     order = np.argsort(code, kind="stable")
     start = np.flatnonzero(np.diff(code[order], prepend=-1))
