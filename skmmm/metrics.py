@@ -241,7 +241,7 @@ def interval_coverage(
     """Share of observations inside their prediction intervals, bounds included.
 
     Intervals at confidence level 0.9 are calibrated if about 0.9 of the observations
-    fall inside [1]_. More is not better.
+    fall inside [1]_. Higher is not better.
 
     Parameters
     ----------

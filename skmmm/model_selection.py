@@ -208,8 +208,8 @@ class PanelTimeSeriesSplit(_PanelSplit):
 class LeaveRegionsOut(_PanelSplit):
     """Test on whole regions that training has not seen.
 
-    Every region is in one test set. Answers how well a model does in a new region,
-    which is not how well it forecasts [1]_.
+    Every region is in one test set. Measures how well a model predicts a new
+    region, which is not how well it forecasts [1]_.
 
     Parameters
     ----------

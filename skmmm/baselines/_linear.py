@@ -1,4 +1,4 @@
-"""The linear MMM of the field: a pipeline with a ridge regression at its end."""
+"""A standard linear MMM: a pipeline that ends with a ridge regression."""
 
 import re
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def make_linear_mmm(
     season_order: int = 2,
     alpha: float = 1.0,
 ) -> Pipeline:
-    """Make the linear MMM of the field as a pipeline of public steps.
+    """Make a standard linear MMM as a pipeline of public steps.
 
     Per region r and period t, with KPI and media in units of their region's mean
     (media: mean of the weeks with spend),
@@ -278,7 +278,7 @@ def _control_moments(values, weight, n_media, n_controls):
     block = values[:, controls]
     center[controls] = np.average(block, axis=0, weights=weight)
     variance = np.average((block - center[controls]) ** 2, axis=0, weights=weight)
-    # What rounding leaves of a constant control is not a spread.
+    # Rounding errors of a constant control are not a spread.
     moves = np.sqrt(variance) > 1e-12 * np.abs(center[controls])
     spread[controls] = np.where(moves, np.sqrt(variance), 1.0)
     return center, spread

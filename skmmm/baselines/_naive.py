@@ -1,4 +1,4 @@
-"""Forecasts that repeat what was last seen."""
+"""Forecasts that repeat past values."""
 
 from numbers import Integral
 from typing import Literal, Self
@@ -87,7 +87,7 @@ class _NaiveRegressor(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: Table) -> Array:
-        """Repeat what was seen in training.
+        """Predict the KPI from past values of the same region.
 
         Parameters
         ----------
@@ -124,7 +124,7 @@ class _NaiveRegressor(RegressorMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        # The features are not looked at.
+        # The features are not read.
         tags.regressor_tags.poor_score = True
         tags.input_tags.allow_nan = True
         tags.input_tags.string = True

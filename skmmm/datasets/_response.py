@@ -1,4 +1,4 @@
-"""What a simulated market answers to media and controls.
+"""Response of a simulated market to media and controls.
 
 Arrays are laid out as in `_synthetic`: (T, R, M) for periods, regions and media.
 """

@@ -197,7 +197,7 @@ def _draw_graph(rng, graph, n_media):
         most = n_media * (n_media - 1) // 2
         if graph > most:
             raise ValueError(
-                f"graph={graph} edges asked for, but {n_media} media allow at most "
+                f"graph={graph} edges requested, but {n_media} media allow at most "
                 f"{most} without a cycle."
             )
         order = rng.permutation(n_media)
@@ -248,7 +248,7 @@ def _follow_parents(spend, media_scale, weights, order):
 
 
 def _fix_media_share(response, spend, controls, media_share):
-    """Scale the effects so that media cause the wished-for share of the KPI."""
+    """Scale the effects so that media cause the given share of the KPI."""
     other = response.baseline().sum() + response.controls(controls).sum()
     if other <= 0:
         raise ValueError(

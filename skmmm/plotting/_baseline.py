@@ -1,4 +1,4 @@
-"""What the prediction without media is made of."""
+"""Parts of the prediction without media."""
 
 from typing import Self
 
@@ -15,10 +15,10 @@ from skmmm.plotting._style import (
     WIDTH,
     AxesOrNone,
     Display,
+    add_title,
     brief,
     channel_colors,
     display,
-    entitle,
     format_time,
     own_name,
     per_period,
@@ -30,7 +30,7 @@ from skmmm.plotting._style import (
 
 @display
 class BaselineDisplay(Display):
-    """What the KPI would be without media, and what moves that.
+    """Baseline: the predicted KPI without media, and its parts over time.
 
     Parameters
     ----------
@@ -115,8 +115,8 @@ class BaselineDisplay(Display):
             tidy(panel)
             format_time(panel, times)
         upper.set_xlabel("")
-        entitle(upper, f"What moves {brief(self.kpi_name)} without media")
-        entitle(lower, "", list(self.lines_.values()))
+        add_title(upper, f"What moves {brief(self.kpi_name)} without media")
+        add_title(lower, "", list(self.lines_.values()))
 
 
 def baseline_over_time(estimator, X=None):
@@ -165,14 +165,14 @@ def parts_without_media(estimator, X=None, max_controls=12):
     Estimators without `baseline_parts` have one baseline.
     """
     estimator = bare(estimator)
-    what_if = counterfactual_of(estimator, X)
+    counterfactual = counterfactual_of(estimator, X)
     if not hasattr(estimator, "baseline_parts"):
-        total = what_if.without_media().to_numpy().sum()
-        return pd.Series([total], [own_name("baseline", what_if.labels)])
-    region, period = np.divmod(what_if.panel.cell, what_if.panel.shape[1])
+        total = counterfactual.without_media().to_numpy().sum()
+        return pd.Series([total], [own_name("baseline", counterfactual.labels)])
+    region, period = np.divmod(counterfactual.panel.cell, counterfactual.panel.shape[1])
     parts = estimator.baseline_parts(X).reset_index(drop=True)
     controls = _effects_of_controls(estimator, X)
-    values = what_if.frame[list(controls)].reset_index(drop=True)
+    values = counterfactual.frame[list(controls)].reset_index(drop=True)
     start = pd.DataFrame(0.0, parts.index, parts.columns)
     if "trend" in parts:
         ordered = parts["trend"].iloc[np.argsort(period, kind="stable")]
@@ -186,7 +186,7 @@ def parts_without_media(estimator, X=None, max_controls=12):
     first = [name for name in ("trend", "season") if name in parts]
     parts = pd.concat([pd.Series({"base": base}), parts[first], parts.drop(first)])
     controls = largest((controls - none).sum(), max_controls, "controls")
-    users = [*what_if.names, *controls.index]
+    users = [*counterfactual.names, *controls.index]
     return pd.concat([parts.rename(lambda name: own_name(name, users)), controls])
 
 

@@ -1,4 +1,4 @@
-"""What the prediction is made of."""
+"""Contributions of baseline, controls and channels to the prediction."""
 
 from typing import Self
 
@@ -23,10 +23,10 @@ from skmmm.plotting._style import (
     AxesOrNone,
     Display,
     DotsDisplay,
+    add_title,
     brief,
     channel_colors,
     display,
-    entitle,
     format_number,
     format_time,
     name_rows,
@@ -98,12 +98,12 @@ class ContributionsDisplay(Display):
             Fitted, with a `time` column.
         """
         estimator = bare(estimator)
-        what_if = counterfactual_of(estimator, X)
+        counterfactual = counterfactual_of(estimator, X)
         first = "baseline and controls" if estimator.controls_ else "baseline"
-        names = [own_name(first, what_if.labels), *what_if.labels]
-        rest = what_if.without_media().sum(axis=1)
-        values = np.column_stack([rest, what_if.contributions()[0]])
-        period, times = what_if.groups("period")
+        names = [own_name(first, counterfactual.labels), *counterfactual.labels]
+        rest = counterfactual.without_media().sum(axis=1)
+        values = np.column_stack([rest, counterfactual.contributions()[0]])
+        period, times = counterfactual.groups("period")
         table = pd.DataFrame(values, columns=names).groupby(period).sum()
         table = table.set_axis(pd.Index(times))
         return cls(
@@ -116,8 +116,8 @@ class ContributionsDisplay(Display):
         Parameters
         ----------
         max_channels : int, default=7
-            Channels with an area of their own, those with the largest contributions;
-            the others are added up.
+            Number of channels with a separate area, those with the largest
+            contributions; the others are added up.
         """
         ax = self._axes(ax)
         table, colors = self._largest(max_channels)
@@ -143,7 +143,7 @@ class ContributionsDisplay(Display):
             (self.total_,) = ax.plot(times, total, color=INK, linewidth=1.2)
             ax.axhline(0.0, color=INK, linewidth=0.6)
         ax.set_ylabel(per_period(self.kpi_name, self.period), fontsize=SMALL)
-        entitle(ax, f"What made up {brief(self.kpi_name)} over time")
+        add_title(ax, f"What made up {brief(self.kpi_name)} over time")
         tidy(ax)
         format_time(ax, times)
         if self.total_ is None:
@@ -244,8 +244,8 @@ class WaterfallDisplay(Display):
         Parameters
         ----------
         max_channels : int, default=12
-            Channels with a bar of their own, the largest; the others are added up.
-            So many controls have one, too.
+            Number of channels with a separate bar, the largest; the others are added
+            up. The same number holds for controls.
 
         Returns
         -------
@@ -253,9 +253,11 @@ class WaterfallDisplay(Display):
             Of :class:`~skmmm.DeepCausalMMMRegressor` with trend, season and every
             control apart; for these see Notes.
         """
-        what_if = counterfactual_of(estimator, X)
-        sums = what_if.contributions()[0].sum(axis=0)
-        channels = largest(pd.Series(sums, what_if.labels), max_channels, "channels")
+        counterfactual = counterfactual_of(estimator, X)
+        sums = counterfactual.contributions()[0].sum(axis=0)
+        channels = largest(
+            pd.Series(sums, counterfactual.labels), max_channels, "channels"
+        )
         parts = pd.concat([parts_without_media(estimator, X), channels])
         return cls(parts=parts, kpi_name=kpi_name).plot(ax=ax)
 
@@ -287,12 +289,12 @@ class WaterfallDisplay(Display):
         ax.set_xlim(low, high + 0.14 * (high - low))
         tidy_rows(ax)
         ax.set_xlabel(brief(self.kpi_name, 60), fontsize=SMALL)
-        entitle(ax, f"Where {brief(self.kpi_name)} came from")
+        add_title(ax, f"Where {brief(self.kpi_name)} came from")
 
 
 @display
 class ContributionSharesDisplay(DotsDisplay):
-    """Share of what is predicted that each channel caused, with intervals.
+    """Share of the predicted KPI that each channel caused, with intervals.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ class ResponseCurvesDisplay(ChannelPanels):
     points_ : list of Line2D
         The current spend.
     halves_ : list of Line2D or None
-        Where half of the highest effect is reached, if that is in the picture.
+        Where half of the highest effect is reached, if the panel shows it.
 
     See Also
     --------
@@ -48,8 +48,8 @@ class ResponseCurvesDisplay(ChannelPanels):
 
     Notes
     -----
-    The curve is dashed beyond ``observed_until``: there the model extrapolates. Panels
-    have axes of their own, which hold the whole interval.
+    The curve is dashed beyond ``observed_until``: there the model extrapolates. Each
+    panel has its own axes, wide enough for the whole interval.
 
     Examples
     --------

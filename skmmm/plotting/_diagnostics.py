@@ -1,4 +1,4 @@
-"""How far to believe a model: holdout, errors, skill."""
+"""Model diagnostics: holdout, residuals, skill."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal, Self
@@ -25,10 +25,10 @@ from skmmm.plotting._style import (
     AxesOrNone,
     Display,
     Panels,
+    add_title,
     brief,
     display,
     draw_band,
-    entitle,
     format_time,
     name_rows,
     plain_text,
@@ -75,12 +75,12 @@ def autocorrelation(residuals, n_lags=_N_LAGS):
     """
     grid = residuals["standardised"].unstack("region").sort_index().to_numpy()
     size = np.nanmean(grid**2)
-    found = {}
+    correlation = {}
     for lag in range(1, min(n_lags, len(grid) - 1) + 1):
         pairs = grid[lag:] * grid[:-lag]
         known = np.isfinite(pairs).any()
-        found[lag] = np.nanmean(pairs) / size if known and size > 0 else np.nan
-    return pd.Series(found, name="correlation", dtype=float)
+        correlation[lag] = np.nanmean(pairs) / size if known and size > 0 else np.nan
+    return pd.Series(correlation, name="correlation", dtype=float)
 
 
 @display
@@ -95,7 +95,7 @@ class HoldoutDisplay(Display):
     Attributes
     ----------
     fitted_, forecast_ : PathCollection or None
-        Rows that the model has seen, and those that it has not.
+        Training rows and holdout rows.
     diagonal_ : Line2D
     scores : dict of str to float
         ``wmape``, ``r2`` and, with several regions, ``r2_within`` of the holdout, or of
@@ -205,7 +205,7 @@ class HoldoutDisplay(Display):
         ax.set_xlabel(f"observed {brief(self.kpi_name)}", fontsize=SMALL)
         ax.set_ylabel(f"predicted {brief(self.kpi_name, 30)}", fontsize=SMALL)
         clouds = [c for c in (self.fitted_, self.forecast_) if c is not None]
-        entitle(ax, "Predicted against observed", clouds)
+        add_title(ax, "Predicted against observed", clouds)
         # The cloud leaves this corner free.
         ax.text(
             0.99,
@@ -236,7 +236,7 @@ class HoldoutDisplay(Display):
 
 @display
 class ResidualsDisplay(Panels):
-    """Errors over time, their size, their correlation and their level.
+    """Residuals over time, their distribution, autocorrelation and size by prediction.
 
     Parameters
     ----------
@@ -262,11 +262,12 @@ class ResidualsDisplay(Panels):
 
     Notes
     -----
-    The lines in the third panel are 1.96 over the root of the number of periods, as if
-    regions moved together: between them a correlation may be chance [1]_. In training
-    rows the level of :class:`~skmmm.DeepCausalMMMRegressor` is smoothed with what came
-    before and after, so that where it moves much, what is left alternates: a negative
-    first bar is no fault there. What a forecast misses is seen with later rows as X.
+    The dashed lines in the third panel are 1.96 over the root of the number of periods,
+    as if all regions had the same errors: a correlation between them may be due to
+    chance [1]_. In training rows the level of :class:`~skmmm.DeepCausalMMMRegressor` is
+    smoothed with earlier and later rows. Where it moves much, neighbouring residuals
+    differ in sign, and a negative first bar is no sign of a bad fit. Pass later rows as
+    X to see the errors of forecasts.
 
     References
     ----------
@@ -345,7 +346,7 @@ class ResidualsDisplay(Panels):
 
     def _draw_distribution(self, ax):
         values = self.residuals["standardised"].to_numpy()
-        inside = np.clip(values, -4.0, 4.0)  # what is beyond counts at the ends
+        inside = np.clip(values, -4.0, 4.0)  # values beyond count at the ends
         heights, _, self.histogram_ = ax.hist(
             inside, np.linspace(-4, 4, 33), density=True, color=BLUE, alpha=0.55
         )
@@ -358,15 +359,15 @@ class ResidualsDisplay(Panels):
         ax.set_xlabel("standard deviations", fontsize=TINY)
 
     def _draw_correlations(self, ax):
-        found = autocorrelation(self.residuals)
-        lag = found.index.to_numpy()
-        self.correlations_ = ax.bar(lag, found, color=BLUE, width=0.6)
+        correlation = autocorrelation(self.residuals)
+        lag = correlation.index.to_numpy()
+        self.correlations_ = ax.bar(lag, correlation, color=BLUE, width=0.6)
         n_periods = self.residuals.index.unique("time").size
         for sign in (-1, 1):
             ax.axhline(sign * 1.96 / n_periods**0.5, color=OTHERS, lw=0.9, ls="--")
         ax.axhline(0.0, color=OTHERS, linewidth=0.8)
         tidy_panel(ax)
-        limit = max(0.4, 1.1 * np.nanmax(np.abs(found), initial=0.0))
+        limit = max(0.4, 1.1 * np.nanmax(np.abs(correlation), initial=0.0))
         ax.set_ylim(-limit, limit)
         ax.set_xlabel("periods later", fontsize=TINY)
 
@@ -390,7 +391,7 @@ class ResidualsDisplay(Panels):
 
 @display
 class SkillDisplay(Display):
-    """Skill of forecasts from several origins, beside naive ones.
+    """Skill of forecasts from several origins against a naive forecast.
 
     Parameters
     ----------
@@ -470,10 +471,10 @@ class SkillDisplay(Display):
         mean = self.scores.groupby("estimator")["skill"].mean().sort_values()
         height = {name: row for row, name in enumerate(mean.index)}
         self.points_ = {}
-        for i, (when, own) in enumerate(self.scores.groupby(origin, sort=False)):
+        for i, (when, scores) in enumerate(self.scores.groupby(origin, sort=False)):
             self.points_[when] = ax.scatter(
-                own["skill"],
-                own["estimator"].map(height),
+                scores["skill"],
+                scores["estimator"].map(height),
                 s=26,
                 color=CHANNEL_COLORS[i % len(CHANNEL_COLORS)],
                 label=plain_text(when if origin == "origin" else f"split {when}"),
@@ -489,4 +490,4 @@ class SkillDisplay(Display):
             "skill: share of the naive forecast's error that is avoided", fontsize=SMALL
         )
         ax.set_xlim(left=self.scores["skill"].min() - 0.1, right=1.0)
-        entitle(ax, "Skill of forecasts", [*self.points_.values(), self.means_])
+        add_title(ax, "Skill of forecasts", [*self.points_.values(), self.means_])

@@ -25,9 +25,9 @@ from skmmm.plotting._style import (
     VERMILLION,
     AxesOrNone,
     Display,
+    add_title,
     brief,
     display,
-    entitle,
     format_time,
     per_period,
     tidy,
@@ -36,7 +36,7 @@ from skmmm.plotting._style import (
 
 @display
 class FitDisplay(Display):
-    """Observed and predicted KPI over time, training and holdout told apart.
+    """Observed and predicted KPI over time, in training and holdout.
 
     Parameters
     ----------
@@ -117,8 +117,8 @@ class FitDisplay(Display):
 
         confidence_level : float in (0, 1), default=0.9
             For the intervals, which are drawn for one region, or for the total of a
-            single one, of an estimator with `predict_interval`. Regions move
-            together, so that bounds of a sum are not sums of bounds.
+            single one, of an estimator with `predict_interval`. Errors of regions are
+            correlated, so that bounds of a sum are not sums of bounds.
         """
         blocks = blocks_of(estimator, X, y, X_test, y_test)
         if region is not None:
@@ -166,7 +166,7 @@ class FitDisplay(Display):
         format_time(ax, times)
         lines = [self.observed_, self.fitted_, self.forecast_]
         handles = [line for line in lines if line is not None] + self.bands_[:1]
-        entitle(ax, f"{brief(self.kpi_name)}: observed and predicted", handles)
+        add_title(ax, f"{brief(self.kpi_name)}: observed and predicted", handles)
 
     def _draw_holdout(self, ax, times):
         self.holdout_ = None

@@ -16,16 +16,16 @@ from skmmm.plotting._style import (
     WIDTH,
     AxesOrNone,
     Display,
+    add_title,
     display,
     draw_colorbar,
-    entitle,
     plain_text,
     shorten,
     width_of,
     wrap,
 )
 
-_MOST_DASHED = 6  # undecided pairs; with more of them none can be followed
+_MOST_DASHED = 6  # undecided pairs; more would be unreadable
 
 
 def layered(graph):
@@ -41,7 +41,7 @@ def layered(graph):
     layer: dict[int, int] = {}
     while left:
         among = weight[np.ix_(left, left)]
-        # The one that is driven least by those that are left, and drives most.
+        # Of those that are left the one that is driven least, then drives most.
         driven, drives = among.sum(axis=0), among.sum(axis=1)
         first = left[np.lexsort((-drives, driven))[0]]
         parents = [layer[p] + 1 for p in layer if weight[p, first] > 0]
@@ -51,11 +51,11 @@ def layered(graph):
         {"layer": pd.Series(layer, dtype=float), "row": np.nan},
         index=range(len(weight)),
     )
-    for _, own in places.groupby("layer"):
-        middle = (len(own) - 1) / 2
+    for _, members in places.groupby("layer"):
+        middle = (len(members) - 1) / 2
         # Every other layer is shifted, so that arrows past it do not run through it.
-        shift = 0.25 * (own["layer"].iloc[0] % 2)
-        places.loc[own.index, "row"] = middle - np.arange(len(own)) - shift
+        shift = 0.25 * (members["layer"].iloc[0] % 2)
+        places.loc[members.index, "row"] = middle - np.arange(len(members)) - shift
     return places.set_axis(graph.weights.index)
 
 
@@ -88,9 +88,9 @@ class ChannelGraphDisplay(Display):
     nodes_ : dict of str to Text
         Channels with an edge.
     arrows_ : list of FancyArrowPatch
-        Retained edges: the wider, the larger the weight; the darker, the surer.
+        Retained edges: wider for a larger weight, darker for a higher probability.
     undecided_ : list of FancyArrowPatch
-        Dashed: pairs on which the model does not decide, the likeliest of them.
+        Dashed: the most probable of the undecided pairs.
     note_ : Text
         Channels without an edge, and how much is undecided.
 
@@ -116,7 +116,7 @@ class ChannelGraphDisplay(Display):
 
     @classmethod
     def from_estimator(cls, estimator: BaseEstimator, *, ax: AxesOrNone = None) -> Self:
-        """Ask for the channel graph and plot.
+        """Plot the channel graph.
 
         Parameters
         ----------
@@ -127,9 +127,9 @@ class ChannelGraphDisplay(Display):
 
     def _figure_size(self):
         places = layered(self.graph)
-        n_alone = int(places["row"].isna().sum())
-        notes = 0.5 + 0.17 * -(-n_alone // 3)
-        if n_alone == len(places):
+        n_unconnected = int(places["row"].isna().sum())
+        notes = 0.5 + 0.17 * -(-n_unconnected // 3)
+        if n_unconnected == len(places):
             return (WIDTH, 0.4 + notes)
         return (WIDTH, 1.0 + 0.8 * (2 * places["row"].abs().max() + 1) + notes)
 
@@ -165,7 +165,7 @@ class ChannelGraphDisplay(Display):
         self._draw_note(ax, places)
         if self.arrows_:
             self._draw_colors(ax)
-        entitle(ax, "Which channel drives which")
+        add_title(ax, "Which channel drives which")
 
     def _draw_arrow(self, ax, places, pair):
         from matplotlib.patches import FancyArrowPatch
@@ -226,7 +226,7 @@ class ChannelGraphDisplay(Display):
     def _draw_note(self, ax, places):
         """Name the channels without an edge, and count what is undecided."""
         graph = self.graph
-        alone = [c for c in graph.weights.index if c not in places.index]
+        unconnected = [c for c in graph.weights.index if c not in places.index]
         n_undecided = int((graph.pairs["verdict"] == "undecided").sum())
         lines = []
         if not len(places):
@@ -234,9 +234,9 @@ class ChannelGraphDisplay(Display):
         if n_undecided:
             shown = f" ({len(self.undecided_)} dashed)" if self.undecided_ else ""
             lines.append(f"{n_undecided} of {len(graph.pairs)} pairs undecided{shown}.")
-        if alone:
+        if unconnected:
             lines.append("Without an edge:")
-            short = [plain_text(name) for name in shorten(alone, 30)]
+            short = [plain_text(name) for name in shorten(unconnected, 30)]
             lines += [", ".join(short[i : i + 3]) for i in range(0, len(short), 3)]
         self.note_ = ax.annotate(
             "\n".join(lines),
@@ -319,7 +319,7 @@ class ChannelGraphHeatmapDisplay(Display):
         values: Literal["probability", "weight"] = "probability",
         ax: AxesOrNone = None,
     ) -> Self:
-        """Ask for the channel graph and plot.
+        """Plot the channel graph.
 
         Parameters
         ----------
@@ -356,7 +356,7 @@ class ChannelGraphHeatmapDisplay(Display):
         ax.spines[:].set_visible(False)
         draw_colorbar(ax, self.image_, self.values, shrink=0.8, aspect=24, pad=0.02)
         title = f"{self.values.capitalize()} of every pair of channels"
-        entitle(ax, title, note="framed: edge, hatched: undecided")
+        add_title(ax, title, note="framed: edge, hatched: undecided")
 
     def _draw_cells(self, ax, shown, high):
         from matplotlib.patches import Rectangle

@@ -1,4 +1,4 @@
-"""Plans against today, budgets against each other, scenarios."""
+"""Budget plans, budgets of other size, scenarios."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -24,12 +24,12 @@ from skmmm.plotting._style import (
     AxesOrNone,
     Display,
     DotsDisplay,
+    add_title,
     brief,
     display,
     draw_band,
     draw_colorbar,
     draw_dots,
-    entitle,
     format_number,
     name_rows,
     plain_text,
@@ -111,7 +111,7 @@ class BudgetPlanDisplay(Display):
     def from_plan(
         cls, plan: OptimizeResult, *, spend_name: str = "spend", ax: AxesOrNone = None
     ) -> Self:
-        """Plot a plan that has been made.
+        """Plot an existing plan.
 
         Parameters
         ----------
@@ -164,7 +164,7 @@ class BudgetPlanDisplay(Display):
         ax.set_xlim(0.0, 1.75 * max(right.max(), np.finfo(float).tiny))
         tidy_rows(ax)
         ax.set_xlabel(self.spend_name, fontsize=SMALL)
-        entitle(ax, "Spend today and planned", [self.today_, self.planned_])
+        add_title(ax, "Spend today and planned", [self.today_, self.planned_])
 
     def _draw_changes(self, ax):
         by = self.allocation.index.names[1]
@@ -197,7 +197,7 @@ class BudgetPlanDisplay(Display):
             ax, self.image_, "change of spend", shrink=0.9, aspect=20, pad=0.02
         )
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
-        entitle(ax, f"Change of spend by channel and {by}")
+        add_title(ax, f"Change of spend by channel and {by}")
 
 
 @display
@@ -212,7 +212,7 @@ class BudgetPathDisplay(Display):
     Attributes
     ----------
     planned_, scaled_ : Line2D
-        Of the best plan, and of scaling all channels alike.
+        Of the best plan, and of scaling all channels by one factor.
     band_ : PolyCollection or None
     today_ : Line2D
 
@@ -301,12 +301,12 @@ class BudgetPathDisplay(Display):
         if self.band_ is not None:
             self.band_.set_label(f"{self.confidence_level:.0%} interval")
             handles.append(self.band_)
-        entitle(ax, "What each budget causes", handles)
+        add_title(ax, "What each budget causes", handles)
 
 
 @display
 class ScenariosDisplay(DotsDisplay):
-    """What each scenario would bring beyond one of them.
+    """Difference of each scenario to a baseline scenario.
 
     Parameters
     ----------
@@ -392,7 +392,7 @@ class ScenariosDisplay(DotsDisplay):
         for row, scenario in enumerate(table.itertuples()):
             self.texts_.append(
                 ax.annotate(
-                    _said(scenario),
+                    _describe(scenario),
                     (scenario.difference, row),
                     xytext=(0, 6),
                     textcoords="offset points",
@@ -415,14 +415,14 @@ def _changes():
     return colormaps["PuOr_r"].with_extremes(bad="#E2E2E2")
 
 
-def _said(scenario):
-    """Return what a scenario costs, and how sure it is to be better."""
+def _describe(scenario):
+    """Return the change of spend, and the probability that a scenario is better."""
     spend = scenario.difference_spend
-    said = ["same spend" if spend == 0 else f"spend {_signed(spend)}"]
+    parts = ["same spend" if spend == 0 else f"spend {_signed(spend)}"]
     better = scenario.probability_better
     if np.isfinite(better) and scenario.difference != 0:
-        said.append(f"better in {better:.0%} of draws")
-    return ", ".join(said)
+        parts.append(f"better in {better:.0%} of draws")
+    return ", ".join(parts)
 
 
 def _signed(value):

@@ -42,28 +42,28 @@ def media_by_region(estimator, X=None, *, confidence_level=0.9):
         Spend and ROI are of channels that cost money, if any do.
     """
     tail = tail_probability(confidence_level)
-    what_if = counterfactual_of(estimator, X)
-    group, names = what_if.groups("region")
-    paid = paid_channels(what_if)
+    counterfactual = counterfactual_of(estimator, X)
+    group, names = counterfactual.groups("region")
+    paid = paid_channels(counterfactual)
     table = channel_summary(
         estimator, X, confidence_level=confidence_level, by="region"
     )
     counted = table.index.get_level_values("channel").isin(
-        np.array(what_if.labels, dtype=object)[paid]
+        np.array(counterfactual.labels, dtype=object)[paid]
     )
     table["spend"] = table["spend"].where(counted, 0.0)
     sums = table[["spend", "contribution"]].groupby(level="region").sum()
     returned = (table["roi"] * table["spend"]).groupby(level="region").sum()
     sums = sums.reindex(names)
     sums.index.name = "region"
-    predicted = np.bincount(group, what_if.predicted(), len(names))
+    predicted = np.bincount(group, counterfactual.predicted(), len(names))
     sums.insert(0, "predicted", predicted)
     spend = sums["spend"].where(sums["spend"] > 0)
     sums["share"] = sums["contribution"] / predicted
     sums["roi"] = returned.reindex(names) / spend
     drawn = {}
-    if what_if.has_draws:
-        effects = what_if.effects("region", draws=True)
+    if counterfactual.has_draws:
+        effects = counterfactual.effects("region", draws=True)
         contribution = effects.contribution.sum(axis=2)
         returns = effects.incremental[..., paid].sum(axis=2)
         drawn["contribution"] = contribution
@@ -72,7 +72,7 @@ def media_by_region(estimator, X=None, *, confidence_level=0.9):
     for name in ("contribution", "roi", "share"):
         low, high = np.nan, np.nan
         if name in drawn:
-            least = what_if.least_effect.min(initial=0.0)
+            least = counterfactual.least_effect.min(initial=0.0)
             low, high = bounds(drawn[name], tail, sums[name], least=least)
         sums[f"{name}_low"], sums[f"{name}_high"] = low, high
     return sums
@@ -80,7 +80,7 @@ def media_by_region(estimator, X=None, *, confidence_level=0.9):
 
 @display
 class RegionRankingDisplay(DotsDisplay):
-    """Regions by what media do there, the highest on top.
+    """Regions ranked by the effect of media, the highest on top.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What channels return, and how far to believe it."""
+"""Returns of channels, and how reliable they are."""
 
 from typing import Literal, Self
 
@@ -19,10 +19,10 @@ from skmmm.plotting._style import (
     WIDTH,
     AxesOrNone,
     Display,
+    add_title,
     brief,
     display,
     draw_dots,
-    entitle,
     format_number,
     name_rows,
     percent_ticks,
@@ -161,7 +161,7 @@ class ReturnsDisplay(Display):
                 self.points_[kind].set_label(words[kind])
         titles = {"roi": "Return of all spend", "mroi": "Return of the next unit"}
         title = titles[kinds[0]] if len(kinds) == 1 else "Return of all and of the next"
-        entitle(ax, title, handles)
+        add_title(ax, title, handles)
 
     def _scale(self, ax, values, log_scale):
         point, low, high = values[np.isfinite(values[:, 0])].T
@@ -216,8 +216,8 @@ class SpendShareDisplay(Display):
 
     Notes
     -----
-    A channel whose effect has a larger share than its spend returned more than the
-    average so far, which does not mean that the next unit will.
+    A channel with a larger share of the effect than of spend had a return above
+    average, which does not mean that the next unit of spend will.
 
     Examples
     --------
@@ -285,12 +285,12 @@ class SpendShareDisplay(Display):
         tidy_rows(ax)
         percent_ticks(ax.xaxis)
         ax.set_xlabel("share of all media", fontsize=SMALL)
-        entitle(ax, "Share of spend against share of effect", handles)
+        add_title(ax, "Share of spend against share of effect", handles)
 
 
 @display
 class VerdictsDisplay(Display):
-    """Table of the channels: what they return, and how far to believe it.
+    """Table of channels: their return, and how reliable it is.
 
     Parameters
     ----------
@@ -368,7 +368,7 @@ class VerdictsDisplay(Display):
             ax.axhline(-row - 0.5, color="#E5E5E5", linewidth=0.6, zorder=0)
         ax.set_xlim(0.0, 1.0)
         ax.set_ylim(-len(table) - 0.6, 0.6)
-        entitle(ax, "What channels return, and how far to believe it")
+        add_title(ax, "What channels return, and how far to believe it")
 
     def _draw_row(self, ax, places, y, name, channel):
         verdict = channel.verdict if isinstance(channel.verdict, str) else "no verdict"

@@ -107,12 +107,12 @@ def channels_by_size(estimator, X):
     return list(summary["contribution"].sort_values(ascending=False).index)
 
 
-def paid_channels(what_if):
+def paid_channels(counterfactual):
     """Return the channels whose spend adds up, (n_media,), bool.
 
     Those that cost money; all, in the units of X, where no cost is known.
     """
-    money = what_if.is_money
+    money = counterfactual.is_money
     return money if money.any() else np.ones(len(money), dtype=bool)
 
 
@@ -121,9 +121,9 @@ def curves_of(estimator, X, channels, confidence_level):
 
     Curves reach from no spend to twice the spend of X.
     """
-    what_if = counterfactual_of(estimator, X)
-    spend = what_if.spend.sum(axis=0)
-    labels, names = what_if.labels, what_if.names
+    counterfactual = counterfactual_of(estimator, X)
+    spend = counterfactual.spend.sum(axis=0)
+    labels, names = counterfactual.labels, counterfactual.names
     places = {
         channel: labels.index(resolve_channel(channel, labels, names, "channels"))
         for channel in channels
@@ -141,7 +141,7 @@ def curves_of(estimator, X, channels, confidence_level):
 
 
 def spend_name(estimator, X):
-    """Return what one calls spend: money where all costs are known."""
+    """Return how axes call spend: money where all costs are known."""
     money = counterfactual_of(estimator, X).is_money
     if money.all():
         return "spend"
@@ -190,5 +190,5 @@ def _interval(estimator, X, n_rows, confidence_level):
     )
     if confidence_level is None or not drawn:
         return np.full((2, n_rows), np.nan)
-    asked = inside.rows(X)
-    return inside.model.predict_interval(asked, confidence_level=confidence_level).T
+    rows = inside.rows(X)
+    return inside.model.predict_interval(rows, confidence_level=confidence_level).T

@@ -105,7 +105,7 @@ class AdstockDisplay(_TablePanels):
         ax: AxesOrNone = None,
         confidence_level: float = 0.9,
     ) -> Self:
-        """Ask for the carry-over and plot.
+        """Plot the carry-over.
 
         Parameters
         ----------
@@ -123,10 +123,10 @@ class AdstockDisplay(_TablePanels):
     def _draw(self, ax):
         self.bars_, self.intervals_ = [], []
         most = self.carryover[["share", "high"]].astype(float).max().max()
-        for panel, own in self._panels():
-            lag = own.index.to_numpy()
-            self.bars_.append(panel.bar(lag, own["share"], color="#7FB8D8", width=0.8))
-            low, high = (own[end].to_numpy(dtype=float) for end in ("low", "high"))
+        for panel, rows in self._panels():
+            lag = rows.index.to_numpy()
+            self.bars_.append(panel.bar(lag, rows["share"], color="#7FB8D8", width=0.8))
+            low, high = (rows[end].to_numpy(dtype=float) for end in ("low", "high"))
             interval = None
             if np.isfinite(low).any():
                 interval = panel.vlines(lag, low, high, color=INK, linewidth=0.9)
@@ -193,7 +193,7 @@ class SaturationDisplay(_TablePanels):
         ax: AxesOrNone = None,
         confidence_level: float = 0.9,
     ) -> Self:
-        """Ask for the saturation and plot.
+        """Plot the saturation.
 
         Parameters
         ----------
@@ -211,14 +211,14 @@ class SaturationDisplay(_TablePanels):
 
     def _draw(self, ax):
         self.lines_, self.bands_, self.ranges_, self.medians_ = [], [], [], []
-        for panel, own in self._panels():
-            spend = own["spend"].to_numpy()
+        for panel, rows in self._panels():
+            spend = rows["spend"].to_numpy()
             self.bands_.append(
-                draw_band(panel, spend, *own[["low", "high"]].to_numpy(dtype=float).T)
+                draw_band(panel, spend, *rows[["low", "high"]].to_numpy(dtype=float).T)
             )
-            self.lines_ += panel.plot(spend, own["share"], color=BLUE, linewidth=1.5)
+            self.lines_ += panel.plot(spend, rows["share"], color=BLUE, linewidth=1.5)
             lowest, median, highest = np.interp(
-                [0.1, 0.5, 0.9], own["observed"], spend, left=0.0
+                [0.1, 0.5, 0.9], rows["observed"], spend, left=0.0
             )
             shade = panel.axvspan(lowest, highest, color="#EDEDED", zorder=0)
             self.ranges_.append(shade)
@@ -298,7 +298,7 @@ class EffectivenessDisplay(_TablePanels):
         ax: AxesOrNone = None,
         confidence_level: float = 0.9,
     ) -> Self:
-        """Ask for the effectiveness and plot.
+        """Plot the effectiveness.
 
         Parameters
         ----------
@@ -319,12 +319,14 @@ class EffectivenessDisplay(_TablePanels):
         table = self.effectiveness.astype(float)
         least = min(0.5, np.nanmin(table.to_numpy()))
         most = max(1.5, np.nanmax(table.to_numpy()))
-        for panel, own in self._panels():
-            times = own.index.to_numpy()
-            low, high = own[["low", "high"]].to_numpy(dtype=float).T
+        for panel, rows in self._panels():
+            times = rows.index.to_numpy()
+            low, high = rows[["low", "high"]].to_numpy(dtype=float).T
             self.bands_.append(draw_band(panel, times, low, high))
             panel.axhline(1.0, color=OTHERS, linewidth=0.8, linestyle=":")
-            self.lines_ += panel.plot(times, own["multiple"], color=BLUE, linewidth=1.5)
+            self.lines_ += panel.plot(
+                times, rows["multiple"], color=BLUE, linewidth=1.5
+            )
             tidy_panel(panel)
             format_time(panel, times, n_ticks=5)
             panel.set_xlabel("")

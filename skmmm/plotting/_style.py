@@ -1,4 +1,4 @@
-"""What the pictures share: colours, names, numbers, axes."""
+"""What all displays share: colours, names, numbers, axes."""
 
 import re
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ TITLE, SMALL, TINY = 10.0, 8.5, 7.5  # points
 def channel_colors(n_channels):
     """Return a colour such as "#0072B2" for each channel, by its position in the data.
 
-    Every picture and the report ask here, so that a channel has one colour. After the
-    first round the colours come darker, then lighter, then darker still.
+    All displays and the report use this function, so that a channel has one colour.
+    After the first round the colours come darker, then lighter, then darker still.
     """
     return [_channel_color(m) for m in range(n_channels)]
 
@@ -179,7 +179,7 @@ def plain_text(name):
 
 
 class Display:
-    """What the pictures share: a figure where none is given, and saving.
+    """Base class of displays: makes a figure where no axes are given, and saves it.
 
     Subclasses write `_draw(ax)`.
     """
@@ -212,9 +212,9 @@ class Display:
         return ax
 
     def save(self, path: str | Path, *, dpi: float = 150, **options: Any) -> Self:
-        """Draw on a figure of its own, without a window, and write it to a file.
+        """Draw on a new figure, without a window, and save it to a file.
 
-        A file that is there is replaced as a whole, or stays as it was.
+        An existing file is replaced completely, or not at all if saving fails.
 
         Parameters
         ----------
@@ -251,7 +251,7 @@ def _no_date(path):
 
 
 def tidy(ax, *, values="y"):
-    """Take away what is not needed, and write values the short way."""
+    """Remove the frame at the top and right, and shorten tick labels."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=SMALL)
     axis = ax.yaxis if values == "y" else ax.xaxis
@@ -281,7 +281,7 @@ def shorten_ticks(axis):
 
 
 def format_time(ax, times, n_ticks=8):
-    """Give the horizontal axis dates, or whole numbers."""
+    """Format the horizontal axis as dates or whole numbers."""
     from matplotlib import dates, ticker
 
     if np.issubdtype(times.dtype, np.datetime64):
@@ -305,7 +305,7 @@ def _n_columns(ax, handles):
 
 
 def legend_above(ax, handles):
-    """Name artists above the picture; small dots are enlarged."""
+    """Draw a legend above the axes, with larger markers for scatter plots."""
     clouds = any(type(handle).__name__ == "PathCollection" for handle in handles)
     return ax.legend(
         handles=handles,
@@ -321,8 +321,8 @@ def legend_above(ax, handles):
     )
 
 
-def entitle(ax, title, handles=(), *, note=""):
-    """Write a title at the left, and below it a note or the names of artists."""
+def add_title(ax, title, handles=(), *, note=""):
+    """Write a title at the left, and below it a note or a legend."""
     room = 5.0
     if note:
         ax.annotate(
@@ -369,11 +369,11 @@ class DotsDisplay(Display):
         if self.intervals_ is not None:
             word = f"{word} with {self.confidence_level:.0%} interval"
         ax.set_xlabel(word, fontsize=SMALL)
-        entitle(ax, title)
+        add_title(ax, title)
 
 
 class Panels(Display):
-    """Small pictures beside each other, in place of the axes that are given."""
+    """Small panels beside each other, in place of the given axes."""
 
     _attributes = """
     bounding_ax_ : Axes
@@ -418,8 +418,8 @@ class Panels(Display):
             panel.set_title(wrapped, fontsize=size, loc="left")
         self._legend_ax = self.figure_.add_subplot(grid[0, :])
         self._legend_ax.set_axis_off()
-        entitle(self._legend_ax, title)
-        # Those that have no panel below them.
+        add_title(self._legend_ax, title)
+        # Panels in the last row and in the first column are labelled.
         self._lowest = range(len(names) - n_columns, len(names))
         self._leftmost = range(0, len(names), n_columns)
 
@@ -480,7 +480,7 @@ class ChannelPanels(Panels):
 
 
 def tidy_panel(ax):
-    """Make a small picture readable: few ticks, small numbers."""
+    """Keep a small panel readable: few ticks, small numbers."""
     from matplotlib.ticker import MaxNLocator
 
     tidy(ax)
@@ -527,7 +527,7 @@ def name_rows(ax, names, width=30):
 
 
 def show_all(ax, *values):
-    """Let the horizontal axis reach from zero over all values that are finite."""
+    """Extend the horizontal axis from zero to all finite values."""
     shown = np.concatenate([np.ravel(v) for v in values])
     shown = shown[np.isfinite(shown)]
     if not np.any(shown):

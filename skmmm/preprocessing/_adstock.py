@@ -192,7 +192,7 @@ class GeometricAdstock(_Adstock):
     -----
     The past of a row is read from X itself and, where X has no row, from the rows of
     `fit`: transforming the weeks after training continues from the spend before them,
-    and X may hold other values for training weeks, which then count instead. Before
+    and values of X for training weeks replace those of `fit`. Before
     the first row of a region, which includes all of the past of a region that `fit`
     did not see, nothing was spent. Where a region has no row between two of its rows,
     its spend is unknown, and the weighted mean is taken over the known lags.

@@ -82,7 +82,7 @@ class TableTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ------
         ValueError
             As in `fit`; also for a region that `fit` did not see or for missing
-            periods, where the transformer is told to raise.
+            periods, if the transformer is set to raise.
         """
         check_is_fitted(self)
         frame = read_table(self, X, reset=False)
@@ -115,7 +115,7 @@ class ColumnMaker(TableTransformer):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        # Other columns are not looked at.
+        # Other columns are not read.
         tags.input_tags.allow_nan = True
         tags.input_tags.string = True
         return tags

@@ -39,7 +39,7 @@ class PanelScaler(TableTransformer):
         Name or position of the region column. None: one scale for all rows.
 
     time : str or int, default=None
-        Name or position of the time column, which is left alone. Only needed when
+        Name or position of the time column, which stays as it is. Only needed when
         `columns` is None and the periods are numbers.
 
     method : {"mean_nonzero", "max", "standard"}, default="mean_nonzero"
@@ -176,7 +176,7 @@ def _center_and_scale(block, code, method):
         count = np.bincount(code)[:, None]
         center = by_region(np.add, block) / count
         scale = np.sqrt(by_region(np.add, (block - center[code]) ** 2) / count)
-        # What rounding leaves of a constant column is not a scale.
+        # Rounding errors of a constant column are not a scale.
         rounding = 10 * np.finfo(np.float64).eps * np.abs(center)
         return center, np.where(scale > rounding, scale, 0.0)
     size = np.abs(block)
