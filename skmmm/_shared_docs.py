@@ -46,11 +46,12 @@ def shared_docs(
         described = _entries(parameters) | _entries(found.get("Parameters", ""))
         entries = [described.get(n) for n in inspect.signature(documented).parameters]
         sections = found | {
-            "Parameters": "\n\n".join(dict.fromkeys(e for e in entries if e)),
-            "Attributes": _joined(found.get("Attributes", ""), attributes),
-            "Returns": _joined(found.get("Returns", ""), returns),
+            "Parameters": "\n".join(dict.fromkeys(e for e in entries if e)),
+            "Attributes": _joined("\n", found.get("Attributes", ""), attributes),
+            "Returns": _joined("\n", found.get("Returns", ""), returns),
         }
         documented.__doc__ = _joined(
+            "\n\n",
             text,
             intro,
             *(
@@ -80,6 +81,6 @@ def _entries(text):
     }
 
 
-def _joined(*parts):
+def _joined(separator, *parts):
     cleaned = (dedent(part).strip() for part in parts)
-    return "\n\n".join(part for part in cleaned if part)
+    return separator.join(part for part in cleaned if part)

@@ -64,10 +64,8 @@ def _aligned(sample_weight, **columns):
 _PARAMETERS = """
 y_true : array-like of shape (n_samples,)
     Observed KPI.
-
 y_pred : array-like of shape (n_samples,)
     Predicted KPI, in the units of ``y_true``.
-
 sample_weight : array-like of shape (n_samples,), default=None
     Non-negative weights.
 """
@@ -418,19 +416,14 @@ def rolling_skill(
     ----------
     estimators : dict of str to estimator
         Regressors by name. They are cloned.
-
     X : array-like of shape (n_samples, n_features)
         Features, with region and time where the estimators need them.
-
     y : array-like of shape (n_samples,)
         KPI.
-
     cv : cross-validation splitter or iterable
         Splits that go forward in time; iterables yield ``(train, test)`` positions.
-
     naive : estimator
         The forecast to beat, with ``fit`` and ``predict``. It is cloned.
-
     region : str or int, default=None
         Name or position of the region column in X. If given, ``r2`` is
         :func:`within_region_r2`, else the ordinary R2 of the test rows.

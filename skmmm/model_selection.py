@@ -54,10 +54,8 @@ class _PanelSplit(BaseCrossValidator):
         ----------
         X : array-like or dataframe of shape (n_samples, n_features)
             Long table, rows in any order.
-
         y : array-like of shape (n_samples,), default=None
             Ignored.
-
         groups : array-like of shape (n_samples,), default=None
             Period (:class:`PanelTimeSeriesSplit`) or region (:class:`LeaveRegionsOut`)
             of each row; ignored if a column is named.
@@ -66,7 +64,6 @@ class _PanelSplit(BaseCrossValidator):
         ------
         train : ndarray of shape (n_train,)
             Positions of the training rows, increasing.
-
         test : ndarray of shape (n_test,)
             Positions of the test rows, increasing.
 
@@ -114,21 +111,16 @@ class PanelTimeSeriesSplit(_PanelSplit):
     ----------
     n_splits : int, default=4
         Number of splits.
-
     test_size : int, default=13
         Periods per test block.
-
     gap : int, default=0
         Periods left out between training and test. Models that carry spend over do not
         know what was spent in them, and may refuse.
-
     max_train_size : int, default=None
         Most periods in a training window, the latest ones; None for all.
-
     region : str or int, default=None
         Name or position of the region column in X, within which the length of a period
         is read. None: one series, or regions with the same periods.
-
     time : str or int, default=None
         Name or position of the time column in X. None: the periods are passed as
         `groups`.
@@ -215,14 +207,11 @@ class LeaveRegionsOut(_PanelSplit):
     ----------
     n_splits : int, default=5
         Number of splits; at most the number of regions, which leaves out one at a time.
-
     region : str or int, default=None
         Name or position of the region column in X. None: the regions are passed as
         `groups`.
-
     shuffle : bool, default=True
         Whether to assign regions to splits at random, or in sorted order.
-
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same splits at every call. Only used if `shuffle` is True.
 

@@ -69,10 +69,8 @@ def test_descriptions_are_filled_in_where_none_is_given():
             - With lines
 
               of its own.
-
         low, high : float
             Bounds.
-
         amount : int
             Whole.
 

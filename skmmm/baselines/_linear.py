@@ -69,29 +69,21 @@ def make_linear_mmm(
     ----------
     media : list of str or int
         Names or positions of the media columns: spend or delivery, non-negative.
-
     controls : list of str or int, default=None
         Names or positions of the control columns. Other columns are ignored.
-
     region, time : str or int, default=None
         Name or position of the column. `region=None`: one series. `time=None`: rows
         have no order; no carry-over and no season.
-
     decay : float, array-like of shape (n_media,) or dict, default=0.5
         Share of the effect that remains after one period.
-
     half_saturation : float, array-like of shape (n_media,) or dict, default=1.0
         In units of the region's mean non-zero spend.
-
     slope : float, array-like of shape (n_media,) or dict, default=1.0
         Slope of the Hill curve.
-
     max_lag : int, default=13
         Last period in which spend acts.
-
     season_order : int, default=2
         Number of yearly harmonics.
-
     alpha : float, default=1.0
         Ridge penalty, as in :class:`~sklearn.linear_model.Ridge`.
 

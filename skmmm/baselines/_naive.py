@@ -19,7 +19,6 @@ from skmmm.preprocessing._base import COLUMN, FEATURES, codes_of, learn_regions
 _PARAMETERS = """
 region : str or int, default=None
     Name or position of the region column. None: one series.
-
 unseen_region : {"error", "average"}, default="error"
     What to do in `predict` with a region that `fit` did not see: raise, or predict
     the mean over regions of their last values.
@@ -27,7 +26,6 @@ unseen_region : {"error", "average"}, default="error"
 _ATTRIBUTES = """
 last_value_ : ndarray of shape (n_regions,)
     In KPI units, one entry if `region` is None.
-
 regions_ : ndarray of shape (n_regions,) or None
     Regions in sorted order; None if `region` is None.
 """
@@ -53,7 +51,6 @@ class _NaiveRegressor(RegressorMixin, BaseEstimator):
         ----------
         X : array-like or dataframe of shape (n_samples, n_features)
             Long table, rows in any order.
-
         y : array-like of shape (n_samples,)
             KPI.
 
@@ -195,7 +192,6 @@ class SeasonalNaiveRegressor(_NaiveRegressor):
         Name or position of the time column: weeks, days or months, as dates, Periods,
         ISO strings or integers. None: rows have no order, and the mean of the region's
         training rows is predicted.
-
     season_length : int, default=None
         Periods from one season to the next. None: 52 weeks, 364 days (so that weekdays
         meet) or 12 months; integers count weeks.

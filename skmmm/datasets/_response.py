@@ -16,7 +16,6 @@ class PanelResponse:
     ----------
     parameters : dict
         The truth, as in the ``parameters`` that :func:`make_mmm_panel` returns.
-
     saturation : {"hill", "exponential"}
         Form of the response to carried-over spend.
     """

@@ -362,71 +362,53 @@ def make_mmm_panel(
     ----------
     n_regions : int, default=1
         Number of regions.
-
     n_periods : int, default=156
         Number of periods; at least 2.
-
     n_media : int, default=4
         Number of media channels.
-
     n_controls : int, default=2
         Number of controls: the first price-like, the second event-like, and so on.
-
     adstock : {"geometric", "delayed", "weibull"}, default="geometric"
         Carry-over weight at lag l before normalisation: ``decay ** l``,
         ``decay ** (l - peak) ** 2`` [1]_, or the Weibull density at ``l + 0.5``, the
         middle of the period.
-
     saturation : {"hill", "exponential"}, default="hill"
         Response to carried-over spend x, with half the response at
         ``half_saturation`` k: ``x**slope / (x**slope + k**slope)`` [1]_, or
         ``1 - exp(-log(2) * x / k)``.
-
     max_lag : int, default=13
         Last period in which spend acts, counted from the period of spending.
-
     media_share : float, default=0.3
         Share of the noiseless KPI, totalled over the panel, that media cause; in
         [0, 1).
-
     noise : float, default=0.05
         Standard deviation of the noise, as a share of the region's scale. The KPI is
         not clipped at zero.
-
     level : float, default=0.0
         Standard deviation of a slowly wandering level (autoregression 0.97 per period,
         half of the variance common to all regions), as a share of the region's scale.
-
     region_spread : float, default=0.2
         Standard deviation of log effects between regions.
-
     effect_drift : float, default=0.0
         Standard deviation, over channels, of the change in log effectiveness from the
         first to the last period. The change is smooth.
-
     graph : int or array-like of shape (n_media, n_media), default=None
         Which channels drive the spend of which; ``[i, j]`` is the weight of i driving
         j and the graph has no cycle. An integer draws that many edges, with weights
         between 0.2 and 0.5, along a random order of the channels. Spend of j is
         multiplied by ``exp(sum_i graph[i, j] * (d[i, t] + d[i, t - 1]) / 2)``, with
         ``d`` the parent's ``log(1 + spend / media_scale)`` standardised over time.
-
     frequency : str, default="W-MON"
         Period, as a pandas offset alias.
-
     start : str or datetime-like, default="2021-01-04"
         First day of the first period.
-
     media_names : array-like of str of shape (n_media,), default=None
         Column names of the media, ``media_1`` and so on if None.
-
     control_names : array-like of str of shape (n_controls,), default=None
         Column names of the controls, ``price``, ``holiday``, ``price_2`` and so on if
         None.
-
     region_names : array-like of str of shape (n_regions,), default=None
         Names of the regions, ``region_1`` and so on if None. They are sorted.
-
     random_state : int, RandomState instance or None, default=None
         Pass an int for reproducible output. With the same seed, ``noise``, ``level``,
         ``media_share``, ``region_spread``, ``effect_drift`` and ``graph`` leave all

@@ -147,10 +147,8 @@ class HoldoutDisplay(Display):
         ----------
         estimator : estimator
             Fitted, with a `time` column, or a pipeline that ends with one.
-
         X : DataFrame or array-like of shape (n_rows, n_columns)
             Training rows.
-
         y : array-like of shape (n_rows,)
             KPI. The name of a Series names the axes.
         """
@@ -306,9 +304,7 @@ class ResidualsDisplay(Panels):
         ----------
         estimator : estimator
             Fitted, with a `time` column, or a pipeline that ends with one.
-
         X : DataFrame or array-like of shape (n_rows, n_columns)
-
         y : array-like of shape (n_rows,)
             KPI. The name of a Series names the axis.
         """
@@ -446,17 +442,12 @@ class SkillDisplay(Display):
         ----------
         estimators : dict of str to estimator
             They are cloned.
-
         X : array-like of shape (n_samples, n_features)
-
         y : array-like of shape (n_samples,)
-
         cv : cross-validation splitter or iterable
             Splits that go forward in time.
-
         naive : estimator
             The forecast to beat.
-
         region : str or int, default=None
             As of :func:`skmmm.metrics.rolling_skill`.
         """

@@ -44,7 +44,6 @@ class FitDisplay(Display):
         Indexed by period in rising order: ``observed``, ``predicted``, ``low`` and
         ``high`` in KPI units, the bounds NaN where there is no interval, and
         ``holdout``, bool, where the model has not seen the KPI.
-
     of : str, default=""
         Region, or number of regions that were added up, for the axis.
 
@@ -105,16 +104,12 @@ class FitDisplay(Display):
             Fitted, with a `time` column, or a pipeline or a search that ends with one:
             :class:`~skmmm.DeepCausalMMMRegressor` and the models of
             :mod:`skmmm.baselines`.
-
         X : DataFrame or array-like of shape (n_rows, n_columns)
             Training rows.
-
         y : array-like of shape (n_rows,)
             KPI. The name of a Series names the axis.
-
         region : object, default=None
             A value of the region column. None: the sum over all regions.
-
         confidence_level : float in (0, 1), default=0.9
             For the intervals, which are drawn for one region, or for the total of a
             single one, of an estimator with `predict_interval`. Errors of regions are

@@ -277,7 +277,6 @@ class ChannelGraphHeatmapDisplay(Display):
     ----------
     graph : ChannelGraph
         As returned by ``channel_graph``.
-
     values : {"probability", "weight"}, default="probability"
         What is shown. Weights are zero where no edge is retained.
 

@@ -97,10 +97,8 @@ class BudgetPlanDisplay(Display):
         ----------
         estimator : estimator
             Fitted, as for :func:`skmmm.allocation.optimize_budget`.
-
         budget : float, default=None
             Total spend. None: what X spends.
-
         **options : dict
             Passed to :func:`skmmm.allocation.optimize_budget`.
         """
@@ -256,10 +254,8 @@ class BudgetPathDisplay(Display):
         ----------
         estimator : estimator
             Fitted, as for :func:`skmmm.allocation.budget_path`.
-
         budgets : array-like of shape (n_budgets,), default=None
             None: eleven around today's.
-
         **options : dict
             Passed to :func:`skmmm.allocation.budget_path`.
         """
@@ -312,7 +308,6 @@ class ScenariosDisplay(DotsDisplay):
     ----------
     comparison : DataFrame indexed by scenario
         As returned by :func:`skmmm.scenarios.compare_scenarios`.
-
     baseline : str, default=None
         The scenario to which the others are compared. None: the first.
 
@@ -360,7 +355,6 @@ class ScenariosDisplay(DotsDisplay):
         ----------
         estimator : estimator
             Fitted, as for :func:`skmmm.scenarios.compare_scenarios`.
-
         tables : mapping of str to DataFrame
             Scenarios with the same regions and periods.
         """

@@ -87,7 +87,6 @@ class RegionRankingDisplay(DotsDisplay):
     regions : DataFrame indexed by region
         ``share``, ``contribution``, ``roi``, with ``_low`` and ``_high``, and
         ``predicted``.
-
     by : {"share", "contribution", "roi", "predicted"}, default="share"
         What is shown.
 

@@ -50,10 +50,8 @@ class ReturnsDisplay(Display):
     summary : DataFrame indexed by channel
         With ``roi``, ``roi_low``, ``roi_high`` and the same of ``mroi``, as returned
         by ``channel_summary``.
-
     unit : str, default="unit of spend"
         Of what is spent, for the axis.
-
     returns : {"roi", "mroi", "both"}, default="roi"
         Of all spend, of the next unit, or both beside each other.
 

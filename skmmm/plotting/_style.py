@@ -220,10 +220,8 @@ class Display:
         ----------
         path : str or path-like
             The ending names the format: png, svg, pdf.
-
         dpi : float, default=150
             Pixels per inch; pictures are 6.4 inches wide.
-
         **options : dict
             Passed to `plot`.
 

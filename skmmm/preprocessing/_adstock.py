@@ -29,21 +29,17 @@ from skmmm.preprocessing._base import (
 _PARAMETERS = """
 max_lag : int, default=13
     Last period in which spend acts, counted from the period of spending.
-
 columns : list of str or int, callable, or None, default=None
     Names or positions of the columns to carry over, or a function of X that
     returns them. None takes every numeric column of a frame (booleans are not), or
     every column of an array, apart from `region` and `time`. Negative values are
     allowed.
-
 region : str or int, default=None
     Name or position of the region column. None: one series.
-
 time : str or int, default=None
     Name or position of the time column: weeks, days or months, as dates, Periods,
     ISO strings or integers. None: rows have no order, so nothing carries over and
     values stay as they are.
-
 gap : {"error", "mask"}, default="error"
     What to do in `transform` with whole periods missing between the training data
     and X: raise, or treat their spend as unknown.
@@ -51,13 +47,10 @@ gap : {"error", "mask"}, default="error"
 _ATTRIBUTES = """
 kernel_ : ndarray of shape (n_columns, max_lag + 1)
     Weights, first entry lag 0; rows sum to one.
-
 columns_ : list
     Labels of the columns.
-
 regions_ : ndarray of shape (n_regions,) or None
     Regions seen in `fit`, sorted; None if `region` is None.
-
 period_ : {"week", "day", "month", "integer"} or None
     Length of a period; None if `time` is None.
 """
@@ -192,10 +185,10 @@ class GeometricAdstock(_Adstock):
     -----
     The past of a row is read from X itself and, where X has no row, from the rows of
     `fit`: transforming the weeks after training continues from the spend before them,
-    and values of X for training weeks replace those of `fit`. Before
-    the first row of a region, which includes all of the past of a region that `fit`
-    did not see, nothing was spent. Where a region has no row between two of its rows,
-    its spend is unknown, and the weighted mean is taken over the known lags.
+    and values of X for training weeks replace those of `fit`. Before the first row of a
+    region nothing was spent; a region that `fit` did not see has no earlier rows. Where
+    a region has no row between two of its rows, its spend is unknown, and the weighted
+    mean is taken over the known lags.
 
     References
     ----------
@@ -266,7 +259,6 @@ class DelayedAdstock(_Adstock):
     decay : float, array-like of shape (n_columns,) or dict, default=0.5
         In (0, 1); the closer to 1, the wider the peak. One number, or one per column,
         or a dict of column to number.
-
     delay : float, array-like of shape (n_columns,) or dict, default=1.0
         Periods from spending to the peak, non-negative, given like `decay`.
 
@@ -348,7 +340,6 @@ class WeibullAdstock(_Adstock):
     shape : float, array-like of shape (n_columns,) or dict, default=1.0
         Positive. Up to 1 the weights fall from the start, above 1 they peak later. One
         number, or one per column, or a dict of column to number.
-
     scale : float, array-like of shape (n_columns,) or dict, default=2.0
         Positive, in periods, given like `shape`: the larger, the longer spend acts.
 

@@ -20,10 +20,9 @@ COLUMNS = ["array-like", str, Integral, callable, None]
 POSITIVE = [Interval(Real, 0, None, closed="neither"), "array-like", dict]
 
 
-FEATURES = """
+FEATURES = """\
 n_features_in_ : int
     Number of columns seen in `fit`.
-
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the columns, if X has names.
 """
@@ -45,7 +44,6 @@ class TableTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ----------
         X : array-like or dataframe of shape (n_samples, n_features)
             Long table, rows in any order.
-
         y : None
             Ignored.
 

@@ -29,12 +29,10 @@ class RegionEncoder(ColumnMaker):
     region : str or int, default=None
         Name or position of the region column. With None there is nothing to encode
         and X passes through.
-
     encoding : {"ordinal", "onehot"}, default="ordinal"
         "ordinal" puts the position in `regions_` in place of the region, under the
         same name. "onehot" puts one column per region there, 1 where the row is of
         that region and 0 elsewhere, called ``<region column>_<region>``.
-
     unseen : {"error", "ignore"}, default="error"
         What to do in `transform` with a region that `fit` did not see: raise, or
         encode it as -1 (ordinal) or as zeros in all columns (onehot).

@@ -34,11 +34,9 @@ class HillSaturation(TableTransformer):
     half_saturation : float, array-like of shape (n_columns,) or dict, default=1.0
         Positive, in the units of X: one number, or one per column, or a dict of column
         to number. After :class:`PanelScaler` 1.0 is the region's typical spend.
-
     slope : float, array-like of shape (n_columns,) or dict, default=1.0
         Positive, given like `half_saturation`. Up to 1 the response is concave, above
         1 it is S-shaped.
-
     columns : list of str or int, callable, or None, default=None
         Names or positions of the columns to saturate, or a function of X that returns
         them. None takes every numeric column of a frame (booleans are not), or every
@@ -49,7 +47,6 @@ class HillSaturation(TableTransformer):
     ----------
     half_saturation_, slope_ : ndarray of shape (n_columns,)
         Parameters of each column.
-
     columns_ : list
         Labels of the columns.
 

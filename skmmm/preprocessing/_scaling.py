@@ -34,14 +34,11 @@ class PanelScaler(TableTransformer):
         Names or positions of the columns to scale, or a function of X that returns
         them. None takes every numeric column of a frame (booleans are not), or every
         column of an array, apart from `region` and `time`.
-
     region : str or int, default=None
         Name or position of the region column. None: one scale for all rows.
-
     time : str or int, default=None
         Name or position of the time column, which stays as it is. Only needed when
         `columns` is None and the periods are numbers.
-
     method : {"mean_nonzero", "max", "standard"}, default="mean_nonzero"
         What to divide by:
 
@@ -49,7 +46,6 @@ class PanelScaler(TableTransformer):
           of heavy spend hardly moves it, and neither do weeks off air.
         - "max" : the largest absolute value.
         - "standard" : the standard deviation, after subtracting the mean.
-
     unseen : {"error", "overall"}, default="error"
         What to do in `transform` with a region that `fit` did not see: raise, or use
         the scale of all rows of `fit` taken together.
@@ -60,16 +56,12 @@ class PanelScaler(TableTransformer):
         In the units of X, from the rows of `fit` only. Where a column is zero in a
         whole region ("standard": constant), the overall scale stands in; if that is
         zero too, 1.
-
     center_ : ndarray of shape (n_regions, n_columns)
         What is subtracted before; zeros unless `method` is "standard".
-
     overall_scale_, overall_center_ : ndarray of shape (n_columns,)
         The same over all rows.
-
     regions_ : ndarray of shape (n_regions,) or None
         Regions in sorted order, the rows of `scale_`; None if `region` is None.
-
     columns_ : list
         Labels of the scaled columns, the columns of `scale_`.
 

@@ -30,15 +30,12 @@ class FourierSeason(ColumnMaker):
     region : str or int, default=None
         Name or position of the region column, within which the length of a period is
         read. None: one series, or regions with the same periods.
-
     time : str or int, default=None
         Name or position of the time column: weeks, days or months, as dates, Periods,
         ISO strings or integers. None: rows have no order and no column is added.
-
     order : int, default=2
         Number of harmonics, each a sine and a cosine; below half of the periods in a
         season. 0 adds none for the year.
-
     period : float, default=None
         Length of the season, in periods of the data. None: one year, where integers
         count weeks, and for daily data the week as well.
