@@ -7,17 +7,6 @@ from textwrap import dedent
 from typing import Any, TypeVar
 
 _T = TypeVar("_T", bound=Callable)
-_ORDER = (
-    "Parameters",
-    "Attributes",
-    "Returns",
-    "Yields",
-    "Raises",
-    "See Also",
-    "Notes",
-    "References",
-    "Examples",
-)
 _HEADING = re.compile(r"^(\w[\w ]+)\n---+\n", re.MULTILINE)
 _ENTRY = re.compile(r"^(?=[*\w][*\w, ]* : )", re.MULTILINE)
 
@@ -45,8 +34,8 @@ def shared_docs(
         found = dict(zip(parts[::2], parts[1::2], strict=True))
         described = _entries(parameters) | _entries(found.get("Parameters", ""))
         entries = [described.get(n) for n in inspect.signature(documented).parameters]
-        sections = found | {
-            "Parameters": "\n".join(dict.fromkeys(e for e in entries if e)),
+        first = {
+            "Parameters": _joined("\n", *dict.fromkeys(e for e in entries if e)),
             "Attributes": _joined("\n", found.get("Attributes", ""), attributes),
             "Returns": _joined("\n", found.get("Returns", ""), returns),
         }
@@ -55,9 +44,9 @@ def shared_docs(
             text,
             intro,
             *(
-                f"{name}\n{'-' * len(name)}\n{sections[name].strip()}"
-                for name in _ORDER
-                if sections.get(name)
+                f"{name}\n{'-' * len(name)}\n{body.strip()}"
+                for name, body in (first | found | first).items()
+                if body
             ),
         )
         return documented

@@ -147,7 +147,7 @@ class HoldoutDisplay(Display):
         ----------
         estimator : estimator
             Fitted, with a `time` column, or a pipeline that ends with one.
-        X : DataFrame or array-like of shape (n_rows, n_columns)
+        X : DataFrame, array-like of shape (n_rows, n_columns) or Effects
             Training rows.
         y : array-like of shape (n_rows,)
             KPI. The name of a Series names the axes.
@@ -304,7 +304,7 @@ class ResidualsDisplay(Panels):
         ----------
         estimator : estimator
             Fitted, with a `time` column, or a pipeline that ends with one.
-        X : DataFrame or array-like of shape (n_rows, n_columns)
+        X : DataFrame, array-like of shape (n_rows, n_columns) or Effects
         y : array-like of shape (n_rows,)
             KPI. The name of a Series names the axis.
         """

@@ -104,7 +104,7 @@ class FitDisplay(Display):
             Fitted, with a `time` column, or a pipeline or a search that ends with one:
             :class:`~skmmm.DeepCausalMMMRegressor` and the models of
             :mod:`skmmm.baselines`.
-        X : DataFrame or array-like of shape (n_rows, n_columns)
+        X : DataFrame, array-like of shape (n_rows, n_columns) or Effects
             Training rows.
         y : array-like of shape (n_rows,)
             KPI. The name of a Series names the axis.

@@ -14,6 +14,7 @@ from skmmm.effects import effects_of
 from skmmm.plotting import (
     ContributionsDisplay,
     FitDisplay,
+    HoldoutDisplay,
     ResponseCurvesDisplay,
     ReturnsDisplay,
 )
@@ -410,5 +411,8 @@ def test_fit_of_a_table_that_was_read(held_out, panel):
             found = FitDisplay.from_estimator(model, read, y, region=region)
             expected = FitDisplay.from_estimator(model, X, y, region=region)
             pd.testing.assert_frame_equal(found.series, expected.series)
+        found = HoldoutDisplay.from_estimator(model, read, y)
+        expected = HoldoutDisplay.from_estimator(model, X, y)
+        pd.testing.assert_frame_equal(found.rows, expected.rows)
     with pytest.raises(ValueError, match="X was read by another"):
         FitDisplay.from_estimator(held_out, read, y)
