@@ -301,11 +301,6 @@ class ContributionSharesDisplay(DotsDisplay):
     shares : DataFrame indexed by channel
         ``share``, ``low`` and ``high`` of the prediction.
 
-    Attributes
-    ----------
-    points_ : Line2D
-    intervals_ : LineCollection or None
-
     See Also
     --------
     WaterfallDisplay : How the parts add up.

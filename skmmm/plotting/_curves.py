@@ -33,7 +33,6 @@ class ResponseCurvesDisplay(ChannelPanels):
 
     Attributes
     ----------
-    axes_ : ndarray of shape (n_channels,) of Axes
     lines_ : list of (Line2D or None, Line2D or None)
         Per channel: up to where data end, and beyond.
     bands_ : list of PolyCollection or None

@@ -313,8 +313,6 @@ class ScenariosDisplay(DotsDisplay):
 
     Attributes
     ----------
-    points_ : Line2D
-    intervals_ : LineCollection or None
     texts_ : list of Text
         Change of spend, and how probable it is that the scenario is better.
 

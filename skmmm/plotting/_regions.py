@@ -92,8 +92,6 @@ class RegionRankingDisplay(DotsDisplay):
 
     Attributes
     ----------
-    points_ : Line2D
-    intervals_ : LineCollection or None
     gap_ : Text or None
         Says how many regions are left out between the highest and the lowest.
 

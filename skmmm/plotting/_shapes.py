@@ -69,7 +69,6 @@ class AdstockDisplay(_TablePanels):
 
     Attributes
     ----------
-    axes_ : ndarray of shape (n_channels,) of Axes
     bars_ : list of BarContainer
     intervals_ : list of LineCollection or None
 
@@ -153,7 +152,6 @@ class SaturationDisplay(_TablePanels):
 
     Attributes
     ----------
-    axes_ : ndarray of shape (n_channels,) of Axes
     lines_ : list of Line2D
     bands_ : list of PolyCollection or None
     ranges_ : list of Polygon
@@ -254,7 +252,6 @@ class EffectivenessDisplay(_TablePanels):
 
     Attributes
     ----------
-    axes_ : ndarray of shape (n_channels,) of Axes
     lines_ : list of Line2D
     bands_ : list of PolyCollection or None
     note_ : Text or None

@@ -352,6 +352,10 @@ def per_period(kpi_name, period):
 class DotsDisplay(Display):
     """One row per name with a point, and an interval where there are draws."""
 
+    _attributes = f"""{Display._attributes.rstrip()}
+    points_ : Line2D
+    intervals_ : LineCollection or None
+    """
     confidence_level: float
 
     def _draw_dots(self, ax, names, point, low, high):
@@ -365,7 +369,7 @@ class DotsDisplay(Display):
     def _label(self, ax, word, title):
         """Name the values, with their interval if there is one, and the picture."""
         if self.intervals_ is not None:
-            word = f"{word} with {self.confidence_level:.0%} interval"
+            word = f"{word}, with {self.confidence_level:.0%} interval"
         ax.set_xlabel(word, fontsize=SMALL)
         add_title(ax, title)
 
@@ -452,6 +456,10 @@ class ChannelPanels(Panels):
     """One panel per channel.
 
     Subclasses write `_channels()`, and a `_draw(ax)` that draws on `axes_`.
+    """
+
+    _attributes = f"""{Panels._attributes.rstrip()}
+    axes_ : ndarray of shape (n_channels,) of Axes
     """
 
     _title: str
