@@ -1,14 +1,13 @@
-"""What many docstrings say of the same parameter is written once and filled in."""
+"""Descriptions that stand in a text, filled in where a docstring lacks them."""
 
 import inspect
-import re
 from collections.abc import Callable
 from textwrap import dedent
 from typing import Any, TypeVar
 
+from skmmm._docs import _describe, _entries, _sections
+
 _T = TypeVar("_T", bound=Callable)
-_HEADING = re.compile(r"^(\w[\w ]+)\n---+\n", re.MULTILINE)
-_ENTRY = re.compile(r"^(?=[*\w][*\w, ]* : )", re.MULTILINE)
 
 
 def shared_docs(
@@ -30,24 +29,21 @@ def shared_docs(
     def complete(documented: _T) -> _T:
         if documented.__doc__ is None:  # python -OO
             return documented
-        text, *parts = _HEADING.split(inspect.cleandoc(documented.__doc__))
-        found = dict(zip(parts[::2], parts[1::2], strict=True))
-        described = _entries(parameters) | _entries(found.get("Parameters", ""))
-        entries = [described.get(n) for n in inspect.signature(documented).parameters]
+        own = _sections(inspect.cleandoc(documented.__doc__))
+        described = _entries(dedent(parameters).strip())
+        described |= _entries(own.get("Parameters", ""))
+        given = inspect.signature(documented).parameters
+        names = [n for name in given for n in (name, f"**{name}") if n in described]
         first = {
-            "Parameters": _joined("\n", *dict.fromkeys(e for e in entries if e)),
-            "Attributes": _joined("\n", found.get("Attributes", ""), attributes),
-            "Returns": _joined("\n", found.get("Returns", ""), returns),
+            "": _joined("\n\n", own[""], intro),
+            "Parameters": _describe(names, described),
+            "Attributes": _joined("\n", own.get("Attributes", ""), attributes),
+            "Returns": _joined("\n", own.get("Returns", ""), returns),
         }
-        documented.__doc__ = _joined(
-            "\n\n",
-            text,
-            intro,
-            *(
-                f"{name}\n{'-' * len(name)}\n{body.strip()}"
-                for name, body in (first | found | first).items()
-                if body
-            ),
+        documented.__doc__ = "\n\n".join(
+            f"{title}\n{'-' * len(title)}\n{text}" if title else text
+            for title, text in (first | own | first).items()
+            if text
         )
         return documented
 
@@ -56,18 +52,7 @@ def shared_docs(
 
 def section(documented: Any, name: str = "Parameters") -> str:
     """Return a section of a docstring, empty if there is none."""
-    _, *parts = _HEADING.split(inspect.getdoc(documented) or "")
-    return dict(zip(parts[::2], parts[1::2], strict=True)).get(name, "").strip()
-
-
-def _entries(text):
-    """Return what a section says of each name; names that share an entry share it."""
-    return {
-        name.strip().lstrip("*"): entry.strip()
-        for entry in _ENTRY.split(dedent(text))
-        if entry.strip()
-        for name in entry.split(" : ", 1)[0].split(",")
-    }
+    return _sections(inspect.getdoc(documented)).get(name, "")
 
 
 def _joined(separator, *parts):
