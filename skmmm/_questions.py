@@ -297,11 +297,12 @@ class QuestionsMixin(ReadingMixin):
         """Return the verdict on each channel; None with too few draws for one."""
         model, n_media = self._model, len(self._columns.media)
         few = model.draws is None or len(model.draws.shared) < MIN_DRAWS
-        if few or not n_media or model.together is None or model.alone is None:
+        contraction, conditional = model.contraction, model.conditional_contraction
+        if few or not n_media or contraction is None or conditional is None:
             return np.full(n_media, None, dtype=object)
         return channel_verdicts(
-            model.contraction,
-            model.conditional_contraction,
+            contraction,
+            conditional,
             self._follows_kpi | self._contradicted,
             checks.why_not_learned(model.history.media, self._cells_learned()),
         ).astype(object)

@@ -1,16 +1,20 @@
 """Errors in shares of the KPI, skill against a naive forecast, interval coverage."""
 
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import make_scorer, r2_score
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import check_array, indexable
 from sklearn.utils.validation import check_consistent_length
 
+from skmmm._shared_docs import shared_docs
 from skmmm._sklearn import check_sample_weight, safe_indexing
+from skmmm._typing import Column, Table
 
 __all__ = [
     "interval_coverage",
@@ -44,13 +48,36 @@ def _check_numbers(values, name, *, finite=True):
     )
 
 
-def _check_weight(sample_weight, y_true):
-    return check_sample_weight(
-        sample_weight, y_true, dtype=np.float64, ensure_non_negative=True
+def _aligned(sample_weight, **columns):
+    """Return the columns and the weights as floats of one length; bounds may be inf."""
+    arrays = [
+        _check_numbers(values, name, finite=name not in ("low", "high"))
+        for name, values in columns.items()
+    ]
+    check_consistent_length(*arrays, sample_weight)
+    weight = check_sample_weight(
+        sample_weight, arrays[0], dtype=np.float64, ensure_non_negative=True
     )
+    return *arrays, weight
 
 
-def weighted_mape(y_true, y_pred, *, sample_weight=None):
+_PARAMETERS = """
+y_true : array-like of shape (n_samples,)
+    Observed KPI.
+y_pred : array-like of shape (n_samples,)
+    Predicted KPI, in the units of ``y_true``.
+sample_weight : array-like of shape (n_samples,), default=None
+    Non-negative weights.
+"""
+
+
+@shared_docs(_PARAMETERS)
+def weighted_mape(
+    y_true: npt.ArrayLike,
+    y_pred: npt.ArrayLike,
+    *,
+    sample_weight: npt.ArrayLike | None = None,
+) -> float:
     """Total absolute error as a share of the total KPI, wMAPE.
 
     .. math::
@@ -59,17 +86,6 @@ def weighted_mape(y_true, y_pred, *, sample_weight=None):
 
     Unlike the mean absolute percentage error it is defined when some values are zero,
     and a small region counts by its sales, not by its number of rows [1]_ [2]_.
-
-    Parameters
-    ----------
-    y_true : array-like of shape (n_samples,)
-        Observed KPI.
-
-    y_pred : array-like of shape (n_samples,)
-        Predicted KPI, in the units of ``y_true``.
-
-    sample_weight : array-like of shape (n_samples,), default=None
-        Non-negative weights.
 
     Returns
     -------
@@ -89,19 +105,24 @@ def weighted_mape(y_true, y_pred, *, sample_weight=None):
     >>> weighted_mape([100.0, 0.0, 300.0], [110.0, 10.0, 280.0])
     0.1
     """
-    y_true, y_pred = _check_numbers(y_true, "y_true"), _check_numbers(y_pred, "y_pred")
-    check_consistent_length(y_true, y_pred, sample_weight)
-    weight = _check_weight(sample_weight, y_true)
-    total = np.sum(weight * np.abs(y_true))
+    true, predicted, weight = _aligned(sample_weight, y_true=y_true, y_pred=y_pred)
+    total = np.sum(weight * np.abs(true))
     if total == 0.0:
         raise ValueError(
             "wMAPE is a share of the total of y_true, and all y_true with positive "
             "weight are zero. Use sklearn.metrics.mean_absolute_error instead."
         )
-    return float(np.sum(weight * np.abs(y_true - y_pred)) / total)
+    return float(np.sum(weight * np.abs(true - predicted)) / total)
 
 
-def naive_skill(y_true, y_pred, y_naive, *, sample_weight=None):
+@shared_docs(_PARAMETERS)
+def naive_skill(
+    y_true: npt.ArrayLike,
+    y_pred: npt.ArrayLike,
+    y_naive: npt.ArrayLike,
+    *,
+    sample_weight: npt.ArrayLike | None = None,
+) -> float:
     """Share of a naive forecast's error that a prediction avoids.
 
     One minus the ratio of the two total absolute errors, which is the ratio of the two
@@ -109,14 +130,8 @@ def naive_skill(y_true, y_pred, y_naive, *, sample_weight=None):
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples,)
-        Observed KPI.
-
     y_pred, y_naive : array-like of shape (n_samples,)
         Predicted KPI and its naive forecast, in the units of ``y_true``.
-
-    sample_weight : array-like of shape (n_samples,), default=None
-        Non-negative weights.
 
     Returns
     -------
@@ -138,20 +153,26 @@ def naive_skill(y_true, y_pred, y_naive, *, sample_weight=None):
     >>> naive_skill([3.0, 5.0], y_pred=[3.0, 4.0], y_naive=[1.0, 3.0])
     0.75
     """
-    y_true, y_pred = _check_numbers(y_true, "y_true"), _check_numbers(y_pred, "y_pred")
-    y_naive = _check_numbers(y_naive, "y_naive")
-    check_consistent_length(y_true, y_pred, y_naive, sample_weight)
-    weight = _check_weight(sample_weight, y_true)
-    naive_error = np.sum(weight * np.abs(y_true - y_naive))
+    true, predicted, naive, weight = _aligned(
+        sample_weight, y_true=y_true, y_pred=y_pred, y_naive=y_naive
+    )
+    naive_error = np.sum(weight * np.abs(true - naive))
     if naive_error == 0.0:
         raise ValueError(
             "The naive forecast y_naive has no error, so skill relative to it is "
             "undefined."
         )
-    return float(1.0 - np.sum(weight * np.abs(y_true - y_pred)) / naive_error)
+    return float(1.0 - np.sum(weight * np.abs(true - predicted)) / naive_error)
 
 
-def within_region_r2(y_true, y_pred, region, *, sample_weight=None):
+@shared_docs(_PARAMETERS)
+def within_region_r2(
+    y_true: npt.ArrayLike,
+    y_pred: npt.ArrayLike,
+    region: npt.ArrayLike,
+    *,
+    sample_weight: npt.ArrayLike | None = None,
+) -> float:
     """Share of the variation within regions that a prediction explains.
 
     .. math::
@@ -167,17 +188,8 @@ def within_region_r2(y_true, y_pred, region, *, sample_weight=None):
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples,)
-        Observed KPI.
-
-    y_pred : array-like of shape (n_samples,)
-        Predicted KPI, in the units of ``y_true``.
-
     region : array-like of shape (n_samples,)
         Region of each row: strings or integers.
-
-    sample_weight : array-like of shape (n_samples,), default=None
-        Non-negative weights.
 
     Returns
     -------
@@ -197,42 +209,42 @@ def within_region_r2(y_true, y_pred, region, *, sample_weight=None):
     >>> within_region_r2(y_true, y_pred, ["small", "small", "large", "large"])
     0.0
     """
-    y_true, y_pred = _check_numbers(y_true, "y_true"), _check_numbers(y_pred, "y_pred")
-    region = _one_dimensional(region, "region")
-    check_consistent_length(y_true, y_pred, region, sample_weight)
-    weight = _check_weight(sample_weight, y_true)
-    code, names = pd.factorize(region)
+    true, predicted, weight = _aligned(sample_weight, y_true=y_true, y_pred=y_pred)
+    regions = _one_dimensional(region, "region")
+    check_consistent_length(true, regions)
+    code, names = pd.factorize(regions)
     if (code < 0).any():
         raise ValueError(f"region is missing in row {np.argmax(code < 0)}.")
     size = np.bincount(code, weight, len(names))
-    total = np.bincount(code, weight * y_true, len(names))
+    total = np.bincount(code, weight * true, len(names))
     # A region without weight has no mean, and its rows count for nothing.
     mean = np.divide(total, size, out=np.zeros_like(total), where=size > 0)
-    variation = np.sum(weight * (y_true - mean[code]) ** 2)
+    variation = np.sum(weight * (true - mean[code]) ** 2)
     if variation == 0.0:
         raise ValueError(
             "y_true is constant within every region, so there is no variation to "
             "explain."
         )
-    return float(1.0 - np.sum(weight * (y_true - y_pred) ** 2) / variation)
+    return float(1.0 - np.sum(weight * (true - predicted) ** 2) / variation)
 
 
-def interval_coverage(y_true, low, high, *, sample_weight=None):
+@shared_docs(_PARAMETERS)
+def interval_coverage(
+    y_true: npt.ArrayLike,
+    low: npt.ArrayLike,
+    high: npt.ArrayLike,
+    *,
+    sample_weight: npt.ArrayLike | None = None,
+) -> float:
     """Share of observations inside their prediction intervals, bounds included.
 
     Intervals at confidence level 0.9 are calibrated if about 0.9 of the observations
-    fall inside [1]_. More is not better.
+    fall inside [1]_. Higher is not better.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples,)
-        Observed KPI.
-
     low, high : array-like of shape (n_samples,)
         Bounds of the intervals, in the units of ``y_true``. They may be infinite.
-
-    sample_weight : array-like of shape (n_samples,), default=None
-        Non-negative weights.
 
     Returns
     -------
@@ -251,19 +263,17 @@ def interval_coverage(y_true, low, high, *, sample_weight=None):
     >>> interval_coverage([1.0, 2.0, 3.0, 4.0], [0, 0, 0, 5], [1, 3, 4, 6])
     0.75
     """
-    y_true = _check_numbers(y_true, "y_true")
-    low = _check_numbers(low, "low", finite=False)
-    high = _check_numbers(high, "high", finite=False)
-    check_consistent_length(y_true, low, high, sample_weight)
-    # Not `low > high`: a missing bound must not pass.
-    invalid = ~(low <= high)
+    true, lower, upper, weight = _aligned(
+        sample_weight, y_true=y_true, low=low, high=high
+    )
+    # Not `lower > upper`: a missing bound must not pass.
+    invalid = ~(lower <= upper)
     if invalid.any():
         row = np.argmax(invalid)
         raise ValueError(
-            f"Bounds of row {row} are no interval: low={low[row]}, high={high[row]}."
+            f"Bounds of row {row} are no interval: low={lower[row]}, high={upper[row]}."
         )
-    weight = _check_weight(sample_weight, y_true)
-    inside = (low <= y_true) & (y_true <= high)
+    inside = (lower <= true) & (true <= upper)
     return float(np.average(inside, weights=weight))
 
 
@@ -303,7 +313,7 @@ class _CoverageScorer:
         return f"make_coverage_scorer(confidence_level={self.confidence_level!r})"
 
 
-def make_within_region_r2_scorer(*, region):
+def make_within_region_r2_scorer(*, region: Column) -> Callable[..., float]:
     """Make a scorer of :func:`within_region_r2` that finds the regions in X.
 
     Parameters
@@ -341,7 +351,7 @@ def make_within_region_r2_scorer(*, region):
     return _WithinRegionR2Scorer(region)
 
 
-def make_coverage_scorer(*, confidence_level=0.9):
+def make_coverage_scorer(*, confidence_level: float = 0.9) -> Callable[..., float]:
     """Make a scorer of :func:`interval_coverage` for estimators with intervals.
 
     Meant for reading in :func:`~sklearn.model_selection.cross_validate`: coverage
@@ -388,7 +398,15 @@ def _r2(y_true, y_pred, region):
     return r2_score(y_true, y_pred) if len(y_true) > 1 else np.nan
 
 
-def rolling_skill(estimators, X, y, *, cv, naive, region=None):
+def rolling_skill(
+    estimators: Mapping[str, BaseEstimator],
+    X: Table,
+    y: npt.ArrayLike,
+    *,
+    cv: BaseCrossValidator | Iterable,
+    naive: BaseEstimator,
+    region: Column | None = None,
+) -> pd.DataFrame:
     """Fit estimators and a naive forecast on the same splits and compare their errors.
 
     A scorer sees test rows only, so it cannot fit a naive forecast to the training
@@ -398,19 +416,14 @@ def rolling_skill(estimators, X, y, *, cv, naive, region=None):
     ----------
     estimators : dict of str to estimator
         Regressors by name. They are cloned.
-
     X : array-like of shape (n_samples, n_features)
         Features, with region and time where the estimators need them.
-
     y : array-like of shape (n_samples,)
         KPI.
-
     cv : cross-validation splitter or iterable
         Splits that go forward in time; iterables yield ``(train, test)`` positions.
-
     naive : estimator
         The forecast to beat, with ``fit`` and ``predict``. It is cloned.
-
     region : str or int, default=None
         Name or position of the region column in X. If given, ``r2`` is
         :func:`within_region_r2`, else the ordinary R2 of the test rows.

@@ -1,8 +1,11 @@
 """Splits of a panel forward in time and across regions, whatever the row order."""
 
+from collections.abc import Iterator
 from numbers import Integral
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
@@ -10,12 +13,18 @@ from sklearn.utils.validation import column_or_1d
 
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import as_frame, region_values, resolve_column
+from skmmm._typing import Column, Seed, Table
 
 __all__ = ["LeaveRegionsOut", "PanelTimeSeriesSplit"]
 
+Positions: TypeAlias = npt.NDArray[np.int64]
+
 
 class _PanelSplit(BaseCrossValidator):
-    """Splits by a column of X, or by groups if no column is named."""
+    """Splits by a column of X, or by groups if no column is named.
+
+    Subclasses write `_splits(X, groups)`.
+    """
 
     # With metadata routing, groups reach `split` where the user passes them.
     __metadata_request__split = {"groups": True}
@@ -36,7 +45,39 @@ class _PanelSplit(BaseCrossValidator):
             groups = pd.Series(column_or_1d(np.asarray(groups)))
         return groups, "groups"
 
-    def get_n_splits(self, X=None, y=None, groups=None):
+    def split(
+        self, X: Table, y: object = None, groups: npt.ArrayLike | None = None
+    ) -> Iterator[tuple[Positions, Positions]]:
+        """Generate positions of training and test rows.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+            Long table, rows in any order.
+        y : array-like of shape (n_samples,), default=None
+            Ignored.
+        groups : array-like of shape (n_samples,), default=None
+            Period (:class:`PanelTimeSeriesSplit`) or region (:class:`LeaveRegionsOut`)
+            of each row; ignored if a column is named.
+
+        Yields
+        ------
+        train : ndarray of shape (n_train,)
+            Positions of the training rows, increasing.
+        test : ndarray of shape (n_test,)
+            Positions of the test rows, increasing.
+
+        Raises
+        ------
+        ValueError
+            If X has too few periods or regions, or nothing says which one a row is
+            about.
+        """
+        yield from self._splits(X, groups)
+
+    def get_n_splits(
+        self, X: object = None, y: object = None, groups: object = None
+    ) -> int:
         """Return the number of splits.
 
         Parameters
@@ -70,21 +111,16 @@ class PanelTimeSeriesSplit(_PanelSplit):
     ----------
     n_splits : int, default=4
         Number of splits.
-
     test_size : int, default=13
         Periods per test block.
-
     gap : int, default=0
         Periods left out between training and test. Models that carry spend over do not
         know what was spent in them, and may refuse.
-
     max_train_size : int, default=None
         Most periods in a training window, the latest ones; None for all.
-
     region : str or int, default=None
         Name or position of the region column in X, within which the length of a period
         is read. None: one series, or regions with the same periods.
-
     time : str or int, default=None
         Name or position of the time column in X. None: the periods are passed as
         `groups`.
@@ -120,13 +156,13 @@ class PanelTimeSeriesSplit(_PanelSplit):
 
     def __init__(
         self,
-        n_splits=4,
+        n_splits: int = 4,
         *,
-        test_size=13,
-        gap=0,
-        max_train_size=None,
-        region=None,
-        time=None,
+        test_size: int = 13,
+        gap: int = 0,
+        max_train_size: int | None = None,
+        region: Column | None = None,
+        time: Column | None = None,
     ):
         self.n_splits = _check_integer(n_splits, "n_splits", 1)
         self.test_size = _check_integer(test_size, "test_size", 1)
@@ -137,34 +173,7 @@ class PanelTimeSeriesSplit(_PanelSplit):
         self.region = region
         self.time = time
 
-    def split(self, X, y=None, groups=None):
-        """Generate positions of training and test rows.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-            Long table, rows in any order.
-
-        y : array-like of shape (n_samples,), default=None
-            Ignored.
-
-        groups : array-like of shape (n_samples,), default=None
-            Period of each row; ignored if `time` names a column.
-
-        Yields
-        ------
-        train : ndarray of shape (n_train,)
-            Positions of the training rows, increasing.
-
-        test : ndarray of shape (n_test,)
-            Positions of the test rows, increasing.
-
-        Raises
-        ------
-        ValueError
-            If X has too few periods, or neither `time` nor `groups` says which period
-            a row is about.
-        """
+    def _splits(self, X, groups):
         column, label = self._column(X, groups, "time")
         region = None
         if self.region is not None:
@@ -191,21 +200,18 @@ class PanelTimeSeriesSplit(_PanelSplit):
 class LeaveRegionsOut(_PanelSplit):
     """Test on whole regions that training has not seen.
 
-    Every region is in one test set. Answers how well a model does in a new region,
-    which is not how well it forecasts [1]_.
+    Every region is in one test set. Measures how well a model predicts a new
+    region, which is not how well it forecasts [1]_.
 
     Parameters
     ----------
     n_splits : int, default=5
         Number of splits; at most the number of regions, which leaves out one at a time.
-
     region : str or int, default=None
         Name or position of the region column in X. None: the regions are passed as
         `groups`.
-
     shuffle : bool, default=True
         Whether to assign regions to splits at random, or in sorted order.
-
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same splits at every call. Only used if `shuffle` is True.
 
@@ -232,40 +238,20 @@ class LeaveRegionsOut(_PanelSplit):
     [0 1 3 4] [2 5]
     """
 
-    def __init__(self, n_splits=5, *, region=None, shuffle=True, random_state=None):
+    def __init__(
+        self,
+        n_splits: int = 5,
+        *,
+        region: Column | None = None,
+        shuffle: bool = True,
+        random_state: Seed = None,
+    ):
         self.n_splits = _check_integer(n_splits, "n_splits", 2)
         self.region = region
         self.shuffle = shuffle
         self.random_state = random_state
 
-    def split(self, X, y=None, groups=None):
-        """Generate positions of training and test rows.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-            Long table, rows in any order.
-
-        y : array-like of shape (n_samples,), default=None
-            Ignored.
-
-        groups : array-like of shape (n_samples,), default=None
-            Region of each row; ignored if `region` names a column.
-
-        Yields
-        ------
-        train : ndarray of shape (n_train,)
-            Positions of the training rows, increasing.
-
-        test : ndarray of shape (n_test,)
-            Positions of the test rows, increasing.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer regions than splits, or neither `region` nor `groups`
-            says which region a row is about.
-        """
+    def _splits(self, X, groups):
         column, label = self._column(X, groups, "region")
         values = region_values(column.to_frame(label), label)
         regions, code = np.unique(values, return_inverse=True)

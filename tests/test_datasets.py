@@ -316,7 +316,7 @@ def test_no_channel_is_silent():
         ({"media_names": ["tv"]}, "media_names has 1 entries, expected 4"),
         ({"region_names": list("aab")}, r"The names \['a'\] are used more than once"),
         ({"control_names": ["sales", "b"]}, r"\['sales'\] are used more than once"),
-        ({"graph": 7}, "graph=7 edges asked for, but 4 media allow at most 6"),
+        ({"graph": 7}, "graph=7 edges requested, but 4 media allow at most 6"),
         ({"graph": np.ones((4, 4))}, "graph has a cycle"),
         ({"graph": np.zeros((3, 3))}, r"shape \(4, 4\), got shape \(3, 3\)"),
         ({"media_share": 1.0}, "'media_share' parameter"),

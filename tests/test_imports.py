@@ -50,7 +50,8 @@ def imported(name, *, top_level=False):
     found = set()
     for node in nodes:
         if top_level and isinstance(node, ast.Try | ast.If):
-            nodes.extend(ast.iter_child_nodes(node))
+            if "TYPE_CHECKING" not in ast.unparse(node):
+                nodes.extend(ast.iter_child_nodes(node))
         elif isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

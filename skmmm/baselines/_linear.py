@@ -1,16 +1,20 @@
-"""The linear MMM of the field: a pipeline with a ridge regression at its end."""
+"""A standard linear MMM: a pipeline that ends with a ridge regression."""
 
 import re
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import lsq_linear
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skmmm._data.checks import (
+    check_target,
     numeric_block,
     region_values,
     resolve_column,
@@ -19,7 +23,7 @@ from skmmm._data.checks import (
 )
 from skmmm._data.tables import read_table, region_codes, row_namer
 from skmmm._sklearn import Interval, check_sample_weight
-from skmmm.baselines._target import read_target
+from skmmm._typing import Array, Column, Table
 from skmmm.preprocessing import (
     FourierSeason,
     GeometricAdstock,
@@ -27,6 +31,7 @@ from skmmm.preprocessing import (
     PanelScaler,
     RegionEncoder,
 )
+from skmmm.preprocessing._base import COLUMN, PerColumn
 
 # Columns that FourierSeason adds.
 _SEASON_COLUMN = re.compile(r"(weekday_)?(sin|cos)\d+")
@@ -34,18 +39,18 @@ _SEASON_COLUMN = re.compile(r"(weekday_)?(sin|cos)\d+")
 
 def make_linear_mmm(
     *,
-    media,
-    controls=None,
-    region=None,
-    time=None,
-    decay=0.5,
-    half_saturation=1.0,
-    slope=1.0,
-    max_lag=13,
-    season_order=2,
-    alpha=1.0,
-):
-    """Make the linear MMM of the field as a pipeline of public steps.
+    media: Sequence[Column],
+    controls: Sequence[Column] | None = None,
+    region: Column | None = None,
+    time: Column | None = None,
+    decay: PerColumn = 0.5,
+    half_saturation: PerColumn = 1.0,
+    slope: PerColumn = 1.0,
+    max_lag: int = 13,
+    season_order: int = 2,
+    alpha: float = 1.0,
+) -> Pipeline:
+    """Make a standard linear MMM as a pipeline of public steps.
 
     Per region r and period t, with KPI and media in units of their region's mean
     (media: mean of the weeks with spend),
@@ -64,29 +69,21 @@ def make_linear_mmm(
     ----------
     media : list of str or int
         Names or positions of the media columns: spend or delivery, non-negative.
-
     controls : list of str or int, default=None
         Names or positions of the control columns. Other columns are ignored.
-
     region, time : str or int, default=None
         Name or position of the column. `region=None`: one series. `time=None`: rows
         have no order; no carry-over and no season.
-
     decay : float, array-like of shape (n_media,) or dict, default=0.5
         Share of the effect that remains after one period.
-
     half_saturation : float, array-like of shape (n_media,) or dict, default=1.0
         In units of the region's mean non-zero spend.
-
     slope : float, array-like of shape (n_media,) or dict, default=1.0
         Slope of the Hill curve.
-
     max_lag : int, default=13
         Last period in which spend acts.
-
     season_order : int, default=2
         Number of yearly harmonics.
-
     alpha : float, default=1.0
         Ridge penalty, as in :class:`~sklearn.linear_model.Ridge`.
 
@@ -165,44 +162,16 @@ class _PositiveMediaRidge(RegressorMixin, BaseEstimator):
     fit has an unpenalised intercept, controls are standardised, and the intercepts of
     the regions are penalised deviations from the common one.
 
-    Parameters
-    ----------
-    media : list of str or int, default=None
-        Columns with non-negative coefficients. None: all columns that are not named
-        otherwise.
-
-    controls : list of str or int, default=None
-        Columns with free coefficients. Columns of `FourierSeason` are added.
-
-    region : str or int, default=None
-        Column of integer codes; -1 is an average region.
-
-    time : str or int, default=None
-        Column to leave alone; without it there are no season columns.
-
-    alpha : float, default=1.0
-        Penalty.
-
-    Attributes
-    ----------
-    media_ : list
-        Labels of the media columns.
-
-    coef_ : Series of shape (n_columns,)
-        By column name: share of the region's mean KPI per unit of the column.
-
-    intercept_ : Series of shape (n_regions,)
-        By region code: share of the region's mean KPI.
-
-    scale_ : Series of shape (n_regions,)
-        By region code: mean absolute KPI, in KPI units.
+    The parameters are those of `make_linear_mmm`. `media=None` takes all columns that
+    are not named otherwise; `region` holds integer codes, -1 for an average region;
+    without `time` there are no season columns.
     """
 
     _parameter_constraints = {
         "media": ["array-like", str, Integral, None],
         "controls": ["array-like", str, Integral, None],
-        "region": [str, Integral, None],
-        "time": [str, Integral, None],
+        "region": COLUMN,
+        "time": COLUMN,
         "alpha": [Interval(Real, 0, None, closed="left")],
     }
 
@@ -213,23 +182,13 @@ class _PositiveMediaRidge(RegressorMixin, BaseEstimator):
         self.time = time
         self.alpha = alpha
 
-    def fit(self, X, y, sample_weight=None):
-        """Fit the coefficients.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-            KPI.
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        self : object
-        """
+    def fit(
+        self, X: Table, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> Self:
+        """Fit the coefficients to the KPI of every row, of shape (n_samples,)."""
         self._validate_params()
         frame = read_table(self, X, y, reset=True)
-        y = read_target(y, len(frame))
+        y = check_target(column_or_1d(y, warn=True), len(frame), "row {}".format)
         weight = check_sample_weight(
             sample_weight, frame, dtype=np.float64, ensure_non_negative=True
         )
@@ -284,18 +243,8 @@ class _PositiveMediaRidge(RegressorMixin, BaseEstimator):
         region = resolve_column(frame, self.region, "region")
         return values, region_values(frame, region)
 
-    def predict(self, X):
-        """Predict the KPI.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            In KPI units.
-        """
+    def predict(self, X: Table) -> Array:
+        """Predict the KPI of every row, of shape (n_samples,)."""
         check_is_fitted(self)
         values, regions = self._design(read_table(self, X, reset=False))
         code = region_codes(regions, self.intercept_.index)
@@ -321,7 +270,7 @@ def _control_moments(values, weight, n_media, n_controls):
     block = values[:, controls]
     center[controls] = np.average(block, axis=0, weights=weight)
     variance = np.average((block - center[controls]) ** 2, axis=0, weights=weight)
-    # What rounding leaves of a constant control is not a spread.
+    # Rounding errors of a constant control are not a spread.
     moves = np.sqrt(variance) > 1e-12 * np.abs(center[controls])
     spread[controls] = np.where(moves, np.sqrt(variance), 1.0)
     return center, spread
@@ -365,14 +314,14 @@ def _bounded_ridge(design, target, weight, code, low, alpha):
     share = np.divide(size, size + alpha, out=np.zeros_like(size), where=size > 0)
     theta = 1.0 - np.sqrt(1.0 - share)
     table = np.column_stack([design, np.ones(len(design)), target])
-    mean = np.column_stack([np.bincount(code, weight * v) for v in table.T])
-    mean /= np.where(size > 0, size, 1.0)[:, None]
+    total = np.column_stack([np.bincount(code, weight * v) for v in table.T])
+    mean = total / np.where(size > 0, size, 1.0)[:, None]
     rows = np.sqrt(weight)[:, None] * (table - theta[code, None] * mean[code])
     # The penalty is least squares on extra rows sqrt(alpha) * I with target 0; of all
     # rows, only the triangle R of a QR decomposition matters:
     #     ||A c - t||^2 = ||R c - q||^2 + const
     penalty = np.sqrt(alpha) * np.eye(n_columns, n_columns + 2)
-    triangle = np.linalg.qr(np.vstack([rows, penalty]), mode="r")
+    triangle = np.asarray(np.linalg.qr(np.vstack([rows, penalty]), mode="r"))
     result = lsq_linear(
         triangle[: n_columns + 1, :-1],
         triangle[: n_columns + 1, -1],

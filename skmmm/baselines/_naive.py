@@ -1,39 +1,56 @@
-"""Forecasts that repeat what was last seen."""
+"""Forecasts that repeat past values."""
 
 from numbers import Integral
+from typing import Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skmmm._data.calendar import infer_calendar
-from skmmm._data.checks import check_no_duplicates, region_values, resolve_column
-from skmmm._data.tables import check_known_regions, read_table, region_codes, row_namer
+from skmmm._data.checks import check_no_duplicates, check_target, resolve_column
+from skmmm._data.tables import read_table, row_namer
+from skmmm._shared_docs import shared_docs
 from skmmm._sklearn import Interval, StrOptions
-from skmmm.baselines._target import read_target
+from skmmm._typing import Array, Column, Table
+from skmmm.preprocessing._base import COLUMN, FEATURES, codes_of, learn_regions
+
+_PARAMETERS = """
+region : str or int, default=None
+    Name or position of the region column. None: one series.
+unseen_region : {"error", "average"}, default="error"
+    What to do in `predict` with a region that `fit` did not see: raise, or predict
+    the mean over regions of their last values.
+"""
+_ATTRIBUTES = """
+last_value_ : ndarray of shape (n_regions,)
+    In KPI units, one entry if `region` is None.
+regions_ : ndarray of shape (n_regions,) or None
+    Regions in sorted order; None if `region` is None.
+"""
 
 
 class _NaiveRegressor(RegressorMixin, BaseEstimator):
     """Remembers the KPI of the training rows; ignores every other column of X.
 
-    Subclasses write `predict(X)`, and `_remember(y, code, period)` if the last value of
-    each region is not all they need.
+    Subclasses write `_forecast(frame, code)`, and `_remember(y, code, period)` if the
+    last value of each region is not all they need.
     """
 
     _parameter_constraints = {
-        "region": [str, Integral, None],
-        "time": [str, Integral, None],
+        "region": COLUMN,
+        "time": COLUMN,
         "unseen_region": [StrOptions({"error", "average"})],
     }
 
-    def fit(self, X, y):
+    def fit(self, X: Table, y: npt.ArrayLike) -> Self:
         """Remember the KPI.
 
         Parameters
         ----------
         X : array-like or dataframe of shape (n_samples, n_features)
             Long table, rows in any order.
-
         y : array-like of shape (n_samples,)
             KPI.
 
@@ -48,48 +65,55 @@ class _NaiveRegressor(RegressorMixin, BaseEstimator):
         """
         self._validate_params()
         frame = read_table(self, X, y, reset=True)
-        y = read_target(y, len(frame))
-        self.regions_ = None
-        code, values = np.zeros(len(frame), dtype=np.int64), None
-        region = self._label(frame, "region")
-        if region is not None:
-            values = region_values(frame, region)
-            self.regions_, code = np.unique(values, return_inverse=True)
-        time = self._label(frame, "time")
+        kpi = check_target(column_or_1d(y, warn=True), len(frame), "row {}".format)
+        region, time = self._label(frame, "region"), self._label(frame, "time")
+        self.regions_, code = learn_regions(frame, region)
         if time is None:
-            self.last_value_ = np.bincount(code, y) / np.bincount(code)
+            self.last_value_ = np.bincount(code, kpi) / np.bincount(code)
+            self._remember(kpi, code, None)
             return self
+        values = None if self.regions_ is None else self.regions_[code]
         self._calendar = infer_calendar(frame[time], time, values)
         period = self._calendar.ordinals(frame[time], time)
         check_no_duplicates(code, period, row_namer(frame, region, time))
         # Later rows overwrite earlier ones.
         order = np.argsort(period)
         self.last_value_ = np.empty(code.max() + 1)
-        self.last_value_[code[order]] = y[order]
-        self._remember(y, code, period)
+        self.last_value_[code[order]] = kpi[order]
+        self._remember(kpi, code, period)
         return self
 
+    def predict(self, X: Table) -> Array:
+        """Predict the KPI from past values of the same region.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+            Long table with the columns seen in `fit`, rows in any order.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            In KPI units.
+
+        Raises
+        ------
+        ValueError
+            If `unseen_region` is "error" and `fit` did not see a region of `X`.
+        """
+        check_is_fitted(self)
+        frame = read_table(self, X, reset=False)
+        otherwise = "unseen_region='average'" if self.unseen_region == "error" else None
+        region = self._label(frame, "region")
+        code = codes_of(frame, region, self.regions_, otherwise=otherwise)
+        return self._forecast(frame, code)
+
     def _remember(self, y, code, period):
-        """Keep more than the last value."""
+        """Keep more than the last value; `period` is None without a time column."""
 
     def _label(self, frame, role):
         key = getattr(self, role)
         return None if key is None else resolve_column(frame, key, role)
-
-    def _codes(self, frame):
-        region = self._label(frame, "region")
-        if region is None:
-            return np.zeros(len(frame), dtype=np.int64)
-        values = region_values(frame, region)
-        code = region_codes(values, self.regions_)
-        if self.unseen_region == "error":
-            check_known_regions(
-                code,
-                values,
-                self.regions_,
-                "Leave it out, or set unseen_region='average'.",
-            )
-        return code
 
     def _last(self, code):
         """Return the last value of each row's region; code -1 picks the average."""
@@ -97,13 +121,14 @@ class _NaiveRegressor(RegressorMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        # The features are not looked at.
+        # The features are not read.
         tags.regressor_tags.poor_score = True
         tags.input_tags.allow_nan = True
         tags.input_tags.string = True
         return tags
 
 
+@shared_docs(_PARAMETERS, attributes=_ATTRIBUTES + FEATURES)
 class LastValueRegressor(_NaiveRegressor):
     """Predict the last KPI of each region seen in training.
 
@@ -112,30 +137,9 @@ class LastValueRegressor(_NaiveRegressor):
 
     Parameters
     ----------
-    region : str or int, default=None
-        Name or position of the region column. None: one series.
-
     time : str or int, default=None
         Name or position of the time column. None: rows have no order, so that no row
         is the last, and the mean of the region's training rows is predicted.
-
-    unseen_region : {"error", "average"}, default="error"
-        What to do in `predict` with a region that `fit` did not see: raise, or predict
-        the mean over regions of their last values.
-
-    Attributes
-    ----------
-    last_value_ : ndarray of shape (n_regions,)
-        In KPI units, one entry if `region` is None.
-
-    regions_ : ndarray of shape (n_regions,) or None
-        Regions in sorted order; None if `region` is None.
-
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if X has names.
 
     See Also
     --------
@@ -158,33 +162,22 @@ class LastValueRegressor(_NaiveRegressor):
     array([70., 12.])
     """
 
-    def __init__(self, *, region=None, time=None, unseen_region="error"):
+    def __init__(
+        self,
+        *,
+        region: Column | None = None,
+        time: Column | None = None,
+        unseen_region: Literal["error", "average"] = "error",
+    ):
         self.region = region
         self.time = time
         self.unseen_region = unseen_region
 
-    def predict(self, X):
-        """Predict the last value.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-            Long table with the columns seen in `fit`, rows in any order.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            In KPI units.
-
-        Raises
-        ------
-        ValueError
-            If `unseen_region` is "error" and `fit` did not see a region of `X`.
-        """
-        check_is_fitted(self)
-        return self._last(self._codes(read_table(self, X, reset=False)))
+    def _forecast(self, frame, code):
+        return self._last(code)
 
 
+@shared_docs(_PARAMETERS, attributes=_ATTRIBUTES + FEATURES)
 class SeasonalNaiveRegressor(_NaiveRegressor):
     """Predict the KPI of the same region one year before.
 
@@ -195,38 +188,18 @@ class SeasonalNaiveRegressor(_NaiveRegressor):
 
     Parameters
     ----------
-    region : str or int, default=None
-        Name or position of the region column. None: one series.
-
     time : str or int, default=None
         Name or position of the time column: weeks, days or months, as dates, Periods,
         ISO strings or integers. None: rows have no order, and the mean of the region's
         training rows is predicted.
-
     season_length : int, default=None
         Periods from one season to the next. None: 52 weeks, 364 days (so that weekdays
         meet) or 12 months; integers count weeks.
 
-    unseen_region : {"error", "average"}, default="error"
-        What to do in `predict` with a region that `fit` did not see: raise, or predict
-        the mean over regions of their last values.
-
     Attributes
     ----------
-    last_value_ : ndarray of shape (n_regions,)
-        In KPI units, one entry if `region` is None.
-
     season_length_ : int or None
         Periods from one season to the next; None if `time` is None.
-
-    regions_ : ndarray of shape (n_regions,) or None
-        Regions in sorted order; None if `region` is None.
-
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if X has names.
 
     See Also
     --------
@@ -254,57 +227,27 @@ class SeasonalNaiveRegressor(_NaiveRegressor):
     }
 
     def __init__(
-        self, *, region=None, time=None, season_length=None, unseen_region="error"
+        self,
+        *,
+        region: Column | None = None,
+        time: Column | None = None,
+        season_length: int | None = None,
+        unseen_region: Literal["error", "average"] = "error",
     ):
         self.region = region
         self.time = time
         self.season_length = season_length
         self.unseen_region = unseen_region
 
-    def fit(self, X, y):
-        """Remember the KPI.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-            Long table, rows in any order.
-
-        y : array-like of shape (n_samples,)
-            KPI.
-
-        Returns
-        -------
-        self : object
-        """
-        self.season_length_ = None
-        return super().fit(X, y)
-
     def _remember(self, y, code, period):
+        self.season_length_ = None
+        if period is None:
+            return
         self.season_length_ = self.season_length or self._calendar.season_length
         self._kpi = np.full((code.max() + 1, period.max() + 1), np.nan)
         self._kpi[code, period] = y
 
-    def predict(self, X):
-        """Predict the value one year before.
-
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-            Long table with the columns seen in `fit`, rows in any order.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            In KPI units.
-
-        Raises
-        ------
-        ValueError
-            If `unseen_region` is "error" and `fit` did not see a region of `X`.
-        """
-        check_is_fitted(self)
-        frame = read_table(self, X, reset=False)
-        code = self._codes(frame)
+    def _forecast(self, frame, code):
         last = self._last(code)
         if self.time is None:
             return last

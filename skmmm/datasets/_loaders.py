@@ -51,7 +51,9 @@ def _read_table(name):
 
 
 @validate_params({"return_X_y": ["boolean"]}, prefer_skip_nested_validation=True)
-def load_mmm_example(*, return_X_y=False):
+def load_mmm_example(
+    *, return_X_y: bool = False
+) -> Bunch | tuple[pd.DataFrame, pd.Series]:
     """Load a weekly marketing panel of twelve cities, with its true effects.
 
     The panel is simulated, so that the contribution of every channel is known.

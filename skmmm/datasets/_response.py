@@ -1,4 +1,4 @@
-"""What a simulated market answers to media and controls.
+"""Response of a simulated market to media and controls.
 
 Arrays are laid out as in `_synthetic`: (T, R, M) for periods, regions and media.
 """
@@ -16,7 +16,6 @@ class PanelResponse:
     ----------
     parameters : dict
         The truth, as in the ``parameters`` that :func:`make_mmm_panel` returns.
-
     saturation : {"hill", "exponential"}
         Form of the response to carried-over spend.
     """
@@ -47,11 +46,11 @@ class PanelResponse:
         values = np.empty((len(X), len(media) + len(controls)))
         values[rows] = X[[*media, *controls]].to_numpy(dtype=np.float64)
         _check_values(values, media)
-        values = values.reshape(len(p["trend"]), len(p["scale"]), -1)  # (T, R, M + C)
+        grid = values.reshape(len(p["trend"]), len(p["scale"]), -1)  # (T, R, M + C)
         expected = (
             self.baseline()
-            + self.media(values[..., : len(media)]).sum(axis=-1)
-            + self.controls(values[..., len(media) :]).sum(axis=-1)
+            + self.media(grid[..., : len(media)]).sum(axis=-1)
+            + self.controls(grid[..., len(media) :]).sum(axis=-1)
         )
         return expected.ravel()[rows]
 

@@ -5,14 +5,19 @@ reshaping the first two axes into one gives the rows of a frame sorted by week, 
 region. C counts the controls, L the lags.
 """
 
+from collections.abc import Sequence
+from datetime import date
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.signal import lfilter
 from sklearn.utils import Bunch, check_random_state
 
 from skmmm._sklearn import Interval, StrOptions, validate_params
+from skmmm._typing import Seed
 from skmmm.datasets._response import REGION, WEEK, PanelResponse
 
 KPI, BASELINE = "sales", "baseline"
@@ -192,7 +197,7 @@ def _draw_graph(rng, graph, n_media):
         most = n_media * (n_media - 1) // 2
         if graph > most:
             raise ValueError(
-                f"graph={graph} edges asked for, but {n_media} media allow at most "
+                f"graph={graph} edges requested, but {n_media} media allow at most "
                 f"{most} without a cycle."
             )
         order = rng.permutation(n_media)
@@ -243,7 +248,7 @@ def _follow_parents(spend, media_scale, weights, order):
 
 
 def _fix_media_share(response, spend, controls, media_share):
-    """Scale the effects so that media cause the wished-for share of the KPI."""
+    """Scale the effects so that media cause the given share of the KPI."""
     other = response.baseline().sum() + response.controls(controls).sum()
     if other <= 0:
         raise ValueError(
@@ -314,27 +319,27 @@ def _pack_panel(response, spend, controls, noise):
     prefer_skip_nested_validation=True,
 )
 def make_mmm_panel(
-    n_regions=1,
-    n_periods=156,
+    n_regions: int = 1,
+    n_periods: int = 156,
     *,
-    n_media=4,
-    n_controls=2,
-    adstock="geometric",
-    saturation="hill",
-    max_lag=13,
-    media_share=0.3,
-    noise=0.05,
-    level=0.0,
-    region_spread=0.2,
-    effect_drift=0.0,
-    graph=None,
-    frequency="W-MON",
-    start="2021-01-04",
-    media_names=None,
-    control_names=None,
-    region_names=None,
-    random_state=None,
-):
+    n_media: int = 4,
+    n_controls: int = 2,
+    adstock: Literal["geometric", "delayed", "weibull"] = "geometric",
+    saturation: Literal["hill", "exponential"] = "hill",
+    max_lag: int = 13,
+    media_share: float = 0.3,
+    noise: float = 0.05,
+    level: float = 0.0,
+    region_spread: float = 0.2,
+    effect_drift: float = 0.0,
+    graph: int | npt.ArrayLike | None = None,
+    frequency: str = "W-MON",
+    start: str | date = "2021-01-04",
+    media_names: Sequence[str] | None = None,
+    control_names: Sequence[str] | None = None,
+    region_names: Sequence[str] | None = None,
+    random_state: Seed = None,
+) -> Bunch:
     """Simulate a marketing panel and return it with its truth.
 
     With scale :math:`s_r` of region r, media spend :math:`x_{rtm}` and controls
@@ -357,71 +362,53 @@ def make_mmm_panel(
     ----------
     n_regions : int, default=1
         Number of regions.
-
     n_periods : int, default=156
         Number of periods; at least 2.
-
     n_media : int, default=4
         Number of media channels.
-
     n_controls : int, default=2
         Number of controls: the first price-like, the second event-like, and so on.
-
     adstock : {"geometric", "delayed", "weibull"}, default="geometric"
         Carry-over weight at lag l before normalisation: ``decay ** l``,
         ``decay ** (l - peak) ** 2`` [1]_, or the Weibull density at ``l + 0.5``, the
         middle of the period.
-
     saturation : {"hill", "exponential"}, default="hill"
         Response to carried-over spend x, with half the response at
         ``half_saturation`` k: ``x**slope / (x**slope + k**slope)`` [1]_, or
         ``1 - exp(-log(2) * x / k)``.
-
     max_lag : int, default=13
         Last period in which spend acts, counted from the period of spending.
-
     media_share : float, default=0.3
         Share of the noiseless KPI, totalled over the panel, that media cause; in
         [0, 1).
-
     noise : float, default=0.05
         Standard deviation of the noise, as a share of the region's scale. The KPI is
         not clipped at zero.
-
     level : float, default=0.0
         Standard deviation of a slowly wandering level (autoregression 0.97 per period,
         half of the variance common to all regions), as a share of the region's scale.
-
     region_spread : float, default=0.2
         Standard deviation of log effects between regions.
-
     effect_drift : float, default=0.0
         Standard deviation, over channels, of the change in log effectiveness from the
         first to the last period. The change is smooth.
-
     graph : int or array-like of shape (n_media, n_media), default=None
         Which channels drive the spend of which; ``[i, j]`` is the weight of i driving
         j and the graph has no cycle. An integer draws that many edges, with weights
         between 0.2 and 0.5, along a random order of the channels. Spend of j is
         multiplied by ``exp(sum_i graph[i, j] * (d[i, t] + d[i, t - 1]) / 2)``, with
         ``d`` the parent's ``log(1 + spend / media_scale)`` standardised over time.
-
     frequency : str, default="W-MON"
         Period, as a pandas offset alias.
-
     start : str or datetime-like, default="2021-01-04"
         First day of the first period.
-
     media_names : array-like of str of shape (n_media,), default=None
         Column names of the media, ``media_1`` and so on if None.
-
     control_names : array-like of str of shape (n_controls,), default=None
         Column names of the controls, ``price``, ``holiday``, ``price_2`` and so on if
         None.
-
     region_names : array-like of str of shape (n_regions,), default=None
         Names of the regions, ``region_1`` and so on if None. They are sorted.
-
     random_state : int, RandomState instance or None, default=None
         Pass an int for reproducible output. With the same seed, ``noise``, ``level``,
         ``media_share``, ``region_spread``, ``effect_drift`` and ``graph`` leave all

@@ -1,4 +1,4 @@
-"""Pictures of fitted models: each holds its data and draws them where it is told."""
+"""Plots of fitted models: each holds its data and draws them on given axes."""
 
 from skmmm.plotting._baseline import BaselineDisplay
 from skmmm.plotting._contributions import (

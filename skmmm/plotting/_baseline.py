@@ -1,18 +1,24 @@
-"""What the prediction without media is made of."""
+"""Parts of the prediction without media."""
+
+from typing import Self
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
 from skmmm._unwrapping import bare
 from skmmm.inspection._predictions import counterfactual_of
+from skmmm.plotting._rows import Rows
 from skmmm.plotting._style import (
     INK,
     SMALL,
     WIDTH,
+    AxesOrNone,
     Display,
+    add_title,
     brief,
     channel_colors,
-    entitle,
+    display,
     format_time,
     own_name,
     per_period,
@@ -22,11 +28,9 @@ from skmmm.plotting._style import (
 )
 
 
+@display
 class BaselineDisplay(Display):
-    """What the KPI would be without media, and what moves that.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
+    """Baseline: the predicted KPI without media, and its parts over time.
 
     Parameters
     ----------
@@ -34,19 +38,10 @@ class BaselineDisplay(Display):
         In KPI units: first the constant, then what is added to it (season, trend, slow
         change, level, each control).
 
-    kpi_name : str, default="KPI"
-        For the axis.
-
-    period : str, default="period"
-        Length of a period, for the axis.
-
     Attributes
     ----------
-    bounding_ax_ : Axes
-        The axes whose place the panels take.
     axes_ : ndarray of shape (2,) of Axes
         The sum, and its parts without the constant.
-    figure_ : Figure
     baseline_ : Line2D
     lines_ : dict of str to Line2D
 
@@ -68,57 +63,37 @@ class BaselineDisplay(Display):
     ['season', 'trend', 'baseline drift', 'level']
     """
 
-    def __init__(self, *, parts, kpi_name="KPI", period="period"):
-        self.parts = parts
-        self.kpi_name = kpi_name
-        self.period = period
+    parts: pd.DataFrame
+    kpi_name: str = "KPI"
+    period: str = "period"
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, *, ax=None, kpi_name="KPI"):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: Rows | None = None,
+        *,
+        ax: AxesOrNone = None,
+        kpi_name: str = "KPI",
+    ) -> Self:
         """Split the baseline, add up over regions and plot.
 
         Parameters
         ----------
         estimator : DeepCausalMMMRegressor
             Fitted, with a `time` column.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        ax : Axes, default=None
-            Its place is taken by the panels. None: a new figure.
-
-        kpi_name : str, default="KPI"
-            For the axis.
-
-        Returns
-        -------
-        display : BaselineDisplay
         """
         estimator = bare(estimator)
         parts = baseline_over_time(estimator, X)
-        display = cls(parts=parts, kpi_name=kpi_name, period=estimator.period_)
-        return display.plot(ax=ax)
+        return cls(parts=parts, kpi_name=kpi_name, period=estimator.period_).plot(ax=ax)
 
     def _figure_size(self):
         return (WIDTH, 4.6)
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            A subplot; its place is taken by the panels. None: a new figure.
-
-        Returns
-        -------
-        display : BaselineDisplay
-            The display, with the artists as attributes.
-        """
-        self.bounding_ax_ = self._axes(ax)
-        self.bounding_ax_.set_axis_off()
-        grid = self.bounding_ax_.get_subplotspec().subgridspec(2, 1)
+    def _draw(self, ax):
+        self.bounding_ax_ = ax
+        ax.set_axis_off()
+        grid = ax.get_subplotspec().subgridspec(2, 1)
         upper, lower = (self.figure_.add_subplot(grid[row]) for row in range(2))
         self.axes_ = np.array([upper, lower], dtype=object)
         times = self.parts.index.to_numpy()
@@ -140,26 +115,15 @@ class BaselineDisplay(Display):
             tidy(panel)
             format_time(panel, times)
         upper.set_xlabel("")
-        entitle(upper, f"What moves {brief(self.kpi_name)} without media")
-        entitle(lower, "", list(self.lines_.values()))
-        return self
+        add_title(upper, f"What moves {brief(self.kpi_name)} without media")
+        add_title(lower, "", list(self.lines_.values()))
 
 
 def baseline_over_time(estimator, X=None):
     """Return the parts of the baseline and all controls, summed over regions.
 
-    Parameters
-    ----------
-    estimator : DeepCausalMMMRegressor
-        Fitted, with a `time` column.
-    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-        None: the training rows.
-
-    Returns
-    -------
-    parts : DataFrame indexed by period
-        In KPI units. The first column is the constant of the regions with rows in the
-        period.
+    A DataFrame indexed by period, in KPI units. The first column is the constant of the
+    regions with rows in the period.
     """
     group, times = counterfactual_of(estimator, X).groups("period")
     parts = baseline_and_controls(estimator, X)
@@ -167,20 +131,11 @@ def baseline_over_time(estimator, X=None):
 
 
 def baseline_and_controls(estimator, X=None, max_controls=8):
-    """Return the parts of the baseline, and what each control does.
+    """Return the parts of the baseline, and what each control adds.
 
-    Parameters
-    ----------
-    estimator : DeepCausalMMMRegressor
-    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-    max_controls : int, default=8
-        With a column of their own, those that move the KPI most.
-
-    Returns
-    -------
-    parts : DataFrame of shape (n_rows, n_parts)
-        A row per row of X, in KPI units; the constant first. No two columns have the
-        same name, whatever controls are called.
+    A DataFrame with a row per row of X, in KPI units, the constant first. The
+    `max_controls` that move the KPI most have a column each. No two columns have the
+    same name, whatever controls are called.
     """
     parts = estimator.baseline_parts(X).reset_index(drop=True)
     controls = _effects_of_controls(estimator, X)
@@ -202,32 +157,22 @@ def _effects_of_controls(estimator, X):
 
 
 def parts_without_media(estimator, X=None, max_controls=12):
-    """Return what would have come without media, in sums that one can read.
+    """Return what would have come without media, summed over the rows of X.
 
-    Parameters
-    ----------
-    estimator : estimator
-        Those without `baseline_parts` have one baseline.
-    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-    max_controls : int, default=12
-        With an entry of their own, the largest sums.
-
-    Returns
-    -------
-    parts : Series
-        Sums over the rows of X, in KPI units: base, trend, season and what else the
-        baseline has, each control. Trend is counted from the first period of a region,
-        season from its lowest, controls that are zero in some rows from zero.
+    A Series in KPI units: base, trend, season and other parts of the baseline, and each
+    control, at most `max_controls` of them. Trend is counted from the first period of a
+    region, season from its lowest, controls that are zero in some rows from zero.
+    Estimators without `baseline_parts` have one baseline.
     """
     estimator = bare(estimator)
-    what_if = counterfactual_of(estimator, X)
+    counterfactual = counterfactual_of(estimator, X)
     if not hasattr(estimator, "baseline_parts"):
-        total = what_if.without_media().to_numpy().sum()
-        return pd.Series([total], [own_name("baseline", what_if.labels)])
-    region, period = np.divmod(what_if.panel.cell, what_if.panel.shape[1])
+        total = counterfactual.without_media().to_numpy().sum()
+        return pd.Series([total], [own_name("baseline", counterfactual.labels)])
+    region, period = np.divmod(counterfactual.panel.cell, counterfactual.panel.shape[1])
     parts = estimator.baseline_parts(X).reset_index(drop=True)
     controls = _effects_of_controls(estimator, X)
-    values = what_if.frame[list(controls)].reset_index(drop=True)
+    values = counterfactual.frame[list(controls)].reset_index(drop=True)
     start = pd.DataFrame(0.0, parts.index, parts.columns)
     if "trend" in parts:
         ordered = parts["trend"].iloc[np.argsort(period, kind="stable")]
@@ -241,21 +186,12 @@ def parts_without_media(estimator, X=None, max_controls=12):
     first = [name for name in ("trend", "season") if name in parts]
     parts = pd.concat([pd.Series({"base": base}), parts[first], parts.drop(first)])
     controls = largest((controls - none).sum(), max_controls, "controls")
-    users = [*what_if.names, *controls.index]
+    users = [*counterfactual.names, *controls.index]
     return pd.concat([parts.rename(lambda name: own_name(name, users)), controls])
 
 
 def largest(sums, n_most, what):
-    """Return the largest sums in falling order, the others added up.
-
-    Parameters
-    ----------
-    sums : Series
-    n_most : int
-        Entries, with that of the others.
-    what : str
-        What the others are called.
-    """
+    """Return at most `n_most` sums in falling order; the last may be all others."""
     sums = sums.iloc[np.argsort(-sums.abs(), kind="stable")]
     if len(sums) <= n_most:
         return sums

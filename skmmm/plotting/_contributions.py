@@ -1,12 +1,16 @@
-"""What the prediction is made of."""
+"""Contributions of baseline, controls and channels to the prediction."""
+
+from typing import Self
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
 from skmmm import inspection
 from skmmm._unwrapping import bare
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.plotting._baseline import largest, parts_without_media
+from skmmm.plotting._rows import Rows
 from skmmm.plotting._style import (
     BASELINE,
     BLUE,
@@ -16,11 +20,13 @@ from skmmm.plotting._style import (
     TINY,
     VERMILLION,
     WIDTH,
+    AxesOrNone,
     Display,
+    DotsDisplay,
+    add_title,
     brief,
     channel_colors,
-    draw_dots,
-    entitle,
+    display,
     format_number,
     format_time,
     name_rows,
@@ -30,16 +36,14 @@ from skmmm.plotting._style import (
     plain_text,
     row_height,
     shorten,
-    show_all,
     tidy,
+    tidy_rows,
 )
 
 
+@display
 class ContributionsDisplay(Display):
     """Stacked areas of baseline and channels over time.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
@@ -47,16 +51,8 @@ class ContributionsDisplay(Display):
         Indexed by period in rising order, in KPI units. The first column is the
         baseline.
 
-    kpi_name : str, default="KPI"
-        For the axis.
-
-    period : str, default="period"
-        Length of a period, for the axis.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     areas_ : dict of str to list of PolyCollection
         By name as drawn: the area above zero and, if there is one, that below.
     total_ : Line2D or None
@@ -81,66 +77,52 @@ class ContributionsDisplay(Display):
     ['baseline', 'tv']
     """
 
-    def __init__(self, *, contributions, kpi_name="KPI", period="period"):
-        self.contributions = contributions
-        self.kpi_name = kpi_name
-        self.period = period
+    contributions: pd.DataFrame
+    kpi_name: str = "KPI"
+    period: str = "period"
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, *, ax=None, kpi_name="KPI"):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: Rows | None = None,
+        *,
+        ax: AxesOrNone = None,
+        kpi_name: str = "KPI",
+    ) -> Self:
         """Compute contributions, add up over regions and plot.
 
         Parameters
         ----------
         estimator : DeepCausalMMMRegressor
             Fitted, with a `time` column.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        kpi_name : str, default="KPI"
-            For the axis.
-
-        Returns
-        -------
-        display : ContributionsDisplay
         """
         estimator = bare(estimator)
-        what_if = counterfactual_of(estimator, X)
+        counterfactual = counterfactual_of(estimator, X)
         first = "baseline and controls" if estimator.controls_ else "baseline"
-        names = [own_name(first, what_if.labels), *what_if.labels]
-        rest = what_if.without_media().sum(axis=1)
-        values = np.column_stack([rest, what_if.contributions()[0]])
-        period, times = what_if.groups("period")
+        names = [own_name(first, counterfactual.labels), *counterfactual.labels]
+        rest = counterfactual.without_media().sum(axis=1)
+        values = np.column_stack([rest, counterfactual.contributions()[0]])
+        period, times = counterfactual.groups("period")
         table = pd.DataFrame(values, columns=names).groupby(period).sum()
         table = table.set_axis(pd.Index(times))
-        display = cls(contributions=table, kpi_name=kpi_name, period=estimator.period_)
-        return display.plot(ax=ax)
+        return cls(
+            contributions=table, kpi_name=kpi_name, period=estimator.period_
+        ).plot(ax=ax)
 
-    def plot(self, ax=None, *, max_channels=7):
+    def plot(self, ax: AxesOrNone = None, *, max_channels: int = 7) -> Self:
         """Draw.
 
         Parameters
         ----------
-        ax : Axes, default=None
-            None: a new figure.
-
         max_channels : int, default=7
-            Channels with an area of their own, those with the largest contributions;
-            the others are added up.
-
-        Returns
-        -------
-        display : ContributionsDisplay
-            The display, with the artists as attributes.
+            Number of channels with a separate area, those with the largest
+            contributions; the others are added up.
         """
         ax = self._axes(ax)
         table, colors = self._largest(max_channels)
         times, values = table.index.to_numpy(), table.to_numpy()
-        self.areas_ = {}
+        self.areas_: dict[str, list] = {}
         for sign in (1.0, -1.0):
             edges = sign * np.maximum(sign * values, 0.0).cumsum(axis=1)
             edges = np.column_stack([np.zeros(len(values)), edges])
@@ -161,7 +143,7 @@ class ContributionsDisplay(Display):
             (self.total_,) = ax.plot(times, total, color=INK, linewidth=1.2)
             ax.axhline(0.0, color=INK, linewidth=0.6)
         ax.set_ylabel(per_period(self.kpi_name, self.period), fontsize=SMALL)
-        entitle(ax, f"What made up {brief(self.kpi_name)} over time")
+        add_title(ax, f"What made up {brief(self.kpi_name)} over time")
         tidy(ax)
         format_time(ax, times)
         if self.total_ is None:
@@ -170,14 +152,10 @@ class ContributionsDisplay(Display):
         return self
 
     def _largest(self, max_channels):
-        """Return baseline, the largest channels and the sum of the others, coloured.
+        """Return baseline, the largest channels and the sum of the others, and colours.
 
-        Returns
-        -------
-        table : DataFrame
-        colors : list
-            Grey for the baseline and the others; those of channels go by their place
-            in `contributions`, as in the report.
+        Baseline and others are grey; colours of channels go by their place in
+        `contributions`, as in the report.
         """
         table = self.contributions
         colors = channel_colors(table.shape[1] - 1)
@@ -212,11 +190,9 @@ class ContributionsDisplay(Display):
         )
 
 
+@display
 class WaterfallDisplay(Display):
     """How baseline, controls and channels add up to the prediction.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
@@ -224,13 +200,8 @@ class WaterfallDisplay(Display):
         Sums over all rows, in KPI units, by name; what would have come without media
         first.
 
-    kpi_name : str, default="KPI"
-        For the axis.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     bars_ : BarContainer
         Of the parts and, last, of their sum.
 
@@ -255,34 +226,26 @@ class WaterfallDisplay(Display):
     [70, 25, -5, 90]
     """
 
-    def __init__(self, *, parts, kpi_name="KPI"):
-        self.parts = parts
-        self.kpi_name = kpi_name
+    parts: pd.Series
+    kpi_name: str = "KPI"
 
     @classmethod
     def from_estimator(
-        cls, estimator, X=None, *, max_channels=12, ax=None, kpi_name="KPI"
-    ):
+        cls,
+        estimator: BaseEstimator,
+        X: Rows | None = None,
+        *,
+        max_channels: int = 12,
+        ax: AxesOrNone = None,
+        kpi_name: str = "KPI",
+    ) -> Self:
         """Compute contributions, add them up and plot.
 
         Parameters
         ----------
-        estimator : estimator
-            Fitted: :class:`~skmmm.DeepCausalMMMRegressor`, or any that
-            :func:`skmmm.inspection.contributions` accepts, with X.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
         max_channels : int, default=12
-            Channels with a bar of their own, the largest; the others are added up.
-            So many controls have one, too.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        kpi_name : str, default="KPI"
-            For the axis.
+            Number of channels with a separate bar, the largest; the others are added
+            up. The same number holds for controls.
 
         Returns
         -------
@@ -290,29 +253,18 @@ class WaterfallDisplay(Display):
             Of :class:`~skmmm.DeepCausalMMMRegressor` with trend, season and every
             control apart; for these see Notes.
         """
-        what_if = counterfactual_of(estimator, X)
-        sums = what_if.contributions()[0].sum(axis=0)
-        channels = largest(pd.Series(sums, what_if.labels), max_channels, "channels")
+        counterfactual = counterfactual_of(estimator, X)
+        sums = counterfactual.contributions()[0].sum(axis=0)
+        channels = largest(
+            pd.Series(sums, counterfactual.labels), max_channels, "channels"
+        )
         parts = pd.concat([parts_without_media(estimator, X), channels])
         return cls(parts=parts, kpi_name=kpi_name).plot(ax=ax)
 
     def _figure_size(self):
         return (WIDTH, row_height(len(self.parts) + 1))
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : WaterfallDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         values = self.parts.to_numpy(dtype=float)
         total = values.sum()
         widths = np.append(values, total)
@@ -335,36 +287,19 @@ class WaterfallDisplay(Display):
         name_rows(ax, [*self.parts.index, total_name][::-1])
         ax.axvline(0.0, color=INK, linewidth=0.6)
         ax.set_xlim(low, high + 0.14 * (high - low))
-        tidy(ax, values="x")
-        ax.tick_params(axis="y", length=0)
+        tidy_rows(ax)
         ax.set_xlabel(brief(self.kpi_name, 60), fontsize=SMALL)
-        entitle(ax, f"Where {brief(self.kpi_name)} came from")
-        return self
+        add_title(ax, f"Where {brief(self.kpi_name)} came from")
 
 
-class ContributionSharesDisplay(Display):
-    """Share of what is predicted that each channel caused, with intervals.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
+@display
+class ContributionSharesDisplay(DotsDisplay):
+    """Share of the predicted KPI that each channel caused, with intervals.
 
     Parameters
     ----------
     shares : DataFrame indexed by channel
         ``share``, ``low`` and ``high`` of the prediction.
-
-    kpi_name : str, default="KPI"
-        For the axis.
-
-    confidence_level : float, default=0.9
-        Of the bounds.
-
-    Attributes
-    ----------
-    ax_ : Axes
-    figure_ : Figure
-    points_ : Line2D
-    intervals_ : LineCollection or None
 
     See Also
     --------
@@ -383,38 +318,21 @@ class ContributionSharesDisplay(Display):
     ['media_1', 'media_2']
     """
 
-    def __init__(self, *, shares, kpi_name="KPI", confidence_level=0.9):
-        self.shares = shares
-        self.kpi_name = kpi_name
-        self.confidence_level = confidence_level
+    shares: pd.DataFrame
+    kpi_name: str = "KPI"
+    confidence_level: float = 0.9
 
     @classmethod
     def from_estimator(
-        cls, estimator, X=None, *, ax=None, confidence_level=0.9, kpi_name="KPI"
-    ):
-        """Summarise the channels and plot.
-
-        Parameters
-        ----------
-        estimator : estimator
-            Fitted: :class:`~skmmm.DeepCausalMMMRegressor`, or any that
-            :func:`skmmm.inspection.channel_summary` accepts, with X.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        confidence_level : float in (0, 1), default=0.9
-
-        kpi_name : str, default="KPI"
-            For the axis.
-
-        Returns
-        -------
-        display : ContributionSharesDisplay
-        """
+        cls,
+        estimator: BaseEstimator,
+        X: Rows | None = None,
+        *,
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+        kpi_name: str = "KPI",
+    ) -> Self:
+        """Summarise the channels and plot."""
         summary = inspection.channel_summary(
             estimator, X, confidence_level=confidence_level
         )
@@ -422,40 +340,17 @@ class ContributionSharesDisplay(Display):
         names = {"contribution": "share"}
         names |= {f"contribution_{end}": end for end in ("low", "high")}
         shares = summary[list(names)].rename(columns=names) / predicted
-        display = cls(
+        return cls(
             shares=shares, kpi_name=kpi_name, confidence_level=confidence_level
-        )
-        return display.plot(ax=ax)
+        ).plot(ax=ax)
 
     def _figure_size(self):
         return (WIDTH, row_height(len(self.shares)))
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : ContributionSharesDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         table = self.shares.sort_values("share", kind="stable")
         point, low, high = table[["share", "low", "high"]].to_numpy(dtype=float).T
-        rows = np.arange(len(table))
-        self.points_, self.intervals_ = draw_dots(ax, rows, point, low, high)
-        name_rows(ax, table.index)
-        show_all(ax, point, low, high)
-        tidy(ax, values="x")
-        ax.tick_params(axis="y", length=0)
+        self._draw_dots(ax, table.index, point, low, high)
         percent_ticks(ax.xaxis)
         word = f"share of predicted {brief(self.kpi_name)}"
-        if self.intervals_ is not None:
-            word = f"{word} with {self.confidence_level:.0%} interval"
-        ax.set_xlabel(word, fontsize=SMALL)
-        entitle(ax, "What each channel caused")
-        return self
+        self._label(ax, word, "What each channel caused")

@@ -1,49 +1,45 @@
 """What other levels of spend would cause."""
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Self
 
-from skmmm.plotting._rows import channels_by_size, curves_of, spend_name
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
+
+from skmmm._typing import Column
+from skmmm.plotting._rows import Rows, channels_by_size, curves_of, spend_name
 from skmmm.plotting._style import (
     BLUE,
     OTHERS,
     VERMILLION,
-    Panels,
+    AxesOrNone,
+    ChannelPanels,
     brief,
+    display,
     draw_band,
     tidy_panel,
 )
 
 
-class ResponseCurvesDisplay(Panels):
+@display
+class ResponseCurvesDisplay(ChannelPanels):
     """Incremental KPI against spend, one panel per channel.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
     curves : dict of str to Bunch
         By channel, as returned by ``response_curve``.
 
-    kpi_name, spend_name : str
-        For the axes.
-
-    confidence_level : float, default=0.9
-        Of the bounds.
-
     Attributes
     ----------
-    bounding_ax_ : Axes
-        The axes whose place the panels take.
-    axes_ : ndarray of shape (n_channels,) of Axes
-    figure_ : Figure
     lines_ : list of (Line2D or None, Line2D or None)
         Per channel: up to where data end, and beyond.
     bands_ : list of PolyCollection or None
     points_ : list of Line2D
         The current spend.
     halves_ : list of Line2D or None
-        Where half of the highest effect is reached, if that is in the picture.
+        Where half of the highest effect is reached, if the panel shows it.
 
     See Also
     --------
@@ -51,8 +47,8 @@ class ResponseCurvesDisplay(Panels):
 
     Notes
     -----
-    The curve is dashed beyond ``observed_until``: there the model extrapolates. Panels
-    have axes of their own, which hold the whole interval.
+    The curve is dashed beyond ``observed_until``: there the model extrapolates. Each
+    panel has its own axes, wide enough for the whole interval.
 
     Examples
     --------
@@ -69,83 +65,39 @@ class ResponseCurvesDisplay(Panels):
     1
     """
 
-    def __init__(
-        self, *, curves, kpi_name="KPI", spend_name="spend", confidence_level=0.9
-    ):
-        self.curves = curves
-        self.kpi_name = kpi_name
-        self.spend_name = spend_name
-        self.confidence_level = confidence_level
+    _title = "What other levels of spend would cause"
+
+    curves: dict[Column, Bunch]
+    kpi_name: str = "KPI"
+    spend_name: str = "spend"
+    confidence_level: float = 0.9
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X=None,
+        estimator: BaseEstimator,
+        X: Rows | None = None,
         *,
-        channels=None,
-        ax=None,
-        confidence_level=0.9,
-        kpi_name="KPI",
-    ):
-        """Compute the curves and plot.
-
-        Parameters
-        ----------
-        estimator : estimator
-            Fitted: :class:`~skmmm.DeepCausalMMMRegressor`, or any that
-            :func:`skmmm.inspection.response_curve` accepts, with X.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        channels : list of str or int, default=None
-            None: all channels with spend in X, the largest contribution first.
-
-        ax : Axes, default=None
-            Its place is taken by the panels. None: a new figure.
-
-        confidence_level : float in (0, 1), default=0.9
-
-        kpi_name : str, default="KPI"
-            For the axis.
-
-        Returns
-        -------
-        display : ResponseCurvesDisplay
-        """
+        channels: Sequence[Column] | None = None,
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+        kpi_name: str = "KPI",
+    ) -> Self:
+        """Compute the curves and plot."""
         if channels is None:
             channels = channels_by_size(estimator, X)
         curves = curves_of(estimator, X, channels, confidence_level)
-        display = cls(
+        return cls(
             curves=curves,
             kpi_name=kpi_name,
             spend_name=spend_name(estimator, X),
             confidence_level=confidence_level,
-        )
-        return display.plot(ax=ax)
+        ).plot(ax=ax)
 
-    def _n_panels(self):
-        return len(self.curves)
+    def _channels(self):
+        return list(self.curves)
 
-    def plot(self, ax=None, *, n_columns=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            A subplot; its place is taken by the panels. None: a new figure.
-
-        n_columns : int, default=None
-            Panels beside each other. None: three, or four from ten channels on.
-
-        Returns
-        -------
-        display : ResponseCurvesDisplay
-            The display, with the artists as attributes.
-        """
-        title = "What other levels of spend would cause"
-        self._make_panels(ax, list(self.curves), title, n_columns)
+    def _draw(self, ax):
         self.lines_, self.bands_, self.points_, self.halves_ = [], [], [], []
         for panel, curve in zip(self.axes_, self.curves.values(), strict=True):
             self._draw_curve(panel, curve)
@@ -154,19 +106,22 @@ class ResponseCurvesDisplay(Panels):
                 self.spend_name, f"incremental\n{brief(self.kpi_name, 22)}"
             )
             self._name_artists()
-        return self
 
     def _name_artists(self):
         within, beyond = (
-            next((pair[k] for pair in self.lines_ if pair[k] is not None), None)
-            for k in (0, 1)
+            next(filter(None, lines), None) for lines in zip(*self.lines_, strict=True)
         )
-        handles = {"response": within, "beyond the data": beyond}
-        handles["today"] = self.points_[0]
-        handles["half of the highest"] = next(filter(None, self.halves_), None)
-        level = f"{self.confidence_level:.0%} interval"
-        handles[level] = next(filter(None, self.bands_), None)
-        self._draw_legend({k: v for k, v in handles.items() if v is not None})
+        self._draw_legend(
+            {
+                "response": within,
+                "beyond the data": beyond,
+                "today": self.points_[0],
+                "half of the highest": next(filter(None, self.halves_), None),
+                f"{self.confidence_level:.0%} interval": next(
+                    filter(None, self.bands_), None
+                ),
+            }
+        )
 
     def _draw_curve(self, ax, curve):
         spend, incremental = np.asarray(curve.spend), np.asarray(curve.incremental)
@@ -174,7 +129,7 @@ class ResponseCurvesDisplay(Panels):
         now = (curve.current_spend, curve.current_incremental)
         end = float(np.ravel(curve.observed_until)[0])
         at_end = np.interp(end, spend, incremental)
-        lines = []
+        lines: list = []
         for part, style in ((spend <= end, "-"), (spend > end, "--")):
             if not part.any():
                 lines.append(None)

@@ -1,11 +1,18 @@
-"""How far to believe a model: holdout, errors, skill."""
+"""Model diagnostics: holdout, residuals, skill."""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.metrics import r2_score
+from sklearn.model_selection import BaseCrossValidator
 
-from skmmm.metrics import weighted_mape, within_region_r2
-from skmmm.plotting._rows import rows_over_time
+from skmmm._typing import Column, Table
+from skmmm.metrics import rolling_skill, weighted_mape, within_region_r2
+from skmmm.plotting._rows import Rows, rows_over_time
 from skmmm.plotting._style import (
     BLUE,
     CHANNEL_COLORS,
@@ -15,17 +22,20 @@ from skmmm.plotting._style import (
     TINY,
     VERMILLION,
     WIDTH,
+    AxesOrNone,
     Display,
     Panels,
+    add_title,
     brief,
+    display,
     draw_band,
-    entitle,
     format_time,
+    name_rows,
     plain_text,
-    shorten,
     shorten_ticks,
     tidy,
     tidy_panel,
+    tidy_rows,
 )
 
 _N_LAGS = 13
@@ -33,18 +43,10 @@ _MOST_POINTS = 4000  # more do not make a cloud clearer
 
 
 def residuals_of(rows):
-    """Return errors, also relative to what is usual in their region.
+    """Return errors of rows indexed by (region, time), also relative to their region.
 
-    Parameters
-    ----------
-    rows : DataFrame indexed by (region, time)
-        ``observed`` and ``predicted``.
-
-    Returns
-    -------
-    residuals : DataFrame indexed by (region, time)
-        ``predicted``; ``residual``, observed minus predicted, in KPI units; and
-        ``standardised``, that over its root mean square in the region.
+    A DataFrame with ``predicted``; ``residual``, observed minus predicted, in KPI
+    units; and ``standardised``, that over its root mean square in the region.
     """
     residual = rows["observed"] - rows["predicted"]
     size = residual.pow(2).groupby(level="region").transform("mean") ** 0.5
@@ -55,11 +57,7 @@ def residuals_of(rows):
 def errors_over_time(residuals):
     """Return the mean of standardised residuals by period, and where most regions are.
 
-    Returns
-    -------
-    over_time : DataFrame indexed by time
-        ``mean``, and ``low`` and ``high``, between which 90 % of the regions are; nan
-        with fewer than ten regions.
+    90 % of the regions lie between ``low`` and ``high``, NaN with fewer than ten.
     """
     groups = residuals["standardised"].groupby(level="time")
     table = pd.DataFrame({"mean": groups.mean()})
@@ -72,47 +70,32 @@ def errors_over_time(residuals):
 def autocorrelation(residuals, n_lags=_N_LAGS):
     """Return correlations of residuals with those of later periods, within regions.
 
-    Parameters
-    ----------
-    residuals : DataFrame indexed by (region, time)
-        With ``standardised``.
-    n_lags : int, default=13
-
-    Returns
-    -------
-    correlation : Series indexed by lag
-        From 1. Pairs with a missing period are left out; nan if there are none.
+    A Series indexed by lag, from 1. Pairs with a missing period are left out; NaN if
+    there are none.
     """
     grid = residuals["standardised"].unstack("region").sort_index().to_numpy()
     size = np.nanmean(grid**2)
-    found = {}
+    correlation = {}
     for lag in range(1, min(n_lags, len(grid) - 1) + 1):
         pairs = grid[lag:] * grid[:-lag]
         known = np.isfinite(pairs).any()
-        found[lag] = np.nanmean(pairs) / size if known and size > 0 else np.nan
-    return pd.Series(found, name="correlation", dtype=float)
+        correlation[lag] = np.nanmean(pairs) / size if known and size > 0 else np.nan
+    return pd.Series(correlation, name="correlation", dtype=float)
 
 
+@display
 class HoldoutDisplay(Display):
     """Predicted against observed KPI, row by row.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
     rows : DataFrame indexed by (region, time)
         ``observed``, ``predicted`` and ``holdout``.
 
-    kpi_name : str, default="KPI"
-        For the axes.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     fitted_, forecast_ : PathCollection or None
-        Rows that the model has seen, and those that it has not.
+        Training rows and holdout rows.
     diagonal_ : Line2D
     scores : dict of str to float
         ``wmape``, ``r2`` and, with several regions, ``r2_within`` of the holdout, or of
@@ -143,43 +126,36 @@ class HoldoutDisplay(Display):
     True
     """
 
-    def __init__(self, *, rows, kpi_name="KPI"):
-        self.rows = rows
-        self.kpi_name = kpi_name
+    rows: pd.DataFrame
+    kpi_name: str = "KPI"
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, X_test=None, y_test=None, ax=None, log_scale="auto"
-    ):
+        cls,
+        estimator: BaseEstimator,
+        X: Rows,
+        y: npt.ArrayLike,
+        *,
+        X_test: Rows | None = None,
+        y_test: npt.ArrayLike | None = None,
+        ax: AxesOrNone = None,
+        log_scale: bool | Literal["auto"] = "auto",
+    ) -> Self:
         """Predict and plot.
 
         Parameters
         ----------
         estimator : estimator
             Fitted, with a `time` column, or a pipeline that ends with one.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns)
+        X : DataFrame, array-like of shape (n_rows, n_columns) or Effects
             Training rows.
-
         y : array-like of shape (n_rows,)
             KPI. The name of a Series names the axes.
-
-        X_test, y_test : as `X` and `y`, default=None
-            Later rows, which the model has not seen.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        log_scale : bool or "auto", default="auto"
-            See `plot`.
-
-        Returns
-        -------
-        display : HoldoutDisplay
         """
         rows = rows_over_time(estimator, X, y, X_test, y_test)
-        display = cls(rows=rows, kpi_name=getattr(y, "name", None) or "KPI")
-        return display.plot(ax=ax, log_scale=log_scale)
+        return cls(rows=rows, kpi_name=getattr(y, "name", None) or "KPI").plot(
+            ax=ax, log_scale=log_scale
+        )
 
     @property
     def scores(self):
@@ -199,21 +175,15 @@ class HoldoutDisplay(Display):
     def _figure_size(self):
         return (0.75 * WIDTH, 0.7 * WIDTH)
 
-    def plot(self, ax=None, *, log_scale="auto"):
+    def plot(
+        self, ax: AxesOrNone = None, *, log_scale: bool | Literal["auto"] = "auto"
+    ) -> Self:
         """Draw.
 
         Parameters
         ----------
-        ax : Axes, default=None
-            None: a new figure.
-
         log_scale : bool or "auto", default="auto"
             "auto": if all values are positive and span a factor of more than 100.
-
-        Returns
-        -------
-        display : HoldoutDisplay
-            The display, with the artists as attributes.
         """
         ax = self._axes(ax)
         values = self.rows[["observed", "predicted"]].to_numpy()
@@ -226,14 +196,14 @@ class HoldoutDisplay(Display):
         held_out = self.rows["holdout"].to_numpy()
         self.fitted_ = self._draw_cloud(ax, values[~held_out], BLUE, "fitted")
         self.forecast_ = self._draw_cloud(ax, values[held_out], VERMILLION, "holdout")
-        (self.diagonal_,) = ax.plot([low, high], [low, high], ":", color=INK, lw=0.9)
+        self.diagonal_ = ax.plot([low, high], [low, high], ":", color=INK, lw=0.9)[0]
         tidy(ax)
         shorten_ticks(ax.xaxis)
         ax.xaxis.grid(True, color="#E5E5E5", linewidth=0.6)
         ax.set_xlabel(f"observed {brief(self.kpi_name)}", fontsize=SMALL)
         ax.set_ylabel(f"predicted {brief(self.kpi_name, 30)}", fontsize=SMALL)
         clouds = [c for c in (self.fitted_, self.forecast_) if c is not None]
-        entitle(ax, "Predicted against observed", clouds)
+        add_title(ax, "Predicted against observed", clouds)
         # The cloud leaves this corner free.
         ax.text(
             0.99,
@@ -262,11 +232,9 @@ class HoldoutDisplay(Display):
         return f"{which}: {text}"
 
 
+@display
 class ResidualsDisplay(Panels):
-    """Errors over time, their size, their correlation and their level.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
+    """Residuals over time, their distribution, autocorrelation and size by prediction.
 
     Parameters
     ----------
@@ -274,16 +242,10 @@ class ResidualsDisplay(Panels):
         ``predicted``, ``residual`` and ``standardised`` (residual over its root mean
         square in the region).
 
-    kpi_name : str, default="KPI"
-        For the axis.
-
     Attributes
     ----------
-    bounding_ax_ : Axes
-        The axes whose place the panels take.
     axes_ : ndarray of shape (4,) of Axes
         Over time, distribution, autocorrelation, against the prediction.
-    figure_ : Figure
     mean_ : Line2D
     band_ : PolyCollection or None
         Where 90 % of the regions are; None with fewer than ten.
@@ -298,11 +260,12 @@ class ResidualsDisplay(Panels):
 
     Notes
     -----
-    The lines in the third panel are 1.96 over the root of the number of periods, as if
-    regions moved together: between them a correlation may be chance [1]_. In training
-    rows the level of :class:`~skmmm.DeepCausalMMMRegressor` is smoothed with what came
-    before and after, so that where it moves much, what is left alternates: a negative
-    first bar is no fault there. What a forecast misses is seen with later rows as X.
+    The dashed lines in the third panel are 1.96 over the root of the number of periods,
+    as if all regions had the same errors: a correlation between them may be due to
+    chance [1]_. In training rows the level of :class:`~skmmm.DeepCausalMMMRegressor` is
+    smoothed with earlier and later rows. Where it moves much, neighbouring residuals
+    differ in sign, and a negative first bar is no sign of a bad fit. Pass later rows as
+    X to see the errors of forecasts.
 
     References
     ----------
@@ -323,30 +286,27 @@ class ResidualsDisplay(Panels):
 
     _row_height = 2.1
 
-    def __init__(self, *, residuals, kpi_name="KPI"):
-        self.residuals = residuals
-        self.kpi_name = kpi_name
+    residuals: pd.DataFrame
+    kpi_name: str = "KPI"
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, ax=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: Rows,
+        y: npt.ArrayLike,
+        *,
+        ax: AxesOrNone = None,
+    ) -> Self:
         """Predict and plot.
 
         Parameters
         ----------
         estimator : estimator
             Fitted, with a `time` column, or a pipeline that ends with one.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns)
-
+        X : DataFrame, array-like of shape (n_rows, n_columns) or Effects
         y : array-like of shape (n_rows,)
             KPI. The name of a Series names the axis.
-
-        ax : Axes, default=None
-            Its place is taken by the panels. None: a new figure.
-
-        Returns
-        -------
-        display : ResidualsDisplay
         """
         residuals = residuals_of(rows_over_time(estimator, X, y))
         kpi_name = getattr(y, "name", None) or "KPI"
@@ -358,19 +318,7 @@ class ResidualsDisplay(Panels):
     def _n_columns(self):
         return 2
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            A subplot; its place is taken by the panels. None: a new figure.
-
-        Returns
-        -------
-        display : ResidualsDisplay
-            The display, with the artists as attributes.
-        """
+    def _draw(self, ax):
         names = ["over time", "distribution", "autocorrelation", "by prediction"]
         self._make_panels(ax, names, "Errors")
         time, size, correlation, level = self.axes_
@@ -378,7 +326,6 @@ class ResidualsDisplay(Panels):
         self._draw_distribution(size)
         self._draw_correlations(correlation)
         self._draw_levels(level)
-        return self
 
     def _draw_over_time(self, ax):
         table = errors_over_time(self.residuals)
@@ -395,7 +342,7 @@ class ResidualsDisplay(Panels):
 
     def _draw_distribution(self, ax):
         values = self.residuals["standardised"].to_numpy()
-        inside = np.clip(values, -4.0, 4.0)  # what is beyond counts at the ends
+        inside = np.clip(values, -4.0, 4.0)  # values beyond count at the ends
         heights, _, self.histogram_ = ax.hist(
             inside, np.linspace(-4, 4, 33), density=True, color=BLUE, alpha=0.55
         )
@@ -408,15 +355,15 @@ class ResidualsDisplay(Panels):
         ax.set_xlabel("standard deviations", fontsize=TINY)
 
     def _draw_correlations(self, ax):
-        found = autocorrelation(self.residuals)
-        lag = found.index.to_numpy()
-        self.correlations_ = ax.bar(lag, found, color=BLUE, width=0.6)
+        correlation = autocorrelation(self.residuals)
+        lag = correlation.index.to_numpy()
+        self.correlations_ = ax.bar(lag, correlation, color=BLUE, width=0.6)
         n_periods = self.residuals.index.unique("time").size
         for sign in (-1, 1):
             ax.axhline(sign * 1.96 / n_periods**0.5, color=OTHERS, lw=0.9, ls="--")
         ax.axhline(0.0, color=OTHERS, linewidth=0.8)
         tidy_panel(ax)
-        limit = max(0.4, 1.1 * np.nanmax(np.abs(found), initial=0.0))
+        limit = max(0.4, 1.1 * np.nanmax(np.abs(correlation), initial=0.0))
         ax.set_ylim(-limit, limit)
         ax.set_xlabel("periods later", fontsize=TINY)
 
@@ -438,11 +385,9 @@ class ResidualsDisplay(Panels):
         ax.set_ylabel("standard\ndeviations", fontsize=TINY)
 
 
+@display
 class SkillDisplay(Display):
-    """Skill of forecasts from several origins, beside naive ones.
-
-    It is recommended to use :meth:`from_estimators`. All parameters are stored as
-    attributes.
+    """Skill of forecasts from several origins against a naive forecast.
 
     Parameters
     ----------
@@ -452,8 +397,6 @@ class SkillDisplay(Display):
 
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     points_ : dict of str to PathCollection
         Of each origin.
     means_ : LineCollection
@@ -479,68 +422,50 @@ class SkillDisplay(Display):
     ['seasonal naive']
     """
 
-    def __init__(self, *, scores):
-        self.scores = scores
+    scores: pd.DataFrame
 
     @classmethod
-    def from_estimators(cls, estimators, X, y, *, cv, naive, region=None, ax=None):
+    def from_estimators(
+        cls,
+        estimators: Mapping[str, BaseEstimator],
+        X: Table,
+        y: npt.ArrayLike,
+        *,
+        cv: BaseCrossValidator | Iterable,
+        naive: BaseEstimator,
+        region: Column | None = None,
+        ax: AxesOrNone = None,
+    ) -> Self:
         """Fit on each split, forecast and plot.
 
         Parameters
         ----------
         estimators : dict of str to estimator
             They are cloned.
-
         X : array-like of shape (n_samples, n_features)
-
         y : array-like of shape (n_samples,)
-
         cv : cross-validation splitter or iterable
             Splits that go forward in time.
-
         naive : estimator
             The forecast to beat.
-
         region : str or int, default=None
             As of :func:`skmmm.metrics.rolling_skill`.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : SkillDisplay
         """
-        from skmmm.metrics import rolling_skill
-
         scores = rolling_skill(estimators, X, y, cv=cv, naive=naive, region=region)
         return cls(scores=scores).plot(ax=ax)
 
     def _figure_size(self):
         return (WIDTH, 1.1 + 0.4 * max(self.scores["estimator"].nunique(), 3))
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : SkillDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         origin = "origin" if "origin" in self.scores else "split"
         mean = self.scores.groupby("estimator")["skill"].mean().sort_values()
         height = {name: row for row, name in enumerate(mean.index)}
         self.points_ = {}
-        for i, (when, own) in enumerate(self.scores.groupby(origin, sort=False)):
+        for i, (when, scores) in enumerate(self.scores.groupby(origin, sort=False)):
             self.points_[when] = ax.scatter(
-                own["skill"],
-                own["estimator"].map(height),
+                scores["skill"],
+                scores["estimator"].map(height),
                 s=26,
                 color=CHANNEL_COLORS[i % len(CHANNEL_COLORS)],
                 label=plain_text(when if origin == "origin" else f"split {when}"),
@@ -550,14 +475,10 @@ class SkillDisplay(Display):
         self.means_ = ax.vlines(mean, rows - 0.28, rows + 0.28, color=INK, lw=2.0)
         self.means_.set_label("mean")
         ax.axvline(0.0, color=INK, linewidth=0.8, linestyle=":")
-        names = [plain_text(name) for name in shorten(list(mean.index), 30)]
-        ax.set_yticks(rows, names)
-        ax.set_ylim(-0.6, len(mean) - 0.4)
-        tidy(ax, values="x")
-        ax.tick_params(axis="y", length=0)
+        name_rows(ax, mean.index)
+        tidy_rows(ax)
         ax.set_xlabel(
             "skill: share of the naive forecast's error that is avoided", fontsize=SMALL
         )
         ax.set_xlim(left=self.scores["skill"].min() - 0.1, right=1.0)
-        entitle(ax, "Skill of forecasts", [*self.points_.values(), self.means_])
-        return self
+        add_title(ax, "Skill of forecasts", [*self.points_.values(), self.means_])

@@ -1,8 +1,14 @@
 """The KPI: observed, fitted and forecast."""
 
+from typing import Self
+
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import BaseEstimator
 
 from skmmm.plotting._rows import (
+    Rows,
     blocks_of,
     count_regions,
     name_regions,
@@ -17,20 +23,20 @@ from skmmm.plotting._style import (
     SHADE,
     SMALL,
     VERMILLION,
+    AxesOrNone,
     Display,
+    add_title,
     brief,
-    entitle,
+    display,
     format_time,
     per_period,
     tidy,
 )
 
 
+@display
 class FitDisplay(Display):
-    """Observed and predicted KPI over time, training and holdout told apart.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
+    """Observed and predicted KPI over time, in training and holdout.
 
     Parameters
     ----------
@@ -38,23 +44,11 @@ class FitDisplay(Display):
         Indexed by period in rising order: ``observed``, ``predicted``, ``low`` and
         ``high`` in KPI units, the bounds NaN where there is no interval, and
         ``holdout``, bool, where the model has not seen the KPI.
-
-    kpi_name : str, default="KPI"
-        For the axis.
-
-    period : str, default="period"
-        Length of a period, for the axis.
-
     of : str, default=""
         Region, or number of regions that were added up, for the axis.
 
-    confidence_level : float, default=0.9
-        Of the bounds.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     observed_ : Line2D
     fitted_, forecast_ : Line2D
         Prediction in the training window and in the holdout; `forecast_` is None
@@ -83,28 +77,25 @@ class FitDisplay(Display):
     13
     """
 
-    def __init__(
-        self, *, series, kpi_name="KPI", period="period", of="", confidence_level=0.9
-    ):
-        self.series = series
-        self.kpi_name = kpi_name
-        self.period = period
-        self.of = of
-        self.confidence_level = confidence_level
+    series: pd.DataFrame
+    kpi_name: str = "KPI"
+    period: str = "period"
+    of: str = ""
+    confidence_level: float = 0.9
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: BaseEstimator,
+        X: Rows,
+        y: npt.ArrayLike,
         *,
-        X_test=None,
-        y_test=None,
-        region=None,
-        ax=None,
-        confidence_level=0.9,
-    ):
+        X_test: Rows | None = None,
+        y_test: npt.ArrayLike | None = None,
+        region: object = None,
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+    ) -> Self:
         """Predict, add up over regions and plot.
 
         Parameters
@@ -113,34 +104,20 @@ class FitDisplay(Display):
             Fitted, with a `time` column, or a pipeline or a search that ends with one:
             :class:`~skmmm.DeepCausalMMMRegressor` and the models of
             :mod:`skmmm.baselines`.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns)
+        X : DataFrame, array-like of shape (n_rows, n_columns) or Effects
             Training rows.
-
         y : array-like of shape (n_rows,)
             KPI. The name of a Series names the axis.
-
-        X_test, y_test : as `X` and `y`, default=None
-            Later rows, which the model has not seen.
-
         region : object, default=None
             A value of the region column. None: the sum over all regions.
-
-        ax : Axes, default=None
-            None: a new figure.
-
         confidence_level : float in (0, 1), default=0.9
             For the intervals, which are drawn for one region, or for the total of a
-            single one, of an estimator with `predict_interval`. Regions move
-            together, so that bounds of a sum are not sums of bounds.
-
-        Returns
-        -------
-        display : FitDisplay
+            single one, of an estimator with `predict_interval`. Errors of regions are
+            correlated, so that bounds of a sum are not sums of bounds.
         """
-        blocks = blocks_of(X, y, X_test, y_test)
+        blocks = blocks_of(estimator, X, y, X_test, y_test)
         if region is not None:
-            blocks = [of_region(estimator, *block, region) for block in blocks]
+            blocks = [of_region(estimator, X, y, region) for X, y in blocks]
         n_regions = count_regions(estimator, [X for X, _ in blocks])
         rows = rows_over_time(
             estimator,
@@ -150,29 +127,15 @@ class FitDisplay(Display):
         _, calendar = ordinals_of(estimator, [X for X, _ in blocks])
         by_period = rows.groupby(level="time")
         series = by_period.sum(min_count=1).assign(holdout=by_period["holdout"].any())
-        display = cls(
+        return cls(
             series=series,
             kpi_name=getattr(y, "name", None) or "KPI",
             period=calendar.unit,
             of=name_regions(role_of(estimator, X, "region")[1], region, n_regions),
             confidence_level=confidence_level,
-        )
-        return display.plot(ax=ax)
+        ).plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : FitDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         times = self.series.index.to_numpy()
         (self.observed_,) = ax.plot(
             times,
@@ -184,7 +147,7 @@ class FitDisplay(Display):
             label="observed",
         )
         self._draw_holdout(ax, times)
-        self.bands_ = []
+        self.bands_: list = []
         holdout = self.series["holdout"].to_numpy()
         self.fitted_ = self._draw_prediction(ax, ~holdout, BLUE, "fitted")
         self.forecast_ = None
@@ -198,8 +161,7 @@ class FitDisplay(Display):
         format_time(ax, times)
         lines = [self.observed_, self.fitted_, self.forecast_]
         handles = [line for line in lines if line is not None] + self.bands_[:1]
-        entitle(ax, f"{brief(self.kpi_name)}: observed and predicted", handles)
-        return self
+        add_title(ax, f"{brief(self.kpi_name)}: observed and predicted", handles)
 
     def _draw_holdout(self, ax, times):
         self.holdout_ = None

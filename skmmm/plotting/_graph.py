@@ -1,48 +1,47 @@
 """Which channel drives which."""
 
+from typing import Literal, Self
+
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
 from skmmm._unwrapping import bare
+from skmmm.graph._channel_graph import ChannelGraph
 from skmmm.plotting._style import (
     INK,
     OTHERS,
     SMALL,
     TINY,
     WIDTH,
+    AxesOrNone,
     Display,
-    entitle,
+    add_title,
+    display,
+    draw_colorbar,
     plain_text,
     shorten,
     width_of,
     wrap,
 )
 
-_MOST_DASHED = 6  # undecided pairs; with more of them none can be followed
+_MOST_DASHED = 6  # undecided pairs; more would be unreadable
 
 
 def layered(graph):
     """Place the channels of a graph so that arrows point to the right.
 
-    Channels are taken in the order in which no retained edge, or the weakest ones,
-    points backwards; each comes one layer after the last of its parents.
-
-    Parameters
-    ----------
-    graph : ChannelGraph
-
-    Returns
-    -------
-    places : DataFrame indexed by channel
-        ``layer``, from 0, and ``row`` within it, around 0; nan for channels without an
-        edge.
+    Channels are taken in an order in which no retained edge, or only the weakest,
+    points backwards; each comes one layer after the last of its parents. Returns a
+    DataFrame indexed by channel: ``layer``, from 0, and ``row`` within it, around 0;
+    NaN for channels without an edge.
     """
     weight = graph.weights.abs().to_numpy()
     left = [m for m in range(len(weight)) if weight[m].any() or weight[:, m].any()]
-    layer = {}
+    layer: dict[int, int] = {}
     while left:
         among = weight[np.ix_(left, left)]
-        # The one that is driven least by those that are left, and drives most.
+        # Of those that are left the one that is driven least, then drives most.
         driven, drives = among.sum(axis=0), among.sum(axis=1)
         first = left[np.lexsort((-drives, driven))[0]]
         parents = [layer[p] + 1 for p in layer if weight[p, first] > 0]
@@ -52,26 +51,19 @@ def layered(graph):
         {"layer": pd.Series(layer, dtype=float), "row": np.nan},
         index=range(len(weight)),
     )
-    for _, own in places.groupby("layer"):
-        middle = (len(own) - 1) / 2
+    for _, members in places.groupby("layer"):
+        middle = (len(members) - 1) / 2
         # Every other layer is shifted, so that arrows past it do not run through it.
-        shift = 0.25 * (own["layer"].iloc[0] % 2)
-        places.loc[own.index, "row"] = middle - np.arange(len(own)) - shift
+        shift = 0.25 * (members["layer"].iloc[0] % 2)
+        places.loc[members.index, "row"] = middle - np.arange(len(members)) - shift
     return places.set_axis(graph.weights.index)
 
 
 def drawn_pairs(graph):
-    """Return retained edges, and the likeliest of the undecided pairs.
+    """Return the rows of `graph.pairs` that are drawn.
 
-    Parameters
-    ----------
-    graph : ChannelGraph
-
-    Returns
-    -------
-    pairs : DataFrame
-        Rows of ``pairs`` with verdict "edge" or "undecided", of the latter between
-        channels that have edges and with a probability of at least .2, at most six.
+    All retained edges; of the undecided pairs between channels that have edges the six
+    most probable, if their probability is at least .2.
     """
     pairs = graph.pairs
     edges = pairs[pairs["verdict"] == "edge"]
@@ -82,11 +74,9 @@ def drawn_pairs(graph):
     return pd.concat([edges, undecided])
 
 
+@display
 class ChannelGraphDisplay(Display):
     """Channels in layers, with an arrow from each to those that it drives.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
@@ -95,14 +85,12 @@ class ChannelGraphDisplay(Display):
 
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     nodes_ : dict of str to Text
         Channels with an edge.
     arrows_ : list of FancyArrowPatch
-        Retained edges: the wider, the larger the weight; the darker, the surer.
+        Retained edges: wider for a larger weight, darker for a higher probability.
     undecided_ : list of FancyArrowPatch
-        Dashed: pairs on which the model does not decide, the likeliest of them.
+        Dashed: the most probable of the undecided pairs.
     note_ : Text
         Channels without an edge, and how much is undecided.
 
@@ -124,56 +112,37 @@ class ChannelGraphDisplay(Display):
     True
     """
 
-    def __init__(self, *, graph):
-        self.graph = graph
+    graph: ChannelGraph
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
-        """Ask for the channel graph and plot.
+    def from_estimator(cls, estimator: BaseEstimator, *, ax: AxesOrNone = None) -> Self:
+        """Plot the channel graph.
 
         Parameters
         ----------
         estimator : DeepCausalMMMRegressor, StructuralVAR or NOTEARS
             Fitted, with a graph.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : ChannelGraphDisplay
         """
         return cls(graph=bare(estimator).channel_graph()).plot(ax=ax)
 
     def _figure_size(self):
         places = layered(self.graph)
-        n_alone = int(places["row"].isna().sum())
-        notes = 0.5 + 0.17 * -(-n_alone // 3)
-        if n_alone == len(places):
+        n_unconnected = int(places["row"].isna().sum())
+        notes = 0.5 + 0.17 * -(-n_unconnected // 3)
+        if n_unconnected == len(places):
             return (WIDTH, 0.4 + notes)
         return (WIDTH, 1.0 + 0.8 * (2 * places["row"].abs().max() + 1) + notes)
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : ChannelGraphDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         ax.set_axis_off()
         places = layered(self.graph).dropna()
         n_layers = int(places["layer"].max()) + 1 if len(places) else 1
         # So many letters leave room for arrows between the layers.
         width = max(8, int((11.0 * width_of(ax) - 6.0 * (n_layers - 1)) / n_layers))
         width = min(width, 22)
-        self.nodes_, self.arrows_, self.undecided_ = {}, [], []
+        self.nodes_ = {}
+        self.arrows_: list = []
+        self.undecided_: list = []
         for place, name in zip(
             places.itertuples(), shorten(list(places.index), 3 * width - 6), strict=True
         ):
@@ -196,8 +165,7 @@ class ChannelGraphDisplay(Display):
         self._draw_note(ax, places)
         if self.arrows_:
             self._draw_colors(ax)
-        entitle(ax, "Which channel drives which")
-        return self
+        add_title(ax, "Which channel drives which")
 
     def _draw_arrow(self, ax, places, pair):
         from matplotlib.patches import FancyArrowPatch
@@ -258,7 +226,7 @@ class ChannelGraphDisplay(Display):
     def _draw_note(self, ax, places):
         """Name the channels without an edge, and count what is undecided."""
         graph = self.graph
-        alone = [c for c in graph.weights.index if c not in places.index]
+        unconnected = [c for c in graph.weights.index if c not in places.index]
         n_undecided = int((graph.pairs["verdict"] == "undecided").sum())
         lines = []
         if not len(places):
@@ -266,9 +234,9 @@ class ChannelGraphDisplay(Display):
         if n_undecided:
             shown = f" ({len(self.undecided_)} dashed)" if self.undecided_ else ""
             lines.append(f"{n_undecided} of {len(graph.pairs)} pairs undecided{shown}.")
-        if alone:
+        if unconnected:
             lines.append("Without an edge:")
-            short = [plain_text(name) for name in shorten(alone, 30)]
+            short = [plain_text(name) for name in shorten(unconnected, 30)]
             lines += [", ".join(short[i : i + 3]) for i in range(0, len(short), 3)]
         self.note_ = ax.annotate(
             "\n".join(lines),
@@ -290,18 +258,9 @@ class ChannelGraphDisplay(Display):
         shades = ListedColormap([_shade(p) for p in np.linspace(0.0, 1.0, 64)])
         mappable = ScalarMappable(cmap=shades)
         mappable.set_clim(0.0, 1.0)
-        bar = ax.figure.colorbar(
-            mappable,
-            ax=ax,
-            location="bottom",
-            shrink=0.35,
-            aspect=28,
-            pad=0.02,
-            anchor=(0, 1),
-        )
-        bar.set_label("probability; width and number: weight", fontsize=TINY)
-        bar.ax.tick_params(labelsize=TINY)
-        bar.outline.set_visible(False)
+        label = "probability; width and number: weight"
+        place = {"location": "bottom", "anchor": (0, 1), "pad": 0.02}
+        draw_colorbar(ax, mappable, label, shrink=0.35, aspect=28, **place)
 
 
 def _shade(probability):
@@ -310,24 +269,19 @@ def _shade(probability):
     return tuple(pale + (dark - pale) * float(np.clip(probability, 0.0, 1.0)))
 
 
+@display
 class ChannelGraphHeatmapDisplay(Display):
     """Weight or probability of every pair of channels.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
     graph : ChannelGraph
         As returned by ``channel_graph``.
-
     values : {"probability", "weight"}, default="probability"
         What is shown. Weights are zero where no edge is retained.
 
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     image_ : AxesImage
     frames_ : list of Rectangle
         Around retained edges.
@@ -353,51 +307,33 @@ class ChannelGraphHeatmapDisplay(Display):
     (3, 3)
     """
 
-    def __init__(self, *, graph, values="probability"):
-        self.graph = graph
-        self.values = values
+    graph: ChannelGraph
+    values: Literal["probability", "weight"] = "probability"
 
     @classmethod
-    def from_estimator(cls, estimator, *, values="probability", ax=None):
-        """Ask for the channel graph and plot.
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        *,
+        values: Literal["probability", "weight"] = "probability",
+        ax: AxesOrNone = None,
+    ) -> Self:
+        """Plot the channel graph.
 
         Parameters
         ----------
         estimator : DeepCausalMMMRegressor, StructuralVAR or NOTEARS
             Fitted, with a graph.
-
-        values : {"probability", "weight"}, default="probability"
-            What is shown.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : ChannelGraphHeatmapDisplay
         """
         return cls(graph=bare(estimator).channel_graph(), values=values).plot(ax=ax)
 
     def _figure_size(self):
         return (WIDTH, 1.9 + 0.27 * max(len(self.graph.weights), 4))
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : ChannelGraphHeatmapDisplay
-            The display, with the artists as attributes.
-        """
+    def _draw(self, ax):
         kinds = {"probability": ("Blues", 0.0, 1.0), "weight": ("PuOr_r", None, None)}
         if self.values not in kinds:
             raise ValueError(f"values={self.values!r} must be one of {list(kinds)}.")
-        ax = self._axes(ax)
         colors, low, high = kinds[self.values]
         table = self.graph.probability
         if self.values == "weight":
@@ -417,13 +353,9 @@ class ChannelGraphHeatmapDisplay(Display):
         ax.set_xlabel("is driven", fontsize=SMALL)
         ax.set_ylabel("drives", fontsize=SMALL)
         ax.spines[:].set_visible(False)
-        bar = ax.figure.colorbar(self.image_, ax=ax, shrink=0.8, aspect=24, pad=0.02)
-        bar.set_label(self.values, fontsize=TINY)
+        draw_colorbar(ax, self.image_, self.values, shrink=0.8, aspect=24, pad=0.02)
         title = f"{self.values.capitalize()} of every pair of channels"
-        entitle(ax, title, note="framed: edge, hatched: undecided")
-        bar.ax.tick_params(labelsize=TINY)
-        bar.outline.set_visible(False)
-        return self
+        add_title(ax, title, note="framed: edge, hatched: undecided")
 
     def _draw_cells(self, ax, shown, high):
         from matplotlib.patches import Rectangle

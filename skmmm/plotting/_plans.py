@@ -1,9 +1,18 @@
-"""Plans against today, budgets against each other, scenarios."""
+"""Budget plans, budgets of other size, scenarios."""
+
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import OptimizeResult
+from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
 
 from skmmm import allocation, scenarios
-from skmmm.plotting._rows import spend_name
+from skmmm._typing import Table
+from skmmm.plotting._rows import Rows, spend_name
 from skmmm.plotting._style import (
     BLUE,
     INK,
@@ -12,11 +21,15 @@ from skmmm.plotting._style import (
     TINY,
     VERMILLION,
     WIDTH,
+    AxesOrNone,
     Display,
+    DotsDisplay,
+    add_title,
     brief,
+    display,
     draw_band,
+    draw_colorbar,
     draw_dots,
-    entitle,
     format_number,
     name_rows,
     plain_text,
@@ -24,14 +37,13 @@ from skmmm.plotting._style import (
     shorten,
     shorten_ticks,
     tidy,
+    tidy_rows,
 )
 
 
+@display
 class BudgetPlanDisplay(Display):
     """Planned spend against today's: by channel, or change by region or period.
-
-    It is recommended to use :meth:`from_estimator` or :meth:`from_plan`. All parameters
-    are stored as attributes.
 
     Parameters
     ----------
@@ -39,13 +51,8 @@ class BudgetPlanDisplay(Display):
         ``spend``, ``current_spend``, ``change`` and ``reason``, as in the result of
         :func:`skmmm.allocation.optimize_budget`.
 
-    spend_name : str, default="spend"
-        For the axis.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     today_, planned_ : Line2D or None
         By channel only.
     texts_ : list of Text
@@ -71,56 +78,43 @@ class BudgetPlanDisplay(Display):
     2
     """
 
-    def __init__(self, *, allocation, spend_name="spend"):
-        self.allocation = allocation
-        self.spend_name = spend_name
+    allocation: pd.DataFrame
+    spend_name: str = "spend"
 
     @classmethod
-    def from_estimator(cls, estimator, budget=None, *, X=None, ax=None, **options):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        budget: float | None = None,
+        *,
+        X: Rows | None = None,
+        ax: AxesOrNone = None,
+        **options: Any,
+    ) -> Self:
         """Plan and plot.
 
         Parameters
         ----------
         estimator : estimator
             Fitted, as for :func:`skmmm.allocation.optimize_budget`.
-
         budget : float, default=None
             Total spend. None: what X spends.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        ax : Axes, default=None
-            None: a new figure.
-
         **options : dict
             Passed to :func:`skmmm.allocation.optimize_budget`.
-
-        Returns
-        -------
-        display : BudgetPlanDisplay
         """
         plan = allocation.optimize_budget(estimator, budget, X=X, **options)
         return cls.from_plan(plan, spend_name=spend_name(estimator, X), ax=ax)
 
     @classmethod
-    def from_plan(cls, plan, *, spend_name="spend", ax=None):
-        """Plot a plan that has been made.
+    def from_plan(
+        cls, plan: OptimizeResult, *, spend_name: str = "spend", ax: AxesOrNone = None
+    ) -> Self:
+        """Plot an existing plan.
 
         Parameters
         ----------
         plan : OptimizeResult
             As returned by :func:`skmmm.allocation.optimize_budget`.
-
-        spend_name : str, default="spend"
-            For the axis.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : BudgetPlanDisplay
         """
         return cls(allocation=plan.allocation, spend_name=spend_name).plot(ax=ax)
 
@@ -134,27 +128,13 @@ class BudgetPlanDisplay(Display):
             return (WIDTH, 1.5 + 0.27 * max(n_channels, 3))
         return (WIDTH, row_height(1.2 * n_channels))
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : BudgetPlanDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         self.today_ = self.planned_ = self.image_ = None
         self.texts_ = []
         if self._by_group:
             self._draw_changes(ax)
         else:
             self._draw_channels(ax)
-        return self
 
     def _draw_channels(self, ax):
         table = self.allocation.sort_values("current_spend", kind="stable")
@@ -180,10 +160,9 @@ class BudgetPlanDisplay(Display):
             self.texts_.append(label)
         name_rows(ax, table.index, width=26)
         ax.set_xlim(0.0, 1.75 * max(right.max(), np.finfo(float).tiny))
-        tidy(ax, values="x")
-        ax.tick_params(axis="y", length=0)
+        tidy_rows(ax)
         ax.set_xlabel(self.spend_name, fontsize=SMALL)
-        entitle(ax, "Spend today and planned", [self.today_, self.planned_])
+        add_title(ax, "Spend today and planned", [self.today_, self.planned_])
 
     def _draw_changes(self, ax):
         by = self.allocation.index.names[1]
@@ -212,37 +191,26 @@ class BudgetPlanDisplay(Display):
         ax.spines[:].set_visible(False)
         word = f"{by}s, the largest first" if by == "region" else by
         ax.set_xlabel(word, fontsize=SMALL)
-        bar = ax.figure.colorbar(self.image_, ax=ax, shrink=0.9, aspect=20, pad=0.02)
+        bar = draw_colorbar(
+            ax, self.image_, "change of spend", shrink=0.9, aspect=20, pad=0.02
+        )
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
-        bar.ax.tick_params(labelsize=TINY)
-        bar.set_label("change of spend", fontsize=TINY)
-        entitle(ax, f"Change of spend by channel and {by}")
-        bar.outline.set_visible(False)
+        add_title(ax, f"Change of spend by channel and {by}")
 
 
+@display
 class BudgetPathDisplay(Display):
     """KPI caused by the best plan for each budget.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
     path : Bunch
         As returned by :func:`skmmm.allocation.budget_path`.
 
-    kpi_name, spend_name : str
-        For the axes.
-
-    confidence_level : float, default=0.9
-        Of the bounds.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     planned_, scaled_ : Line2D
-        Of the best plan, and of scaling all channels alike.
+        Of the best plan, and of scaling all channels by one factor.
     band_ : PolyCollection or None
     today_ : Line2D
 
@@ -263,79 +231,45 @@ class BudgetPathDisplay(Display):
     11
     """
 
-    def __init__(
-        self, *, path, kpi_name="KPI", spend_name="spend", confidence_level=0.9
-    ):
-        self.path = path
-        self.kpi_name = kpi_name
-        self.spend_name = spend_name
-        self.confidence_level = confidence_level
+    path: Bunch
+    kpi_name: str = "KPI"
+    spend_name: str = "spend"
+    confidence_level: float = 0.9
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        budgets=None,
+        estimator: BaseEstimator,
+        budgets: npt.ArrayLike | None = None,
         *,
-        X=None,
-        ax=None,
-        confidence_level=0.9,
-        kpi_name="KPI",
-        **options,
-    ):
+        X: Rows | None = None,
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+        kpi_name: str = "KPI",
+        **options: Any,
+    ) -> Self:
         """Plan each budget and plot.
 
         Parameters
         ----------
         estimator : estimator
             Fitted, as for :func:`skmmm.allocation.budget_path`.
-
         budgets : array-like of shape (n_budgets,), default=None
             None: eleven around today's.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        confidence_level : float in (0, 1), default=0.9
-
-        kpi_name : str, default="KPI"
-            For the axis.
-
         **options : dict
             Passed to :func:`skmmm.allocation.budget_path`.
-
-        Returns
-        -------
-        display : BudgetPathDisplay
         """
         path = allocation.budget_path(
             estimator, budgets, X=X, confidence_level=confidence_level, **options
         )
-        display = cls(
+        return cls(
             path=path,
             kpi_name=kpi_name,
             spend_name=spend_name(estimator, X),
             confidence_level=confidence_level,
-        )
-        return display.plot(ax=ax)
+        ).plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : BudgetPathDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         table = self.path.table
         budget = table["budget"].to_numpy()
         low, high = (table[f"outcome_{end}"].to_numpy(float) for end in ("low", "high"))
@@ -363,36 +297,22 @@ class BudgetPathDisplay(Display):
         if self.band_ is not None:
             self.band_.set_label(f"{self.confidence_level:.0%} interval")
             handles.append(self.band_)
-        entitle(ax, "What each budget causes", handles)
-        return self
+        add_title(ax, "What each budget causes", handles)
 
 
-class ScenariosDisplay(Display):
-    """What each scenario would bring beyond one of them.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
+@display
+class ScenariosDisplay(DotsDisplay):
+    """Difference of each scenario to a baseline scenario.
 
     Parameters
     ----------
     comparison : DataFrame indexed by scenario
         As returned by :func:`skmmm.scenarios.compare_scenarios`.
-
     baseline : str, default=None
         The scenario to which the others are compared. None: the first.
 
-    kpi_name : str, default="KPI"
-        For the axis.
-
-    confidence_level : float, default=0.9
-        Of the bounds.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
-    points_ : Line2D
-    intervals_ : LineCollection or None
     texts_ : list of Text
         Change of spend, and how probable it is that the scenario is better.
 
@@ -411,78 +331,45 @@ class ScenariosDisplay(Display):
     ['as it was', 'more']
     """
 
-    def __init__(
-        self, *, comparison, baseline=None, kpi_name="KPI", confidence_level=0.9
-    ):
-        self.comparison = comparison
-        self.baseline = baseline
-        self.kpi_name = kpi_name
-        self.confidence_level = confidence_level
+    comparison: pd.DataFrame
+    baseline: str | None = None
+    kpi_name: str = "KPI"
+    confidence_level: float = 0.9
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        tables,
+        estimator: BaseEstimator,
+        tables: Mapping[str, Table],
         *,
-        baseline=None,
-        ax=None,
-        confidence_level=0.9,
-        kpi_name="KPI",
-    ):
+        baseline: str | None = None,
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+        kpi_name: str = "KPI",
+    ) -> Self:
         """Compare scenarios and plot.
 
         Parameters
         ----------
         estimator : estimator
             Fitted, as for :func:`skmmm.scenarios.compare_scenarios`.
-
         tables : mapping of str to DataFrame
             Scenarios with the same regions and periods.
-
-        baseline : str, default=None
-            The scenario to which the others are compared. None: the first.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        confidence_level : float in (0, 1), default=0.9
-
-        kpi_name : str, default="KPI"
-            For the axis.
-
-        Returns
-        -------
-        display : ScenariosDisplay
         """
         comparison = scenarios.compare_scenarios(
             estimator, tables, baseline=baseline, confidence_level=confidence_level
         )
-        display = cls(
+        return cls(
             comparison=comparison,
             baseline=baseline,
             kpi_name=kpi_name,
             confidence_level=confidence_level,
-        )
-        return display.plot(ax=ax)
+        ).plot(ax=ax)
 
     def _figure_size(self):
         return (WIDTH, row_height(1.3 * len(self.comparison)))
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : ScenariosDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         table = self.comparison[::-1]
         point, low, high = (
             table[f"difference{end}"].to_numpy(dtype=float)
@@ -494,10 +381,10 @@ class ScenariosDisplay(Display):
         name_rows(ax, table.index)
         ax.set_ylim(-0.6, len(table) - 0.2)
         self.texts_ = []
-        for row, scenario in zip(rows, table.itertuples(), strict=True):
+        for row, scenario in enumerate(table.itertuples()):
             self.texts_.append(
                 ax.annotate(
-                    _said(scenario),
+                    _describe(scenario),
                     (scenario.difference, row),
                     xytext=(0, 6),
                     textcoords="offset points",
@@ -506,16 +393,11 @@ class ScenariosDisplay(Display):
                 )
             )
         ax.margins(x=0.35)
-        tidy(ax, values="x")
-        ax.tick_params(axis="y", length=0)
+        tidy_rows(ax)
         baseline = self.comparison.index[0] if self.baseline is None else self.baseline
         (short,) = shorten([baseline], 24)
         word = f"{brief(self.kpi_name)} beyond “{plain_text(short)}”"
-        if self.intervals_ is not None:
-            word = f"{word}, with {self.confidence_level:.0%} interval"
-        ax.set_xlabel(word, fontsize=SMALL)
-        entitle(ax, "What each scenario would bring")
-        return self
+        self._label(ax, word, "What each scenario would bring")
 
 
 def _changes():
@@ -525,14 +407,14 @@ def _changes():
     return colormaps["PuOr_r"].with_extremes(bad="#E2E2E2")
 
 
-def _said(scenario):
-    """Return what a scenario costs, and how sure it is to be better."""
+def _describe(scenario):
+    """Return the change of spend, and the probability that a scenario is better."""
     spend = scenario.difference_spend
-    said = ["same spend" if spend == 0 else f"spend {_signed(spend)}"]
+    parts = ["same spend" if spend == 0 else f"spend {_signed(spend)}"]
     better = scenario.probability_better
     if np.isfinite(better) and scenario.difference != 0:
-        said.append(f"better in {better:.0%} of draws")
-    return ", ".join(said)
+        parts.append(f"better in {better:.0%} of draws")
+    return ", ".join(parts)
 
 
 def _signed(value):

@@ -1,26 +1,26 @@
 """Regions from the highest to the lowest."""
 
+from typing import Literal, Self
+
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
 from skmmm.inspection import channel_summary
 from skmmm.inspection._intervals import bounds, tail_probability
 from skmmm.inspection._predictions import counterfactual_of
-from skmmm.plotting._rows import paid_channels
+from skmmm.plotting._rows import Rows, paid_channels
 from skmmm.plotting._style import (
     OTHERS,
     SMALL,
     TINY,
     WIDTH,
-    Display,
+    AxesOrNone,
+    DotsDisplay,
     brief,
-    draw_dots,
-    entitle,
-    name_rows,
+    display,
     percent_ticks,
     row_height,
-    show_all,
-    tidy,
 )
 
 _MEASURES = {
@@ -32,16 +32,7 @@ _MEASURES = {
 
 
 def media_by_region(estimator, X=None, *, confidence_level=0.9):
-    """Return what all media together do in each region.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Fitted, with a `region` column: :class:`~skmmm.DeepCausalMMMRegressor`, or any
-        that :func:`skmmm.inspection.channel_summary` accepts, with X.
-    X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-        None: the training rows.
-    confidence_level : float in (0, 1), default=0.9
+    """Return what all media together cause in each region.
 
     Returns
     -------
@@ -51,68 +42,56 @@ def media_by_region(estimator, X=None, *, confidence_level=0.9):
         Spend and ROI are of channels that cost money, if any do.
     """
     tail = tail_probability(confidence_level)
-    what_if = counterfactual_of(estimator, X)
-    group, names = what_if.groups("region")
-    paid = paid_channels(what_if)
+    counterfactual = counterfactual_of(estimator, X)
+    group, names = counterfactual.groups("region")
+    paid = paid_channels(counterfactual)
     table = channel_summary(
         estimator, X, confidence_level=confidence_level, by="region"
     )
     counted = table.index.get_level_values("channel").isin(
-        np.array(what_if.labels, dtype=object)[paid]
+        np.array(counterfactual.labels, dtype=object)[paid]
     )
     table["spend"] = table["spend"].where(counted, 0.0)
     sums = table[["spend", "contribution"]].groupby(level="region").sum()
     returned = (table["roi"] * table["spend"]).groupby(level="region").sum()
     sums = sums.reindex(names)
     sums.index.name = "region"
-    predicted = np.bincount(group, what_if.predicted(), len(names))
+    predicted = np.bincount(group, counterfactual.predicted(), len(names))
     sums.insert(0, "predicted", predicted)
     spend = sums["spend"].where(sums["spend"] > 0)
     sums["share"] = sums["contribution"] / predicted
     sums["roi"] = returned.reindex(names) / spend
-    drawn = dict.fromkeys(("contribution", "roi", "share"))
-    if what_if.has_draws:
-        effects = what_if.effects("region", draws=True)
-        drawn["contribution"] = effects.contribution.sum(axis=2)
+    drawn = {}
+    if counterfactual.has_draws:
+        effects = counterfactual.effects("region", draws=True)
+        contribution = effects.contribution.sum(axis=2)
         returns = effects.incremental[..., paid].sum(axis=2)
+        drawn["contribution"] = contribution
         drawn["roi"] = returns / spend.to_numpy()
-        drawn["share"] = drawn["contribution"] / predicted
-    for name, draws in drawn.items():
+        drawn["share"] = contribution / predicted
+    for name in ("contribution", "roi", "share"):
         low, high = np.nan, np.nan
-        if draws is not None:
-            least = what_if.least_effect.min(initial=0.0)
-            low, high = bounds(draws, tail, sums[name], least=least)
+        if name in drawn:
+            least = counterfactual.least_effect.min(initial=0.0)
+            low, high = bounds(drawn[name], tail, sums[name], least=least)
         sums[f"{name}_low"], sums[f"{name}_high"] = low, high
     return sums
 
 
-class RegionRankingDisplay(Display):
-    """Regions by what media do there, the highest on top.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
+@display
+class RegionRankingDisplay(DotsDisplay):
+    """Regions ranked by the effect of media, the highest on top.
 
     Parameters
     ----------
     regions : DataFrame indexed by region
         ``share``, ``contribution``, ``roi``, with ``_low`` and ``_high``, and
         ``predicted``.
-
     by : {"share", "contribution", "roi", "predicted"}, default="share"
         What is shown.
 
-    kpi_name : str, default="KPI"
-        For the axis.
-
-    confidence_level : float, default=0.9
-        Of the bounds.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
-    points_ : Line2D
-    intervals_ : LineCollection or None
     gap_ : Text or None
         Says how many regions are left out between the highest and the lowest.
 
@@ -129,24 +108,23 @@ class RegionRankingDisplay(Display):
     12
     """
 
-    def __init__(self, *, regions, by="share", kpi_name="KPI", confidence_level=0.9):
-        self.regions = regions
-        self.by = by
-        self.kpi_name = kpi_name
-        self.confidence_level = confidence_level
+    regions: pd.DataFrame
+    by: Literal["share", "contribution", "roi", "predicted"] = "share"
+    kpi_name: str = "KPI"
+    confidence_level: float = 0.9
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X=None,
+        estimator: BaseEstimator,
+        X: Rows | None = None,
         *,
-        by="share",
-        max_regions=30,
-        ax=None,
-        confidence_level=0.9,
-        kpi_name="KPI",
-    ):
+        by: Literal["share", "contribution", "roi", "predicted"] = "share",
+        max_regions: int = 30,
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+        kpi_name: str = "KPI",
+    ) -> Self:
         """Summarise the regions and plot.
 
         Parameters
@@ -154,55 +132,25 @@ class RegionRankingDisplay(Display):
         estimator : estimator
             Fitted, with a `region` column: :class:`~skmmm.DeepCausalMMMRegressor`, or
             any that :func:`skmmm.inspection.channel_summary` accepts, with X.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        by : {"share", "contribution", "roi", "predicted"}, default="share"
-            What is shown.
-
-        max_regions : int, default=30
-            See `plot`.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        confidence_level : float in (0, 1), default=0.9
-
-        kpi_name : str, default="KPI"
-            For the axis.
-
-        Returns
-        -------
-        display : RegionRankingDisplay
         """
-        display = cls(
+        return cls(
             regions=media_by_region(estimator, X, confidence_level=confidence_level),
             by=by,
             kpi_name=kpi_name,
             confidence_level=confidence_level,
-        )
-        return display.plot(ax=ax, max_regions=max_regions)
+        ).plot(ax=ax, max_regions=max_regions)
 
     def _figure_size(self):
         return (WIDTH, 0.7 * row_height(min(len(self.regions), 30)) + 0.4)
 
-    def plot(self, ax=None, *, max_regions=30):
+    def plot(self, ax: AxesOrNone = None, *, max_regions: int = 30) -> Self:
         """Draw.
 
         Parameters
         ----------
-        ax : Axes, default=None
-            None: a new figure.
-
         max_regions : int, default=30
             If there are more, two thirds of so many are the highest, one third the
             lowest.
-
-        Returns
-        -------
-        display : RegionRankingDisplay
-            The display, with the artists as attributes.
         """
         if self.by not in _MEASURES:
             raise ValueError(f"by={self.by!r} must be one of {list(_MEASURES)}.")
@@ -219,20 +167,13 @@ class RegionRankingDisplay(Display):
             )
             for end in ("low", "high")
         )
-        rows = np.arange(len(table))
-        self.points_, self.intervals_ = draw_dots(ax, rows, point, low, high)
-        name_rows(ax, table.index)
-        show_all(ax, point, low, high)
-        tidy(ax, values="x")
-        ax.tick_params(axis="y", length=0, labelsize=TINY if len(table) > 15 else SMALL)
+        self._draw_dots(ax, table.index, point, low, high)
+        ax.tick_params(axis="y", labelsize=TINY if len(table) > 15 else SMALL)
         self._mark_gap(ax, n_low, left_out)
-        word = _MEASURES[self.by].format(kpi=brief(self.kpi_name))
         if self.by == "share":
             percent_ticks(ax.xaxis)
-        if self.intervals_ is not None:
-            word = f"{word}, with {self.confidence_level:.0%} interval"
-        ax.set_xlabel(word, fontsize=SMALL)
-        entitle(ax, "Regions from the highest to the lowest")
+        word = _MEASURES[self.by].format(kpi=brief(self.kpi_name))
+        self._label(ax, word, "Regions from the highest to the lowest")
         return self
 
     def _mark_gap(self, ax, n_low, left_out):

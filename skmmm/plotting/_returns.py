@@ -1,10 +1,14 @@
-"""What channels return, and how far to believe it."""
+"""Returns of channels, and how reliable they are."""
+
+from typing import Literal, Self
 
 import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
 
 from skmmm.inspection import channel_summary
 from skmmm.inspection._predictions import counterfactual_of
-from skmmm.plotting._rows import paid_channels
+from skmmm.plotting._rows import Rows, paid_channels
 from skmmm.plotting._style import (
     BASELINE,
     BLUE,
@@ -13,10 +17,12 @@ from skmmm.plotting._style import (
     TINY,
     VERMILLION,
     WIDTH,
+    AxesOrNone,
     Display,
+    add_title,
     brief,
+    display,
     draw_dots,
-    entitle,
     format_number,
     name_rows,
     percent_ticks,
@@ -24,7 +30,7 @@ from skmmm.plotting._style import (
     row_height,
     shorten,
     show_all,
-    tidy,
+    tidy_rows,
     width_of,
 )
 
@@ -35,34 +41,22 @@ _VERDICTS = {
 }
 
 
+@display
 class ReturnsDisplay(Display):
     """Return of each channel with its interval, the highest on top.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
     summary : DataFrame indexed by channel
         With ``roi``, ``roi_low``, ``roi_high`` and the same of ``mroi``, as returned
         by ``channel_summary``.
-
-    kpi_name : str, default="KPI"
-        For the axis.
-
     unit : str, default="unit of spend"
         Of what is spent, for the axis.
-
-    confidence_level : float, default=0.9
-        Of the bounds.
-
     returns : {"roi", "mroi", "both"}, default="roi"
         Of all spend, of the next unit, or both beside each other.
 
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     points_ : dict of str to Line2D
     intervals_ : dict of str to LineCollection or None
 
@@ -83,87 +77,46 @@ class ReturnsDisplay(Display):
     ['radio', 'tv']
     """
 
-    def __init__(
-        self,
-        *,
-        summary,
-        kpi_name="KPI",
-        unit="unit of spend",
-        confidence_level=0.9,
-        returns="roi",
-    ):
-        self.summary = summary
-        self.kpi_name = kpi_name
-        self.unit = unit
-        self.confidence_level = confidence_level
-        self.returns = returns
+    summary: pd.DataFrame
+    kpi_name: str = "KPI"
+    unit: str = "unit of spend"
+    confidence_level: float = 0.9
+    returns: Literal["roi", "mroi", "both"] = "roi"
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X=None,
+        estimator: BaseEstimator,
+        X: Rows | None = None,
         *,
-        returns="roi",
-        ax=None,
-        confidence_level=0.9,
-        kpi_name="KPI",
-    ):
-        """Summarise the channels and plot.
-
-        Parameters
-        ----------
-        estimator : estimator
-            Fitted: :class:`~skmmm.DeepCausalMMMRegressor`, or any that
-            :func:`skmmm.inspection.channel_summary` accepts, with X.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        returns : {"roi", "mroi", "both"}, default="roi"
-            Of all spend, of the next unit, or both beside each other.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        confidence_level : float in (0, 1), default=0.9
-
-        kpi_name : str, default="KPI"
-            For the axis.
-
-        Returns
-        -------
-        display : ReturnsDisplay
-        """
-        display = cls(
+        returns: Literal["roi", "mroi", "both"] = "roi",
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+        kpi_name: str = "KPI",
+    ) -> Self:
+        """Summarise the channels and plot."""
+        return cls(
             summary=channel_summary(estimator, X, confidence_level=confidence_level),
             kpi_name=kpi_name,
             unit=_unit(estimator, X),
             confidence_level=confidence_level,
             returns=returns,
-        )
-        return display.plot(ax=ax)
+        ).plot(ax=ax)
 
     def _figure_size(self):
         size = 1.3 if self.returns == "both" else 1.0
         return (WIDTH, row_height(size * len(self.summary)))
 
-    def plot(self, ax=None, *, log_scale="auto"):
+    def plot(
+        self, ax: AxesOrNone = None, *, log_scale: bool | Literal["auto"] = "auto"
+    ) -> Self:
         """Draw.
 
         Parameters
         ----------
-        ax : Axes, default=None
-            None: a new figure.
-
         log_scale : bool or "auto", default="auto"
             "auto": if the largest return is more than thirty times the smallest, and
             no bound is smaller than a ten thousandth of it.
-
-        Returns
-        -------
-        display : ReturnsDisplay
-            The display, with the artists as attributes.
         """
         known = {"roi": ["roi"], "mroi": ["mroi"], "both": ["roi", "mroi"]}
         if self.returns not in known:
@@ -186,8 +139,7 @@ class ReturnsDisplay(Display):
             )
         name_rows(ax, table.index)
         self._scale(ax, np.concatenate(everything), log_scale)
-        tidy(ax, values="x")
-        ax.tick_params(axis="y", length=0)
+        tidy_rows(ax)
         self._label(ax, kinds)
         return self
 
@@ -207,7 +159,7 @@ class ReturnsDisplay(Display):
                 self.points_[kind].set_label(words[kind])
         titles = {"roi": "Return of all spend", "mroi": "Return of the next unit"}
         title = titles[kinds[0]] if len(kinds) == 1 else "Return of all and of the next"
-        entitle(ax, title, handles)
+        add_title(ax, title, handles)
 
     def _scale(self, ax, values, log_scale):
         point, low, high = values[np.isfinite(values[:, 0])].T
@@ -240,11 +192,9 @@ def _unit(estimator, X):
     return "unit of spend" if money else "unit of X"
 
 
+@display
 class SpendShareDisplay(Display):
     """Share of all spend against share of what all media caused.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
@@ -252,13 +202,8 @@ class SpendShareDisplay(Display):
         With ``spend``, ``contribution``, ``contribution_low``, ``contribution_high``
         and ``roi``, as returned by ``channel_summary``.
 
-    confidence_level : float, default=0.9
-        Of the bounds.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     spend_, effect_ : BarContainer
     intervals_ : LineCollection or None
         Of the effect, as a share of what all media caused at the mode.
@@ -269,8 +214,8 @@ class SpendShareDisplay(Display):
 
     Notes
     -----
-    A channel whose effect has a larger share than its spend returned more than the
-    average so far, which does not mean that the next unit will.
+    A channel with a larger share of the effect than of spend had a return above
+    average, which does not mean that the next unit of spend will.
 
     Examples
     --------
@@ -285,12 +230,18 @@ class SpendShareDisplay(Display):
     1.0
     """
 
-    def __init__(self, *, summary, confidence_level=0.9):
-        self.summary = summary
-        self.confidence_level = confidence_level
+    summary: pd.DataFrame
+    confidence_level: float = 0.9
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, *, ax=None, confidence_level=0.9):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: Rows | None = None,
+        *,
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+    ) -> Self:
         """Summarise the channels and plot.
 
         Parameters
@@ -301,18 +252,6 @@ class SpendShareDisplay(Display):
             spend are of money where costs are known, and channels without a cost have
             none; where no cost is known they are of the units of X, which only compare
             where these are alike.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        confidence_level : float in (0, 1), default=0.9
-
-        Returns
-        -------
-        display : SpendShareDisplay
         """
         summary = channel_summary(estimator, X, confidence_level=confidence_level)
         paid = paid_channels(counterfactual_of(estimator, X))
@@ -322,20 +261,7 @@ class SpendShareDisplay(Display):
     def _figure_size(self):
         return (WIDTH, row_height(1.4 * len(self.summary)))
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : SpendShareDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         table = self.summary.sort_values("contribution", kind="stable")
         rows = np.arange(len(table))
         total = table["contribution"].sum()
@@ -354,19 +280,15 @@ class SpendShareDisplay(Display):
             handles.append(self.intervals_)
         name_rows(ax, table.index)
         show_all(ax, effect, spend, low, high)
-        tidy(ax, values="x")
-        ax.tick_params(axis="y", length=0)
+        tidy_rows(ax)
         percent_ticks(ax.xaxis)
         ax.set_xlabel("share of all media", fontsize=SMALL)
-        entitle(ax, "Share of spend against share of effect", handles)
-        return self
+        add_title(ax, "Share of spend against share of effect", handles)
 
 
+@display
 class VerdictsDisplay(Display):
-    """Table of the channels: what they return, and how far to believe it.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
+    """Table of channels: their return, and how reliable it is.
 
     Parameters
     ----------
@@ -374,13 +296,8 @@ class VerdictsDisplay(Display):
         With ``roi``, its bounds, ``verdict`` and ``follows_kpi``, as returned by
         ``channel_summary``.
 
-    confidence_level : float, default=0.9
-        Of the bounds.
-
     Attributes
     ----------
-    ax_ : Axes
-    figure_ : Figure
     texts_ : dict of str to list of Text
         By channel: name, verdict, ROI with interval, alarm.
 
@@ -398,30 +315,24 @@ class VerdictsDisplay(Display):
     ['tv', '● data-driven', '2.00', '1.50 to 2.50', '']
     """
 
-    def __init__(self, *, summary, confidence_level=0.9):
-        self.summary = summary
-        self.confidence_level = confidence_level
+    summary: pd.DataFrame
+    confidence_level: float = 0.9
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, *, ax=None, confidence_level=0.9):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: Rows | None = None,
+        *,
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+    ) -> Self:
         """Summarise the channels and plot.
 
         Parameters
         ----------
         estimator : DeepCausalMMMRegressor
             Fitted.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        ax : Axes, default=None
-            None: a new figure.
-
-        confidence_level : float in (0, 1), default=0.9
-
-        Returns
-        -------
-        display : VerdictsDisplay
         """
         summary = channel_summary(estimator, X, confidence_level=confidence_level)
         return cls(summary=summary, confidence_level=confidence_level).plot(ax=ax)
@@ -429,20 +340,7 @@ class VerdictsDisplay(Display):
     def _figure_size(self):
         return (WIDTH, 0.75 + 0.27 * max(len(self.summary), 1))
 
-    def plot(self, ax=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : VerdictsDisplay
-            The display, with the artists as attributes.
-        """
-        ax = self._axes(ax)
+    def _draw(self, ax):
         ax.set_axis_off()
         order = list(_VERDICTS)
         rank = self.summary["verdict"].map(
@@ -468,8 +366,7 @@ class VerdictsDisplay(Display):
             ax.axhline(-row - 0.5, color="#E5E5E5", linewidth=0.6, zorder=0)
         ax.set_xlim(0.0, 1.0)
         ax.set_ylim(-len(table) - 0.6, 0.6)
-        entitle(ax, "What channels return, and how far to believe it")
-        return self
+        add_title(ax, "What channels return, and how far to believe it")
 
     def _draw_row(self, ax, places, y, name, channel):
         verdict = channel.verdict if isinstance(channel.verdict, str) else "no verdict"

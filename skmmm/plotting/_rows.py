@@ -1,5 +1,7 @@
 """Regions and periods of the rows of a table, as an estimator sees them."""
 
+from typing import TypeAlias
+
 import numpy as np
 import pandas as pd
 
@@ -7,9 +9,12 @@ from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import region_values, resolve_channel
 from skmmm._data.tables import BoundTable
 from skmmm._sklearn import num_samples, safe_indexing
+from skmmm._typing import Table
 from skmmm._unwrapping import parameter_of, unwrap
 from skmmm.inspection import channel_summary, response_curve
 from skmmm.inspection._predictions import counterfactual_of
+
+Rows: TypeAlias = Table | BoundTable
 
 # Of today's spend: dense near zero, where curves bend most.
 _MULTIPLES = 2.0 * np.linspace(0.0, 1.0, 41) ** 3
@@ -22,20 +27,31 @@ def role_of(estimator, X, role):
     return frame, inside.role(frame, role)
 
 
-def blocks_of(X, y, X_test=None, y_test=None):
-    """Return the pairs of rows and KPI that there are, or raise if lengths differ."""
+def blocks_of(estimator, X, y, X_test=None, y_test=None):
+    """Return the pairs of rows and KPI that there are, or raise if lengths differ.
+
+    Rows of `Effects` become a frame where the estimator cannot read them otherwise.
+    """
     if (X_test is None) != (y_test is None):
         raise ValueError("Pass X_test and y_test together.")
     blocks = {("X", "y"): (X, y), ("X_test", "y_test"): (X_test, y_test)}
     given = {names: block for names, block in blocks.items() if block[0] is not None}
     for (of_rows, of_target), (rows, target) in given.items():
+        if isinstance(rows, BoundTable):
+            rows.check_read_by(estimator)
         n_rows, n_values = num_samples(rows), len(np.ravel(target))
         if n_rows != n_values:
             raise ValueError(
                 f"{of_rows} has {n_rows} rows, but {of_target} has {n_values}. Pass "
                 "the KPI of the same rows."
             )
-    return list(given.values())
+    if hasattr(estimator, "effects"):
+        return list(given.values())
+    return [(_plain(rows), target) for rows, target in given.values()]
+
+
+def _plain(X):
+    return X.frame if isinstance(X, BoundTable) else X
 
 
 def of_region(estimator, X, y, region):
@@ -47,7 +63,7 @@ def of_region(estimator, X, y, region):
             f"region={region!r} is not in the data, which have "
             f"{', '.join(map(repr, np.unique(values)[:10].tolist()))}."
         )
-    return safe_indexing(X, rows), safe_indexing(y, rows)
+    return safe_indexing(_plain(X), rows), safe_indexing(y, rows)
 
 
 def regions_of(estimator, X):
@@ -91,33 +107,23 @@ def channels_by_size(estimator, X):
     return list(summary["contribution"].sort_values(ascending=False).index)
 
 
-def paid_channels(what_if):
+def paid_channels(counterfactual):
     """Return the channels whose spend adds up, (n_media,), bool.
 
     Those that cost money; all, in the units of X, where no cost is known.
     """
-    money = what_if.is_money
+    money = counterfactual.is_money
     return money if money.any() else np.ones(len(money), dtype=bool)
 
 
 def curves_of(estimator, X, channels, confidence_level):
-    """Return response curves that show no kinks, by channel.
+    """Return a `response_curve` without kinks for each channel.
 
-    Parameters
-    ----------
-    estimator : estimator
-    X : DataFrame or None
-    channels : list of str or int
-    confidence_level : float
-
-    Returns
-    -------
-    curves : dict of Bunch
-        As of `response_curve`, from nothing to twice the spend of X.
+    Curves reach from no spend to twice the spend of X.
     """
-    what_if = counterfactual_of(estimator, X)
-    spend = what_if.spend.sum(axis=0)
-    labels, names = what_if.labels, what_if.names
+    counterfactual = counterfactual_of(estimator, X)
+    spend = counterfactual.spend.sum(axis=0)
+    labels, names = counterfactual.labels, counterfactual.names
     places = {
         channel: labels.index(resolve_channel(channel, labels, names, "channels"))
         for channel in channels
@@ -135,7 +141,7 @@ def curves_of(estimator, X, channels, confidence_level):
 
 
 def spend_name(estimator, X):
-    """Return what one calls spend: money where all costs are known."""
+    """Return how axes call spend: money where all costs are known."""
     money = counterfactual_of(estimator, X).is_money
     if money.all():
         return "spend"
@@ -143,31 +149,22 @@ def spend_name(estimator, X):
 
 
 def rows_over_time(estimator, X, y, X_test=None, y_test=None, *, confidence_level=None):
-    """Return observed and predicted KPI of every row.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Fitted, with a `time` column, or a pipeline or a search that ends with one.
-    X, y, X_test, y_test
-        Rows that the estimator has seen, and later ones that it has not.
-    confidence_level : float or None, default=None
-        Of intervals; None: none are asked for.
+    """Return observed and predicted KPI of training rows and of later ones.
 
     Returns
     -------
     rows : DataFrame indexed by (region, time)
-        ``observed``, ``predicted``, ``low`` and ``high``, nan without intervals, and
-        ``holdout``, bool.
+        ``observed``, ``predicted``, ``low`` and ``high`` in KPI units, the bounds NaN
+        without a `confidence_level`, and ``holdout``, bool.
     """
-    blocks = blocks_of(X, y, X_test, y_test)
+    blocks = blocks_of(estimator, X, y, X_test, y_test)
     ordinals, calendar = ordinals_of(estimator, [rows for rows, _ in blocks])
     if len(ordinals) == 2 and ordinals[1].min() <= ordinals[0].max():
         raise ValueError(
             f"X_test begins at {calendar.label(ordinals[1].min())}, but X ends at "
             f"{calendar.label(ordinals[0].max())}. The holdout must come after X."
         )
-    parts = []
+    parts: list[pd.DataFrame] = []
     for (rows, target), ordinal in zip(blocks, ordinals, strict=True):
         times = [calendar.value(t) for t in ordinal]
         index = pd.MultiIndex.from_arrays(
@@ -193,5 +190,5 @@ def _interval(estimator, X, n_rows, confidence_level):
     )
     if confidence_level is None or not drawn:
         return np.full((2, n_rows), np.nan)
-    asked = inside.rows(X)
-    return inside.model.predict_interval(asked, confidence_level=confidence_level).T
+    rows = inside.rows(X)
+    return inside.model.predict_interval(rows, confidence_level=confidence_level).T

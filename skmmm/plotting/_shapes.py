@@ -1,15 +1,23 @@
 """How channels act: carry-over, saturation, effectiveness over time."""
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Self
 
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+
+from skmmm._typing import Column
 from skmmm._unwrapping import bare
-from skmmm.plotting._rows import channels_by_size
+from skmmm.plotting._rows import Rows, channels_by_size
 from skmmm.plotting._style import (
     BLUE,
     INK,
     OTHERS,
     VERMILLION,
-    Panels,
+    AxesOrNone,
+    ChannelPanels,
+    display,
     draw_band,
     format_time,
     percent_ticks,
@@ -19,19 +27,21 @@ from skmmm.plotting._style import (
 SATURATION_POINTS = 241  # so that a curve that bends early shows no kink
 
 
-class _ChannelPanels(Panels):
+class _TablePanels(ChannelPanels):
     """One panel per channel of a table whose first index level is the channel."""
 
+    _held: str  # name of the table
+
+    def _table(self):
+        return getattr(self, self._held)
+
     def _channels(self):
-        return list(self._table.index.unique("channel"))
+        return list(self._table().index.unique("channel"))
 
-    def _n_panels(self):
-        return len(self._channels())
-
-    def _each(self):
-        """Return the panel and the rows of every channel."""
+    def _panels(self):
+        """Yield the panel and the rows of every channel."""
         for panel, channel in zip(self.axes_, self._channels(), strict=True):
-            yield panel, self._table.loc[channel]
+            yield panel, self._table().loc[channel]
 
 
 def _chosen(estimator, table, channels):
@@ -48,29 +58,17 @@ def _chosen(estimator, table, channels):
     return table.loc[list(channels)]
 
 
-class AdstockDisplay(_ChannelPanels):
+@display
+class AdstockDisplay(_TablePanels):
     """Share of the effect of one period's spend that comes at each lag.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
     carryover : DataFrame indexed by (channel, lag)
         ``share``, ``low`` and ``high``, as returned by ``carryover``.
 
-    period : str, default="period"
-        Length of a period, for the axis.
-
-    confidence_level : float, default=0.9
-        Of the bounds.
-
     Attributes
     ----------
-    bounding_ax_ : Axes
-        The axes whose place the panels take.
-    axes_ : ndarray of shape (n_channels,) of Axes
-    figure_ : Figure
     bars_ : list of BarContainer
     intervals_ : list of LineCollection or None
 
@@ -91,69 +89,43 @@ class AdstockDisplay(_ChannelPanels):
     3
     """
 
-    def __init__(self, *, carryover, period="period", confidence_level=0.9):
-        self.carryover = carryover
-        self.period = period
-        self.confidence_level = confidence_level
+    _title, _held = "Carry-over: when the effect comes", "carryover"
+
+    carryover: pd.DataFrame
+    period: str = "period"
+    confidence_level: float = 0.9
 
     @classmethod
-    def from_estimator(cls, estimator, *, channels=None, ax=None, confidence_level=0.9):
-        """Ask for the carry-over and plot.
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        *,
+        channels: Sequence[Column] | None = None,
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+    ) -> Self:
+        """Plot the carry-over.
 
         Parameters
         ----------
         estimator : DeepCausalMMMRegressor
             Fitted.
-
-        channels : list of str or int, default=None
-            None: all channels with spend, the largest contribution first.
-
-        ax : Axes, default=None
-            Its place is taken by the panels. None: a new figure.
-
-        confidence_level : float in (0, 1), default=0.9
-
-        Returns
-        -------
-        display : AdstockDisplay
         """
         estimator = bare(estimator)
         table = estimator.carryover(confidence_level=confidence_level)
-        display = cls(
+        return cls(
             carryover=_chosen(estimator, table, channels),
             period=estimator.period_ or "period",
             confidence_level=confidence_level,
-        )
-        return display.plot(ax=ax)
+        ).plot(ax=ax)
 
-    @property
-    def _table(self):
-        return self.carryover
-
-    def plot(self, ax=None, *, n_columns=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            A subplot; its place is taken by the panels. None: a new figure.
-
-        n_columns : int, default=None
-            Panels beside each other. None: three, or four from ten channels on.
-
-        Returns
-        -------
-        display : AdstockDisplay
-            The display, with the artists as attributes.
-        """
-        title = "Carry-over: when the effect comes"
-        self._make_panels(ax, self._channels(), title, n_columns)
+    def _draw(self, ax):
         self.bars_, self.intervals_ = [], []
         most = self.carryover[["share", "high"]].astype(float).max().max()
-        for panel, own in self._each():
-            lag = own.index.to_numpy()
-            self.bars_.append(panel.bar(lag, own["share"], color="#7FB8D8", width=0.8))
-            low, high = (own[end].to_numpy(dtype=float) for end in ("low", "high"))
+        for panel, rows in self._panels():
+            lag = rows.index.to_numpy()
+            self.bars_.append(panel.bar(lag, rows["share"], color="#7FB8D8", width=0.8))
+            low, high = (rows[end].to_numpy(dtype=float) for end in ("low", "high"))
             interval = None
             if np.isfinite(low).any():
                 interval = panel.vlines(lag, low, high, color=INK, linewidth=0.9)
@@ -166,14 +138,11 @@ class AdstockDisplay(_ChannelPanels):
         if self.intervals_ and self.intervals_[0] is not None:
             level = f"{self.confidence_level:.0%} interval"
             self._draw_legend({level: self.intervals_[0]})
-        return self
 
 
-class SaturationDisplay(_ChannelPanels):
+@display
+class SaturationDisplay(_TablePanels):
     """Share of its highest effect that a channel reaches, by spend after carry-over.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
@@ -181,15 +150,8 @@ class SaturationDisplay(_ChannelPanels):
         ``spend``, ``share``, ``low``, ``high`` and ``observed``, as returned by
         ``saturation``.
 
-    confidence_level : float, default=0.9
-        Of the bounds.
-
     Attributes
     ----------
-    bounding_ax_ : Axes
-        The axes whose place the panels take.
-    axes_ : ndarray of shape (n_channels,) of Axes
-    figure_ : Figure
     lines_ : list of Line2D
     bands_ : list of PolyCollection or None
     ranges_ : list of Polygon
@@ -215,72 +177,46 @@ class SaturationDisplay(_ChannelPanels):
     2
     """
 
-    def __init__(self, *, saturation, confidence_level=0.9):
-        self.saturation = saturation
-        self.confidence_level = confidence_level
+    _title, _held = "Saturation: how much more is left", "saturation"
+
+    saturation: pd.DataFrame
+    confidence_level: float = 0.9
 
     @classmethod
-    def from_estimator(cls, estimator, *, channels=None, ax=None, confidence_level=0.9):
-        """Ask for the saturation and plot.
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        *,
+        channels: Sequence[Column] | None = None,
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+    ) -> Self:
+        """Plot the saturation.
 
         Parameters
         ----------
         estimator : DeepCausalMMMRegressor
             Fitted.
-
-        channels : list of str or int, default=None
-            None: all channels with spend, the largest contribution first.
-
-        ax : Axes, default=None
-            Its place is taken by the panels. None: a new figure.
-
-        confidence_level : float in (0, 1), default=0.9
-
-        Returns
-        -------
-        display : SaturationDisplay
         """
         estimator = bare(estimator)
         table = estimator.saturation(
             n_points=SATURATION_POINTS, confidence_level=confidence_level
         )
-        display = cls(
+        return cls(
             saturation=_chosen(estimator, table, channels),
             confidence_level=confidence_level,
-        )
-        return display.plot(ax=ax)
+        ).plot(ax=ax)
 
-    @property
-    def _table(self):
-        return self.saturation
-
-    def plot(self, ax=None, *, n_columns=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            A subplot; its place is taken by the panels. None: a new figure.
-
-        n_columns : int, default=None
-            Panels beside each other. None: three, or four from ten channels on.
-
-        Returns
-        -------
-        display : SaturationDisplay
-            The display, with the artists as attributes.
-        """
-        title = "Saturation: how much more is left"
-        self._make_panels(ax, self._channels(), title, n_columns)
+    def _draw(self, ax):
         self.lines_, self.bands_, self.ranges_, self.medians_ = [], [], [], []
-        for panel, own in self._each():
-            spend = own["spend"].to_numpy()
+        for panel, rows in self._panels():
+            spend = rows["spend"].to_numpy()
             self.bands_.append(
-                draw_band(panel, spend, *own[["low", "high"]].to_numpy(dtype=float).T)
+                draw_band(panel, spend, *rows[["low", "high"]].to_numpy(dtype=float).T)
             )
-            self.lines_ += panel.plot(spend, own["share"], color=BLUE, linewidth=1.5)
+            self.lines_ += panel.plot(spend, rows["share"], color=BLUE, linewidth=1.5)
             lowest, median, highest = np.interp(
-                [0.1, 0.5, 0.9], own["observed"], spend, left=0.0
+                [0.1, 0.5, 0.9], rows["observed"], spend, left=0.0
             )
             shade = panel.axvspan(lowest, highest, color="#EDEDED", zorder=0)
             self.ranges_.append(shade)
@@ -293,37 +229,29 @@ class SaturationDisplay(_ChannelPanels):
         self._label_panels("spend after carry-over,\nper row", "of highest effect")
         if self.lines_:
             self._name_artists()
-        return self
 
     def _name_artists(self):
-        handles = {"saturation": self.lines_[0]}
-        if self.bands_[0] is not None:
-            handles[f"{self.confidence_level:.0%} interval"] = self.bands_[0]
-        handles["middle 80 % of rows"] = self.ranges_[0]
-        handles["median row"] = self.medians_[0]
-        self._draw_legend(handles)
+        self._draw_legend(
+            {
+                "saturation": self.lines_[0],
+                f"{self.confidence_level:.0%} interval": self.bands_[0],
+                "middle 80 % of rows": self.ranges_[0],
+                "median row": self.medians_[0],
+            }
+        )
 
 
-class EffectivenessDisplay(_ChannelPanels):
+@display
+class EffectivenessDisplay(_TablePanels):
     """What the same spend causes in each period, as a multiple of the mean.
-
-    It is recommended to use :meth:`from_estimator`. All parameters are stored as
-    attributes.
 
     Parameters
     ----------
     effectiveness : DataFrame indexed by (channel, time)
         ``multiple``, ``low`` and ``high``, as returned by ``effectiveness``.
 
-    confidence_level : float, default=0.9
-        Of the bounds.
-
     Attributes
     ----------
-    bounding_ax_ : Axes
-        The axes whose place the panels take.
-    axes_ : ndarray of shape (n_channels,) of Axes
-    figure_ : Figure
     lines_ : list of Line2D
     bands_ : list of PolyCollection or None
     note_ : Text or None
@@ -351,80 +279,51 @@ class EffectivenessDisplay(_ChannelPanels):
     'effectiveness is constant in this model'
     """
 
+    _title, _held = "Effectiveness over time", "effectiveness"
     _row_height = 1.3
 
-    def __init__(self, *, effectiveness, confidence_level=0.9):
-        self.effectiveness = effectiveness
-        self.confidence_level = confidence_level
+    effectiveness: pd.DataFrame
+    confidence_level: float = 0.9
 
     @classmethod
     def from_estimator(
-        cls, estimator, X=None, *, channels=None, ax=None, confidence_level=0.9
-    ):
-        """Ask for the effectiveness and plot.
+        cls,
+        estimator: BaseEstimator,
+        X: Rows | None = None,
+        *,
+        channels: Sequence[Column] | None = None,
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+    ) -> Self:
+        """Plot the effectiveness.
 
         Parameters
         ----------
         estimator : DeepCausalMMMRegressor
             Fitted, with a `time` column.
-
-        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-            None: the training rows.
-
-        channels : list of str or int, default=None
-            None: all channels with spend, the largest contribution first.
-
-        ax : Axes, default=None
-            Its place is taken by the panels. None: a new figure.
-
-        confidence_level : float in (0, 1), default=0.9
-
-        Returns
-        -------
-        display : EffectivenessDisplay
         """
         estimator = bare(estimator)
         table = estimator.effectiveness(X, confidence_level=confidence_level)
-        display = cls(
+        return cls(
             effectiveness=_chosen(estimator, table, channels),
             confidence_level=confidence_level,
-        )
-        return display.plot(ax=ax)
+        ).plot(ax=ax)
 
-    @property
-    def _table(self):
-        return self.effectiveness
-
-    def plot(self, ax=None, *, n_columns=None):
-        """Draw.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            A subplot; its place is taken by the panels. None: a new figure.
-
-        n_columns : int, default=None
-            Panels beside each other. None: three, or four from ten channels on.
-
-        Returns
-        -------
-        display : EffectivenessDisplay
-            The display, with the artists as attributes.
-        """
+    def _draw(self, ax):
         from matplotlib.ticker import MaxNLocator
 
-        title = "Effectiveness over time"
-        self._make_panels(ax, self._channels(), title, n_columns)
         self.lines_, self.bands_, self.note_ = [], [], None
         table = self.effectiveness.astype(float)
         least = min(0.5, np.nanmin(table.to_numpy()))
         most = max(1.5, np.nanmax(table.to_numpy()))
-        for panel, own in self._each():
-            times = own.index.to_numpy()
-            low, high = own[["low", "high"]].to_numpy(dtype=float).T
+        for panel, rows in self._panels():
+            times = rows.index.to_numpy()
+            low, high = rows[["low", "high"]].to_numpy(dtype=float).T
             self.bands_.append(draw_band(panel, times, low, high))
             panel.axhline(1.0, color=OTHERS, linewidth=0.8, linestyle=":")
-            self.lines_ += panel.plot(times, own["multiple"], color=BLUE, linewidth=1.5)
+            self.lines_ += panel.plot(
+                times, rows["multiple"], color=BLUE, linewidth=1.5
+            )
             tidy_panel(panel)
             format_time(panel, times, n_ticks=5)
             panel.set_xlabel("")
@@ -432,7 +331,6 @@ class EffectivenessDisplay(_ChannelPanels):
             panel.set_ylim(max(0.0, least), most)
         self._label_panels(None, "multiple\nof mean")
         self._name_artists(table)
-        return self
 
     def _name_artists(self, table):
         if np.allclose(table["multiple"], 1.0, atol=1e-9):
@@ -440,7 +338,5 @@ class EffectivenessDisplay(_ChannelPanels):
                 0.0, 0.5, "effectiveness is constant in this model", fontsize=8.0
             )
             return
-        handles = {"effectiveness": self.lines_[0]}
-        if self.bands_[0] is not None:
-            handles[f"{self.confidence_level:.0%} interval"] = self.bands_[0]
-        self._draw_legend(handles)
+        level = f"{self.confidence_level:.0%} interval"
+        self._draw_legend({"effectiveness": self.lines_[0], level: self.bands_[0]})

@@ -1,10 +1,19 @@
-"""What the pictures share: colours, names, numbers, axes."""
+"""What all displays share: colours, names, numbers, axes."""
 
 import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, dataclass_transform
 
 import numpy as np
 
+from skmmm._shared_docs import section, shared_docs
 from skmmm._storage.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+AxesOrNone: TypeAlias = "Axes | None"
 
 # Colours that people with colour vision deficiency can tell apart (Okabe and Ito,
 # 2008, Color Universal Design), in an order where neighbours differ in lightness.
@@ -24,19 +33,10 @@ TITLE, SMALL, TINY = 10.0, 8.5, 7.5  # points
 
 
 def channel_colors(n_channels):
-    """Return a colour for each channel, by its position in the data.
+    """Return a colour such as "#0072B2" for each channel, by its position in the data.
 
-    Every picture and the report ask here, so that a channel has one colour. After the
-    first round the colours come darker, then lighter, then darker still.
-
-    Parameters
-    ----------
-    n_channels : int
-
-    Returns
-    -------
-    colors : list of str
-        Different ones, such as "#0072B2".
+    All displays and the report use this function, so that a channel has one colour.
+    After the first round the colours come darker, then lighter, then darker still.
     """
     return [_channel_color(m) for m in range(n_channels)]
 
@@ -50,15 +50,51 @@ def _channel_color(m):
     return "#" + "".join(f"{round(end + kept * (c - end)):02X}" for c in parts)
 
 
-def own_name(name, names):
-    """Return a name of ours that none of the user's names is, such as "level (model)".
+_Class = TypeVar("_Class", bound="type[Display]")
+_PARAMETERS = """
+estimator : estimator
+    Fitted: :class:`~skmmm.DeepCausalMMMRegressor`, or any that :mod:`skmmm.inspection`
+    accepts, with X.
+X : DataFrame, array-like of shape (n_rows, n_columns) or Effects, default=None
+    None: the training rows.
+X_test, y_test : as `X` and `y`, default=None
+    Later rows, which the model has not seen.
+channels : list of str or int, default=None
+    None: all channels with spend, the largest contribution first.
+ax : Axes, default=None
+    Where to draw; panels take the place of a subplot. None: a new figure.
+confidence_level : float in (0, 1), default=0.9
+    Of the intervals.
+kpi_name : str, default="KPI"
+    For the axes.
+spend_name : str, default="spend"
+    For the axes.
+period : str, default="period"
+    Length of a period, for the axes.
+"""
+_RETURNS = """
+display : object
+    The display, with the artists as attributes.
+"""
 
-    Parameters
-    ----------
-    name : str
-    names : iterable
-        Of columns.
-    """
+
+@dataclass_transform(kw_only_default=True, eq_default=False)
+def display(cls: _Class) -> _Class:
+    """Make a class a dataclass of what it shows, and complete its docstrings."""
+    dataclass(kw_only=True, eq=False, repr=False)(cls)
+    makers = " or ".join(f":meth:`{m}`" for m in vars(cls) if m.startswith("from_"))
+    intro = f"Usually made by {makers}. All parameters are stored as attributes."
+    known = f"{_PARAMETERS}{section(cls.plot)}\n{section(cls)}"
+    shared_docs(_PARAMETERS, attributes=cls._attributes, intro=intro)(cls)
+    for name, member in vars(cls).items():
+        if name == "plot" or name.startswith("from_"):
+            function = getattr(member, "__func__", member)
+            shared_docs(known, returns=_RETURNS)(function)
+    return cls
+
+
+def own_name(name, names):
+    """Return a name that no column in `names` has, such as "level (model)"."""
     taken = {str(other) for other in names}
     while name in taken:
         name = f"{name} (model)"
@@ -68,18 +104,8 @@ def own_name(name, names):
 def format_number(value, digits=3, *, trim=True):
     """Return a number as people write it: 1.25 M, 340 k, 0.012.
 
-    Parameters
-    ----------
-    value : float
-    digits : int, default=3
-        Significant digits.
-    trim : bool, default=True
-        Whether to leave out zeros at the end.
-
-    Returns
-    -------
-    text : str
-        With a thin space before the suffix.
+    `digits` counts significant digits, `trim` leaves out zeros at the end. A thin space
+    stands before the suffix.
     """
     if not np.isfinite(value):
         return str(float(value))
@@ -109,16 +135,8 @@ def _plain(value, digits, trim):
 def shorten(names, width):
     """Return names of at most `width` characters that stay different.
 
-    Parameters
-    ----------
-    names : list of str
-    width : int
-
-    Returns
-    -------
-    short : list of str
-        Cut at the end; where that makes names equal, in the middle; where that does
-        not help, numbered.
+    They are cut at the end; where that makes names equal, in the middle; where that
+    does not help, they are numbered.
     """
     names = [" ".join(str(name).split()) for name in names]
     for cut in (_cut_end, _cut_middle):
@@ -161,10 +179,27 @@ def plain_text(name):
 
 
 class Display:
-    """What the pictures share: a figure where none is given, and saving."""
+    """Base class of displays: makes a figure where no axes are given, and saves it.
+
+    Subclasses write `_draw(ax)`.
+    """
+
+    _attributes = """
+    ax_ : Axes
+    figure_ : Figure
+    """
 
     def _figure_size(self):
         return (WIDTH, 3.4)
+
+    @shared_docs(_PARAMETERS, returns=_RETURNS)
+    def plot(self, ax: AxesOrNone = None) -> Self:
+        """Draw."""
+        self._draw(self._axes(ax))
+        return self
+
+    def _draw(self, ax):
+        raise NotImplementedError
 
     def _axes(self, ax):
         if ax is None:
@@ -176,19 +211,17 @@ class Display:
         self.figure_ = ax.figure
         return ax
 
-    def save(self, path, *, dpi=150, **options):
-        """Draw on a figure of its own, without a window, and write it to a file.
+    def save(self, path: str | Path, *, dpi: float = 150, **options: Any) -> Self:
+        """Draw on a new figure, without a window, and save it to a file.
 
-        A file that is there is replaced as a whole, or stays as it was.
+        An existing file is replaced completely, or not at all if saving fails.
 
         Parameters
         ----------
         path : str or path-like
             The ending names the format: png, svg, pdf.
-
         dpi : float, default=150
             Pixels per inch; pictures are 6.4 inches wide.
-
         **options : dict
             Passed to `plot`.
 
@@ -216,13 +249,27 @@ def _no_date(path):
 
 
 def tidy(ax, *, values="y"):
-    """Take away what is not needed, and write values the short way."""
+    """Remove the frame at the top and right, and shorten tick labels."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=SMALL)
     axis = ax.yaxis if values == "y" else ax.xaxis
     shorten_ticks(axis)
     axis.grid(True, color="#E5E5E5", linewidth=0.6)
     ax.set_axisbelow(True)
+
+
+def tidy_rows(ax):
+    """Tidy a picture with one row per name."""
+    tidy(ax, values="x")
+    ax.tick_params(axis="y", length=0)
+
+
+def draw_colorbar(ax, artist, label, **options):
+    bar = ax.figure.colorbar(artist, ax=ax, **options)
+    bar.set_label(label, fontsize=TINY)
+    bar.ax.tick_params(labelsize=TINY)
+    bar.outline.set_visible(False)
+    return bar
 
 
 def shorten_ticks(axis):
@@ -232,7 +279,7 @@ def shorten_ticks(axis):
 
 
 def format_time(ax, times, n_ticks=8):
-    """Give the horizontal axis dates, or whole numbers."""
+    """Format the horizontal axis as dates or whole numbers."""
     from matplotlib import dates, ticker
 
     if np.issubdtype(times.dtype, np.datetime64):
@@ -256,7 +303,7 @@ def _n_columns(ax, handles):
 
 
 def legend_above(ax, handles):
-    """Name artists above the picture; small dots are enlarged."""
+    """Draw a legend above the axes, with larger markers for scatter plots."""
     clouds = any(type(handle).__name__ == "PathCollection" for handle in handles)
     return ax.legend(
         handles=handles,
@@ -272,8 +319,8 @@ def legend_above(ax, handles):
     )
 
 
-def entitle(ax, title, handles=(), *, note=""):
-    """Write a title at the left, and below it a note or the names of artists."""
+def add_title(ax, title, handles=(), *, note=""):
+    """Write a title at the left, and below it a note or a legend."""
     room = 5.0
     if note:
         ax.annotate(
@@ -302,9 +349,39 @@ def per_period(kpi_name, period):
     return f"{brief(kpi_name, 24)} per {'period' if period == 'integer' else period}"
 
 
-class Panels(Display):
-    """Small pictures beside each other, in place of the axes that are given."""
+class DotsDisplay(Display):
+    """One row per name with a point, and an interval where there are draws."""
 
+    _attributes = f"""{Display._attributes.rstrip()}
+    points_ : Line2D
+    intervals_ : LineCollection or None
+    """
+    confidence_level: float
+
+    def _draw_dots(self, ax, names, point, low, high):
+        self.points_, self.intervals_ = draw_dots(
+            ax, np.arange(len(names)), point, low, high
+        )
+        name_rows(ax, names)
+        show_all(ax, point, low, high)
+        tidy_rows(ax)
+
+    def _label(self, ax, word, title):
+        """Name the values, with their interval if there is one, and the picture."""
+        if self.intervals_ is not None:
+            word = f"{word}, with {self.confidence_level:.0%} interval"
+        ax.set_xlabel(word, fontsize=SMALL)
+        add_title(ax, title)
+
+
+class Panels(Display):
+    """Small panels beside each other, in place of the given axes."""
+
+    _attributes = """
+    bounding_ax_ : Axes
+        The axes whose place the panels take.
+    figure_ : Figure
+    """
     _row_height = 1.55  # inches
 
     def _n_panels(self):
@@ -322,15 +399,15 @@ class Panels(Display):
         """Set up `axes_`, one per name, the legend above them, and the title."""
         from matplotlib.gridspec import GridSpecFromSubplotSpec
 
-        self.bounding_ax_ = self._axes(ax)
-        self.bounding_ax_.set_axis_off()
+        self.bounding_ax_ = ax
+        ax.set_axis_off()
         n_columns = n_columns or self._n_columns()
         n_rows = max(1, -(-len(names) // n_columns))
         # The first row, a seventh of the others, is for the legend.
         grid = GridSpecFromSubplotSpec(
             n_rows + 1,
             n_columns,
-            subplot_spec=self.bounding_ax_.get_subplotspec(),
+            subplot_spec=ax.get_subplotspec(),
             height_ratios=[1 / 7, *[1] * n_rows],
         )
         self.axes_ = np.empty(len(names), dtype=object)
@@ -343,8 +420,8 @@ class Panels(Display):
             panel.set_title(wrapped, fontsize=size, loc="left")
         self._legend_ax = self.figure_.add_subplot(grid[0, :])
         self._legend_ax.set_axis_off()
-        entitle(self._legend_ax, title)
-        # Those that have no panel below them.
+        add_title(self._legend_ax, title)
+        # Panels in the last row and in the first column are labelled.
         self._lowest = range(len(names) - n_columns, len(names))
         self._leftmost = range(0, len(names), n_columns)
 
@@ -357,7 +434,8 @@ class Panels(Display):
                 panel.set_ylabel(plain_text(y), fontsize=TINY)
 
     def _draw_legend(self, handles):
-        """Name artists above the panels."""
+        """Name artists above the panels; those that are None were not drawn."""
+        handles = {k: v for k, v in handles.items() if v is not None}
         for label, handle in handles.items():
             handle.set_label(label)
         legend = self._legend_ax.legend(
@@ -374,8 +452,41 @@ class Panels(Display):
         legend.set_in_layout(False)
 
 
+class ChannelPanels(Panels):
+    """One panel per channel.
+
+    Subclasses write `_channels()`, and a `_draw(ax)` that draws on `axes_`.
+    """
+
+    _attributes = f"""{Panels._attributes.rstrip()}
+    axes_ : ndarray of shape (n_channels,) of Axes
+    """
+
+    _title: str
+
+    def _channels(self):
+        raise NotImplementedError
+
+    def _n_panels(self):
+        return len(self._channels())
+
+    @shared_docs(_PARAMETERS, returns=_RETURNS)
+    def plot(self, ax: AxesOrNone = None, *, n_columns: int | None = None) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        n_columns : int, default=None
+            Panels beside each other. None: three, or four from ten channels on.
+        """
+        ax = self._axes(ax)
+        self._make_panels(ax, self._channels(), self._title, n_columns)
+        self._draw(ax)
+        return self
+
+
 def tidy_panel(ax):
-    """Make a small picture readable: few ticks, small numbers."""
+    """Keep a small panel readable: few ticks, small numbers."""
     from matplotlib.ticker import MaxNLocator
 
     tidy(ax)
@@ -404,11 +515,7 @@ def draw_band(ax, x, low, high, color=BLUE):
 def draw_dots(ax, height, point, low, high, *, color=BLUE, marker="o"):
     """Draw points with intervals beside each other, and return both.
 
-    Returns
-    -------
-    points : Line2D
-    intervals : LineCollection or None
-        None without bounds.
+    Without bounds the intervals, a LineCollection, are None.
     """
     intervals = None
     if np.isfinite(low).any():
@@ -426,12 +533,12 @@ def name_rows(ax, names, width=30):
 
 
 def show_all(ax, *values):
-    """Let the horizontal axis reach from zero over all values that are finite."""
-    values = np.concatenate([np.ravel(v) for v in values])
-    values = values[np.isfinite(values)]
-    if not np.any(values):
+    """Extend the horizontal axis from zero to all finite values."""
+    shown = np.concatenate([np.ravel(v) for v in values])
+    shown = shown[np.isfinite(shown)]
+    if not np.any(shown):
         return
-    low, high = min(0.0, values.min()), max(0.0, values.max())
+    low, high = min(0.0, shown.min()), max(0.0, shown.max())
     room = 0.05 * (high - low)
     ax.set_xlim(low - room * (low < 0), high + room * (high > 0))
 

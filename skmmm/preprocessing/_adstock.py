@@ -1,6 +1,7 @@
 """Spend carried over to later periods."""
 
 from numbers import Integral, Real
+from typing import Literal, TypeAlias
 
 import numpy as np
 from scipy.special import softmax, xlogy
@@ -8,16 +9,52 @@ from scipy.special import softmax, xlogy
 from skmmm._data.calendar import check_continuation, infer_calendar
 from skmmm._data.checks import check_no_duplicates, numeric_block, region_values
 from skmmm._data.panel import continue_panel, make_panel, missing_periods
-from skmmm._data.tables import find_columns, region_codes, row_namer
+from skmmm._data.tables import find_columns, row_namer
+from skmmm._shared_docs import shared_docs
 from skmmm._sklearn import Interval, StrOptions
+from skmmm._typing import Column, Columns
 from skmmm.preprocessing._base import (
     COLUMN,
     COLUMNS,
+    FEATURES,
     POSITIVE,
+    PerColumn,
     TableTransformer,
+    codes_of,
+    learn_regions,
     per_column,
     replace,
 )
+
+_PARAMETERS = """
+max_lag : int, default=13
+    Last period in which spend acts, counted from the period of spending.
+columns : list of str or int, callable, or None, default=None
+    Names or positions of the columns to carry over, or a function of X that
+    returns them. None takes every numeric column of a frame (booleans are not), or
+    every column of an array, apart from `region` and `time`. Negative values are
+    allowed.
+region : str or int, default=None
+    Name or position of the region column. None: one series.
+time : str or int, default=None
+    Name or position of the time column: weeks, days or months, as dates, Periods,
+    ISO strings or integers. None: rows have no order, so nothing carries over and
+    values stay as they are.
+gap : {"error", "mask"}, default="error"
+    What to do in `transform` with whole periods missing between the training data
+    and X: raise, or treat their spend as unknown.
+"""
+_ATTRIBUTES = """
+kernel_ : ndarray of shape (n_columns, max_lag + 1)
+    Weights, first entry lag 0; rows sum to one.
+columns_ : list
+    Labels of the columns.
+regions_ : ndarray of shape (n_regions,) or None
+    Regions seen in `fit`, sorted; None if `region` is None.
+period_ : {"week", "day", "month", "integer"} or None
+    Length of a period; None if `time` is None.
+"""
+Gap: TypeAlias = Literal["error", "mask"]
 
 
 class _Adstock(TableTransformer):
@@ -41,13 +78,10 @@ class _Adstock(TableTransformer):
         media = numeric_block(frame, labels, row_namer(frame, region, time))
         self.columns_ = labels
         self.kernel_ = self._kernel(labels)
-        self.regions_ = None
+        self.regions_, code = learn_regions(frame, region)
         self.period_ = None
-        values = None
-        if region is not None:
-            values = region_values(frame, region)
-            self.regions_ = np.unique(values)
         if time is not None:
+            values = None if self.regions_ is None else self.regions_[code]
             self._calendar = infer_calendar(frame[time], time, values)
             self.period_ = self._calendar.unit
             self._history = self._panel(frame, media, region, time)
@@ -62,13 +96,13 @@ class _Adstock(TableTransformer):
         )
 
     def _codes(self, frame, region):
-        if region is None:
-            return np.zeros(len(frame), dtype=np.int64), 1
-        values = region_values(frame, region)
-        code = region_codes(values, self.regions_)
-        new, new_code = np.unique(values[code < 0], return_inverse=True)
-        code[code < 0] = len(self.regions_) + new_code
-        return code, len(self.regions_) + len(new)
+        code = codes_of(frame, region, self.regions_)
+        if self.regions_ is None:
+            return code, 1
+        new = code < 0
+        names, later = np.unique(region_values(frame, region)[new], return_inverse=True)
+        code[new] = len(self.regions_) + later
+        return code, len(self.regions_) + len(names)
 
     def _apply(self, frame):
         _, region, time = find_columns(frame, [], region=self.region, time=self.time)
@@ -98,17 +132,8 @@ class _Adstock(TableTransformer):
 def _carry_known(media, known, kernel):
     """Convolve media with one kernel per column, averaging over the known lags.
 
-    Parameters
-    ----------
-    media : ndarray of shape (n_regions, n_columns, max_lag + n_periods)
-        Zero where unknown.
-    known : ndarray of shape (n_regions, max_lag + n_periods), bool
-    kernel : ndarray of shape (n_columns, max_lag + 1)
-        First entry: lag 0.
-
-    Returns
-    -------
-    adstock : ndarray of shape (n_regions, n_columns, n_periods)
+    `media` is (n_regions, n_columns, max_lag + n_periods), zero where not `known`,
+    (n_regions, max_lag + n_periods); `kernel` is (n_columns, max_lag + 1), lag 0 first.
     """
     adstock = _convolve(media, kernel)
     gaps = ~known.all(axis=1)
@@ -128,6 +153,7 @@ def _convolve(media, kernel):
     return adstock
 
 
+@shared_docs(_PARAMETERS, attributes=_ATTRIBUTES + FEATURES)
 class GeometricAdstock(_Adstock):
     """Carry spend over to later periods with weights that fall geometrically.
 
@@ -144,49 +170,10 @@ class GeometricAdstock(_Adstock):
         Share of the effect that remains after one period, in [0, 1): one number, or
         one per column, or a dict of column to number.
 
-    max_lag : int, default=13
-        Last period in which spend acts, counted from the period of spending.
-
-    columns : list of str or int, callable, or None, default=None
-        Names or positions of the columns to carry over, or a function of X that
-        returns them. None takes every numeric column of a frame (booleans are not), or
-        every column of an array, apart from `region` and `time`. Negative values are
-        allowed.
-
-    region : str or int, default=None
-        Name or position of the region column. None: one series.
-
-    time : str or int, default=None
-        Name or position of the time column: weeks, days or months, as dates, Periods,
-        ISO strings or integers. None: rows have no order, so nothing carries over and
-        values stay as they are.
-
-    gap : {"error", "mask"}, default="error"
-        What to do in `transform` with whole periods missing between the training data
-        and X: raise, or treat their spend as unknown.
-
     Attributes
     ----------
     decay_ : ndarray of shape (n_columns,)
         Decay of each column.
-
-    kernel_ : ndarray of shape (n_columns, max_lag + 1)
-        Weights, first entry lag 0; rows sum to one.
-
-    columns_ : list
-        Labels of the columns.
-
-    regions_ : ndarray of shape (n_regions,) or None
-        Regions seen in `fit`, sorted; None if `region` is None.
-
-    period_ : {"week", "day", "month", "integer"} or None
-        Length of a period; None if `time` is None.
-
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if X has names.
 
     See Also
     --------
@@ -198,10 +185,10 @@ class GeometricAdstock(_Adstock):
     -----
     The past of a row is read from X itself and, where X has no row, from the rows of
     `fit`: transforming the weeks after training continues from the spend before them,
-    and X may hold other values for training weeks, which then count instead. Before
-    the first row of a region, which includes all of the past of a region that `fit`
-    did not see, nothing was spent. Where a region has no row between two of its rows,
-    its spend is unknown, and the weighted mean is taken over the known lags.
+    and values of X for training weeks replace those of `fit`. Before the first row of a
+    region nothing was spent; a region that `fit` did not see has no earlier rows. Where
+    a region has no row between two of its rows, its spend is unknown, and the weighted
+    mean is taken over the known lags.
 
     References
     ----------
@@ -233,12 +220,12 @@ class GeometricAdstock(_Adstock):
     def __init__(
         self,
         *,
-        decay=0.5,
-        max_lag=13,
-        columns=None,
-        region=None,
-        time=None,
-        gap="error",
+        decay: PerColumn = 0.5,
+        max_lag: int = 13,
+        columns: Columns = None,
+        region: Column | None = None,
+        time: Column | None = None,
+        gap: Gap = "error",
     ):
         self.decay = decay
         self.max_lag = max_lag
@@ -255,6 +242,7 @@ class GeometricAdstock(_Adstock):
         return softmax(xlogy(np.arange(self.max_lag + 1), self.decay_[:, None]), axis=1)
 
 
+@shared_docs(_PARAMETERS, attributes=_ATTRIBUTES + FEATURES)
 class DelayedAdstock(_Adstock):
     """Carry spend over with weights that peak some periods after the spending.
 
@@ -271,53 +259,13 @@ class DelayedAdstock(_Adstock):
     decay : float, array-like of shape (n_columns,) or dict, default=0.5
         In (0, 1); the closer to 1, the wider the peak. One number, or one per column,
         or a dict of column to number.
-
     delay : float, array-like of shape (n_columns,) or dict, default=1.0
         Periods from spending to the peak, non-negative, given like `decay`.
-
-    max_lag : int, default=13
-        Last period in which spend acts, counted from the period of spending.
-
-    columns : list of str or int, callable, or None, default=None
-        Names or positions of the columns to carry over, or a function of X that
-        returns them. None takes every numeric column of a frame (booleans are not), or
-        every column of an array, apart from `region` and `time`. Negative values are
-        allowed.
-
-    region : str or int, default=None
-        Name or position of the region column. None: one series.
-
-    time : str or int, default=None
-        Name or position of the time column: weeks, days or months, as dates, Periods,
-        ISO strings or integers. None: rows have no order, so nothing carries over and
-        values stay as they are.
-
-    gap : {"error", "mask"}, default="error"
-        What to do in `transform` with whole periods missing between the training data
-        and X: raise, or treat their spend as unknown.
 
     Attributes
     ----------
     decay_, delay_ : ndarray of shape (n_columns,)
         Parameters of each column.
-
-    kernel_ : ndarray of shape (n_columns, max_lag + 1)
-        Weights, first entry lag 0; rows sum to one.
-
-    columns_ : list
-        Labels of the columns.
-
-    regions_ : ndarray of shape (n_regions,) or None
-        Regions seen in `fit`, sorted; None if `region` is None.
-
-    period_ : {"week", "day", "month", "integer"} or None
-        Length of a period; None if `time` is None.
-
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if X has names.
 
     See Also
     --------
@@ -351,13 +299,13 @@ class DelayedAdstock(_Adstock):
     def __init__(
         self,
         *,
-        decay=0.5,
-        delay=1.0,
-        max_lag=13,
-        columns=None,
-        region=None,
-        time=None,
-        gap="error",
+        decay: PerColumn = 0.5,
+        delay: PerColumn = 1.0,
+        max_lag: int = 13,
+        columns: Columns = None,
+        region: Column | None = None,
+        time: Column | None = None,
+        gap: Gap = "error",
     ):
         self.decay = decay
         self.delay = delay
@@ -374,6 +322,7 @@ class DelayedAdstock(_Adstock):
         return softmax(distance * np.log(self.decay_)[:, None], axis=1)
 
 
+@shared_docs(_PARAMETERS, attributes=_ATTRIBUTES + FEATURES)
 class WeibullAdstock(_Adstock):
     """Carry spend over with weights proportional to a Weibull density.
 
@@ -391,53 +340,13 @@ class WeibullAdstock(_Adstock):
     shape : float, array-like of shape (n_columns,) or dict, default=1.0
         Positive. Up to 1 the weights fall from the start, above 1 they peak later. One
         number, or one per column, or a dict of column to number.
-
     scale : float, array-like of shape (n_columns,) or dict, default=2.0
         Positive, in periods, given like `shape`: the larger, the longer spend acts.
-
-    max_lag : int, default=13
-        Last period in which spend acts, counted from the period of spending.
-
-    columns : list of str or int, callable, or None, default=None
-        Names or positions of the columns to carry over, or a function of X that
-        returns them. None takes every numeric column of a frame (booleans are not), or
-        every column of an array, apart from `region` and `time`. Negative values are
-        allowed.
-
-    region : str or int, default=None
-        Name or position of the region column. None: one series.
-
-    time : str or int, default=None
-        Name or position of the time column: weeks, days or months, as dates, Periods,
-        ISO strings or integers. None: rows have no order, so nothing carries over and
-        values stay as they are.
-
-    gap : {"error", "mask"}, default="error"
-        What to do in `transform` with whole periods missing between the training data
-        and X: raise, or treat their spend as unknown.
 
     Attributes
     ----------
     shape_, scale_ : ndarray of shape (n_columns,)
         Parameters of each column.
-
-    kernel_ : ndarray of shape (n_columns, max_lag + 1)
-        Weights, first entry lag 0; rows sum to one.
-
-    columns_ : list
-        Labels of the columns.
-
-    regions_ : ndarray of shape (n_regions,) or None
-        Regions seen in `fit`, sorted; None if `region` is None.
-
-    period_ : {"week", "day", "month", "integer"} or None
-        Length of a period; None if `time` is None.
-
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if X has names.
 
     See Also
     --------
@@ -468,13 +377,13 @@ class WeibullAdstock(_Adstock):
     def __init__(
         self,
         *,
-        shape=1.0,
-        scale=2.0,
-        max_lag=13,
-        columns=None,
-        region=None,
-        time=None,
-        gap="error",
+        shape: PerColumn = 1.0,
+        scale: PerColumn = 2.0,
+        max_lag: int = 13,
+        columns: Columns = None,
+        region: Column | None = None,
+        time: Column | None = None,
+        gap: Gap = "error",
     ):
         self.shape = shape
         self.scale = scale

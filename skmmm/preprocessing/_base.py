@@ -1,19 +1,33 @@
 """What transformers of tables share: how they read X and what they give back."""
 
+from collections.abc import Mapping
 from numbers import Integral, Real
+from typing import Self, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm._data.checks import region_values
 from skmmm._data.tables import check_known_regions, read_table, rebuild, region_codes
 from skmmm._sklearn import Interval
+from skmmm._typing import Column, Table
 
 # Constraints of parameters: one column, several, a positive number for each.
 COLUMN = [str, Integral, None]
 COLUMNS = ["array-like", str, Integral, callable, None]
 POSITIVE = [Interval(Real, 0, None, closed="neither"), "array-like", dict]
+
+
+FEATURES = """\
+n_features_in_ : int
+    Number of columns seen in `fit`.
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
+    Names of the columns, if X has names.
+"""
+# One number, or one per column.
+PerColumn: TypeAlias = float | npt.ArrayLike | Mapping[Column, float]
 
 
 class TableTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -23,14 +37,13 @@ class TableTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     table as a dict of label to values, None for a column that stays as it is.
     """
 
-    def fit(self, X, y=None):
+    def fit(self, X: Table, y: npt.ArrayLike | None = None) -> Self:
         """Learn from the rows of X.
 
         Parameters
         ----------
         X : array-like or dataframe of shape (n_samples, n_features)
             Long table, rows in any order.
-
         y : None
             Ignored.
 
@@ -49,7 +62,7 @@ class TableTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._learn(read_table(self, X, reset=True))
         return self
 
-    def transform(self, X):
+    def transform(self, X: Table) -> Table:
         """Transform the rows of X.
 
         Parameters
@@ -67,7 +80,7 @@ class TableTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ------
         ValueError
             As in `fit`; also for a region that `fit` did not see or for missing
-            periods, where the transformer is told to raise.
+            periods, if the transformer is set to raise.
         """
         check_is_fitted(self)
         frame = read_table(self, X, reset=False)
@@ -81,7 +94,9 @@ class ColumnMaker(TableTransformer):
     that `transform` gives, from those of the columns it takes.
     """
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: npt.ArrayLike | None = None
+    ) -> npt.NDArray[np.object_]:
         """Return the names of the columns that `transform` gives.
 
         Parameters
@@ -98,7 +113,7 @@ class ColumnMaker(TableTransformer):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        # Other columns are not looked at.
+        # Other columns are not read.
         tags.input_tags.allow_nan = True
         tags.input_tags.string = True
         return tags
@@ -113,15 +128,25 @@ def check_new_names(columns, names, what):
         )
 
 
-def codes_of(frame, label, regions, *, unseen, otherwise):
+def learn_regions(frame, label):
+    """Return the sorted regions, None without a column, and the code of each row."""
+    if label is None:
+        return None, np.zeros(len(frame), dtype=np.int64)
+    return np.unique(region_values(frame, label), return_inverse=True)
+
+
+def codes_of(frame, label, regions, *, otherwise=None):
     """Return the position of each row's region in `regions`, -1 if it is not there.
 
-    Where `unseen` is "error", raise instead and offer the other setting.
+    Without a region column all rows have the code 0. If the setting `otherwise` is
+    named, raise where a region is not there, and offer it.
     """
+    if label is None:
+        return np.zeros(len(frame), dtype=np.int64)
     values = region_values(frame, label)
     code = region_codes(values, regions)
-    if unseen == "error":
-        advice = f"Leave it out, or set unseen={otherwise!r}."
+    if otherwise is not None:
+        advice = f"Leave it out, or set {otherwise}."
         check_known_regions(code, values, regions, advice)
     return code
 
@@ -132,22 +157,9 @@ def replace(frame, labels, block):
 
 
 def per_column(value, labels, name, *, above, below=np.inf, closed=False):
-    """Return a parameter of the user as one number per column, inside its interval.
+    """Return a parameter of the user as one number per column, or raise.
 
-    Parameters
-    ----------
-    value : float, array-like of shape (n_columns,), or dict of column to float
-    labels : list of column labels
-    name : str
-        Of the parameter, for messages.
-    above, below : float
-        Bounds of the interval.
-    closed : bool
-        Whether the lower bound itself is allowed.
-
-    Returns
-    -------
-    values : ndarray of shape (n_columns,)
+    Numbers have to be above `above` (or equal, if `closed`) and below `below`.
     """
     if isinstance(value, dict):
         value = _in_order(value, labels, name)

@@ -1,11 +1,16 @@
 """Codes for the names of regions."""
 
+from typing import Literal
+
 import numpy as np
 
 from skmmm._data.checks import region_values, resolve_column
+from skmmm._shared_docs import shared_docs
 from skmmm._sklearn import StrOptions
+from skmmm._typing import Column
 from skmmm.preprocessing._base import (
     COLUMN,
+    FEATURES,
     ColumnMaker,
     check_new_names,
     codes_of,
@@ -13,6 +18,7 @@ from skmmm.preprocessing._base import (
 )
 
 
+@shared_docs("", attributes=FEATURES)
 class RegionEncoder(ColumnMaker):
     """Replace the region column by integer codes or by one column per region.
 
@@ -23,12 +29,10 @@ class RegionEncoder(ColumnMaker):
     region : str or int, default=None
         Name or position of the region column. With None there is nothing to encode
         and X passes through.
-
     encoding : {"ordinal", "onehot"}, default="ordinal"
         "ordinal" puts the position in `regions_` in place of the region, under the
         same name. "onehot" puts one column per region there, 1 where the row is of
         that region and 0 elsewhere, called ``<region column>_<region>``.
-
     unseen : {"error", "ignore"}, default="error"
         What to do in `transform` with a region that `fit` did not see: raise, or
         encode it as -1 (ordinal) or as zeros in all columns (onehot).
@@ -37,12 +41,6 @@ class RegionEncoder(ColumnMaker):
     ----------
     regions_ : ndarray of shape (n_regions,) or None
         Regions in sorted order; None if `region` is None.
-
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if X has names.
 
     See Also
     --------
@@ -69,7 +67,13 @@ class RegionEncoder(ColumnMaker):
         "unseen": [StrOptions({"error", "ignore"})],
     }
 
-    def __init__(self, *, region=None, encoding="ordinal", unseen="error"):
+    def __init__(
+        self,
+        *,
+        region: Column | None = None,
+        encoding: Literal["ordinal", "onehot"] = "ordinal",
+        unseen: Literal["error", "ignore"] = "error",
+    ):
         self.region = region
         self.encoding = encoding
         self.unseen = unseen
@@ -88,22 +92,24 @@ class RegionEncoder(ColumnMaker):
             )
 
     def _dummy_names(self, label):
+        if self.regions_ is None:
+            return []
         return [f"{label}_{region}" for region in self.regions_]
 
     def _apply(self, frame):
         if self.region is None:
             return dict.fromkeys(frame.columns)
         label = resolve_column(frame, self.region, "region")
-        code = codes_of(
-            frame, label, self.regions_, unseen=self.unseen, otherwise="ignore"
-        )
+        otherwise = "unseen='ignore'" if self.unseen == "error" else None
+        code = codes_of(frame, label, self.regions_, otherwise=otherwise)
         if self.encoding == "ordinal":
             return replace(frame, [label], code[:, None])
-        dummies = (code[:, None] == np.arange(len(self.regions_))).astype(np.float64)
-        out = {}
+        names = self._dummy_names(label)
+        dummies = (code[:, None] == np.arange(len(names))).astype(np.float64)
+        out: dict = {}
         for column in frame.columns:
             if column == label:
-                out.update(zip(self._dummy_names(label), dummies.T, strict=True))
+                out.update(zip(names, dummies.T, strict=True))
             else:
                 out[column] = None
         return out

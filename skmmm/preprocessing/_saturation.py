@@ -5,15 +5,20 @@ from scipy.special import expit
 
 from skmmm._data.checks import numeric_block
 from skmmm._data.tables import find_columns, row_namer
+from skmmm._shared_docs import shared_docs
+from skmmm._typing import Columns
 from skmmm.preprocessing._base import (
     COLUMNS,
+    FEATURES,
     POSITIVE,
+    PerColumn,
     TableTransformer,
     per_column,
     replace,
 )
 
 
+@shared_docs("", attributes=FEATURES)
 class HillSaturation(TableTransformer):
     """Let the response to spend level off.
 
@@ -29,11 +34,9 @@ class HillSaturation(TableTransformer):
     half_saturation : float, array-like of shape (n_columns,) or dict, default=1.0
         Positive, in the units of X: one number, or one per column, or a dict of column
         to number. After :class:`PanelScaler` 1.0 is the region's typical spend.
-
     slope : float, array-like of shape (n_columns,) or dict, default=1.0
         Positive, given like `half_saturation`. Up to 1 the response is concave, above
         1 it is S-shaped.
-
     columns : list of str or int, callable, or None, default=None
         Names or positions of the columns to saturate, or a function of X that returns
         them. None takes every numeric column of a frame (booleans are not), or every
@@ -44,15 +47,8 @@ class HillSaturation(TableTransformer):
     ----------
     half_saturation_, slope_ : ndarray of shape (n_columns,)
         Parameters of each column.
-
     columns_ : list
         Labels of the columns.
-
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if X has names.
 
     See Also
     --------
@@ -82,7 +78,13 @@ class HillSaturation(TableTransformer):
         "columns": COLUMNS,
     }
 
-    def __init__(self, *, half_saturation=1.0, slope=1.0, columns=None):
+    def __init__(
+        self,
+        *,
+        half_saturation: PerColumn = 1.0,
+        slope: PerColumn = 1.0,
+        columns: Columns = None,
+    ):
         self.half_saturation = half_saturation
         self.slope = slope
         self.columns = columns

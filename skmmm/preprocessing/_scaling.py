@@ -1,20 +1,27 @@
 """Columns in units of what is typical of their region."""
 
+from typing import Literal
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skmmm._data.checks import numeric_block, region_values
+from skmmm._data.checks import numeric_block
 from skmmm._data.tables import find_columns, read_table, rebuild, row_namer
+from skmmm._shared_docs import shared_docs
 from skmmm._sklearn import StrOptions
+from skmmm._typing import Column, Columns, Table
 from skmmm.preprocessing._base import (
     COLUMN,
     COLUMNS,
+    FEATURES,
     TableTransformer,
     codes_of,
+    learn_regions,
     replace,
 )
 
 
+@shared_docs("", attributes=FEATURES)
 class PanelScaler(TableTransformer):
     """Divide columns by a typical value of their region.
 
@@ -27,14 +34,11 @@ class PanelScaler(TableTransformer):
         Names or positions of the columns to scale, or a function of X that returns
         them. None takes every numeric column of a frame (booleans are not), or every
         column of an array, apart from `region` and `time`.
-
     region : str or int, default=None
         Name or position of the region column. None: one scale for all rows.
-
     time : str or int, default=None
-        Name or position of the time column, which is left alone. Only needed when
+        Name or position of the time column, which stays as it is. Only needed when
         `columns` is None and the periods are numbers.
-
     method : {"mean_nonzero", "max", "standard"}, default="mean_nonzero"
         What to divide by:
 
@@ -42,7 +46,6 @@ class PanelScaler(TableTransformer):
           of heavy spend hardly moves it, and neither do weeks off air.
         - "max" : the largest absolute value.
         - "standard" : the standard deviation, after subtracting the mean.
-
     unseen : {"error", "overall"}, default="error"
         What to do in `transform` with a region that `fit` did not see: raise, or use
         the scale of all rows of `fit` taken together.
@@ -53,24 +56,14 @@ class PanelScaler(TableTransformer):
         In the units of X, from the rows of `fit` only. Where a column is zero in a
         whole region ("standard": constant), the overall scale stands in; if that is
         zero too, 1.
-
     center_ : ndarray of shape (n_regions, n_columns)
         What is subtracted before; zeros unless `method` is "standard".
-
     overall_scale_, overall_center_ : ndarray of shape (n_columns,)
         The same over all rows.
-
     regions_ : ndarray of shape (n_regions,) or None
         Regions in sorted order, the rows of `scale_`; None if `region` is None.
-
     columns_ : list
         Labels of the scaled columns, the columns of `scale_`.
-
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if X has names.
 
     Examples
     --------
@@ -96,11 +89,11 @@ class PanelScaler(TableTransformer):
     def __init__(
         self,
         *,
-        columns=None,
-        region=None,
-        time=None,
-        method="mean_nonzero",
-        unseen="error",
+        columns: Columns = None,
+        region: Column | None = None,
+        time: Column | None = None,
+        method: Literal["mean_nonzero", "max", "standard"] = "mean_nonzero",
+        unseen: Literal["error", "overall"] = "error",
     ):
         self.columns = columns
         self.region = region
@@ -113,19 +106,13 @@ class PanelScaler(TableTransformer):
             frame, self.columns, region=self.region, time=self.time
         )
         block = numeric_block(frame, labels, row_namer(frame, region, time))
-        everywhere = np.zeros(len(frame), dtype=np.int64)
-        center, scale = _center_and_scale(block, everywhere, self.method)
+        all_rows = np.zeros(len(frame), dtype=np.int64)
+        center, scale = _center_and_scale(block, all_rows, self.method)
         self.overall_center_ = center[0]
         self.overall_scale_ = np.where(scale[0] > 0, scale[0], 1.0)
         self.columns_ = labels
-        self.regions_ = None
-        code = everywhere
-        if region is not None:
-            self.regions_, code = np.unique(
-                region_values(frame, region), return_inverse=True
-            )
-            center, scale = _center_and_scale(block, code, self.method)
-        self.center_ = center
+        self.regions_, code = learn_regions(frame, region)
+        self.center_, scale = _center_and_scale(block, code, self.method)
         self.scale_ = np.where(scale > 0, scale, self.overall_scale_)
 
     def _rows(self, frame):
@@ -135,11 +122,8 @@ class PanelScaler(TableTransformer):
         """
         _, region, time = find_columns(frame, [], region=self.region, time=self.time)
         block = numeric_block(frame, self.columns_, row_namer(frame, region, time))
-        if region is None:
-            return block, self.center_[0], self.scale_[0]
-        code = codes_of(
-            frame, region, self.regions_, unseen=self.unseen, otherwise="overall"
-        )
+        otherwise = "unseen='overall'" if self.unseen == "error" else None
+        code = codes_of(frame, region, self.regions_, otherwise=otherwise)
         # Code -1, an unseen region, picks the last row.
         center = np.vstack([self.center_, self.overall_center_])
         scale = np.vstack([self.scale_, self.overall_scale_])
@@ -149,7 +133,7 @@ class PanelScaler(TableTransformer):
         block, center, scale = self._rows(frame)
         return replace(frame, self.columns_, (block - center) / scale)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: Table) -> Table:
         """Bring scaled columns back to the units of `fit`.
 
         Parameters
@@ -169,19 +153,10 @@ class PanelScaler(TableTransformer):
 
 
 def _center_and_scale(block, code, method):
-    """Return what to subtract and what to divide by, for each region.
+    """Return what to subtract and what to divide by, both (n_regions, n_columns).
 
-    Parameters
-    ----------
-    block : ndarray of shape (n_samples, n_columns)
-    code : ndarray of shape (n_samples,)
-        Region of every row; each of 0, 1, ... occurs.
-    method : {"mean_nonzero", "max", "standard"}
-
-    Returns
-    -------
-    center, scale : ndarray of shape (n_regions, n_columns)
-        The scale is 0 where the column does not vary.
+    `code` is the region of every row of the block; each of 0, 1, ... occurs. The scale
+    is 0 where the column does not vary.
     """
     order = np.argsort(code, kind="stable")
     start = np.flatnonzero(np.diff(code[order], prepend=-1))
@@ -193,7 +168,7 @@ def _center_and_scale(block, code, method):
         count = np.bincount(code)[:, None]
         center = by_region(np.add, block) / count
         scale = np.sqrt(by_region(np.add, (block - center[code]) ** 2) / count)
-        # What rounding leaves of a constant column is not a scale.
+        # Rounding errors of a constant column are not a scale.
         rounding = 10 * np.finfo(np.float64).eps * np.abs(center)
         return center, np.where(scale > rounding, scale, 0.0)
     size = np.abs(block)

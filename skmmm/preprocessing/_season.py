@@ -7,13 +7,16 @@ import numpy as np
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import region_values, resolve_column
 from skmmm._data.tables import find_columns
+from skmmm._shared_docs import shared_docs
 from skmmm._sklearn import Interval
-from skmmm.preprocessing._base import COLUMN, ColumnMaker, check_new_names
+from skmmm._typing import Column
+from skmmm.preprocessing._base import COLUMN, FEATURES, ColumnMaker, check_new_names
 
 # Harmonics of the week in daily data: three make any pattern of seven days.
 _N_WEEKDAY = 3
 
 
+@shared_docs("", attributes=FEATURES)
 class FourierSeason(ColumnMaker):
     """Add sines and cosines of the time of the year as columns.
 
@@ -27,15 +30,12 @@ class FourierSeason(ColumnMaker):
     region : str or int, default=None
         Name or position of the region column, within which the length of a period is
         read. None: one series, or regions with the same periods.
-
     time : str or int, default=None
         Name or position of the time column: weeks, days or months, as dates, Periods,
         ISO strings or integers. None: rows have no order and no column is added.
-
     order : int, default=2
         Number of harmonics, each a sine and a cosine; below half of the periods in a
         season. 0 adds none for the year.
-
     period : float, default=None
         Length of the season, in periods of the data. None: one year, where integers
         count weeks, and for daily data the week as well.
@@ -44,12 +44,6 @@ class FourierSeason(ColumnMaker):
     ----------
     period_ : {"week", "day", "month", "integer"} or None
         Length of a period of the data; None if `time` is None.
-
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, if X has names.
 
     References
     ----------
@@ -80,7 +74,14 @@ class FourierSeason(ColumnMaker):
         "period": [Interval(Real, 0, None, closed="neither"), None],
     }
 
-    def __init__(self, *, region=None, time=None, order=2, period=None):
+    def __init__(
+        self,
+        *,
+        region: Column | None = None,
+        time: Column | None = None,
+        order: int = 2,
+        period: float | None = None,
+    ):
         self.region = region
         self.time = time
         self.order = order

@@ -5,13 +5,16 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm.baselines import LastValueRegressor, make_linear_mmm
+from skmmm.effects import effects_of
 from skmmm.plotting import (
     ContributionsDisplay,
     FitDisplay,
+    HoldoutDisplay,
     ResponseCurvesDisplay,
     ReturnsDisplay,
 )
@@ -397,3 +400,19 @@ def test_saving_needs_no_window(tmp_path, pyplot, n_curves):
     assert path.stat().st_size > 1000
     assert display.figure_.get_size_inches()[0] == pytest.approx(6.4)
     assert pyplot.get_fignums() == []
+
+
+def test_fit_of_a_table_that_was_read(held_out, panel):
+    X, y = panel.X, panel.y
+    linear = make_linear_mmm(media=panel.media, region="region", time="week").fit(X, y)
+    for model in (held_out, make_pipeline("passthrough", held_out), linear):
+        read = effects_of(model, X)
+        for region in (None, X["region"].iloc[0]):
+            found = FitDisplay.from_estimator(model, read, y, region=region)
+            expected = FitDisplay.from_estimator(model, X, y, region=region)
+            pd.testing.assert_frame_equal(found.series, expected.series)
+        found = HoldoutDisplay.from_estimator(model, read, y)
+        expected = HoldoutDisplay.from_estimator(model, X, y)
+        pd.testing.assert_frame_equal(found.rows, expected.rows)
+    with pytest.raises(ValueError, match="X was read by another"):
+        FitDisplay.from_estimator(held_out, read, y)
