@@ -20,7 +20,7 @@ from skmmm.allocation._words import in_words
 from skmmm.datasets import make_mmm_panel
 from skmmm.scenarios import make_future_frame
 
-pytestmark = pytest.mark.usefixtures("one_thread", "short_chains")
+pytestmark = pytest.mark.usefixtures("short_chains")
 
 
 def test_media_without_a_cost_of_the_regressor(funnel):
