@@ -291,7 +291,7 @@ def test_total_effects_are_planned_to_the_end(funnel):
     what_if = model.effects().counterfactual("total")
     budget = data.X[data.media].sum().sum()
     reached = []
-    for first in np.linspace(0.5, 1.5, 21):
+    for first in np.linspace(0.5, 1.5, 11):
 
         def over(second, first=first):
             multiples = np.array([[first], [second]])
