@@ -1,11 +1,15 @@
 """Fixtures that several test files share."""
 
+import os
 from pathlib import Path
+
+# Threads only wait for each other on arrays as small as those of a test. Read when
+# NumPy and PyTorch load, here and in the processes that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm._model import hmc
@@ -52,9 +56,9 @@ def set_chains(patch, numbers):
 
 @pytest.fixture
 def fast(arguments, monkeypatch):
-    """The same where the numbers do not matter, with draws that cost little."""
+    """The same where the numbers do not matter: few iterations, cheap draws."""
     set_chains(monkeypatch, dict.fromkeys(IN_FULL, 1))
-    return arguments
+    return arguments | {"max_iter": 10}
 
 
 @pytest.fixture(scope="module")
@@ -104,12 +108,3 @@ def dma_panel():
     controls = [c for c in frame if c.startswith("control")]
     numbers = dict.fromkeys([*media, *controls], np.float64)
     return frame.astype(numbers), media, controls
-
-
-@pytest.fixture(scope="module")
-def one_thread():
-    """Threads only wait for each other on tensors as small as those of a test."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)

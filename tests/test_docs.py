@@ -60,7 +60,7 @@ def test_example_in_readme(capsys):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     # Fewer iterations: what is tested is that it runs.
-    code = code.replace("random_state=0,", "random_state=0, max_iter=8, n_draws=4,")
+    code = code.replace("random_state=0,", "random_state=0, max_iter=2, n_draws=2,")
     exec(compile(code, "README.md", "exec"), {})
     assert "test_score" in capsys.readouterr().out
 
@@ -70,7 +70,7 @@ def test_example_in_getting_started(tmp_path, monkeypatch):
     code = "".join(
         example.source for example in doctest.DocTestParser().get_examples(text)
     )
-    code = code.replace("random_state=0,", "random_state=0, max_iter=8, n_draws=4,")
+    code = code.replace("random_state=0,", "random_state=0, max_iter=2, n_draws=2,")
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "getting_started.rst", "exec"), {})
     assert (tmp_path / "report.html").exists()

@@ -30,7 +30,7 @@ N_DRAWS = 8
 def ours(panel, **options):
     settings = {
         "max_lag": 3,
-        "max_iter": 30,
+        "max_iter": 8,
         "n_draws": N_DRAWS,
         "graph": StructuralVAR(n_bootstraps=2),
     }

@@ -38,15 +38,25 @@ def test_other_seed_gives_other_draws_but_no_other_answer(panel, fast):
     assert_allclose(first.predict(panel.X), second.predict(panel.X), rtol=0.02)
 
 
+@pytest.fixture
+def three_threads():
+    """More threads than a fit takes."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+@pytest.mark.usefixtures("three_threads")
 def test_fit_leaves_global_state_alone(panel, fast):
-    n_threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
+    dtype = torch.get_default_dtype()
     gradients = torch.is_grad_enabled()
     torch_state = torch.get_rng_state().clone()
     kind, keys, *rest = np.random.get_state()  # noqa: NPY002
     model = DeepCausalMMMRegressor(**fast)
     model.fit(panel.X, panel.y).predict_interval(panel.X)
     model.response_curve("media_1")
-    assert torch.get_num_threads() == n_threads
+    assert torch.get_num_threads() == 3
     assert torch.get_default_dtype() == dtype
     assert torch.is_grad_enabled() == gradients
     assert torch.equal(torch.get_rng_state(), torch_state)
@@ -202,7 +212,7 @@ def test_effects_of_a_negative_kpi_may_have_either_sign(fast, sign):
     world = make_mmm_panel(1, 80, n_media=2, random_state=0)
     y = -world.y if sign < 0 else world.y - 2.0 * world.y.max()
     with pytest.warns(UserWarning, match="negative nearly throughout"):
-        found = DeepCausalMMMRegressor(**fast).fit(world.X, y)
+        found = DeepCausalMMMRegressor(**fast | {"max_iter": 30}).fit(world.X, y)
     truth = sign * world.contributions[world.media].sum()
     assert_allclose(found.contributions()[world.media].sum(), truth, rtol=0.5)
 
@@ -222,15 +232,16 @@ def test_a_prior_that_the_data_contradict_is_named(arguments):
     assert narrow.loc["media_1", "verdict"] != "data-driven"
 
 
+@pytest.mark.usefixtures("three_threads")
 def test_failing_fit_gives_threads_back(panel, fast, monkeypatch):
     def fail(*args, **kwargs):
+        assert torch.get_num_threads() == 1
         raise RuntimeError("no")
 
-    n_threads = torch.get_num_threads()
     monkeypatch.setattr("skmmm._fitting.train", fail)
     with pytest.raises(RuntimeError, match="no"):
         DeepCausalMMMRegressor(**fast).fit(panel.X, panel.y)
-    assert torch.get_num_threads() == n_threads
+    assert torch.get_num_threads() == 3
 
 
 def test_random_state_none_reads_numpys_global_state(series, fast):

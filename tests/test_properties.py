@@ -77,7 +77,7 @@ def make_model(X, **params):
         "controls": [c for c in X if c in CONTROLS],
         "max_lag": 3,
         "n_draws": 0,
-        "max_iter": 6,
+        "max_iter": 3,
         "n_hidden": 1,
         "n_harmonics": 1,
         "gap": "mask",

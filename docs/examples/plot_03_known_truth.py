@@ -19,7 +19,7 @@ from skmmm.plotting import (
     SaturationDisplay,
 )
 
-world = make_mmm_panel(8, 130, n_media=3, effect_drift=0.5, random_state=5)
+world = make_mmm_panel(4, 104, n_media=3, effect_drift=0.5, random_state=5)
 model = DeepCausalMMMRegressor(
     media=world.media,
     controls=world.controls,

@@ -14,7 +14,7 @@ from skmmm.datasets import make_mmm_panel
 from skmmm.inspection import block_stability, placebo_channel
 from skmmm.plotting import ResidualsDisplay
 
-world = make_mmm_panel(2, 104, n_media=2, random_state=2)
+world = make_mmm_panel(1, 104, n_media=2, random_state=2)
 model = DeepCausalMMMRegressor(
     media=world.media,
     controls=world.controls,

@@ -27,7 +27,7 @@ def model(**arguments):
         "time": "week",
         "max_lag": 2,
         "n_draws": 0,
-        "max_iter": 20,
+        "max_iter": 5,
         "n_hidden": 0,
         "n_harmonics": 1,
         "graph": svar(),

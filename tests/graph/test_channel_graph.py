@@ -13,7 +13,7 @@ from channel_worlds import model, off_diagonal, svar
 from skmmm import DeepCausalMMMRegressor
 from skmmm.graph import NOTEARS
 
-pytestmark = pytest.mark.usefixtures("one_thread", "short_chains")
+pytestmark = pytest.mark.usefixtures("short_chains")
 
 VERDICTS = {"edge", "no edge", "undecided"}
 

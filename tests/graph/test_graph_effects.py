@@ -13,7 +13,7 @@ from skmmm.graph._equations import SpendEquations
 N_DRAWS = 9  # more than fit into one pass
 
 pytestmark = [
-    pytest.mark.usefixtures("one_thread", "short_chains"),
+    pytest.mark.usefixtures("short_chains"),
     pytest.mark.filterwarnings("ignore:Column 'media_2' can hardly"),  # the spike
 ]
 

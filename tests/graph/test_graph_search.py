@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from threadpoolctl import threadpool_limits
 
 from channel_worlds import has_cycle
 from skmmm.graph import _search as search_module
@@ -23,12 +22,6 @@ from skmmm.graph._search import (
     search,
 )
 from skmmm.graph._spend import spend_units
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_blas_thread():
-    with threadpool_limits(1):
-        yield
 
 
 def free(n_media, min_effect=0.005):

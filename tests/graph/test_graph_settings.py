@@ -13,7 +13,7 @@ from skmmm.graph import NOTEARS, StructuralVAR
 from skmmm.graph._channel_graph import TAIL_PERIODS
 from skmmm.model_selection import PanelTimeSeriesSplit
 
-pytestmark = pytest.mark.usefixtures("one_thread", "short_chains")
+pytestmark = pytest.mark.usefixtures("short_chains")
 
 
 # --- panels that say little ---------------------------------------------------------
@@ -235,7 +235,7 @@ def test_grid_search(small):
     X, y = small
     cv = PanelTimeSeriesSplit(2, time="week")
     grid = {"graph__min_edge_effect": [0.005, 0.9]}
-    start = model(max_iter=5, graph=svar(n_bootstraps=2))
+    start = model(max_iter=2, graph=svar(n_bootstraps=2))
     found = GridSearchCV(start, grid, cv=cv).fit(X, y)
     assert np.isfinite(found.cv_results_["mean_test_score"]).all()
     # The graph has no part in the prediction.

@@ -25,8 +25,6 @@ from skmmm.inspection import (
     response_curve,
 )
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 class Known(RegressorMixin, BaseEstimator):
     """A KPI that is a known function of the media of every row, shape (n, M)."""

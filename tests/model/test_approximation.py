@@ -29,8 +29,6 @@ from skmmm._model.priors import (
     positions,
 )
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def random_information(n_shared=2, n_regional=3, n_shocks=0):
     """Return an arrow of information about made-up parameters.

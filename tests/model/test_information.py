@@ -41,8 +41,6 @@ from skmmm._model.priors import (
     positions,
 )
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.mark.parametrize("level", [True, False])
 @pytest.mark.parametrize("adstock", ADSTOCKS)

@@ -19,9 +19,6 @@ from skmmm._model.adstock import (
 )
 from skmmm._model.saturation import hill
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
 # --- kernels ------------------------------------------------------------------------
 
 

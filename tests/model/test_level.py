@@ -8,9 +8,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from network_problems import tensor
 from skmmm._model.level import innovations, smooth_level
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
 # --- level --------------------------------------------------------------------------
 
 

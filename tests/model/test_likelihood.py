@@ -32,9 +32,6 @@ from skmmm._model.priors import (
     Sizes,
 )
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
 # --- likelihood ---------------------------------------------------------------------
 
 

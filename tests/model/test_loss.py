@@ -14,9 +14,6 @@ from skmmm._model.likelihood import (
     Loss,
 )
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
 # --- loss ---------------------------------------------------------------------------
 
 

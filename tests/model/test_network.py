@@ -20,8 +20,6 @@ from skmmm._model import ADSTOCKS
 from skmmm._model.context import draw_context
 from skmmm._model.network import Inputs, exp_linear
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def test_parts_add_up():
     network, inputs, _ = make_problem()

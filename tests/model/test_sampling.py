@@ -21,9 +21,6 @@ GAUSS = Loss("huber", 30.0)
 HELD = 1e12  # information about a parameter that is to stay where it is
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 

@@ -10,7 +10,7 @@ from helpers import refuses_from as refuses
 from known_curves import MEDIA, SIZE, WIDE, Interacting, Known, best_by_roots, steady
 from skmmm.allocation import budget_path, optimize_budget
 
-pytestmark = pytest.mark.usefixtures("one_thread", "short_chains")
+pytestmark = pytest.mark.usefixtures("short_chains")
 
 
 # --- plans whose optimum is known ----------------------------------------------------

@@ -20,7 +20,7 @@ from skmmm.allocation._words import in_words
 from skmmm.datasets import make_mmm_panel
 from skmmm.scenarios import make_future_frame
 
-pytestmark = pytest.mark.usefixtures("one_thread", "short_chains")
+pytestmark = pytest.mark.usefixtures("short_chains")
 
 
 def test_media_without_a_cost_of_the_regressor(funnel):
@@ -291,7 +291,7 @@ def test_total_effects_are_planned_to_the_end(funnel):
     what_if = model.effects().counterfactual("total")
     budget = data.X[data.media].sum().sum()
     reached = []
-    for first in np.linspace(0.5, 1.5, 21):
+    for first in np.linspace(0.5, 1.5, 11):
 
         def over(second, first=first):
             multiples = np.array([[first], [second]])

@@ -10,7 +10,7 @@ from known_curves import MEDIA, WIDE, Known, best_by_roots, steady
 from skmmm._planning.problem import read_risk
 from skmmm.allocation import optimize_budget
 
-pytestmark = pytest.mark.usefixtures("one_thread", "short_chains")
+pytestmark = pytest.mark.usefixtures("short_chains")
 
 
 # --- targets -------------------------------------------------------------------------
