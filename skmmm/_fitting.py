@@ -1,7 +1,6 @@
 """How a model is fitted: build it, train it, draw from it, check it."""
 
 import copy
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -34,6 +33,7 @@ from skmmm._model.optimise import train
 from skmmm._model.outcome import OutcomeModel
 from skmmm._model.priors import Sizes
 from skmmm._model.threads import one_thread
+from skmmm._warnings import warn_user
 from skmmm.inspection._endogeneity import follows_kpi
 from skmmm.inspection._verdicts import contraction
 
@@ -191,11 +191,10 @@ def _train(estimator, model, target, X, y):
             on_iteration=on_iteration,
         )
     if not settled:
-        warnings.warn(
+        warn_user(
             f"Training stopped after max_iter={estimator.max_iter} iterations before "
             "it had settled. Increase max_iter.",
             ConvergenceWarning,
-            stacklevel=6,
         )
     return losses
 
@@ -249,12 +248,10 @@ def _check_priors(estimator, model, target):
         c for c, far in zip(estimator._columns.media, contradicted, strict=True) if far
     ]
     if names:
-        warnings.warn(
+        warn_user(
             f"The data contradict the prior on the ROI of {names}: the estimate is "
             "a compromise that neither supports. Find out which of the two is "
             "wrong; widen the prior if it is less certain than it says.",
-            UserWarning,
-            stacklevel=6,
         )
     return contradicted
 
@@ -273,13 +270,11 @@ def _check_endogeneity(estimator, model):
     ).flagged
     if flagged.any():
         names = [c for c, f in zip(estimator._columns.media, flagged, strict=True) if f]
-        warnings.warn(
+        warn_user(
             f"The spend of {names} follows the KPI of earlier periods, so that its "
             "estimated effect holds what moved the KPI before. Do not act on it "
             "without an experiment; add what the budget reacts to as a control, or "
             "tell what is known with the parameter priors.",
-            UserWarning,
-            stacklevel=6,
         )
     return flagged
 

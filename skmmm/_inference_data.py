@@ -1,5 +1,7 @@
 """Draws of a fitted model for ArviZ."""
 
+from typing import Any
+
 import numpy as np
 
 from skmmm._model.threads import one_thread
@@ -19,9 +21,8 @@ def inference_data(model):
         for name, variables in _groups(model).items()
     }
     # ArviZ 1 has no class of its own any more.
-    if hasattr(arviz, "InferenceData"):
-        return arviz.InferenceData(**groups)
-    return xarray.DataTree.from_dict(groups)
+    own: Any = getattr(arviz, "InferenceData", None)
+    return xarray.DataTree.from_dict(groups) if own is None else own(**groups)
 
 
 def _groups(model):

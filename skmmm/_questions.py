@@ -311,12 +311,6 @@ class QuestionsMixin(ReadingMixin):
         with one_thread():
             return self._model.components(panel, draws=draws)
 
-    def _check_draws(self, method):
-        if self._model.draws is None:
-            raise ValueError(
-                f"{method} needs draws, but the model was fitted with n_draws=0."
-            )
-
     def channel_graph(self) -> ChannelGraph:
         """Return which channel drives which, how strongly and with which probability.
 

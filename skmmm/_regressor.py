@@ -1,7 +1,6 @@
 """DeepCausalMMMRegressor: the outcome model behind scikit-learn's interface."""
 
 import copy
-import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, Literal, Self
@@ -24,6 +23,7 @@ from skmmm._questions import QuestionsMixin
 from skmmm._sklearn import Interval, Options, StrOptions
 from skmmm._storage.saving import SavingMixin
 from skmmm._typing import Array, Column, Columns, MediaCost, Seed, Table
+from skmmm._warnings import warn_user
 from skmmm.graph import NOTEARS, StructuralVAR
 
 _COLUMNS = ["array-like", str, Integral, callable, None]
@@ -383,7 +383,7 @@ class DeepCausalMMMRegressor(
         told = self._columns, self.regions_, self._calendar
         self.remarks_ = remarks_on(panel, learned, stuck, outliers, *told)
         for text in self.remarks_:
-            warnings.warn(text, UserWarning, stacklevel=5)
+            warn_user(text)
 
     def _graph_estimator(self, frame):
         """Return a copy of what estimates the graph, None without a graph."""

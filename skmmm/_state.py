@@ -53,3 +53,9 @@ class FittedState:
 
     _publish: Callable[[Any], None]
     _validate_params: Callable[[], None]
+
+    def _check_draws(self, method: str) -> None:
+        if self._model.draws is None:
+            raise ValueError(
+                f"{method} needs draws, but the model was fitted with n_draws=0."
+            )

@@ -12,7 +12,7 @@ from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import check_array, indexable
 from sklearn.utils.validation import check_consistent_length
 
-from skmmm._shared_docs import shared_docs
+from skmmm._docs import shared_docs
 from skmmm._sklearn import check_sample_weight, safe_indexing
 from skmmm._typing import Column, Table
 

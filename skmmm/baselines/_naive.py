@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import check_no_duplicates, check_target, resolve_column
 from skmmm._data.tables import read_table, row_namer
-from skmmm._shared_docs import shared_docs
+from skmmm._docs import shared_docs
 from skmmm._sklearn import Interval, StrOptions
 from skmmm._typing import Array, Column, Table
 from skmmm.preprocessing._base import COLUMN, FEATURES, codes_of, learn_regions

@@ -14,7 +14,7 @@ _HIGHEST_LEVEL = 0.999999
 def bounds(
     draws: Array,
     tail: float,
-    point: Array,
+    point: float | Array,
     *,
     least: float | Array = -np.inf,
     most: float | Array = np.inf,

@@ -1,6 +1,6 @@
 """Parts of the prediction without media."""
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -165,7 +165,7 @@ def parts_without_media(estimator, X=None, max_controls=12):
     Estimators without `baseline_parts` have one baseline.
     """
     estimator = bare(estimator)
-    counterfactual = counterfactual_of(estimator, X)
+    counterfactual: Any = counterfactual_of(estimator, X)
     if not hasattr(estimator, "baseline_parts"):
         total = counterfactual.without_media().to_numpy().sum()
         return pd.Series([total], [own_name("baseline", counterfactual.labels)])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, dataclass_trans
 
 import numpy as np
 
-from skmmm._shared_docs import section, shared_docs
+from skmmm._docs import section, shared_docs
 from skmmm._storage.files import replacing
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmmm._data.checks import numeric_block
 from skmmm._data.tables import find_columns, read_table, rebuild, row_namer
-from skmmm._shared_docs import shared_docs
+from skmmm._docs import shared_docs
 from skmmm._sklearn import StrOptions
 from skmmm._typing import Column, Columns, Table
 from skmmm.preprocessing._base import (

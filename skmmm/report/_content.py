@@ -205,10 +205,10 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
     """
     tell("fit")
     X = estimator.effects(X)
-    what_if = X.counterfactual()
+    counterfactual = X.counterfactual()
     cells = rows_over_time(estimator, X, y, X_test, y_test, confidence_level=level)
     fitted, judged = cells[~cells["holdout"]], cells[_are_judged(estimator, cells)]
-    labels = what_if.labels
+    labels = counterfactual.labels
     told = {"confidence_level": level}
     tell("contributions")
     summary = X.channel_summary(confidence_level=level)
@@ -220,20 +220,20 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
     curves = curves_of(estimator, X, list(summary.index[spends]), level)
     tell("plans")
     plan = _plan(estimator, level)
-    media, returned = _all_media(what_if, summary, tail_probability(level))
+    media, returned = _all_media(counterfactual, summary, tail_probability(level))
     return Content(
         kpi=str(getattr(y, "name", None) or "KPI"),
         period=estimator.period_,
         level=level,
         regional=estimator._columns.region is not None,
         channels=labels,
-        priced=bool(what_if.is_money.any()),
-        paid=paid_channels(what_if),
+        priced=bool(counterfactual.is_money.any()),
+        paid=paid_channels(counterfactual),
         cells=cells,
         base=baseline_and_controls(estimator, X).set_axis(fitted.index),
-        parts=pd.DataFrame(what_if.contributions()[0], fitted.index, labels),
+        parts=pd.DataFrame(counterfactual.contributions()[0], fitted.index, labels),
         without_media=parts_without_media(estimator, X),
-        spend=pd.DataFrame(what_if.spend, fitted.index, labels),
+        spend=pd.DataFrame(counterfactual.spend, fitted.index, labels),
         media=media,
         returned=returned,
         summary=summary,
@@ -258,17 +258,17 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
     )
 
 
-def _all_media(what_if, summary, tail):
+def _all_media(counterfactual, summary, tail):
     """Return what all media contribute, and paid ones return per unit, with bounds."""
-    paid = paid_channels(what_if)
+    paid = paid_channels(counterfactual)
     spend = summary["spend"][paid].sum()
     unit = spend if spend > 0 else np.nan
     total = float(summary["contribution"].sum())
     caused = float((summary["roi"] * summary["spend"])[paid].sum()) / unit
-    if not what_if.has_draws:
+    if not counterfactual.has_draws:
         return (total, np.nan, np.nan), (caused, np.nan, np.nan)
-    drawn = what_if.effects(draws=True)
-    least = what_if.least_effect.min(initial=0.0)
+    drawn = counterfactual.effects(draws=True)
+    least = counterfactual.least_effect.min(initial=0.0)
     ends = bounds(drawn.contribution.sum(axis=(1, 2)), tail, total, least=least)
     earned = drawn.incremental[..., paid].sum(axis=(1, 2)) / unit
     returns = bounds(earned, tail, caused, least=least)
@@ -281,14 +281,14 @@ def _plan(estimator, level):
     n_periods = min(_QUARTER[estimator.period_], n_seen)
     try:
         coming = estimator.effects(estimator._coming_periods(n_periods))
-        what_if = coming.counterfactual()
-        if not what_if.spend[:, paid_channels(what_if)].any():
+        counterfactual = coming.counterfactual()
+        if not counterfactual.spend[:, paid_channels(counterfactual)].any():
             return "No channel spends in the periods of which the plan would be."
         path = coming.budget_path(confidence_level=level)
     except ValueError as error:
         return str(error)
-    group, names = what_if.groups("region")
-    period, times = what_if.groups("period")
+    group, names = counterfactual.groups("region")
+    period, times = counterfactual.groups("period")
     index = pd.MultiIndex.from_arrays(
         [np.array(names, dtype=object)[group], pd.Index(times)[period]],
         names=["region", "time"],
@@ -300,9 +300,9 @@ def _plan(estimator, level):
         unchanged="as one year before"
         if n_seen >= estimator._calendar.season_length
         else "as in the last periods of the training data",
-        predicted=float(what_if.predicted().sum()),
+        predicted=float(counterfactual.predicted().sum()),
         summary=coming.channel_summary(confidence_level=level),
-        spend=pd.DataFrame(what_if.spend, index, what_if.labels),
+        spend=pd.DataFrame(counterfactual.spend, index, counterfactual.labels),
         nearest=int(np.argmin(far)),
     )
 
