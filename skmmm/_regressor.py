@@ -343,10 +343,10 @@ class DeepCausalMMMRegressor(
         Warns
         -----
         UserWarning
-            Of rows in which the KPI stands still, from which nothing is learned, of
-            values that can hardly be right, of regions whose KPI is negative, of
-            channels and controls from which nothing can be learned, and of spend that
-            follows the KPI.
+            Of periods that no region has, and of too few rows; of rows in which the
+            KPI stands still, from which nothing is learned, of values that can hardly
+            be right, of regions whose KPI is negative, of channels and controls from
+            which nothing can be learned, and of spend that follows the KPI.
 
         Returns
         -------

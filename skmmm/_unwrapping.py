@@ -78,19 +78,6 @@ class Inside:
             return frame
         return frame.set_axis(labels, axis=1)
 
-    def changed(self, X: Table, labels: Sequence[Column]) -> list:
-        """Return those columns that are not the same in X and behind the steps."""
-        if not self.steps:
-            return []
-        before, after = as_frame(X), as_frame(self.rows(X))
-        return [
-            label
-            for label in labels
-            if label not in before
-            or label not in after
-            or not np.array_equal(before[label], after[label])
-        ]
-
     def media_scale(
         self, X: Table, media: Sequence[Column], same: Sequence[Column] = ()
     ) -> Array | None:

@@ -125,13 +125,15 @@ def make_report(
 
 def _check_media(inside, X):
     """Raise if the steps before a model change what is spent."""
-    for name in inside.changed(X, inside.model.media_):
-        raise ValueError(
-            f"A report is about spend as it is in X, but the steps before the model "
-            f"change the media column {name!r}. Leave media out of these steps, or "
-            "report on pipeline[-1] with X=pipeline[:-1].transform(X), if the result "
-            "still is spend."
-        )
+    for name in inside.model.media_ if inside.steps else ():
+        scale = inside.media_scale(X, [name])
+        if scale is None or scale[0] != 1.0:
+            raise ValueError(
+                f"A report is about spend as it is in X, but the steps before the "
+                f"model change the media column {name!r}. Leave media out of these "
+                "steps, or report on pipeline[-1] with X=pipeline[:-1].transform(X), "
+                "if the result still is spend."
+            )
 
 
 def _check(estimator):
