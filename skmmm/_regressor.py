@@ -381,7 +381,9 @@ class DeepCausalMMMRegressor(
     def _remark(self, panel, learned, stuck, outliers):
         """Keep what training rows have against them, and warn of it."""
         told = self._columns, self.regions_, self._calendar
-        self.remarks_ = remarks_on(panel, learned, stuck, outliers, *told)
+        self.remarks_ = remarks_on(
+            panel, learned, stuck, outliers, *told, gaps_known=self.gap == "mask"
+        )
         for text in self.remarks_:
             warn_user(text)
 

@@ -71,7 +71,7 @@ def test_fits_without_a_random_state_differ(panel, fast):
         for _ in range(2)
     ]
     first, second = (fit.channel_summary()["contribution_low"] for fit in fits)
-    assert (first != second).all()
+    assert (first != second).any()
 
 
 def test_a_refit_that_is_refused_or_interrupted_changes_nothing(panel, fast):

@@ -356,7 +356,8 @@ def on_missing_periods(panel, calendar):
         f"No row has one of {len(missing)} period(s) between the first and the last: "
         f"{_listed([calendar.label(period) for period in missing])}. They stay gaps: "
         "nothing is learned there, and their spend counts as unknown, not as zero. Add "
-        "rows for them if their spend and KPI are known."
+        "rows for them if their spend and KPI are known, or set gap='mask' if they "
+        "are not."
     )
 
 
@@ -383,7 +384,9 @@ def on_few_rows(panel, columns, calendar):
     )
 
 
-def remarks_on(panel, learned, stuck, outliers, columns, regions, calendar):
+def remarks_on(
+    panel, learned, stuck, outliers, columns, regions, calendar, *, gaps_known
+):
     """Return all remarks on the training rows, a list of str.
 
     Parameters
@@ -395,6 +398,8 @@ def remarks_on(panel, learned, stuck, outliers, columns, regions, calendar):
     columns : Columns
     regions : ndarray of shape (n_regions,)
     calendar : Calendar or None
+    gaps_known : bool
+        Whether the user has said what to do with periods without rows.
 
     Raises
     ------
@@ -405,7 +410,7 @@ def remarks_on(panel, learned, stuck, outliers, columns, regions, calendar):
     told = regions, calendar
     said = [
         on_few_rows(learned, columns, calendar),
-        on_missing_periods(panel, calendar),
+        "" if gaps_known else on_missing_periods(panel, calendar),
         on_stuck(stuck, panel, *told),
         on_outliers(outliers, learned, *told),
         on_losses(learned, regions),

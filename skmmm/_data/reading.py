@@ -72,7 +72,7 @@ class ReadingMixin(FittedState):
         )
         controls = checks.numeric_block(frame, columns.controls, where)
         period = None
-        if self._calendar is not None:
+        if columns.time is not None and self._calendar is not None:
             period = self._calendar.ordinals(frame[columns.time], columns.time)
             checks.check_no_duplicates(region, period, where)
         return _Rows(frame, region, period, media, controls, where)
@@ -162,7 +162,7 @@ class ReadingMixin(FittedState):
         values |= dict(zip(columns.controls, controls, strict=True))
         if columns.region is not None:
             values[columns.region] = self.regions_[region]
-        if self._calendar is not None:
+        if columns.time is not None and self._calendar is not None:
             times = [self._calendar.value(o) for o in panel.periods]
             values[columns.time] = pd.Index(times)[column]
         frame = pd.DataFrame(values).set_axis(self._training_index)
@@ -203,7 +203,7 @@ class ReadingMixin(FittedState):
             _held(rows.controls, still),
             n_regions=n_regions,
         )
-        if self._calendar is None:
+        if rows.period is None or self._calendar is None:
             return rows.frame, rows.frame.index, panel
         joint = continue_panel(history, panel)
         if self.gap == "error":

@@ -141,6 +141,7 @@ def find_mode(
         return value.item(), torch.cat([g.ravel() for g in gradient]).numpy()
 
     def callback(intermediate_result):
+        network.shared, network.regional = position(intermediate_result.x)
         if record(float(intermediate_result.fun)):
             raise StopIteration
 
