@@ -1,8 +1,12 @@
 """Marketing mix modelling as a scikit-learn estimator."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from skmmm._version import __version__
+
+if TYPE_CHECKING:
+    from skmmm._regressor import DeepCausalMMMRegressor
 
 __all__ = ["DeepCausalMMMRegressor", "__version__"]
 

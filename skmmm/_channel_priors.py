@@ -1,5 +1,7 @@
 """What is expected of each channel: from costs, and from what the user knows."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,11 +12,10 @@ from scipy.stats import norm
 from skmmm._data.costs import by_channel, is_number
 from skmmm._data.panel import Panel
 from skmmm._data.scales import Scales
-from skmmm._model.priors import ChannelPriors, channel_priors
+from skmmm._model.priors import CARRYOVER, ChannelPriors, channel_priors
 from skmmm._typing import Array
 
 _QUANTITIES = ("roi", "decay", "half_saturation")
-_WITH_DECAY = ("geometric", "delayed", "weibull")
 _SPIKE = 3.0  # times what nearly all periods stay below
 _REACH = norm.ppf(0.95)  # of a 90 % interval, in standard deviations
 
@@ -98,10 +99,10 @@ def _read(
             )
         for name, interval in quantities.items():
             _check_interval(label, name, interval)
-        if "decay" in quantities and adstock not in _WITH_DECAY:
+        if "decay" in quantities and adstock not in CARRYOVER:
             raise ValueError(
                 f"priors[{label!r}] sets a decay, but adstock={adstock!r} has none. "
-                f"Use one of {', '.join(_WITH_DECAY)}."
+                f"Use one of {', '.join(CARRYOVER)}."
             )
         own[media.index(label)] = dict(quantities)
     return own

@@ -75,7 +75,7 @@ def shared_docs(
             "": _joined("\n\n", own[""], intro),
             "Parameters": _describe(names, described),
             "Attributes": _joined("\n", own.get("Attributes", ""), attributes),
-            "Returns": _joined("\n", own.get("Returns", ""), returns),
+            "Returns": own.get("Returns", dedent(returns).strip()),
         }
         documented.__doc__ = "\n\n".join(
             f"{title}\n{'-' * len(title)}\n{text}" if title else text

@@ -1,5 +1,7 @@
 """DeepCausalMMMRegressor: the outcome model behind scikit-learn's interface."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Mapping
 from numbers import Integral, Real
@@ -17,12 +19,13 @@ from skmmm._data.faults import (
     without,
 )
 from skmmm._data.reading import ReadingMixin
-from skmmm._model import ADSTOCKS
+from skmmm._model import ADSTOCKS, Adstock
 from skmmm._model_parts import ModelPartsMixin
 from skmmm._questions import QuestionsMixin
 from skmmm._sklearn import Interval, Options, StrOptions
 from skmmm._storage.saving import SavingMixin
 from skmmm._typing import Array, Column, Columns, MediaCost, Seed, Table
+from skmmm._unwrapping import rows_of
 from skmmm._warnings import warn_user
 from skmmm.graph import NOTEARS, StructuralVAR
 
@@ -244,11 +247,11 @@ class DeepCausalMMMRegressor(
         region: Column | None = None,
         time: Column | None = None,
         max_lag: int = 13,
-        adstock: Literal["weibull", "geometric", "delayed", "free", "gru"] = "weibull",
+        adstock: Adstock = "weibull",
         free_sign: Columns = None,
         media_share: float = 0.3,
         media_cost: MediaCost = None,
-        priors: Mapping[Column, Any] | None = None,
+        priors: Mapping[Any, Any] | None = None,
         n_harmonics: int = 3,
         periods_per_year: float | None = None,
         n_hidden: int = 4,
@@ -357,7 +360,7 @@ class DeepCausalMMMRegressor(
         self._validate_params()
         _check_device(self.device)
         fitted = copy.copy(self)
-        fitted._fit(X, y, sample_weight)
+        fitted._fit(rows_of(X), y, sample_weight)
         self.__dict__ = fitted.__dict__
         return self
 

@@ -1,5 +1,7 @@
 """What a fitted regressor consists of: the attributes that its mixins share."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +42,7 @@ class FittedState:
     n_features_in_: int
     feature_names_in_: np.ndarray
 
-    _model: "OutcomeModel"
+    _model: OutcomeModel
     _columns: Roles  # labels by role, in the order of the model
     _labels: list  # of all columns of X
     _calendar: Calendar | None

@@ -1,5 +1,7 @@
 """The model inside a search or a pipeline, and what it was fitted with."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from skmmm._data.bound import BoundTable
 from skmmm._data.checks import as_frame, resolve_column, resolve_columns, resolve_many
-from skmmm._data.tables import BoundTable
 from skmmm._typing import Array, Column, Table
 
 
-def unwrap(estimator: Any) -> "Inside":
+def unwrap(estimator: Any) -> Inside:
     """Return the model at the end of searches and pipelines, nested in any way."""
     steps: list[Pipeline] = []
     while True:

@@ -1,16 +1,18 @@
 """Warnings that point at the line of the user."""
 
 import contextlib
+import os
 import sys
 import warnings
 from pathlib import Path
 
+import joblib
 import sklearn
 
 # What lies between the user and a warning; Python 3.12 has `skip_file_prefixes`.
 _INSIDE = (
-    str(Path(__file__).parent),
-    str(Path(sklearn.__file__).parent),
+    str(Path(__file__).parent) + os.sep,
+    *(str(Path(module.__file__).parent) + os.sep for module in (sklearn, joblib)),
     contextlib.__file__,
 )
 

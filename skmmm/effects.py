@@ -13,13 +13,14 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm import allocation, inspection
-from skmmm._data.tables import BoundTable
+from skmmm._data.bound import BoundTable
 from skmmm._docs import documented_by
 from skmmm._typing import Column, Columns, MediaCost, Seed, Table
 from skmmm._unwrapping import bare, unwrap
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.inspection._protocol import Counterfactual, Effect
 from skmmm.scenarios import compare_scenarios
+from skmmm.scenarios._compare import check_scenarios
 
 __all__ = ["Effects", "effects_of"]
 
@@ -169,7 +170,8 @@ class Effects(BoundTable):
     def compare_scenarios(
         self, scenarios: Mapping[str, Table], **options: Any
     ) -> pd.DataFrame:
-        """Compare tables with this one, the baseline, which is called "as it is"."""
+        """Compare tables with this one, which comes first and is called "as it is"."""
+        check_scenarios(scenarios)
         if "as it is" in scenarios:
             raise ValueError("'as it is' is the name of this table: take another one.")
         tables = {"as it is": self, **scenarios}

@@ -1,5 +1,7 @@
 """Errors in shares of the KPI, skill against a naive forecast, interval coverage."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral
 

@@ -1,5 +1,7 @@
 """Splits of a panel forward in time and across regions, whatever the row order."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from numbers import Integral
 from typing import TypeAlias

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from pandas.testing import assert_frame_equal
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -19,6 +19,7 @@ from skmmm._model import outcome
 from skmmm.baselines import make_linear_mmm
 from skmmm.effects import Effects, effects_of
 from skmmm.graph import StructuralVAR
+from skmmm.inspection import block_stability, placebo_channel
 from skmmm.inspection._protocol import ChannelEffects, Counterfactual
 from skmmm.model_selection import PanelTimeSeriesSplit
 from skmmm.scenarios import compare_scenarios, make_future_frame
@@ -419,3 +420,30 @@ def test_a_verdict_that_is_missing_says_why(panel):
     summary = model.channel_summary(by="region")
     assert summary["verdict"].isna().all()
     assert summary.attrs["verdict"].startswith("None: a verdict needs at least 8 draws")
+
+
+def test_refits_know_with_which_columns_a_table_was_read(panel):
+    columns = [*panel.media, *panel.controls]
+    model = make_pipeline(
+        make_column_transformer(("passthrough", columns)), LinearRegression()
+    ).fit(panel.X, panel.y)
+    roles = {"region": "region", "time": "week"}
+    effects = effects_of(model, panel.X, media=panel.media, **roles)
+    options = {"n_repeats": 2, "random_state": 0}
+    assert_frame_equal(
+        placebo_channel(model, effects, panel.y, **options),
+        placebo_channel(model, panel.X, panel.y, media=panel.media, **roles, **options),
+    )
+    assert len(block_stability(model, effects, panel.y, n_blocks=2))
+
+
+def test_scenarios_are_in_the_costs_of_the_table(panel):
+    model = make_linear_mmm(media=panel.media, region="region", time="week")
+    effects = effects_of(model.fit(panel.X, panel.y), panel.X, media_cost=10.0)
+    first = panel.media[0]
+    more = panel.X.assign(**{first: 1.1 * panel.X[first]})
+    table = effects.compare_scenarios({"more": more})
+    spend = effects.channel_summary()["spend"].sum()
+    assert table.loc["as it is", "spend"] == pytest.approx(spend)
+    with pytest.raises(ValueError, match="scenarios must map names to tables"):
+        effects.compare_scenarios([more])

@@ -295,3 +295,12 @@ def test_spend_of_weight_zero_carries_over(series, fast):
     changed = X.assign(media_2=X["media_2"].where(weight > 0, 0.0))
     other = DeepCausalMMMRegressor(**fast).fit(changed, y, sample_weight=weight)
     assert not np.allclose(other.predict(X), weighted.predict(X), rtol=1e-9)
+
+
+def test_warnings_point_at_the_line_of_the_user(panel, fast):
+    stuck = panel.y.copy()
+    stuck[:] = np.where(np.arange(len(stuck)) < len(stuck) // 2, stuck[0], stuck)
+    model = DeepCausalMMMRegressor(**fast)
+    with pytest.warns(UserWarning, match="KPI stands still") as caught:
+        model.fit(panel.X, stuck)
+    assert {warning.filename for warning in caught} == {__file__}

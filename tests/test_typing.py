@@ -3,6 +3,7 @@
 import importlib
 import inspect
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
@@ -32,7 +33,11 @@ def signatures():
         for name in public.__all__:
             value = getattr(public, name)
             if inspect.isclass(value):
-                for method, function in inspect.getmembers(value, inspect.isfunction):
+                for method in dir(value):
+                    function = inspect.unwrap(getattr(value, method, None))
+                    function = getattr(function, "__func__", function)
+                    if not inspect.isfunction(function):
+                        continue
                     ours = function.__module__.startswith("skmmm")
                     if ours and (method == "__init__" or not method.startswith("_")):
                         yield f"{module}.{name}.{method}", function
@@ -49,7 +54,7 @@ def missing(function):
     names = [
         name
         for name, parameter in signature.parameters.items()
-        if name != "self" and parameter.annotation is parameter.empty
+        if name not in ("self", "cls") and parameter.annotation is parameter.empty
     ]
     constructor = function.__name__ == "__init__"
     if signature.return_annotation is signature.empty and not constructor:
@@ -60,6 +65,16 @@ def missing(function):
 @pytest.mark.parametrize("name", sorted(SIGNATURES))
 def test_public_signatures_have_hints(name):
     assert missing(SIGNATURES[name]) == []
+
+
+@pytest.mark.parametrize("name", sorted(SIGNATURES))
+def test_hints_are_found_at_run_time(name):
+    assert get_type_hints(SIGNATURES[name])
+
+
+def test_class_methods_are_asked_too():
+    assert "skmmm.DeepCausalMMMRegressor.load" in SIGNATURES
+    assert "skmmm.plotting.FitDisplay.from_estimator" in SIGNATURES
 
 
 def test_package_is_marked_as_typed():

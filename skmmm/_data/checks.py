@@ -1,7 +1,7 @@
 """Data validation: one function per rule, errors that name column, region or week."""
 
 from dataclasses import dataclass
-from numbers import Integral, Number
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -274,7 +274,9 @@ def numeric_column(column, label, where):
 def _first_text(values, where):
     """Return where the first value is that is no number, "" without one."""
     for i, value in enumerate(values):
-        if not isinstance(value, Number) and not pd.isna(value):
+        try:
+            float(value)
+        except (TypeError, ValueError):
             return f": it has {str(value)!r:.60} at {where(i)}"
     return ""
 
@@ -353,15 +355,15 @@ def check_target(y, n_rows, where):
             f"y must be numeric, but holds values such as {y.ravel()[0]!s}, which are "
             f"{'dates' if y.dtype.kind in 'mM' else 'text'}. Convert it first."
         )
-    try:
-        y = y.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"y must be numeric{_first_text(y, where)}.") from error
     if len(y) != n_rows:
         raise ValueError(
             "Found input variables with inconsistent numbers of samples: "
             f"[{n_rows}, {len(y)}]. X and y must have one entry per row."
         )
+    try:
+        y = y.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"y must be numeric{_first_text(y, where)}.") from error
     tiny = np.flatnonzero((y != 0) & (np.abs(y) < TINY))
     if len(tiny):
         raise ValueError(

@@ -352,12 +352,13 @@ def on_missing_periods(panel, calendar):
     missing = panel.periods[~panel.observed.any(axis=0)]
     if not len(missing):
         return ""
+    one = len(missing) == 1
     return (
-        f"No row has one of {len(missing)} period(s) between the first and the last: "
-        f"{_listed([calendar.label(period) for period in missing])}. They stay gaps: "
-        "nothing is learned there, and their spend counts as unknown, not as zero. Add "
-        "rows for them if their spend and KPI are known, or set gap='mask' if they "
-        "are not."
+        f"{len(missing)} {'period' if one else 'periods'} between the first and the "
+        f"last {'has' if one else 'have'} no row in any region: "
+        f"{_listed([calendar.label(period) for period in missing])}. Nothing is "
+        "learned there, and spend there counts as unknown, not as zero. Add rows "
+        "if spend and KPI are known, or set gap='mask' if they are not."
     )
 
 
@@ -375,11 +376,12 @@ def on_few_rows(panel, columns, calendar):
         enough = max(enough, calendar.season_length)
     if n_rows >= enough:
         return ""
+    season = ", and no less than one season" if panel.shape[0] == 1 else ""
     return (
         f"There are only {n_rows} training rows. To tell channels apart from each "
         f"other, from season and from trend, take at least {enough}: two for each "
-        "parameter of channels and controls, and one season. Most effects stay what "
-        "was expected beforehand. Add history or regions, use fewer channels, or tell "
+        f"parameter of channels and controls{season}. Most effects stay what was "
+        "expected beforehand. Add history or regions, use fewer channels, or tell "
         "what is known of them with the parameter priors."
     )
 

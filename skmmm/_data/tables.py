@@ -1,7 +1,5 @@
 """Tables in, tables out: pandas, Polars or arrays, columns found by role."""
 
-from abc import ABC, abstractmethod
-
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
@@ -186,23 +184,3 @@ def check_known_regions(code, values, regions, advice):
             f"Region {name} is not among the {len(regions)} regions of the training "
             f"data. {advice}"
         )
-
-
-class BoundTable(ABC):
-    """A table that an estimator has read: what stands for X in further questions."""
-
-    @property
-    @abstractmethod
-    def frame(self):
-        """The rows, a DataFrame."""
-
-    @abstractmethod
-    def counterfactual(self, effect="direct"):
-        """Return the `Counterfactual` of its rows."""
-
-    @abstractmethod
-    def check_read_by(self, estimator):
-        """Raise if another estimator has read the rows."""
-
-    def __len__(self):
-        return len(self.frame)

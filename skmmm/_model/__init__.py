@@ -1,3 +1,6 @@
 """The outcome model: tensors, priors, inference, and the way to and from numpy."""
 
-ADSTOCKS = ("weibull", "geometric", "delayed", "free", "gru")
+from typing import Literal, TypeAlias, get_args
+
+Adstock: TypeAlias = Literal["weibull", "geometric", "delayed", "free", "gru"]
+ADSTOCKS: tuple[str, ...] = get_args(Adstock)

@@ -152,7 +152,7 @@ class OutcomeNetwork:
     Parameters
     ----------
     sizes : Sizes
-    adstock : {"geometric", "delayed", "weibull", "free", "gru"}
+    adstock : str, one of ADSTOCKS
     free_sign : Tensor of shape (n_media,), bool
         Channels whose effect may be negative.
     channel_priors : ChannelPriors

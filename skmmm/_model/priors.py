@@ -241,7 +241,7 @@ def shared_priors(adstock, sizes, channels, *, level):
 
     Parameters
     ----------
-    adstock : {"geometric", "delayed", "weibull", "free", "gru"}
+    adstock : str, one of ADSTOCKS
     sizes : Sizes
     channels : ChannelPriors
     level : bool

@@ -1,5 +1,7 @@
 """The question behind a plan, read and checked."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any, Literal, TypeAlias

@@ -1,5 +1,7 @@
 """A standard linear MMM: a pipeline that ends with a ridge regression."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from numbers import Integral, Real

@@ -1,5 +1,7 @@
 """Forecasts that repeat past values."""
 
+from __future__ import annotations
+
 from numbers import Integral
 from typing import Literal, Self
 

@@ -5,6 +5,8 @@ reshaping the first two axes into one gives the rows of a frame sorted by week, 
 region. C counts the controls, L the lags.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import date
 from numbers import Integral, Real

@@ -1,5 +1,7 @@
 """Estimators of the channel graph: a long table of media in, its graph out."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from functools import partial
 from numbers import Integral, Real

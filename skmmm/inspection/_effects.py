@@ -56,7 +56,7 @@ def channel_summary(
         Media columns of X. None: those of the estimator, or of the last step of a
         pipeline (``media_``).
     region, time : str or int, default=None
-        Columns with region and period. None: those of the estimator.
+        Column with the region, and with the period. None: that of the estimator.
     media_cost : float, mapping or None, default=None
         Cost of one unit of the columns. `DeepCausalMMMRegressor` knows its own.
 

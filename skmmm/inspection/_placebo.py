@@ -16,6 +16,7 @@ from skmmm._data.checks import resolve_many
 from skmmm._docs import documented_by
 from skmmm._typing import Column, Columns, Seed, Table
 from skmmm.inspection._effects import channel_summary
+from skmmm.inspection._predictions import known_roles
 from skmmm.inspection._refits import (
     check_integer,
     read_rows,
@@ -155,6 +156,7 @@ def placebo_channel(
     """
     check_integer(n_repeats, "n_repeats", 1)
     frame, y, code, period, _ = read_rows(estimator, X, y, region, time)
+    media = known_roles(estimator, [X]).get("media") if media is None else media
     _check_shifts(period)
     rng = check_random_state(random_state)
     series = _series(code, period)

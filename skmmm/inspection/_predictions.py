@@ -1,6 +1,8 @@
 """What any fitted estimator predicts if the spend of X's rows were otherwise."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -12,6 +14,7 @@ from numpy.random import RandomState
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skmmm._data.bound import BoundTable
 from skmmm._data.checks import (
     check_non_negative_media,
     labels_of,
@@ -21,7 +24,7 @@ from skmmm._data.checks import (
     resolve_many,
 )
 from skmmm._data.costs import costs_per_unit
-from skmmm._data.tables import BoundTable, row_namer
+from skmmm._data.tables import row_namer
 from skmmm._typing import Array, Column, Columns, MediaCost, Seed, Table
 from skmmm._unwrapping import Inside, bare, unwrap
 from skmmm.inspection._protocol import (
@@ -487,3 +490,21 @@ def _along(value: Value, order: np.ndarray) -> Array:
     for player, (before, after) in zip(order, pairwise(values), strict=True):
         added[:, player] = after - before
     return added
+
+
+def known_roles(estimator: Any, tables: Iterable[Any]) -> dict[str, Any]:
+    """Return with which columns and costs tables were read; check who read them.
+
+    Nothing is known of tables that were not read, or were read by our own regressor,
+    which knows its columns itself.
+    """
+    known: dict[str, Any] = {}
+    for X in tables:
+        if isinstance(X, BoundTable):
+            X.check_read_by(estimator)
+            read = X.counterfactual()
+            if isinstance(read, PredictedCounterfactual):
+                paid = zip(read.labels, read.media_cost, strict=True)
+                known = {"media": read.labels, "region": read.region, "time": read.time}
+                known["media_cost"] = {k: v for k, v in paid if np.isfinite(v)}
+    return known

@@ -1,5 +1,7 @@
 """The interface of counterfactuals, whoever makes them."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass

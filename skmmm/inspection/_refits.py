@@ -1,5 +1,7 @@
 """Fitting again to changed rows: what placebos and stability share."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +27,7 @@ from skmmm._data.tables import row_namer
 from skmmm._typing import Array, Column, Table
 from skmmm._unwrapping import rows_of
 from skmmm._warnings import warn_user
+from skmmm.inspection._predictions import known_roles
 
 # What costs time and moves no point estimate, in an estimator that has both.
 _NOT_FOR_POINTS = {"n_draws": 0, "graph": None}
@@ -50,10 +53,13 @@ def read_rows(
     time : label or None
         Of the time column.
     """
+    known = known_roles(estimator, [X])
     frame = as_frame(rows_of(X)).infer_objects()
     check_not_empty(frame)
-    region = _role(estimator, frame, region, "region")
-    time = _role(estimator, frame, time, "time")
+    region = _role(
+        estimator, frame, known.get("region") if region is None else region, "region"
+    )
+    time = _role(estimator, frame, known.get("time") if time is None else time, "time")
     where = row_namer(frame, region, time)
     kpi: Array = check_target(y, len(frame), where)
     code, values = np.zeros(len(frame), dtype=np.int64), None

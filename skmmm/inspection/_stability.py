@@ -14,6 +14,7 @@ from skmmm._docs import documented_by
 from skmmm._typing import Array, Column, Columns, Table
 from skmmm.inspection._effects import channel_summary
 from skmmm.inspection._placebo import placebo_channel
+from skmmm.inspection._predictions import known_roles
 from skmmm.inspection._refits import (
     check_integer,
     last_step,
@@ -102,6 +103,7 @@ def block_stability(
     """
     check_integer(n_blocks, "n_blocks", 2)
     frame, y, _, known, time = read_rows(estimator, X, y, region, time)
+    media = known_roles(estimator, [X]).get("media") if media is None else media
     period = _check_ordered(known, "block_stability")
     n_periods = int(period.max()) + 1
     if n_periods < n_blocks:
@@ -198,6 +200,7 @@ def refresh_stability(
     check_integer(n_periods, "n_periods", 1)
     check_integer(n_refreshes, "n_refreshes", 1)
     frame, y, _, known, time = read_rows(estimator, X, y, region, time)
+    media = known_roles(estimator, [X]).get("media") if media is None else media
     period = _check_ordered(known, "refresh_stability")
     last = int(period.max()) + 1
     ends = last - n_periods * np.arange(n_refreshes + 1)[::-1]

@@ -1,5 +1,7 @@
 """Parts of the prediction without media."""
 
+from __future__ import annotations
+
 from typing import Any, Self
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Contributions of baseline, controls and channels to the prediction."""
 
+from __future__ import annotations
+
 from typing import Self
 
 import numpy as np

@@ -1,5 +1,7 @@
 """What other levels of spend would cause."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Self
 

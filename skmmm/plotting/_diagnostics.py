@@ -1,5 +1,7 @@
 """Model diagnostics: holdout, residuals, skill."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from typing import Literal, Self
 

@@ -1,5 +1,7 @@
 """The KPI: observed, fitted and forecast."""
 
+from __future__ import annotations
+
 from typing import Self
 
 import numpy as np

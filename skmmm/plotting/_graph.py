@@ -1,5 +1,7 @@
 """Which channel drives which."""
 
+from __future__ import annotations
+
 from typing import Literal, Self
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Budget plans, budgets of other size, scenarios."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any, Self
 

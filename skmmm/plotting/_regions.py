@@ -1,5 +1,7 @@
 """Regions from the highest to the lowest."""
 
+from __future__ import annotations
+
 from typing import Literal, Self
 
 import numpy as np

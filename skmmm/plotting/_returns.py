@@ -1,5 +1,7 @@
 """Returns of channels, and how reliable they are."""
 
+from __future__ import annotations
+
 from typing import Literal, Self
 
 import numpy as np

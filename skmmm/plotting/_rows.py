@@ -1,13 +1,15 @@
 """Regions and periods of the rows of a table, as an estimator sees them."""
 
+from __future__ import annotations
+
 from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from skmmm._data.bound import BoundTable
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import region_values, resolve_channel
-from skmmm._data.tables import BoundTable
 from skmmm._sklearn import num_samples, safe_indexing
 from skmmm._typing import Table
 from skmmm._unwrapping import parameter_of, unwrap

@@ -1,5 +1,7 @@
 """How channels act: carry-over, saturation, effectiveness over time."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Self
 

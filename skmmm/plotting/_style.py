@@ -1,5 +1,7 @@
 """What all displays share: colours, names, numbers, axes."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,9 @@ from skmmm._storage.files import replacing
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-AxesOrNone: TypeAlias = "Axes | None"
+    AxesOrNone: TypeAlias = Axes | None
+else:
+    AxesOrNone = Any  # matplotlib is imported when something is drawn
 
 # Colours that people with colour vision deficiency can tell apart (Okabe and Ito,
 # 2008, Color Universal Design), in an order where neighbours differ in lightness.

@@ -1,5 +1,7 @@
 """Spend carried over to later periods."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
 from typing import Literal, TypeAlias
 

@@ -1,5 +1,7 @@
 """What transformers of tables share: how they read X and what they give back."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Self, TypeAlias

@@ -1,5 +1,7 @@
 """Response to spend that levels off."""
 
+from __future__ import annotations
+
 import numpy as np
 from scipy.special import expit
 

@@ -1,5 +1,7 @@
 """Columns in units of what is typical of their region."""
 
+from __future__ import annotations
+
 from typing import Literal
 
 import numpy as np

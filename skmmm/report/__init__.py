@@ -1,5 +1,7 @@
 """One self-contained web page about a fitted model, for people who do not code."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
@@ -12,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmmm._regressor import DeepCausalMMMRegressor
 from skmmm._storage.files import replacing
 from skmmm._typing import Table
-from skmmm._unwrapping import unwrap
+from skmmm._unwrapping import rows_of, unwrap
 from skmmm.inspection._intervals import tail_probability
 from skmmm.report._content import read_content
 from skmmm.report._page import make_page
@@ -101,7 +103,7 @@ def make_report(
     ...     path.stat().st_size < 8e6
     True
     """
-    inside = unwrap(estimator)
+    X, inside = rows_of(X), unwrap(estimator)
     _check(inside.model)
     _check_media(inside, X)
     tail_probability(confidence_level)

@@ -19,13 +19,13 @@ from skmmm._data.checks import (
     resolve_column,
     resolve_many,
 )
-from skmmm._data.tables import BoundTable, row_namer
+from skmmm._data.tables import row_namer
 from skmmm._docs import documented_by
 from skmmm._typing import Array, Column, Columns, Table
 from skmmm._unwrapping import Inside, rows_of, unwrap
 from skmmm.inspection import channel_summary
 from skmmm.inspection._intervals import bounds, tail_probability
-from skmmm.inspection._predictions import PredictedCounterfactual
+from skmmm.inspection._predictions import known_roles
 
 
 @documented_by(channel_summary)
@@ -126,7 +126,8 @@ def compare_scenarios(
     tail = tail_probability(confidence_level)
     base = _baseline_position(scenarios, baseline)
     inside = unwrap(estimator)
-    known = _known_roles(estimator, scenarios.values())
+    known = known_roles(estimator, scenarios.values())
+    costs = known.pop("media_cost", None)
     given = {name: rows_of(X) for name, X in scenarios.items()}
     tables = {name: inside.frame(X).infer_objects() for name, X in given.items()}
     roles = {"media": media, "region": region, "time": time}
@@ -137,37 +138,30 @@ def compare_scenarios(
     kpi = np.array([np.sum(estimator.predict(X)) for X in given.values()])
     draws = _total_draws(inside, given.values())
     table = _compare_kpi(kpi, draws, base, tail)
-    cost = _costs(inside, given.values(), list(columns.media))
+    cost = _costs(inside, given.values(), list(columns.media), costs)
     table |= _compare_spend(units, cost, base)
     table["marginal_roi"] = table["difference"] / table.pop("extra_spend")
     return pd.DataFrame(table, index=pd.Index(list(tables), name="scenario"))
 
 
-def _baseline_position(scenarios: Any, baseline: str | None) -> int:
-    """Return the position of the scenario to compare with."""
+def check_scenarios(scenarios: Any) -> None:
+    """Raise unless scenarios are tables by name."""
     if not isinstance(scenarios, Mapping) or not scenarios:
         raise ValueError(
             "scenarios must map names to tables, as in {'as last year': X_1, 'more tv':"
             f" X_2}}, not {scenarios!r:.100}."
         )
+
+
+def _baseline_position(scenarios: Any, baseline: str | None) -> int:
+    """Return the position of the scenario to compare with."""
+    check_scenarios(scenarios)
     names = list(scenarios)
     if baseline is None:
         return 0
     if baseline not in names:
         raise ValueError(f"baseline={baseline!r} is not one of the scenarios {names}.")
     return names.index(baseline)
-
-
-def _known_roles(estimator: Any, tables: Collection) -> dict[str, Any]:
-    """Return the columns with which a table was read, by role; check who read them."""
-    known: dict[str, Any] = {}
-    for X in tables:
-        if isinstance(X, BoundTable):
-            X.check_read_by(estimator)
-            read = X.counterfactual()
-            if isinstance(read, PredictedCounterfactual):
-                known = {"media": read.labels, "region": read.region, "time": read.time}
-    return known
 
 
 def _find_roles(
@@ -246,8 +240,10 @@ def _units(name: str, table: pd.DataFrame, columns: Roles) -> Array:
     return media.sum(axis=0)
 
 
-def _costs(inside: Inside, tables: Collection, media: list) -> Array:
+def _costs(inside: Inside, tables: Collection, media: list, costs: Any) -> Array:
     """Return the cost of a unit by column of X: 1 without costs, NaN if unknown."""
+    if costs:
+        return np.array([costs.get(label, np.nan) for label in media])
     known = getattr(inside.model, "media_cost_", None)
     if not inside.steps and hasattr(inside.model, "_warn_scaled"):
         inside.model._warn_scaled()

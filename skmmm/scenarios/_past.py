@@ -1,5 +1,7 @@
 """The table from which coming periods are planned."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

@@ -184,7 +184,8 @@ def test_periods_without_any_row_stay_gaps(X, y, fast, national):
     if national:
         kept &= X["region"] == "region_1"
     said = (
-        r"^No row has one of 2 period\(s\) .*: 2021-02-22, 2021-03-08\. They stay gaps"
+        "^2 periods between the first and the last have no row in any region: "
+        "2021-02-22, 2021-03-08. Nothing is learned there"
     )
     with pytest.warns(UserWarning, match=said):
         model = DeepCausalMMMRegressor(**fast).fit(X[kept], y[kept])
@@ -466,3 +467,13 @@ def test_missing_week_is_masked_not_zero(X, y, fast):
     # Asked about the missing row, the model knows its media but had no KPI for it.
     row = masked.predict(X)[hole.to_numpy()]
     assert_allclose(row, y[hole], rtol=0.3)
+
+
+def test_the_cell_of_y_that_is_no_number_is_named(X, y, fast):
+    model = DeepCausalMMMRegressor(**fast)
+    mixed = y.astype(object)
+    mixed[3], mixed[7] = "2.5", "oops"  # the first can be read
+    with pytest.raises(ValueError, match="y must be numeric: it has 'oops' at"):
+        model.fit(X, mixed)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.fit(X, np.array([1.0] * (len(y) + 5) + ["oops"], dtype=object))
