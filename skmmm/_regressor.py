@@ -11,22 +11,22 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 
-from skmmm._callbacks import CallbackSupportMixin, with_callbacks
 from skmmm._data.faults import (
     kpi_outliers,
     remarks_on,
     stuck_cells,
     without,
 )
-from skmmm._data.reading import ReadingMixin
+from skmmm._estimator.parts import ModelPartsMixin
+from skmmm._estimator.questions import QuestionsMixin
+from skmmm._estimator.reading import ReadingMixin
+from skmmm._estimator.saving import SavingMixin
 from skmmm._model import ADSTOCKS, Adstock
-from skmmm._model_parts import ModelPartsMixin
-from skmmm._questions import QuestionsMixin
-from skmmm._sklearn import Interval, Options, StrOptions
-from skmmm._storage.saving import SavingMixin
-from skmmm._typing import Array, Column, Columns, MediaCost, Seed, Table
 from skmmm._unwrapping import rows_of
-from skmmm._warnings import warn_user
+from skmmm._utils.callbacks import CallbackSupportMixin, with_callbacks
+from skmmm._utils.sklearn import Interval, Options, StrOptions
+from skmmm._utils.typing import Array, Column, Columns, MediaCost, Seed, Table
+from skmmm._utils.warnings import warn_user
 from skmmm.graph import NOTEARS, StructuralVAR
 
 _COLUMNS = ["array-like", str, Integral, callable, None]
@@ -375,7 +375,7 @@ class DeepCausalMMMRegressor(
         outliers = kpi_outliers(learned, self._season_length)
         self._remark(panel, learned, stuck, outliers)
         graph = self._graph_estimator(rows.frame)
-        from skmmm._fitting import fit_model  # torch takes seconds to import
+        from skmmm._estimator.fitting import fit_model  # torch takes seconds to import
 
         state, losses = fit_model(self, learned, stuck, outliers, graph, X, y)
         self.__dict__.update(state)

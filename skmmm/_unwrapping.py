@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from skmmm._data.bound import BoundTable
 from skmmm._data.checks import as_frame, resolve_column, resolve_columns, resolve_many
-from skmmm._typing import Array, Column, Table
+from skmmm._utils.bound import BoundTable
+from skmmm._utils.typing import Array, Column, Table
 
 
 def unwrap(estimator: Any) -> Inside:

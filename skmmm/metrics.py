@@ -14,9 +14,9 @@ from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import check_array, indexable
 from sklearn.utils.validation import check_consistent_length
 
-from skmmm._docs import shared_docs
-from skmmm._sklearn import check_sample_weight, safe_indexing
-from skmmm._typing import Column, Table
+from skmmm._utils.docs import shared_docs
+from skmmm._utils.sklearn import check_sample_weight, safe_indexing
+from skmmm._utils.typing import Column, Table
 
 __all__ = [
     "interval_coverage",

@@ -15,7 +15,7 @@ from sklearn.utils.validation import column_or_1d
 
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import as_frame, region_values, resolve_column
-from skmmm._typing import Column, Seed, Table
+from skmmm._utils.typing import Column, Seed, Table
 
 __all__ = ["LeaveRegionsOut", "PanelTimeSeriesSplit"]
 

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from skmmm import baselines, metrics, model_selection, plotting, preprocessing
-from skmmm._docs import section, shared_docs
+from skmmm._utils.docs import section, shared_docs
 
 SHARED = """
 amount : float

@@ -238,7 +238,7 @@ def test_failing_fit_gives_threads_back(panel, fast, monkeypatch):
         assert torch.get_num_threads() == 1
         raise RuntimeError("no")
 
-    monkeypatch.setattr("skmmm._fitting.train", fail)
+    monkeypatch.setattr("skmmm._estimator.fitting.train", fail)
     with pytest.raises(RuntimeError, match="no"):
         DeepCausalMMMRegressor(**fast).fit(panel.X, panel.y)
     assert torch.get_num_threads() == 3

@@ -86,7 +86,7 @@ def reachable(name):
 
 
 def test_the_reader_reads():
-    assert "torch" in imported("_fitting.py")
+    assert "torch" in imported("_estimator/fitting.py")
     assert imports("_model/optimise.py", "skmmm._model") != []
     assert "_model/priors.py" in reachable("_regressor.py")
     assert len(NETWORK) > 5
@@ -116,7 +116,7 @@ def test_arrays_know_no_tables(name):
 
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_torch_stays_with_the_network(name):
-    if name not in NETWORK and name != "_fitting.py":
+    if name not in NETWORK and name != "_estimator/fitting.py":
         assert imports(name, "torch") == []
 
 
@@ -213,7 +213,7 @@ def test_dataclasses_of_arrays_are_compared_by_identity(name):
         assert by_identity or set(types.split()) <= plain, found
 
 
-@pytest.mark.parametrize("name", sorted(set(FILES) - {"_sklearn.py"}))
+@pytest.mark.parametrize("name", sorted(set(FILES) - {"_utils/sklearn.py"}))
 def test_private_names_of_scikit_learn_stand_in_one_file(name):
     taken = imports(name, "sklearn")
     assert [found for found in taken if "._" in found] == []

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from skmmm import DeepCausalMMMRegressor, allocation, inspection, scenarios
-from skmmm._docs import documented_by
+from skmmm._utils.docs import documented_by
 from skmmm.effects import Effects, effects_of
 
 PUBLIC = [

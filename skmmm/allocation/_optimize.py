@@ -6,8 +6,8 @@ from typing import Any
 
 from scipy.optimize import OptimizeResult
 
-from skmmm._docs import documented_by
-from skmmm._typing import Column, Columns, MediaCost, Table
+from skmmm._utils.docs import documented_by
+from skmmm._utils.typing import Column, Columns, MediaCost, Table
 from skmmm.allocation._question import (
     DEFAULT_BOUNDS,
     Bounds,

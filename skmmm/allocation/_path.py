@@ -10,9 +10,9 @@ import pandas as pd
 from scipy.optimize import OptimizeResult
 from sklearn.utils import Bunch
 
-from skmmm._docs import documented_by
 from skmmm._planning.problem import Problem
-from skmmm._typing import Array, Column, Columns, MediaCost, Table
+from skmmm._utils.docs import documented_by
+from skmmm._utils.typing import Array, Column, Columns, MediaCost, Table
 from skmmm.allocation._optimize import optimize_budget
 from skmmm.allocation._question import (
     DEFAULT_BOUNDS,

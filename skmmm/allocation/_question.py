@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from skmmm._planning.problem import DEFAULT_BOUNDS, GROUPS, make_problem, read_risk
-from skmmm._typing import Column, Columns, MediaCost, Table
 from skmmm._unwrapping import unwrap
+from skmmm._utils.typing import Column, Columns, MediaCost, Table
 from skmmm.allocation._results import PlanResults
 from skmmm.inspection._intervals import tail_probability
 from skmmm.inspection._predictions import counterfactual_of

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skmmm._planning.problem import Problem
-from skmmm._typing import Array
+from skmmm._utils.typing import Array
 
 CLOSE = 1e-3  # of the multiples: what counts as at a bound
 

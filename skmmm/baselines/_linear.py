@@ -24,8 +24,8 @@ from skmmm._data.checks import (
     resolve_many,
 )
 from skmmm._data.tables import read_table, region_codes, row_namer
-from skmmm._sklearn import Interval, check_sample_weight
-from skmmm._typing import Array, Column, Table
+from skmmm._utils.sklearn import Interval, check_sample_weight
+from skmmm._utils.typing import Array, Column, Table
 from skmmm.preprocessing import (
     FourierSeason,
     GeometricAdstock,

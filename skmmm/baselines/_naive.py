@@ -13,9 +13,9 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import check_no_duplicates, check_target, resolve_column
 from skmmm._data.tables import read_table, row_namer
-from skmmm._docs import shared_docs
-from skmmm._sklearn import Interval, StrOptions
-from skmmm._typing import Array, Column, Table
+from skmmm._utils.docs import shared_docs
+from skmmm._utils.sklearn import Interval, StrOptions
+from skmmm._utils.typing import Array, Column, Table
 from skmmm.preprocessing._base import COLUMN, FEATURES, codes_of, learn_regions
 
 _PARAMETERS = """

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from skmmm._sklearn import validate_params
+from skmmm._utils.sklearn import validate_params
 
 _DESCR = """\
 Marketing mix example

@@ -18,8 +18,8 @@ import pandas as pd
 from scipy.signal import lfilter
 from sklearn.utils import Bunch, check_random_state
 
-from skmmm._sklearn import Interval, StrOptions, validate_params
-from skmmm._typing import Seed
+from skmmm._utils.sklearn import Interval, StrOptions, validate_params
+from skmmm._utils.typing import Seed
 from skmmm.datasets._response import REGION, WEEK, PanelResponse
 
 KPI, BASELINE = "sales", "baseline"

@@ -19,8 +19,8 @@ from skmmm._data import checks
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.panel import make_panel
 from skmmm._data.tables import read_table, row_namer
-from skmmm._sklearn import Interval
-from skmmm._typing import Column, Columns, Seed, Table
+from skmmm._utils.sklearn import Interval
+from skmmm._utils.typing import Column, Columns, Seed, Table
 from skmmm.graph._channel_graph import ChannelGraph, make_channel_graph
 from skmmm.graph._estimate import fit_channel_graph
 from skmmm.graph._notears import THRESHOLD, search_notears

@@ -10,8 +10,8 @@ import pandas as pd
 from sklearn.utils import Bunch, check_array
 
 from skmmm._data.checks import resolve_channel
-from skmmm._docs import documented_by
-from skmmm._typing import Column, Columns, MediaCost, Seed, Table
+from skmmm._utils.docs import documented_by
+from skmmm._utils.typing import Column, Columns, MediaCost, Seed, Table
 from skmmm.inspection._intervals import bounds, tail_probability
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.inspection._protocol import By, Effect

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.signal import lfilter
 from scipy.stats import f as f_distribution
 
-from skmmm._typing import Array
+from skmmm._utils.typing import Array
 
 # How far back spend and KPI are looked at, in periods.
 N_LAGS = 4

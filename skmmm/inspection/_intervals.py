@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 from skmmm._data.costs import is_number
-from skmmm._typing import Array
+from skmmm._utils.typing import Array
 
 _HIGHEST_LEVEL = 0.999999
 

@@ -13,8 +13,8 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from skmmm._data.checks import resolve_many
-from skmmm._docs import documented_by
-from skmmm._typing import Column, Columns, Seed, Table
+from skmmm._utils.docs import documented_by
+from skmmm._utils.typing import Column, Columns, Seed, Table
 from skmmm.inspection._effects import channel_summary
 from skmmm.inspection._predictions import known_roles
 from skmmm.inspection._refits import (

@@ -14,7 +14,6 @@ from numpy.random import RandomState
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skmmm._data.bound import BoundTable
 from skmmm._data.checks import (
     check_non_negative_media,
     labels_of,
@@ -25,8 +24,9 @@ from skmmm._data.checks import (
 )
 from skmmm._data.costs import costs_per_unit
 from skmmm._data.tables import row_namer
-from skmmm._typing import Array, Column, Columns, MediaCost, Seed, Table
 from skmmm._unwrapping import Inside, bare, unwrap
+from skmmm._utils.bound import BoundTable
+from skmmm._utils.typing import Array, Column, Columns, MediaCost, Seed, Table
 from skmmm.inspection._protocol import (
     By,
     ChannelEffects,

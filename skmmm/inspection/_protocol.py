@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from skmmm._typing import Array
+from skmmm._utils.typing import Array
 
 Effect: TypeAlias = Literal["direct", "total"]
 By: TypeAlias = Literal["region", "period"] | None

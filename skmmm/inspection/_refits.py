@@ -24,9 +24,9 @@ from skmmm._data.checks import (
     resolve_column,
 )
 from skmmm._data.tables import row_namer
-from skmmm._typing import Array, Column, Table
 from skmmm._unwrapping import rows_of
-from skmmm._warnings import warn_user
+from skmmm._utils.typing import Array, Column, Table
+from skmmm._utils.warnings import warn_user
 from skmmm.inspection._predictions import known_roles
 
 # What costs time and moves no point estimate, in an estimator that has both.

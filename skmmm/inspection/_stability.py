@@ -10,8 +10,8 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
-from skmmm._docs import documented_by
-from skmmm._typing import Array, Column, Columns, Table
+from skmmm._utils.docs import documented_by
+from skmmm._utils.typing import Array, Column, Columns, Table
 from skmmm.inspection._effects import channel_summary
 from skmmm.inspection._placebo import placebo_channel
 from skmmm.inspection._predictions import known_roles

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmmm._typing import Array
+from skmmm._utils.typing import Array
 
 STEP = 0.01  # of current spend: what "the next unit" of a marginal return is
 RARE = 0.99  # share of training rows below what counts as observed

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from skmmm._typing import Array
+from skmmm._utils.typing import Array
 
 # Share of the prior variance that data must remove to be called the source of an
 # effect.

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
-from skmmm._typing import Column
+from skmmm._utils.typing import Column
 from skmmm.plotting._rows import Rows, channels_by_size, curves_of, spend_name
 from skmmm.plotting._style import (
     BLUE,

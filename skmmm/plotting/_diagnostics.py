@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import r2_score
 from sklearn.model_selection import BaseCrossValidator
 
-from skmmm._typing import Column, Table
+from skmmm._utils.typing import Column, Table
 from skmmm.metrics import rolling_skill, weighted_mape, within_region_r2
 from skmmm.plotting._rows import Rows, rows_over_time
 from skmmm.plotting._style import (

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from skmmm import allocation, scenarios
-from skmmm._typing import Table
+from skmmm._utils.typing import Table
 from skmmm.plotting._rows import Rows, spend_name
 from skmmm.plotting._style import (
     BLUE,

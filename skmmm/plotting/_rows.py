@@ -7,12 +7,12 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from skmmm._data.bound import BoundTable
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import region_values, resolve_channel
-from skmmm._sklearn import num_samples, safe_indexing
-from skmmm._typing import Table
 from skmmm._unwrapping import parameter_of, unwrap
+from skmmm._utils.bound import BoundTable
+from skmmm._utils.sklearn import num_samples, safe_indexing
+from skmmm._utils.typing import Table
 from skmmm.inspection import channel_summary, response_curve
 from skmmm.inspection._predictions import counterfactual_of
 

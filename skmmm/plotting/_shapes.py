@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from skmmm._typing import Column
 from skmmm._unwrapping import bare
+from skmmm._utils.typing import Column
 from skmmm.plotting._rows import Rows, channels_by_size
 from skmmm.plotting._style import (
     BLUE,

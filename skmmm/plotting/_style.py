@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, dataclass_trans
 
 import numpy as np
 
-from skmmm._docs import section, shared_docs
 from skmmm._storage.files import replacing
+from skmmm._utils.docs import section, shared_docs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,9 +12,9 @@ from skmmm._data.calendar import check_continuation, infer_calendar
 from skmmm._data.checks import check_no_duplicates, numeric_block, region_values
 from skmmm._data.panel import continue_panel, make_panel, missing_periods
 from skmmm._data.tables import find_columns, row_namer
-from skmmm._docs import shared_docs
-from skmmm._sklearn import Interval, StrOptions
-from skmmm._typing import Column, Columns
+from skmmm._utils.docs import shared_docs
+from skmmm._utils.sklearn import Interval, StrOptions
+from skmmm._utils.typing import Column, Columns
 from skmmm.preprocessing._base import (
     COLUMN,
     COLUMNS,

@@ -13,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmmm._data.checks import region_values
 from skmmm._data.tables import check_known_regions, read_table, rebuild, region_codes
-from skmmm._sklearn import Interval
-from skmmm._typing import Column, Table
+from skmmm._utils.sklearn import Interval
+from skmmm._utils.typing import Column, Table
 
 # Constraints of parameters: one column, several, a positive number for each.
 COLUMN = [str, Integral, None]

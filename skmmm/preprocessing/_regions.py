@@ -5,9 +5,9 @@ from typing import Literal
 import numpy as np
 
 from skmmm._data.checks import region_values, resolve_column
-from skmmm._docs import shared_docs
-from skmmm._sklearn import StrOptions
-from skmmm._typing import Column
+from skmmm._utils.docs import shared_docs
+from skmmm._utils.sklearn import StrOptions
+from skmmm._utils.typing import Column
 from skmmm.preprocessing._base import (
     COLUMN,
     FEATURES,

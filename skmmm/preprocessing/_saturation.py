@@ -7,8 +7,8 @@ from scipy.special import expit
 
 from skmmm._data.checks import numeric_block
 from skmmm._data.tables import find_columns, row_namer
-from skmmm._docs import shared_docs
-from skmmm._typing import Columns
+from skmmm._utils.docs import shared_docs
+from skmmm._utils.typing import Columns
 from skmmm.preprocessing._base import (
     COLUMNS,
     FEATURES,

@@ -9,9 +9,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmmm._data.checks import numeric_block
 from skmmm._data.tables import find_columns, read_table, rebuild, row_namer
-from skmmm._docs import shared_docs
-from skmmm._sklearn import StrOptions
-from skmmm._typing import Column, Columns, Table
+from skmmm._utils.docs import shared_docs
+from skmmm._utils.sklearn import StrOptions
+from skmmm._utils.typing import Column, Columns, Table
 from skmmm.preprocessing._base import (
     COLUMN,
     COLUMNS,

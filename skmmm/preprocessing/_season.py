@@ -7,9 +7,9 @@ import numpy as np
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import region_values, resolve_column
 from skmmm._data.tables import find_columns
-from skmmm._docs import shared_docs
-from skmmm._sklearn import Interval
-from skmmm._typing import Column
+from skmmm._utils.docs import shared_docs
+from skmmm._utils.sklearn import Interval
+from skmmm._utils.typing import Column
 from skmmm.preprocessing._base import COLUMN, FEATURES, ColumnMaker, check_new_names
 
 # Harmonics of the week in daily data: three make any pattern of seven days.

@@ -13,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmmm._regressor import DeepCausalMMMRegressor
 from skmmm._storage.files import replacing
-from skmmm._typing import Table
 from skmmm._unwrapping import rows_of, unwrap
+from skmmm._utils.typing import Table
 from skmmm.inspection._intervals import tail_probability
 from skmmm.report._content import read_content
 from skmmm.report._page import make_page

@@ -20,9 +20,9 @@ from skmmm._data.checks import (
     resolve_many,
 )
 from skmmm._data.tables import row_namer
-from skmmm._docs import documented_by
-from skmmm._typing import Array, Column, Columns, Table
 from skmmm._unwrapping import Inside, rows_of, unwrap
+from skmmm._utils.docs import documented_by
+from skmmm._utils.typing import Array, Column, Columns, Table
 from skmmm.inspection import channel_summary
 from skmmm.inspection._intervals import bounds, tail_probability
 from skmmm.inspection._predictions import known_roles

@@ -18,8 +18,8 @@ from skmmm._data.checks import (
     resolve_columns,
 )
 from skmmm._data.costs import is_number
-from skmmm._typing import Array, Column, Columns, Table
 from skmmm._unwrapping import rows_of
+from skmmm._utils.typing import Array, Column, Columns, Table
 from skmmm.scenarios._past import Past, read_past
 from skmmm.scenarios._planned import Plan, planned_controls, planned_spend
 

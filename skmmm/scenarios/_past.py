@@ -17,8 +17,8 @@ from skmmm._data.checks import (
 )
 from skmmm._data.panel import Panel, make_panel
 from skmmm._data.tables import row_namer
-from skmmm._typing import Array, Column
-from skmmm._warnings import warn_user
+from skmmm._utils.typing import Array, Column
+from skmmm._utils.warnings import warn_user
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from skmmm._data.checks import as_frame, region_values
 from skmmm._data.tables import region_codes
-from skmmm._typing import Array, Column
+from skmmm._utils.typing import Array, Column
 from skmmm.scenarios._past import Past
 
 # A pattern, values by column, or a table of coming periods.

@@ -271,7 +271,7 @@ def caught(world, **parameters):
         return hmc.sample(*args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skmmm._fitting.sample", catch)
+        patch.setattr("skmmm._estimator.fitting.sample", catch)
         DeepCausalMMMRegressor(
             region="region",
             time="week",

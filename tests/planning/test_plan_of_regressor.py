@@ -12,8 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from helpers import refuses_from as refuses
 from skmmm import DeepCausalMMMRegressor
-from skmmm._counterfactual import ModelCounterfactual
 from skmmm._data.panel import as_usual
+from skmmm._estimator.counterfactual import ModelCounterfactual
 from skmmm._planning.problem import read_risk
 from skmmm.allocation import optimize_budget
 from skmmm.allocation._words import in_words

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from skmmm._data.reading import ReadingMixin
-from skmmm._inference_data import inference_data
+from skmmm._estimator.inference_data import inference_data
+from skmmm._estimator.reading import ReadingMixin
 from skmmm._model.threads import one_thread
-from skmmm._typing import Table
+from skmmm._utils.typing import Table
 from skmmm.inspection._intervals import bounds, tail_probability
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from skmmm._data.calendar import Calendar
 from skmmm._data.checks import Columns as Roles
-from skmmm._typing import Array, Column, Columns
+from skmmm._utils.typing import Array, Column, Columns
 from skmmm.graph._estimate import FittedGraph
 
 if TYPE_CHECKING:

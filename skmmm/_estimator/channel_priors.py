@@ -13,7 +13,7 @@ from skmmm._data.costs import by_channel, is_number
 from skmmm._data.panel import Panel
 from skmmm._data.scales import Scales
 from skmmm._model.priors import CARRYOVER, ChannelPriors, channel_priors
-from skmmm._typing import Array
+from skmmm._utils.typing import Array
 
 _QUANTITIES = ("roi", "decay", "half_saturation")
 _SPIKE = 3.0  # times what nearly all periods stay below

@@ -7,7 +7,6 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skmmm._data import checks
-from skmmm._data.bound import BoundTable
 from skmmm._data.calendar import Calendar, check_continuation, infer_calendar
 from skmmm._data.panel import (
     continue_panel,
@@ -16,8 +15,9 @@ from skmmm._data.panel import (
     missing_periods,
 )
 from skmmm._data.tables import check_known_regions, read_table, region_codes, row_namer
-from skmmm._sklearn import check_sample_weight
-from skmmm._state import FittedState
+from skmmm._estimator.state import FittedState
+from skmmm._utils.bound import BoundTable
+from skmmm._utils.sklearn import check_sample_weight
 
 _Rows = namedtuple("_Rows", "frame region period media controls where")
 

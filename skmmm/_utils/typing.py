@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 from numpy.random import RandomState
 
-from skmmm._data.bound import BoundTable
+from skmmm._utils.bound import BoundTable
 
 
 class Frame(Protocol):

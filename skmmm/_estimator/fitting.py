@@ -11,12 +11,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
-from skmmm._callbacks import fit_progress
-from skmmm._channel_priors import make_channel_priors
 from skmmm._data import checks
 from skmmm._data.costs import by_channel, costs_per_unit
 from skmmm._data.faults import loss_regions
 from skmmm._data.scales import fit_scales
+from skmmm._estimator.channel_priors import make_channel_priors
 from skmmm._model.context import draw_context
 from skmmm._model.hmc import sample
 from skmmm._model.inputs import Seasons, context_columns, make_target
@@ -33,7 +32,8 @@ from skmmm._model.optimise import train
 from skmmm._model.outcome import OutcomeModel
 from skmmm._model.priors import Sizes
 from skmmm._model.threads import one_thread
-from skmmm._warnings import warn_user
+from skmmm._utils.callbacks import fit_progress
+from skmmm._utils.warnings import warn_user
 from skmmm.inspection._endogeneity import follows_kpi
 from skmmm.inspection._verdicts import contraction
 

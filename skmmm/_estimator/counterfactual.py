@@ -29,14 +29,14 @@ from sklearn.utils import Bunch
 
 from skmmm._data.calendar import Calendar
 from skmmm._data.panel import Panel
-from skmmm._model.threads import one_thread
-from skmmm._origins import (
+from skmmm._estimator.origins import (
     contributions_by_origin,
     moving_with,
     total_curve,
     total_effects,
 )
-from skmmm._typing import Array
+from skmmm._model.threads import one_thread
+from skmmm._utils.typing import Array
 from skmmm.graph._equations import SpendEquations
 from skmmm.inspection._protocol import (
     By,

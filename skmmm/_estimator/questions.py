@@ -13,14 +13,14 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm import allocation, inspection
-from skmmm._counterfactual import ModelCounterfactual
 from skmmm._data import checks
 from skmmm._data.panel import as_usual, carried_on
-from skmmm._data.reading import ReadingMixin
-from skmmm._docs import documented_by
+from skmmm._estimator.counterfactual import ModelCounterfactual
+from skmmm._estimator.reading import ReadingMixin
 from skmmm._model.threads import one_thread
-from skmmm._typing import Array, Column, Table
-from skmmm._warnings import warn_user
+from skmmm._utils.docs import documented_by
+from skmmm._utils.typing import Array, Column, Table
+from skmmm._utils.warnings import warn_user
 from skmmm.allocation._question import (
     DEFAULT_BOUNDS,
     Bounds,

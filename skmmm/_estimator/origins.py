@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from skmmm._data.panel import Panel
-from skmmm._typing import Array
+from skmmm._utils.typing import Array
 from skmmm.graph._equations import SpendEquations
 from skmmm.inspection._protocol import By, ChannelEffects
 from skmmm.inspection._support import STEP

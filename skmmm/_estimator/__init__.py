@@ -1,0 +1,1 @@
+"""What the regressor is made of: reading, fitting, answering, saving."""

@@ -1,0 +1,1 @@
+"""What every room may use: types, docstrings, warnings, names of scikit-learn."""
