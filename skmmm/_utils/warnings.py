@@ -11,7 +11,7 @@ import sklearn
 
 # What lies between the user and a warning; Python 3.12 has `skip_file_prefixes`.
 _INSIDE = (
-    str(Path(__file__).parent) + os.sep,
+    str(Path(__file__).parents[1]) + os.sep,
     *(str(Path(module.__file__).parent) + os.sep for module in (sklearn, joblib)),
     contextlib.__file__,
 )
