@@ -96,7 +96,8 @@ def test_a_refit_that_is_refused_or_interrupted_changes_nothing(panel, fast):
         with pytest.raises(ValueError, match=r"\w"):
             model.fit(X, y)
         assert vars(model) == before
-    places = ["_estimator.fitting." + name for name in ("train", "sample", "make_target")]
+    fitting = "_estimator.fitting"
+    places = [f"{fitting}.{name}" for name in ("train", "sample", "make_target")]
     for place in (*places, "graph._estimators.fit_channel_graph"):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(f"skmmm.{place}", Stop())
