@@ -434,7 +434,10 @@ def test_refits_know_with_which_columns_a_table_was_read(panel):
         placebo_channel(model, effects, panel.y, **options),
         placebo_channel(model, panel.X, panel.y, media=panel.media, **roles, **options),
     )
-    assert len(block_stability(model, effects, panel.y, n_blocks=2))
+    per_unit = block_stability(model, effects, panel.y, n_blocks=2)
+    paid = effects_of(model, panel.X, media=panel.media, media_cost=10.0, **roles)
+    per_money = block_stability(model, paid, panel.y, n_blocks=2)
+    assert_allclose(per_money["roi"], per_unit["roi"] / 10.0)
 
 
 def test_scenarios_are_in_the_costs_of_the_table(panel):

@@ -16,7 +16,6 @@ from skmmm._data.checks import resolve_many
 from skmmm._utils.docs import documented_by
 from skmmm._utils.typing import Column, Columns, Seed, Table
 from skmmm.inspection._effects import channel_summary
-from skmmm.inspection._predictions import known_roles
 from skmmm.inspection._refits import (
     check_integer,
     read_rows,
@@ -155,15 +154,12 @@ def placebo_channel(
     'passes'
     """
     check_integer(n_repeats, "n_repeats", 1)
-    frame, y, code, period, _ = read_rows(estimator, X, y, region, time)
-    media = known_roles(estimator, [X]).get("media") if media is None else media
+    frame, y, code, period, _, roles = read_rows(estimator, X, y, media, region, time)
     _check_shifts(period)
     rng = check_random_state(random_state)
     series = _series(code, period)
     fitted = clone(estimator).fit(frame, y)
-    real = channel_summary(
-        fitted, frame, media=media, confidence_level=confidence_level
-    )
+    real = channel_summary(fitted, frame, confidence_level=confidence_level, **roles)
     model = without_extras(estimator, "graph")
     rows = {}
     with warned_once():
@@ -174,8 +170,8 @@ def placebo_channel(
                 summary = channel_summary(
                     clone(model).fit(moved, y),
                     moved,
-                    media=media,
                     confidence_level=confidence_level,
+                    **roles,
                 )
                 placebos.append(summary.loc[channel, _ESTIMATES])
             rows[channel] = _compare(

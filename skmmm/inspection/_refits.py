@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from skmmm._data.checks import (
 )
 from skmmm._data.tables import row_namer
 from skmmm._unwrapping import rows_of
-from skmmm._utils.typing import Array, Column, Table
+from skmmm._utils.typing import Array, Column, Columns, Table
 from skmmm._utils.warnings import warn_user
 from skmmm.inspection._predictions import known_roles
 
@@ -33,17 +33,11 @@ from skmmm.inspection._predictions import known_roles
 _NOT_FOR_POINTS = {"n_draws": 0, "graph": None}
 
 
-def read_rows(
-    estimator: Any,
-    X: Table,
-    y: npt.ArrayLike,
-    region: Column | None,
-    time: Column | None,
-) -> tuple[pd.DataFrame, Array, np.ndarray, np.ndarray | None, Column | None]:
-    """Return X as a frame, y, and the region and period of every row.
+class RefitRows(NamedTuple):
+    """What is fitted again.
 
-    Returns
-    -------
+    Attributes
+    ----------
     frame : DataFrame of shape (n_rows, n_columns)
     y : ndarray of shape (n_rows,)
     region : ndarray of shape (n_rows,), int
@@ -52,8 +46,30 @@ def read_rows(
         Position among the distinct periods of X; None without a time column.
     time : label or None
         Of the time column.
+    roles : dict
+        Media columns and what they cost, as `channel_summary` takes them.
     """
+
+    frame: pd.DataFrame
+    y: Array
+    region: np.ndarray
+    period: np.ndarray | None
+    time: Column | None
+    roles: dict[str, Any]
+
+
+def read_rows(
+    estimator: Any,
+    X: Table,
+    y: npt.ArrayLike,
+    media: Columns,
+    region: Column | None,
+    time: Column | None,
+) -> RefitRows:
+    """Return X as a frame, y, and the region and period of every row."""
     known = known_roles(estimator, [X])
+    roles = {"media": known.get("media") if media is None else media}
+    roles["media_cost"] = known.get("media_cost") or None
     frame = as_frame(rows_of(X)).infer_objects()
     check_not_empty(frame)
     region = _role(
@@ -67,13 +83,13 @@ def read_rows(
         values = region_values(frame, region)
         _, code = np.unique(values, return_inverse=True)
     if time is None:
-        return frame, kpi, code, None, None
+        return RefitRows(frame, kpi, code, None, None, roles)
     ordinals = infer_calendar(frame[time], time, values).ordinals(frame[time], time)
     _, period = np.unique(ordinals, return_inverse=True)
     if region is None:
         _check_one_row_each(period, where)
     check_no_duplicates(code, period, where)
-    return frame, kpi, code, period, time
+    return RefitRows(frame, kpi, code, period, time, roles)
 
 
 def _check_one_row_each(period, where):

@@ -14,7 +14,6 @@ from skmmm._utils.docs import documented_by
 from skmmm._utils.typing import Array, Column, Columns, Table
 from skmmm.inspection._effects import channel_summary
 from skmmm.inspection._placebo import placebo_channel
-from skmmm.inspection._predictions import known_roles
 from skmmm.inspection._refits import (
     check_integer,
     last_step,
@@ -102,8 +101,7 @@ def block_stability(
     >>> moves = table["change"].abs().groupby("channel").max()
     """
     check_integer(n_blocks, "n_blocks", 2)
-    frame, y, _, known, time = read_rows(estimator, X, y, region, time)
-    media = known_roles(estimator, [X]).get("media") if media is None else media
+    frame, y, _, known, time, roles = read_rows(estimator, X, y, media, region, time)
     period = _check_ordered(known, "block_stability")
     n_periods = int(period.max()) + 1
     if n_periods < n_blocks:
@@ -115,10 +113,10 @@ def block_stability(
     model = without_extras(estimator, "n_draws", "graph")
     tables = []
     with warned_once():
-        roi = _roi(model.fit(frame, y), frame, media)
+        roi = _roi(model.fit(frame, y), frame, roles)
         for b in range(n_blocks):
             without = _fit_rows(clone(model), frame, y, block != b)
-            table = _moves(roi, _roi(without, frame, media), "roi", "roi_without")
+            table = _moves(roi, _roi(without, frame, roles), "roi", "roi_without")
             tables.append(table.assign(**_span(frame[time], period, block == b)))
     columns = ["start", "end", "roi", "roi_without", "change"]
     return _by_channel(tables, "block")[columns]
@@ -199,8 +197,7 @@ def refresh_stability(
     """
     check_integer(n_periods, "n_periods", 1)
     check_integer(n_refreshes, "n_refreshes", 1)
-    frame, y, _, known, time = read_rows(estimator, X, y, region, time)
-    media = known_roles(estimator, [X]).get("media") if media is None else media
+    frame, y, _, known, time, roles = read_rows(estimator, X, y, media, region, time)
     period = _check_ordered(known, "refresh_stability")
     last = int(period.max()) + 1
     ends = last - n_periods * np.arange(n_refreshes + 1)[::-1]
@@ -215,12 +212,12 @@ def refresh_stability(
     with warned_once():
         # The last fit comes first: it says what the channels are.
         later = clone(model).fit(frame, y)
-        channels = _roi(later, frame, media).index
+        channels = _roi(later, frame, roles).index
         _check_spend(frame, channels, period < ends[0], frame[time])
         for end in ends[-2::-1]:
             seen, added = period < end, (period >= end) & (period < end + n_periods)
             earlier = clone(model).fit(frame[seen], y[seen])
-            before, after = (_roi(m, frame[seen], media) for m in (earlier, later))
+            before, after = (_roi(m, frame[seen], roles) for m in (earlier, later))
             table = _moves(before, after, "roi_before", "roi_after")
             tables.append(table.assign(**_span(frame[time], period, added)))
             later = earlier
@@ -261,8 +258,8 @@ def _fit_rows(estimator: Any, frame: pd.DataFrame, y: Array, kept: np.ndarray) -
     return estimator.fit(frame, y, **{name: kept.astype(np.float64)})
 
 
-def _roi(fitted: Any, frame: pd.DataFrame, media: Columns) -> pd.Series:
-    return channel_summary(fitted, frame, media=media)["roi"]
+def _roi(fitted: Any, frame: pd.DataFrame, roles: dict[str, Any]) -> pd.Series:
+    return channel_summary(fitted, frame, **roles)["roi"]
 
 
 def _moves(
