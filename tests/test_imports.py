@@ -6,8 +6,6 @@ import sys
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 import skmmm
 
 ROOT = Path(skmmm.__file__).parent
@@ -85,6 +83,24 @@ def reachable(name):
     return seen
 
 
+def for_each(names):
+    """Make a test of one file a test of many, which names those that fail."""
+
+    def of_many(test):
+        def run():
+            failed = {}
+            for name in names:
+                try:
+                    test(name)
+                except AssertionError as error:
+                    failed[name] = str(error)
+            assert not failed
+
+        return run
+
+    return of_many
+
+
 def test_the_reader_reads():
     assert "torch" in imported("_estimator/fitting.py")
     assert imports("_model/optimise.py", "skmmm._model") != []
@@ -96,25 +112,25 @@ def test_the_reader_reads():
     assert len(PLANNING) > 2
 
 
-@pytest.mark.parametrize("name", NETWORK)
+@for_each(NETWORK)
 def test_network_knows_neither_tables_nor_estimators(name):
     assert imports(name, "pandas", "polars", "sklearn") == []
     allowed = ("skmmm._model", "skmmm._data.panel", "skmmm._data.scales")
     assert set(imports(name, "skmmm")) == set(imports(name, *allowed))
 
 
-@pytest.mark.parametrize("name", GRAPH_OF_ARRAYS)
+@for_each(GRAPH_OF_ARRAYS)
 def test_graph_knows_neither_tables_nor_sales(name):
     assert imports(name, "pandas", "polars", "sklearn", "torch") == []
     assert imports(name, "skmmm") == imports(name, "skmmm.graph")
 
 
-@pytest.mark.parametrize("name", ["_data/panel.py", "_data/scales.py"])
+@for_each(["_data/panel.py", "_data/scales.py"])
 def test_arrays_know_no_tables(name):
     assert imports(name, "pandas", "polars", "sklearn", "torch", "skmmm") == []
 
 
-@pytest.mark.parametrize("name", sorted(FILES))
+@for_each(sorted(FILES))
 def test_torch_stays_with_the_network(name):
     if name not in NETWORK and name != "_estimator/fitting.py":
         assert imports(name, "torch") == []
@@ -150,7 +166,7 @@ def _runs(file, modules):
     return any(found == name or found.rpartition(".")[0] == name for found in modules)
 
 
-@pytest.mark.parametrize("name", WITHOUT_NETWORK)
+@for_each(WITHOUT_NETWORK)
 def test_what_stands_without_the_network(name):
     for file in {name} | reachable(name):
         assert imports(file, "torch") == []
@@ -158,38 +174,38 @@ def test_what_stands_without_the_network(name):
         assert not file.startswith("_model/")
 
 
-@pytest.mark.parametrize("name", PLANNING)
+@for_each(PLANNING)
 def test_planning_knows_neither_tables_nor_estimators(name):
     assert imports(name, "pandas", "polars", "sklearn", "torch") == []
     assert imports(name, "skmmm") == imports(name, "skmmm._planning")
 
 
-@pytest.mark.parametrize("name", INSPECTION)
+@for_each(INSPECTION)
 def test_inspection_plans_nothing(name):
     planning = ("allocation/", "_planning/")
     assert not [file for file in reachable(name) if file.startswith(planning)]
 
 
-@pytest.mark.parametrize("name", sorted(FILES))
+@for_each(sorted(FILES))
 def test_nobody_imports_the_command_line(name):
     assert imports(name, "skmmm.__main__") == []
     if not name.startswith("_cli/") and name != "__main__.py":
         assert imports(name, "skmmm._cli") == []
 
 
-@pytest.mark.parametrize("name", sorted(FILES))
+@for_each(sorted(FILES))
 def test_only_the_command_line_imports_the_report(name):
     if not name.startswith("report/") and name != "_cli/commands.py":
         assert imports(name, "skmmm.report") == []
     assert imports(name, "plotly", top_level=True) == []
 
 
-@pytest.mark.parametrize("name", sorted(FILES))
+@for_each(sorted(FILES))
 def test_matplotlib_only_inside_functions(name):
     assert imports(name, "matplotlib", top_level=True) == []
 
 
-@pytest.mark.parametrize("name", sorted(FILES))
+@for_each(sorted(FILES))
 def test_no_star_and_no_tests(name):
     assert not [found for found in imported(name) if found.endswith(".*")]
     assert imports(name, "tests", "pytest", "hypothesis", "benchmarks") == []
@@ -205,7 +221,7 @@ def _dataclasses(name):
             yield node.name, types, "eq=False" in " ".join(decorators)
 
 
-@pytest.mark.parametrize("name", sorted(FILES))
+@for_each(sorted(FILES))
 def test_dataclasses_of_arrays_are_compared_by_identity(name):
     # Arrays have no truth value, and lists no hash: == and hash() would raise.
     plain = {"str", "int", "float", "bool", "tuple", "object", "Any", "None", "|"}
@@ -213,7 +229,7 @@ def test_dataclasses_of_arrays_are_compared_by_identity(name):
         assert by_identity or set(types.split()) <= plain, found
 
 
-@pytest.mark.parametrize("name", sorted(set(FILES) - {"_utils/sklearn.py"}))
+@for_each(sorted(set(FILES) - {"_utils/sklearn.py"}))
 def test_private_names_of_scikit_learn_stand_in_one_file(name):
     taken = imports(name, "sklearn")
     assert [found for found in taken if "._" in found] == []
