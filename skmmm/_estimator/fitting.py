@@ -17,6 +17,7 @@ from skmmm._data.faults import loss_regions
 from skmmm._data.scales import fit_scales
 from skmmm._estimator.channel_priors import make_channel_priors
 from skmmm._model.context import draw_context
+from skmmm._model.demand import SHIFTS, fit_demand
 from skmmm._model.hmc import sample
 from skmmm._model.inputs import Seasons, context_columns, make_target
 from skmmm._model.laplace import (
@@ -99,6 +100,7 @@ def _start(estimator, panel, stuck, outliers, generator):
     _check_finite(scales, estimator._columns)
     seasons = Seasons(estimator._calendar, estimator.n_harmonics, panel.shape[1])
     n_season = len(seasons.fourier(panel))
+    demand = fit_demand(panel, seasons.fourier(panel), generator) if ordered else None
     sizes = Sizes(
         n_regions=len(estimator.regions_),
         n_media=len(estimator._columns.media),
@@ -108,6 +110,7 @@ def _start(estimator, panel, stuck, outliers, generator):
         max_lag=estimator.max_lag if ordered else 0,
         time_varying=bool(estimator.time_varying),
         negative_kpi=bool(loss_regions(panel).any()),
+        n_demand=0 if demand is None else len(SHIFTS) * len(demand.mean),
     )
     context = None
     if sizes.n_hidden:
@@ -139,7 +142,7 @@ def _start(estimator, panel, stuck, outliers, generator):
     )
     loss = Loss(estimator.loss, float(shape))
     model = OutcomeModel(
-        network, None, None, None, scales, seasons, context, panel, loss
+        network, None, None, None, scales, seasons, context, demand, panel, loss
     )
     return model, target
 

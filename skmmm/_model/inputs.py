@@ -59,7 +59,7 @@ class Seasons:
         return np.asarray(ordinals) / max(self.n_train - 1, 1) - 0.5
 
 
-def build_inputs(panel, scales, seasons, max_lag, context):
+def build_inputs(panel, scales, seasons, max_lag, context, demand):
     """Return the `Inputs` of every cell of a panel.
 
     Parameters
@@ -70,6 +70,7 @@ def build_inputs(panel, scales, seasons, max_lag, context):
     seasons : Seasons
     max_lag : int
     context : Context or None
+    demand : Demand or None
 
     Returns
     -------
@@ -91,6 +92,11 @@ def build_inputs(panel, scales, seasons, max_lag, context):
         season=_tensor(season),
         trend=_tensor(trend),
         states=states,
+        demand=_tensor(
+            np.zeros((len(media), 0, len(trend)))
+            if demand is None
+            else demand.columns(panel.periods, len(media))
+        ),
     )
 
 

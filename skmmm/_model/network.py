@@ -5,14 +5,15 @@ region and media in units of their typical spend per region::
 
     kpi[r, t]       = baseline[r, t] + sum_k control[r, k, t] + sum_m effect[r, m, t]
     baseline[r, t]  = intercept[r] + trend[r] * u[t] + season[r] . f[t]
-                      + context_baseline . h[r, t] + level[r, t]
+                      + context_baseline . h[r, t] + demand . d[r, t] + level[r, t]
     effect[r, m, t] = typical[m] * exp(effect_log[r, m]) / hill(1)
                       * exp(context_effect[m] . h[r, t])
                       * hill(adstock(damped(media[r, m]))[t])
 
 where ``typical`` is the effect at typical spend, ``damped`` lowers spikes, ``h`` is a
-GRU over context (calendar, controls), never over media, and ``level`` is what
-`skmmm._model.level` says.
+GRU over context (calendar, controls), never over media, ``d`` is what all spend tells
+of hidden demand in this and the neighbouring periods (`skmmm._model.demand`), whatever
+spend is changed to, and ``level`` is what `skmmm._model.level` says.
 """
 
 import copy
@@ -41,6 +42,11 @@ from skmmm._model.priors import (
     unpack,
 )
 from skmmm._model.saturation import hill
+
+# Width of the bend in which an effect becomes nothing, and where one as large as
+# expected lies beyond it, in expected effects.
+BEND = 0.2
+EXPECTED = 1.0 + BEND / 2.0
 
 # Parameters with a shared value from which regions may deviate.
 BY_REGION = (
@@ -73,6 +79,8 @@ class Inputs:
         Time in training windows, -1/2 to 1/2 inside the window.
     states : Tensor of shape (R, H, T)
         Of the GRU.
+    demand : Tensor of shape (R, D, T)
+        Hidden demand in this period and its neighbours; D = 0 if there is none.
     """
 
     media: torch.Tensor
@@ -82,6 +90,7 @@ class Inputs:
     season: torch.Tensor
     trend: torch.Tensor
     states: torch.Tensor
+    demand: torch.Tensor
 
     def rounded(self):
         """Return media and controls rounded to ten significant digits.
@@ -113,6 +122,7 @@ class Inputs:
             season=self.season[..., window],
             trend=self.trend[window],
             states=self.states[..., window],
+            demand=self.demand[..., window],
         )
 
 
@@ -176,7 +186,7 @@ class OutcomeNetwork:
         small = channel_priors.pooled & ~free_sign
         for prior, where in positions(self.shared_priors):
             if prior.name == "effect":
-                self.shared[:, where] = -1.5 * small.to(torch.float64)
+                self.shared[:, where] = -1.0 * small.to(torch.float64)
         shape = (1, sizes.n_regions, n_regional)
         self.regional = torch.zeros(shape, dtype=torch.float64)
 
@@ -231,10 +241,8 @@ class OutcomeNetwork:
         """Return the effect of each channel at typical spend, shape (E, M)."""
         effect, channels = values["effect"], self.channel_priors
         deviation = channels.effect_spread * effect
-        pooled = exp_linear(values["effect_mean"][:, None] + deviation)
-        # Hidden factors that move regions in groups move their media too: the more of
-        # them, the less a correlation with the KPI is an effect.
-        pooled = torch.where(self.free_sign, effect, pooled) * self.independent_share**3
+        pooled = none_or_more(EXPECTED + values["effect_mean"][:, None] + deviation)
+        pooled = torch.where(self.free_sign, effect, pooled)
         size = torch.where(channels.pooled, pooled, torch.exp(deviation))
         return torch.exp(channels.effect_log) * size
 
@@ -501,6 +509,10 @@ class OutcomeNetwork:
             parts["baseline drift"] = torch.einsum(
                 "eh,rht->ert", values["context_baseline"], inputs.states
             )
+        if "demand" in values:
+            parts["hidden demand"] = torch.einsum(
+                "ed,rdt->ert", values["demand"], inputs.demand
+            )
         return parts
 
 
@@ -509,14 +521,15 @@ def with_noise_floor(log, floor):
     return 0.5 * torch.logaddexp(2.0 * log, torch.full_like(log, 2 * math.log(floor)))
 
 
-def exp_linear(log):
-    """Return ``exp(log)`` below one and ``1 + log`` above.
+def none_or_more(values):
+    """Return zero where values are negative, values where they are well above zero.
 
-    A factor that thins out towards zero like a logarithm and grows no faster than its
-    argument: a normal prior on the argument leaves effects beyond the KPI as unlikely
-    as they are.
+    Between zero and `BEND` a parabola joins the two, half a bend below the values. A
+    normal prior on the argument expects an effect around its mean, has a share for no
+    effect at all, and leaves effects beyond the KPI as unlikely as they are.
     """
-    return torch.exp(log.clamp_max(0.0)) + log.clamp_min(0.0)
+    bent = values.clamp(0.0, BEND)
+    return bent * bent / (2.0 * BEND) + (values - BEND).clamp_min(0.0)
 
 
 def _in_units(values, name, deviation):

@@ -14,6 +14,7 @@ from scipy import stats
 from skmmm._data.panel import Panel
 from skmmm._data.scales import Scales
 from skmmm._model.context import Context
+from skmmm._model.demand import Demand
 from skmmm._model.draws import few_draws, select
 from skmmm._model.inputs import PerPanel, Seasons, build_inputs
 from skmmm._model.level import Level, fit_level, level_of_rows
@@ -71,6 +72,8 @@ class OutcomeModel:
     scales : Scales
     seasons : Seasons
     context : Context or None
+    demand : Demand or None
+        None where spend tells of none.
     history : Panel
         The training rows.
     loss : Loss
@@ -89,6 +92,7 @@ class OutcomeModel:
     scales: Scales
     seasons: Seasons
     context: Context | None
+    demand: Demand | None
     history: Panel
     loss: Loss
     conditional_contraction: np.ndarray | None = None
@@ -103,7 +107,9 @@ class OutcomeModel:
     def _build_inputs(self, panel):
         scales = self.scales.extended(panel.shape[0] - len(self.scales.kpi))
         max_lag = self.network.sizes.max_lag
-        return build_inputs(panel, scales, self.seasons, max_lag, self.context)
+        return build_inputs(
+            panel, scales, self.seasons, max_lag, self.context, self.demand
+        )
 
     def components(self, panel, *, draws=False):
         """Return the `Components` of the rows of a panel that continues the history.

@@ -25,6 +25,7 @@ class Sizes:
     max_lag: int
     time_varying: bool = True
     negative_kpi: bool = False  # nearly throughout
+    n_demand: int = 0  # periods whose hidden demand may move the KPI of one
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,6 +255,9 @@ def shared_priors(adstock, sizes, channels, *, level):
         Prior("control", (sizes.n_controls,), 0.0, 0.1),
         Prior("season", (sizes.n_season,), 0.0, 0.1),
     ]
+    if sizes.n_demand:
+        # What a standard deviation of hidden demand adds to the KPI.
+        priors.append(Prior("demand", (sizes.n_demand,), 0.0, 0.1))
     if sizes.n_media:
         priors += media_priors(adstock, sizes, channels)
     if level:

@@ -9,6 +9,7 @@ from skmmm._data.panel import Panel
 from skmmm._data.scales import Scales
 from skmmm._model import ADSTOCKS
 from skmmm._model.context import Context
+from skmmm._model.demand import SHIFTS, Demand
 from skmmm._model.inputs import Seasons
 from skmmm._model.level import Level
 from skmmm._model.likelihood import Loss
@@ -59,6 +60,8 @@ def pack_model(model):
     }
     if model.context is not None:
         arrays |= _fields("context", model.context)
+    if model.demand is not None:
+        arrays |= _fields("demand", model.demand)
     if model.level is not None:
         arrays |= _fields("level", model.level)
     if model.draws is not None:
@@ -100,6 +103,7 @@ def unpack_model(scalars, arrays, calendar, *, n_regions, n_media, n_controls):
         max_lag=scalars["sizes"]["max_lag"],
         time_varying=scalars["sizes"]["time_varying"],
         negative_kpi=scalars["sizes"]["negative_kpi"],
+        n_demand=_count_demand(arrays),
     )
     _check_sizes(scalars, sizes, n_periods)
     network = _network(scalars, arrays, sizes)
@@ -117,6 +121,7 @@ def unpack_model(scalars, arrays, calendar, *, n_regions, n_media, n_controls):
         scales=_scales(arrays, sizes),
         seasons=Seasons(calendar, scalars["n_harmonics"], n_periods),
         context=_context(arrays, sizes),
+        demand=_demand(arrays, sizes, n_periods),
         history=_history(arrays, sizes, n_periods),
         loss=Loss(**scalars["loss"]),
         conditional_contraction=contractions[0],
@@ -129,6 +134,13 @@ def _count_season(n_harmonics, arrays, calendar):
     if n_harmonics < 0 or (calendar and n_harmonics > arrays.shape("shared")[-1]):
         raise ValueError(f"n_harmonics in its header is {n_harmonics}.")
     return 0 if calendar is None else len(calendar.smoothness(n_harmonics))
+
+
+def _count_demand(arrays):
+    """Return how many columns of hidden demand have a parameter."""
+    if "demand.mean" not in arrays:
+        return 0
+    return len(SHIFTS) * arrays.shape("demand.mean")[0]
 
 
 def _check_words(scalars, calendar):
@@ -258,6 +270,25 @@ def _context(arrays, sizes):
             name: torch.from_numpy(arrays.take(f"context.{name}", shape, above=-np.inf))
             for name, shape in shapes.items()
         }
+    )
+
+
+def _demand(arrays, sizes, n_periods):
+    if "demand.mean" not in arrays:
+        return None
+    n_parts = arrays.shape("demand.mean")[0]
+    shapes = {
+        "mean": (n_parts, sizes.n_regions, n_periods),
+        "loading": (n_parts, sizes.n_media),
+        "persistence": (n_parts,),
+        "known": (n_parts,),
+    }
+    return Demand(
+        **{
+            name: arrays.take(f"demand.{name}", shape, above=-np.inf)
+            for name, shape in shapes.items()
+        },
+        national=arrays.take("demand.national", (n_parts,), "bool"),
     )
 
 

@@ -104,6 +104,7 @@ def make_problem(adstock="geometric", *, n_regions=R, level=True, seed=0):
         season=season,
         trend=trend,
         states=states,
+        demand=randn(n_regions, sizes.n_demand, T),
     )
     for parameter in (network.shared, network.regional):
         parameter += 0.4 * randn(*parameter.shape)

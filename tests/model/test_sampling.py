@@ -69,6 +69,7 @@ def gaussian_problem(n_regions=2, n_periods=25):
         season=randn(n_season, n_periods),
         trend=torch.linspace(-0.5, 0.5, n_periods, dtype=torch.float64),
         states=torch.zeros(n_regions, 0, n_periods, dtype=torch.float64),
+        demand=torch.zeros(n_regions, 0, n_periods, dtype=torch.float64),
     )
     y = 1.0 + 0.2 * randn(n_regions, n_periods)
     ones = torch.ones_like(y)

@@ -1,0 +1,403 @@
+"""Demand that nobody observed, as far as budgets tell of it.
+
+Budgets that follow local demand move together. With spend on the log scale, standardised
+and with controls, season and what all regions have in common taken out::
+
+    log_spend[r, t, m] = loading[m] * u[r, t] + own[r, t, m]
+
+where demand u is an AR(1) of unit variance and what a channel does by itself another.
+In the frequency domain that is one small matrix per frequency, the same for all regions,
+so that estimation and smoothing cost a Fourier transform (Whittle's likelihood).
+
+What spend tells of demand, ``E[u | all spend]``, enters the outcome equation in the same
+week and its neighbours: given it, what is left of demand is unrelated to spend, and
+effects can be told from demand (control function).
+
+References
+----------
+.. [1] Whittle (1953). Estimation and information in stationary time series. Arkiv foer
+   Matematik 2.
+.. [2] Geweke (1977). The dynamic factor analysis of economic time series.
+.. [3] Wooldridge (2015). Control function methods in applied econometrics. Journal of
+   Human Resources 50.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.optimize import minimize
+
+SHIFTS = (-1, 0, 1)  # weeks by which demand in budgets may lead demand in the KPI
+MIN_PERIODS = 40
+MIN_SEEN = 0.2  # of cells with spend, in a channel that can tell of demand
+FAR = 4.0  # standard deviations beyond which log spend is not believed
+N_ROUNDS = 3  # of filling in what was not seen and fitting
+N_CONJUGATE = 40  # steps of conjugate gradients
+LEAST_OWN = 0.02  # share of log spend that every channel has for itself
+# Prior sd of loadings, in standard deviations of log spend; and around local ones.
+LOADING, LOADING_LIKE_LOCAL = 0.6, 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Demand:
+    """Demand that nobody observed, given all spend of the training window.
+
+    Local demand moves regions apart from each other, national demand all alike. Each
+    is there if spend tells of it: P is one or two.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (P, R, T)
+        In its standard deviations.
+    loading : ndarray of shape (P, n_media)
+        Correlation of log spend with demand; 0 for channels that cannot tell.
+    persistence : ndarray of shape (P,)
+        From one period to the next.
+    known : ndarray of shape (P,)
+        Share of the variance of demand that spend tells.
+    national : ndarray of shape (P,), bool
+    """
+
+    mean: np.ndarray
+    loading: np.ndarray
+    persistence: np.ndarray
+    known: np.ndarray
+    national: np.ndarray
+
+    def columns(self, periods, n_regions):
+        """Return demand of neighbouring periods, (n_regions, P * n_shifts, n).
+
+        Outside the training window it fades from the nearest end, whatever is spent
+        there; regions that were not trained have no local demand.
+        """
+        at = np.asarray(periods) - np.array(SHIFTS)[:, None]
+        inside = np.clip(at, 0, self.mean.shape[2] - 1)
+        found = self.mean[..., inside]  # (P, R, n_shifts, n)
+        fade = self.persistence[:, None, None] ** np.abs(at - inside)
+        found = found * fade[:, None]
+        average = np.where(self.national[:, None, None], found[:, 0], 0.0)
+        new = np.repeat(average[:, None], n_regions - found.shape[1], axis=1)
+        found = np.concatenate([found, new], axis=1).swapaxes(0, 1)
+        return found.reshape(n_regions, -1, len(at[0]))
+
+
+def fit_demand(panel, season, generator):
+    """Estimate hidden demand from the spend of a training panel.
+
+    Parameters
+    ----------
+    panel : Panel
+    season : ndarray of shape (S, T)
+        Fourier terms.
+    generator : torch.Generator
+        For the spend of cells in which a channel is dark.
+
+    Returns
+    -------
+    demand : Demand or None
+        None where budgets do not move together more than by chance, or data are too
+        few to tell.
+    """
+    n_regions, n_periods = panel.shape
+    if n_periods < MIN_PERIODS or panel.media.shape[2] < 2:
+        return None
+    together, apart = _split(*_log_spend(panel, season))
+    found, usual = [], None
+    if n_regions > 1:
+        local = _factor_of(*apart, n_regions - 1, generator)
+        if local is not None:
+            found.append((False, *local))
+            usual = local[1]
+    national = _factor_of(*together, 1, generator, usual)
+    if national is not None:
+        found.append((True, *national))
+    if not found:
+        return None
+    national, mean, loading, persistence, known = zip(*found, strict=True)
+    return Demand(
+        np.stack([np.broadcast_to(m, (n_regions, n_periods)) for m in mean]),
+        np.stack(loading),
+        np.array(persistence),
+        np.array(known),
+        np.array(national),
+    )
+
+
+def _factor_of(spend, seen, n_free, generator, usual=None):
+    """Return demand, loadings, persistence and what is known of it, or None.
+
+    Parameters
+    ----------
+    spend : ndarray of shape (R, T, M)
+    seen : ndarray of shape (R, T, M), bool
+    n_free : int
+        Regions that are free of each other.
+    generator : torch.Generator
+    usual : ndarray of shape (M,), default=None
+        Loadings of local demand, which national demand is expected to share. Without
+        them demand must explain spend better than chance.
+    """
+    chosen = np.flatnonzero((seen.mean(axis=(0, 1)) >= MIN_SEEN) & spend.any((0, 1)))
+    if len(chosen) < 2:
+        return None
+    n_media = spend.shape[2]
+    spend, seen = spend[..., chosen], seen[..., chosen]
+    spend = spend / np.sqrt((spend**2).sum(axis=(0, 1)) / seen.sum(axis=(0, 1)))
+    spend = np.clip(spend, -FAR, FAR)
+    shape = *spend.shape[:2], 1 + len(chosen)
+    noise = torch.randn(shape, generator=generator, dtype=torch.float64).numpy()
+    expected = np.zeros(len(chosen)), LOADING
+    if usual is not None:
+        expected = usual[chosen], LOADING_LIKE_LOCAL
+    factor = _fit_factor(spend, n_free, expected)
+    if not seen.all():
+        for _ in range(N_ROUNDS):
+            filled = factor.filled(spend, seen, noise)
+            factor = _fit_factor(filled, n_free, expected, start=factor)
+        spend = factor.filled(spend, seen)
+    if usual is None and factor.gain < 0.5 * (len(chosen) + 1) * np.log(n_free * spend.shape[1]):
+        return None
+    loading = np.zeros(n_media)
+    loading[chosen] = factor.loading
+    return factor.smooth(spend), loading, factor.persistence, factor.known
+
+
+def _log_spend(panel, season):
+    """Return log spend without region means, season, trend and controls, and a mask.
+
+    Both of shape (R, T, M); zero where a channel is dark.
+    """
+    seen = (panel.media > 0) & panel.observed[..., None]
+    logs = np.log(np.where(seen, panel.media, 1.0))
+    n_regions, n_periods = panel.shape
+    time = np.linspace(-1.0, 1.0, n_periods)
+    terms = np.concatenate([season, [time, time**2]])
+    terms = np.broadcast_to(terms.T, (n_regions, n_periods, len(terms)))
+    terms = np.concatenate([terms, panel.controls], axis=2)
+    found = np.zeros_like(logs)
+    for m in range(logs.shape[2]):
+        use = seen[..., m]
+        if use.sum() > 2 * terms.shape[2] + 10:
+            found[..., m] = _left_over(logs[..., m], terms, use)
+    return found, seen & (found != 0.0)
+
+
+def _left_over(values, terms, use):
+    """Return what a regression within regions leaves of values (R, T); 0 elsewhere."""
+    columns = np.concatenate([values[..., None], terms], axis=2)
+    total = np.maximum(use.sum(axis=1), 1)[:, None, None]
+    mean = (columns * use[..., None]).sum(axis=1, keepdims=True) / total
+    columns = (columns - mean)[use]
+    design = columns[:, 1:]
+    size = np.sqrt((design**2).mean(axis=0))
+    design = design[:, size > 1e-9] / size[size > 1e-9]
+    coef, *_ = np.linalg.lstsq(design, columns[:, 0], rcond=None)
+    left = columns[:, 0] - design @ coef
+    found = np.zeros(values.shape)
+    if left.std() > 1e-6:
+        found[use] = left
+    return found
+
+
+def _split(spend, seen):
+    """Return what regions have in common, (1, T, M), and what each has apart."""
+    total = seen.sum(axis=0, keepdims=True)
+    mean = (spend * seen).sum(axis=0, keepdims=True) / np.maximum(total, 1)
+    known = total >= max(1, 0.5 * len(seen))
+    return (mean * known, known), ((spend - mean) * seen, seen)
+
+
+@dataclass(frozen=True, eq=False)
+class _Factor:
+    """One factor with AR(1) demand and AR(1) own movements.
+
+    Attributes
+    ----------
+    loading, own_sd, own_persistence : ndarray of shape (M,)
+    persistence : float
+    gain : float
+        Log likelihood beyond that of no factor.
+    n_periods : int
+    """
+
+    loading: np.ndarray
+    own_sd: np.ndarray
+    own_persistence: np.ndarray
+    persistence: float
+    gain: float
+    n_periods: int
+
+    def vector(self):
+        """Return the parameters as `_fit_factor` searches them."""
+        return np.concatenate(
+            [
+                self.loading,
+                np.arctanh(self.own_persistence),
+                np.log(self.own_sd),
+                [np.arctanh(self.persistence)],
+            ]
+        )
+
+    def _spectra(self):
+        """Return the spectra of demand, (K,), and of own movements, (K, M)."""
+        angle = 2.0 * np.pi * np.arange(self.n_periods // 2 + 1) / self.n_periods
+        demand = _ar_spectrum(self.persistence, angle)
+        own = (LEAST_OWN + self.own_sd**2) * _ar_spectrum(self.own_persistence, angle[:, None])
+        return demand, own
+
+    @property
+    def known(self):
+        """Share of the variance of demand that spend tells."""
+        demand, own = self._spectra()
+        told = (self.loading**2 / own).sum(axis=1)
+        left = demand / (1.0 + demand * told)
+        return float(1.0 - np.fft.irfft(left, n=self.n_periods)[0])
+
+    def smooth(self, spend):
+        """Return demand given spend of all cells, (R, T, M) -> (R, T)."""
+        demand, own = self._spectra()
+        told = (self.loading**2 / own).sum(axis=1)
+        weight = (demand / (1.0 + demand * told))[:, None] * self.loading / own
+        moved = np.fft.rfft(spend, axis=1)
+        return np.fft.irfft((moved * weight).sum(axis=2), n=self.n_periods, axis=1)
+
+    def _precise(self, spend):
+        """Multiply spend (R, T, M) by the precision matrix of the model."""
+        demand, own = self._spectra()
+        told = (self.loading**2 / own).sum(axis=1)
+        shrunk = demand / (1.0 + demand * told)
+        moved = np.fft.rfft(spend, axis=1) / own
+        common = (moved * self.loading).sum(axis=2) * shrunk
+        moved = moved - common[..., None] * self.loading / own
+        return np.fft.irfft(moved, n=self.n_periods, axis=1)
+
+    def filled(self, spend, seen, noise=None):
+        """Return spend with its expectation where it was not seen.
+
+        With `noise`, standard normals of shape (R, T, 1 + M), a draw instead.
+        """
+        start = np.where(seen, spend, 0.0)
+        drawn = 0.0
+        if noise is not None:
+            demand, own = self._spectra()
+            moved = np.fft.rfft(noise, axis=1)
+            moved = moved[..., :1] * (
+                np.sqrt(demand)[:, None] * self.loading
+            ) + moved[..., 1:] * np.sqrt(own)
+            drawn = np.fft.irfft(moved, n=self.n_periods, axis=1)
+            start = np.where(seen, start - drawn, 0.0)
+        missing = ~seen
+        found = np.zeros_like(start)
+        left = np.where(missing, -self._precise(start), 0.0)
+        direction, size = left, (left**2).sum()
+        aim = 1e-6 * size
+        for _ in range(N_CONJUGATE):
+            if size <= aim or size == 0.0:
+                break
+            moved = np.where(missing, self._precise(direction), 0.0)
+            step = size / (direction * moved).sum()
+            found = found + step * direction
+            left = left - step * moved
+            before, size = size, (left**2).sum()
+            direction = left + size / before * direction
+        return np.where(seen, spend, found + drawn)
+
+
+def _ar_spectrum(persistence, angle):
+    """Spectrum of an AR(1) of unit variance."""
+    cosine = torch.cos(angle) if torch.is_tensor(angle) else np.cos(angle)
+    square = persistence**2
+    return (1.0 - square) / (1.0 + square - 2.0 * persistence * cosine)
+
+
+def _fit_factor(spend, rows, expected, start=None):
+    """Fit the `_Factor` of spend (R, T, M), worth so many independent regions.
+
+    `expected` are mean and standard deviation of the prior of loadings.
+    """
+    n_periods, n_media = spend.shape[1:]
+    moved = np.fft.rfft(spend, axis=1) / np.sqrt(n_periods)
+    power = np.einsum("rki,rkj->kij", moved, moved.conj()).real / rows
+    likelihood = _Whittle(torch.from_numpy(power), rows, n_periods)
+
+    mean = torch.from_numpy(expected[0])
+
+    def penalised(vector):
+        loading, own, own_log, persistence = vector.split([n_media] * 3 + [1])
+        value = likelihood(loading, own, own_log, persistence)
+        value = value - 0.5 * ((loading - mean) / expected[1]).square().sum()
+        # Demand lasts: tanh(.9) is .72.
+        value = value - 0.5 * ((persistence - 0.9) / 0.4).square().sum()
+        return value - 0.5 * own.square().sum()
+
+    def without(vector):
+        own, own_log = vector.split([n_media] * 2)
+        value = likelihood(own.new_zeros(n_media), own, own_log, own.new_zeros(1))
+        return value - 0.5 * own.square().sum()
+
+    own = np.concatenate([np.full(n_media, 0.3), np.full(n_media, -0.1)])
+    _, alone = _maximum(without, own)
+    if start is None:
+        loading = expected[0] if expected[0].any() else _first_component(spend)
+        start = np.concatenate([loading, own - 0.1, [0.9]])
+    else:
+        start = start.vector()
+    best, value = _maximum(penalised, start)
+    sign = 1.0 if best[:n_media].sum() >= 0 else -1.0
+    return _Factor(
+        loading=sign * best[:n_media],
+        own_sd=np.exp(best[2 * n_media : -1]),
+        own_persistence=np.tanh(best[n_media : 2 * n_media]),
+        persistence=float(np.tanh(best[-1])),
+        gain=value - alone,
+        n_periods=n_periods,
+    )
+
+
+class _Whittle:
+    """Whittle's log likelihood of the model, from mean periodograms (K, M, M)."""
+
+    def __init__(self, power, rows, n_periods):
+        n_frequencies = len(power)
+        self.power, self.own_power = power, torch.diagonal(power, dim1=1, dim2=2)
+        self.angle = torch.arange(n_frequencies, dtype=torch.float64)
+        self.angle = self.angle * (2.0 * np.pi / n_periods)
+        self.weight = torch.full((n_frequencies,), rows, dtype=torch.float64)
+        self.weight[0] = 0.0  # means were taken out
+        if n_periods % 2 == 0:
+            self.weight[-1] = 0.5 * rows
+
+    def __call__(self, loading, own_persistence, own_log, persistence):
+        own = _ar_spectrum(torch.tanh(own_persistence), self.angle[:, None])
+        own = own * (LEAST_OWN + torch.exp(2.0 * own_log))
+        demand = _ar_spectrum(torch.tanh(persistence), self.angle)
+        told = loading / own
+        unknown = 1.0 + demand * (told * loading).sum(dim=1)
+        size = torch.log(own).sum(dim=1) + torch.log(unknown)
+        misfit = (self.own_power / own).sum(dim=1)
+        explained = torch.einsum("ki,kij,kj->k", told, self.power, told)
+        misfit = misfit - demand / unknown * explained
+        return -(self.weight * (size + misfit)).sum()
+
+
+def _maximum(function, start):
+    """Return where a function of a vector is largest, and its value there."""
+
+    def objective(vector):
+        free = torch.from_numpy(vector).requires_grad_()
+        value = -function(free)
+        (gradient,) = torch.autograd.grad(value, free)
+        return value.item(), gradient.numpy()
+
+    options = {"maxiter": 300, "gtol": 1e-3}
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
+    return found.x, -found.fun
+
+
+def _first_component(spend):
+    """Return loadings to start from: the first principal component's."""
+    flat = spend.reshape(-1, spend.shape[2])
+    variance, direction = np.linalg.eigh(flat.T @ flat / len(flat))
+    found = direction[:, -1] * np.sqrt(max(variance[-1] - 1.0, 0.05))
+    return np.clip(found * (1.0 if found.sum() >= 0 else -1.0), -0.9, 0.9)
