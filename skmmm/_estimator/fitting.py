@@ -21,11 +21,9 @@ from skmmm._model.demand import SHIFTS, fit_demand
 from skmmm._model.hmc import sample
 from skmmm._model.inputs import Seasons, context_columns, make_target
 from skmmm._model.laplace import (
-    LaplaceApproximation,
+    approximate,
     conditional_contraction,
     information,
-    prior_ties,
-    with_spreads_held,
 )
 from skmmm._model.likelihood import Loss
 from skmmm._model.network import OutcomeNetwork
@@ -36,7 +34,7 @@ from skmmm._model.threads import one_thread
 from skmmm._utils.callbacks import fit_progress
 from skmmm._utils.warnings import warn_user
 from skmmm.inspection._endogeneity import follows_kpi
-from skmmm.inspection._verdicts import contraction
+from skmmm.inspection._verdicts import contraction, is_narrow
 
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
 
@@ -216,11 +214,8 @@ def _finish(estimator, model, target, generator):
         return model
     inputs = model.inputs()
     known = information(model.network, inputs, target, model.loss)
-    approximation = LaplaceApproximation(
-        with_spreads_held(model.network, known),
-        prior_ties(model.network, inputs, target),
-    )
-    shared, regional = sample(
+    approximation = approximate(model.network, inputs, target, model.loss)
+    draws, mean = sample(
         model.network,
         inputs,
         target,
@@ -229,13 +224,15 @@ def _finish(estimator, model, target, generator):
         estimator.n_draws,
         generator,
     )
-    model = model.with_draws(shared, regional, target)
+    found = conditional_contraction(model.network, known)
+    model = model.with_draws(draws, mean, target)
     with torch.no_grad():
-        found = contraction(*model.mean_effects(target))
+        effects, prior = model.mean_effects(target)
     return replace(
         model,
-        contraction=found,
-        conditional_contraction=conditional_contraction(model.network, known),
+        conditional_contraction=found,
+        contraction=contraction(effects, prior),
+        narrow=is_narrow(effects),
     )
 
 

@@ -303,6 +303,7 @@ class QuestionsMixin(ReadingMixin):
         return channel_verdicts(
             contraction,
             conditional,
+            model.narrow,
             self._follows_kpi | self._contradicted,
             checks.why_not_learned(model.history.media, self._cells_learned()),
         ).astype(object)

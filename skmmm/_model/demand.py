@@ -1,17 +1,18 @@
 """Demand that nobody observed, as far as budgets tell of it.
 
-Budgets that follow local demand move together. With spend on the log scale, standardised
-and with controls, season and what all regions have in common taken out::
+Budgets that follow local demand move together. With spend on the log scale,
+standardised and with controls, season and what all regions have in common taken out::
 
     log_spend[r, t, m] = loading[m] * u[r, t] + own[r, t, m]
 
 where demand u is an AR(1) of unit variance and what a channel does by itself another.
-In the frequency domain that is one small matrix per frequency, the same for all regions,
-so that estimation and smoothing cost a Fourier transform (Whittle's likelihood).
+In the frequency domain that is one small matrix per frequency, the same for all
+regions, so that estimation and smoothing cost a Fourier transform (Whittle's
+likelihood). What regions have in common has a demand of its own.
 
-What spend tells of demand, ``E[u | all spend]``, enters the outcome equation in the same
-week and its neighbours: given it, what is left of demand is unrelated to spend, and
-effects can be told from demand (control function).
+What spend tells of demand, ``E[u | all spend]``, enters the outcome equation in the
+same week and its neighbours: given it, what is left of demand is unrelated to spend,
+and effects can be told from demand (control function).
 
 References
 ----------
@@ -156,7 +157,9 @@ def _factor_of(spend, seen, n_free, generator, usual=None):
             filled = factor.filled(spend, seen, noise)
             factor = _fit_factor(filled, n_free, expected, start=factor)
         spend = factor.filled(spend, seen)
-    if usual is None and factor.gain < 0.5 * (len(chosen) + 1) * np.log(n_free * spend.shape[1]):
+    if usual is None and factor.gain < 0.5 * (len(chosen) + 1) * np.log(
+        n_free * spend.shape[1]
+    ):
         return None
     loading = np.zeros(n_media)
     loading[chosen] = factor.loading
@@ -243,7 +246,9 @@ class _Factor:
         """Return the spectra of demand, (K,), and of own movements, (K, M)."""
         angle = 2.0 * np.pi * np.arange(self.n_periods // 2 + 1) / self.n_periods
         demand = _ar_spectrum(self.persistence, angle)
-        own = (LEAST_OWN + self.own_sd**2) * _ar_spectrum(self.own_persistence, angle[:, None])
+        own = (LEAST_OWN + self.own_sd**2) * _ar_spectrum(
+            self.own_persistence, angle[:, None]
+        )
         return demand, own
 
     @property
@@ -282,9 +287,9 @@ class _Factor:
         if noise is not None:
             demand, own = self._spectra()
             moved = np.fft.rfft(noise, axis=1)
-            moved = moved[..., :1] * (
-                np.sqrt(demand)[:, None] * self.loading
-            ) + moved[..., 1:] * np.sqrt(own)
+            moved = moved[..., :1] * (np.sqrt(demand)[:, None] * self.loading) + moved[
+                ..., 1:
+            ] * np.sqrt(own)
             drawn = np.fft.irfft(moved, n=self.n_periods, axis=1)
             start = np.where(seen, start - drawn, 0.0)
         missing = ~seen

@@ -4,11 +4,13 @@ import math
 
 import torch
 
+from skmmm._model.laplace import approximate
 from skmmm._model.likelihood import log_likelihood, log_prior
 
-N_WARMUP = 7  # transitions in which the step size is found
-N_AFTER = 4  # transitions of each chain after that, if it gives no more draws
-N_STEPS = 8  # leapfrog steps of a transition; twice as many where they are cheap
+N_MOVES = 2  # times that chains look for a better place to measure distances from
+N_WARMUP = 8  # transitions in which the step size is found, after every move
+N_AFTER = 8  # transitions of each chain after that, if it gives no more draws
+N_STEPS = 8  # leapfrog steps of a transition
 _ACCEPT = 0.8  # mean acceptance aimed at
 _CELLS = 2**17  # region-period-channels of all chains together: bounds the memory
 _MIN_CHAINS = 8
@@ -17,9 +19,12 @@ _MIN_CHAINS = 8
 def sample(network, inputs, target, loss, approximation, n_draws, generator):
     """Draw the parameters from their posterior.
 
-    Chains start from draws of the Gaussian approximation and move, all at once, in
-    the coordinates in which it is round. What follows from the scale of the data is
-    then a matter of few, long steps. Spreads stay where they are.
+    Chains start from draws of the Gaussian approximation at the mode and move, all at
+    once, in the coordinates in which it is round. What follows from the scale of the
+    data is then a matter of few, long steps. The mode need not be where most of the
+    posterior is: after a while distances are measured from the mean of all chains,
+    in coordinates in which the Gaussian approximation there is round. Spreads stay
+    where they are.
 
     Parameters
     ----------
@@ -35,9 +40,10 @@ def sample(network, inputs, target, loss, approximation, n_draws, generator):
 
     Returns
     -------
-    shared : Tensor of shape (n_draws, n_shared)
-    regional : Tensor of shape (n_draws, R, n_regional)
-        Distances from the mode.
+    draws : OutcomeNetwork
+        With one entry per draw.
+    mean : OutcomeNetwork
+        At the mean of all places where chains were after their last warm-up.
 
     References
     ----------
@@ -50,29 +56,32 @@ def sample(network, inputs, target, loss, approximation, n_draws, generator):
     n_shared = network.shared.shape[1]
     n_chains = min(n_draws, max(_MIN_CHAINS, _CELLS // max(inputs.media.numel(), 1)))
     n_each = -(-n_draws // n_chains)
-    n_steps = N_STEPS if n_each > 1 else 2 * N_STEPS
     posterior = _Posterior(network, inputs, target, loss, approximation)
 
     def noise():
         shape = n_chains, n_shared + n_regions * n_regional
         return torch.randn(shape, generator=generator, dtype=torch.float64)
 
-    state = posterior.at(noise())
-    step = _StepSize(1.0 / state.position.shape[1] ** 0.25)
-    draws = []
-    n_transitions = N_WARMUP + max(N_AFTER, n_each)
-    for transition in range(n_transitions):
-        jitter = 0.8 + 0.4 * torch.rand((), generator=generator).item()
-        accept_draw = torch.rand(n_chains, generator=generator, dtype=torch.float64)
-        state, accepted = _transition(
-            posterior, state, noise(), jitter * step.now, n_steps, accept_draw
-        )
-        if transition < N_WARMUP:
-            step.learn(accepted)
-        if transition >= n_transitions - n_each:
-            draws.append(state.position)
-    shared, regional = posterior.distances(torch.cat(draws)[:n_draws])
-    return shared, regional
+    state, places = posterior.at(noise()), []
+    for move in range(N_MOVES + 1):
+        step = _StepSize(1.0 / state.position.shape[1] ** 0.25)
+        last = move == N_MOVES
+        n_transitions = N_WARMUP + (max(N_AFTER, n_each) if last else 0)
+        for transition in range(n_transitions):
+            jitter = 0.8 + 0.4 * torch.rand((), generator=generator).item()
+            accept_draw = torch.rand(n_chains, generator=generator, dtype=torch.float64)
+            state, accepted = _transition(
+                posterior, state, noise(), jitter * step.now, N_STEPS, accept_draw
+            )
+            if transition < N_WARMUP:
+                step.learn(accepted)
+            else:
+                places.append(posterior.parameters(state.position))
+        if not last:
+            posterior, state = posterior.moved(state)
+    draws = [torch.cat(part)[:n_draws] for part in zip(*places[-n_each:], strict=True)]
+    mean = [torch.cat(p).mean(0, keepdim=True) for p in zip(*places, strict=True)]
+    return network.at(*draws), network.at(*mean)
 
 
 class _State:
@@ -102,22 +111,30 @@ class _Posterior:
         )
         self.network = network
 
-    def distances(self, position):
-        """Return how far from the mode a position is, in shared and regional parts."""
+    def parameters(self, position):
+        """Return shared and regional parameters at positions."""
         n_shared = self.network.shared.shape[1]
         shape = self.network.regional.shape[1:]
-        return self.approximation.unwhiten(
+        shared, regional = self.approximation.unwhiten(
             position[:, :n_shared],
             position[:, n_shared:].reshape(len(position), *shape),
         )
+        return self.network.shared + shared, self.network.regional + regional
+
+    def moved(self, state):
+        """Return the posterior in coordinates around the mean of all chains."""
+        shared, regional = self.parameters(state.position)
+        centre = self.network.at(
+            shared.mean(dim=0, keepdim=True), regional.mean(dim=0, keepdim=True)
+        )
+        approximation = approximate(centre, self.inputs, self.target, self.loss)
+        parts = approximation.whiten(shared - centre.shared, regional - centre.regional)
+        moved = _Posterior(centre, self.inputs, self.target, self.loss, approximation)
+        return moved, moved.at(torch.cat([part.flatten(1) for part in parts], dim=1))
 
     def at(self, position):
         """Return the `_State` at a position, shape (n_chains, n_coordinates)."""
-        shared, regional = self.distances(position)
-        moved = [
-            (self.network.shared + shared).requires_grad_(),
-            (self.network.regional + regional).requires_grad_(),
-        ]
+        moved = [part.requires_grad_() for part in self.parameters(position)]
         twin = self.network.at(*moved)
         density = log_likelihood(twin, self.inputs, self.target, self.loss)
         density = density + log_prior(twin, self.inputs, self.target)
@@ -155,5 +172,4 @@ class _StepSize:
         log = self._aim - 3.0 * math.sqrt(self._count) * self._surplus
         share = self._count**-0.75
         self._mean_log += share * (log - self._mean_log)
-        last = self._count == N_WARMUP
-        self.now = math.exp(self._mean_log if last else log)
+        self.now = math.exp(self._mean_log if self._count == N_WARMUP else log)

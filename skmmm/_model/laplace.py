@@ -391,11 +391,13 @@ class LaplaceApproximation:
         values, vectors = torch.linalg.eigh(small * ties.sign @ small.T)
         return basis @ vectors, (1.0 + values).clamp_min(1e-8).rsqrt() - 1.0
 
-    def _stretched(self, shared, regional):
+    def _stretched(self, shared, regional, *, inverse=False):
         """Apply what ties do to standard normals; its own transpose."""
         if self.tied is None:
             return shared, regional
         directions, stretch = self.tied
+        if inverse:
+            stretch = -stretch / (1.0 + stretch)
         flat = torch.cat([shared, regional.flatten(1)], dim=1)
         flat = flat + (flat @ directions) * stretch @ directions.T
         shared, rest = flat[:, : shared.shape[1]], flat[:, shared.shape[1] :]
@@ -420,6 +422,14 @@ class LaplaceApproximation:
         )
         pulled = torch.einsum("rkp,ep->rke", self.pull, shared)
         return shared, (own - pulled).permute(2, 0, 1)
+
+    def whiten(self, shared, regional):
+        """Turn distances from the centre into standard normals; inverts `unwhiten`."""
+        own = regional.permute(1, 2, 0)
+        own = own + torch.einsum("rkp,ep->rke", self.pull, shared)
+        own = (self.root.transpose(-1, -2) @ own).permute(2, 0, 1)
+        shared = torch.linalg.solve_triangular(self.shared_root, shared.T, upper=True)
+        return self._stretched(shared.T, own, inverse=True)
 
     def unwhiten_vjp(self, shared, regional):
         """Turn gradients by distances into gradients by standard normals.
@@ -464,6 +474,14 @@ def with_spreads_held(network, known):
         if prior.name.endswith("_spread_log"):
             held[where] = 1e12
     return replace(known, shared=known.shared + torch.diag(held))
+
+
+def approximate(network, inputs, target, loss):
+    """Return the `LaplaceApproximation` around a network, with spreads held."""
+    known = information(network, inputs, target, loss)
+    return LaplaceApproximation(
+        with_spreads_held(network, known), prior_ties(network, inputs, target)
+    )
 
 
 def conditional_contraction(network, known):

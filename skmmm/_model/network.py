@@ -399,20 +399,22 @@ class OutcomeNetwork:
         effects = self.channel_effects(channels, inputs, inputs.media[:, channels])
         return torch.einsum("erct,rt->ec", effects, share)
 
-    def prior_effects(self, n_draws, mean_to_typical):
+    def prior_effects(self, n_draws, inputs, share):
         """Return draws from the prior of the mean effect of each channel.
 
         Parameters
         ----------
         n_draws : int
-        mean_to_typical : Tensor of shape (1, M)
-            Mean effect over rows, relative to the effect at typical spend.
+        inputs : Inputs
+        share : Tensor of shape (R, T)
+            Of each row in the mean KPI; sums to one.
 
         Returns
         -------
         effects : Tensor of shape (n_draws, M)
             In mean KPI.
         """
+        mean_to_typical = self._mean_to_typical(inputs, share)
         generator = torch.Generator().manual_seed(0)
         guesses = torch.randn(
             (n_draws, self.shared.shape[1]), generator=generator, dtype=torch.float64
@@ -423,6 +425,16 @@ class OutcomeNetwork:
         own = torch.exp(priors.effect_log + priors.effect_spread * values["effect"])
         pooled = guessed.typical_effects(values) * mean_to_typical
         return torch.where(priors.pooled, pooled, own)
+
+    def _mean_to_typical(self, inputs, share):
+        """Return mean effects over rows by effects at typical spend, (1, M)."""
+        shared = self.shared.clone()
+        for prior, where in positions(self.shared_priors):
+            if prior.name in ("effect", "effect_mean"):
+                shared[:, where] = 1.0  # of no channel nothing
+        twin = self.at(shared, self.regional)
+        mean = twin.mean_effects(range(self.sizes.n_media), inputs, share)
+        return mean / twin.typical_effects(twin.values())
 
     def with_own_prior(self, inputs):
         """Return the positions of channels whose mean effect has a prior of its own.

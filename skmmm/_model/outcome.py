@@ -83,6 +83,9 @@ class OutcomeModel:
     contraction : ndarray of shape (n_media,) or None
         Share of the prior variance of each channel's mean effect that the data removed.
         None without draws.
+    narrow : ndarray of shape (n_media,), bool, or None
+        Whether the interval of each channel's mean effect says of which size it is.
+        None without draws.
     """
 
     network: OutcomeNetwork
@@ -97,6 +100,7 @@ class OutcomeModel:
     loss: Loss
     conditional_contraction: np.ndarray | None = None
     contraction: np.ndarray | None = None
+    narrow: np.ndarray | None = None
     _inputs: PerPanel = field(default_factory=PerPanel, repr=False)
 
     def inputs(self, panel=None):
@@ -181,20 +185,21 @@ class OutcomeModel:
         """Return the model with the level that its network leaves over."""
         return replace(self, level=self._level_of(self.network, target))
 
-    def with_draws(self, shared, regional, target):
-        """Return the model with draws of its parameters and of the level.
+    def with_draws(self, draws, mean, target):
+        """Return the model with draws of its parameters, at their mean.
 
         Parameters
         ----------
-        shared : Tensor of shape (n_draws, n_shared)
-        regional : Tensor of shape (n_draws, R, n_regional)
-            Draws, as distances from the mode.
+        draws, mean : OutcomeNetwork
+            With one entry per draw, and with one.
         """
-        draws = self.network.at(
-            (self.network.shared + shared).contiguous(),
-            (self.network.regional + regional).contiguous(),
+        return replace(
+            self,
+            network=mean,
+            level=self._level_of(mean, target),
+            draws=draws,
+            level_draws=self._level_of(draws, target),
         )
-        return replace(self, draws=draws, level_draws=self._level_of(draws, target))
 
     def network_of(self, *, draws):
         """Return the network with one entry per draw, or that at the mode."""
@@ -218,24 +223,18 @@ class OutcomeModel:
             In mean KPI.
         prior : ndarray of shape (n_prior_draws, n_media)
             Where the prior is about typical spend, times what the mean row has of that
-            at the mode.
+            at the point estimate.
         """
         channels, inputs = range(self.network.sizes.n_media), self.inputs()
         if not channels:
             return np.zeros((1, 0)), np.zeros((1, 0))
-        modes, effects = (
-            torch.cat(
-                [
-                    twin.mean_effects(channels, inputs, target.share)
-                    for _, twin in few_draws(network)
-                ]
-            )
-            for network in (self.network, self.network_of(draws=True))
+        effects = torch.cat(
+            [
+                twin.mean_effects(channels, inputs, target.share)
+                for _, twin in few_draws(self.network_of(draws=True))
+            ]
         )
-        typical = self.network.typical_effects(self.network.values())
-        # The effect of a channel of either sign, without any spend, is exactly zero.
-        share = torch.where(typical == 0.0, 0.0, modes / typical)
-        prior = self.network.prior_effects(n_prior_draws, share)
+        prior = self.network.prior_effects(n_prior_draws, inputs, target.share)
         return effects.numpy(), prior.numpy()
 
     def effects_under(self, panel, channels, alternatives, *, draws=False):

@@ -68,6 +68,7 @@ def pack_model(model):
         arrays |= {
             "conditional_contraction": model.conditional_contraction,
             "contraction": model.contraction,
+            "narrow": model.narrow,
             "draws.shared": model.draws.shared,
             "draws.regional": model.draws.regional,
         }
@@ -107,7 +108,7 @@ def unpack_model(scalars, arrays, calendar, *, n_regions, n_media, n_controls):
     )
     _check_sizes(scalars, sizes, n_periods)
     network = _network(scalars, arrays, sizes)
-    draws, *contractions = _draws(arrays, network)
+    draws, conditional, contraction, narrow = _draws(arrays, network)
     ordered, n_draws = scalars["ordered"], 0 if draws is None else len(draws.shared)
     return OutcomeModel(
         network=network,
@@ -124,8 +125,9 @@ def unpack_model(scalars, arrays, calendar, *, n_regions, n_media, n_controls):
         demand=_demand(arrays, sizes, n_periods),
         history=_history(arrays, sizes, n_periods),
         loss=Loss(**scalars["loss"]),
-        conditional_contraction=contractions[0],
-        contraction=contractions[1],
+        conditional_contraction=conditional,
+        contraction=contraction,
+        narrow=narrow,
     )
 
 
@@ -222,7 +224,7 @@ def _parameters(arrays, prefix, n_draws, n_shared, n_regional, sizes):
 def _draws(arrays, network):
     """Return the twin with one entry per draw and what the data say, if any."""
     if "draws.shared" not in arrays:
-        return None, None, None
+        return None, None, None, None
     n_draws = arrays.shape("draws.shared")[0]
     n_shared, n_regional = network.shared.shape[1], network.regional.shape[2]
     sizes = network.sizes
@@ -233,7 +235,8 @@ def _draws(arrays, network):
         arrays.take(name, (sizes.n_media,), above=-np.inf)
         for name in ("conditional_contraction", "contraction")
     ]
-    return network.at(*drawn), *told
+    narrow = arrays.take("narrow", (sizes.n_media,), "bool")
+    return network.at(*drawn), *told, narrow
 
 
 def _level(arrays, prefix, n_draws, sizes, n_periods):

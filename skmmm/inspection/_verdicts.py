@@ -9,6 +9,8 @@ from skmmm._utils.typing import Array
 # Share of the prior variance that data must remove to be called the source of an
 # effect.
 ENOUGH = 0.75
+# Upper over lower bound of a 90 % interval up to which an effect is known at all.
+WIDEST = 4.0
 # With fewer draws their spread says nothing.
 MIN_DRAWS = 8
 VERDICTS = ("data-driven", "prior-driven", "not identified")
@@ -17,13 +19,15 @@ VERDICTS = ("data-driven", "prior-driven", "not identified")
 def channel_verdicts(
     learned: Array,
     learnable: Array,
+    narrow: np.ndarray,
     follows_kpi: np.ndarray,
     not_learned: np.ndarray,
 ) -> np.ndarray:
     """Return the verdict on every channel.
 
     - ``"data-driven"``: the spread of the effect, or of its logarithm, shrank to less
-      than half of the prior's.
+      than half of the prior's, and the upper bound of its 90 % interval is at most four
+      times the lower one.
     - ``"not identified"``: it did not, although the data would have sufficed if
       everything else were known: what the channel does cannot be told from the
       baseline or from other channels. Also if its spend follows the past KPI.
@@ -38,6 +42,8 @@ def channel_verdicts(
     learnable : ndarray of shape (n_media,)
         Share of the prior variance of the log effect that the data would remove if
         all other parameters were known.
+    narrow : ndarray of shape (n_media,), bool
+        As `is_narrow` returned it.
     follows_kpi : ndarray of shape (n_media,), bool
     not_learned : ndarray of shape (n_media,), of str
         As `why_not_learned` returned it: channels that are ``"zero"`` are
@@ -54,7 +60,7 @@ def channel_verdicts(
        Model-Based Inferences and Decisions. arXiv 1803.08393.
     """
     verdicts = np.where(learnable >= ENOUGH, VERDICTS[2], VERDICTS[1])
-    verdicts = np.where(learned >= ENOUGH, VERDICTS[0], verdicts)
+    verdicts = np.where((learned >= ENOUGH) & narrow, VERDICTS[0], verdicts)
     verdicts = np.where(not_learned == "zero", VERDICTS[1], verdicts)
     return np.where(follows_kpi | (not_learned == "steady"), VERDICTS[2], verdicts)
 
@@ -73,6 +79,17 @@ def contraction(effects: Array, prior: Array) -> Array:
         spread = _spread(transform(effects)) / _spread(transform(prior))
         shares.append(1.0 - spread**2)
     return np.maximum(*shares)
+
+
+def is_narrow(effects: Array) -> np.ndarray:
+    """Return whether 90 % intervals of effects say of which size they are, (n_media,).
+
+    Their bounds have the same sign, and the larger is at most four times the smaller.
+    The argument are draws, (n_draws, n_media).
+    """
+    low, high = np.quantile(effects, [0.05, 0.95], axis=0, method="weibull")
+    small, large = np.minimum(abs(low), abs(high)), np.maximum(abs(low), abs(high))
+    return (low * high > 0) & (large <= WIDEST * small)
 
 
 def _log(values: Array) -> Array:
