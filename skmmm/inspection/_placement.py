@@ -56,6 +56,10 @@ MIN_STEP, MIN_PULSES = 2.5, 2.7
 # levels in standard deviations, least significance in spend, and that of an effect.
 MIN_EVENT_GAIN, MIN_DISTANCE = 3.0, 2.8
 MIN_EVENT, MIN_EFFECT = 3.3, 3.0
+# With less than that, errors independent, neither is looked for.
+MIN_ROUGH = 2.0
+# Shares of the upper level that EM starts from, its steps, and bins of values.
+RARE, N_EM, N_BINS = (0.2, 0.1), 60, 1_000
 # Largest p-value of a lowered KPI, one-sided.
 ALPHA_LOWERS = 0.005
 # Decays of the carried-over spend that stands for an effect; of the second one a
@@ -123,7 +127,6 @@ def spend_alarms(
     .. [2] Perron (1989), doi:10.2307/1913712
     .. [3] Dempster, Laird and Rubin (1977), doi:10.1111/j.2517-6161.1977.tb01600.x
     """
-    n_media = media.shape[2]
     follows = follows_kpi(media, kpi, observed, controls, season).flagged
     alarms = np.where(follows, FOLLOWS, "").astype(object)
     observed = np.asarray(observed).astype(bool) & np.isfinite(kpi)
@@ -135,16 +138,13 @@ def spend_alarms(
 
     now = _Placement(media, kpi, observed, controls, season)
     ahead = _Placement(media, kpi, observed, controls, season, lead=1)
-    tests = [
-        (REACTS, lambda m: _is_kpi(media[..., m], kpi, observed) or now.reacts(m)),
-        (ANTICIPATES, ahead.reacts),
-        (SWITCH, now.is_one_switch),
-        (EVENT, now.has_event),
-        (LOWERS, now.lowers),
-    ]
-    for m in range(n_media):
-        if used[m] and not alarms[m]:
-            alarms[m] = next((reason for reason, test in tests if test(m)), "")
+    for m in np.flatnonzero(used & (alarms == "")):
+        if _is_kpi(media[..., m], kpi, observed) or now.reacts(m):
+            alarms[m] = REACTS
+        elif ahead.reacts(m):
+            alarms[m] = ANTICIPATES
+        else:
+            alarms[m] = SWITCH if now.is_one_switch(m) else now.effect(m)
     return tuple(alarms)
 
 
@@ -215,19 +215,19 @@ class _Placement:
         frame = [self.columns[name] for name in ("time", "controls", "controls_next")]
         frame = np.concatenate(frame)
         kpi = self.columns["kpi"]
-        spend = self._of(m, "spend")[0]
-        pair = self.table.values(np.append(spend, kpi[0]))
+        pair = np.append(self._of(m, "spend")[0], kpi[0])
+        n = len(self.period)
 
         everything = np.concatenate([own, frame, others])
-        given_all = _correlation(self.table.left(everything, pair)[0])
+        given_all = _correlation(self.table.products(everything, pair)[0])
         if not given_all > MIN_CORRELATION:
             return False
-        wide, n_wide = self.table.left(np.append(everything, kpi), pair[:, :1])
+        wide, n_wide = self.table.products(np.append(everything, kpi), pair[:1])
         for given in (np.append(own, frame), own):
-            given_own = _correlation(self.table.left(given, pair)[0])
-            gain = np.log((1 - given_all**2) / (1 - given_own**2)) * len(pair) / 2
-            narrow, n_narrow = self.table.left(np.append(given, kpi), pair[:, :1])
-            ratio = len(pair) * np.log((narrow**2).sum() / (wide**2).sum())
+            given_own = _correlation(self.table.products(given, pair)[0])
+            gain = np.log((1 - given_all**2) / (1 - given_own**2)) * n / 2
+            narrow, n_narrow = self.table.products(np.append(given, kpi), pair[:1])
+            ratio = n * np.log(narrow[0, 0] / max(wide[0, 0], 1e-300))
             n_more = max(n_wide[0] - n_narrow[0], 1.0)
             if gain > MIN_GAIN and chi2.sf(ratio, n_more) > MIN_P_REACTION:
                 return True
@@ -239,25 +239,30 @@ class _Placement:
         parts = [self.columns[name] for name in names]
         return np.concatenate([*parts, self._of(m, "carried", "running")[1]])
 
-    def lowers(self, m):
-        """Whether the KPI is significantly lower where channel m spends."""
-        carried = self._of(m, "carried")[0][[1]]
-        pair = self.table.values(np.append(carried, self.columns["kpi"][0]))
-        left, n_terms = self.table.left(self._confounders(m), pair)
-        n_free = len(left) - n_terms[1]
-        size = np.sqrt(n_free / len(left))
-        statistic = size * _t(left[:, 0], left[:, 1], self.period)
-        df = max(min(n_free, len(np.unique(self.period))) - 1, 1.0)
-        return t_distribution.cdf(statistic, df) < ALPHA_LOWERS
+    def effect(self, m):
+        """What a regression without constraints says against the effect of channel m.
 
-    def has_event(self, m):
-        """Whether channel m spends more where the KPI is on its upper level."""
-        if self._event_gain <= MIN_EVENT_GAIN:
-            return False
-        own, _ = self._of(m, "carried")
+        Returns LOWERS if the KPI is significantly lower where it spends, EVENT if it
+        spends more where the KPI is on its upper level, "" otherwise.
+        """
+        own = self._of(m, "carried")[0]
+        kpi = self.columns["kpi"][0]
         confounders = self._confounders(m)
-        columns = np.append(self.columns["kpi"][0], own)
-        left, _ = self.table.left(confounders, self.table.values(columns))
+        rough, n_terms = self.table.products(confounders, np.append(kpi, own))
+        n, n_free = len(self.period), len(self.period) - n_terms[0]
+        rough = [_correlation(rough[np.ix_([0, j], [0, j])]) for j in range(1, 4)]
+        if max(map(abs, rough)) * np.sqrt(n) < MIN_ROUGH:
+            return ""
+        left, _ = self.table.left(confounders, self.table.X[:, np.append(kpi, own)])
+        effects = [_t(x, left[:, 0], self.period) for x in left.T[1:]]
+        df = max(min(n_free, len(np.unique(self.period))) - 1, 1.0)
+        if t_distribution.cdf(effects[1] * np.sqrt(n_free / n), df) < ALPHA_LOWERS:
+            return LOWERS
+        seen = max(effects) >= MIN_EFFECT and self._event_gain > MIN_EVENT_GAIN
+        return EVENT if seen and self._has_event(confounders, left) else ""
+
+    def _has_event(self, confounders, left):
+        """Whether KPI and spend that were left have their upper levels together."""
         gain, distance, upper = _two_levels(left[:, 0])
         if gain <= MIN_EVENT_GAIN or distance < MIN_DISTANCE:
             return False
@@ -273,7 +278,7 @@ class _Placement:
         given = np.concatenate(
             [self._confounders(0), *self._of(0, "carried", "running")[:1]]
         )
-        kpi = self.table.values(self.columns["kpi"][:1])
+        kpi = self.table.X[:, self.columns["kpi"][:1]]
         return _two_levels(self.table.left(given, kpi)[0][:, 0])[0]
 
     def is_one_switch(self, m):
@@ -288,7 +293,7 @@ class _Placement:
         extra = np.concatenate([step, *pulses], axis=-1).astype(np.float64)
         values = np.concatenate(
             [
-                self.table.values(self.columns["kpi"][:1]),
+                self.table.X[:, self.columns["kpi"][:1]],
                 self.table.centred(extra[self.use]),
             ],
             axis=1,
@@ -315,14 +320,21 @@ class _Table:
         self.X = np.where(varies, X / np.where(varies, size, 1.0), 0.0)
         self.gram = self.X.T @ self.X
 
-    def values(self, columns):
-        return self.X[:, columns]
-
     def centred(self, values):
         """Values (n, K) of used cells without the means of their regions."""
         grid = np.zeros((*self.use.shape, values.shape[1]))
         grid[self.use] = values
         return (grid - _mean(grid, self.use))[self.use]
+
+    def products(self, given, columns):
+        """Return products of what given columns leave of others, and parameters."""
+        square = self.gram[np.ix_(given, given)]
+        cross = self.gram[np.ix_(given, columns)]
+        total = self.gram[np.ix_(columns, columns)]
+        n = len(self.X)
+        coef, n_terms = _ridge(square, cross, total.diagonal(), n, self.n_means)
+        both = coef.T @ cross
+        return total - both - both.T + coef.T @ square @ coef, n_terms
 
     def left(self, given, values):
         """Return what columns leave of values (n, K), and numbers of parameters."""
@@ -355,9 +367,8 @@ def _is_kpi(spend, kpi, observed):
     return own < SAME * other
 
 
-def _correlation(pair):
-    """Correlation of two columns without means, away from 1; 0 if one is zero."""
-    product = pair.T @ pair
+def _correlation(product):
+    """Correlation from products (2, 2), away from 1; 0 if a column is zero."""
     size = np.sqrt(product[0, 0] * product[1, 1])
     return np.clip(product[0, 1] / size, -0.999999, 0.999999) if size > 0 else 0.0
 
@@ -400,32 +411,33 @@ def _one_switch(running, observed):
     return None
 
 
-def _two_levels(values, n_iterations=60):
+def _two_levels(values):
     """Mixture of two normals of one variance, by EM from two starts.
 
     Returns the gain in log-likelihood over one normal, the distance of the means in
-    standard deviations and each value's probability of the upper one.
+    standard deviations and each value's probability of the upper one. Values are
+    rounded to `N_BINS` of equal width, which makes large panels cheap.
     """
     scale = values.std()
     if scale == 0:
         return 0.0, 0.0, np.zeros_like(values)
-    values = values / scale
+    edges = np.linspace(values.min(), values.max(), N_BINS + 1)
+    where = np.clip(np.searchsorted(edges, values) - 1, 0, N_BINS - 1)
+    count = np.bincount(where, minlength=N_BINS)
+    x = (edges[1:] + edges[:-1]) / 2 / scale
     found = []
-    for share in (0.2, 0.1):
-        high = values > np.quantile(values, 1 - share)
-        upper = np.where(high, 1.0, 0.0)
-        for _ in range(n_iterations):
-            weight = np.clip(upper.mean(), 1e-4, 1 - 1e-4)
-            size = len(values) * np.array([1 - weight, weight])
-            means = np.array([(1 - upper) @ values, upper @ values]) / size
-            away = values[:, None] - means  # (n, 2)
-            variance = ((1 - upper) @ away[:, 0] ** 2 + upper @ away[:, 1] ** 2) / len(
-                values
-            )
-            variance = max(variance, 1e-12)
-            log = np.log([1 - weight, weight]) - away**2 / (2 * variance)
+    for share in RARE:
+        upper = (x > np.quantile(values / scale, 1 - share)).astype(np.float64)
+        for _ in range(N_EM):
+            size = np.array([(1 - upper) @ count, upper @ count])
+            size = np.maximum(size, 1e-4 * len(values))
+            means = np.array([(count - count * upper) @ x, (count * upper) @ x]) / size
+            away = (x[:, None] - means) ** 2  # (N_BINS, 2)
+            parts = np.column_stack([1 - upper, upper]) * away
+            variance = max(count @ parts.sum(axis=1) / len(values), 1e-12)
+            log = np.log(size / len(values)) - away / (2 * variance)
             both = np.logaddexp(*log.T)
             upper = np.exp(log[:, 1] - both)
-        gain = both.sum() - len(values) * (np.log(variance) - 1) / 2
-        found.append((gain, (means[1] - means[0]) / np.sqrt(variance), upper))
+        gain = count @ both - len(values) * (np.log(variance) - 1) / 2
+        found.append((gain, (means[1] - means[0]) / np.sqrt(variance), upper[where]))
     return max(found, key=lambda one: one[0])
