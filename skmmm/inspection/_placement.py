@@ -38,6 +38,32 @@ SWITCH = "one switch"
 EVENT = "moves with a hidden event"
 LOWERS = "lowers the KPI"
 
+_DO = (
+    "Do not act on it without an experiment; add {} as a control, or tell what is "
+    "known with the parameter priors."
+)
+# What a warning says of channels, after "The spend of [...] ".
+ADVICE = {
+    FOLLOWS: "follows the KPI of earlier periods, so that its estimated effect holds "
+    "what moved the KPI before. " + _DO.format("what the budget reacts to"),
+    REACTS: "reacts to the KPI of the same period, or something unseen moves both: "
+    "its estimated effect holds what moved the KPI. "
+    + _DO.format("what the budget reacts to"),
+    ANTICIPATES: "anticipates the KPI of the next period, so that its estimated "
+    "effect holds what moved the KPI. "
+    + _DO.format("the forecast that the budget is planned with"),
+    SWITCH: "was switched once, in all regions at the same time, and says little "
+    "otherwise: its effect cannot be told from a break in the level. "
+    "Do not act on it without an experiment; vary the spend, by region or by period, "
+    "or tell what is known with the parameter priors.",
+    EVENT: "is higher in periods in which the KPI jumps, and without them has no "
+    "effect, as if an unrecorded event (a promotion, a holiday) were behind both. "
+    + _DO.format("the event"),
+    LOWERS: "goes with a lower KPI, but the model only allows that it raises it. Find "
+    "out whether it is spent when the KPI falls for another reason, and add that as a "
+    "control; if it may do harm, name it in free_sign.",
+}
+
 # A reaction: least correlation of spend and KPI given all else, least gain in
 # log-likelihood over an effect, and least p-value of all else given the KPI.
 MIN_CORRELATION = 0.35
@@ -156,7 +182,7 @@ class _Placement:
 
     def __init__(self, media, kpi, observed, controls, season, lead=0):
         self.media, self.observed = media, observed
-        self.shape = n_regions, n_periods, n_media = media.shape
+        self.shape = media.shape
         spend = _relative_spend(media, observed)
         running = (media != 0).astype(np.float64)
         kpi = _relative_kpi(kpi, observed)
@@ -212,8 +238,9 @@ class _Placement:
         )
         if self.lead:
             others = np.concatenate([others, self._of(m, "next")[1]])
-        frame = [self.columns[name] for name in ("time", "controls", "controls_next")]
-        frame = np.concatenate(frame)
+        frame = np.concatenate(
+            [self.columns[name] for name in ("time", "controls", "controls_next")]
+        )
         kpi = self.columns["kpi"]
         pair = np.append(self._of(m, "spend")[0], kpi[0])
         n = len(self.period)
