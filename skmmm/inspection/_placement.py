@@ -78,19 +78,22 @@ MAX_DARK_ON = 0.1
 NEAR, MAX_ELSEWHERE = 2, 0.1
 # Significance of its step, and of pulses without which they say nothing.
 MIN_STEP, MIN_PULSES = 2.5, 2.7
-# An event: least gain in log-likelihood of two levels over one, least distance of the
-# levels in standard deviations, least significance in spend, and that of an effect.
-MIN_EVENT_GAIN, MIN_DISTANCE = 3.0, 2.8
-MIN_EVENT, MIN_EFFECT = 3.3, 3.0
+# An event: least significance of the effect that it feigns; least gain in
+# log-likelihood of two levels over one in what all channels leave of the KPI, and in
+# what the others leave, with the levels at least so many standard deviations apart;
+# least significance of the levels in spend, and that of an effect within them.
+MIN_FEIGNED = 2.5
+MIN_LEVELS_GAIN, MIN_EVENT_GAIN, MIN_DISTANCE = 2.0, 6.0, 2.8
+MIN_EVENT, MIN_EFFECT = 3.0, 3.0
 # With less than that, errors independent, neither is looked for.
 MIN_ROUGH = 2.0
 # Shares of the upper level that EM starts from, its steps, and bins of values.
 RARE, N_EM, N_BINS = (0.2, 0.1), 60, 1_000
-# Largest p-value of a lowered KPI, one-sided.
-ALPHA_LOWERS = 0.005
-# Decays of the carried-over spend that stands for an effect; of the second one a
-# lowered KPI is tested.
+# Decays of the carried-over spend that stands for an effect.
 EFFECT_DECAYS = (0.0, 0.3, 0.6)
+# Largest p-values of a lowered KPI, one-sided, of the second and the third decay: an
+# effect that comes late can look like harm at first.
+ALPHA_LOWERS, ALPHA_LASTING = 0.005, 0.025
 
 
 def spend_alarms(
@@ -125,7 +128,8 @@ def spend_alarms(
       has two levels (a mixture of two normal distributions [3]_), the upper one is
       where the channel spends more, and within the levels the channel has no effect.
     - *lowers the KPI*: its coefficient is below zero in a regression without
-      constraints (p-value, one-sided, below 0.005).
+      constraints (p-value, one-sided, below 0.005, and below 0.025 if carried over
+      for longer).
 
     Parameters
     ----------
@@ -283,9 +287,10 @@ class _Placement:
         left, _ = self.table.left(confounders, self.table.X[:, np.append(kpi, own)])
         effects = [_t(x, left[:, 0], self.period) for x in left.T[1:]]
         df = max(min(n_free, len(np.unique(self.period))) - 1, 1.0)
-        if t_distribution.cdf(effects[1] * np.sqrt(n_free / n), df) < ALPHA_LOWERS:
+        p_values = t_distribution.cdf(np.array(effects) * np.sqrt(n_free / n), df)
+        if p_values[1] < ALPHA_LOWERS and p_values[2] < ALPHA_LASTING:
             return LOWERS
-        seen = max(effects) >= MIN_EFFECT and self._event_gain > MIN_EVENT_GAIN
+        seen = max(effects) >= MIN_FEIGNED and self._event_gain > MIN_LEVELS_GAIN
         return EVENT if seen and self._has_event(confounders, left) else ""
 
     def _has_event(self, confounders, left):
