@@ -33,7 +33,7 @@ from skmmm._model.priors import Sizes
 from skmmm._model.threads import one_thread
 from skmmm._utils.callbacks import fit_progress
 from skmmm._utils.warnings import warn_user
-from skmmm.inspection._endogeneity import follows_kpi
+from skmmm.inspection._placement import ADVICE, LOWERS, spend_alarms
 from skmmm.inspection._verdicts import contraction, is_narrow
 
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
@@ -257,26 +257,28 @@ def _check_priors(estimator, model, target):
 
 
 def _check_endogeneity(estimator, model):
-    """Return which channels' spend follows the past KPI, and warn of them."""
-    panel = model.history
-    if estimator._calendar is None or not estimator._columns.media:
-        return np.zeros(len(estimator._columns.media), dtype=bool)
-    flagged = follows_kpi(
-        panel.media,
-        panel.y,
-        panel.weight > 0,
-        panel.controls,
-        model.seasons.fourier(panel),
-    ).flagged
-    if flagged.any():
-        names = [c for c, f in zip(estimator._columns.media, flagged, strict=True) if f]
-        warn_user(
-            f"The spend of {names} follows the KPI of earlier periods, so that its "
-            "estimated effect holds what moved the KPI before. Do not act on it "
-            "without an experiment; add what the budget reacts to as a control, or "
-            "tell what is known with the parameter priors.",
+    """Return which channels' spend tells nothing of their effect, and warn of them.
+
+    The reasons become the attribute `_alarms`, one str per channel, "" without.
+    """
+    media, panel = estimator._columns.media, model.history
+    alarms = np.full(len(media), "", dtype=object)
+    if estimator._calendar is not None and len(media):
+        alarms[:] = spend_alarms(
+            panel.media,
+            panel.y,
+            panel.weight > 0,
+            panel.controls,
+            model.seasons.fourier(panel),
         )
-    return flagged
+    # Of a channel that may lower the KPI it is no surprise.
+    alarms[model.network.free_sign.numpy() & (alarms == LOWERS)] = ""
+    for reason, advice in ADVICE.items():
+        names = [c for c, a in zip(media, alarms, strict=True) if a == reason]
+        if names:
+            warn_user(f"The spend of {names} {advice}")
+    estimator._alarms = tuple(alarms)
+    return alarms != ""
 
 
 def _check_finite(scales, columns):

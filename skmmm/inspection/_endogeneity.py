@@ -257,22 +257,34 @@ def _residuals(
     varies = size > 1e-9 * level
     X = X[:, varies] / size[varies]
 
+    coef, n_terms = _ridge(X.T @ X, X.T @ Y, (Y**2).sum(axis=0), n, n_means)
+    return Y - X @ coef, n_terms
+
+
+def _ridge(
+    gram: Array, cross: Array, total: Array, n: int, n_means: int
+) -> tuple[Array, Array]:
+    """Ridge regressions from sums of products, with penalties chosen by GCV.
+
+    X'X (n_terms, n_terms), X'Y (n_terms, n_targets) and the diagonal of Y'Y give the
+    coefficients and the effective number of parameters with `n_means` more.
+    """
     # In the eigenvectors of the Gram matrix a ridge regression shrinks each
     # coordinate by itself: X'X = V diag(w) V', shrink = w / (w + n penalty).
-    w, V = np.linalg.eigh(X.T @ X)
+    w, V = np.linalg.eigh(gram)
     w = np.maximum(w, 0.0)
-    gain = V.T @ (X.T @ Y)  # (n_terms, n_targets)
+    gain = V.T @ cross  # (n_terms, n_targets)
     penalties = n * PENALTIES[:, None]
     inverse = 1.0 / (w + penalties)  # (n_penalties, n_terms)
     n_terms = (w * inverse).sum(axis=1) + n_means  # (n_penalties,)
     fitted = inverse @ gain**2
     # |Y - Xb|^2 = |Y|^2 - 2 b'X'Y + b'X'X b, one row per penalty.
-    error = (Y**2).sum(axis=0) - 2 * fitted + (inverse**2 * w) @ gain**2
+    error = total - 2 * fitted + (inverse**2 * w) @ gain**2
     free = n - n_terms
     score = error / free[:, None] ** 2
     score[free < MIN_FREE * n] = np.inf
     best = score.argmin(axis=0)
-    return Y - X @ (V @ (inverse[best].T * gain)), n_terms[best]
+    return V @ (inverse[best].T * gain), n_terms[best]
 
 
 def _varies(targets: Array, left: Array, tested: np.ndarray) -> np.ndarray:

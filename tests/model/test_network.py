@@ -18,7 +18,7 @@ from network_problems import (
 )
 from skmmm._model import ADSTOCKS
 from skmmm._model.context import draw_context
-from skmmm._model.network import Inputs, exp_linear
+from skmmm._model.network import BEND, EXPECTED, Inputs, none_or_more
 
 
 def test_parts_add_up():
@@ -85,17 +85,18 @@ def test_one_channel_alone_does_what_it_does_among_others(adstock, channel):
     assert_allclose(double[:, :, 0], expected, rtol=1e-12)
 
 
-def test_grown_is_exponential_below_zero_and_linear_above():
-    below, above = torch.linspace(-9.0, 0.0, 19), torch.linspace(0.0, 9.0, 19)
-    assert_allclose(exp_linear(below), torch.exp(below), rtol=1e-6)
-    assert_allclose(exp_linear(above), 1.0 + above, rtol=1e-6)
+def test_effects_are_none_or_more():
+    below, above = torch.linspace(-9.0, 0.0, 19), torch.linspace(BEND, 9.0, 19)
+    assert_array_equal(none_or_more(below.double()), 0.0)
+    assert_allclose(none_or_more(above.double()), above - BEND / 2.0, rtol=1e-6)
+    assert none_or_more(tensor(EXPECTED)).item() == pytest.approx(1.0)
     # Value and slope agree where the pieces meet.
-    step = 1e-6
-    ends = exp_linear(tensor([-step, 0.0, step]))
-    assert_allclose(ends.diff() / step, 1.0, atol=step)
-    at_zero = tensor(0.0).requires_grad_()
-    (slope,) = torch.autograd.grad(exp_linear(at_zero), at_zero)
-    assert torch.isfinite(slope)
+    for place, slope in ((1e-9, 0.0), (BEND - 1e-9, 1.0)):
+        at = tensor(place).requires_grad_()
+        (found,) = torch.autograd.grad(none_or_more(at), at)
+        assert found.item() == pytest.approx(slope, abs=1e-6)
+        ends = none_or_more(tensor([place - 1e-6, place + 1e-6]))
+        assert_allclose(ends.diff(), slope * 2e-6, atol=1e-11)
 
 
 # --- context ------------------------------------------------------------------------
