@@ -8,7 +8,7 @@ from skmmm._model.laplace import approximate
 from skmmm._model.likelihood import log_likelihood, log_prior
 
 N_MOVES = 2  # times that chains look for a better place to measure distances from
-N_WARMUP = 8  # transitions in which the step size is found, after every move
+N_WARMUP = 7  # transitions in which the step size is found, after every move
 N_AFTER = 8  # transitions of each chain after that, if it gives no more draws
 N_STEPS = 8  # leapfrog steps of a transition
 _ACCEPT = 0.8  # mean acceptance aimed at

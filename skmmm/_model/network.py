@@ -242,7 +242,9 @@ class OutcomeNetwork:
         effect, channels = values["effect"], self.channel_priors
         deviation = channels.effect_spread * effect
         pooled = none_or_more(EXPECTED + values["effect_mean"][:, None] + deviation)
-        pooled = torch.where(self.free_sign, effect, pooled)
+        # Hidden factors that move regions in groups move their media too: the more of
+        # them, the less a correlation with the KPI is an effect.
+        pooled = torch.where(self.free_sign, effect, pooled) * self.independent_share**3
         size = torch.where(channels.pooled, pooled, torch.exp(deviation))
         return torch.exp(channels.effect_log) * size
 

@@ -201,8 +201,9 @@ def media_priors(adstock, sizes, channels):
         *spikes,
         *carryover_priors(adstock, sizes, channels),
         Prior("half_saturation_log", M, *half, "channel"),
-        # 90 % in .5 to 2.8: concave curves are as reachable as thresholds.
-        Prior("slope_log", M, 0.2, 0.5, "channel"),
+        # 95 % in .56 to 2.7: concave curves are as reachable as thresholds, but steps,
+        # which fit any noise, are not.
+        Prior("slope_log", M, 0.2, 0.4, "channel"),
         # How much larger or smaller the effects of all channels are than expected.
         Prior("effect_mean", (), 0.0, EFFECT_MEAN, "media"),
         # In units of the spread of log effects around what all have in common.
