@@ -157,13 +157,82 @@ class ModelPartsMixin(ReadingMixin):
         parts : DataFrame of shape (n_rows, n_parts)
             Indexed like X, in KPI units; rows sum to the column ``baseline`` of
             `contributions`. ``constant`` (of the region), ``trend``, ``season``,
-            ``baseline drift`` (what the GRU reads from calendar and controls) and
-            ``level`` (a slowly fading random walk), as far as the model has them.
+            ``baseline drift`` (what the GRU reads from calendar and controls),
+            ``hidden demand`` (see `hidden_demand`) and ``level`` (a slowly fading
+            random walk), as far as the model has them.
         """
         _, index, panel = self._read(X)
         with one_thread():
             parts = self._model.baseline_parts(panel)
         return pd.DataFrame(parts, index=index)
+
+    def hidden_demand(
+        self, X: Table | None = None, *, confidence_level: float = 0.9
+    ) -> pd.DataFrame:
+        """Return the demand that nobody observed, as far as spend tells of it.
+
+        Budgets that follow demand move together, and demand moves the KPI as well: a
+        regression of the KPI on spend credits media with it. From what channels have in
+        common the model estimates demand, of each region and of all together, before it
+        sees the KPI [1]_, and lets it move the KPI of the same and the neighbouring
+        periods: effects are what spend does beyond that (a control function [2]_).
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows. After them demand fades, whatever X spends.
+        confidence_level : float in (0, 1), default=0.9
+
+        Returns
+        -------
+        demand : DataFrame indexed like X
+            ``local`` and ``national`` demand in their standard deviations, NaN where
+            spend tells of none; ``contribution`` to the KPI in its units, part of the
+            baseline, with ``contribution_low`` and ``contribution_high`` (nan without
+            draws). ``demand.attrs`` has dicts by "local" and "national", as far as
+            there is such demand: ``loading`` (correlation of log spend with demand, by
+            channel), ``persistence`` (from one period to the next) and ``known`` (share
+            of the variance of demand that spend tells).
+
+        Notes
+        -----
+        One factor stands for demand. What moves a single channel and the KPI, or moves
+        spend without other channels, is not seen.
+
+        References
+        ----------
+        .. [1] Whittle (1953). Estimation and information in stationary time series.
+           Arkiv foer Matematik 2.
+        .. [2] Wooldridge (2015). Control Function Methods in Applied Econometrics.
+           Journal of Human Resources 50.
+        """
+        tail, order = tail_probability(confidence_level), self._shown_order()
+        _, index, panel = self._read(X)
+        model, n_rows = self._model, len(panel.cell)
+        columns = {name: np.full(n_rows, np.nan) for name in ("local", "national")}
+        facts: dict[str, Any] = {}
+        if model.demand is not None:
+            found = model.demand.now(panel.periods, panel.shape[0])
+            scopes = ["national" if n else "local" for n in model.demand.national]
+            columns |= dict(zip(scopes, map(panel.rows, found), strict=True))
+            loading = pd.DataFrame(
+                model.demand.loading[:, order].T, self.media_, scopes
+            )
+            facts = {
+                "loading": loading.to_dict(),
+                "persistence": dict(zip(scopes, model.demand.persistence, strict=True)),
+                "known": dict(zip(scopes, model.demand.known, strict=True)),
+            }
+        with one_thread():
+            columns["contribution"] = model.demand_effects(panel)[0]
+            ends = np.full((2, n_rows), np.nan)
+            if model.draws is not None:
+                drawn = model.demand_effects(panel, draws=True)
+                ends = bounds(drawn, tail, columns["contribution"])
+        columns |= {"contribution_low": ends[0], "contribution_high": ends[1]}
+        demand = pd.DataFrame(columns, index=index)
+        demand.attrs.update(facts)
+        return demand
 
     def to_inference_data(self) -> Any:
         """Return the draws for ArviZ, to plot and compare them with its tools.

@@ -72,15 +72,18 @@ class Demand:
         Outside the training window it fades from the nearest end, whatever is spent
         there; regions that were not trained have no local demand.
         """
-        at = np.asarray(periods) - np.array(SHIFTS)[:, None]
-        inside = np.clip(at, 0, self.mean.shape[2] - 1)
-        found = self.mean[..., inside]  # (P, R, n_shifts, n)
-        fade = self.persistence[:, None, None] ** np.abs(at - inside)
-        found = found * fade[:, None]
-        average = np.where(self.national[:, None, None], found[:, 0], 0.0)
+        moved = [self.now(np.asarray(periods) - k, n_regions) for k in SHIFTS]
+        found = np.stack(moved, axis=2).swapaxes(0, 1)  # (R, P, n_shifts, n)
+        return found.reshape(n_regions, -1, found.shape[-1])
+
+    def now(self, periods, n_regions):
+        """Return demand in some periods, (P, n_regions, n), as `columns` does."""
+        inside = np.clip(periods, 0, self.mean.shape[2] - 1)
+        fade = self.persistence[:, None] ** np.abs(periods - inside)
+        found = self.mean[..., inside] * fade[:, None]
+        average = np.where(self.national[:, None], found[:, 0], 0.0)
         new = np.repeat(average[:, None], n_regions - found.shape[1], axis=1)
-        found = np.concatenate([found, new], axis=1).swapaxes(0, 1)
-        return found.reshape(n_regions, -1, len(at[0]))
+        return np.concatenate([found, new], axis=1)
 
 
 def fit_demand(panel, season, generator):

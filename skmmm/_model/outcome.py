@@ -429,6 +429,30 @@ class OutcomeModel:
                 found.append(torch.exp(moved).mean(dim=0).numpy())
         return np.stack(found)
 
+    def demand_effects(self, panel, *, draws=False):
+        """Return what hidden demand adds to the KPI of a panel's rows.
+
+        Parameters
+        ----------
+        panel : Panel
+        draws : bool
+            False: at the point estimate, with one draw.
+
+        Returns
+        -------
+        effects : ndarray of shape (n_draws, n_rows)
+            In KPI units; zero where spend tells of no demand.
+        """
+        n_new = panel.shape[0] - len(self.scales.kpi)
+        network, inputs = self.network_of(draws=draws), self.inputs(panel)
+        unit = self.scales.extended(n_new).kpi[panel.cell // panel.shape[1]]
+        with torch.no_grad():
+            values = network.values()
+            if "demand" not in values:
+                return np.zeros((len(network.shared), len(panel.cell)))
+            found = torch.einsum("ed,rdt->ert", values["demand"], inputs.demand)
+        return panel.rows(found.numpy()) * unit
+
     def baseline_parts(self, panel):
         """Return what makes up the baseline of a panel's rows, at the mode.
 
