@@ -16,7 +16,6 @@ from scipy.stats import t as t_distribution
 
 from skmmm._utils.typing import Array
 from skmmm.inspection._endogeneity import (
-    MIN_PERIODS,
     N_LAGS,
     _complete,
     _is_used,
@@ -64,10 +63,12 @@ ADVICE = {
     "control; if it may do harm, name it in free_sign.",
 }
 
+# Weeks without which nothing is looked for but spend that follows the past KPI.
+MIN_PERIODS = 52
 # A reaction: least correlation of spend and KPI given all else, least gain in
 # log-likelihood over an effect, and least p-value of all else given the KPI.
 MIN_CORRELATION = 0.35
-MIN_GAIN = 3.0
+MIN_GAIN = 5.0
 MIN_P_REACTION = 1e-4
 # Spend is the KPI if their ratio has at most this share of the KPI's variance.
 SAME = 0.05
@@ -83,7 +84,7 @@ MIN_STEP, MIN_PULSES = 2.5, 2.7
 # what the others leave, with the levels at least so many standard deviations apart;
 # least significance of the levels in spend, and that of an effect within them.
 MIN_FEIGNED = 2.5
-MIN_LEVELS_GAIN, MIN_EVENT_GAIN, MIN_DISTANCE = 2.0, 6.0, 2.8
+MIN_LEVELS_GAIN, MIN_EVENT_GAIN, MIN_DISTANCE = 2.0, 9.0, 2.8
 MIN_EVENT, MIN_EFFECT = 3.0, 3.0
 # With less than that, errors independent, neither is looked for.
 MIN_ROUGH = 2.0
@@ -93,7 +94,7 @@ RARE, N_EM, N_BINS = (0.2, 0.1), 60, 1_000
 EFFECT_DECAYS = (0.0, 0.3, 0.6)
 # Largest p-values of a lowered KPI, one-sided, of the second and the third decay: an
 # effect that comes late can look like harm at first.
-ALPHA_LOWERS, ALPHA_LASTING = 0.005, 0.025
+ALPHA_LOWERS, ALPHA_LASTING = 0.0005, 0.005
 
 
 def spend_alarms(

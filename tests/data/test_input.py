@@ -283,6 +283,7 @@ def test_what_cannot_be_learned_has_a_reason(seed):
     assert reason.tolist() == ["zero", "steady", "steady", "steady", "", ""]
 
 
+@pytest.mark.filterwarnings("ignore:The spend of")  # which follows the price
 @pytest.mark.parametrize("value", [9.99, 0.0])
 def test_constant_control_contributes_nothing(X, y, fast, value, tmp_path):
     moved = X.assign(price=value + (X["week"] > "2021-12-13"))
