@@ -61,7 +61,7 @@ class ModelCounterfactual(Counterfactual):
     ----------
     model : OutcomeModel
     equations, drawn_equations : SpendEquations or None
-        At the mode, and one per draw. None: other channels spend what they did.
+        At the point, and one per draw. None: other channels spend what they did.
     panel : Panel
         The rows of X on a grid that holds training data and, where X lies beyond them,
         the periods that its carry-over reaches.
@@ -220,7 +220,7 @@ class ModelCounterfactual(Counterfactual):
 
     @cached_property
     def _components(self):
-        """The parts of the prediction at the mode."""
+        """The parts of the prediction at the point."""
         with one_thread():
             return self.model.components(self.panel)
 
@@ -343,7 +343,7 @@ class ModelCounterfactual(Counterfactual):
         return total
 
     def equations_for(self, *, draws):
-        """Return the equations of the draws, or those at the mode."""
+        """Return the equations of the draws, or those at the point."""
         return self.drawn_equations if draws else self.equations
 
     def media_scaled(self, factor):
@@ -378,7 +378,7 @@ class ModelCounterfactual(Counterfactual):
         return np.bincount(group, self.panel.rows(cost), minlength=len(names))
 
     def planned(self, multiples: Array, by: By = None) -> Self:
-        """See `Counterfactual`; with total effects others respond, at the mode."""
+        """See `Counterfactual`; with total effects others respond, at the point."""
         media = self._planned_media(multiples, by)
         if self.equations is not None:
             media = self.in_rows(self.equations.follow(self.panel.media, media)[0])

@@ -281,7 +281,7 @@ class QuestionsMixin(ReadingMixin):
     def _equations_of(
         self, effect: Effect
     ) -> tuple[SpendEquations | None, SpendEquations | None]:
-        """Return the equations of spend of an effect, at the mode and by draw."""
+        """Return the equations of spend of an effect, at the point and by draw."""
         if effect == "direct":
             return None, None
         if effect != "total":

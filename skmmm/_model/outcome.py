@@ -64,7 +64,8 @@ class OutcomeModel:
     Attributes
     ----------
     network : OutcomeNetwork
-        At the mode: one draw.
+        At the point estimate, one draw: the mean of the parameters, or their mode where
+        there are no draws.
     draws : OutcomeNetwork or None
         Twin with one entry per draw.
     level, level_draws : Level or None
@@ -124,7 +125,7 @@ class OutcomeModel:
             On a grid that holds training rows and new ones; regions beyond those of
             the training data are taken as average regions.
         draws : bool
-            False: at the mode, with one draw.
+            False: at the point, with one draw.
         """
         if not draws:
             return self._evaluate(self.network, self.level, panel)
@@ -202,7 +203,7 @@ class OutcomeModel:
         )
 
     def network_of(self, *, draws):
-        """Return the network with one entry per draw, or that at the mode."""
+        """Return the network with one entry per draw, or that at the point."""
         return self.draws if draws else self.network
 
     def _level_of(self, network, target):
@@ -248,7 +249,7 @@ class OutcomeModel:
             Spend of these channels on the grid of the panel, in the units of X; the
             same for all draws, or one for each.
         draws : bool
-            False: at the mode, with one draw.
+            False: at the point, with one draw.
 
         Yields
         ------
@@ -279,7 +280,7 @@ class OutcomeModel:
         by : {"region", "period"}
             What the effects are summed to.
         draws : bool
-            False: at the mode, with one draw.
+            False: at the point, with one draw.
 
         Yields
         ------
@@ -311,7 +312,7 @@ class OutcomeModel:
         split : Split
             As `split` returned it.
         draws : bool
-            False: at the mode, with one draw.
+            False: at the point, with one draw.
 
         Returns
         -------
@@ -369,7 +370,7 @@ class OutcomeModel:
             One per draw, on the grid of the panel. ``[..., k, j]``: of channel j's
             spend, from channel k; sums to one over k.
         draws : bool
-            False: at the mode, with one draw.
+            False: at the point, with one draw.
 
         Returns
         -------
@@ -411,7 +412,7 @@ class OutcomeModel:
         ----------
         panel : Panel
         draws : bool
-            False: at the mode, with one draw.
+            False: at the point, with one draw.
 
         Returns
         -------
@@ -454,7 +455,7 @@ class OutcomeModel:
         return panel.rows(found.numpy()) * unit
 
     def baseline_parts(self, panel):
-        """Return what makes up the baseline of a panel's rows, at the mode.
+        """Return what makes up the baseline of a panel's rows, at the point.
 
         Parameters
         ----------
@@ -486,7 +487,7 @@ class OutcomeModel:
         Parameters
         ----------
         draws : bool
-            False: at the mode, with one draw.
+            False: at the point, with one draw.
 
         Returns
         -------

@@ -174,7 +174,7 @@ def _check_sizes(scalars, sizes, n_periods):
 
 
 def _network(scalars, arrays, sizes):
-    """Return the network at the mode."""
+    """Return the network at the point."""
     channels = _channel_priors(arrays, sizes)
     level = scalars["ordered"]
     n_shared = _count(shared_priors(scalars["adstock"], sizes, channels, level=level))

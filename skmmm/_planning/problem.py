@@ -472,7 +472,7 @@ def read_risk(risk: Any) -> tuple[Weigh, Worth]:
     """Return the functions from outcomes to weights and to what is maximised.
 
     Weights are the gradient of what is maximised. Without a risk there is one outcome,
-    at the mode.
+    at the point.
     """
     if risk is None:
         return (lambda outcome: np.full(len(outcome), 1 / len(outcome))), np.mean

@@ -59,7 +59,7 @@ class Curves:
         Change of outcome, values of shape (G, E), and of spend, (G,), if a cell spends
         so many times what it does in that plan.
     point : Curves or None
-        The same at the mode, where `target_roi` is to be met; None: these are.
+        The same at the point, where `target_roi` is to be met; None: these are.
     """
 
     base: np.ndarray

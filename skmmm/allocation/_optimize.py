@@ -72,7 +72,7 @@ def optimize_budget(
     by : {"channel", "region", "period"}, default="channel"
         What is scaled as a whole: a channel, a channel by region or by period.
     target_roi, target_mroi : float, default=None
-        Spend as much as keeps the ROI of all spend (at the mode), or the ROI of the
+        Spend as much as keeps the ROI of all spend (at the point), or the ROI of the
         last unit of every channel that bounds do not hold, at the target, in KPI units
         per unit of spend.
     fixed : list or mapping, default=None
@@ -83,7 +83,7 @@ def optimize_budget(
         Limits on the planned spend of several channels together, in money; None: no
         limit. `channels` may be a mapping to weights.
     risk : None, ("cvar", share) or ("sd", k), default=None
-        What is maximised: the outcome at the posterior mode; over posterior draws, its
+        What is maximised: the outcome at the point; over posterior draws, its
         mean over the worst share of them, or its mean minus k standard deviations.
     effect : {"direct", "total"}, default="direct"
         Total: what is planned is what channels spend by themselves; others respond as
@@ -99,8 +99,8 @@ def optimize_budget(
           ``contribution`` (what the planned spend causes, KPI units), ``roi``,
           ``mroi`` (one percent more spend), and ``reason`` for where
           the plan stopped: "equal marginal return", "at lower bound", "at upper
-          bound", "beyond observed spend", "fixed", "group limit", "target ROI" (which
-          is met at the mode), "no spend to scale", "no cost: as today" (media without a
+          bound", "beyond observed spend", "fixed", "group limit", "target ROI"
+          (which is met at the point), "no spend to scale", "no cost: as today" (media without a
           cost beside others that have one stay as they are; their spend, change and
           returns are nan), "no cost: own spend as today, responds to others" (with
           total effects), "as today"; "beyond observed data" is added where that is
@@ -112,7 +112,7 @@ def optimize_budget(
           ``origin_spend``. Both add up to the budget.
         - ``outcome``, ``outcome_low``, ``outcome_high``, ``current_outcome``: KPI that
           all spend of X causes, in its rows and later (see `channel_summary`), as it
-          is maximised: at the mode or, with `risk`, what that makes of the draws.
+          is maximised: at the point or, with `risk`, what that makes of the draws.
         - ``probability_better``: share of draws in which the plan causes more than
           current spend; bounds and this are nan without draws.
         - ``success``, ``message``, ``nit``; ``x``: multiples; ``X``: the planned rows.

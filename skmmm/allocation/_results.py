@@ -31,7 +31,7 @@ class PlanResults:
     """Finds plans, and says what they cost and cause.
 
     The `outcome` of a plan is the one number that is maximised, compared with today's
-    and reported: at the mode, or what `risk` makes of the draws.
+    and reported: at the point, or what `risk` makes of the draws.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class PlanResults:
 
     @property
     def current_roi(self):
-        """Of all spend today, at the mode."""
+        """Of all spend today, at the point."""
         spend = self.counterfactual.spend.sum()
         return self.current.at_mode / spend if spend else np.nan
 
@@ -203,7 +203,7 @@ class PlanResults:
         return GROUPS[self.by]
 
     def _effects(self, plan):
-        """Return what a plan causes: by cell at the mode, by draw, and its outcome."""
+        """Return what a plan causes: by cell at the point, by draw, and its outcome."""
         plan, group = plan.reshape(self.problem.shape), self._group
         found = self.counterfactual.plan_effects(plan, group)
         found.at_mode, found.draws = found.outcome, None

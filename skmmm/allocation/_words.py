@@ -60,7 +60,7 @@ def unreached(problem: Problem, plan: Array, mroi: Array) -> str | None:
 
 
 def risk_in_words(risk: Any) -> str:
-    """Return how the outcome is counted, where it is not at the mode."""
+    """Return how the outcome is counted, where it is not at the point."""
     if risk is None:
         return ""
     kind, amount = risk

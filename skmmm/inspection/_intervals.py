@@ -21,8 +21,8 @@ def bounds(
 ) -> Array:
     """Return the interval that is reported beside a point.
 
-    A point is the value at the posterior mode, which need not lie between quantiles of
-    a few draws. An interval that misses it is widened to it, here and nowhere else, so
+    A point is the value at the mean of the parameters, which need not lie between
+    quantiles of a few draws. An interval that misses it is widened to it, here and nowhere else, so
     that whatever is reported lies inside its own interval.
 
     The k-th smallest of n draws has the share k / (n + 1) of the distribution below it.
@@ -35,7 +35,7 @@ def bounds(
     tail : float
         Probability on either side.
     point : ndarray of shape (...)
-        The same quantity at the mode.
+        The same quantity at the point.
     least, most : float or ndarray
         Limits of what the quantity can be.
 

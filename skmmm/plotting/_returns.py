@@ -208,7 +208,7 @@ class SpendShareDisplay(Display):
     ----------
     spend_, effect_ : BarContainer
     intervals_ : LineCollection or None
-        Of the effect, as a share of what all media caused at the mode.
+        Of the effect, as a share of what all media caused at the point.
 
     See Also
     --------

@@ -98,7 +98,7 @@ def compare_scenarios(
     -----
     Intervals are about the expected KPI: they hold uncertainty about the parameters and
     about the level so far, not the noise of single periods, so that observed totals
-    scatter more widely. Points come from `predict`, at the mode, which need not
+    scatter more widely. Points come from `predict`, at the point, which need not
     be in the middle of the draws. What spend carries into periods after those of X is
     not counted: channels that act late look worse in short scenarios.
 
