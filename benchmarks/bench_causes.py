@@ -77,7 +77,9 @@ def summarise(table):
     fitted = table[table["error"].isna()].copy()
     fitted["inside"] = fitted["truth"].between(fitted["low"], fitted["high"])
     fitted["told"] = fitted["verdict"] == "data-driven"
-    sums = fitted.groupby(["world", "seed"], sort=False)[["truth", "contribution"]].sum()
+    sums = fitted.groupby(["world", "seed"], sort=False)[
+        ["truth", "contribution"]
+    ].sum()
     fitted["idle_told"] = fitted["told"].where(fitted["idle"] == 1)
     by = fitted.groupby("world", sort=False)
     off = (sums["contribution"] - sums["truth"]).abs() / sums["truth"].abs()

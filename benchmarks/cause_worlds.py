@@ -112,7 +112,14 @@ def _relative(spend):
 
 
 def chased(
-    seed, *, strength=1.0, spread=0.0, lead=0, untouched=0, sizes=(30, 104, 6), name=None
+    seed,
+    *,
+    strength=1.0,
+    spread=0.0,
+    lead=0,
+    untouched=0,
+    sizes=(30, 104, 6),
+    name=None,
 ):
     """Local demand that nobody observes moves budgets and the KPI of the same week.
 

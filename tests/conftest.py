@@ -19,7 +19,10 @@ from skmmm.datasets import make_mmm_panel
 pytest.register_assert_rewrite("command_line")
 
 # How far draws move; a short fit spends three quarters of its time on them.
-IN_FULL = {name: getattr(hmc, name) for name in ("N_WARMUP", "N_AFTER", "N_STEPS")}
+IN_FULL = {
+    name: getattr(hmc, name) for name in ("N_MOVES", "N_WARMUP", "N_AFTER", "N_STEPS")
+}
+SHORT = dict.fromkeys(IN_FULL, 1) | {"N_MOVES": 0}
 REAL_PANEL = Path(__file__).parents[2] / "shared" / "data" / "dma_panel.csv.gz"
 
 
@@ -57,7 +60,7 @@ def set_chains(patch, numbers):
 @pytest.fixture
 def fast(arguments, monkeypatch):
     """The same where the numbers do not matter: few iterations, cheap draws."""
-    set_chains(monkeypatch, dict.fromkeys(IN_FULL, 1))
+    set_chains(monkeypatch, SHORT)
     return arguments | {"max_iter": 10}
 
 
@@ -65,7 +68,7 @@ def fast(arguments, monkeypatch):
 def short_chains():
     """Draws cost little in all tests of a module; their numbers do not matter."""
     with pytest.MonkeyPatch.context() as patch:
-        set_chains(patch, dict.fromkeys(IN_FULL, 1))
+        set_chains(patch, SHORT)
         yield
 
 

@@ -100,9 +100,9 @@ def optimize_budget(
           ``mroi`` (one percent more spend), and ``reason`` for where
           the plan stopped: "equal marginal return", "at lower bound", "at upper
           bound", "beyond observed spend", "fixed", "group limit", "target ROI"
-          (which is met at the point), "no spend to scale", "no cost: as today" (media without a
-          cost beside others that have one stay as they are; their spend, change and
-          returns are nan), "no cost: own spend as today, responds to others" (with
+          (which is met at the point), "no spend to scale", "no cost: as today"
+          (media without a cost beside others that have one stay as they are; their
+          spend, change and returns are nan), "no cost: own spend as today, responds to others" (with
           total effects), "as today"; "beyond observed data" is added where that is
           allowed. ``factor`` is the multiple of what the channel spends by itself,
           which for total effects is not all of its spend. With total effects,

@@ -22,8 +22,8 @@ def bounds(
     """Return the interval that is reported beside a point.
 
     A point is the value at the mean of the parameters, which need not lie between
-    quantiles of a few draws. An interval that misses it is widened to it, here and nowhere else, so
-    that whatever is reported lies inside its own interval.
+    quantiles of a few draws. An interval that misses it is widened to it, here and
+    nowhere else, so that whatever is reported lies inside its own interval.
 
     The k-th smallest of n draws has the share k / (n + 1) of the distribution below it.
     Further out than the smallest and the largest, bounds are those of the next draw of

@@ -1,0 +1,186 @@
+"""Hidden demand: found where it is, nowhere else, and left as it was by plans."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skmmm import DeepCausalMMMRegressor
+from skmmm._data.panel import Panel
+from skmmm._model.demand import SHIFTS, Demand, fit_demand
+from skmmm.datasets import make_mmm_panel
+
+pytestmark = pytest.mark.filterwarnings("ignore:The spend of")
+
+LOADING = np.array([0.6, 0.5, 0.4, 0.0])
+
+
+def autoregression(rng, coefficient, shape):
+    """Return AR(1) series of unit variance along the second axis."""
+    moves = rng.normal(size=shape)
+    for t in range(1, shape[1]):
+        fresh = (1.0 - coefficient**2) ** 0.5 * moves[:, t]
+        moves[:, t] = coefficient * moves[:, t - 1] + fresh
+    return moves
+
+
+def make_panel(strength=1.0, n_regions=16, n_periods=120, seed=0, together=0.0):
+    """Return a panel whose log spend follows demand, and demand, (R, T)."""
+    rng = np.random.default_rng(seed)
+    shape = n_regions, n_periods
+    demand = autoregression(rng, 0.7, shape)
+    demand = demand + together * autoregression(rng, 0.7, (1, n_periods))
+    own = np.stack([autoregression(rng, 0.4, shape) for _ in LOADING], axis=2)
+    loading = strength * LOADING
+    logs = loading * demand[..., None] + (1.0 - loading**2) ** 0.5 * own
+    size = 10.0 ** rng.uniform(1, 5, (n_regions, 1, len(LOADING)))
+    panel = Panel(
+        media=size * np.exp(logs),
+        controls=np.zeros((*shape, 0)),
+        observed=np.ones(shape, dtype=bool),
+        first_period=0,
+        cell=np.arange(n_regions * n_periods),
+    )
+    return panel, demand
+
+
+def found(panel):
+    season = np.zeros((0, panel.shape[1]))
+    return fit_demand(panel, season, torch.Generator().manual_seed(0))
+
+
+def local(values):
+    """Return what regions have apart from each other."""
+    values = values - values.mean(axis=1, keepdims=True)
+    return values - values.mean(axis=0)
+
+
+def alike(first, second):
+    return np.corrcoef(local(first).ravel(), local(second).ravel())[0, 1]
+
+
+def test_loadings_persistence_and_demand_are_found():
+    panel, truth = make_panel()
+    demand = found(panel)
+    assert not demand.national[0]
+    assert_allclose(demand.loading[0], LOADING, atol=0.1)
+    assert demand.persistence[0] == pytest.approx(0.7, abs=0.1)
+    # What spend tells of the variance is the squared correlation with the truth.
+    correlation = alike(demand.mean[0], truth)
+    assert correlation > 0.7
+    assert demand.known[0] == pytest.approx(correlation**2, abs=0.1)
+
+
+def test_demand_of_all_regions_is_found_apart():
+    panel, truth = make_panel(together=1.0)
+    demand = found(panel)
+    assert_array_equal(demand.national, [False, True])
+    assert_array_equal(demand.mean[1], np.broadcast_to(demand.mean[1, 0], truth.shape))
+    assert np.corrcoef(demand.mean[1, 0], truth.mean(axis=0))[0, 1] > 0.7
+
+
+@pytest.mark.parametrize("n_regions", [1, 8])
+@pytest.mark.parametrize("seed", range(3))
+def test_channels_of_their_own_have_no_demand(n_regions, seed):
+    assert found(make_panel(0.0, n_regions, seed=seed)[0]) is None
+
+
+def test_one_series_tells_too():
+    panel, truth = make_panel(1.4, 1, 200, seed=3)
+    demand = found(panel)
+    assert_array_equal(demand.national, [True])
+    assert np.corrcoef(demand.mean[0, 0], truth[0])[0, 1] > 0.7
+
+
+def test_units_of_spend_do_not_matter():
+    panel, _ = make_panel()
+    moved = replace(panel, media=panel.media * [1e-6, 1e6, 3.0, 1.0])
+    assert_allclose(found(moved).mean, found(panel).mean, atol=1e-5)
+
+
+def test_dark_weeks_are_filled_in_not_taken_for_low_demand():
+    panel, truth = make_panel()
+    dark = np.random.default_rng(1).random(panel.media.shape) < 0.4
+    demand = found(replace(panel, media=np.where(dark, 0.0, panel.media)))
+    assert_allclose(demand.loading[0], LOADING, atol=0.15)
+    assert alike(demand.mean[0], truth) > 0.6
+    again = found(replace(panel, media=np.where(dark, 0.0, panel.media)))
+    assert_array_equal(again.mean, demand.mean)
+
+
+def test_too_few_periods_or_channels_tell_nothing():
+    panel, _ = make_panel(n_periods=30)
+    assert found(panel) is None
+    panel, _ = make_panel()
+    assert found(replace(panel, media=panel.media[..., :1])) is None
+    steady = np.broadcast_to(panel.media[:, :1], panel.media.shape)
+    assert found(replace(panel, media=steady)) is None
+
+
+def test_demand_fades_after_training_and_new_regions_have_the_national_one():
+    mean = np.array([[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [5.0, 6.0]]])
+    national = np.array([False, True])
+    demand = Demand(mean, np.zeros((2, 3)), np.array([0.5, 0.9]), national, national)
+    now = demand.now(np.array([-1, 0, 1, 2, 3]), 3)
+    assert_allclose(now[0, 0], [0.5, 1.0, 2.0, 1.0, 0.5])
+    assert_allclose(now[1, 1], [4.5, 5.0, 6.0, 5.4, 4.86])
+    assert_allclose(now[:, 2], [[0.0] * 5, [4.5, 5.0, 6.0, 5.4, 4.86]])
+    columns = demand.columns(np.array([0, 1]), 3)
+    assert columns.shape == (3, 2 * len(SHIFTS), 2)
+    # A shift of one is demand of the period before.
+    assert_allclose(columns[0, SHIFTS.index(1)], [0.5, 1.0])
+    assert_allclose(columns[0, SHIFTS.index(-1)], [2.0, 1.0])
+
+
+@pytest.fixture(scope="module")
+def chased():
+    """A table in which demand moves spend and KPI, and media do nothing."""
+    panel, demand = make_panel(1.2, 10, 80, seed=5)
+    data = make_mmm_panel(10, 80, n_media=4, random_state=0)
+    rows = data.X.groupby("region", sort=False).cumcount().to_numpy()
+    region = data.X.groupby("region", sort=False).ngroup().to_numpy()
+    X = data.X[["region", "week"]].copy()
+    X[data.media] = panel.media[region, rows]
+    rng = np.random.default_rng(0)
+    y = 100.0 * (1.0 + 0.1 * demand + 0.03 * rng.normal(size=demand.shape))
+    return X, y[region, rows], data.media
+
+
+@pytest.fixture(scope="module")
+def model(chased):
+    X, y, media = chased
+    return DeepCausalMMMRegressor(
+        media=media, region="region", time="week", max_lag=2, n_draws=8, random_state=0
+    ).fit(X, y)
+
+
+@pytest.mark.usefixtures("fast")
+def test_demand_is_not_credited_to_media(chased, model, monkeypatch):
+    X, y, media = chased
+    credited = model.contributions()[media].sum().sum()
+    monkeypatch.setattr("skmmm._estimator.fitting.fit_demand", lambda *_: None)
+    blind = DeepCausalMMMRegressor(**model.get_params()).fit(X, y)
+    assert credited < 0.4 * blind.contributions()[media].sum().sum()
+
+
+def test_table_of_hidden_demand(chased, model):
+    X, _, media = chased
+    table = model.hidden_demand()
+    assert table.index.equals(X.index)
+    assert_allclose(table["contribution"], model.baseline_parts()["hidden demand"])
+    assert (table["contribution_low"] <= table["contribution"]).all()
+    assert list(table.attrs["loading"]["local"]) == media
+    # Plans and scenarios leave it as it was.
+    assert model.hidden_demand(X.assign(**{media[0]: 0.0})).equals(table)
+    coming = model.hidden_demand(model.make_future_frame(30))
+    assert coming["local"].abs().iloc[-1] < 0.01
+
+
+def test_without_hidden_demand_the_table_says_so(series, arguments):
+    model = DeepCausalMMMRegressor(**arguments["series"]).fit(series.X, series.y)
+    table = model.hidden_demand()
+    assert table[["local", "national"]].isna().all(axis=None)
+    assert_array_equal(table["contribution"], 0.0)
+    assert table.attrs == {}
