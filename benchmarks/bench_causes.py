@@ -7,7 +7,8 @@ results/causes.csv, one row per world, seed and channel:
 - idle: 1 if the channel does nothing, or not what a positive effect could be
 - verdict, alarm: what the model says of it (1: that its spend follows the KPI, or any
   other alarm that names it)
-- silent: 1 if the interval misses the truth, the verdict is data-driven and no alarm rang
+- silent: 1 if the interval misses the truth, the verdict is data-driven and no alarm
+  rang
 
     python benchmarks/bench_causes.py --worlds chased,per_head --seeds 0-3
 """

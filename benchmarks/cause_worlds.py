@@ -8,8 +8,8 @@ nothing but noise. `per_head` has none of this: one curve in spend per head for 
 regions.
 
 The common base: a KPI of one per region on average, with a season of a tenth, a slow
-walk and noise, and channels that are pulsed (log-normal, autocorrelated, with dark weeks
-in some), carried over geometrically and saturated by a Hill curve.
+walk and noise, and channels that are pulsed (log-normal, autocorrelated), carried over
+geometrically and saturated by a Hill curve.
 """
 
 from functools import partial
@@ -44,7 +44,8 @@ class _World:
         self.rng = rng = np.random.default_rng([seed, n_regions, n_periods, n_media])
         self.shape = n_regions, n_periods
         self.effect = rng.uniform(low, high, n_media)
-        self.half, self.slope = rng.uniform(0.5, 1.5, (2, n_media)) + [[0.0], [0.2]]
+        self.half, self.slope = rng.uniform(0.5, 1.5, (2, n_media))
+        self.slope += 0.2
         self.decay = rng.uniform(0.1, 0.7, n_media)
         self.size = 1e4 * rng.lognormal(0.0, 0.8, n_regions)
         week = np.arange(n_periods) + rng.uniform(0, 52)

@@ -179,7 +179,7 @@ def test_table_of_hidden_demand(chased, model):
 
 
 def test_without_hidden_demand_the_table_says_so(series, arguments):
-    model = DeepCausalMMMRegressor(**arguments["series"]).fit(series.X, series.y)
+    model = DeepCausalMMMRegressor(**arguments).fit(series.X, series.y)
     table = model.hidden_demand()
     assert table[["local", "national"]].isna().all(axis=None)
     assert_array_equal(table["contribution"], 0.0)

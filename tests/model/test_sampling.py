@@ -37,7 +37,7 @@ def flat(shared, regional):
 
 
 def sampled(network, inputs, target, loss, approximation, n_draws, seed=0):
-    """Return draws as distances from the network, (n_draws, n), and their mean, (n,)."""
+    """Return draws, (n_draws, n), and their mean as distances from the network."""
     draws, mean = hmc.sample(
         network, inputs, target, loss, approximation, n_draws, generator(seed)
     )
