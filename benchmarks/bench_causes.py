@@ -5,8 +5,7 @@ results/causes.csv, one row per world, seed and channel:
 
 - truth, contribution, low, high: of the KPI that the channel caused, 90 % interval
 - idle: 1 if the channel does nothing, or not what a positive effect could be
-- verdict, alarm: what the model says of it (1: that its spend follows the KPI, or any
-  other alarm that names it)
+- verdict, alarm: what the model says of it (alarm 1: its spend rings one)
 - silent: 1 if the interval misses the truth, the verdict is data-driven and no alarm
   rang
 
@@ -52,7 +51,7 @@ def run_problem(world, seed, **options):
     rows = []
     for channel, said in summary.iterrows():
         inside = said.contribution_low <= truth[channel] <= said.contribution_high
-        alarm = bool(said.follows_kpi)
+        alarm = said.alarm != ""
         told = said.verdict == "data-driven"
         rows.append(
             row

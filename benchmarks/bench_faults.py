@@ -239,7 +239,7 @@ def run_fault(fault, seed):
             "verdict": said.verdict,
             "silent": int(
                 said.verdict == "data-driven"
-                and not said.follows_kpi
+                and not said.alarm
                 and not said.contribution_low
                 <= truth[channel]
                 <= said.contribution_high

@@ -12,9 +12,9 @@ contender, anew after each problem.
 - bias: sum of all contributions over the true sum, minus 1
 - coverage: share of channel totals inside the 90 % interval; covered, channels: the
   same as numbers
-- flagged: 1 if the alarm rang for the channel whose spend follows the KPI, else 0; in
+- flagged: 1 if an alarm rang for the channel whose spend follows the KPI, else 0; in
   `exogenous`, where that channel's spend follows another shop's KPI, a false alarm
-- alarms: channels for which it rang
+- alarms: channels for which one rang
 - data_driven, prior_driven, not_identified: channels with that verdict
 - honest: channels whose interval misses the truth although the verdict is data-driven
   and no alarm rang; zero is what an honest model has
@@ -95,7 +95,7 @@ def scores(problem, estimate, channels=None):
         One column per channel, one row per row of the problem.
     channels : DataFrame indexed by channel, default=None
         ``contribution_low`` and ``contribution_high``, the 90 % interval of each total;
-        if there, ``verdict`` and ``follows_kpi``.
+        if there, ``verdict`` and ``alarm``.
 
     Returns
     -------
@@ -130,8 +130,8 @@ def _doubt(problem, channels, totals):
     covered = (low <= totals) & (totals <= high)
     row = {"coverage": covered.mean(), "covered": covered.sum()}
     alarm = pd.Series(False, index=totals.index)
-    if "follows_kpi" in channels:
-        alarm = channels["follows_kpi"].astype(bool)
+    if "alarm" in channels:
+        alarm = channels["alarm"] != ""
         row["alarms"] = alarm.sum()
         if problem.name in FOLLOWS_SALES:
             row["flagged"] = int(alarm[FOLLOWS_SALES[problem.name]])

@@ -349,7 +349,7 @@ class DeepCausalMMMRegressor(
             Of periods that no region has, and of too few rows; of rows in which the
             KPI stands still, from which nothing is learned, of values that can hardly
             be right, of regions whose KPI is negative, of channels and controls from
-            which nothing can be learned, and of spend that follows the KPI.
+            which nothing can be learned, and of channels whose spend rings an alarm.
 
         Returns
         -------

@@ -198,7 +198,7 @@ COLUMNS = [
     "mroi_low",
     "mroi_high",
     "verdict",
-    "follows_kpi",
+    "alarm",
 ]
 
 

@@ -27,7 +27,7 @@ def channel_text(task, model, summary):
                 interval(channel.roi_low, channel.roi_high),
                 number(channel.mroi),
                 (channel.verdict or "none without draws")
-                + (", follows KPI" if channel.follows_kpi else ""),
+                + (f", {channel.alarm}" if channel.alarm else ""),
             ]
         )
     parts = model.contributions().sum()

@@ -76,7 +76,7 @@ def fit_model(estimator, panel, stuck, outliers, graph, X, y):
         model = _finish(estimator, model, target, generator)
         state = {
             "_contradicted": _check_priors(estimator, model, target),
-            "_follows_kpi": _check_endogeneity(estimator, model),
+            "_alarms": _check_placement(estimator, model),
             "_graph": estimator._fit_graph(model, graph, generator.initial_seed()),
         }
     return {"_model": model, **state}, losses
@@ -256,10 +256,10 @@ def _check_priors(estimator, model, target):
     return contradicted
 
 
-def _check_endogeneity(estimator, model):
-    """Return which channels' spend tells nothing of their effect, and warn of them.
+def _check_placement(estimator, model):
+    """Return why a channel's spend tells nothing of its effect, "" if none, and warn.
 
-    The reasons become the attribute `_alarms`, one str per channel, "" without.
+    A tuple of str, one per channel.
     """
     media, panel = estimator._columns.media, model.history
     alarms = np.full(len(media), "", dtype=object)
@@ -277,8 +277,7 @@ def _check_endogeneity(estimator, model):
         names = [c for c, a in zip(media, alarms, strict=True) if a == reason]
         if names:
             warn_user(f"The spend of {names} {advice}")
-    estimator._alarms = tuple(alarms)
-    return alarms != ""
+    return tuple(alarms)
 
 
 def _check_finite(scales, columns):

@@ -275,7 +275,7 @@ class QuestionsMixin(ReadingMixin):
         order = self._shown_order()
         return {
             "verdict": self._verdicts()[order],
-            "follows_kpi": self._follows_kpi[order],
+            "alarm": np.array(self._alarms, dtype=object)[order],
         }
 
     def _equations_of(
@@ -304,7 +304,7 @@ class QuestionsMixin(ReadingMixin):
             contraction,
             conditional,
             model.narrow,
-            self._follows_kpi | self._contradicted,
+            (np.array(self._alarms, dtype=str) != "") | self._contradicted,
             checks.why_not_learned(model.history.media, self._cells_learned()),
         ).astype(object)
 

@@ -20,6 +20,7 @@ from skmmm._storage.header import (
 )
 from skmmm._storage.index import pack_index, unpack_index
 from skmmm.graph._storage import pack_graph, unpack_graph
+from skmmm.inspection._placement import ADVICE
 
 
 class SavingMixin:
@@ -89,6 +90,7 @@ def _packed(estimator):
         **pack_calendar(estimator._calendar, estimator._model.history.shape[1]),
         "index": index,
         "remarks": estimator.remarks_,
+        "alarms": estimator._alarms,
         "model": model,
     }
     arrays |= index_arrays
@@ -96,7 +98,6 @@ def _packed(estimator):
     arrays |= {
         "regions": estimator.regions_,
         "loss_curve": estimator.loss_curve_,
-        "follows_kpi": estimator._follows_kpi,
         "contradicted": estimator._contradicted,
         "cost": estimator._media_cost,
         "answers": _predictions(estimator._model),
@@ -133,7 +134,7 @@ def _unpacked(cls, header, arrays):
     n_media = len(columns.media)
     estimator.regions_ = unpack_regions(arrays, columns)
     sizes = {"n_regions": len(estimator.regions_), "n_media": n_media}
-    estimator._follows_kpi = arrays.take("follows_kpi", (n_media,), "bool")
+    estimator._alarms = _alarms_in(header, n_media)
     estimator._contradicted = arrays.take("contradicted", (n_media,), "bool")
     estimator._media_cost = _cost_in(arrays, n_media)
     estimator._graph = unpack_graph(arrays, **sizes)
@@ -167,6 +168,16 @@ def _check_predictions(model, saved):
     size = np.abs(saved).max(axis=1, keepdims=True)
     if not (np.abs(found - saved) <= 1e-6 * size).all():
         raise ValueError("its parts do not belong together: it predicts otherwise.")
+
+
+def _alarms_in(header, n_media):
+    alarms = header["alarms"]
+    if len(alarms) != n_media:
+        raise ValueError(f"it has {len(alarms)} alarms, but {n_media} channels.")
+    for alarm in alarms:
+        if alarm not in ("", *ADVICE):
+            raise ValueError(f"its header has the unknown alarm {alarm!r:.80}.")
+    return tuple(alarms)
 
 
 def _cost_in(arrays, n_media):

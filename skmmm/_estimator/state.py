@@ -49,8 +49,7 @@ class FittedState:
     _training_index: pd.Index
     _media_cost: Array  # per unit of the columns, nan where unknown, (n_media,)
     _graph: FittedGraph | None
-    _follows_kpi: np.ndarray  # whether spend rings an alarm, (n_media,)
-    _alarms: tuple[str, ...]  # which one, "" without; not saved
+    _alarms: tuple[str, ...]  # which alarm each channel's spend rings, "" without
     _contradicted: np.ndarray  # whether data contradict the prior, (n_media,)
     _fitted_parameters: dict[str, Any]
 

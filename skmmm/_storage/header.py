@@ -24,6 +24,7 @@ _HEADER = {
     "periods": list,
     "index": dict,
     "remarks": list,
+    "alarms": list,
     "model": dict,
 }
 _LABEL = (str, int)

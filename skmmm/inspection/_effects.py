@@ -76,7 +76,10 @@ def channel_summary(
           "not identified" (cannot be told from baseline or other channels). It is about
           the channel over all training rows, also where the table is split; None with
           fewer than eight draws;
-        - ``follows_kpi``: whether its spend follows the KPI of earlier periods.
+        - ``alarm``: why spend, as it was placed, cannot tell the effect, over all
+          training rows; "" without a reason. One of "follows past KPI", "reacts to
+          the KPI of the same period", "anticipates the KPI", "one switch", "moves with
+          a hidden event" and "lowers the KPI". The verdict is "not identified" then.
 
         The last two only where the estimator has them; predictions do not tell them.
         ``summary.attrs["verdict"]`` says why verdicts are None.

@@ -20,7 +20,7 @@ def channel_verdicts(
     learned: Array,
     learnable: Array,
     narrow: np.ndarray,
-    follows_kpi: np.ndarray,
+    doubted: np.ndarray,
     not_learned: np.ndarray,
 ) -> np.ndarray:
     """Return the verdict on every channel.
@@ -30,7 +30,8 @@ def channel_verdicts(
       times the lower one.
     - ``"not identified"``: it did not, although the data would have sufficed if
       everything else were known: what the channel does cannot be told from the
-      baseline or from other channels. Also if its spend follows the past KPI.
+      baseline or from other channels. Also if its spend rings an alarm, or the data
+      contradict its prior.
     - ``"prior-driven"``: it did not, and the data say too little in any case. The
       estimate is what was expected before.
 
@@ -44,7 +45,8 @@ def channel_verdicts(
         all other parameters were known.
     narrow : ndarray of shape (n_media,), bool
         As `is_narrow` returned it.
-    follows_kpi : ndarray of shape (n_media,), bool
+    doubted : ndarray of shape (n_media,), bool
+        Whether spend rings an alarm, or the data contradict the prior.
     not_learned : ndarray of shape (n_media,), of str
         As `why_not_learned` returned it: channels that are ``"zero"`` are
         prior-driven, those that are ``"steady"`` are not identified.
@@ -62,7 +64,7 @@ def channel_verdicts(
     verdicts = np.where(learnable >= ENOUGH, VERDICTS[2], VERDICTS[1])
     verdicts = np.where((learned >= ENOUGH) & narrow, VERDICTS[0], verdicts)
     verdicts = np.where(not_learned == "zero", VERDICTS[1], verdicts)
-    return np.where(follows_kpi | (not_learned == "steady"), VERDICTS[2], verdicts)
+    return np.where(doubted | (not_learned == "steady"), VERDICTS[2], verdicts)
 
 
 def contraction(effects: Array, prior: Array) -> Array:

@@ -34,6 +34,7 @@ from skmmm.plotting._style import (
     show_all,
     tidy_rows,
     width_of,
+    wrap,
 )
 
 _VERDICTS = {
@@ -295,7 +296,7 @@ class VerdictsDisplay(Display):
     Parameters
     ----------
     summary : DataFrame indexed by channel
-        With ``roi``, its bounds, ``verdict`` and ``follows_kpi``, as returned by
+        With ``roi``, its bounds, ``verdict`` and ``alarm``, as returned by
         ``channel_summary``.
 
     Attributes
@@ -309,7 +310,7 @@ class VerdictsDisplay(Display):
     >>> from skmmm.plotting import VerdictsDisplay
     >>> summary = pd.DataFrame(
     ...     {"roi": [2.0], "roi_low": [1.5], "roi_high": [2.5],
-    ...      "verdict": ["data-driven"], "follows_kpi": [False]},
+    ...      "verdict": ["data-driven"], "alarm": [""]},
     ...     index=["tv"],
     ... )
     >>> display = VerdictsDisplay(summary=summary).plot()
@@ -349,7 +350,7 @@ class VerdictsDisplay(Display):
             lambda verdict: order.index(verdict) if verdict in order else len(order)
         )
         table = self.summary.iloc[np.argsort(rank, kind="stable")]
-        places = (0.0, 0.39, 0.69, 0.71, 0.88)
+        places = (0.0, 0.36, 0.64, 0.66, 0.83)
         head = ("channel", "verdict", "ROI", f"{self.confidence_level:.0%} interval")
         for place, text in zip(places, head, strict=False):
             side = "right" if text == "ROI" else "left"
@@ -357,7 +358,7 @@ class VerdictsDisplay(Display):
                 place, 0, text, color="#666666", fontsize=TINY, ha=side, va="center"
             )
         # About so many letters fit into the first column.
-        names = shorten(list(table.index), max(8, int(6.2 * width_of(ax))))
+        names = shorten(list(table.index), max(8, int(5.7 * width_of(ax))))
         self.texts_ = {}
         for row, (name, channel) in enumerate(
             zip(names, table.itertuples(), strict=True)
@@ -381,12 +382,13 @@ class VerdictsDisplay(Display):
             (f"{symbol} {verdict}", color, "left"),
             (_short(channel.roi), INK, "right"),
             (bounds, INK, "left"),
-            ("follows KPI" if channel.follows_kpi else "", VERMILLION, "left"),
+            (wrap(channel.alarm, 18), VERMILLION, "left"),
         )
-        size = SMALL if width_of(ax) > 4.0 else TINY - 1.0
+        wide = width_of(ax) > 4.0
+        sizes = [SMALL] * 4 + [TINY] if wide else [TINY - 1.0] * 5
         return [
             ax.text(x, y, text, color=ink, fontsize=size, ha=side, va="center")
-            for x, (text, ink, side) in zip(places, cells, strict=True)
+            for x, size, (text, ink, side) in zip(places, sizes, cells, strict=True)
         ]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from skmmm.graph._channel_graph import ChannelGraph
+from skmmm.inspection._placement import ADVICE
 from skmmm.plotting._style import format_number
 from skmmm.report._content import Content
 from skmmm.report._words import aligned, number, percent, why_open
@@ -182,18 +183,15 @@ def regions(content: Content) -> Iterator[Row]:
 def verdicts(content: Content) -> list[Row]:
     """Return how far to believe each channel, and what to do."""
     return [
-        [channel.Index, _verdict(channel), ("wrap", _advice(channel, content))]
+        [channel.Index, _verdict(channel), ("wrap", _advice(channel))]
         for channel in content.summary.itertuples()
     ]
 
 
-def _advice(channel, content):
-    """Return what a verdict asks for."""
-    if channel.follows_kpi:
-        return (
-            f"Its spend follows past {content.kpi}. Part of the estimate may be demand "
-            "that moves the budget. Test it with an experiment."
-        )
+def _advice(channel):
+    """Return what an alarm, or else a verdict, asks for."""
+    if channel.alarm:
+        return f"Its spend {ADVICE[channel.alarm]}"
     return {
         "data-driven": "The data narrowed the estimate to less than half of what was "
         "expected beforehand. Use it with its interval.",
@@ -267,9 +265,9 @@ def _percents(values):
 
 
 def _verdict(channel):
-    """Return the cell of a verdict, with an alarm where spend follows the KPI."""
+    """Return the cell of a verdict, with the alarm if one rang."""
     found = channel.verdict or "none"
-    alarm = ["follows KPI"] if channel.follows_kpi else []
+    alarm = [channel.alarm] if channel.alarm else []
     return (f"text verdict {found.replace(' ', '-')}", found, *alarm)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skmmm.graph._estimate import RULE_OUT
+from skmmm.inspection._placement import ADVICE
 from skmmm.plotting._style import format_number, unit_of
 
 _NAMES = 4  # named in a sentence; the others are counted
@@ -152,12 +153,11 @@ def _sureness(content):
             f" {name_some(content, lost)} cannot be told apart from the baseline or "
             "from other channels: only an experiment will."
         )
-    follows = content.summary.index[content.summary["follows_kpi"].astype(bool)]
-    if len(follows):
-        text += (
-            f" Spend of {name_some(content, follows)} follows past {content.kpi}, so "
-            "that part of its effect may be the other way round."
-        )
+    alarm = content.summary["alarm"]
+    for reason, advice in ADVICE.items():
+        alarmed = alarm.index[alarm == reason]
+        if len(alarmed):
+            text += f" The spend of {name_some(content, alarmed)} {advice}"
     return text
 
 

@@ -37,7 +37,7 @@ def by_hand():
             "contribution_low": [3.0, 7.0],
             "contribution_high": [5.0, 9.0],
             "verdict": ["data-driven", "data-driven"],
-            "follows_kpi": [False, True],
+            "alarm": ["", "follows past KPI"],
         },
         index=["tv", "pla"],
     )
@@ -66,10 +66,10 @@ def test_scores_of_doubt(modules, by_hand):
     assert (row["flagged"], row["alarms"]) == (1, 1)
     assert (row["data_driven"], row["prior_driven"], row["not_identified"]) == (2, 0, 0)
     assert row["honest"] == 1  # tv
-    channels["follows_kpi"] = [True, False]
+    channels["alarm"] = ["one switch", ""]
     row = scores(problem, estimate, channels)
     assert (row["flagged"], row["honest"]) == (0, 0)
-    channels["follows_kpi"] = False
+    channels["alarm"] = ""
     channels["verdict"] = ["not identified", "prior-driven"]
     row = scores(problem, estimate, channels)
     assert (row["data_driven"], row["prior_driven"], row["not_identified"]) == (0, 1, 1)
@@ -79,7 +79,7 @@ def test_scores_of_doubt(modules, by_hand):
 def test_scores_tolerate_a_model_without_verdicts_or_intervals(modules, by_hand):
     problem, estimate, channels = by_hand
     scores = modules.bench_recovery.scores
-    row = scores(problem, estimate, channels.drop(columns=["verdict", "follows_kpi"]))
+    row = scores(problem, estimate, channels.drop(columns=["verdict", "alarm"]))
     assert row["covered"] == 1
     assert np.isnan(row["flagged"])
     assert np.isnan(row["honest"])

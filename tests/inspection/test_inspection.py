@@ -166,7 +166,7 @@ def test_many_interacting_channels_are_sampled():
 def test_summaries_look_alike(panel, fitted, linear):
     own = channel_summary(fitted)
     other = channel_summary(linear, panel.X)
-    judged = ["verdict", "follows_kpi"]
+    judged = ["verdict", "alarm"]
     assert list(own.columns) == [*other.columns, *judged]
     assert_array_equal(own.index, other.index)
     assert own.index.name == other.index.name == "channel"

@@ -167,9 +167,9 @@ def test_the_regressor_warns_with_the_reason_and_calls_it_not_identified():
     )
     with pytest.warns(UserWarning, match=r"spend of \[3\] reacts to the KPI"):
         model.fit(X, shops["kpi"][0])
-    assert model._alarms == ("", "", placement.REACTS)
-    verdicts = model.channel_summary()["verdict"]
-    assert verdicts.iloc[LAST] == "not identified"
+    summary = model.channel_summary()
+    assert list(summary["alarm"]) == ["", "", placement.REACTS]
+    assert summary["verdict"].iloc[LAST] == "not identified"
 
 
 def test_harm_is_no_alarm_where_it_is_allowed():
@@ -183,6 +183,6 @@ def test_harm_is_no_alarm_where_it_is_allowed():
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             model.fit(X, shops["kpi"].ravel())
-        assert model._alarms[LAST] == alarm
+        assert model.channel_summary()["alarm"].iloc[LAST] == alarm
         told = [str(one.message) for one in caught]
         assert any("goes with a lower KPI" in text for text in told) == bool(alarm)

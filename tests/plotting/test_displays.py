@@ -234,14 +234,15 @@ def test_verdicts_say_how_sure_in_words_and_signs():
             "roi_low": [0.5, 1.0, np.nan],
             "roi_high": [1.5, 3.0, np.nan],
             "verdict": ["not identified", "data-driven", None],
-            "follows_kpi": [True, False, False],
+            "alarm": ["reacts to the KPI of the same period", "", ""],
         },
         index=["search", "tv", "radio"],
     )
     display = plotting.VerdictsDisplay(summary=summary).plot()
     said = {name: [t.get_text() for t in row] for name, row in display.texts_.items()}
     assert list(said) == ["tv", "search", "radio"]  # the surest first
-    search = ["✕ not identified", "1.00", "0.50 to 1.50", "follows KPI"]
+    alarm = "reacts to the KPI\nof the same period"
+    search = ["✕ not identified", "1.00", "0.50 to 1.50", alarm]
     assert said["search"][1:] == search
     assert said["radio"][1:] == ["– no verdict", "–", "", ""]
 

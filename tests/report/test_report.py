@@ -1,5 +1,7 @@
 """The report: self-contained, escaped, and in agreement with the model."""
 
+import copy
+import json
 import re
 import sys
 from dataclasses import replace
@@ -23,9 +25,11 @@ from skmmm.model_selection import PanelTimeSeriesSplit
 
 pytest.importorskip("plotly", reason="the report needs plotly")
 
+from skmmm.inspection._placement import ADVICE, REACTS, SWITCH
 from skmmm.report import make_report
 from skmmm.report._content import read_content
 from skmmm.report._page import make_page
+from skmmm.report._tables import verdicts
 from skmmm.report._words import (
     number,
     percent,
@@ -217,6 +221,27 @@ def test_the_gain_is_of_the_predicted_kpi_and_in_its_units(world, page):
     said = " ".join(reader.text)
     assert f"would bring {number(gain)} more <!-- sales" in said
     assert f"{percent(gain / plan['predicted'])} of the" in said
+
+
+def test_every_alarm_is_named_with_what_to_do(world):
+    model, X, y = copy.copy(world[0]), *world[1:]
+    model._alarms = (REACTS, "", SWITCH)
+    content = read_content(
+        model, X, y, None, None, skill=None, level=0.9, tell=lambda step: None
+    )
+    alarmed = content.summary.query("alarm != ''")
+    assert set(alarmed["alarm"]) == {REACTS, SWITCH}
+    (text,) = (t for h, t in summary_sentences(content) if h.startswith("How sure"))
+    rows = {name: (cell, advice) for name, cell, (_, advice) in verdicts(content)}
+    for name, reason in alarmed["alarm"].items():
+        assert ADVICE[reason] in text
+        cell, advice = rows[name]
+        assert cell[1:] == ("not identified", reason)
+        assert advice == f"Its spend {ADVICE[reason]}"
+    assert sorted(len(cell) for cell, _ in rows.values()) == [2, 3, 3]
+    page = make_page(content, title=None, plotly="")
+    shown = json.dumps(list(content.summary["alarm"]), separators=(",", ":"))
+    assert f'"alarm":{shown}' in page
 
 
 def test_money_that_moves_to_what_is_not_identified_is_named(world):

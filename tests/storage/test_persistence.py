@@ -18,6 +18,7 @@ from skmmm._model import ADSTOCKS
 from skmmm._storage.archive import StoredArrays
 from skmmm._storage.index import pack_index, unpack_index
 from skmmm.graph import NOTEARS, StructuralVAR
+from skmmm.inspection._placement import ADVICE
 
 pytestmark = pytest.mark.usefixtures("short_chains")
 
@@ -41,6 +42,16 @@ def test_loaded_model_answers_exactly_as_the_saved_one(fitted, saved, panel):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(fitted, name))
     assert loaded.period_ == fitted.period_ == "week"
     assert list(loaded.feature_names_in_) == list(fitted.feature_names_in_)
+
+
+def test_alarms_are_kept(fitted, tmp_path):
+    model = copy.copy(fitted)
+    model._alarms = ("", *list(ADVICE)[:2])
+    model.save(tmp_path / "model.skmmm")
+    loaded = DeepCausalMMMRegressor.load(tmp_path / "model.skmmm")
+    summary = loaded.channel_summary()
+    assert list(summary["alarm"]) == ["", *list(ADVICE)[:2]]
+    assert list(summary["verdict"][1:]) == ["not identified"] * 2
 
 
 def test_array_without_order_or_draws(tmp_path):

@@ -682,7 +682,7 @@
     const found = data.summary.verdict[i] ?? "none";
     return {
       text: found, kind: `text verdict ${found.replace(" ", "-")}`,
-      second: data.summary.follows_kpi[i] ? "follows KPI" : "",
+      second: data.summary.alarm[i],
     };
   }
 
