@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import os
+import warnings
 from pathlib import Path
 
 # Threads only wait for each other on arrays as small as those of a test. Read when
@@ -87,6 +88,28 @@ def fitted(panel):
     with pytest.MonkeyPatch.context() as patch:
         set_chains(patch, IN_FULL)
         return model.fit(panel.X, panel.y)
+
+
+@pytest.fixture(scope="session")
+def chased(panel):
+    """A regressor whose budgets all follow a demand that is no column."""
+    demand = np.random.default_rng(0).normal(size=(3, 60))
+    demand[:, 1:] += demand[:, :-1]
+    spend = panel.X[panel.media] * np.exp(demand.reshape(-1, 1))
+    model = DeepCausalMMMRegressor(
+        region="region",
+        time="week",
+        controls=panel.controls,
+        max_lag=3,
+        n_draws=0,
+        max_iter=10,
+        graph=None,
+        random_state=0,
+    )
+    with warnings.catch_warnings():
+        # Of a short fit, and of spend that moves with the KPI by chance.
+        warnings.simplefilter("ignore")
+        return model.fit(panel.X.assign(**spend), panel.y)
 
 
 @pytest.fixture

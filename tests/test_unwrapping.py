@@ -21,6 +21,7 @@ from skmmm.plotting import (
     ContributionsDisplay,
     EffectivenessDisplay,
     FitDisplay,
+    HiddenDemandDisplay,
     HoldoutDisplay,
     ResidualsDisplay,
     SaturationDisplay,
@@ -112,6 +113,7 @@ def test_other_pictures_of_a_search(search, pyplot):
         BaselineDisplay,
         ContributionsDisplay,
         EffectivenessDisplay,
+        HiddenDemandDisplay,
         SaturationDisplay,
         WaterfallDisplay,
     ):

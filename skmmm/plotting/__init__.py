@@ -7,6 +7,7 @@ from skmmm.plotting._contributions import (
     WaterfallDisplay,
 )
 from skmmm.plotting._curves import ResponseCurvesDisplay
+from skmmm.plotting._demand import HiddenDemandDisplay
 from skmmm.plotting._diagnostics import HoldoutDisplay, ResidualsDisplay, SkillDisplay
 from skmmm.plotting._fit import FitDisplay
 from skmmm.plotting._graph import ChannelGraphDisplay, ChannelGraphHeatmapDisplay
@@ -30,6 +31,7 @@ __all__ = [
     "ContributionsDisplay",
     "EffectivenessDisplay",
     "FitDisplay",
+    "HiddenDemandDisplay",
     "HoldoutDisplay",
     "RegionRankingDisplay",
     "ResidualsDisplay",

@@ -10,6 +10,7 @@ import pandas as pd
 from skmmm.inspection._intervals import bounds, tail_probability
 from skmmm.metrics import interval_coverage, weighted_mape, within_region_r2
 from skmmm.plotting._baseline import baseline_and_controls, parts_without_media
+from skmmm.plotting._demand import loading_table
 from skmmm.plotting._diagnostics import residuals_of
 from skmmm.plotting._regions import media_by_region
 from skmmm.plotting._rows import curves_of, paid_channels, rows_over_time
@@ -46,6 +47,8 @@ class Content:
         As of `rows_over_time`, a row per row of X and X_test.
     base : DataFrame indexed by (region, time)
         As of `baseline_and_controls`, of the rows of X.
+    demand : DataFrame indexed by (region, time)
+        As of the method `hidden_demand`, of the rows of X.
     parts : DataFrame indexed by (region, time)
         What each channel contributes to the rows of X, in KPI units.
     without_media : Series
@@ -95,6 +98,7 @@ class Content:
     paid: np.ndarray
     cells: pd.DataFrame
     base: pd.DataFrame
+    demand: pd.DataFrame
     parts: pd.DataFrame
     without_media: pd.Series
     spend: pd.DataFrame
@@ -123,6 +127,11 @@ class Content:
         """Names of the channels for sentences, which stay different."""
         names = shorten(self.channels, _BRIEF)
         return dict(zip(self.channels, names, strict=True))
+
+    @property
+    def demand_loading(self):
+        """Loadings on hidden demand by channel; without columns if there is none."""
+        return loading_table(self.demand, self.channels)
 
     @property
     def has_regions(self):
@@ -231,6 +240,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         paid=paid_channels(counterfactual),
         cells=cells,
         base=baseline_and_controls(estimator, X).set_axis(fitted.index),
+        demand=estimator.hidden_demand(X, **told).set_axis(fitted.index),
         parts=pd.DataFrame(counterfactual.contributions()[0], fitted.index, labels),
         without_media=parts_without_media(estimator, X),
         spend=pd.DataFrame(counterfactual.spend, fitted.index, labels),

@@ -83,6 +83,7 @@ def make_payload(content):
         "fittedTimes": [
             _time(t) for t in content.base.index.unique("time").sort_values()
         ],
+        "demand": _demand(content),
         "residuals": _residuals(content),
         "plan": _plan(content),
         "skill": _skill(content.skill),
@@ -324,6 +325,12 @@ def _shapes(content):
         }
         for channel in content.channels
     ]
+
+
+def _demand(content):
+    """Return loadings on hidden demand by kind; None if there is none."""
+    loading = content.demand_loading
+    return {kind: numbers(column) for kind, column in loading.items()} or None
 
 
 def _residuals(content):

@@ -9,6 +9,7 @@ from skmmm.plotting._style import format_number, unit_of
 _NAMES = 4  # named in a sentence; the others are counted
 _MOST_DECIMALS = 4  # in a table
 _SMALLEST = 5e-4  # share that rounds to a tenth of a percent
+_MOVES = 0.3  # correlation from which a budget is said to move with hidden demand
 _CLEAR = 0.9  # share of draws from which a plan is called better without a reserve
 
 
@@ -332,6 +333,32 @@ def _forecasts(content):
     if len(better):
         text += f"; {_listed(list(better.index))} did better"
     return f"{text}. A good forecast does not prove that effects are right."
+
+
+def hidden_demand(content):
+    """Return which budgets move with hidden demand, and how much of the KPI does."""
+    size = content.demand_loading.abs().max(axis=1).sort_values(ascending=False)
+    moved = list(size.index[size >= _MOVES]) or list(size.index[:1])
+    budgets, their = ("budget", "Its") if len(moved) == 1 else ("budgets", "Their")
+    verb = "moves" if len(moved) == 1 else "move"
+    text = (
+        f"The {budgets} of {name_some(content, moved)} {verb} with demand that no "
+        f"column shows. {their} effect is what spend does beyond it."
+    )
+    adds, kpi = content.demand["contribution"], content.cells["observed"]
+    share = _movement(adds) / _movement(kpi[~content.cells["holdout"]])
+    if np.isfinite(share):
+        where = ", within regions," if content.has_regions else ""
+        text += (
+            f" Over time{where} what this demand adds has {percent(share)} of the "
+            f"standard deviation of {content.kpi}."
+        )
+    return text
+
+
+def _movement(rows):
+    """Return the standard deviation of rows around the mean of their region."""
+    return (rows - rows.groupby(level="region").transform("mean")).std()
 
 
 def interval_note(content):

@@ -25,8 +25,3 @@ def X(panel):
 @pytest.fixture
 def y(panel):
     return panel.y.copy()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _cheap_draws(short_chains):
-    """Data are read and refused alike whatever the draws are."""

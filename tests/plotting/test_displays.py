@@ -56,6 +56,9 @@ MAKERS = {
     "FitDisplay": lambda m, X, y, ax: plotting.FitDisplay.from_estimator(
         m, X, y, ax=ax
     ),
+    "HiddenDemandDisplay": lambda m, X, y, ax: (
+        plotting.HiddenDemandDisplay.from_estimator(m, ax=ax)
+    ),
     "HoldoutDisplay": lambda m, X, y, ax: plotting.HoldoutDisplay.from_estimator(
         m, X, y, ax=ax
     ),
@@ -203,6 +206,29 @@ def test_baseline_over_time_adds_up(fitted, panel):
     expected = parts.drop(columns=panel.media).sum(axis=1).groupby(panel.X["week"])
     assert_allclose(display.baseline_.get_ydata(), expected.sum())
     assert set(panel.controls) < set(display.lines_)
+
+
+def test_hidden_demand_by_channel_and_over_time(chased):
+    display = plotting.HiddenDemandDisplay.from_estimator(chased)
+    demand = chased.hidden_demand()
+    assert "local" in display.bars_
+    for scope, loading in demand.attrs["loading"].items():
+        drawn = [bar.get_width() for bar in display.bars_[scope]]
+        assert_allclose(drawn, list(loading.values())[::-1])
+    labels = [text.get_text() for text in display.axes_[0].get_yticklabels()]
+    assert labels == chased.media_[::-1]
+    total = chased.baseline_parts()["hidden demand"]
+    week = chased.effects().frame["week"].to_numpy()
+    assert_allclose(display.line_.get_ydata(), total.groupby(week).sum())
+
+
+def test_no_hidden_demand_is_a_sentence(fitted):
+    assert not fitted.hidden_demand().attrs
+    display = plotting.HiddenDemandDisplay.from_estimator(fitted)
+    assert display.bars_ == {}
+    assert display.line_ is None
+    (text,) = display.ax_.texts
+    assert text.get_text().startswith("Spend tells of no hidden demand")
 
 
 def test_many_controls_are_added_up(fitted, panel):

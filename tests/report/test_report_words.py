@@ -76,6 +76,20 @@ def test_arrays_and_polars_are_reported_too(series, tmp_path):
     assert read(path)[1]["names"] == [*series.media, *series.controls]
 
 
+def test_hidden_demand_is_told_where_there_is_one(chased, fitted, panel, tmp_path):
+    X = chased.effects().frame
+    path = make_report(chased, X, panel.y, tmp_path / "chased.html")
+    _, payload = read(path)
+    loading = chased.hidden_demand().attrs["loading"]
+    assert_allclose(payload["demand"]["local"], list(loading["local"].values()), 1e-4)
+    text = path.read_text(encoding="utf-8")
+    assert 'id="chart-demand"' in text
+    assert "is what spend does beyond it" in text
+    path = make_report(fitted, panel.X, panel.y, tmp_path / "none.html")
+    assert read(path)[1]["demand"] is None
+    assert 'id="chart-demand"' not in path.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("values", "texts"),
     [

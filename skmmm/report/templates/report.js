@@ -290,6 +290,22 @@
     });
   }
 
+  function drawDemand() {
+    const order = data.names.map((_, i) => i).reverse();
+    const colors = { local: blue, national: vermillion };
+    const traces = Object.entries(data.demand).map(([kind, loading]) => ({
+      type: "bar", orientation: "h", name: kind, marker: { color: colors[kind] },
+      x: order.map((i) => loading[i]), y: order.map((_, row) => row), hoverinfo: "text",
+      hovertext: order.map((i) => `${wrapped(data.names[i])}<br>${kind} ${number(loading[i])}`),
+    }));
+    draw("chart-demand", traces, {
+      barmode: "group", bargap: 0.25, showlegend: true, yaxis: nameAxis(shortIn(order)),
+      xaxis: { title: { text: "correlation of log spend with demand" },
+        range: whole(Object.values(data.demand).flat()) },
+      height: rowHeight(1.35 * order.length), margin: { l: 20, r: 16, t: 30, b: 44 },
+    });
+  }
+
   function drawResiduals() {
     const r = data.residuals;
     const traces = r.low.some((v) => v !== null)
@@ -903,7 +919,7 @@
   const charts = {
     summary: [["chart-effects", drawEffects], ["chart-waterfall", drawWaterfall]],
     fit: [["chart-fit", drawFit], ["chart-scatter", drawScatter], ["scores-table", fillScores],
-      ["chart-baseline", drawBaseline], ["chart-skill", drawSkill]],
+      ["chart-baseline", drawBaseline], ["chart-demand", drawDemand], ["chart-skill", drawSkill]],
     channels: [["chart-contributions", drawContributions], ["chart-returns", drawReturns],
       ["chart-shares", drawShares], ["channels-table", fillChannels]],
     response: [["chart-curve", drawCurve], ["chart-adstock", drawShapes],
