@@ -21,6 +21,7 @@ from skmmm._estimator.parts import ModelPartsMixin
 from skmmm._estimator.questions import QuestionsMixin
 from skmmm._estimator.reading import ReadingMixin
 from skmmm._estimator.saving import SavingMixin
+from skmmm._estimator.simulation import SimulationMixin
 from skmmm._model import ADSTOCKS, Adstock
 from skmmm._unwrapping import rows_of
 from skmmm._utils.callbacks import CallbackSupportMixin, with_callbacks
@@ -37,6 +38,7 @@ class DeepCausalMMMRegressor(
     ModelPartsMixin,
     ReadingMixin,
     SavingMixin,
+    SimulationMixin,
     CallbackSupportMixin,
     RegressorMixin,
     BaseEstimator,

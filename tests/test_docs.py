@@ -22,6 +22,7 @@ MODULES = (
     "datasets._loaders",
     "datasets._synthetic",
     "graph._estimators",
+    "inspection._calibration",
     "inspection._confounding",
     "inspection._effects",
     "inspection._placebo",

@@ -303,7 +303,7 @@ class QuestionsMixin(ReadingMixin):
         return channel_verdicts(
             contraction,
             conditional,
-            model.narrow,
+            np.asarray(model.narrow),
             (np.array(self._alarms, dtype=str) != "") | self._contradicted,
             checks.why_not_learned(model.history.media, self._cells_learned()),
         ).astype(object)

@@ -109,11 +109,11 @@ def fit_demand(panel, season, generator):
     together, apart = _split(*_log_spend(panel, season))
     found, usual = [], None
     if n_regions > 1:
-        local = _factor_of(*apart, n_regions - 1, generator)
+        local = _factor_of(*apart, n_free=n_regions - 1, generator=generator)
         if local is not None:
             found.append((False, *local))
             usual = local[1]
-    national = _factor_of(*together, 1, generator, usual)
+    national = _factor_of(*together, n_free=1, generator=generator, usual=usual)
     if national is not None:
         found.append((True, *national))
     if not found:
@@ -128,7 +128,7 @@ def fit_demand(panel, season, generator):
     )
 
 
-def _factor_of(spend, seen, n_free, generator, usual=None):
+def _factor_of(spend, seen, *, n_free, generator, usual=None):
     """Return demand, loadings, persistence and what is known of it, or None.
 
     Parameters
@@ -286,7 +286,7 @@ class _Factor:
         With `noise`, standard normals of shape (R, T, 1 + M), a draw instead.
         """
         start = np.where(seen, spend, 0.0)
-        drawn = 0.0
+        drawn = np.zeros_like(start)
         if noise is not None:
             demand, own = self._spectra()
             moved = np.fft.rfft(noise, axis=1)

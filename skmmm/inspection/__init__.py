@@ -1,5 +1,6 @@
 """What channels cause, of any fitted estimator or pipeline, and how far to trust it."""
 
+from skmmm.inspection._calibration import calibrate_intervals
 from skmmm.inspection._confounding import confounding_robustness
 from skmmm.inspection._effects import (
     channel_summary,
@@ -12,6 +13,7 @@ from skmmm.inspection._stability import block_stability, refresh_stability
 
 __all__ = [
     "block_stability",
+    "calibrate_intervals",
     "channel_summary",
     "confounding_robustness",
     "contributions",

@@ -55,8 +55,9 @@ def confounding_robustness(model: Any, *, share: float = 0.5) -> pd.DataFrame:
         To compare it with, ``control``: the strongest observed one, with
         ``control_r2_spend`` and ``control_r2_kpi``, the shares of what is left of the
         channel's log spend and of the KPI that this control explains (partial
-        R squared); the strongest is that whose smaller share is largest.
-        ``times_strongest_control``: the robustness value over that smaller share.
+        R squared); the strongest is that which would bias the effect most.
+        ``times_strongest_control``: the robustness value over the strength, alike in
+        spend and KPI, at which a confounder does as much as this control would.
         None and NaN without controls.
 
     Raises
@@ -81,12 +82,12 @@ def confounding_robustness(model: Any, *, share: float = 0.5) -> pd.DataFrame:
 
     Benchmarks are linear regressions within regions, of the KPI on log spend of all
     channels, controls, season and trend, and of the log spend of a channel on all
-    others of these. A confounder that explains, of spend and KPI alike, as much as the
-    smaller share of the strongest control lowers the effect by less than `share` if
-    ``times_strongest_control`` is above one. Where one of the two shares is far larger
-    than the other, a confounder just like this control does more than that: then
-    compare both with the robustness value. It is a comparison and no proof: hidden
-    demand may be stronger than all controls.
+    others of these. The bias of a confounder grows with
+    :math:`f^2 = R^2_{kpi} R^2_{spend} / (1 - R^2_{spend})`, so that one that explains
+    the robustness value at this f of both does as much. A confounder like the strongest
+    control lowers the effect by less than `share` if ``times_strongest_control`` is
+    above one. It is a comparison and no proof: hidden demand may be stronger than all
+    controls.
 
     References
     ----------
@@ -128,9 +129,9 @@ def confounding_robustness(model: Any, *, share: float = 0.5) -> pd.DataFrame:
     spend_r2, kpi_r2 = _control_strength(model)
     strongest = _strongest(spend_r2[order], kpi_r2, model._columns.controls)
     found = found.assign(**strongest)
-    least = found[["control_r2_spend", "control_r2_kpi"]].min(axis=1, skipna=False)
-    found["times_strongest_control"] = found["robustness_value"] / least
-    return found
+    bias = _squared_bias(found["control_r2_spend"], found["control_r2_kpi"])
+    times = found["robustness_value"] / _equal_strength(bias)
+    return found.assign(times_strongest_control=times)
 
 
 def robustness_value(t: npt.ArrayLike, degrees: float, share: float) -> Array:
@@ -139,7 +140,17 @@ def robustness_value(t: npt.ArrayLike, degrees: float, share: float) -> Array:
     Of t values, and degrees of freedom of the regression without the confounder.
     """
     square = (share * np.asarray(t, dtype=np.float64)) ** 2 / degrees
+    return _equal_strength(square)
+
+
+def _equal_strength(square: Any) -> Any:
+    """Return the share of spend, and of the KPI, that has this f squared."""
     return (np.sqrt(square**2 + 4.0 * square) - square) / 2.0
+
+
+def _squared_bias(spend_r2: Any, kpi_r2: Any) -> Any:
+    """Return the f squared of a confounder that explains shares of spend and KPI."""
+    return kpi_r2 * spend_r2 / np.maximum(1.0 - spend_r2, 1e-12)
 
 
 def _t_values(model: Any) -> Array:
@@ -196,7 +207,7 @@ def _partial_r2(correlation: Array) -> Array:
 
 
 def _strongest(spend_r2: Array, kpi_r2: Array, names: list) -> dict[str, Any]:
-    """Return for each channel the control whose smaller share is largest."""
+    """Return for each channel the control that would bias its effect most."""
     if not names:
         nothing = np.full(len(spend_r2), np.nan)
         none = np.full(len(spend_r2), None, dtype=object)
@@ -205,7 +216,7 @@ def _strongest(spend_r2: Array, kpi_r2: Array, names: list) -> dict[str, Any]:
             "control_r2_spend": nothing,
             "control_r2_kpi": nothing,
         }
-    chosen = np.minimum(spend_r2, kpi_r2).argmax(axis=1)
+    chosen = _squared_bias(spend_r2, kpi_r2).argmax(axis=1)
     return {
         "control": [names[k] for k in chosen],
         "control_r2_spend": np.take_along_axis(spend_r2, chosen[:, None], 1)[:, 0],

@@ -37,8 +37,9 @@ def test_worlds_have_a_truth_and_repeat(name):
 def test_demand_moves_spend_and_kpi_where_there_is_some():
     def correlation(strength):
         problem = worlds.chased(0, strength=strength, sizes=(10, 104, 4), name="x")
-        rows = problem.X["media_4"].groupby(problem.X[worlds.REGION]).rank()
-        return np.corrcoef(rows, problem.y.groupby(problem.X[worlds.REGION]).rank())[0, 1]
+        region = problem.X[worlds.REGION]
+        spend, kpi = problem.X["media_4"].groupby(region), problem.y.groupby(region)
+        return np.corrcoef(spend.rank(), kpi.rank())[0, 1]
 
     assert abs(correlation(0.0)) < 0.1  # the last channel does nothing
     assert correlation(1.0) > 0.2
