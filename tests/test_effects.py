@@ -252,6 +252,7 @@ def test_behind_steps_a_model_says_what_it_says_alone(step, panel):
     assert list(plan.X.columns) == list(panel.X.columns)
 
 
+@pytest.mark.filterwarnings("ignore:The spend of")
 def test_behind_steps_that_mix_channels_predictions_are_compared(panel):
     def mixed(X):
         first, second = panel.media[:2]

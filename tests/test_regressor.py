@@ -164,6 +164,7 @@ def test_no_gpu(panel, fast):
         DeepCausalMMMRegressor(**fast, device="cuda").fit(panel.X, panel.y)
 
 
+@pytest.mark.filterwarnings("ignore:The spend of")  # which does harm
 def test_free_sign(panel, arguments):
     arguments = arguments | {"max_iter": 100}
     harm = panel.y - 2.0 * panel.contributions["media_1"]
@@ -404,7 +405,8 @@ def test_no_draws(panel, fast):
     assert np.isnan(curve.high).all()
     assert np.isfinite(curve.incremental).all()
     with_draws = DeepCausalMMMRegressor(**fast).fit(panel.X, panel.y)
-    assert_array_equal(with_draws.predict(panel.X), model.predict(panel.X))
+    # At the mean of the parameters and at their mode.
+    assert_allclose(with_draws.predict(panel.X), model.predict(panel.X), rtol=0.2)
 
 
 def test_summary_without_media(panel, fast):

@@ -73,9 +73,11 @@ def fit_model(estimator, panel, stuck, outliers, graph, X, y):
     ):
         model, target = _start(estimator, panel, stuck, outliers, generator)
         losses = _train(estimator, model, target, X, y)
-        model = _finish(estimator, model, target, generator)
+        model = model.at_mode(target)
+        contradicted = _check_priors(estimator, model, target)
+        model = _with_draws(estimator, model, target, generator)
         state = {
-            "_contradicted": _check_priors(estimator, model, target),
+            "_contradicted": contradicted,
             "_alarms": _check_placement(estimator, model),
             "_graph": estimator._fit_graph(model, graph, generator.initial_seed()),
         }
@@ -207,9 +209,8 @@ def _state_now(estimator, model, target, losses):
     return {"_model": model, **estimator._public_state(model, losses)}
 
 
-def _finish(estimator, model, target, generator):
-    """Add the level, and draws of parameters and level."""
-    model = model.at_mode(target)
+def _with_draws(estimator, model, target, generator):
+    """Add draws of parameters and level to a model at the mode; go to their mean."""
     if not estimator.n_draws:
         return model
     inputs = model.inputs()

@@ -117,7 +117,10 @@ def _role(
 
 
 def without_extras(estimator: Any, *names: str) -> Any:
-    """Return a clone that spends no time on draws, or on the graph of channels."""
+    """Return a clone that spends no time on draws, or on the graph of channels.
+
+    Without draws its points are at the mode of the posterior instead of the mean.
+    """
     copied = clone(estimator)
     last = last_step(copied)
     if _NOT_FOR_POINTS.keys() <= last.get_params(deep=False).keys():

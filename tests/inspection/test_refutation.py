@@ -126,8 +126,8 @@ def test_placebo_of_the_deep_model_has_bounds(panel, fast):
     summary = whole.channel_summary().loc["media_1"]
     for name in ("contribution", "contribution_low", "contribution_high"):
         assert_allclose(row[name], summary[name])
-    assert row["placebo_low"] < row["placebo"]
-    assert row["placebo_low"] < row["contribution_low"]
+    assert row["placebo_low"] <= row["placebo"]
+    assert row["placebo_low"] <= row["contribution_low"]
     assert model.get_params()["graph"] == "svar"
 
 
@@ -302,10 +302,11 @@ def test_deep_model_gives_weight_zero(panel, fast):
     weight = panel.X["week"] >= np.sort(panel.X["week"].unique())[30]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = clone(model).fit(panel.X, panel.y, sample_weight=weight)
-        whole = clone(model).fit(panel.X, panel.y)
+        point = clone(model).set_params(n_draws=0)
+        fitted = clone(point).fit(panel.X, panel.y, sample_weight=weight)
+        whole = clone(point).fit(panel.X, panel.y)
     roi = table["roi_without"].xs(0, level="block")
-    # Draws and graph, which the refits leave out, move nothing.
+    # Refits are at the mode; the graph, which they leave out, moves nothing.
     assert_allclose(roi, fitted.channel_summary(panel.X)["roi"])
     assert_allclose(
         table["roi"].xs(1, level="block"), whole.channel_summary(panel.X)["roi"]
