@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+from bench_causes import summarise as summarise_causes
 from bench_faults import summarise as summarise_faults
 from bench_recovery import summarise
 
@@ -277,6 +278,57 @@ def faults():
     )
 
 
+def causes():
+    """Return worlds that invite wrong credit, now and before, on the same seeds."""
+    now, before = cause_tables()
+    rows = [
+        [
+            spaced(world),
+            *credited(before.loc[world], row),
+            *doubted(before.loc[world], row),
+        ]
+        for world, row in now.iterrows()
+    ]
+    return Table(
+        [
+            *("world", "true", "before", "now", "held before", "now"),
+            *("silent before", "now", "idle data-driven before", "now"),
+        ],
+        rows,
+    )
+
+
+def cause_tables():
+    """Return the summaries of `bench_causes`, now and before, of the seeds of both."""
+    now, before = (
+        pd.read_csv(RESULTS / f"{name}.csv") for name in ("causes", "causes_before")
+    )
+    return [
+        summarise_causes(
+            table[table["seed"].isin(set(now["seed"]) & set(before["seed"]))]
+        )
+        for table in (now, before)
+    ]
+
+
+def credited(before, now):
+    """Return what media caused and are credited with, as shares of the KPI."""
+    return [percent(s) for s in (now["true"], before["credited"], now["credited"])]
+
+
+def doubted(before, now):
+    """Return coverage, silent misses and idle channels called data-driven."""
+
+    def of(row, name):
+        return f"{row[name]:.0f} of {row['channels']:.0f}"
+
+    return [
+        *(number(row["coverage"]) for row in (before, now)),
+        *(of(row, "silent") for row in (before, now)),
+        *(number(row["idle data-driven"]) for row in (before, now)),
+    ]
+
+
 def fault_tables():
     """Return the summaries of faults, now and with 0.1.0."""
     return [summarise_faults(pd.read_csv(RESULTS / f"{name}.csv")) for name in FAULTS]
@@ -466,7 +518,20 @@ def summary_of_trust():
             f"chance: {chance(table)} (panels: {chance(groups[1])})",
         ],
         ["the same, tables with one fault each", now, f"skmmm 0.1.0: {before}"],
+        [
+            "the same, worlds that invite wrong credit (hidden demand, twins, noise)",
+            *silent_causes(),
+        ],
     ]
+
+
+def silent_causes():
+    """Return silent misses over all worlds of causes, now and before, as text."""
+    now, before = (
+        f"{table['silent'].sum():.0f} of {table['channels'].sum():.0f}"
+        for table in cause_tables()
+    )
+    return [now, f"skmmm before hidden demand: {before}"]
 
 
 def summary_of_use():
@@ -531,7 +596,7 @@ PAGES = {
 TABLES = {
     function.__name__: function
     for function in (
-        *(summary, forecast, weekly, totals, trust, rivals, losses, faults),
+        *(summary, forecast, weekly, totals, trust, rivals, losses, faults, causes),
         *(plan, plan_seconds, report, graph, doubt),
     )
 }

@@ -23,7 +23,10 @@ from skmmm.datasets import make_mmm_panel
 from skmmm.graph import NOTEARS, StructuralVAR
 from skmmm.plotting import ChannelGraphDisplay
 
-pytestmark = pytest.mark.usefixtures("short_chains")
+pytestmark = [
+    pytest.mark.usefixtures("short_chains"),
+    pytest.mark.filterwarnings("ignore:The spend of"),
+]
 
 ROLES = {"region": "region", "time": "week", "controls": ["price", "holiday"]}
 QUICK = {"n_bootstraps": 3, "random_state": 0}

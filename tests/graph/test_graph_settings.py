@@ -13,7 +13,10 @@ from skmmm.graph import NOTEARS, StructuralVAR
 from skmmm.graph._channel_graph import TAIL_PERIODS
 from skmmm.model_selection import PanelTimeSeriesSplit
 
-pytestmark = pytest.mark.usefixtures("short_chains")
+pytestmark = [
+    pytest.mark.usefixtures("short_chains"),
+    pytest.mark.filterwarnings("ignore:The spend of"),
+]
 
 
 # --- panels that say little ---------------------------------------------------------

@@ -112,7 +112,7 @@ def test_tables(model, series, source):
     assert_array_equal(draws["simulation"], [0, 0, 1, 1])
     assert_array_equal(draws["channel"], channels * 2)
     assert_array_equal(draws["rank"], result.ranks.ravel())
-    assert (draws["truth"] > 0).all()
+    assert (draws["truth"] >= 0).all()
     inside = draws["truth"].between(draws.contribution_low, draws.contribution_high)
     assert_array_equal(draws["holds"], inside)
     assert_array_equal(draws["holds"], draws["reach"] <= 1)

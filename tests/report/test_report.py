@@ -36,7 +36,10 @@ from skmmm.report._words import (
     summary_sentences,
 )
 
-pytestmark = pytest.mark.usefixtures("short_chains")
+pytestmark = [
+    pytest.mark.usefixtures("short_chains"),
+    pytest.mark.filterwarnings("ignore:The spend of"),
+]
 
 HOSTILE = [
     '<img src=x onerror="window.hacked=1">',
