@@ -12,7 +12,12 @@ from sklearn.preprocessing import FunctionTransformer
 from helpers import refuses, refuses_from
 from skmmm import DeepCausalMMMRegressor
 from skmmm.inspection import calibrate_intervals
-from skmmm.inspection._calibration import _compare, _coverage, _overall
+from skmmm.inspection._calibration import (
+    _compare,
+    _coverage,
+    _overall,
+    _to_refit,
+)
 
 SUMMARY = ["contribution", "contribution_low", "contribution_high"]
 COVERAGE = ["coverage", "standard_error", "width", "error", "widen_by"]
@@ -161,6 +166,18 @@ def test_rows_without_order_and_media_in_the_order_of_x(series, fast):
     model = DeepCausalMMMRegressor(**fast, media=["media_2", "media_1"])
     result = calibrated(model, series, n_simulations=1)
     assert list(result.coverage.index) == ["media_1", "media_2"]
+
+
+def test_refits_do_no_more_than_they_have_to(model):
+    model.set_params(graph="notears", verbose=2, max_lag=3)
+    if hasattr(model, "set_callbacks"):  # scikit-learn 1.9
+        from sklearn.callback import ScoringMonitor
+
+        model.set_callbacks(ScoringMonitor(scoring="r2"))
+    copied = _to_refit(model, 7)
+    changed = {"graph": None, "verbose": 0, "random_state": 7}
+    assert copied.get_params() == model.get_params() | changed
+    assert not getattr(copied, "_skl_callbacks", [])
 
 
 def test_warnings_of_the_fits_are_counted(model, series):
