@@ -9,12 +9,21 @@ import sys
 import textwrap
 from math import isnan
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 from bench_causes import summarise as summarise_causes
 from bench_faults import summarise as summarise_faults
 from bench_recovery import summarise
+from scorecard_text import (
+    Table,
+    markdown,
+    number,
+    percent,
+    percent_range,
+    ratio,
+    rst,
+    spaced,
+)
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -82,51 +91,6 @@ DOUBT_HEAD = [
     *("world", "regions", "edges", "true", "p ≥ .8", "true", "p .2 to .8", "true"),
     *("undecided", "no edge", "missed", "total effect", "direct known", "direct only"),
 ]
-
-
-class Table(NamedTuple):
-    """Cells of text."""
-
-    head: list
-    rows: list
-
-
-# --- text ----------------------------------------------------------------------------
-
-
-def number(value):
-    return "" if isnan(value) else f"{value:.2f}"
-
-
-def percent(share):
-    return f"{100 * share:.0f} %"
-
-
-def percent_range(shares):
-    """Return the smallest and the largest as text."""
-    return f"{100 * shares.min():.0f}", percent(shares.max())
-
-
-def ratio(part, whole):
-    return f"{part / whole:.2f}" if whole else ""
-
-
-def spaced(name):
-    return name.replace("_", " ")
-
-
-def markdown(table):
-    lines = [table.head, ["---"] * len(table.head), *table.rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def rst(table):
-    """Return a simple table of reStructuredText."""
-    columns = zip(table.head, *table.rows, strict=True)
-    widths = [max(map(len, column)) for column in columns]
-    rule = ["=" * width for width in widths]
-    lines = [rule, table.head, rule, *table.rows, rule]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 # --- tables and sentences of the scorecard -------------------------------------------

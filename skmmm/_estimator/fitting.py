@@ -215,7 +215,7 @@ def _with_draws(estimator, model, target, generator):
         return model
     inputs = model.inputs()
     known = information(model.network, inputs, target, model.loss)
-    approximation = approximate(model.network, inputs, target, model.loss)
+    approximation = approximate(model.network, known, inputs, target)
     draws, mean = sample(
         model.network,
         inputs,

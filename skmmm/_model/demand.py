@@ -246,37 +246,33 @@ class _Factor:
         )
 
     def _spectra(self):
-        """Return the spectra of demand, (K,), and of own movements, (K, M)."""
+        """Return spectra: demand, what spend leaves of it, (K,), and own, (K, M)."""
         angle = 2.0 * np.pi * np.arange(self.n_periods // 2 + 1) / self.n_periods
         demand = _ar_spectrum(self.persistence, angle)
         own = (LEAST_OWN + self.own_sd**2) * _ar_spectrum(
             self.own_persistence, angle[:, None]
         )
-        return demand, own
+        left = demand / (1.0 + demand * (self.loading**2 / own).sum(axis=1))
+        return demand, left, own
 
     @property
     def known(self):
         """Share of the variance of demand that spend tells."""
-        demand, own = self._spectra()
-        told = (self.loading**2 / own).sum(axis=1)
-        left = demand / (1.0 + demand * told)
+        _, left, _ = self._spectra()
         return float(1.0 - np.fft.irfft(left, n=self.n_periods)[0])
 
     def smooth(self, spend):
         """Return demand given spend of all cells, (R, T, M) -> (R, T)."""
-        demand, own = self._spectra()
-        told = (self.loading**2 / own).sum(axis=1)
-        weight = (demand / (1.0 + demand * told))[:, None] * self.loading / own
+        _, left, own = self._spectra()
+        weight = left[:, None] * self.loading / own
         moved = np.fft.rfft(spend, axis=1)
         return np.fft.irfft((moved * weight).sum(axis=2), n=self.n_periods, axis=1)
 
     def _precise(self, spend):
         """Multiply spend (R, T, M) by the precision matrix of the model."""
-        demand, own = self._spectra()
-        told = (self.loading**2 / own).sum(axis=1)
-        shrunk = demand / (1.0 + demand * told)
+        _, left, own = self._spectra()
         moved = np.fft.rfft(spend, axis=1) / own
-        common = (moved * self.loading).sum(axis=2) * shrunk
+        common = (moved * self.loading).sum(axis=2) * left
         moved = moved - common[..., None] * self.loading / own
         return np.fft.irfft(moved, n=self.n_periods, axis=1)
 
@@ -288,11 +284,10 @@ class _Factor:
         start = np.where(seen, spend, 0.0)
         drawn = np.zeros_like(start)
         if noise is not None:
-            demand, own = self._spectra()
+            demand, _, own = self._spectra()
             moved = np.fft.rfft(noise, axis=1)
-            moved = moved[..., :1] * (np.sqrt(demand)[:, None] * self.loading) + moved[
-                ..., 1:
-            ] * np.sqrt(own)
+            common = moved[..., :1] * (np.sqrt(demand)[:, None] * self.loading)
+            moved = common + moved[..., 1:] * np.sqrt(own)
             drawn = np.fft.irfft(moved, n=self.n_periods, axis=1)
             start = np.where(seen, start - drawn, 0.0)
         missing = ~seen

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from skmmm._model.laplace import approximate
+from skmmm._model.laplace import approximate, information
 from skmmm._model.likelihood import log_likelihood, log_prior
 
 N_MOVES = 2  # times that chains look for a better place to measure distances from
@@ -127,7 +127,8 @@ class _Posterior:
         centre = self.network.at(
             shared.mean(dim=0, keepdim=True), regional.mean(dim=0, keepdim=True)
         )
-        approximation = approximate(centre, self.inputs, self.target, self.loss)
+        known = information(centre, self.inputs, self.target, self.loss)
+        approximation = approximate(centre, known, self.inputs, self.target)
         parts = approximation.whiten(shared - centre.shared, regional - centre.regional)
         moved = _Posterior(centre, self.inputs, self.target, self.loss, approximation)
         return moved, moved.at(torch.cat([part.flatten(1) for part in parts], dim=1))

@@ -476,9 +476,8 @@ def with_spreads_held(network, known):
     return replace(known, shared=known.shared + torch.diag(held))
 
 
-def approximate(network, inputs, target, loss):
+def approximate(network, known, inputs, target):
     """Return the `LaplaceApproximation` around a network, with spreads held."""
-    known = information(network, inputs, target, loss)
     return LaplaceApproximation(
         with_spreads_held(network, known), prior_ties(network, inputs, target)
     )
