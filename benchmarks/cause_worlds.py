@@ -108,6 +108,19 @@ class _World:
         )
 
 
+def grouped(seed, *, n_groups=4, sizes=(24, 104, 4), name):
+    """Groups of regions share demand, which moves the first channel and the KPI."""
+    world = _World(seed, *sizes)
+    of_group = np.stack([world.autoregression(0.9, 1.0) for _ in range(n_groups)])
+    demand = of_group[np.arange(sizes[0]) % n_groups]
+    log_spend = world.log_spend()
+    log_spend[..., 0] += 0.5 * demand
+    spend = np.exp(log_spend)
+    world.baseline += 0.12 * demand
+    money = spend * world.size[:, None, None] * 0.01
+    return world.problem(name, seed, money, world.effects(_relative(spend)))
+
+
 def _relative(spend):
     return spend / spend.mean(axis=1, keepdims=True)
 
@@ -263,6 +276,7 @@ _KINDS = {
     "chased_lead": partial(chased, lead=1),
     "chased_half": partial(chased, untouched=3),
     "chased_series": partial(chased, sizes=(1, 156, 6)),
+    "grouped": grouped,
     "per_head": per_head,
     "twins": twins,
     "still": still,

@@ -90,9 +90,9 @@ def _change(network, inputs, part, prior, entries):
         twin = _moved(network, part, groups, step)
         values = twin.values()
         if prior.acts == "channel":
-            return twin.media_effects(values, inputs)
+            return twin.visible_media_effects(values, inputs)
         if prior.acts == "media":
-            return twin.media_effects(values, inputs).sum(dim=2)
+            return twin.visible_media_effects(values, inputs).sum(dim=2)
         controls = torch.einsum("erk,rkt->ert", values["control"], inputs.controls)
         return twin.baseline(values, inputs) + controls
 

@@ -105,7 +105,7 @@ class Loss:
 def errors(network, inputs, target, values=None):
     """Return the KPI minus what the equation and the level expect, shape (E, R, T)."""
     values = network.values() if values is None else values
-    return whiten(network, target.y - network(inputs).total, target, values)
+    return whiten(network, target.y - network.total(inputs), target, values)
 
 
 def whiten(network, residual, target, values):

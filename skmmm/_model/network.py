@@ -33,6 +33,7 @@ from skmmm._model.adstock import (
     weibull_kernel,
 )
 from skmmm._model.priors import (
+    ALL_INDEPENDENT,
     NOISE_FLOOR,
     NOISE_RATIO,
     ChannelPriors,
@@ -237,28 +238,61 @@ class OutcomeNetwork:
                 values[name] = values[name] + deviation
         return values
 
+    @property
+    def visible_share(self):
+        """Share of the effects of pooled channels that the KPI shows.
+
+        Hidden factors that move regions in groups move their media too, and may mask
+        what these do: the more of them, the less a correlation with the KPI, or its
+        absence, says about an effect.
+        """
+        if "masked" not in {prior.name for prior in self.shared_priors}:
+            return 1.0
+        share = min(1.0, self.independent_share / ALL_INDEPENDENT)
+        return share * share * (3.0 - 2.0 * share)
+
     def typical_effects(self, values):
         """Return the effect of each channel at typical spend, shape (E, M)."""
-        effect, channels = values["effect"], self.channel_priors
-        deviation = channels.effect_spread * effect
-        pooled = none_or_more(EXPECTED + values["effect_mean"][:, None] + deviation)
-        # Hidden factors that move regions in groups move their media too: the more of
-        # them, the less a correlation with the KPI is an effect.
-        pooled = torch.where(self.free_sign, effect, pooled) * self.independent_share**3
-        size = torch.where(channels.pooled, pooled, torch.exp(deviation))
+        visible = self.visible_effects(values)
+        masked = self.masked_effects(values)
+        return visible if masked is None else visible + masked
+
+    def visible_effects(self, values):
+        """Return what the KPI shows of the effects at typical spend, (E, M)."""
+        channels = self.channel_priors
+        visible = self.visible_share * self._pooled_effects(values, "effect")
+        own = torch.exp(channels.effect_spread * values["effect"])
+        size = torch.where(channels.pooled, visible, own)
         return torch.exp(channels.effect_log) * size
 
+    def masked_effects(self, values):
+        """Return what it does not show, (E, M), or None if it shows all."""
+        if self.visible_share == 1.0:
+            return None
+        channels = self.channel_priors
+        masked = (1.0 - self.visible_share) * self._pooled_effects(values, "masked")
+        return torch.exp(channels.effect_log) * masked * channels.pooled
+
+    def _pooled_effects(self, values, name):
+        """Return effects in units of what is expected, (E, M)."""
+        deviation = self.channel_priors.effect_spread * values[name]
+        pooled = none_or_more(EXPECTED + values[f"{name}_mean"][:, None] + deviation)
+        return torch.where(self.free_sign, values[name], pooled)
+
     def sizes_of_effects(self, values):
-        """Return the effect of each channel at full saturation, shape (E, R, M).
+        """Return the effect of each channel at full saturation, shape (E, R, M)."""
+        return self.typical_effects(values)[:, None] * self._full_by_typical(values)
+
+    def _full_by_typical(self, values):
+        """Return effects at full saturation by those at typical spend, (E, R, M).
 
         The parameter is the effect at typical spend, where the data are: what half
         saturation and slope say elsewhere then hardly moves it.
         """
-        typical = self.typical_effects(values)[:, None]
         slope = torch.exp(values["slope_log"])[:, None]
         # hill(1) = 1 / (1 + half_saturation ** slope)
         full = 1.0 + torch.exp(slope * values["half_saturation_log"])
-        return typical * full * torch.exp(values["effect_log"])
+        return full * torch.exp(values["effect_log"])
 
     def kernel(self, values):
         """Return the lag weights, shape (E, M, L + 1); not for ``adstock="gru"``."""
@@ -341,17 +375,27 @@ class OutcomeNetwork:
 
     def media_effects(self, values, inputs):
         """Return the effect of every channel, shape (E, R, M, T)."""
+        return self._effects(values, inputs, self.typical_effects)
+
+    def visible_media_effects(self, values, inputs):
+        """Return what the KPI shows of the effect of every channel, (E, R, M, T)."""
+        return self._effects(values, inputs, self.visible_effects)
+
+    def _effects(self, values, inputs, at_typical_spend):
         if not self.sizes.n_media:
             shape = (len(self.shared), self.sizes.n_regions, 0, len(inputs.trend))
             return inputs.media.new_zeros(shape)
         adstock = self.carried_over(values, inputs)
         slope = torch.exp(values["slope_log"])[:, None, :, None]
         response = hill(adstock, values["half_saturation_log"][..., None], slope)
-        return self.full_effects(values, inputs) * response
+        size = at_typical_spend(values)[:, None] * self._full_by_typical(values)
+        return self._drifted(size[..., None], values, inputs) * response
 
     def full_effects(self, values, inputs):
         """Return the effect of every channel at full saturation, (E, R, M, T or 1)."""
-        effects = self.sizes_of_effects(values)[..., None]
+        return self._drifted(self.sizes_of_effects(values)[..., None], values, inputs)
+
+    def _drifted(self, effects, values, inputs):
         if "context_effect" not in values:
             return effects
         drift = torch.einsum("emh,rht->ermt", values["context_effect"], inputs.states)
@@ -378,7 +422,8 @@ class OutcomeNetwork:
             p.name: len(p.shape) for p in self.shared_priors if p.acts == "channel"
         }
         chosen = torch.as_tensor(channels)
-        for name, n_axes in (columns | {"effect_log": 1}).items():
+        columns |= {name: 1 for name in ("effect_log", "masked") if name in values}
+        for name, n_axes in columns.items():
             values[name] = values[name].index_select(-n_axes, chosen)
         twin = copy.copy(self)
         twin.free_sign = self.free_sign[channels]
@@ -501,11 +546,28 @@ class OutcomeNetwork:
     def __call__(self, inputs):
         """Return the structural `Parts` for every draw, region and period."""
         values = self.values()
-        return Parts(
-            self.baseline(values, inputs),
-            values["control"][..., None] * inputs.controls,
-            self.media_effects(values, inputs),
-        )
+        baseline = self.baseline(values, inputs)
+        media = self.media_effects(values, inputs)
+        masking = self.masking(values, inputs)
+        if masking is not None:
+            baseline = baseline + masking
+        return Parts(baseline, self._controls(values, inputs), media)
+
+    def total(self, inputs):
+        """Return the sum of the structural `Parts`, shape (E, R, T)."""
+        values = self.values()
+        baseline = self.baseline(values, inputs)
+        controls = self._controls(values, inputs).sum(dim=2)
+        return baseline + controls + self.visible_media_effects(values, inputs).sum(2)
+
+    def _controls(self, values, inputs):
+        return values["control"][..., None] * inputs.controls
+
+    def masking(self, values, inputs):
+        """Return what hides in the baseline of media's effects, (E, R, T), or None."""
+        if self.masked_effects(values) is None:
+            return None
+        return -self._effects(values, inputs, self.masked_effects).sum(dim=2)
 
     def baseline(self, values, inputs):
         """Return intercept, trend, season and slow state, shape (E, R, T)."""

@@ -470,7 +470,11 @@ class OutcomeModel:
         network, inputs = self.network.extended(n_new), self.inputs(panel)
         unit = self.scales.extended(n_new).kpi[panel.cell // panel.shape[1]]
         with torch.no_grad():
-            parts = network.baseline_parts(network.values(), inputs)
+            values = network.values()
+            parts = network.baseline_parts(values, inputs)
+            masking = network.masking(values, inputs)
+            if masking is not None:
+                parts["confounding"] = masking
             if self.level is not None:
                 parts["level"] = self.level.extended(n_new).at(
                     torch.from_numpy(panel.periods)

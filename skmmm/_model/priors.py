@@ -67,6 +67,8 @@ NOISE_FLOOR, NOISE_RATIO = 1e-4, 0.1
 # How far log effects are from what is expected, all together and each: guesses, the
 # second with few degrees of freedom behind it, so that the channels can teach it.
 EFFECT_MEAN, EFFECT_DF = 0.6, 3.0
+# Shares of independent regions beyond this come from chance.
+ALL_INDEPENDENT = 0.9
 # Returns on money are more alike than effects.
 EFFECT_SPREAD, EFFECT_SPREAD_OF_MONEY = 0.8, 0.5
 # Half of the maximum is reached a little below typical spend.
@@ -211,6 +213,18 @@ def media_priors(adstock, sizes, channels):
     ]
 
 
+def masked_priors(sizes):
+    """Priors of what hidden factors of groups of regions may mask of effects.
+
+    The same as of effects, and all that is ever known about them: no row depends on
+    them, so that they act on scales as far as rows are concerned.
+    """
+    return [
+        Prior("masked_mean", (), 0.0, EFFECT_MEAN, "scale"),
+        Prior("masked", (sizes.n_media,), 0.0, 1.0, "scale"),
+    ]
+
+
 def level_priors(sizes):
     """Priors of trend and level, which exist where rows have an order."""
     priors = [
@@ -263,6 +277,8 @@ def shared_priors(adstock, sizes, channels, *, level):
         priors += media_priors(adstock, sizes, channels)
     if level:
         priors += level_priors(sizes)
+    if level and sizes.n_media and sizes.n_regions > 1:
+        priors += masked_priors(sizes)
     deviations = context_priors(sizes)
     return (
         priors

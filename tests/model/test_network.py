@@ -8,11 +8,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from network_problems import (
     FREE_SIGN,
     LAG,
+    POOLED,
     K,
     M,
     R,
     S,
     T,
+    entries_of,
     make_problem,
     tensor,
 )
@@ -71,10 +73,12 @@ def test_impulse_response_sums_to_one(adstock):
     assert_allclose(response.sum(dim=-1), 1.0, rtol=1e-12)
 
 
+@pytest.mark.parametrize("share", [1.0, 0.4])
 @pytest.mark.parametrize("channel", range(M))
 @pytest.mark.parametrize("adstock", ADSTOCKS)
-def test_one_channel_alone_does_what_it_does_among_others(adstock, channel):
+def test_one_channel_alone_does_what_it_does_among_others(adstock, channel, share):
     network, inputs, _ = make_problem(adstock)
+    network.independent_share = share
     together = network(inputs).media
     own = inputs.media[:, channel : channel + 1]
     alone = network.channel_effects([channel], inputs, own)
@@ -83,6 +87,39 @@ def test_one_channel_alone_does_what_it_does_among_others(adstock, channel):
     double = network.channel_effects([channel], inputs, 2.0 * own)
     expected = network(twice).media[:, :, channel]
     assert_allclose(double[:, :, 0], expected, rtol=1e-12)
+
+
+def test_masked_effects_move_no_row():
+    network, inputs, _ = make_problem()
+    assert network.visible_share == 1.0
+    assert network.masking(network.values(), inputs) is None
+    all_shown = network(inputs)
+    assert_allclose(network.total(inputs), all_shown.total, rtol=1e-12)
+    network.independent_share = 0.3
+    assert 0.0 < network.visible_share < 1.0
+    one = network(inputs)
+    assert_allclose(network.total(inputs), one.total, rtol=1e-12)
+    shared = network.shared.clone()
+    shared[:, entries_of(network, "masked")] += 1.0
+    other = network.at(shared, network.regional)
+    assert_array_equal(other.total(inputs), network.total(inputs))
+    moved = other(inputs).media - one.media
+    own = ~torch.tensor(POOLED)
+    assert_array_equal(moved[:, :, own], 0.0)
+    assert (moved[:, :, ~own].abs().amax(dim=(0, 1, 3)) > 0.0).all()
+    assert_allclose(other(inputs).total, one.total, rtol=1e-12)
+
+
+def test_prior_of_an_effect_is_the_same_whatever_part_of_it_shows():
+    network, inputs, target = make_problem()
+    found = {}
+    for share in (1.0, 1e-3):
+        network.independent_share = share
+        effects = network.prior_effects(4000, inputs, target.share)
+        found[share] = torch.quantile(effects, tensor([0.05, 0.5, 0.95]), dim=0)
+    pooled = torch.tensor(POOLED)
+    assert_allclose(found[1.0][:, pooled], found[1e-3][:, pooled], rtol=0.1, atol=5e-3)
+    assert_array_equal(found[1.0][:, ~pooled], found[1e-3][:, ~pooled])
 
 
 def test_effects_are_none_or_more():
