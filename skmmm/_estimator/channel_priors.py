@@ -30,6 +30,7 @@ def make_channel_priors(
     scales: Scales,
     media: list,
     labels: list,
+    alarms: tuple[str, ...],
 ) -> ChannelPriors:
     """Return the `ChannelPriors` of a training panel.
 
@@ -37,7 +38,8 @@ def make_channel_priors(
     the others to have the same effect.
 
     Parameters are those of the regressor, the cost as `costs_per_unit` returned it,
-    shape (n_media,), and the labels of the media columns and of all columns.
+    shape (n_media,), the labels of the media columns and of all columns, and the alarms
+    that the spend of each channel rings.
 
     Raises
     ------
@@ -75,7 +77,10 @@ def make_channel_priors(
             )
             half[:, m] = _normal(np.log(relative))
     spiked = (panel.media * seen > _SPIKE * scales.media_high[:, None]).any(axis=(0, 1))
-    return channel_priors(np.log(expected), money, effect, carry, half, spiked, adstock)
+    doubted = np.array(alarms, dtype=str) != ""
+    return channel_priors(
+        np.log(expected), money, effect, carry, half, spiked, doubted, adstock
+    )
 
 
 def _normal(interval: Array) -> tuple[float, float]:

@@ -71,14 +71,15 @@ def fit_model(estimator, panel, stuck, outliers, graph, X, y):
         torch.inference_mode(False),
         torch.enable_grad(),
     ):
-        model, target = _start(estimator, panel, stuck, outliers, generator)
+        model, target, alarms = _start(estimator, panel, stuck, outliers, generator)
         losses = _train(estimator, model, target, X, y)
         model = model.at_mode(target)
+        _warn_of_alarms(alarms, estimator._columns.media)
         contradicted = _check_priors(estimator, model, target)
         model = _with_draws(estimator, model, target, generator)
         state = {
             "_contradicted": contradicted,
-            "_alarms": _check_placement(estimator, model),
+            "_alarms": alarms,
             "_graph": estimator._fit_graph(model, graph, generator.initial_seed()),
         }
     return {"_model": model, **state}, losses
@@ -91,7 +92,7 @@ def _generator(estimator):
 
 
 def _start(estimator, panel, stuck, outliers, generator):
-    """Build scales, target and an untrained model."""
+    """Build an untrained model and its target, and look where media were spent."""
     ordered = estimator._calendar is not None
     estimator._media_cost = costs_per_unit(
         estimator.media_cost, list(estimator._columns.media), estimator._labels
@@ -118,10 +119,12 @@ def _start(estimator, panel, stuck, outliers, generator):
         context = draw_context(
             sizes.n_hidden, n_season, sizes.n_controls, sizes.n_regions, generator
         ).centred(columns, torch.from_numpy(panel.weight > 0))
+    free_sign = _free_sign(estimator, sizes.negative_kpi)
+    alarms = _alarms(estimator, panel, seasons, free_sign)
     network = OutcomeNetwork(
         sizes,
         adstock=estimator.adstock,
-        free_sign=_free_sign(estimator, sizes.negative_kpi),
+        free_sign=free_sign,
         channel_priors=make_channel_priors(
             estimator.priors,
             estimator._media_cost,
@@ -131,6 +134,7 @@ def _start(estimator, panel, stuck, outliers, generator):
             scales=scales,
             media=list(estimator._columns.media),
             labels=estimator._labels,
+            alarms=alarms,
         ),
         level=ordered,
     )
@@ -144,7 +148,7 @@ def _start(estimator, panel, stuck, outliers, generator):
     model = OutcomeModel(
         network, None, None, None, scales, seasons, context, demand, panel, loss
     )
-    return model, target
+    return model, target, alarms
 
 
 def _free_sign(estimator, negative_kpi):
@@ -257,12 +261,12 @@ def _check_priors(estimator, model, target):
     return contradicted
 
 
-def _check_placement(estimator, model):
-    """Return why a channel's spend tells nothing of its effect, "" if none, and warn.
+def _alarms(estimator, panel, seasons, free_sign):
+    """Return why a channel's spend tells nothing of its effect, "" if it does.
 
     A tuple of str, one per channel.
     """
-    media, panel = estimator._columns.media, model.history
+    media = estimator._columns.media
     alarms = np.full(len(media), "", dtype=object)
     if estimator._calendar is not None and len(media):
         alarms[:] = spend_alarms(
@@ -270,15 +274,18 @@ def _check_placement(estimator, model):
             panel.y,
             panel.weight > 0,
             panel.controls,
-            model.seasons.fourier(panel),
+            seasons.fourier(panel),
         )
     # Of a channel that may lower the KPI it is no surprise.
-    alarms[model.network.free_sign.numpy() & (alarms == LOWERS)] = ""
+    alarms[free_sign.numpy() & (alarms == LOWERS)] = ""
+    return tuple(alarms)
+
+
+def _warn_of_alarms(alarms, media):
     for reason, advice in ADVICE.items():
         names = [c for c, a in zip(media, alarms, strict=True) if a == reason]
         if names:
             warn_user(f"The spend of {names} {advice}")
-    return tuple(alarms)
 
 
 def _check_finite(scales, columns):

@@ -66,7 +66,7 @@ def jacobian(network, inputs, target, part, prior, where):
     """
     entries = list(range(where.start, where.stop))
     nothing = network.shared.new_zeros(prior.size, *target.y.shape)
-    if prior.acts == "scale" or not entries:
+    if prior.acts in ("scale", "nothing") or not entries:
         return nothing
     with torch.no_grad():
         if prior.acts == "level":

@@ -33,9 +33,11 @@ from skmmm._model.adstock import (
     weibull_kernel,
 )
 from skmmm._model.priors import (
+    ALL,
     ALL_INDEPENDENT,
     NOISE_FLOOR,
     NOISE_RATIO,
+    NOTHING,
     ChannelPriors,
     positions,
     regional_priors,
@@ -203,6 +205,13 @@ class OutcomeNetwork:
         twin.shared, twin.regional = shared, regional
         return twin
 
+    def trusting(self):
+        """Return a twin that takes what moves with any channel for its effect."""
+        twin = copy.copy(self)
+        nobody = torch.zeros_like(self.channel_priors.doubted)
+        twin.channel_priors = replace(self.channel_priors, doubted=nobody)
+        return twin
+
     def extended(self, n_new):
         """Return a twin with regions never seen, which deviate from none."""
         if not n_new:
@@ -254,8 +263,8 @@ class OutcomeNetwork:
     def typical_effects(self, values):
         """Return the effect of each channel at typical spend, shape (E, M)."""
         visible = self.visible_effects(values)
-        masked = self.masked_effects(values)
-        return visible if masked is None else visible + masked
+        unseen = self.unseen_effects(values)
+        return visible if unseen is None else visible + unseen
 
     def visible_effects(self, values):
         """Return what the KPI shows of the effects at typical spend, (E, M)."""
@@ -265,13 +274,23 @@ class OutcomeNetwork:
         size = torch.where(channels.pooled, visible, own)
         return torch.exp(channels.effect_log) * size
 
-    def masked_effects(self, values):
-        """Return what it does not show, (E, M), or None if it shows all."""
-        if self.visible_share == 1.0:
-            return None
+    def unseen_effects(self, values):
+        """Return effects less what the KPI shows, (E, M), or None if it shows all.
+
+        Above zero where hidden factors mask an effect, below zero where a channel that
+        rings an alarm shows more than it causes.
+        """
         channels = self.channel_priors
-        masked = (1.0 - self.visible_share) * self._pooled_effects(values, "masked")
-        return torch.exp(channels.effect_log) * masked * channels.pooled
+        if self.visible_share == 1.0 and not channels.doubted.any():
+            return None
+        unseen = torch.zeros_like(values["effect"])
+        if self.visible_share < 1.0:
+            masked = (1.0 - self.visible_share) * self._pooled_effects(values, "masked")
+            unseen = torch.exp(channels.effect_log) * masked * channels.pooled
+        below = torch.special.ndtr(values["genuine"])
+        genuine = ((below - NOTHING) / (1.0 - NOTHING - ALL)).clamp(0.0, 1.0)
+        feigned = (1.0 - genuine) * self.visible_effects(values)
+        return unseen - torch.where(channels.doubted, feigned, 0.0)
 
     def _pooled_effects(self, values, name):
         """Return effects in units of what is expected, (E, M)."""
@@ -422,7 +441,8 @@ class OutcomeNetwork:
             p.name: len(p.shape) for p in self.shared_priors if p.acts == "channel"
         }
         chosen = torch.as_tensor(channels)
-        columns |= {name: 1 for name in ("effect_log", "masked") if name in values}
+        names = ("effect_log", "genuine", "masked")
+        columns |= {name: 1 for name in names if name in values}
         for name, n_axes in columns.items():
             values[name] = values[name].index_select(-n_axes, chosen)
         twin = copy.copy(self)
@@ -548,9 +568,9 @@ class OutcomeNetwork:
         values = self.values()
         baseline = self.baseline(values, inputs)
         media = self.media_effects(values, inputs)
-        masking = self.masking(values, inputs)
-        if masking is not None:
-            baseline = baseline + masking
+        confounding = self.confounding(values, inputs)
+        if confounding is not None:
+            baseline = baseline + confounding
         return Parts(baseline, self._controls(values, inputs), media)
 
     def total(self, inputs):
@@ -563,11 +583,15 @@ class OutcomeNetwork:
     def _controls(self, values, inputs):
         return values["control"][..., None] * inputs.controls
 
-    def masking(self, values, inputs):
-        """Return what hides in the baseline of media's effects, (E, R, T), or None."""
-        if self.masked_effects(values) is None:
+    def confounding(self, values, inputs):
+        """Return what moves with spend and is no effect, (E, R, T), None for nothing.
+
+        Effects have it and the KPI does not, or the other way round: it belongs to the
+        baseline.
+        """
+        if self.unseen_effects(values) is None:
             return None
-        return -self._effects(values, inputs, self.masked_effects).sum(dim=2)
+        return -self._effects(values, inputs, self.unseen_effects).sum(dim=2)
 
     def baseline(self, values, inputs):
         """Return intercept, trend, season and slow state, shape (E, R, T)."""

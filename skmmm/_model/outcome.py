@@ -472,9 +472,9 @@ class OutcomeModel:
         with torch.no_grad():
             values = network.values()
             parts = network.baseline_parts(values, inputs)
-            masking = network.masking(values, inputs)
-            if masking is not None:
-                parts["confounding"] = masking
+            confounding = network.confounding(values, inputs)
+            if confounding is not None:
+                parts["confounding"] = confounding
             if self.level is not None:
                 parts["level"] = self.level.extended(n_new).at(
                     torch.from_numpy(panel.periods)

@@ -39,9 +39,10 @@ class Prior:
         Shape of the parameter, per draw (and per region in the regional table).
     loc, scale : float or Tensor of that shape
         On the scale named by the suffix of the name (log, logit or natural).
-    acts : {"baseline", "channel", "media", "level", "scale"}
+    acts : {"baseline", "channel", "media", "level", "scale", "nothing"}
         What it moves: the baseline or controls; one channel each (first axis of the
-        shape); all channels; the filter of the level; or no prediction at all.
+        shape); all channels; the filter of the level; no prediction, but scales; or
+        nothing that rows depend on.
     hierarchical : bool
         Whether the parameter is in units of a spread that is learned too: its log is
         the parameter called ``{name}_spread_log``.
@@ -69,6 +70,9 @@ NOISE_FLOOR, NOISE_RATIO = 1e-4, 0.1
 EFFECT_MEAN, EFFECT_DF = 0.6, 3.0
 # Shares of independent regions beyond this come from chance.
 ALL_INDEPENDENT = 0.9
+# The effect of a channel that rings an alarm is nothing, and as it seems, with this
+# probability each, or anything between.
+NOTHING, ALL = 0.2, 0.2
 # Returns on money are more alike than effects.
 EFFECT_SPREAD, EFFECT_SPREAD_OF_MONEY = 0.8, 0.5
 # Half of the maximum is reached a little below typical spend.
@@ -104,6 +108,8 @@ class ChannelPriors:
         Log.
     spiked : Tensor, bool
         Channels with a period of spend far beyond all others.
+    doubted : Tensor, bool
+        Pooled channels whose spend rings an alarm: what moves with it may be no effect.
     """
 
     pooled: torch.Tensor
@@ -116,10 +122,11 @@ class ChannelPriors:
     half_saturation: torch.Tensor
     half_saturation_spread: torch.Tensor
     spiked: torch.Tensor
+    doubted: torch.Tensor
 
 
 def channel_priors(
-    expected_log, money, effect, carryover, half_saturation, spiked, adstock
+    expected_log, money, effect, carryover, half_saturation, spiked, doubted, adstock
 ):
     """Fill in what the user does not say about the channels.
 
@@ -131,7 +138,7 @@ def channel_priors(
         Columns that are money, or have a cost.
     effect, carryover, half_saturation : ndarray of shape (2, n_media)
         Mean and sd on the scales of `ChannelPriors`; NaN where the user says nothing.
-    spiked : ndarray of shape (n_media,), bool
+    spiked, doubted : ndarray of shape (n_media,), bool
     adstock : str
     """
 
@@ -160,6 +167,8 @@ def channel_priors(
         half_saturation=half,
         half_saturation_spread=half_spread,
         spiked=torch.from_numpy(spiked),
+        # What the user knows of an effect no alarm questions.
+        doubted=torch.from_numpy(doubted) & pooled,
     )
 
 
@@ -213,16 +222,20 @@ def media_priors(adstock, sizes, channels):
     ]
 
 
-def masked_priors(sizes):
-    """Priors of what hidden factors of groups of regions may mask of effects.
+def unseen_priors(sizes, *, level):
+    """Priors of what rows cannot say about effects, and nothing else does either.
 
-    The same as of effects, and all that is ever known about them: no row depends on
-    them, so that they act on scales as far as rows are concerned.
+    No row depends on them, so that their draws are those of the prior.
     """
-    return [
-        Prior("masked_mean", (), 0.0, EFFECT_MEAN, "scale"),
-        Prior("masked", (sizes.n_media,), 0.0, 1.0, "scale"),
-    ]
+    # Which part is genuine of an effect whose channel rings an alarm.
+    priors = [Prior("genuine", (sizes.n_media,), acts="nothing")]
+    if level and sizes.n_regions > 1:
+        # What hidden factors of groups of regions mask, as effects are expected.
+        priors += [
+            Prior("masked_mean", (), 0.0, EFFECT_MEAN, "nothing"),
+            Prior("masked", (sizes.n_media,), acts="nothing"),
+        ]
+    return priors
 
 
 def level_priors(sizes):
@@ -277,8 +290,8 @@ def shared_priors(adstock, sizes, channels, *, level):
         priors += media_priors(adstock, sizes, channels)
     if level:
         priors += level_priors(sizes)
-    if level and sizes.n_media and sizes.n_regions > 1:
-        priors += masked_priors(sizes)
+    if sizes.n_media:
+        priors += unseen_priors(sizes, level=level)
     deviations = context_priors(sizes)
     return (
         priors

@@ -94,7 +94,7 @@ def from_posterior(model, n_draws, random):
     """Return a network with some draws of a model, none twice if there are enough."""
     n_known = len(model.draws.shared)
     chosen = random.choice(n_known, n_draws, replace=n_draws > n_known)
-    return select(model.draws, torch.from_numpy(chosen))
+    return select(model.draws.trusting(), torch.from_numpy(chosen))
 
 
 def from_prior(model, n_draws, random):
@@ -110,14 +110,14 @@ def from_prior(model, n_draws, random):
     found = []
     with torch.no_grad():
         for _ in range(n_draws):
-            guesses = prior_draws(model.network, inputs, target, N_GUESSES, random)
+            guesses = prior_draws(model.network.trusting(), inputs, target, N_GUESSES, random)
             means = [
                 (twin(inputs).total * seen).sum(dim=(1, 2)) / seen.sum()
                 for _, twin in few_draws(guesses)
             ]
             best = int((torch.cat(means) - usual).abs().argmin())
             found.append(select(guesses, slice(best, best + 1)))
-    return model.network.at(
+    return model.network.trusting().at(
         torch.cat([network.shared for network in found]),
         torch.cat([network.regional for network in found]),
     )

@@ -199,7 +199,7 @@ def _channel_priors(arrays, sizes):
         array = arrays.take(
             f"channel_priors.{field.name}",
             (sizes.n_media,),
-            "bool" if field.name in ("pooled", "spiked") else "float64",
+            "bool" if field.name in ("pooled", "spiked", "doubted") else "float64",
             above=0.0 if field.name.endswith("_spread") else -np.inf,
         )
         found[field.name] = torch.from_numpy(array)

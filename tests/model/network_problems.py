@@ -52,9 +52,9 @@ def make_channel_priors(adstock, n_media=M):
         half_saturation[:, -1] = 0.1, 0.2
     expected = np.full(n_media, np.log(0.15))
     money, spiked = np.arange(n_media) == 0, np.arange(n_media) == 1
-    return channel_priors(
-        expected, money, effect, carryover, half_saturation, spiked, adstock
-    )
+    given = effect, carryover, half_saturation
+    doubted = np.zeros(n_media, dtype=bool)
+    return channel_priors(expected, money, *given, spiked, doubted, adstock)
 
 
 def context_columns(season, trend, controls):

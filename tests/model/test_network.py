@@ -92,7 +92,7 @@ def test_one_channel_alone_does_what_it_does_among_others(adstock, channel, shar
 def test_masked_effects_move_no_row():
     network, inputs, _ = make_problem()
     assert network.visible_share == 1.0
-    assert network.masking(network.values(), inputs) is None
+    assert network.confounding(network.values(), inputs) is None
     all_shown = network(inputs)
     assert_allclose(network.total(inputs), all_shown.total, rtol=1e-12)
     network.independent_share = 0.3
@@ -108,6 +108,24 @@ def test_masked_effects_move_no_row():
     assert_array_equal(moved[:, :, own], 0.0)
     assert (moved[:, :, ~own].abs().amax(dim=(0, 1, 3)) > 0.0).all()
     assert_allclose(other(inputs).total, one.total, rtol=1e-12)
+
+
+def test_a_doubted_effect_is_anything_from_nothing_to_what_it_seems():
+    network, inputs, target = make_problem()
+    seems = network(inputs)
+    network.channel_priors.doubted[0] = True
+    found = {}
+    for genuine in (-9.0, 0.0, 9.0):
+        shared = network.shared.clone()
+        shared[:, entries_of(network, "genuine")] = genuine
+        parts = network.at(shared, network.regional)(inputs)
+        assert_allclose(parts.total, seems.total, rtol=1e-12)
+        assert_array_equal(parts.media[:, :, 1:], seems.media[:, :, 1:])
+        found[genuine] = parts.media[:, :, 0]
+    assert_allclose(found[-9.0], 0.0, atol=1e-15)
+    assert_allclose(found[0.0], 0.5 * seems.media[:, :, 0], rtol=1e-12)
+    assert_allclose(found[9.0], seems.media[:, :, 0], rtol=1e-12)
+    assert_array_equal(network.trusting()(inputs).media, seems.media)
 
 
 def test_prior_of_an_effect_is_the_same_whatever_part_of_it_shows():
