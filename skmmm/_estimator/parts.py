@@ -158,9 +158,10 @@ class ModelPartsMixin(ReadingMixin):
             Indexed like X, in KPI units; rows sum to the column ``baseline`` of
             `contributions`. ``constant`` (of the region), ``trend``, ``season``,
             ``baseline drift`` (what the GRU reads from calendar and controls),
-            ``hidden demand`` (see `hidden_demand`), ``confounding`` (what hides effects
-            where errors move in groups of regions, below zero) and ``level`` (a slowly
-            fading random walk), as far as the model has them.
+            ``hidden demand`` (see `hidden_demand`), ``confounding`` (what moves with
+            the spend of channels that ring an alarm and is no effect; less what is
+            masked of effects where errors move in groups of regions) and ``level`` (a
+            slowly fading random walk), as far as the model has them.
         """
         _, index, panel = self._read(X)
         with one_thread():
