@@ -12,6 +12,7 @@ from scipy.stats import norm
 from skmmm._data.costs import by_channel, is_number
 from skmmm._data.panel import Panel
 from skmmm._data.scales import Scales
+from skmmm._model.independence import independent_spend
 from skmmm._model.priors import CARRYOVER, ChannelPriors, channel_priors
 from skmmm._utils.typing import Array
 
@@ -30,7 +31,6 @@ def make_channel_priors(
     scales: Scales,
     media: list,
     labels: list,
-    alarms: tuple[str, ...],
 ) -> ChannelPriors:
     """Return the `ChannelPriors` of a training panel.
 
@@ -38,8 +38,7 @@ def make_channel_priors(
     the others to have the same effect.
 
     Parameters are those of the regressor, the cost as `costs_per_unit` returned it,
-    shape (n_media,), the labels of the media columns and of all columns, and the alarms
-    that the spend of each channel rings.
+    shape (n_media,), and the labels of the media columns and of all columns.
 
     Raises
     ------
@@ -77,9 +76,9 @@ def make_channel_priors(
             )
             half[:, m] = _normal(np.log(relative))
     spiked = (panel.media * seen > _SPIKE * scales.media_high[:, None]).any(axis=(0, 1))
-    doubted = np.array(alarms, dtype=str) != ""
+    apart = independent_spend(panel.media, seen)
     return channel_priors(
-        np.log(expected), money, effect, carry, half, spiked, doubted, adstock
+        np.log(expected), money, effect, carry, half, spiked, apart, adstock
     )
 
 

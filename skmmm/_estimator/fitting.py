@@ -33,7 +33,7 @@ from skmmm._model.priors import Sizes
 from skmmm._model.threads import one_thread
 from skmmm._utils.callbacks import fit_progress
 from skmmm._utils.warnings import warn_user
-from skmmm.inspection._placement import ADVICE, LOWERS, spend_alarms
+from skmmm.inspection._placement import ADVICE, GROUPS, LOWERS, spend_alarms
 from skmmm.inspection._verdicts import contraction, is_narrow
 
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
@@ -71,10 +71,10 @@ def fit_model(estimator, panel, stuck, outliers, graph, X, y):
         torch.inference_mode(False),
         torch.enable_grad(),
     ):
-        model, target, alarms = _start(estimator, panel, stuck, outliers, generator)
+        model, target = _start(estimator, panel, stuck, outliers, generator)
         losses = _train(estimator, model, target, X, y)
-        model = model.at_mode(target)
-        _warn_of_alarms(alarms, estimator._columns.media)
+        alarms = _check_placement(estimator, model)
+        model = model.doubting([bool(alarm) for alarm in alarms]).at_mode(target)
         contradicted = _check_priors(estimator, model, target)
         model = _with_draws(estimator, model, target, generator)
         state = {
@@ -92,7 +92,7 @@ def _generator(estimator):
 
 
 def _start(estimator, panel, stuck, outliers, generator):
-    """Build an untrained model and its target, and look where media were spent."""
+    """Build scales, target and an untrained model."""
     ordered = estimator._calendar is not None
     estimator._media_cost = costs_per_unit(
         estimator.media_cost, list(estimator._columns.media), estimator._labels
@@ -119,12 +119,10 @@ def _start(estimator, panel, stuck, outliers, generator):
         context = draw_context(
             sizes.n_hidden, n_season, sizes.n_controls, sizes.n_regions, generator
         ).centred(columns, torch.from_numpy(panel.weight > 0))
-    free_sign = _free_sign(estimator, sizes.negative_kpi)
-    alarms = _alarms(estimator, panel, seasons, free_sign)
     network = OutcomeNetwork(
         sizes,
         adstock=estimator.adstock,
-        free_sign=free_sign,
+        free_sign=_free_sign(estimator, sizes.negative_kpi),
         channel_priors=make_channel_priors(
             estimator.priors,
             estimator._media_cost,
@@ -134,7 +132,6 @@ def _start(estimator, panel, stuck, outliers, generator):
             scales=scales,
             media=list(estimator._columns.media),
             labels=estimator._labels,
-            alarms=alarms,
         ),
         level=ordered,
     )
@@ -148,7 +145,7 @@ def _start(estimator, panel, stuck, outliers, generator):
     model = OutcomeModel(
         network, None, None, None, scales, seasons, context, demand, panel, loss
     )
-    return model, target, alarms
+    return model, target
 
 
 def _free_sign(estimator, negative_kpi):
@@ -261,12 +258,12 @@ def _check_priors(estimator, model, target):
     return contradicted
 
 
-def _alarms(estimator, panel, seasons, free_sign):
-    """Return why a channel's spend tells nothing of its effect, "" if it does.
+def _check_placement(estimator, model):
+    """Return why a channel's spend tells nothing of its effect, "" if none, and warn.
 
     A tuple of str, one per channel.
     """
-    media = estimator._columns.media
+    media, panel = estimator._columns.media, model.history
     alarms = np.full(len(media), "", dtype=object)
     if estimator._calendar is not None and len(media):
         alarms[:] = spend_alarms(
@@ -274,18 +271,16 @@ def _alarms(estimator, panel, seasons, free_sign):
             panel.y,
             panel.weight > 0,
             panel.controls,
-            seasons.fourier(panel),
+            model.seasons.fourier(panel),
         )
     # Of a channel that may lower the KPI it is no surprise.
-    alarms[free_sign.numpy() & (alarms == LOWERS)] = ""
-    return tuple(alarms)
-
-
-def _warn_of_alarms(alarms, media):
+    alarms[model.network.free_sign.numpy() & (alarms == LOWERS)] = ""
+    alarms[model.network.grouped.numpy() & (alarms == "")] = GROUPS
     for reason, advice in ADVICE.items():
         names = [c for c, a in zip(media, alarms, strict=True) if a == reason]
         if names:
             warn_user(f"The spend of {names} {advice}")
+    return tuple(alarms)
 
 
 def _check_finite(scales, columns):

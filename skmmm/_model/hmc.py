@@ -6,6 +6,7 @@ import torch
 
 from skmmm._model.laplace import approximate, information
 from skmmm._model.likelihood import log_likelihood, log_prior
+from skmmm._model.priors import fields_in_dtype
 
 N_MOVES = 2  # times that chains look for a better place to measure distances from
 N_WARMUP = 7  # transitions in which the step size is found, after every move
@@ -85,7 +86,7 @@ def sample(network, inputs, target, loss, approximation, n_draws, generator):
 
 
 class _State:
-    """Places of all chains with their log posterior and its gradient."""
+    """Places of all chains with their log posterior and what pulls them on."""
 
     def __init__(self, position, density, gradient):
         self.position, self.density, self.gradient = position, density, gradient
@@ -110,6 +111,10 @@ class _Posterior:
             loss,
         )
         self.network = network
+        self._rough = (
+            network.to(torch.float32),
+            *(fields_in_dtype(part, torch.float32) for part in (inputs, target)),
+        )
 
     def parameters(self, position):
         """Return shared and regional parameters at positions."""
@@ -135,24 +140,48 @@ class _Posterior:
 
     def at(self, position):
         """Return the `_State` at a position, shape (n_chains, n_coordinates)."""
-        moved = [part.requires_grad_() for part in self.parameters(position)]
-        twin = self.network.at(*moved)
-        density = log_likelihood(twin, self.inputs, self.target, self.loss)
-        density = density + log_prior(twin, self.inputs, self.target)
-        gradients = torch.autograd.grad(density.sum(), moved)
+        return _State(position, self.density(position), self.gradient(position))
+
+    def density(self, position):
+        """Return the log posterior, shape (n_chains,)."""
+        with torch.no_grad():
+            twin = self.network.at(*self.parameters(position))
+            return self._density(twin, self.inputs, self.target)
+
+    def gradient(self, position):
+        """Return its gradient in single precision, shape (n_chains, n_coordinates).
+
+        A trajectory may follow any force that depends on the position alone: it keeps
+        volume and can be reversed, and what is accepted is decided by the density.
+        """
+        network, inputs, target = self._rough
+        moved = [
+            part.to(torch.float32).requires_grad_()
+            for part in self.parameters(position)
+        ]
+        density = self._density(network.at(*moved), inputs, target)
+        gradients = [
+            part.to(position.dtype)
+            for part in torch.autograd.grad(density.sum(), moved)
+        ]
         gradients = self.approximation.unwhiten_vjp(*gradients)
-        gradient = torch.cat([part.flatten(1) for part in gradients], dim=1)
-        return _State(position, density.detach(), gradient)
+        return torch.cat([part.flatten(1) for part in gradients], dim=1)
+
+    def _density(self, network, inputs, target):
+        likelihood = log_likelihood(network, inputs, target, self.loss)
+        return likelihood + log_prior(network, inputs, target)
 
 
 def _transition(posterior, state, momentum, step, n_steps, accept_draw):
     """Return the next state of every chain and the share of accepted ones."""
     energy = 0.5 * momentum.square().sum(dim=1) - state.density
-    new = state
+    position, gradient = state.position, state.gradient
     for _ in range(n_steps):
-        momentum = momentum + 0.5 * step * new.gradient
-        new = posterior.at(new.position + step * momentum)
-        momentum = momentum + 0.5 * step * new.gradient
+        momentum = momentum + 0.5 * step * gradient
+        position = position + step * momentum
+        gradient = posterior.gradient(position)
+        momentum = momentum + 0.5 * step * gradient
+    new = _State(position, posterior.density(position), gradient)
     change = energy - 0.5 * momentum.square().sum(dim=1) + new.density
     chance = torch.exp(change.clamp_max(0.0)).nan_to_num(0.0)
     return new.where(accept_draw < chance, state), chance.mean().item()

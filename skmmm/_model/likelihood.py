@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from scipy import stats
 
+from skmmm._model.independence import independent_share
 from skmmm._model.level import innovations
-from skmmm._model.priors import EFFECT_DF, NOISE_RATIO, positions
+from skmmm._model.priors import EFFECT_DF, positions
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,14 +201,7 @@ def log_prior(network, inputs, target):
 def effective_regions(network, inputs, target):
     """Return how many independent regions the errors are worth, as a share.
 
-    The participation ratio of the correlation matrix of the errors, after the mean of
-    each period is removed, corrected for the finite number of periods. Regions that
-    move together are not independent observations.
-
-    References
-    ----------
-    .. [1] Bretherton et al. (1999). The effective number of spatial degrees of
-       freedom of a time-varying field. Journal of Climate 12.
+    Regions that move together are not independent observations.
     """
     if not network.level or network.sizes.n_regions < 2:
         return 1.0
@@ -216,33 +210,4 @@ def effective_regions(network, inputs, target):
         values = network.values()
         error = errors(network, inputs, target, values)
         error = (error * error_precision(network, target, values).sqrt())[0]
-    error = torch.where(observed > 0, error, torch.nan)[:, 1:]
-    # The shock that all have in common does not count; what it is, precise regions
-    # know best, though none knows it for sure.
-    spread = error.abs().nanmedian(dim=1, keepdim=True).values
-    spread = torch.maximum(spread, NOISE_RATIO * spread.nanmedian()).clamp_min(1e-12)
-    precise = torch.where(error.isnan(), 0.0, spread**-2)
-    common = (precise * error.nan_to_num()).sum(dim=0) / precise.sum(dim=0).clamp_min(
-        1e-12
-    )
-    error = error - common
-    # Winsorise: one outlier must not decide how alike two regions are.
-    spread = 1.4826 * error.abs().nanmedian(dim=1, keepdim=True).values
-    error = (error / spread.clamp_min(1e-12)).clamp(-4.0, 4.0)
-    error = error / error.square().nanmean(dim=1, keepdim=True).sqrt().clamp_min(1e-12)
-    known = (~error.isnan()).to(error.dtype)
-    error = error.nan_to_num()
-    n_common = known @ known.T
-    n_regions = len(error)
-    # Pairs that were observed together for a while; by chance alone their squared
-    # correlation is one over the number of common periods.
-    pairs = (n_common >= 10) & ~torch.eye(n_regions, dtype=torch.bool)
-    if not pairs.any():
-        return 1.0
-    alike = (error @ error.T / n_common.clamp_min(1.0)).square()
-    alike = (alike - 1.0 / n_common.clamp_min(1.0))[pairs].mean()
-    # Mean over all pairs, each region with itself included. Independent regions, less
-    # their mean, come to 1 / (R - 1).
-    alike = (1.0 + (n_regions - 1) * alike) / n_regions
-    number = 1.0 / alike.clamp_min(1.0 / (n_regions - 1))
-    return float(number / (n_regions - 1))
+    return independent_share(torch.where(observed > 0, error, torch.nan)[:, 1:])

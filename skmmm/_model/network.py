@@ -35,10 +35,12 @@ from skmmm._model.adstock import (
 from skmmm._model.priors import (
     ALL,
     ALL_INDEPENDENT,
+    GROUPED,
     NOISE_FLOOR,
     NOISE_RATIO,
     NOTHING,
     ChannelPriors,
+    fields_in_dtype,
     positions,
     regional_priors,
     shared_priors,
@@ -205,12 +207,34 @@ class OutcomeNetwork:
         twin.shared, twin.regional = shared, regional
         return twin
 
+    def to(self, dtype):
+        """Return a twin that computes in another precision."""
+        twin = self.at(self.shared.to(dtype), self.regional.to(dtype))
+        twin.channel_priors = fields_in_dtype(self.channel_priors, dtype)
+        twin.shared_priors = [prior.to(dtype) for prior in self.shared_priors]
+        twin.regional_priors = [prior.to(dtype) for prior in self.regional_priors]
+        return twin
+
+    def doubting(self, doubted):
+        """Return a twin in which what moves with these channels may be no effect.
+
+        Parameters
+        ----------
+        doubted : Tensor of shape (n_media,), bool
+        """
+        twin = copy.copy(self)
+        doubted = doubted & self.channel_priors.pooled
+        twin.channel_priors = replace(self.channel_priors, doubted=doubted)
+        return twin
+
     def trusting(self):
         """Return a twin that takes what moves with any channel for its effect."""
-        twin = copy.copy(self)
-        nobody = torch.zeros_like(self.channel_priors.doubted)
-        twin.channel_priors = replace(self.channel_priors, doubted=nobody)
-        return twin
+        return self.doubting(torch.zeros_like(self.channel_priors.doubted))
+
+    @property
+    def grouped(self):
+        """Channels that move in groups of regions, as errors do, shape (M,), bool."""
+        return self.channel_priors.pooled & (self.visible_share < GROUPED)
 
     def extended(self, n_new):
         """Return a twin with regions never seen, which deviate from none."""
@@ -249,15 +273,14 @@ class OutcomeNetwork:
 
     @property
     def visible_share(self):
-        """Share of the effects of pooled channels that the KPI shows.
+        """Share of the effects of pooled channels that the KPI shows, shape (M,).
 
-        Hidden factors that move regions in groups move their media too, and may mask
-        what these do: the more of them, the less a correlation with the KPI, or its
-        absence, says about an effect.
+        Hidden factors that move regions in groups may move their media too, and mask
+        what these do: the more of them in KPI and spend, the less a correlation of the
+        two, or its absence, says about an effect.
         """
-        if "masked" not in {prior.name for prior in self.shared_priors}:
-            return 1.0
-        share = min(1.0, self.independent_share / ALL_INDEPENDENT)
+        share = self.channel_priors.independent.clamp_min(self.independent_share)
+        share = (share / ALL_INDEPENDENT).clamp_max(1.0)
         return share * share * (3.0 - 2.0 * share)
 
     def typical_effects(self, values):
@@ -281,11 +304,12 @@ class OutcomeNetwork:
         rings an alarm shows more than it causes.
         """
         channels = self.channel_priors
-        if self.visible_share == 1.0 and not channels.doubted.any():
+        visible_share = self.visible_share
+        if (visible_share == 1.0).all() and not channels.doubted.any():
             return None
         unseen = torch.zeros_like(values["effect"])
-        if self.visible_share < 1.0:
-            masked = (1.0 - self.visible_share) * self._pooled_effects(values, "masked")
+        if "masked" in values:
+            masked = (1.0 - visible_share) * self._pooled_effects(values, "masked")
             unseen = torch.exp(channels.effect_log) * masked * channels.pooled
         below = torch.special.ndtr(values["genuine"])
         genuine = ((below - NOTHING) / (1.0 - NOTHING - ALL)).clamp(0.0, 1.0)

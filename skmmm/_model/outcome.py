@@ -182,6 +182,16 @@ class OutcomeModel:
         shape = parts.fresh * heavy + (1.0 - parts.fresh) * normal
         return shape * np.sqrt(parts.variance)
 
+    def doubting(self, doubted):
+        """Return the model in which what moves with some channels may be no effect.
+
+        Parameters
+        ----------
+        doubted : list of bool
+            One per channel.
+        """
+        return replace(self, network=self.network.doubting(torch.tensor(doubted)))
+
     def at_mode(self, target):
         """Return the model with the level that its network leaves over."""
         return replace(self, level=self._level_of(self.network, target))

@@ -7,7 +7,7 @@ mean per region.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -60,6 +60,23 @@ class Prior:
         """Number of entries per draw."""
         return math.prod(self.shape)
 
+    def to(self, dtype):
+        """Return the same prior in numbers of another precision."""
+        return replace(
+            self, loc=in_dtype(self.loc, dtype), scale=in_dtype(self.scale, dtype)
+        )
+
+
+def in_dtype(value, dtype):
+    """Return tensors of floating-point numbers in another precision, all else as is."""
+    real = torch.is_tensor(value) and value.is_floating_point()
+    return value.to(dtype) if real else value
+
+
+def fields_in_dtype(record, dtype):
+    """Return a dataclass of tensors in another precision."""
+    return replace(record, **{k: in_dtype(v, dtype) for k, v in vars(record).items()})
+
 
 # Noise that no KPI is free of, as a share of its mean; and the noise of the most exact
 # region, relative to what regions share: a region that is closed, or whose KPI was
@@ -69,7 +86,9 @@ NOISE_FLOOR, NOISE_RATIO = 1e-4, 0.1
 # second with few degrees of freedom behind it, so that the channels can teach it.
 EFFECT_MEAN, EFFECT_DF = 0.6, 3.0
 # Shares of independent regions beyond this come from chance.
-ALL_INDEPENDENT = 0.9
+ALL_INDEPENDENT = 0.8
+# Share of an effect that shows below which what does may be no effect either.
+GROUPED = 0.9
 # The effect of a channel that rings an alarm is nothing, and as it seems, with this
 # probability each, or anything between.
 NOTHING, ALL = 0.2, 0.2
@@ -110,6 +129,8 @@ class ChannelPriors:
         Channels with a period of spend far beyond all others.
     doubted : Tensor, bool
         Pooled channels whose spend rings an alarm: what moves with it may be no effect.
+    independent : Tensor
+        How many independent regions the spend is worth, as a share of all.
     """
 
     pooled: torch.Tensor
@@ -123,10 +144,18 @@ class ChannelPriors:
     half_saturation_spread: torch.Tensor
     spiked: torch.Tensor
     doubted: torch.Tensor
+    independent: torch.Tensor
 
 
 def channel_priors(
-    expected_log, money, effect, carryover, half_saturation, spiked, doubted, adstock
+    expected_log,
+    money,
+    effect,
+    carryover,
+    half_saturation,
+    spiked,
+    independent,
+    adstock,
 ):
     """Fill in what the user does not say about the channels.
 
@@ -138,7 +167,8 @@ def channel_priors(
         Columns that are money, or have a cost.
     effect, carryover, half_saturation : ndarray of shape (2, n_media)
         Mean and sd on the scales of `ChannelPriors`; NaN where the user says nothing.
-    spiked, doubted : ndarray of shape (n_media,), bool
+    spiked : ndarray of shape (n_media,), bool
+    independent : ndarray of shape (n_media,)
     adstock : str
     """
 
@@ -167,8 +197,8 @@ def channel_priors(
         half_saturation=half,
         half_saturation_spread=half_spread,
         spiked=torch.from_numpy(spiked),
-        # What the user knows of an effect no alarm questions.
-        doubted=torch.from_numpy(doubted) & pooled,
+        doubted=torch.zeros_like(pooled),
+        independent=torch.from_numpy(independent),
     )
 
 

@@ -2,9 +2,6 @@
 
 import torch
 
-# Added inside the logarithm: keeps the gradient at zero spend finite.
-_TINY = 1e-60
-
 
 def hill(adstock, log_half_saturation, slope):
     """Hill curve ``x ** slope / (x ** slope + half_saturation ** slope)``.
@@ -48,4 +45,6 @@ def hill_odds(adstock, log_half_saturation, slope):
 
 def _odds_log(adstock, log_half_saturation, slope):
     """Return ``slope * log(x / half_saturation)``."""
-    return slope * (torch.log(adstock + _TINY) - log_half_saturation)
+    # The smallest number keeps the gradient at zero spend finite.
+    tiny = torch.finfo(adstock.dtype).tiny
+    return slope * (torch.log(adstock + tiny) - log_half_saturation)

@@ -110,7 +110,9 @@ def from_prior(model, n_draws, random):
     found = []
     with torch.no_grad():
         for _ in range(n_draws):
-            guesses = prior_draws(model.network.trusting(), inputs, target, N_GUESSES, random)
+            guesses = prior_draws(
+                model.network.trusting(), inputs, target, N_GUESSES, random
+            )
             means = [
                 (twin(inputs).total * seen).sum(dim=(1, 2)) / seen.sum()
                 for _, twin in few_draws(guesses)

@@ -36,6 +36,7 @@ ANTICIPATES = "anticipates the KPI"
 SWITCH = "one switch"
 EVENT = "moves with a hidden event"
 LOWERS = "lowers the KPI"
+GROUPS = "moves in groups of regions, as the KPI does"
 
 _DO = (
     "Do not act on it without an experiment; add {} as a control, or tell what is "
@@ -61,6 +62,8 @@ ADVICE = {
     LOWERS: "goes with a lower KPI, but the model only allows that it raises it. Find "
     "out whether it is spent when the KPI falls for another reason, and add that as a "
     "control; if it may do harm, name it in free_sign.",
+    GROUPS: "moves in groups of regions, and so does what the model leaves of the KPI, "
+    "as if something unseen moved both. " + _DO.format("what moves these regions"),
 }
 
 # Weeks without which nothing is looked for but spend that follows the past KPI.
