@@ -280,8 +280,7 @@ class OutcomeNetwork:
         two, or its absence, says about an effect.
         """
         share = self.channel_priors.independent.clamp_min(self.independent_share)
-        share = (share / ALL_INDEPENDENT).clamp_max(1.0)
-        return share * share * (3.0 - 2.0 * share)
+        return (share / ALL_INDEPENDENT).clamp_max(1.0) ** 3
 
     def typical_effects(self, values):
         """Return the effect of each channel at typical spend, shape (E, M)."""
