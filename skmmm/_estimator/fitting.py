@@ -71,9 +71,10 @@ def fit_model(estimator, panel, stuck, outliers, graph, X, y):
         torch.inference_mode(False),
         torch.enable_grad(),
     ):
-        model, target = _start(estimator, panel, stuck, outliers, generator)
+        alarms = _spend_alarms(estimator, panel)
+        model, target = _start(estimator, panel, stuck, outliers, alarms, generator)
         losses = _train(estimator, model, target, X, y)
-        alarms = _check_placement(estimator, model)
+        alarms = _check_placement(estimator, model, alarms)
         model = model.doubting([bool(alarm) for alarm in alarms]).at_mode(target)
         contradicted = _check_priors(estimator, model, target)
         model = _with_draws(estimator, model, target, generator)
@@ -91,7 +92,20 @@ def _generator(estimator):
     return torch.Generator().manual_seed(int(seed))
 
 
-def _start(estimator, panel, stuck, outliers, generator):
+def _spend_alarms(estimator, panel):
+    """Return why a channel's spend tells nothing of its effect, "" if it may.
+
+    ndarray of str, shape (n_media,).
+    """
+    alarms = np.full(panel.media.shape[2], "", dtype=object)
+    if estimator._calendar is not None and len(alarms):
+        seasons = Seasons(estimator._calendar, estimator.n_harmonics, panel.shape[1])
+        kpi, seen, season = panel.y, panel.weight > 0, seasons.fourier(panel)
+        alarms[:] = spend_alarms(panel.media, kpi, seen, panel.controls, season)
+    return alarms
+
+
+def _start(estimator, panel, stuck, outliers, alarms, generator):
     """Build scales, target and an untrained model."""
     ordered = estimator._calendar is not None
     estimator._media_cost = costs_per_unit(
@@ -100,8 +114,11 @@ def _start(estimator, panel, stuck, outliers, generator):
     scales = fit_scales(panel, outliers, stuck, estimator._media_cost)
     _check_finite(scales, estimator._columns)
     seasons = Seasons(estimator._calendar, estimator.n_harmonics, panel.shape[1])
-    n_season = len(seasons.fourier(panel))
-    demand = fit_demand(panel, seasons.fourier(panel), generator) if ordered else None
+    season, demand = seasons.fourier(panel), None
+    n_season = len(season)
+    if ordered:
+        # Budgets that ring an alarm may tell of the KPI instead.
+        demand = fit_demand(panel, season, alarms == "", generator)
     sizes = Sizes(
         n_regions=len(estimator.regions_),
         n_media=len(estimator._columns.media),
@@ -258,21 +275,9 @@ def _check_priors(estimator, model, target):
     return contradicted
 
 
-def _check_placement(estimator, model):
-    """Return why a channel's spend tells nothing of its effect, "" if none, and warn.
-
-    A tuple of str, one per channel.
-    """
-    media, panel = estimator._columns.media, model.history
-    alarms = np.full(len(media), "", dtype=object)
-    if estimator._calendar is not None and len(media):
-        alarms[:] = spend_alarms(
-            panel.media,
-            panel.y,
-            panel.weight > 0,
-            panel.controls,
-            model.seasons.fourier(panel),
-        )
+def _check_placement(estimator, model, alarms):
+    """Return alarms with what the fit adds to them, a tuple of str, and warn."""
+    media = estimator._columns.media
     # Of a channel that may lower the KPI it is no surprise.
     alarms[model.network.free_sign.numpy() & (alarms == LOWERS)] = ""
     alarms[model.network.grouped.numpy() & (alarms == "")] = GROUPS

@@ -86,7 +86,7 @@ class Demand:
         return np.concatenate([found, new], axis=1)
 
 
-def fit_demand(panel, season, generator):
+def fit_demand(panel, season, telling, generator):
     """Estimate hidden demand from the spend of a training panel.
 
     Parameters
@@ -94,6 +94,8 @@ def fit_demand(panel, season, generator):
     panel : Panel
     season : ndarray of shape (S, T)
         Fourier terms.
+    telling : ndarray of shape (n_media,), bool
+        Channels whose spend may tell of demand.
     generator : torch.Generator
         For the spend of cells in which a channel is dark.
 
@@ -106,7 +108,8 @@ def fit_demand(panel, season, generator):
     n_regions, n_periods = panel.shape
     if n_periods < MIN_PERIODS or panel.media.shape[2] < 2:
         return None
-    together, apart = _split(*_log_spend(panel, season))
+    spend, seen = _log_spend(panel, season)
+    together, apart = _split(spend, seen & telling)
     found, usual = [], None
     if n_regions > 1:
         local = _factor_of(*apart, n_free=n_regions - 1, generator=generator)

@@ -48,7 +48,12 @@ def make_panel(strength=1.0, n_regions=16, n_periods=120, seed=0, together=0.0):
 
 def found(panel):
     season = np.zeros((0, panel.shape[1]))
-    return fit_demand(panel, season, torch.Generator().manual_seed(0))
+    return fit_demand(
+        panel,
+        season,
+        np.ones(panel.media.shape[2], bool),
+        torch.Generator().manual_seed(0),
+    )
 
 
 def local(values):
