@@ -33,7 +33,7 @@ from skmmm._model.priors import Sizes
 from skmmm._model.threads import one_thread
 from skmmm._utils.callbacks import fit_progress
 from skmmm._utils.warnings import warn_user
-from skmmm.inspection._placement import ADVICE, GROUPS, LOWERS, spend_alarms
+from skmmm.inspection._placement import ADVICE, GROUPS, LOWERS, TOGETHER, spend_alarms
 from skmmm.inspection._verdicts import contraction, is_narrow
 
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
@@ -281,6 +281,8 @@ def _check_placement(estimator, model, alarms):
     # Of a channel that may lower the KPI it is no surprise.
     alarms[model.network.free_sign.numpy() & (alarms == LOWERS)] = ""
     alarms[model.network.grouped.numpy() & (alarms == "")] = GROUPS
+    if model.demand is not None:
+        alarms[model.demand.moving_together() & (alarms == "")] = TOGETHER
     for reason, advice in ADVICE.items():
         names = [c for c, a in zip(media, alarms, strict=True) if a == reason]
         if names:

@@ -28,13 +28,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.optimize import minimize
+from scipy.stats import chi2
 
 SHIFTS = (-1, 0, 1)  # weeks by which demand in budgets may lead demand in the KPI
 MIN_PERIODS = 40
 MIN_SEEN = 0.2  # of cells with spend, in a channel that can tell of demand
 FAR = 4.0  # standard deviations beyond which log spend is not believed
+SIGNIFICANT = 0.99  # gain in likelihood by a factor, against chance
 N_ROUNDS = 3  # of filling in what was not seen and fitting
 N_CONJUGATE = 40  # steps of conjugate gradients
+# Loading from which a channel moves with demand, and free region-periods from which
+# loadings are taken for known.
+MOVES, MANY = 0.2, 600
 LEAST_OWN = 0.02  # share of log spend that every channel has for itself
 # Prior sd of loadings, in standard deviations of log spend; and around local ones.
 LOADING, LOADING_LIKE_LOCAL = 0.6, 0.2
@@ -65,6 +70,17 @@ class Demand:
     persistence: np.ndarray
     known: np.ndarray
     national: np.ndarray
+
+    def moving_together(self):
+        """Return channels that move with demand, where it is known poorly, (M,), bool.
+
+        In few region-periods loadings are too uncertain to tell what moves a budget
+        from what the budget moves.
+        """
+        n_regions, n_periods = self.mean.shape[1:]
+        if max(n_regions - 1, 1) * n_periods >= MANY:
+            return np.zeros(self.loading.shape[1], dtype=bool)
+        return (np.abs(self.loading) >= MOVES).any(axis=0)
 
     def columns(self, periods, n_regions):
         """Return demand of neighbouring periods, (n_regions, P * n_shifts, n).
@@ -163,9 +179,10 @@ def _factor_of(spend, seen, *, n_free, generator, usual=None):
             filled = factor.filled(spend, seen, noise)
             factor = _fit_factor(filled, n_free, expected, start=factor)
         spend = factor.filled(spend, seen)
-    if usual is None and factor.gain < 0.5 * (len(chosen) + 1) * np.log(
-        n_free * spend.shape[1]
-    ):
+    # Twice the gain is chi-squared where there is no factor: a loading per channel and
+    # the persistence.
+    by_chance = 0.5 * chi2.ppf(SIGNIFICANT, len(chosen) + 1)
+    if usual is None and factor.gain < by_chance:
         return None
     loading = np.zeros(n_media)
     loading[chosen] = factor.loading

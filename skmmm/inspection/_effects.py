@@ -79,8 +79,8 @@ def channel_summary(
         - ``alarm``: why spend, as it was placed, cannot tell the effect, over all
           training rows; "" without a reason. One of "follows past KPI", "reacts to
           the KPI of the same period", "anticipates the KPI", "one switch", "moves with
-          a hidden event", "lowers the KPI" and "moves in groups of regions, as the KPI
-          does". The verdict is "not identified" then,
+          a hidden event", "lowers the KPI", "moves in groups of regions, as the KPI
+          does" and "moves with other budgets, as demand does". The verdict is "not identified" then,
           the interval starts at nothing and the estimate is half of what moves with
           the channel, unless `priors` say what it causes.
 

@@ -37,6 +37,7 @@ SWITCH = "one switch"
 EVENT = "moves with a hidden event"
 LOWERS = "lowers the KPI"
 GROUPS = "moves in groups of regions, as the KPI does"
+TOGETHER = "moves with other budgets, as demand does"
 
 _DO = (
     "Do not act on it without an experiment; add {} as a control, or tell what is "
@@ -64,6 +65,9 @@ ADVICE = {
     "control; if it may do harm, name it in free_sign.",
     GROUPS: "moves in groups of regions, and so does what the model leaves of the KPI, "
     "as if something unseen moved both. " + _DO.format("what moves these regions"),
+    TOGETHER: "moves with that of other channels, as budgets do that follow the same "
+    "demand, and so few regions and periods cannot tell an effect from that demand. "
+    + _DO.format("what moves the budgets"),
 }
 
 # Weeks without which nothing is looked for but spend that follows the past KPI.
