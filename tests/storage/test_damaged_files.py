@@ -158,7 +158,6 @@ def test_header_promises_nothing_that_the_arrays_do_not_hold(saved, place, value
         ("model.adstock", "none"),
         ("model.loss.kind", "student_t"),
         ("model.loss.shape", 4.0),
-        ("model.independent_share", 0.5),
         ("model.n_harmonics", 2),
         ("model.ordered", False),
         ("model.sizes.max_lag", 4),
