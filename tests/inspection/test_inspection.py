@@ -320,7 +320,7 @@ def test_scaled_spend_is_as_computed_anew(panel, fast, adstock, late, gaps, spik
     X.loc[X.index[20], "media_2"] *= spike
     kept = np.delete(np.arange(len(X)), [30, 31, 75] if gaps else [])
     model = DeepCausalMMMRegressor(
-        **fast | {"adstock": adstock, "max_lag": 4, "max_iter": 3, "graph": None}
+        **fast | {"adstock": adstock, "max_lag": 4, "max_iter": 3}
     )
     model.fit(X.iloc[kept], panel.y[kept])
     what_if = model._counterfactual(X.iloc[kept][-40:-9] if late else None)
