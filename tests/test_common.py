@@ -22,11 +22,11 @@ from sklearn.utils.fixes import parse_version
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm._data.calendar import infer_calendar
-from skmmm.graph import StructuralVAR
+from skmmm.graph import StructuralVAR, _demand
 from skmmm.model_selection import PanelTimeSeriesSplit
 from skmmm.preprocessing import PanelScaler, RegionEncoder
 
-pytestmark = pytest.mark.usefixtures("short_chains")
+pytestmark = pytest.mark.usefixtures("short_chains", "short_search")
 
 EXCHANGEABLE = [
     DeepCausalMMMRegressor(n_draws=2, max_iter=20),
@@ -65,6 +65,14 @@ _ORDER_MATTERS = {
         "another period of spend"
     ),
 }
+
+
+@pytest.fixture(scope="module")
+def short_search():
+    """A graph costs little; which one it is does not matter here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_demand, "N_ROUNDS", 3)
+        yield
 
 
 @parametrize_with_checks(EXCHANGEABLE)
