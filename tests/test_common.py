@@ -22,14 +22,14 @@ from sklearn.utils.fixes import parse_version
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm._data.calendar import infer_calendar
-from skmmm.graph import StructuralVAR
+from skmmm.graph import StructuralVAR, _demand
 from skmmm.model_selection import PanelTimeSeriesSplit
 from skmmm.preprocessing import PanelScaler, RegionEncoder
 
-pytestmark = pytest.mark.usefixtures("short_chains")
+pytestmark = pytest.mark.usefixtures("short_chains", "short_search")
 
 EXCHANGEABLE = [
-    DeepCausalMMMRegressor(),
+    DeepCausalMMMRegressor(n_draws=2, max_iter=20),
     DeepCausalMMMRegressor(loss="student_t", adstock="weibull", n_draws=0, max_iter=8),
     DeepCausalMMMRegressor(adstock="free", n_draws=2, max_iter=4),
     DeepCausalMMMRegressor(adstock="gru", n_draws=2, max_iter=4),
@@ -52,10 +52,10 @@ ORDERED = [
     OrderedRows(
         max_lag=3,
         n_draws=2,
-        max_iter=4,
+        max_iter=2,
         graph=StructuralVAR(max_lag=1, n_bootstraps=1),
     ),
-    OrderedRows(max_lag=3, n_draws=0, max_iter=4, adstock="gru", graph=None),
+    OrderedRows(max_lag=3, n_draws=0, max_iter=2, adstock="gru", graph=None),
 ]
 _ORDER_MATTERS = {
     "check_methods_subset_invariance": "a batch lacks the spend of the rows before it",
@@ -65,6 +65,14 @@ _ORDER_MATTERS = {
         "another period of spend"
     ),
 }
+
+
+@pytest.fixture(scope="module")
+def short_search():
+    """A graph costs little; which one it is does not matter here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_demand, "N_ROUNDS", 3)
+        yield
 
 
 @parametrize_with_checks(EXCHANGEABLE)
@@ -157,7 +165,7 @@ def test_feature_names(panel, fitted):
     assert_array_equal(fitted.feature_names_in_, panel.X.columns)
     assert fitted.n_features_in_ == panel.X.shape[1]
     array = panel.X[panel.media].to_numpy()
-    model = DeepCausalMMMRegressor(n_draws=0, max_iter=5).fit(array, panel.y)
+    model = DeepCausalMMMRegressor(n_draws=0, max_iter=2).fit(array, panel.y)
     assert not hasattr(model, "feature_names_in_")
     assert model.n_features_in_ == len(panel.media)
 

@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from sklearn.utils import Bunch
+
+from skmmm import datasets
 
 pytestmark = pytest.mark.usefixtures("short_chains")
 
@@ -59,15 +62,25 @@ def test_examples_in_docstrings(name, pyplot):
     assert result.failed == 0
 
 
+@pytest.fixture
+def short_example(monkeypatch):
+    """Three regions of the bundled example: what is tested is that code runs."""
+    whole = datasets.load_mmm_example()
+    some = whole.X["region"].isin(whole.X["region"].unique()[:3])
+    part = Bunch(**whole | {"X": whole.X[some], "y": whole.y[some]})
+    monkeypatch.setattr(datasets, "load_mmm_example", lambda: part)
+
+
+@pytest.mark.usefixtures("short_example")
 def test_example_in_readme(capsys):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    # Fewer iterations: what is tested is that it runs.
     code = code.replace("random_state=0,", "random_state=0, max_iter=2, n_draws=2,")
     exec(compile(code, "README.md", "exec"), {})
     assert "test_score" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("short_example")
 def test_example_in_getting_started(tmp_path, monkeypatch):
     text = (ROOT / "docs" / "getting_started.rst").read_text(encoding="utf-8")
     code = "".join(

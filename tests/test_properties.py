@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm.graph import StructuralVAR
 
 # Small panels often hold a channel that never spends or moves; some KPIs are odd.
 pytestmark = [
@@ -78,6 +79,7 @@ def make_model(X, **params):
         "max_lag": 3,
         "n_draws": 0,
         "max_iter": 3,
+        "graph": None,
         "n_hidden": 1,
         "n_harmonics": 1,
         "gap": "mask",
@@ -152,7 +154,8 @@ def test_finite_or_refused_by_name(
         X = X.astype(
             dict.fromkeys([c for c in X if c not in ("region", "week")], dtype)
         )
-    model = make_model(X, loss=loss, adstock=adstock, n_draws=2)
+    graph = StructuralVAR(n_bootstraps=1)
+    model = make_model(X, loss=loss, adstock=adstock, n_draws=2, graph=graph)
     if not ordered:
         X = X.drop(columns="week")
         model.set_params(time=None)

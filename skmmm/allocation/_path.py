@@ -83,9 +83,10 @@ def budget_path(
     >>> from skmmm.allocation import budget_path
     >>> from skmmm.baselines import make_linear_mmm
     >>> from skmmm.datasets import make_mmm_panel
-    >>> data = make_mmm_panel(1, 60, n_media=2, random_state=0)
+    >>> data = make_mmm_panel(1, 30, n_media=2, random_state=0)
     >>> model = make_linear_mmm(media=data.media, region="region", time="week")
-    >>> path = budget_path(model.fit(data.X, data.y), X=data.X)
+    >>> now = data.X[data.media].to_numpy().sum()
+    >>> path = budget_path(model.fit(data.X, data.y), [now, 1.1 * now], X=data.X)
     >>> bool((path.table["outcome"] >= path.table["as_today"]).all())
     True
     """

@@ -144,10 +144,10 @@ def calibrate_intervals(
     >>> from skmmm import DeepCausalMMMRegressor
     >>> from skmmm.datasets import make_mmm_panel
     >>> from skmmm.inspection import calibrate_intervals
-    >>> world = make_mmm_panel(1, 104, n_media=2, random_state=0)
+    >>> world = make_mmm_panel(1, 60, n_media=2, random_state=0)
     >>> model = DeepCausalMMMRegressor(
     ...     media=world.media, controls=world.controls, time="week", region="region",
-    ...     n_draws=8, random_state=0,
+    ...     graph=None, n_draws=8, max_iter=20, random_state=0,
     ... )
     >>> result = calibrate_intervals(
     ...     model, world.X, world.y, n_simulations=2, random_state=0

@@ -143,7 +143,7 @@ def placebo_channel(
     >>> from skmmm.baselines import make_linear_mmm
     >>> from skmmm.datasets import make_mmm_panel
     >>> from skmmm.inspection import placebo_channel
-    >>> world = make_mmm_panel(2, 104, n_media=2, random_state=0)
+    >>> world = make_mmm_panel(2, 60, n_media=2, random_state=0)
     >>> model = make_linear_mmm(
     ...     media=world.media, controls=world.controls, region="region", time="week"
     ... )

@@ -91,13 +91,13 @@ def block_stability(
     >>> from skmmm.baselines import make_linear_mmm
     >>> from skmmm.datasets import make_mmm_panel
     >>> from skmmm.inspection import block_stability
-    >>> world = make_mmm_panel(2, 104, n_media=2, random_state=0)
+    >>> world = make_mmm_panel(2, 60, n_media=2, random_state=0)
     >>> model = make_linear_mmm(
     ...     media=world.media, controls=world.controls, region="region", time="week"
     ... )
-    >>> table = block_stability(model, world.X, world.y, n_blocks=4, media=world.media)
+    >>> table = block_stability(model, world.X, world.y, n_blocks=2, media=world.media)
     >>> table.shape
-    (8, 5)
+    (4, 5)
     >>> moves = table["change"].abs().groupby("channel").max()
     """
     check_integer(n_blocks, "n_blocks", 2)
@@ -187,7 +187,7 @@ def refresh_stability(
     >>> from skmmm.baselines import make_linear_mmm
     >>> from skmmm.datasets import make_mmm_panel
     >>> from skmmm.inspection import refresh_stability
-    >>> world = make_mmm_panel(2, 104, n_media=2, random_state=0)
+    >>> world = make_mmm_panel(2, 60, n_media=2, random_state=0)
     >>> model = make_linear_mmm(
     ...     media=world.media, controls=world.controls, region="region", time="week"
     ... )

@@ -58,7 +58,8 @@ class BaselineDisplay(Display):
     >>> from skmmm.plotting import BaselineDisplay
     >>> world = make_mmm_panel(1, 60, n_media=2, random_state=0)
     >>> model = DeepCausalMMMRegressor(
-    ...     media=world.media, region="region", time="week", n_draws=0, random_state=0
+    ...     media=world.media, region="region", time="week", graph=None, n_draws=0,
+    ...     max_iter=20, random_state=0,
     ... ).fit(world.X, world.y)
     >>> display = BaselineDisplay.from_estimator(model)
     >>> list(display.lines_)

@@ -54,15 +54,15 @@ class ResponseCurvesDisplay(ChannelPanels):
 
     Examples
     --------
-    >>> from skmmm.baselines import make_linear_mmm
+    >>> from skmmm import DeepCausalMMMRegressor
     >>> from skmmm.datasets import make_mmm_panel
     >>> from skmmm.plotting import ResponseCurvesDisplay
     >>> world = make_mmm_panel(1, 60, n_media=2, random_state=0)
-    >>> model = make_linear_mmm(media=world.media, region="region", time="week")
-    >>> model = model.fit(world.X, world.y)
-    >>> display = ResponseCurvesDisplay.from_estimator(
-    ...     model, world.X, channels=["media_1"]
-    ... )
+    >>> model = DeepCausalMMMRegressor(
+    ...     media=world.media, time="week", region="region", graph=None, n_draws=0,
+    ...     max_iter=20, random_state=0,
+    ... ).fit(world.X, world.y)
+    >>> display = ResponseCurvesDisplay.from_estimator(model, channels=["media_1"])
     >>> len(display.points_)
     1
     """

@@ -107,7 +107,8 @@ class ChannelGraphDisplay(Display):
     >>> from skmmm.plotting import ChannelGraphDisplay
     >>> world = make_mmm_panel(3, 60, n_media=3, random_state=0)
     >>> model = DeepCausalMMMRegressor(
-    ...     media=world.media, region="region", time="week", n_draws=0, random_state=0
+    ...     media=world.media, region="region", time="week", n_draws=0, max_iter=10,
+    ...     random_state=0,
     ... ).fit(world.X, world.y)
     >>> display = ChannelGraphDisplay.from_estimator(model)
     >>> len(display.arrows_) == len(display.graph.edges)
@@ -302,7 +303,8 @@ class ChannelGraphHeatmapDisplay(Display):
     >>> from skmmm.plotting import ChannelGraphHeatmapDisplay
     >>> world = make_mmm_panel(3, 60, n_media=3, random_state=0)
     >>> model = DeepCausalMMMRegressor(
-    ...     media=world.media, region="region", time="week", n_draws=0, random_state=0
+    ...     media=world.media, region="region", time="week", n_draws=0, max_iter=10,
+    ...     random_state=0,
     ... ).fit(world.X, world.y)
     >>> display = ChannelGraphHeatmapDisplay.from_estimator(model)
     >>> display.image_.get_array().shape

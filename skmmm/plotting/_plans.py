@@ -72,7 +72,7 @@ class BudgetPlanDisplay(Display):
     >>> from skmmm.baselines import make_linear_mmm
     >>> from skmmm.datasets import make_mmm_panel
     >>> from skmmm.plotting import BudgetPlanDisplay
-    >>> data = make_mmm_panel(1, 60, n_media=2, random_state=0)
+    >>> data = make_mmm_panel(1, 30, n_media=2, random_state=0)
     >>> model = make_linear_mmm(media=data.media, region="region", time="week")
     >>> plan = optimize_budget(model.fit(data.X, data.y), X=data.X)
     >>> display = BudgetPlanDisplay.from_plan(plan)
@@ -225,12 +225,14 @@ class BudgetPathDisplay(Display):
     >>> from skmmm.baselines import make_linear_mmm
     >>> from skmmm.datasets import make_mmm_panel
     >>> from skmmm.plotting import BudgetPathDisplay
-    >>> data = make_mmm_panel(1, 60, n_media=2, random_state=0)
+    >>> data = make_mmm_panel(1, 30, n_media=2, random_state=0)
     >>> model = make_linear_mmm(media=data.media, region="region", time="week")
     >>> model = model.fit(data.X, data.y)
-    >>> display = BudgetPathDisplay.from_estimator(model, X=data.X)
+    >>> now = data.X[data.media].to_numpy().sum()
+    >>> budgets = [0.9 * now, now, 1.1 * now]
+    >>> display = BudgetPathDisplay.from_estimator(model, budgets, X=data.X)
     >>> len(display.path.table)
-    11
+    3
     """
 
     path: Bunch
@@ -323,7 +325,7 @@ class ScenariosDisplay(DotsDisplay):
     >>> from skmmm.baselines import make_linear_mmm
     >>> from skmmm.datasets import make_mmm_panel
     >>> from skmmm.plotting import ScenariosDisplay
-    >>> data = make_mmm_panel(1, 60, n_media=2, random_state=0)
+    >>> data = make_mmm_panel(1, 30, n_media=2, random_state=0)
     >>> model = make_linear_mmm(media=data.media, region="region", time="week")
     >>> model = model.fit(data.X, data.y)
     >>> more = data.X.assign(media_1=1.2 * data.X["media_1"])

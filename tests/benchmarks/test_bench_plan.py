@@ -243,7 +243,7 @@ def test_a_solver_that_gives_up_is_an_error(modules, with_curves, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def rows(modules):
+def rows(modules, short_chains):
     """A run over a `national` made small, by contender; one model for all."""
     sizes = {"n_regions": 1, "n_periods": 70, "n_media": 2}
     asked = ["skmmm", "SLSQP, scaled", "grid", "linear MMM", "direct effects known"]
@@ -276,6 +276,7 @@ def test_our_own_plans_are_scored(rows):
     assert rows["linear MMM"]["spent"] == pytest.approx(1)
 
 
+@pytest.mark.usefixtures("short_chains")
 def test_a_funnel_is_planned_for_total_effects(modules):
     ours = ["skmmm", "skmmm, total effects", "direct effects known"]
     rows = modules.bench_plan.run_problem("funnel_much_tv", 12, ours)

@@ -66,7 +66,7 @@ def test_one_series(tmp_path, capsys, series):
     path, out = tmp_path / "s.csv", tmp_path / "out" / "deep"
     to_csv(series.frame.drop(columns="region"), path)
     columns = ["--kpi", "sales", "--controls", "price", "holiday", "--time", "week"]
-    columns += ["--media", *series.media]
+    columns += ["--media", *series.media, "--origins", "1"]
     assert main(["fit", str(path), *columns, "--out", str(out), *QUICK]) == 0
     assert {file.name for file in out.iterdir()} == {*TABLES, *PICTURES, "model.skmmm"}
     said = capsys.readouterr()

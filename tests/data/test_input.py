@@ -236,7 +236,7 @@ def test_channel_without_spend_stays_at_its_prior(X, y, fast):
     X, y = X[X["region"] == "region_1"], y[X["region"] == "region_1"]
     late = X["week"] >= "2021-12-13"
     started = X.assign(media_2=X["media_2"].where(late, 0.0))
-    fast = fast | {"n_draws": 8, "graph": None}
+    fast = fast | {"n_draws": 8}
     fast["priors"] = {"media_2": {"roi": (20.0, 30.0)}}
     with warns(NO_SPEND):
         model = DeepCausalMMMRegressor(**fast).fit(started[~late], y[~late])
@@ -252,7 +252,7 @@ def test_channel_without_spend_has_the_typical_spend_of_the_others(X, y, fast):
     X["media_2"] = 0.0
     cost = {"media_1": 2.0, "media_2": 0.5}
     with warns(NO_SPEND):
-        model = DeepCausalMMMRegressor(**fast, media_cost=cost, graph=None).fit(X, y)
+        model = DeepCausalMMMRegressor(**fast, media_cost=cost).fit(X, y)
     money = model._model.scales.media * [2.0, 0.5, 1.0]
     assert_allclose(money[:, 1], np.median(money[:, ::2], axis=1), rtol=1e-12)
 
@@ -260,7 +260,7 @@ def test_channel_without_spend_has_the_typical_spend_of_the_others(X, y, fast):
 def test_steady_channel_is_not_identified(X, y, fast):
     X, y = X[X["region"] == "region_1"], y[X["region"] == "region_1"]
     with warns(STEADY):
-        model = DeepCausalMMMRegressor(**fast | {"n_draws": 8, "graph": None}).fit(
+        model = DeepCausalMMMRegressor(**fast | {"n_draws": 8}).fit(
             X.assign(media_2=9999.9), y
         )
     assert model.channel_summary().loc["media_2", "verdict"] == "not identified"
@@ -308,7 +308,7 @@ def test_early_folds_have_scores(X, y, fast):
         media_2=X["media_2"].where(late, 0.0), price=X["price"].where(late, 9.99)
     )
     cv = PanelTimeSeriesSplit(2, test_size=5, region="region", time="week")
-    model = DeepCausalMMMRegressor(**fast | {"graph": None})
+    model = DeepCausalMMMRegressor(**fast)
     with pytest.warns(UserWarning, match="training row"):
         scores = cross_val_score(model, started, y, cv=cv, error_score="raise")
     assert np.isfinite(scores).all()

@@ -284,6 +284,10 @@ def caught(world, **parameters):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("skmmm._estimator.fitting.sample", catch)
+        # The draws of this fit are of no use.
+        for name in ("N_WARMUP", "N_AFTER", "N_STEPS"):
+            patch.setattr(hmc, name, 1)
+        patch.setattr(hmc, "N_MOVES", 0)
         DeepCausalMMMRegressor(
             region="region",
             time="week",
@@ -321,14 +325,14 @@ def test_chains_move_and_few_moves_are_lost(problem, request, monkeypatch):
     original = hmc._transition
     monkeypatch.setattr(hmc, "_transition", transition)
     monkeypatch.setattr(hmc, "N_AFTER", 8)  # for a mean that is no accident
-    hmc.sample(*request.getfixturevalue(problem), 24, generator())
+    hmc.sample(*request.getfixturevalue(problem), 8, generator())
     assert 0.5 < np.mean(accepted[-hmc.N_AFTER :]) < 0.97
 
 
 @pytest.mark.parametrize("problem", ["national", "regional"])
 def test_draws_of_a_real_fit(problem, request):
     network, inputs, target, loss, approximation = request.getfixturevalue(problem)
-    n_draws = 24
+    n_draws = 8
     drawn, mean = hmc.sample(
         network, inputs, target, loss, approximation, n_draws, generator()
     )
@@ -372,6 +376,7 @@ def test_draws_repeat_bit_by_bit(national):
 def test_any_number_of_draws(national, monkeypatch, n_draws):
     # As few chains as may be, so that they give several draws each.
     monkeypatch.setattr(hmc, "_CELLS", 1)
+    monkeypatch.setattr(hmc, "N_MOVES", 0)
     draws, _ = sampled(*national, n_draws)
     assert len(draws) == n_draws
     assert np.isfinite(draws).all()
