@@ -60,7 +60,7 @@ def set_chains(patch, numbers):
 
 @pytest.fixture
 def fast(arguments, monkeypatch):
-    """The same where the numbers do not matter: few iterations, cheap draws, no graph."""
+    """The same where the numbers do not matter: few iterations and draws, no graph."""
     set_chains(monkeypatch, SHORT)
     return arguments | {"max_iter": 10, "graph": None}
 

@@ -33,7 +33,13 @@ from skmmm._model.priors import Sizes
 from skmmm._model.threads import one_thread
 from skmmm._utils.callbacks import fit_progress
 from skmmm._utils.warnings import warn_user
-from skmmm.inspection._placement import ADVICE, GROUPS, LOWERS, TOGETHER, spend_alarms
+from skmmm.inspection._placement import (
+    ADVICE,
+    GROUPS,
+    LOWERS,
+    TOGETHER,
+    spend_alarms,
+)
 from skmmm.inspection._verdicts import contraction, is_narrow
 
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
@@ -71,10 +77,9 @@ def fit_model(estimator, panel, stuck, outliers, graph, X, y):
         torch.inference_mode(False),
         torch.enable_grad(),
     ):
-        alarms = _spend_alarms(estimator, panel)
-        model, target = _start(estimator, panel, stuck, outliers, alarms, generator)
+        model, target = _start(estimator, panel, stuck, outliers, generator)
         losses = _train(estimator, model, target, X, y)
-        alarms = _check_placement(estimator, model, alarms)
+        alarms = _check_placement(estimator, model)
         model = model.doubting([bool(alarm) for alarm in alarms]).at_mode(target)
         contradicted = _check_priors(estimator, model, target)
         model = _with_draws(estimator, model, target, generator)
@@ -92,20 +97,7 @@ def _generator(estimator):
     return torch.Generator().manual_seed(int(seed))
 
 
-def _spend_alarms(estimator, panel):
-    """Return why a channel's spend tells nothing of its effect, "" if it may.
-
-    ndarray of str, shape (n_media,).
-    """
-    alarms = np.full(panel.media.shape[2], "", dtype=object)
-    if estimator._calendar is not None and len(alarms):
-        seasons = Seasons(estimator._calendar, estimator.n_harmonics, panel.shape[1])
-        kpi, seen, season = panel.y, panel.weight > 0, seasons.fourier(panel)
-        alarms[:] = spend_alarms(panel.media, kpi, seen, panel.controls, season)
-    return alarms
-
-
-def _start(estimator, panel, stuck, outliers, alarms, generator):
+def _start(estimator, panel, stuck, outliers, generator):
     """Build scales, target and an untrained model."""
     ordered = estimator._calendar is not None
     estimator._media_cost = costs_per_unit(
@@ -114,16 +106,13 @@ def _start(estimator, panel, stuck, outliers, alarms, generator):
     scales = fit_scales(panel, outliers, stuck, estimator._media_cost)
     _check_finite(scales, estimator._columns)
     seasons = Seasons(estimator._calendar, estimator.n_harmonics, panel.shape[1])
-    season, demand = seasons.fourier(panel), None
-    n_season = len(season)
-    if ordered:
-        # Budgets that ring an alarm may tell of the KPI instead.
-        demand = fit_demand(panel, season, alarms == "", generator)
+    season = seasons.fourier(panel)
+    demand = fit_demand(panel, season, generator) if ordered else None
     sizes = Sizes(
         n_regions=len(estimator.regions_),
         n_media=len(estimator._columns.media),
         n_controls=len(estimator._columns.controls),
-        n_season=n_season,
+        n_season=len(season),
         n_hidden=estimator.n_hidden if ordered else 0,
         max_lag=estimator.max_lag if ordered else 0,
         time_varying=bool(estimator.time_varying),
@@ -134,7 +123,7 @@ def _start(estimator, panel, stuck, outliers, alarms, generator):
     if sizes.n_hidden:
         columns = context_columns(panel, scales, seasons)
         context = draw_context(
-            sizes.n_hidden, n_season, sizes.n_controls, sizes.n_regions, generator
+            sizes.n_hidden, sizes.n_season, sizes.n_controls, sizes.n_regions, generator
         ).centred(columns, torch.from_numpy(panel.weight > 0))
     network = OutcomeNetwork(
         sizes,
@@ -275,9 +264,16 @@ def _check_priors(estimator, model, target):
     return contradicted
 
 
-def _check_placement(estimator, model, alarms):
-    """Return alarms with what the fit adds to them, a tuple of str, and warn."""
-    media = estimator._columns.media
+def _check_placement(estimator, model):
+    """Return why a channel's spend tells nothing of its effect, "" if it may, and warn.
+
+    A tuple of str, one per channel.
+    """
+    media, panel = estimator._columns.media, model.history
+    alarms = np.full(len(media), "", dtype=object)
+    if estimator._calendar is not None and len(media):
+        kpi, seen, season = panel.y, panel.weight > 0, model.seasons.fourier(panel)
+        alarms[:] = spend_alarms(panel.media, kpi, seen, panel.controls, season)
     # Of a channel that may lower the KPI it is no surprise.
     alarms[model.network.free_sign.numpy() & (alarms == LOWERS)] = ""
     alarms[model.network.grouped.numpy() & (alarms == "")] = GROUPS

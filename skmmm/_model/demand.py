@@ -30,6 +30,8 @@ import torch
 from scipy.optimize import minimize
 from scipy.stats import chi2
 
+from skmmm._model.independence import independent_spend
+
 SHIFTS = (-1, 0, 1)  # weeks by which demand in budgets may lead demand in the KPI
 MIN_PERIODS = 40
 MIN_SEEN = 0.2  # of cells with spend, in a channel that can tell of demand
@@ -40,6 +42,7 @@ N_CONJUGATE = 40  # steps of conjugate gradients
 # Loading from which a channel moves with demand, and free region-periods from which
 # loadings are taken for known.
 MOVES, MANY = 0.2, 600
+LOCAL = 0.5  # share of independent regions in the spend of channels that move locally
 LEAST_OWN = 0.02  # share of log spend that every channel has for itself
 # Prior sd of loadings, in standard deviations of log spend; and around local ones.
 LOADING, LOADING_LIKE_LOCAL = 0.6, 0.2
@@ -102,7 +105,7 @@ class Demand:
         return np.concatenate([found, new], axis=1)
 
 
-def fit_demand(panel, season, telling, generator):
+def fit_demand(panel, season, generator):
     """Estimate hidden demand from the spend of a training panel.
 
     Parameters
@@ -110,8 +113,6 @@ def fit_demand(panel, season, telling, generator):
     panel : Panel
     season : ndarray of shape (S, T)
         Fourier terms.
-    telling : ndarray of shape (n_media,), bool
-        Channels whose spend may tell of demand.
     generator : torch.Generator
         For the spend of cells in which a channel is dark.
 
@@ -125,8 +126,11 @@ def fit_demand(panel, season, telling, generator):
     if n_periods < MIN_PERIODS or panel.media.shape[2] < 2:
         return None
     spend, seen = _log_spend(panel, season)
-    together, apart = _split(spend, seen & telling)
+    together, apart = _split(spend, seen)
     found, usual = [], None
+    # Budgets that move in groups of regions tell nothing of local demand.
+    alone = independent_spend(panel.media, panel.observed[..., None]) >= LOCAL
+    apart = apart[0], apart[1] & alone
     if n_regions > 1:
         local = _factor_of(*apart, n_free=n_regions - 1, generator=generator)
         if local is not None:

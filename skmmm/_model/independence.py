@@ -5,7 +5,8 @@ import torch
 
 from skmmm._model.priors import NOISE_RATIO
 
-_MIN_SPENDING = 10  # periods, of regions that say how alike regions spend
+_MIN_REGIONS = 6  # with fewer, groups of regions are not told from chance
+_MIN_SPENDING = 26  # periods, of regions that say how alike regions spend
 # Pairs of regions observed together for fewer periods say nothing.
 _MIN_COMMON = 10
 # What is left of movements without what all regions share, of their size, below which
@@ -78,9 +79,11 @@ def independent_spend(media, seen):
     -------
     shares : ndarray of shape (M,)
         Of the regions in which it spends for a while; 0 where that are fewer than
-        three, 1 where there is one region.
+        three, 1 where regions are too few for groups.
     """
-    found = np.ones(media.shape[2]) if len(media) == 1 else np.zeros(media.shape[2])
+    if len(media) < _MIN_REGIONS:
+        return np.ones(media.shape[2])
+    found = np.zeros(media.shape[2])
     for m, spend in enumerate(np.moveaxis(np.where(seen, media, np.nan), 2, 0)):
         spend = spend[(spend > 0).sum(axis=1) >= _MIN_SPENDING]
         if len(spend) > 2:

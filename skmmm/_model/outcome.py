@@ -190,7 +190,9 @@ class OutcomeModel:
         doubted : list of bool
             One per channel.
         """
-        return replace(self, network=self.network.doubting(torch.tensor(doubted)))
+        return replace(
+            self, network=self.network.doubting(torch.tensor(doubted, dtype=torch.bool))
+        )
 
     def at_mode(self, target):
         """Return the model with the level that its network leaves over."""

@@ -172,6 +172,32 @@ def test_the_regressor_warns_with_the_reason_and_calls_it_not_identified():
     assert summary["verdict"].iloc[LAST] == "not identified"
 
 
+def test_a_channel_that_moves_in_groups_as_the_kpi_does_is_not_identified():
+    rng = np.random.default_rng(0)
+    shape = 12, 60
+    groups = np.cumsum(rng.normal(size=(3, 60)), axis=1)[np.arange(12) % 3]
+    groups = (groups - groups.mean(axis=1, keepdims=True)) / groups.std()
+    media = np.exp(0.5 * rng.normal(size=(*shape, 2)))
+    media[..., 1] *= np.exp(0.5 * groups)
+    kpi = 100.0 * (1.0 + 0.1 * groups + 0.02 * rng.normal(size=shape))
+    region, week = np.indices(shape).reshape(2, -1)
+    X = np.column_stack([region, week, media.reshape(-1, 2)])
+    model = DeepCausalMMMRegressor(
+        media=[2, 3], region=0, time=1, n_draws=8, max_iter=20, max_lag=2, graph=None
+    )
+    with pytest.warns(UserWarning, match=r"spend of \[3\]"):
+        model.fit(X, kpi.ravel())
+    summary = model.channel_summary()
+    assert summary["alarm"].iloc[0] == ""
+    assert summary["alarm"].iloc[1] != ""
+    assert summary["verdict"].iloc[1] == "not identified"
+    assert summary["contribution_low"].iloc[1] < 0.1 * summary["contribution"].iloc[1]
+    parts = model.baseline_parts().sum(axis=1)
+    baseline = model.contributions()["baseline"]
+    np.testing.assert_allclose(parts, baseline, rtol=1e-9)
+    assert "confounding" in model.baseline_parts()
+
+
 def test_harm_is_no_alarm_where_it_is_allowed():
     shops = make_shops(0, "harms", n_regions=8)
     X = shops["media"].reshape(-1, 3)

@@ -48,12 +48,7 @@ def make_panel(strength=1.0, n_regions=16, n_periods=120, seed=0, together=0.0):
 
 def found(panel):
     season = np.zeros((0, panel.shape[1]))
-    return fit_demand(
-        panel,
-        season,
-        np.ones(panel.media.shape[2], bool),
-        torch.Generator().manual_seed(0),
-    )
+    return fit_demand(panel, season, torch.Generator().manual_seed(0))
 
 
 def local(values):
@@ -151,6 +146,20 @@ def chased():
     rng = np.random.default_rng(0)
     y = 100.0 * (1.0 + 0.1 * demand + 0.03 * rng.normal(size=demand.shape))
     return X, y[region, rows], data.media
+
+
+def test_channels_that_move_in_groups_do_not_tell_of_local_demand():
+    panel, _ = make_panel()
+    assert (found(panel).loading[0, :3] != 0.0).all()
+    media = panel.media.copy()
+    media[..., 1] = media[np.arange(len(media)) % 4, :, 1]
+    assert found(replace(panel, media=media)).loading[0, 1] == 0.0
+
+
+def test_few_region_periods_leave_open_what_moves_what():
+    few, many = (found(make_panel(n_regions=n)[0]) for n in (3, 16))
+    assert list(few.moving_together()) == [True, True, True, False]
+    assert not many.moving_together().any()
 
 
 @pytest.fixture(scope="module")

@@ -180,15 +180,18 @@ class Recorder:
     def __init__(self, posterior):
         self.posterior, self.seen = posterior, []
 
-    def at(self, place):
-        state = self.posterior.at(place)
-        self.seen.append(state)
-        return state
+    def gradient(self, place):
+        found = self.posterior.gradient(place)
+        self.seen.append((place, found))
+        return found
+
+    def density(self, place):
+        return self.posterior.density(place)
 
     def momentum(self, step):
         """Return the momentum at the end of the last transition."""
-        before, last = self.seen[-2:]
-        return (last.position - before.position) / step + 0.5 * step * last.gradient
+        (before, _), (last, gradient) = self.seen[-2:]
+        return (last - before) / step + 0.5 * step * gradient
 
 
 def always(n_chains):

@@ -1,0 +1,57 @@
+"""How many regions movements come to: as many as there are, groups, or one."""
+
+import numpy as np
+import pytest
+import torch
+
+from skmmm._model.independence import independent_share, independent_spend
+
+R, T = 24, 400
+
+
+def moves(n_groups, seed=0):
+    """Return movements of regions in groups that move alike, (R, T)."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n_groups, T))[np.arange(R) % n_groups]
+
+
+def share(values):
+    return independent_share(torch.from_numpy(values))
+
+
+def test_independent_regions_count_in_full():
+    assert share(moves(R)) > 0.9
+
+
+@pytest.mark.parametrize("n_groups", [3, 6])
+def test_groups_count_once_each(n_groups):
+    expected = (n_groups - 1) / (R - 1)
+    assert share(moves(n_groups)) == pytest.approx(expected, rel=0.1)
+
+
+def test_one_movement_of_all_counts_once():
+    rng = np.random.default_rng(0)
+    alike = rng.normal(size=T) * np.ones((R, 1))
+    assert share(alike) == pytest.approx(1 / (R - 1))
+
+
+def test_cells_that_nobody_saw_do_not_count():
+    values = moves(4)
+    hidden = np.random.default_rng(1).random(values.shape) < 0.2
+    assert share(np.where(hidden, np.nan, values)) == pytest.approx(
+        share(values), rel=0.1
+    )
+
+
+def test_spend_is_compared_in_regions_that_spend():
+    apart, groups = np.exp(moves(R)), np.exp(moves(3))
+    few = np.where(np.arange(R)[:, None] < 2, apart, 0.0)
+    half = np.where(np.arange(R)[:, None] < R // 2, apart, 0.0)
+    media = np.stack([apart, groups, few, half], axis=2)
+    seen = np.ones((R, T, 1), dtype=bool)
+    found = independent_spend(media, seen)
+    assert found[0] > 0.9
+    assert found[1] < 0.2
+    assert found[2] == 0.0
+    assert found[3] > 0.9
+    assert independent_spend(media[:5], seen[:5]).tolist() == [1.0] * 4
