@@ -269,7 +269,10 @@ def cause_tables():
     )
     return [
         summarise_causes(
-            table[table["seed"].isin(set(now["seed"]) & set(before["seed"]))]
+            table[
+                table["seed"].isin(set(now["seed"]) & set(before["seed"]))
+                & table["world"].isin(set(before["world"]))
+            ]
         )
         for table in (now, before)
     ]
