@@ -141,6 +141,7 @@ def test_demo(tmp_path, capsys):
 
 
 @pytest.mark.usefixtures("no_pictures")
+@pytest.mark.filterwarnings("ignore:The spend of")
 def test_a_region_that_starts_late_is_forecast_as_an_average_one(
     tmp_path, capsys, panel
 ):
