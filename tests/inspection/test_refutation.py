@@ -116,7 +116,7 @@ def test_spend_that_is_noise_earns_no_more_than_its_placebos(panel, model):
 
 
 def test_placebo_of_the_deep_model_has_bounds(panel, fast):
-    model = DeepCausalMMMRegressor(media=panel.media, **fast)
+    model = DeepCausalMMMRegressor(media=panel.media, **fast | {"graph": "svar"})
     with pytest.warns(ConvergenceWarning, match="The first of 1 such warnings"):
         table = placebo_channel(
             model, panel.X, panel.y, ["media_1"], n_repeats=1, random_state=0
