@@ -157,8 +157,8 @@ def test_a_dead_region_is_named_and_spoils_nothing(fast, spends):
     parts = found.contributions()[world.media]
     assert (parts[dead] == 0.0).all(axis=None)
     assert_array_equal(found.predict(X)[dead], 0.0)
-    # Training stops early here, before it has settled.
-    assert_allclose(parts.sum(), alive.contributions()[world.media].sum(), rtol=0.4)
+    # Effects may ring an alarm in one of the two, which halves them.
+    assert_allclose(found.predict(X)[~dead], alive.predict(X[~dead]), rtol=0.1)
 
 
 def test_a_kpi_that_never_changes_is_refused(panel, fast):
