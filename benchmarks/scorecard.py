@@ -267,15 +267,9 @@ def cause_tables():
     now, before = (
         pd.read_csv(RESULTS / f"{name}.csv") for name in ("causes", "causes_before")
     )
-    return [
-        summarise_causes(
-            table[
-                table["seed"].isin(set(now["seed"]) & set(before["seed"]))
-                & table["world"].isin(set(before["world"]))
-            ]
-        )
-        for table in (now, before)
-    ]
+    keys = ["world", "seed"]
+    both = now[keys].merge(before[keys]).drop_duplicates()
+    return [summarise_causes(table.merge(both)) for table in (now, before)]
 
 
 def credited(before, now):

@@ -1,6 +1,6 @@
 """From a panel of numbers to the tensors that the network reads."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -8,7 +8,73 @@ import numpy as np
 import torch
 
 from skmmm._model.likelihood import Target
-from skmmm._model.network import Inputs
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What the network reads, as float64 tensors (R regions, T periods, L lags).
+
+    Attributes
+    ----------
+    media : Tensor of shape (R, M, L + T)
+        In units of typical spend, with history in front.
+    high : Tensor of shape (R, M, 1)
+        What spend nearly always stays below.
+    known : Tensor of shape (R, L + T)
+        0 where spend is unknown.
+    controls : Tensor of shape (R, K, T)
+        Standardised.
+    season : Tensor of shape (S, T)
+        Fourier terms.
+    trend : Tensor of shape (T,)
+        Time in training windows, -1/2 to 1/2 inside the window.
+    states : Tensor of shape (R, H, T)
+        Of the GRU.
+    demand : Tensor of shape (R, D, T)
+        Hidden demand in this period and its neighbours; D = 0 if there is none.
+    """
+
+    media: torch.Tensor
+    high: torch.Tensor
+    known: torch.Tensor
+    controls: torch.Tensor
+    season: torch.Tensor
+    trend: torch.Tensor
+    states: torch.Tensor
+    demand: torch.Tensor
+
+    def rounded(self):
+        """Return media and controls rounded to ten significant digits.
+
+        Columns that arrive in other units, or scaled by a transformer, then start from
+        the same bits, and a fit takes the same path.
+        """
+
+        def digits(values):
+            mantissa, exponent = torch.frexp(values)
+            return torch.ldexp(torch.round(mantissa * 2.0**33) / 2.0**33, exponent)
+
+        return replace(
+            self,
+            media=digits(self.media),
+            high=digits(self.high),
+            controls=digits(self.controls),
+        )
+
+    def within(self, window):
+        """Return the inputs of a slice of the periods, with the history before it."""
+        lags = self.media.shape[-1] - len(self.trend)
+        longer = slice(window.start, window.stop + lags)
+        return replace(
+            self,
+            media=self.media[..., longer],
+            known=self.known[..., longer],
+            controls=self.controls[..., window],
+            season=self.season[..., window],
+            trend=self.trend[window],
+            states=self.states[..., window],
+            demand=self.demand[..., window],
+        )
 
 
 class PerPanel(WeakKeyDictionary):

@@ -65,73 +65,6 @@ BY_REGION = (
 
 
 @dataclass(frozen=True, eq=False)
-class Inputs:
-    """What the network reads, as float64 tensors (R regions, T periods, L lags).
-
-    Attributes
-    ----------
-    media : Tensor of shape (R, M, L + T)
-        In units of typical spend, with history in front.
-    high : Tensor of shape (R, M, 1)
-        What spend nearly always stays below.
-    known : Tensor of shape (R, L + T)
-        0 where spend is unknown.
-    controls : Tensor of shape (R, K, T)
-        Standardised.
-    season : Tensor of shape (S, T)
-        Fourier terms.
-    trend : Tensor of shape (T,)
-        Time in training windows, -1/2 to 1/2 inside the window.
-    states : Tensor of shape (R, H, T)
-        Of the GRU.
-    demand : Tensor of shape (R, D, T)
-        Hidden demand in this period and its neighbours; D = 0 if there is none.
-    """
-
-    media: torch.Tensor
-    high: torch.Tensor
-    known: torch.Tensor
-    controls: torch.Tensor
-    season: torch.Tensor
-    trend: torch.Tensor
-    states: torch.Tensor
-    demand: torch.Tensor
-
-    def rounded(self):
-        """Return media and controls rounded to ten significant digits.
-
-        Columns that arrive in other units, or scaled by a transformer, then start from
-        the same bits, and a fit takes the same path.
-        """
-
-        def digits(values):
-            mantissa, exponent = torch.frexp(values)
-            return torch.ldexp(torch.round(mantissa * 2.0**33) / 2.0**33, exponent)
-
-        return replace(
-            self,
-            media=digits(self.media),
-            high=digits(self.high),
-            controls=digits(self.controls),
-        )
-
-    def within(self, window):
-        """Return the inputs of a slice of the periods, with the history before it."""
-        lags = self.media.shape[-1] - len(self.trend)
-        longer = slice(window.start, window.stop + lags)
-        return replace(
-            self,
-            media=self.media[..., longer],
-            known=self.known[..., longer],
-            controls=self.controls[..., window],
-            season=self.season[..., window],
-            trend=self.trend[window],
-            states=self.states[..., window],
-            demand=self.demand[..., window],
-        )
-
-
-@dataclass(frozen=True, eq=False)
 class Parts:
     """The structural part of the prediction, in units of the mean KPI per region.
 
@@ -216,12 +149,7 @@ class OutcomeNetwork:
         return twin
 
     def doubting(self, doubted):
-        """Return a twin in which what moves with these channels may be no effect.
-
-        Parameters
-        ----------
-        doubted : Tensor of shape (n_media,), bool
-        """
+        """Return a twin that doubts what some channels show, (M,) bool."""
         twin = copy.copy(self)
         doubted = doubted & self.channel_priors.pooled
         twin.channel_priors = replace(self.channel_priors, doubted=doubted)
@@ -310,10 +238,12 @@ class OutcomeNetwork:
         if "masked" in values:
             masked = (1.0 - visible_share) * self._pooled_effects(values, "masked")
             unseen = torch.exp(channels.effect_log) * masked * channels.pooled
-        below = torch.special.ndtr(values["genuine"])
-        genuine = ((below - NOTHING) / (1.0 - NOTHING - ALL)).clamp(0.0, 1.0)
-        feigned = (1.0 - genuine) * self.visible_effects(values)
-        return unseen - torch.where(channels.doubted, feigned, 0.0)
+        if channels.doubted.any():
+            below = torch.special.ndtr(values["genuine"])
+            genuine = ((below - NOTHING) / (1.0 - NOTHING - ALL)).clamp(0.0, 1.0)
+            feigned = (1.0 - genuine) * self.visible_effects(values)
+            unseen = unseen - torch.where(channels.doubted, feigned, 0.0)
+        return unseen
 
     def _pooled_effects(self, values, name):
         """Return effects in units of what is expected, (E, M)."""
@@ -424,6 +354,7 @@ class OutcomeNetwork:
         return self._effects(values, inputs, self.visible_effects)
 
     def _effects(self, values, inputs, at_typical_spend):
+        """Return effects, (E, R, M, T), from those at typical spend."""
         if not self.sizes.n_media:
             shape = (len(self.shared), self.sizes.n_regions, 0, len(inputs.trend))
             return inputs.media.new_zeros(shape)
@@ -612,9 +543,10 @@ class OutcomeNetwork:
         Effects have it and the KPI does not, or the other way round: it belongs to the
         baseline.
         """
-        if self.unseen_effects(values) is None:
+        unseen = self.unseen_effects(values)
+        if unseen is None:
             return None
-        return -self._effects(values, inputs, self.unseen_effects).sum(dim=2)
+        return -self._effects(values, inputs, lambda _: unseen).sum(dim=2)
 
     def baseline(self, values, inputs):
         """Return intercept, trend, season and slow state, shape (E, R, T)."""

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from skmmm._model.context import draw_context
+from skmmm._model.inputs import Inputs
 from skmmm._model.laplace import (
     _with_spread_responses,
     jacobian,
@@ -13,7 +14,7 @@ from skmmm._model.likelihood import (
     Target,
     errors,
 )
-from skmmm._model.network import Inputs, OutcomeNetwork
+from skmmm._model.network import OutcomeNetwork
 from skmmm._model.priors import (
     Sizes,
     channel_priors,

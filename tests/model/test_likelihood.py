@@ -18,6 +18,7 @@ from network_problems import (
     tensor,
 )
 from skmmm._model import ADSTOCKS
+from skmmm._model.inputs import Inputs
 from skmmm._model.likelihood import (
     Target,
     effective_regions,
@@ -25,7 +26,7 @@ from skmmm._model.likelihood import (
     log_likelihood,
     log_prior,
 )
-from skmmm._model.network import Inputs, OutcomeNetwork
+from skmmm._model.network import OutcomeNetwork
 from skmmm._model.optimise import penalised_posterior
 from skmmm._model.priors import (
     EFFECT_DF,

@@ -20,7 +20,8 @@ from network_problems import (
 )
 from skmmm._model import ADSTOCKS
 from skmmm._model.context import draw_context
-from skmmm._model.network import BEND, EXPECTED, Inputs, none_or_more
+from skmmm._model.inputs import Inputs
+from skmmm._model.network import BEND, EXPECTED, none_or_more
 
 
 def test_parts_add_up():

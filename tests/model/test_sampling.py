@@ -11,9 +11,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from network_problems import gradient_of
 from skmmm import DeepCausalMMMRegressor
 from skmmm._model import hmc
+from skmmm._model.inputs import Inputs
 from skmmm._model.laplace import LaplaceApproximation, information, with_spreads_held
 from skmmm._model.likelihood import Loss, Target, log_likelihood, log_prior
-from skmmm._model.network import Inputs, OutcomeNetwork
+from skmmm._model.network import OutcomeNetwork
 from skmmm._model.priors import Sizes, channel_priors, positions
 
 # Huber's density with bounds that no error reaches is Gaussian.
