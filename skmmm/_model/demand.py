@@ -39,9 +39,7 @@ FAR = 4.0  # standard deviations beyond which log spend is not believed
 SIGNIFICANT = 0.99  # gain in likelihood by a factor, against chance
 N_ROUNDS = 3  # of filling in what was not seen and fitting
 N_CONJUGATE = 40  # steps of conjugate gradients
-# Loading from which a channel moves with demand, and free region-periods from which
-# loadings are taken for known.
-MOVES, MANY = 0.2, 600
+MOVES = 0.2  # loading from which a channel moves with demand
 LOCAL = 0.5  # share of independent regions in the spend of channels that move locally
 LEAST_OWN = 0.02  # share of log spend that every channel has for itself
 # Prior sd of loadings, in standard deviations of log spend; and around local ones.
@@ -77,11 +75,10 @@ class Demand:
     def moving_together(self):
         """Return channels that move with demand, where it is known poorly, (M,), bool.
 
-        In few region-periods loadings are too uncertain to tell what moves a budget
-        from what the budget moves.
+        In one series loadings are too uncertain to tell what moves a budget from what
+        the budget moves.
         """
-        n_regions, n_periods = self.mean.shape[1:]
-        if max(n_regions - 1, 1) * n_periods >= MANY:
+        if self.mean.shape[1] > 1:
             return np.zeros(self.loading.shape[1], dtype=bool)
         return (np.abs(self.loading) >= MOVES).any(axis=0)
 

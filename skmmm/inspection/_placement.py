@@ -66,7 +66,7 @@ ADVICE = {
     GROUPS: "moves in groups of regions, and so does what the model leaves of the KPI, "
     "as if something unseen moved both. " + _DO.format("what moves these regions"),
     TOGETHER: "moves with that of other channels, as budgets do that follow the same "
-    "demand, and so few regions and periods cannot tell an effect from that demand. "
+    "demand, and one series is too short to tell an effect from that demand. "
     + _DO.format("what moves the budgets"),
 }
 

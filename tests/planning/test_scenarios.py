@@ -304,7 +304,8 @@ def test_common_draws_are_surer_than_independent_ones(fitted, plans):
     low, high = table["kpi_low"], table["kpi_high"]
     common = table["difference_high"]["twice"] - table["difference_low"]["twice"]
     independent = np.hypot(*(high - low))
-    assert 0 < common < 0.7 * independent
+    # Eight draws, and twice the spend is known less well itself.
+    assert 0 < common < 0.9 * independent
 
 
 def test_linear_pipeline(panel, plans):
