@@ -183,7 +183,7 @@ def test_a_channel_that_moves_in_groups_as_the_kpi_does_is_not_identified():
     region, week = np.indices(shape).reshape(2, -1)
     X = np.column_stack([region, week, media.reshape(-1, 2)])
     model = DeepCausalMMMRegressor(
-        media=[2, 3], region=0, time=1, n_draws=8, max_iter=20, max_lag=2, graph=None
+        media=[2, 3], region=0, time=1, n_draws=48, max_iter=20, max_lag=2, graph=None
     )
     with pytest.warns(UserWarning, match=r"spend of \[3\]"):
         model.fit(X, kpi.ravel())
