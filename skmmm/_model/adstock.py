@@ -5,7 +5,7 @@ half-saturation stays in units of spend per period.
 """
 
 import torch
-from torch.nn.functional import conv1d
+from torch.nn.functional import conv1d, pad
 
 
 def _normalised(log_weight):
@@ -148,14 +148,34 @@ def linear_scan(keep, add):
     ----------
     .. [1] Hillis and Steele (1986). Data parallel algorithms. CACM 29(12).
     """
-    keep, add = torch.broadcast_tensors(keep, add)
+    return _LinearScan.apply(*torch.broadcast_tensors(keep, add))
+
+
+class _LinearScan(torch.autograd.Function):
+    """`linear_scan` with a derivative that is a scan too, from the last period back."""
+
+    @staticmethod
+    def forward(ctx, keep, add):
+        state = _scan(keep, add)
+        ctx.save_for_backward(keep, state)
+        return state
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, gradient):
+        keep, state = ctx.saved_tensors
+        after = pad(keep[..., 1:], (0, 1)).flip(-1)
+        pull = _scan(after, gradient.flip(-1)).flip(-1)
+        return pull * pad(state[..., :-1], (1, 0)), pull
+
+
+def _scan(keep, add):
+    """Return the states of `linear_scan`, without what derivatives need."""
     shift, n_periods = 1, add.shape[-1]
+    keep, add = keep.clone(), add.clone()
     while shift < n_periods:
-        before = add[..., :-shift]
-        tail = add[..., shift:] + keep[..., shift:] * before
-        add = torch.cat([add[..., :shift], tail], dim=-1)
-        tail = keep[..., shift:] * keep[..., :-shift]
-        keep = torch.cat([keep[..., :shift], tail], dim=-1)
+        add[..., shift:] += keep[..., shift:] * add[..., :-shift]
+        keep[..., shift:] *= keep[..., :-shift].clone()
         shift *= 2
     return add
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from skmmm._model.likelihood import error_precision, errors, split_common, whiten
-from skmmm._model.priors import NOISE_FLOOR, NOISE_RATIO, positions, unpack
+from skmmm._model.priors import NOISE_FLOOR, NOISE_RATIO
 
 _STEP = 1e-4  # of the finite differences, in prior standard deviations
 _CHUNK = 8  # draws at once: bounds the memory
@@ -149,7 +149,7 @@ def information(network, inputs, target, loss):
                 empty,
                 *(
                     jacobian(network, inputs, target, part, prior, where)
-                    for prior, where in positions(priors)
+                    for prior, where in priors.positions()
                 ),
             ]
         )
@@ -177,11 +177,11 @@ def information(network, inputs, target, loss):
 def _with_spread_responses(network, shared, regional):
     """Give log spreads the response of the deviations that they multiply."""
     shared = shared.clone()
-    places = {p.name: where for p, where in positions(network.shared_priors)}
+    places = {p.name: where for p, where in network.shared_priors.positions()}
     scales = {p.name: p.scale for p in network.shared_priors}
     shared_z, regional_z = network.shared[0], network.regional[0]
     for part, priors in _parts(network):
-        for prior, where in positions(priors):
+        for prior, where in priors.positions():
             if not prior.hierarchical:
                 continue
             if part == "shared":
@@ -207,7 +207,7 @@ def _noise_information(network, target):
         (shared, network.shared, network.shared_priors),
         (regional, network.regional, network.regional_priors),
     ):
-        for prior, where in positions(priors):
+        for prior, where in priors.positions():
             if prior.name == "noise_log":
                 entry = part[0, ..., where]
                 response[:, where] = _noise_response(network, prior, entry)
@@ -231,7 +231,7 @@ def _noise_response(network, prior, entry):
 
 def _spreads(network):
     """Return the spread of every kind of deviation, by the name of its prior."""
-    values = unpack(network.shared, network.shared_priors)
+    values = network.shared_priors.unpack(network.shared)
     suffix = "_spread_log"
     return {
         name.removesuffix(suffix): torch.exp(value)
@@ -257,7 +257,7 @@ def spread_information(network, known):
     return {
         f"{prior.name}_spread_log": diagonal[..., where] / spreads[prior.name] ** 2
         for (_, priors), diagonal in zip(_parts(network), diagonals, strict=True)
-        for prior, where in positions(priors)
+        for prior, where in priors.positions()
         if prior.hierarchical
     }
 
@@ -298,7 +298,7 @@ def prior_ties(network, inputs, target):
     chosen = network.with_own_prior(inputs)
     n_shared = network.shared.shape[1]
     own = torch.zeros(len(chosen), n_shared, dtype=torch.float64)
-    for prior, where in positions(network.shared_priors):
+    for prior, where in network.shared_priors.positions():
         if prior.name == "effect":
             own[torch.arange(len(chosen)), where.start + chosen] = 1.0
     parameters = [
@@ -457,7 +457,7 @@ def with_spreads(network, known, deviations):
     """
     diagonal = known.shared.new_zeros(len(known.shared))
     spreads = _spreads(network)
-    for prior, where in positions(network.shared_priors):
+    for prior, where in network.shared_priors.positions():
         if prior.name in deviations:
             spread = spreads[prior.name.removesuffix("_spread_log")]
             told = spread**2 * deviations[prior.name]
@@ -470,7 +470,7 @@ def with_spreads(network, known, deviations):
 def with_spreads_held(network, known):
     """Return the information if all spreads were known exactly."""
     held = known.shared.new_zeros(len(known.shared))
-    for prior, where in positions(network.shared_priors):
+    for prior, where in network.shared_priors.positions():
         if prior.name.endswith("_spread_log"):
             held[where] = 1e12
     return replace(known, shared=known.shared + torch.diag(held))
@@ -492,7 +492,7 @@ def conditional_contraction(network, known):
         Of the prior variance that they would remove.
     """
     told = known.without_shock().diagonal()
-    for prior, where in positions(network.shared_priors):
+    for prior, where in network.shared_priors.positions():
         if prior.name == "effect":
             return (told[where] / (1.0 + told[where])).numpy()
     return np.zeros(0)

@@ -9,7 +9,7 @@ from scipy import stats
 
 from skmmm._model.independence import independent_share
 from skmmm._model.level import innovations
-from skmmm._model.priors import EFFECT_DF, positions
+from skmmm._model.priors import EFFECT_DF
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,7 @@ class Loss:
 def errors(network, inputs, target, values=None):
     """Return the KPI minus what the equation and the level expect, shape (E, R, T)."""
     values = network.values() if values is None else values
-    return whiten(network, target.y - network.total(inputs), target, values)
+    return whiten(network, target.y - network.total(inputs, values), target, values)
 
 
 def whiten(network, residual, target, values):
@@ -183,7 +183,7 @@ def log_prior(network, inputs, target):
     squares = network.shared.square()
     total = -0.5 * (squares.sum(dim=1) + network.regional.square().sum(dim=(1, 2)))
     pooled = network.channel_priors.pooled
-    for prior, where in positions(network.shared_priors):
+    for prior, where in network.shared_priors.positions():
         if prior.name == "effect":
             # With their spread integrated out, the effects of pooled channels are
             # Student's t together.

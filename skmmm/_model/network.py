@@ -41,10 +41,8 @@ from skmmm._model.priors import (
     NOTHING,
     ChannelPriors,
     fields_in_dtype,
-    positions,
     regional_priors,
     shared_priors,
-    unpack,
 )
 from skmmm._model.saturation import hill
 
@@ -117,15 +115,14 @@ class OutcomeNetwork:
         self.level = level
         self.shared_priors = shared_priors(adstock, sizes, channel_priors, level=level)
         self.regional_priors = regional_priors(sizes, level=level)
-        n_shared = sum(prior.size for prior in self.shared_priors)
-        n_regional = sum(prior.size for prior in self.regional_priors)
+        n_shared = self.shared_priors.n_parameters
         self.shared = torch.zeros(1, n_shared, dtype=torch.float64)
         # The baseline explains what it can before pooled channels do.
         small = channel_priors.pooled & ~free_sign
-        for prior, where in positions(self.shared_priors):
+        for prior, where in self.shared_priors.positions():
             if prior.name == "effect":
                 self.shared[:, where] = -1.0 * small.to(torch.float64)
-        shape = (1, sizes.n_regions, n_regional)
+        shape = (1, sizes.n_regions, self.regional_priors.n_parameters)
         self.regional = torch.zeros(shape, dtype=torch.float64)
 
     def at(self, shared, regional):
@@ -144,8 +141,8 @@ class OutcomeNetwork:
         """Return a twin that computes in another precision."""
         twin = self.at(self.shared.to(dtype), self.regional.to(dtype))
         twin.channel_priors = fields_in_dtype(self.channel_priors, dtype)
-        twin.shared_priors = [prior.to(dtype) for prior in self.shared_priors]
-        twin.regional_priors = [prior.to(dtype) for prior in self.regional_priors]
+        twin.shared_priors = self.shared_priors.to(dtype)
+        twin.regional_priors = self.regional_priors.to(dtype)
         return twin
 
     def doubting(self, doubted):
@@ -181,7 +178,7 @@ class OutcomeNetwork:
             Shape (E, ...), or (E, R, ...) for those that may vary by region (with
             R = 1 if there is one region).
         """
-        values = unpack(self.shared, self.shared_priors)
+        values = self.shared_priors.unpack(self.shared)
         for prior in self.shared_priors:
             if prior.hierarchical:
                 values[prior.name] = _in_units(values, prior.name, values[prior.name])
@@ -191,7 +188,7 @@ class OutcomeNetwork:
         if self.sizes.n_media:
             values["effect_log"] = torch.zeros_like(values["effect"]).unsqueeze(1)
         values["noise_log"] = with_noise_floor(values["noise_log"], NOISE_FLOOR)
-        for name, deviation in unpack(self.regional, self.regional_priors).items():
+        for name, deviation in self.regional_priors.unpack(self.regional).items():
             if name in values:
                 deviation = _in_units(values, name, deviation)
                 if name == "noise_log":
@@ -450,7 +447,7 @@ class OutcomeNetwork:
     def _mean_to_typical(self, inputs, share):
         """Return mean effects over rows by effects at typical spend, (1, M)."""
         shared = self.shared.clone()
-        for prior, where in positions(self.shared_priors):
+        for prior, where in self.shared_priors.positions():
             if prior.name in ("effect", "effect_mean"):
                 shared[:, where] = 1.0  # of no channel nothing
         twin = self.at(shared, self.regional)
@@ -527,9 +524,9 @@ class OutcomeNetwork:
             baseline = baseline + confounding
         return Parts(baseline, self._controls(values, inputs), media)
 
-    def total(self, inputs):
+    def total(self, inputs, values=None):
         """Return the sum of the structural `Parts`, shape (E, R, T)."""
-        values = self.values()
+        values = self.values() if values is None else values
         baseline = self.baseline(values, inputs)
         controls = self._controls(values, inputs).sum(dim=2)
         return baseline + controls + self.visible_media_effects(values, inputs).sum(2)

@@ -15,7 +15,6 @@ from skmmm._model.laplace import (
     with_spreads,
 )
 from skmmm._model.likelihood import effective_regions, log_likelihood, log_prior
-from skmmm._model.priors import unpack
 
 # Spreads and independence depend on the fit and the fit on them. They have settled when
 # a whole round changes the loss per row by less than this.
@@ -183,7 +182,7 @@ def penalised_posterior(network, inputs, target, loss, known):
     posterior = log_likelihood(network, inputs, target, loss) + log_prior(
         network, inputs, target
     )
-    values = unpack(network.shared, network.shared_priors)
+    values = network.shared_priors.unpack(network.shared)
     for name, told in known.items():
         spread = torch.exp(values[name])
         posterior = posterior - 0.5 * torch.log1p(spread**2 * told).sum()

@@ -6,6 +6,7 @@ typical spend per region (1 = mean of the non-zero periods), the KPI in units of
 mean per region.
 """
 
+import copy
 import math
 from dataclasses import dataclass, replace
 
@@ -60,11 +61,71 @@ class Prior:
         """Number of entries per draw."""
         return math.prod(self.shape)
 
-    def to(self, dtype):
-        """Return the same prior in numbers of another precision."""
-        return replace(
-            self, loc=in_dtype(self.loc, dtype), scale=in_dtype(self.scale, dtype)
+
+class PriorTable:
+    """The priors of the entries of a flat vector, in their order.
+
+    Parameters
+    ----------
+    priors : sequence of Prior
+
+    Attributes
+    ----------
+    n_parameters : int
+        Entries of the vector.
+    """
+
+    def __init__(self, priors):
+        self._priors = tuple(priors)
+        self._sizes = [prior.size for prior in self._priors]
+        self.n_parameters = sum(self._sizes)
+        self._loc, self._scale = (
+            torch.cat(
+                [
+                    torch.as_tensor(getattr(prior, name), dtype=torch.float64)
+                    .expand(prior.shape)
+                    .reshape(-1)
+                    for prior in self._priors
+                ]
+                + [torch.zeros(0, dtype=torch.float64)]
+            )
+            for name in ("loc", "scale")
         )
+
+    def __iter__(self):
+        return iter(self._priors)
+
+    def to(self, dtype):
+        """Return the same priors in numbers of another precision."""
+        twin = copy.copy(self)
+        twin._loc, twin._scale = self._loc.to(dtype), self._scale.to(dtype)
+        return twin
+
+    def positions(self):
+        """Yield every prior with the slice of its entries in the flat vector."""
+        start = 0
+        for prior, size in zip(self._priors, self._sizes, strict=True):
+            yield prior, slice(start, start + size)
+            start += size
+
+    def unpack(self, z):
+        """Turn standardised parameters into a dict of named tensors.
+
+        Parameters
+        ----------
+        z : Tensor of shape (..., n_parameters)
+
+        Returns
+        -------
+        values : dict of str to Tensor of shape (..., *prior.shape)
+        """
+        parts = torch.split(self._loc + self._scale * z, self._sizes, dim=-1)
+        return {
+            prior.name: part
+            if len(prior.shape) == 1
+            else part.reshape(*z.shape[:-1], *prior.shape)
+            for prior, part in zip(self._priors, parts, strict=True)
+        }
 
 
 def in_dtype(value, dtype):
@@ -323,12 +384,12 @@ def shared_priors(adstock, sizes, channels, *, level):
     if sizes.n_media:
         priors += unseen_priors(sizes, level=level)
     deviations = context_priors(sizes)
-    return (
+    return PriorTable(
         priors
         + deviations
         + [
             Prior(f"{p.name}_spread_log", (), math.log(_SPREAD[p.name]), 0.7, "scale")
-            for p in deviations + regional_priors(sizes, level=level)
+            for p in [*deviations, *regional_priors(sizes, level=level)]
         ]
     )
 
@@ -351,7 +412,7 @@ _SPREAD = {
 def regional_priors(sizes, *, level):
     """Priors of the regional deviations, in units of their spread."""
     if sizes.n_regions == 1:
-        return []
+        return PriorTable([])
     priors = [
         Prior("intercept", (), hierarchical=True),
         Prior("noise_log", (), acts="scale", hierarchical=True),
@@ -362,31 +423,4 @@ def regional_priors(sizes, *, level):
         priors.append(Prior(name, (sizes.n_media,), acts="channel", hierarchical=True))
     if level:
         priors.append(Prior("trend", (), hierarchical=True))
-    return priors
-
-
-def positions(priors):
-    """Yield every prior with the slice of its entries in the flat vector."""
-    start = 0
-    for prior in priors:
-        yield prior, slice(start, start + prior.size)
-        start += prior.size
-
-
-def unpack(z, priors):
-    """Turn standardised parameters into a dict of named tensors.
-
-    Parameters
-    ----------
-    z : Tensor of shape (..., n_parameters)
-    priors : list of Prior
-
-    Returns
-    -------
-    values : dict of str to Tensor of shape (..., *prior.shape)
-    """
-    parts = torch.split(z, [prior.size for prior in priors], dim=-1)
-    return {
-        prior.name: prior.loc + prior.scale * part.reshape(*z.shape[:-1], *prior.shape)
-        for prior, part in zip(priors, parts, strict=True)
-    }
+    return PriorTable(priors)

@@ -22,7 +22,7 @@ from skmmm._model.adstock import linear_scan
 from skmmm._model.draws import few_draws, select
 from skmmm._model.inputs import make_target
 from skmmm._model.likelihood import error_precision
-from skmmm._model.priors import EFFECT_DF, positions
+from skmmm._model.priors import EFFECT_DF
 
 N_GUESSES = 64  # draws of the prior from which one with the mean KPI is chosen
 
@@ -130,7 +130,7 @@ def prior_draws(network, inputs, target, n_draws, random):
     shared = _tensor(random.standard_normal((n_draws, network.shared.shape[1])))
     regional = random.standard_normal((n_draws, *network.regional.shape[1:]))
     twin = network.at(shared, _tensor(regional))
-    for prior, where in positions(network.shared_priors):
+    for prior, where in network.shared_priors.positions():
         if prior.name == "effect":
             effect = shared[:, where]  # a view
             # Effects of pooled channels are Student's t together.

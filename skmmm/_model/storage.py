@@ -177,8 +177,10 @@ def _network(scalars, arrays, sizes):
     """Return the network at the point."""
     channels = _channel_priors(arrays, sizes)
     level = scalars["ordered"]
-    n_shared = _count(shared_priors(scalars["adstock"], sizes, channels, level=level))
-    n_regional = _count(regional_priors(sizes, level=level))
+    n_shared = shared_priors(
+        scalars["adstock"], sizes, channels, level=level
+    ).n_parameters
+    n_regional = regional_priors(sizes, level=level).n_parameters
     shared, regional = _parameters(arrays, "", 1, n_shared, n_regional, sizes)
     free_sign = arrays.take("free_sign", (sizes.n_media,), "bool")
     network = OutcomeNetwork(
@@ -204,10 +206,6 @@ def _channel_priors(arrays, sizes):
         )
         found[field.name] = torch.from_numpy(array)
     return ChannelPriors(**found)
-
-
-def _count(priors):
-    return sum(prior.size for prior in priors)
 
 
 def _parameters(arrays, prefix, n_draws, n_shared, n_regional, sizes):

@@ -18,7 +18,6 @@ from skmmm._model.network import OutcomeNetwork
 from skmmm._model.priors import (
     Sizes,
     channel_priors,
-    positions,
 )
 
 LOSSES = [
@@ -116,7 +115,7 @@ def make_problem(adstock="geometric", *, n_regions=R, level=True, seed=0):
 
 def entries_of(network, name):
     """Return the slice of a shared parameter."""
-    (where,) = (w for p, w in positions(network.shared_priors) if p.name == name)
+    (where,) = (w for p, w in network.shared_priors.positions() if p.name == name)
     return where
 
 
@@ -150,7 +149,7 @@ def full_jacobian(network, inputs, target):
                 network.shared.new_zeros(0, *target.y.shape),
                 *(
                     jacobian(network, inputs, target, part, prior, where)
-                    for prior, where in positions(priors)
+                    for prior, where in priors.positions()
                 ),
             ]
         )

@@ -25,9 +25,6 @@ from skmmm._model.laplace import (
     with_spreads,
     with_spreads_held,
 )
-from skmmm._model.priors import (
-    positions,
-)
 
 
 def random_information(n_shared=2, n_regional=3, n_shocks=0):
@@ -212,7 +209,7 @@ def test_evidence_about_spreads():
     more = with_spreads(network, known, told)
     added = (more.shared - known.shared).numpy()
     assert_allclose(added, np.diag(added.diagonal()), atol=1e-9)
-    for prior, where in positions(network.shared_priors):
+    for prior, where in network.shared_priors.positions():
         if prior.name not in spreads:
             assert_array_equal(added[where, where], 0.0)
             continue

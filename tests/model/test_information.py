@@ -38,7 +38,6 @@ from skmmm._model.likelihood import (
 from skmmm._model.priors import (
     NOISE_FLOOR,
     NOISE_RATIO,
-    positions,
 )
 
 
@@ -48,7 +47,7 @@ def test_jacobian(adstock, level):
     network, inputs, target = make_problem(adstock, level=level)
     for part in ("shared", "regional"):
         priors = getattr(network, f"{part}_priors")
-        for prior, where in positions(priors):
+        for prior, where in priors.positions():
             got = jacobian(network, inputs, target, part, prior, where)
             assert got.shape == (prior.size, R, T)
             for answer, entry in zip(got, range(where.start, where.stop), strict=True):
@@ -190,10 +189,12 @@ def test_an_imprecise_row_hardly_moves_the_level(rng):
 def test_noise_has_a_floor():
     network = make_problem()[0]
     (shared,) = (
-        w for p, w in positions(network.shared_priors) if p.name == "noise_log"
+        w for p, w in network.shared_priors.positions() if p.name == "noise_log"
     )
     network.shared[:, shared] = -1e3
-    (own,) = (w for p, w in positions(network.regional_priors) if p.name == "noise_log")
+    (own,) = (
+        w for p, w in network.regional_priors.positions() if p.name == "noise_log"
+    )
     network.regional[:, 0, own] = -1e4
     noise = torch.exp(network.values()["noise_log"][0])
     assert (noise >= 0.999 * NOISE_FLOOR * NOISE_RATIO).all()

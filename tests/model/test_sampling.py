@@ -15,7 +15,7 @@ from skmmm._model.inputs import Inputs
 from skmmm._model.laplace import LaplaceApproximation, information, with_spreads_held
 from skmmm._model.likelihood import Loss, Target, log_likelihood, log_prior
 from skmmm._model.network import OutcomeNetwork
-from skmmm._model.priors import Sizes, channel_priors, positions
+from skmmm._model.priors import Sizes, channel_priors
 
 # Huber's density with bounds that no error reaches is Gaussian.
 GAUSS = Loss("huber", 30.0)
@@ -102,7 +102,7 @@ def noise_held(network, known):
         (shared, network.shared_priors),
         (regional, network.regional_priors),
     ):
-        for prior, where in positions(priors):
+        for prior, where in priors.positions():
             if prior.name == "noise_log":
                 matrix.diagonal(dim1=-2, dim2=-1)[..., where] += HELD
     return type(known)(**{**vars(known), "shared": shared, "regional": regional})
