@@ -55,7 +55,6 @@ ORDERED = [
         max_iter=2,
         graph=StructuralVAR(max_lag=1, n_bootstraps=1),
     ),
-    OrderedRows(max_lag=3, n_draws=0, max_iter=2, adstock="gru", graph=None),
 ]
 _ORDER_MATTERS = {
     "check_methods_subset_invariance": "a batch lacks the spend of the rows before it",

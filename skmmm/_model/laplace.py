@@ -79,8 +79,7 @@ def jacobian(network, inputs, target, part, prior, where):
             return (ahead - behind) / (2 * _STEP) * target.observed
         change = _change(network, inputs, part, prior, entries)
         values = network.values()
-        response = [whiten(network, c[None], target, values)[0] for c in change]
-        return -torch.stack(response) * target.observed
+        return -whiten(network, change, target, values) * target.observed
 
 
 def _change(network, inputs, part, prior, entries):

@@ -31,7 +31,7 @@ def innovations(residual, precision, gain, persistence):
     precision : Tensor of shape (R, T)
         Of each observation, relative to the usual one: less of a surprise stays in the
         level where it is small, nothing in masked cells, where it is 0.
-    gain, persistence : Tensor of shape (E,), in (0, 1)
+    gain, persistence : Tensor of shape (E,) or (1,), in (0, 1)
     """
     gain = gain[:, None, None]
     gain = gain * precision / (gain * precision + (1.0 - gain))
