@@ -27,6 +27,7 @@ def make_channel_priors(
     *,
     adstock: str,
     media_share: float,
+    shown: np.ndarray,
     panel: Panel,
     scales: Scales,
     media: list,
@@ -38,7 +39,8 @@ def make_channel_priors(
     the others to have the same effect.
 
     Parameters are those of the regressor, the cost as `costs_per_unit` returned it,
-    shape (n_media,), and the labels of the media columns and of all columns.
+    shape (n_media,), which channels the KPI shows, and the labels of the
+    media columns and of all columns.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def make_channel_priors(
     spiked = (panel.media * seen > _SPIKE * scales.media_high[:, None]).any(axis=(0, 1))
     apart = independent_spend(panel.media, seen)
     return channel_priors(
-        np.log(expected), money, effect, carry, half, spiked, apart, adstock
+        np.log(expected), money, effect, carry, half, spiked, apart, shown, adstock
     )
 
 

@@ -35,6 +35,7 @@ from skmmm._utils.callbacks import fit_progress
 from skmmm._utils.warnings import warn_user
 from skmmm.inspection._placement import (
     ADVICE,
+    CONSEQUENCES,
     GROUPS,
     LOWERS,
     TOGETHER,
@@ -77,9 +78,10 @@ def fit_model(estimator, panel, stuck, outliers, graph, X, y):
         torch.inference_mode(False),
         torch.enable_grad(),
     ):
-        model, target = _start(estimator, panel, stuck, outliers, generator)
+        alarms = _spend_alarms(estimator, panel)
+        model, target = _start(estimator, panel, stuck, outliers, alarms, generator)
         losses = _train(estimator, model, target, X, y)
-        alarms = _check_placement(estimator, model)
+        alarms = _check_placement(estimator, model, alarms)
         model = model.doubting([bool(alarm) for alarm in alarms]).at_mode(target)
         contradicted = _check_priors(estimator, model, target)
         model = _with_draws(estimator, model, target, generator)
@@ -97,7 +99,7 @@ def _generator(estimator):
     return torch.Generator().manual_seed(int(seed))
 
 
-def _start(estimator, panel, stuck, outliers, generator):
+def _start(estimator, panel, stuck, outliers, alarms, generator):
     """Build scales, target and an untrained model."""
     ordered = estimator._calendar is not None
     estimator._media_cost = costs_per_unit(
@@ -107,7 +109,8 @@ def _start(estimator, panel, stuck, outliers, generator):
     _check_finite(scales, estimator._columns)
     seasons = Seasons(estimator._calendar, estimator.n_harmonics, panel.shape[1])
     season = seasons.fourier(panel)
-    demand = fit_demand(panel, season, generator) if ordered else None
+    shown = ~np.isin(alarms, CONSEQUENCES)
+    demand = fit_demand(panel, season, shown, generator) if ordered else None
     sizes = Sizes(
         n_regions=len(estimator.regions_),
         n_media=len(estimator._columns.media),
@@ -134,6 +137,7 @@ def _start(estimator, panel, stuck, outliers, generator):
             estimator._media_cost,
             adstock=estimator.adstock,
             media_share=estimator.media_share,
+            shown=shown,
             panel=panel,
             scales=scales,
             media=list(estimator._columns.media),
@@ -264,16 +268,23 @@ def _check_priors(estimator, model, target):
     return contradicted
 
 
-def _check_placement(estimator, model):
+def _spend_alarms(estimator, panel):
+    """Return what the placement of spend says against each channel, (n_media,)."""
+    alarms = np.full(len(estimator._columns.media), "", dtype=object)
+    if estimator._calendar is not None and len(alarms):
+        seasons = Seasons(estimator._calendar, estimator.n_harmonics, panel.shape[1])
+        kpi, seen, season = panel.y, panel.weight > 0, seasons.fourier(panel)
+        alarms[:] = spend_alarms(panel.media, kpi, seen, panel.controls, season)
+    return alarms
+
+
+def _check_placement(estimator, model, alarms):
     """Return why a channel's spend tells nothing of its effect, "" if it may, and warn.
 
-    A tuple of str, one per channel.
+    A tuple of str, one per channel: what the placement of spend says, and what the
+    trained model adds.
     """
-    media, panel = estimator._columns.media, model.history
-    alarms = np.full(len(media), "", dtype=object)
-    if estimator._calendar is not None and len(media):
-        kpi, seen, season = panel.y, panel.weight > 0, model.seasons.fourier(panel)
-        alarms[:] = spend_alarms(panel.media, kpi, seen, panel.controls, season)
+    media = estimator._columns.media
     # Of a channel that may lower the KPI it is no surprise.
     alarms[model.network.free_sign.numpy() & (alarms == LOWERS)] = ""
     alarms[model.network.grouped.numpy() & (alarms == "")] = GROUPS

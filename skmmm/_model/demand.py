@@ -102,7 +102,7 @@ class Demand:
         return np.concatenate([found, new], axis=1)
 
 
-def fit_demand(panel, season, generator):
+def fit_demand(panel, season, shown, generator):
     """Estimate hidden demand from the spend of a training panel.
 
     Parameters
@@ -110,6 +110,8 @@ def fit_demand(panel, season, generator):
     panel : Panel
     season : ndarray of shape (S, T)
         Fourier terms.
+    shown : ndarray of shape (M,), bool
+        Channels whose spend is no consequence of the KPI: the others are not looked at.
     generator : torch.Generator
         For the spend of cells in which a channel is dark.
 
@@ -123,7 +125,7 @@ def fit_demand(panel, season, generator):
     if n_periods < MIN_PERIODS or panel.media.shape[2] < 2:
         return None
     spend, seen = _log_spend(panel, season)
-    together, apart = _split(spend, seen)
+    together, apart = _split(spend, seen & shown)
     found, usual = [], None
     # Budgets that move in groups of regions tell nothing of local demand.
     alone = independent_spend(panel.media, panel.observed[..., None]) >= LOCAL

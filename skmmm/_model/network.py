@@ -159,7 +159,8 @@ class OutcomeNetwork:
     @property
     def grouped(self):
         """Channels that move in groups of regions, as errors do, shape (M,), bool."""
-        return self.channel_priors.pooled & (self.visible_share < GROUPED)
+        channels = self.channel_priors
+        return channels.pooled & channels.shown & (self.visible_share < GROUPED)
 
     def extended(self, n_new):
         """Return a twin with regions never seen, which deviate from none."""
@@ -205,7 +206,8 @@ class OutcomeNetwork:
         two, or its absence, says about an effect.
         """
         share = self.channel_priors.independent.clamp_min(self.independent_share)
-        return (share / ALL_INDEPENDENT).clamp_max(1.0) ** 3
+        share = (share / ALL_INDEPENDENT).clamp_max(1.0) ** 3
+        return share * self.channel_priors.shown
 
     def typical_effects(self, values):
         """Return the effect of each channel at typical spend, shape (E, M)."""
@@ -231,16 +233,15 @@ class OutcomeNetwork:
         visible_share = self.visible_share
         if (visible_share == 1.0).all() and not channels.doubted.any():
             return None
-        unseen = torch.zeros_like(values["effect"])
-        if "masked" in values:
-            masked = (1.0 - visible_share) * self._pooled_effects(values, "masked")
-            unseen = torch.exp(channels.effect_log) * masked * channels.pooled
-        if channels.doubted.any():
-            below = torch.special.ndtr(values["genuine"])
-            genuine = ((below - NOTHING) / (1.0 - NOTHING - ALL)).clamp(0.0, 1.0)
-            feigned = (1.0 - genuine) * self.visible_effects(values)
-            unseen = unseen - torch.where(channels.doubted, feigned, 0.0)
-        return unseen
+        masked = (1.0 - visible_share) * self._pooled_effects(values, "masked")
+        masked = torch.exp(channels.effect_log) * masked * channels.pooled
+        if not channels.doubted.any():
+            return masked
+        below = torch.special.ndtr(values["genuine"])
+        genuine = ((below - NOTHING) / (1.0 - NOTHING - ALL)).clamp(0.0, 1.0)
+        genuine = torch.where(channels.doubted, genuine, 1.0)
+        masked = torch.where(channels.shown, masked, genuine * masked)
+        return masked - (1.0 - genuine) * self.visible_effects(values)
 
     def _pooled_effects(self, values, name):
         """Return effects in units of what is expected, (E, M)."""
@@ -392,8 +393,7 @@ class OutcomeNetwork:
             p.name: len(p.shape) for p in self.shared_priors if p.acts == "channel"
         }
         chosen = torch.as_tensor(channels)
-        names = ("effect_log", "genuine", "masked")
-        columns |= {name: 1 for name in names if name in values}
+        columns |= dict.fromkeys(("effect_log", "genuine", "masked"), 1)
         for name, n_axes in columns.items():
             values[name] = values[name].index_select(-n_axes, chosen)
         twin = copy.copy(self)

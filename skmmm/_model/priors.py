@@ -192,6 +192,9 @@ class ChannelPriors:
         Pooled channels whose spend rings an alarm: what moves with it may be no effect.
     independent : Tensor
         How many independent regions the spend is worth, as a share of all.
+    shown : Tensor, bool
+        Channels whose effect the KPI shows. What moves with spend that is a consequence
+        of the KPI says nothing of its effect, and would take that of other channels.
     """
 
     pooled: torch.Tensor
@@ -206,6 +209,7 @@ class ChannelPriors:
     spiked: torch.Tensor
     doubted: torch.Tensor
     independent: torch.Tensor
+    shown: torch.Tensor
 
 
 def channel_priors(
@@ -216,6 +220,7 @@ def channel_priors(
     half_saturation,
     spiked,
     independent,
+    shown,
     adstock,
 ):
     """Fill in what the user does not say about the channels.
@@ -230,6 +235,7 @@ def channel_priors(
         Mean and sd on the scales of `ChannelPriors`; NaN where the user says nothing.
     spiked : ndarray of shape (n_media,), bool
     independent : ndarray of shape (n_media,)
+    shown : ndarray of shape (n_media,), bool
     adstock : str
     """
 
@@ -260,6 +266,7 @@ def channel_priors(
         spiked=torch.from_numpy(spiked),
         doubted=torch.zeros_like(pooled),
         independent=torch.from_numpy(independent),
+        shown=torch.from_numpy(shown),
     )
 
 
@@ -313,20 +320,18 @@ def media_priors(adstock, sizes, channels):
     ]
 
 
-def unseen_priors(sizes, *, level):
+def unseen_priors(sizes):
     """Priors of what rows cannot say about effects, and nothing else does either.
 
     No row depends on them, so that their draws are those of the prior.
     """
     # Which part is genuine of an effect whose channel rings an alarm.
-    priors = [Prior("genuine", (sizes.n_media,), acts="nothing")]
-    if level and sizes.n_regions > 1:
-        # What hidden factors of groups of regions mask, as effects are expected.
-        priors += [
-            Prior("masked_mean", (), 0.0, EFFECT_MEAN, "nothing"),
-            Prior("masked", (sizes.n_media,), acts="nothing"),
-        ]
-    return priors
+    return [
+        Prior("genuine", (sizes.n_media,), acts="nothing"),
+        # What the KPI does not show, as effects are expected.
+        Prior("masked_mean", (), 0.0, EFFECT_MEAN, "nothing"),
+        Prior("masked", (sizes.n_media,), acts="nothing"),
+    ]
 
 
 def level_priors(sizes):
@@ -382,7 +387,7 @@ def shared_priors(adstock, sizes, channels, *, level):
     if level:
         priors += level_priors(sizes)
     if sizes.n_media:
-        priors += unseen_priors(sizes, level=level)
+        priors += unseen_priors(sizes)
     deviations = context_priors(sizes)
     return PriorTable(
         priors

@@ -195,13 +195,17 @@ def _network(scalars, arrays, sizes):
     return network
 
 
+# Of `ChannelPriors`.
+_FLAGS = ("pooled", "spiked", "doubted", "shown")
+
+
 def _channel_priors(arrays, sizes):
     found = {}
     for field in fields(ChannelPriors):
         array = arrays.take(
             f"channel_priors.{field.name}",
             (sizes.n_media,),
-            "bool" if field.name in ("pooled", "spiked", "doubted") else "float64",
+            "bool" if field.name in _FLAGS else "float64",
             above=0.0 if field.name.endswith("_spread") else -np.inf,
         )
         found[field.name] = torch.from_numpy(array)

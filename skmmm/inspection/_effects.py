@@ -82,7 +82,8 @@ def channel_summary(
           a hidden event", "lowers the KPI", "moves in groups of regions, as the KPI
           does" and "moves with other budgets, as demand does". The verdict is then "not
           identified", the interval starts at nothing and the estimate is half of what
-          moves with the channel, unless `priors` say what it causes.
+          moves with the channel (of what is expected of it, if the KPI moves its
+          spend), unless `priors` say what it causes.
 
         The last two only where the estimator has them; predictions do not tell them.
         ``summary.attrs["verdict"]`` says why verdicts are None.

@@ -70,6 +70,9 @@ ADVICE = {
     + _DO.format("what moves the budgets"),
 }
 
+# Spend that is a consequence of the KPI, or of what moves it.
+CONSEQUENCES = REACTS, ANTICIPATES
+
 # Weeks without which nothing is looked for but spend that follows the past KPI.
 MIN_PERIODS = 52
 # A reaction: least correlation of spend and KPI given all else, least gain in

@@ -198,6 +198,28 @@ def test_a_channel_that_moves_in_groups_as_the_kpi_does_is_not_identified():
     assert "confounding" in model.baseline_parts()
 
 
+def test_a_column_that_equals_the_kpi_takes_nothing_from_other_channels():
+    shops = make_shops(0, "equals")
+    found = {}
+    for n_media in (2, 3):
+        X = np.column_stack([np.arange(N_PERIODS), shops["media"][0, :, :n_media]])
+        model = DeepCausalMMMRegressor(
+            media=[*range(1, n_media + 1)],
+            time=0,
+            periods_per_year=52,
+            media_share=0.15 * n_media,  # the same for each
+            n_draws=0,
+            max_iter=100,
+            graph=None,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit(X, shops["kpi"][0])
+        found[n_media] = model.channel_summary()["contribution"].to_numpy()
+    assert (found[2] > 0.0).all()
+    np.testing.assert_allclose(found[3][:2], found[2], rtol=0.05)
+
+
 def test_harm_is_no_alarm_where_it_is_allowed():
     shops = make_shops(0, "harms", n_regions=8)
     X = shops["media"].reshape(-1, 3)

@@ -53,8 +53,8 @@ def make_channel_priors(adstock, n_media=M):
     expected = np.full(n_media, np.log(0.15))
     money, spiked = np.arange(n_media) == 0, np.arange(n_media) == 1
     given = effect, carryover, half_saturation
-    apart = np.linspace(0.0, 0.2, n_media)
-    return channel_priors(expected, money, *given, spiked, apart, adstock)
+    apart, shown = np.linspace(0.0, 0.2, n_media), np.ones(n_media, dtype=bool)
+    return channel_priors(expected, money, *given, spiked, apart, shown, adstock)
 
 
 def context_columns(season, trend, controls):

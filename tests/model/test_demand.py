@@ -48,7 +48,8 @@ def make_panel(strength=1.0, n_regions=16, n_periods=120, seed=0, together=0.0):
 
 def found(panel):
     season = np.zeros((0, panel.shape[1]))
-    return fit_demand(panel, season, torch.Generator().manual_seed(0))
+    shown = np.ones(panel.media.shape[2], dtype=bool)
+    return fit_demand(panel, season, shown, torch.Generator().manual_seed(0))
 
 
 def local(values):

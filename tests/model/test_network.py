@@ -1,5 +1,7 @@
 """The network: parts add up, and the context does as it is told."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -127,6 +129,29 @@ def test_a_doubted_effect_is_anything_from_nothing_to_what_it_seems():
     assert_allclose(found[0.0], 0.5 * seems.media[:, :, 0], rtol=1e-12)
     assert_allclose(found[9.0], seems.media[:, :, 0], rtol=1e-12)
     assert_array_equal(network.trusting()(inputs).media, seems.media)
+
+
+def test_of_a_consequence_of_the_kpi_no_row_shows_an_effect():
+    network, inputs, _ = make_problem()
+    first = torch.arange(M) == 0
+    priors = replace(network.channel_priors, shown=~first)
+    network.channel_priors = priors
+    expected = network(inputs)
+    assert_array_equal(network.visible_share, (~first).to(torch.float64))
+    spend = torch.where(first[:, None], 3.0 * inputs.media, inputs.media)
+    assert_array_equal(
+        network.total(replace(inputs, media=spend)), network.total(inputs)
+    )
+    assert (expected.media[:, :, 0] > 0).any()
+    assert_allclose(network.total(inputs), expected.total, rtol=1e-12)
+    shared = network.shared.clone()
+    shared[:, entries_of(network, "genuine")] = -9.0
+    doubting = network.at(shared, network.regional).doubting(first)
+    assert_allclose(doubting(inputs).media[:, :, 0], 0.0, atol=1e-15)
+    assert_array_equal(doubting(inputs).media[:, :, 1:], expected.media[:, :, 1:])
+    shared[:, entries_of(network, "genuine")] = 9.0
+    doubting = network.at(shared, network.regional).doubting(first)
+    assert_allclose(doubting(inputs).media, expected.media, rtol=1e-12)
 
 
 def test_prior_of_an_effect_is_the_same_whatever_part_of_it_shows():

@@ -70,7 +70,13 @@ def gaussian_problem(n_regions=2, n_periods=25):
         adstock="geometric",
         free_sign=torch.zeros(0, dtype=torch.bool),
         channel_priors=channel_priors(
-            np.zeros(0), none, nothing, nothing, nothing, none, np.zeros(0), "geometric"
+            np.zeros(0),
+            none,
+            *(nothing, nothing, nothing),
+            none,
+            np.zeros(0),
+            none,
+            "geometric",
         ),
         level=False,
     )
