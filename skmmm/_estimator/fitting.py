@@ -18,7 +18,7 @@ from skmmm._data.scales import fit_scales
 from skmmm._estimator.channel_priors import make_channel_priors
 from skmmm._model.context import draw_context
 from skmmm._model.demand import SHIFTS, fit_demand
-from skmmm._model.hmc import sample
+from skmmm._model.hmc import most_chains, sample
 from skmmm._model.inputs import Seasons, context_columns, make_target
 from skmmm._model.laplace import (
     approximate,
@@ -267,7 +267,11 @@ def _check_sampling(estimator, model, target, trace):
         np.concatenate([start, density[0][:, None]], axis=1),
         trace.log_acceptance.numpy(),
     )
-    problem = sampling_problem(found, [*estimator._columns.media, LOG_POSTERIOR])
+    problem = sampling_problem(
+        found,
+        [*estimator._columns.media, LOG_POSTERIOR],
+        2 * len(after) * most_chains(model.inputs()),
+    )
     if problem:
         warn_user(problem, ConvergenceWarning)
     return found

@@ -81,7 +81,7 @@ def sample(network, inputs, target, loss, approximation, n_draws, generator):
     """
     n_regions, n_regional = network.regional.shape[1:]
     n_shared = network.shared.shape[1]
-    n_chains = min(n_draws, max(_MIN_CHAINS, _CELLS // max(inputs.media.numel(), 1)))
+    n_chains = min(n_draws, most_chains(inputs))
     n_each = -(-n_draws // n_chains)
     posterior = _Posterior(network, inputs, target, loss, approximation)
 
@@ -90,7 +90,10 @@ def sample(network, inputs, target, loss, approximation, n_draws, generator):
         return torch.randn(shape, generator=generator, dtype=torch.float64)
 
     state, places, changes = posterior.at(noise()), [], []
-    start, densities = network.at(*posterior.parameters(state.position)), [state.density]
+    start, densities = (
+        network.at(*posterior.parameters(state.position)),
+        [state.density],
+    )
     for move in range(N_MOVES + 1):
         step = _StepSize(1.0 / state.position.shape[1] ** 0.25)
         last = move == N_MOVES
@@ -116,6 +119,11 @@ def sample(network, inputs, target, loss, approximation, n_draws, generator):
         start, network.at(*seen), torch.stack(densities), torch.stack(changes)
     )
     return network.at(*draws), network.at(*mean), trace
+
+
+def most_chains(inputs):
+    """Return the number of chains beyond which chains run longer instead."""
+    return max(_MIN_CHAINS, _CELLS // max(inputs.media.numel(), 1))
 
 
 class _State:

@@ -9,16 +9,8 @@ from skmmm._utils.typing import Array, Column
 from skmmm.inspection._verdicts import MIN_DRAWS
 
 # What `diagnose` returns for every quantity.
-COLUMNS = (
-    "r_hat",
-    "nested_r_hat",
-    "drift",
-    "ess_bulk",
-    "acceptance",
-    "divergences",
-    "n_chains",
-    "n_transitions",
-)
+COUNTS = ("divergences", "n_chains", "n_transitions")
+COLUMNS = ("r_hat", "nested_r_hat", "drift", "ess_bulk", "acceptance", *COUNTS)
 LOG_POSTERIOR = "log posterior"
 _LOST = 1000.0  # energy lost on a trajectory that has left the posterior
 _LONG = 40  # transitions from which the halves of one chain can be compared
@@ -26,8 +18,14 @@ _LONG = 40  # transitions from which the halves of one chain can be compared
 _FEWEST = 4  # transitions of which anything can be said
 _ACCEPTED = 0.4
 _DIVERGENT = 0.1
-_NESTED = 1.5
-_DRIFT, _DRIFT_OF_ONE = 0.5, 3.5  # at least; for one chain, less as 1 / sqrt(n_chains)
+# Never less than the first; by chance as much as the second over sqrt(n_chains).
+_NESTED = 0.5, 2.8  # above 1
+_DRIFT = 0.5, 3.5
+_MANY = 1000  # draws that nobody is told to ask for
+_WHAT_TO_DO = (
+    "Try another random_state; if that does not help, leave out columns that say the "
+    "same as others, or set n_hidden=0. See sampling_diagnostics_."
+)
 
 
 def diagnose(values: Array, start: Array, log_acceptance: Array) -> Array:
@@ -121,7 +119,7 @@ def _effective_size(score):
     return min(size, float(score.size))
 
 
-def sampling_problem(found: Array, names: Sequence[Column]) -> str:
+def sampling_problem(found: Array, names: Sequence[Column], n_longer: int) -> str:
     """Return what is wrong with draws and what to do, "" if nothing is seen.
 
     Of fewer than 8 chains, or of chains of fewer than 4 transitions, nothing is said.
@@ -132,6 +130,8 @@ def sampling_problem(found: Array, names: Sequence[Column]) -> str:
         As `diagnose` returned it.
     names : sequence of str or int
         Of the quantities.
+    n_longer : int
+        Draws with which chains run at least twice as long.
     """
     told = dict(zip(COLUMNS, found.T, strict=True))
     n_chains, n_transitions = told["n_chains"][0], told["n_transitions"][0]
@@ -142,17 +142,19 @@ def sampling_problem(found: Array, names: Sequence[Column]) -> str:
         return (
             f"The sampler accepted {told['acceptance'][0]:.0%} of its moves, and "
             f"{n_lost:.0f} of {n_moves:.0f} diverged: its draws are not those of the "
-            "posterior, and neither intervals nor verdicts can be trusted. Try another "
-            "random_state; if that does not help, leave out columns that say the same "
-            "as others, or set n_hidden=0. See sampling_diagnostics_."
+            "posterior, and neither intervals nor verdicts can be trusted. "
+            f"{_WHAT_TO_DO}"
         )
-    drifts = abs(told["drift"]) > max(_DRIFT, _DRIFT_OF_ONE / n_chains**0.5)
-    stuck = (told["nested_r_hat"] > _NESTED) | drifts
-    if not stuck.any():
+    highest, most = (
+        max(least, chance / n_chains**0.5) for least, chance in (_NESTED, _DRIFT)
+    )
+    bad = (told["nested_r_hat"] > 1.0 + highest) | (abs(told["drift"]) > most)
+    if not bad.any():
         return ""
-    which = [name for name, bad in zip(names, stuck, strict=True) if bad]
+    which = [name for name, is_bad in zip(names, bad, strict=True) if is_bad]
+    longer = f"Fit with n_draws={n_longer}, with which chains run longer. "
     return (
-        f"The draws of {which} still depend on where the chains started: their "
-        "intervals may be wrong. Let chains run longer, "
-        f"with n_draws={8 * n_transitions:.0f} "
+        f"The draws of {which} still depend on where the chains started, or still "
+        "move in one direction: neither their intervals nor their verdicts can be "
+        f"trusted. {longer if n_longer <= _MANY else ''}{_WHAT_TO_DO}"
     )
