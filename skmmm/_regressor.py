@@ -190,7 +190,7 @@ class DeepCausalMMMRegressor(
           It cannot see parts of the posterior in which no chain started.
         - ``drift`` : from the first to the second half of the transitions, in
           posterior standard deviations, of the mean of all chains. Near 0 once they
-          are where the posterior is. With 32 chains .3 is chance, with 8 it is .6.
+          are where the posterior is. With 32 chains .3 is chance, with 8 it is .9.
         - ``ess_bulk`` : independent draws that would know the mean as well, from the
           spread of chain means. It takes for granted that chains are independent and
           have arrived. Intervals come from the last places of chains alone.
