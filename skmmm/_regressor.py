@@ -176,6 +176,28 @@ class DeepCausalMMMRegressor(
         Problems found in the training rows, as in the warnings of `fit`: rows in which
         the KPI stands still, values that can hardly be right, columns that teach
         nothing.
+    sampling_diagnostics_ : DataFrame of shape (n_media + 1, 8) or None
+        How far the draws can be trusted: one row per channel, for its mean effect over
+        the training rows, and one for the log posterior. None without draws, and in
+        files of earlier versions. Values are replaced by normal scores of their ranks
+        [4]_; nan where a number cannot be computed, or the quantity does not vary.
+
+        - ``r_hat`` : of the halves of chains [4]_, 1 if they agree. Only with 40
+          transitions or more, nan otherwise: in short chains it is above 1 though
+          nothing is wrong.
+        - ``nested_r_hat`` : of groups of chains [5]_ that started next to each other:
+          close to 1 if chains have forgotten where they started, above 1.5 if not.
+          It cannot see parts of the posterior in which no chain started.
+        - ``drift`` : from the first to the second half of the transitions, in
+          posterior standard deviations, of the mean of all chains. Near 0 once they
+          are where the posterior is. With 32 chains .3 is chance, with 8 it is .9.
+        - ``ess_bulk`` : independent draws that would know the mean as well, from the
+          spread of chain means. It takes for granted that chains are independent and
+          have arrived. Intervals come from the last places of chains alone.
+        - ``acceptance`` : mean probability with which moves were accepted, aimed at
+          .8; ``divergences`` : moves that lost more than 1000 in energy or led where
+          the posterior is no number; ``n_chains``, ``n_transitions`` : how many, after
+          the last warm-up. The same in all rows.
     n_features_in_ : int
         Columns of X in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -193,6 +215,11 @@ class DeepCausalMMMRegressor(
     .. [2] Huber (1964). Robust Estimation of a Location Parameter. Annals of
        Mathematical Statistics 35.
     .. [3] DeepCausalMMM (2025). arXiv 2510.13087.
+    .. [4] Vehtari, Gelman, Simpson, Carpenter, Bürkner (2021). Rank-normalization,
+       folding, and localization: an improved R-hat. Bayesian Analysis 16.
+    .. [5] Margossian, Hoffman, Sountsov, Riou-Durand, Vehtari, Gelman (2024). Nested
+       R-hat: assessing the convergence of Markov chain Monte Carlo when running many
+       short chains. Bayesian Analysis.
 
     Examples
     --------
@@ -352,6 +379,9 @@ class DeepCausalMMMRegressor(
             KPI stands still, from which nothing is learned, of values that can hardly
             be right, of regions whose KPI is negative, of channels and controls from
             which nothing can be learned, and of channels whose spend rings an alarm.
+        ConvergenceWarning
+            If training stopped before it had settled, or draws are not yet those of
+            the posterior (`sampling_diagnostics_`).
 
         Returns
         -------
@@ -445,6 +475,7 @@ class DeepCausalMMMRegressor(
     def _publish(self, losses):
         """Set the public attributes."""
         self.__dict__.update(self._public_state(self._model, losses))
+        self.sampling_diagnostics_ = self._sampling_table()
         self._fitted_parameters = copy.deepcopy(self.get_params(deep=False))
         if self._graph is not None:
             self.causal_graph_ = self.channel_graph().weights.to_numpy(copy=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from scipy import special
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -108,6 +109,22 @@ def test_a_model_without_media_has_nothing_to_say(panel, fitted):
 def test_questions_need_a_fitted_model(fitted, name):
     with pytest.raises(NotFittedError):
         getattr(clone(fitted), name)()
+
+
+@pytest.mark.parametrize("level", [0.9, 0.99, 0.999])
+def test_predict_interval_holds_its_own_predictive(fitted, panel, level):
+    rows = panel.X.iloc[::20]
+    ends = fitted.predict_interval(rows, level)
+    parts = fitted._components(fitted._read(rows)[2], draws=True)
+    probability = special.expit(np.linspace(-14.0, 14.0, 2001))
+    noise = fitted._model.noise_quantiles(parts, probability)  # (K, E, rows)
+    below = [
+        [np.interp(end, centre + q, probability) for end in two]
+        for shift, draw in zip(parts.total, noise.swapaxes(0, 1), strict=True)
+        for centre, q, two in zip(shift, draw.T, ends, strict=True)
+    ]
+    below = np.reshape(below, (len(parts.total), len(rows), 2)).mean(axis=0)
+    assert_allclose(1.0 - (below[:, 1] - below[:, 0]), 1.0 - level, rtol=0.15)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from skmmm._data.scales import fit_scales
 from skmmm._estimator.channel_priors import make_channel_priors
 from skmmm._model.context import draw_context
 from skmmm._model.demand import SHIFTS, fit_demand
-from skmmm._model.hmc import sample
+from skmmm._model.hmc import most_chains, sample
 from skmmm._model.inputs import Seasons, context_columns, make_target
 from skmmm._model.laplace import (
     approximate,
@@ -41,6 +41,7 @@ from skmmm.inspection._placement import (
     TOGETHER,
     spend_alarms,
 )
+from skmmm.inspection._sampling import LOG_POSTERIOR, diagnose, sampling_problem
 from skmmm.inspection._verdicts import contraction, is_narrow
 
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
@@ -84,8 +85,9 @@ def fit_model(estimator, panel, stuck, outliers, graph, X, y):
         alarms = _check_placement(estimator, model, alarms)
         model = model.doubting([bool(alarm) for alarm in alarms]).at_mode(target)
         contradicted = _check_priors(estimator, model, target)
-        model = _with_draws(estimator, model, target, generator)
+        model, sampling = _with_draws(estimator, model, target, generator)
         state = {
+            "_sampling": sampling,
             "_contradicted": contradicted,
             "_alarms": alarms,
             "_graph": estimator._fit_graph(model, graph, generator.initial_seed()),
@@ -221,13 +223,16 @@ def _state_now(estimator, model, target, losses):
 
 
 def _with_draws(estimator, model, target, generator):
-    """Add draws of parameters and level to a model at the mode; go to their mean."""
+    """Add draws of parameters and level to a model at the mode; go to their mean.
+
+    Also return what `diagnose` says of the draws, None without.
+    """
     if not estimator.n_draws:
-        return model
+        return model, None
     inputs = model.inputs()
     known = information(model.network, inputs, target, model.loss)
     approximation = approximate(model.network, known, inputs, target)
-    draws, mean = sample(
+    draws, mean, trace = sample(
         model.network,
         inputs,
         target,
@@ -240,12 +245,40 @@ def _with_draws(estimator, model, target, generator):
     model = model.with_draws(draws, mean, target)
     with torch.no_grad():
         effects, prior = model.mean_effects(target)
-    return replace(
+    model = replace(
         model,
         conditional_contraction=found,
         contraction=contraction(effects, prior),
         narrow=is_narrow(effects),
     )
+    return model, _check_sampling(estimator, model, target, trace)
+
+
+def _check_sampling(estimator, model, target, trace):
+    """Return the diagnostics of each channel's effect and of the log posterior; warn.
+
+    An array, (n_media + 1, n_columns).
+    """
+    with torch.no_grad():
+        start, after = (
+            model.mean_effects_of(network, target)
+            for network in (trace.start, trace.places)
+        )
+    density = trace.log_density.numpy()
+    after = after.reshape(*trace.log_acceptance.shape, -1)
+    found = diagnose(
+        np.concatenate([after, density[1:, :, None]], axis=2),
+        np.concatenate([start, density[0][:, None]], axis=1),
+        trace.log_acceptance.numpy(),
+    )
+    problem = sampling_problem(
+        found,
+        [*estimator._columns.media, LOG_POSTERIOR],
+        2 * len(after) * most_chains(model.inputs()),
+    )
+    if problem:
+        warn_user(problem, ConvergenceWarning)
+    return found
 
 
 def _check_priors(estimator, model, target):

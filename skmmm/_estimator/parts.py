@@ -13,6 +13,7 @@ from skmmm._estimator.reading import ReadingMixin
 from skmmm._model.threads import one_thread
 from skmmm._utils.typing import Table
 from skmmm.inspection._intervals import bounds, tail_probability
+from skmmm.inspection._sampling import COLUMNS, COUNTS, LOG_POSTERIOR
 
 
 class ModelPartsMixin(ReadingMixin):
@@ -143,6 +144,15 @@ class ModelPartsMixin(ReadingMixin):
             [self.media_, times], names=["channel", "time"]
         )
         return pd.DataFrame({k: v.T.ravel() for k, v in columns.items()}, index)
+
+    def _sampling_table(self) -> pd.DataFrame | None:
+        """Return `sampling_diagnostics_`."""
+        if self._sampling is None:
+            return None
+        order = [*self._shown_order(), len(self.media_)]
+        quantity = pd.Index([*self.media_, LOG_POSTERIOR], name="quantity")
+        table = pd.DataFrame(self._sampling[order], quantity, COLUMNS)
+        return table.astype(dict.fromkeys(COUNTS, np.int64))
 
     def baseline_parts(self, X: Table | None = None) -> pd.DataFrame:
         """Split the baseline into what makes it up.

@@ -21,6 +21,7 @@ from skmmm._storage.header import (
 from skmmm._storage.index import pack_index, unpack_index
 from skmmm.graph._storage import pack_graph, unpack_graph
 from skmmm.inspection._placement import ADVICE
+from skmmm.inspection._sampling import COLUMNS
 
 
 class SavingMixin:
@@ -95,6 +96,8 @@ def _packed(estimator):
     }
     arrays |= index_arrays
     arrays |= {} if estimator._graph is None else pack_graph(estimator._graph)
+    if estimator._sampling is not None:
+        arrays["sampling"] = estimator._sampling
     arrays |= {
         "regions": estimator.regions_,
         "loss_curve": estimator.loss_curve_,
@@ -145,6 +148,7 @@ def _unpacked(cls, header, arrays):
         n_controls=len(columns.controls),
         **sizes,
     )
+    estimator._sampling = _sampling_in(arrays, n_media)
     n_rows = len(estimator._model.history.cell)
     estimator._training_index = unpack_index(header["index"], arrays, n_rows)
     losses = arrays.take("loss_curve", (None,), above=-np.inf)
@@ -178,6 +182,13 @@ def _alarms_in(header, n_media):
         if alarm not in ("", *ADVICE):
             raise ValueError(f"its header has the unknown alarm {alarm!r:.80}.")
     return tuple(alarms)
+
+
+def _sampling_in(arrays, n_media):
+    """Return the diagnostics of draws; None without draws and in earlier files."""
+    if "sampling" not in arrays:
+        return None
+    return arrays.take("sampling", (n_media + 1, len(COLUMNS)))
 
 
 def _cost_in(arrays, n_media):

@@ -39,6 +39,7 @@ class FittedState:
     slope_: Array
     loss_curve_: Array
     remarks_: list[str]
+    sampling_diagnostics_: pd.DataFrame | None
     n_features_in_: int
     feature_names_in_: np.ndarray
 
@@ -50,6 +51,8 @@ class FittedState:
     _media_cost: Array  # per unit of the columns, nan where unknown, (n_media,)
     _graph: FittedGraph | None
     _alarms: tuple[str, ...]  # which alarm each channel's spend rings, "" without
+    # What `diagnose` found; None without draws, and in models of earlier versions.
+    _sampling: Array | None = None
     _contradicted: np.ndarray  # whether data contradict the prior, (n_media,)
     _fitted_parameters: dict[str, Any]
 

@@ -1,11 +1,13 @@
 """Draws from the posterior: Hamiltonian Monte Carlo around the mode."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 
 from skmmm._model.laplace import approximate, information
 from skmmm._model.likelihood import log_likelihood, log_prior
+from skmmm._model.network import OutcomeNetwork
 from skmmm._model.priors import fields_in_dtype
 
 N_MOVES = 2  # times that chains look for a better place to measure distances from
@@ -15,6 +17,29 @@ N_STEPS = 8  # leapfrog steps of a transition
 _ACCEPT = 0.8  # mean acceptance aimed at
 _CELLS = 2**17  # region-period-channels of all chains together: bounds the memory
 _MIN_CHAINS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What chains did after their last warm-up.
+
+    Attributes
+    ----------
+    start : OutcomeNetwork
+        Where chains were before their first transition of all, one entry per chain.
+    places : OutcomeNetwork
+        After each transition, with n_transitions * n_chains entries, chains fastest.
+    log_density : Tensor of shape (n_transitions + 1, n_chains)
+        Log posterior, less a constant: at the start, then after each transition.
+    log_acceptance : Tensor of shape (n_transitions, n_chains)
+        Energy lost on the way, which is zero without error of integration; not finite
+        where the proposal has no density.
+    """
+
+    start: OutcomeNetwork
+    places: OutcomeNetwork
+    log_density: torch.Tensor
+    log_acceptance: torch.Tensor
 
 
 def sample(network, inputs, target, loss, approximation, n_draws, generator):
@@ -45,6 +70,7 @@ def sample(network, inputs, target, loss, approximation, n_draws, generator):
         With one entry per draw.
     mean : OutcomeNetwork
         At the mean of all places where chains were after their last warm-up.
+    trace : Trace
 
     References
     ----------
@@ -55,7 +81,7 @@ def sample(network, inputs, target, loss, approximation, n_draws, generator):
     """
     n_regions, n_regional = network.regional.shape[1:]
     n_shared = network.shared.shape[1]
-    n_chains = min(n_draws, max(_MIN_CHAINS, _CELLS // max(inputs.media.numel(), 1)))
+    n_chains = min(n_draws, most_chains(inputs))
     n_each = -(-n_draws // n_chains)
     posterior = _Posterior(network, inputs, target, loss, approximation)
 
@@ -63,7 +89,11 @@ def sample(network, inputs, target, loss, approximation, n_draws, generator):
         shape = n_chains, n_shared + n_regions * n_regional
         return torch.randn(shape, generator=generator, dtype=torch.float64)
 
-    state, places = posterior.at(noise()), []
+    state, places, changes = posterior.at(noise()), [], []
+    start, densities = (
+        network.at(*posterior.parameters(state.position)),
+        [state.density],
+    )
     for move in range(N_MOVES + 1):
         step = _StepSize(1.0 / state.position.shape[1] ** 0.25)
         last = move == N_MOVES
@@ -71,18 +101,29 @@ def sample(network, inputs, target, loss, approximation, n_draws, generator):
         for transition in range(n_transitions):
             jitter = 0.8 + 0.4 * torch.rand((), generator=generator).item()
             accept_draw = torch.rand(n_chains, generator=generator, dtype=torch.float64)
-            state, accepted = _transition(
+            state, change = _transition(
                 posterior, state, noise(), jitter * step.now, N_STEPS, accept_draw
             )
             if transition < N_WARMUP:
-                step.learn(accepted)
+                step.learn(_acceptance(change).mean().item())
             else:
                 places.append(posterior.parameters(state.position))
+                densities.append(state.density)
+                changes.append(change)
         if not last:
             posterior, state = posterior.moved(state)
     draws = [torch.cat(part)[:n_draws] for part in zip(*places[-n_each:], strict=True)]
-    mean = [torch.cat(p).mean(0, keepdim=True) for p in zip(*places, strict=True)]
-    return network.at(*draws), network.at(*mean)
+    seen = [torch.cat(part) for part in zip(*places, strict=True)]
+    mean = [part.mean(0, keepdim=True) for part in seen]
+    trace = Trace(
+        start, network.at(*seen), torch.stack(densities), torch.stack(changes)
+    )
+    return network.at(*draws), network.at(*mean), trace
+
+
+def most_chains(inputs):
+    """Return the number of chains beyond which chains run longer instead."""
+    return max(_MIN_CHAINS, _CELLS // max(inputs.media.numel(), 1))
 
 
 class _State:
@@ -173,7 +214,10 @@ class _Posterior:
 
 
 def _transition(posterior, state, momentum, step, n_steps, accept_draw):
-    """Return the next state of every chain and the share of accepted ones."""
+    """Return the next state of every chain and the log of how likely it was accepted.
+
+    The logarithm may be above zero.
+    """
     energy = 0.5 * momentum.square().sum(dim=1) - state.density
     position, gradient = state.position, state.gradient
     for _ in range(n_steps):
@@ -183,8 +227,12 @@ def _transition(posterior, state, momentum, step, n_steps, accept_draw):
         momentum = momentum + 0.5 * step * gradient
     new = _State(position, posterior.density(position), gradient)
     change = energy - 0.5 * momentum.square().sum(dim=1) + new.density
-    chance = torch.exp(change.clamp_max(0.0)).nan_to_num(0.0)
-    return new.where(accept_draw < chance, state), chance.mean().item()
+    return new.where(accept_draw < _acceptance(change), state), change
+
+
+def _acceptance(change):
+    """Return the probability of acceptance; none where the energy is no number."""
+    return torch.exp(change.clamp_max(0.0)).nan_to_num(0.0)
 
 
 class _StepSize:

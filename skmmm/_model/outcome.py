@@ -238,17 +238,29 @@ class OutcomeModel:
             Where the prior is about typical spend, times what the mean row has of that
             at the point estimate.
         """
-        channels, inputs = range(self.network.sizes.n_media), self.inputs()
-        if not channels:
+        if not self.network.sizes.n_media:
             return np.zeros((1, 0)), np.zeros((1, 0))
-        effects = torch.cat(
-            [
-                twin.mean_effects(channels, inputs, target.share)
-                for _, twin in few_draws(self.network_of(draws=True))
-            ]
-        )
-        prior = self.network.prior_effects(n_prior_draws, inputs, target.share)
-        return effects.numpy(), prior.numpy()
+        effects = self.mean_effects_of(self.network_of(draws=True), target)
+        prior = self.network.prior_effects(n_prior_draws, self.inputs(), target.share)
+        return effects, prior.numpy()
+
+    def mean_effects_of(self, network, target):
+        """Return each channel's mean effect over all rows, in mean KPI, (E, n_media).
+
+        Parameters
+        ----------
+        network : OutcomeNetwork
+            Twin of the model's own, with E entries.
+        target : Target
+        """
+        channels, inputs = range(network.sizes.n_media), self.inputs()
+        if not channels:
+            return np.zeros((len(network.shared), 0))
+        effects = [
+            twin.mean_effects(channels, inputs, target.share)
+            for _, twin in few_draws(network)
+        ]
+        return torch.cat(effects).numpy()
 
     def effects_under(self, panel, channels, alternatives, *, draws=False):
         """Yield the effect of some channels together under each of several spends.

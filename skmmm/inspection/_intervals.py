@@ -27,7 +27,8 @@ def bounds(
 
     The k-th smallest of n draws has the share k / (n + 1) of the distribution below it.
     Further out than the smallest and the largest, bounds are those of the next draw of
-    a normal distribution whose mean and spread are estimated (Student's t).
+    two halves of normal distributions that meet at the median, each with the spread of
+    the draws on its side (Student's t): effects are skewed.
 
     Parameters
     ----------
@@ -61,9 +62,18 @@ def _next_draw(draws: Array, tail: float) -> Array:
             "An interval needs at least two draws, the model has one: fit it with a "
             "larger n_draws, or n_draws=0 for point estimates only."
         )
-    away = stats.t.ppf(1.0 - tail, n_draws - 1) * (1.0 + 1.0 / n_draws) ** 0.5
-    reach = away * draws.std(axis=0, ddof=1)
-    return draws.mean(axis=0) + np.stack([-reach, reach])
+    median = np.median(draws, axis=0)
+    away = draws - median
+    spread = np.stack(
+        [
+            (side(away, 0.0) ** 2).sum(axis=0) / (n_draws / 2)
+            for side in (np.minimum, np.maximum)
+        ]
+    )
+    # The median of n normal draws has the variance pi / 2n.
+    unsure = 1.0 + np.pi / (2 * n_draws)
+    reach = stats.t.ppf(1.0 - tail, n_draws / 2) * np.sqrt(unsure * spread)
+    return median + np.stack([-reach[0], reach[1]])
 
 
 def mixture_quantiles(

@@ -22,6 +22,16 @@ def test_bounds_of_few_draws_hold_every_level(n_draws, level):
     assert held == pytest.approx(level, abs=0.03)
 
 
+@pytest.mark.parametrize("level", [0.95, 0.99])
+def test_bounds_of_skewed_draws_reach_further_up_than_down(level):
+    skewed = stats.lognorm(0.6)
+    draws = skewed.rvs((32, 4000), random_state=np.random.default_rng(0))
+    low, high = bounds(draws, (1.0 - level) / 2, np.median(draws, axis=0), least=0.0)
+    held = (skewed.cdf(high) - skewed.cdf(low)).mean()
+    assert held == pytest.approx(level, abs=0.02)
+    assert skewed.sf(high).mean() < 2.5 * (1.0 - level)
+
+
 def test_a_higher_level_has_a_wider_interval():
     draws = np.random.default_rng(1).gamma(0.5, size=(9, 200))
     ends = [bounds(draws, tail, draws.mean(axis=0)) for tail in np.geomspace(0.4, 1e-5)]

@@ -39,7 +39,7 @@ def flat(shared, regional):
 
 def sampled(network, inputs, target, loss, approximation, n_draws, seed=0):
     """Return draws, (n_draws, n), and their mean as distances from the network."""
-    draws, mean = hmc.sample(
+    draws, mean, _ = hmc.sample(
         network, inputs, target, loss, approximation, n_draws, generator(seed)
     )
     assert not draws.shared.requires_grad
@@ -252,8 +252,8 @@ def test_refused_chains_stay_where_they_are(trajectory):
     posterior, start, momentum = trajectory
     luck = torch.ones(len(momentum), dtype=torch.float64)
     luck[0] = 0.0
-    end, chance = hmc._transition(posterior, start, momentum, 0.05, hmc.N_STEPS, luck)
-    assert 0.0 < chance < 1.0
+    end, change = hmc._transition(posterior, start, momentum, 0.05, hmc.N_STEPS, luck)
+    assert (hmc._acceptance(change) < 1.0).any()
     assert (end.position[0] != start.position[0]).all()
     for name in ("position", "density", "gradient"):
         assert_array_equal(getattr(end, name)[1:], getattr(start, name)[1:])
@@ -261,7 +261,7 @@ def test_refused_chains_stay_where_they_are(trajectory):
 
 def test_a_step_into_the_void_is_refused(trajectory):
     posterior, start, momentum = trajectory
-    end, chance = hmc._transition(
+    end, change = hmc._transition(
         posterior,
         start,
         momentum,
@@ -269,7 +269,7 @@ def test_a_step_into_the_void_is_refused(trajectory):
         hmc.N_STEPS,
         torch.full((len(momentum),), 1e-300),
     )
-    assert chance == 0.0
+    assert (hmc._acceptance(change) == 0.0).all()
     assert_array_equal(end.position, start.position)
 
 
@@ -328,9 +328,9 @@ def test_chains_move_and_few_moves_are_lost(problem, request, monkeypatch):
     accepted = []
 
     def transition(*args):
-        state, share = original(*args)
-        accepted.append(share)
-        return state, share
+        state, change = original(*args)
+        accepted.append(hmc._acceptance(change).mean().item())
+        return state, change
 
     original = hmc._transition
     monkeypatch.setattr(hmc, "_transition", transition)
@@ -343,7 +343,7 @@ def test_chains_move_and_few_moves_are_lost(problem, request, monkeypatch):
 def test_draws_of_a_real_fit(problem, request):
     network, inputs, target, loss, approximation = request.getfixturevalue(problem)
     n_draws = 8
-    drawn, mean = hmc.sample(
+    drawn, mean, _ = hmc.sample(
         network, inputs, target, loss, approximation, n_draws, generator()
     )
     assert drawn.shared.shape == (n_draws, network.shared.shape[1])
@@ -405,10 +405,10 @@ N_CHAINS = 96
 @pytest.fixture(scope="module")
 def short_and_long(national):
     """Draws as they are made, and after five times as many last transitions."""
-    short, _ = hmc.sample(*national, N_CHAINS, generator(1))
+    short, *_ = hmc.sample(*national, N_CHAINS, generator(1))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hmc, "N_AFTER", 5 * hmc.N_AFTER)
-        long, _ = hmc.sample(*national, N_CHAINS, generator(2))
+        long, *_ = hmc.sample(*national, N_CHAINS, generator(2))
     return [(twin.shared - national[0].shared).numpy() for twin in (short, long)]
 
 

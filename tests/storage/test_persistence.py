@@ -32,6 +32,9 @@ def test_loaded_model_answers_exactly_as_the_saved_one(fitted, saved, panel):
     )
     pd.testing.assert_frame_equal(loaded.contributions(), fitted.contributions())
     pd.testing.assert_frame_equal(loaded.channel_summary(), fitted.channel_summary())
+    pd.testing.assert_frame_equal(
+        loaded.sampling_diagnostics_, fitted.sampling_diagnostics_
+    )
     for name in (
         "carryover_share_",
         "half_saturation_",
@@ -61,6 +64,7 @@ def test_array_without_order_or_draws(tmp_path):
     model.save(tmp_path / "model.skmmm")
     loaded = DeepCausalMMMRegressor.load(tmp_path / "model.skmmm")
     np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    assert loaded.sampling_diagnostics_ is model.sampling_diagnostics_ is None
 
 
 def test_callable_parameter_is_refused(panel, fast, tmp_path):
