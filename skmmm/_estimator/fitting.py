@@ -40,7 +40,13 @@ from skmmm.inspection._placement import (
     TOGETHER,
     spend_alarms,
 )
-from skmmm.inspection._verdicts import contraction, is_narrow
+from skmmm.inspection._verdicts import (
+    ENOUGH,
+    contraction,
+    is_narrow,
+    known_together,
+    spend_alike,
+)
 
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
 
@@ -82,7 +88,8 @@ def fit_model(estimator, panel, stuck, outliers, graph, X, y):
         alarms = _check_placement(estimator, model)
         model = model.doubting([bool(alarm) for alarm in alarms]).at_mode(target)
         contradicted = _check_priors(estimator, model, target)
-        model = _with_draws(estimator, model, target, generator)
+        doubted = contradicted | np.array([bool(alarm) for alarm in alarms], dtype=bool)
+        model = _with_draws(estimator, model, target, generator, doubted)
         state = {
             "_contradicted": contradicted,
             "_alarms": alarms,
@@ -216,8 +223,11 @@ def _state_now(estimator, model, target, losses):
     return {"_model": model, **estimator._public_state(model, losses)}
 
 
-def _with_draws(estimator, model, target, generator):
-    """Add draws of parameters and level to a model at the mode; go to their mean."""
+def _with_draws(estimator, model, target, generator, doubted):
+    """Add draws of parameters and level to a model at the mode; go to their mean.
+
+    Channels that are `doubted`, (n_media,), are in no group whose sum is known.
+    """
     if not estimator.n_draws:
         return model
     inputs = model.inputs()
@@ -236,11 +246,16 @@ def _with_draws(estimator, model, target, generator):
     model = model.with_draws(draws, mean, target)
     with torch.no_grad():
         effects, prior = model.mean_effects(target)
+    learned, narrow = contraction(effects, prior), is_narrow(effects)
+    history = model.history
+    alike = spend_alike(history.media, history.observed)
+    unknown = ~((learned >= ENOUGH) & narrow) & ~doubted
     return replace(
         model,
         conditional_contraction=found,
-        contraction=contraction(effects, prior),
-        narrow=is_narrow(effects),
+        contraction=learned,
+        narrow=narrow,
+        together=known_together(effects, prior, unknown, alike),
     )
 
 
