@@ -43,9 +43,9 @@ from skmmm.inspection._placement import (
 from skmmm.inspection._verdicts import (
     ENOUGH,
     contraction,
+    find_twins,
     is_narrow,
     known_together,
-    spend_alike,
 )
 
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
@@ -246,16 +246,16 @@ def _with_draws(estimator, model, target, generator, doubted):
     model = model.with_draws(draws, mean, target)
     with torch.no_grad():
         effects, prior = model.mean_effects(target)
-    learned, narrow = contraction(effects, prior), is_narrow(effects)
-    history = model.history
-    alike = spend_alike(history.media, history.observed)
+    twins = find_twins(effects, prior, model.history.media, model.history.observed)
+    learned = contraction(effects, prior)
+    narrow = is_narrow(effects) & ~twins.any(axis=1)
     unknown = ~((learned >= ENOUGH) & narrow) & ~doubted
     return replace(
         model,
         conditional_contraction=found,
         contraction=learned,
         narrow=narrow,
-        together=known_together(effects, prior, unknown, alike),
+        together=known_together(effects, prior, unknown, twins),
     )
 
 

@@ -100,13 +100,13 @@ def is_narrow(effects: Array) -> np.ndarray:
 
 
 def known_together(
-    effects: Array, prior: Array, unknown: np.ndarray, alike: np.ndarray
+    effects: Array, prior: Array, unknown: np.ndarray, twins: np.ndarray
 ) -> np.ndarray:
     """Return groups of channels whose sum is known although no member is.
 
     The sum meets what `channel_verdicts` asks of a data-driven channel. And its members
-    trade with each other: the columns of two are alike, or draws in which one has more
-    give the rest less, with a correlation of at most -0.5. Groups grow from each
+    trade with each other: two are twins, or draws in which one has more give the rest
+    less, with a correlation of at most -0.5. Groups grow from each
     channel by the one that trades most with them. The smallest count first, then those
     of the first channels; no channel is in two.
 
@@ -117,8 +117,8 @@ def known_together(
     prior : ndarray of shape (n_prior_draws, n_media)
     unknown : ndarray of shape (n_media,), bool
         Channels that are not data-driven and that nothing else speaks against.
-    alike : ndarray of shape (n_media, n_media), bool
-        As `spend_alike` returned it.
+    twins : ndarray of shape (n_media, n_media), bool
+        As `find_twins` returned it.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def known_together(
         return group
     for n in range(len(group)):
         free = np.flatnonzero(unknown & (group < 0)).tolist()
-        grown = [_grow(m, free, effects, prior, alike) for m in free]
+        grown = [_grow(m, free, effects, prior, twins) for m in free]
         found = [members for members in grown if members]
         if not found:
             break
@@ -138,15 +138,15 @@ def known_together(
     return group
 
 
-def _grow(start, free, effects, prior, alike):
+def _grow(start, free, effects, prior, twins):
     """Return the first group that grows from a channel, None if none does."""
     members = [start]
     while len(members) < min(len(free), MOST_MEMBERS):
         rest = [m for m in free if m not in members]
-        members.append(min(rest, key=lambda m: _trade(m, members, effects, alike)))
+        members.append(min(rest, key=lambda m: _trade(m, members, effects, twins)))
         total = effects[:, members].sum(axis=1, keepdims=True)
         if is_narrow(total)[0] and all(
-            _trade(m, [o for o in members if o != m], effects, alike) <= TRADES
+            _trade(m, [o for o in members if o != m], effects, twins) <= TRADES
             for m in members
         ):
             expected = prior[:, members].sum(axis=1, keepdims=True)
@@ -155,25 +155,47 @@ def _grow(start, free, effects, prior, alike):
     return None
 
 
-def _trade(channel, others, effects, alike):
-    """Return the correlation of a channel with the sum of others, -1 if alike."""
-    if alike[channel, others].any():
+def _trade(channel, others, effects, twins):
+    """Return the correlation of a channel with the sum of others, -1 with a twin."""
+    if twins[channel, others].any():
         return -1.0
     return _correlations(effects[:, [channel]], effects[:, others].sum(axis=1))[0]
 
 
-def spend_alike(media: Array, known: np.ndarray) -> np.ndarray:
-    """Return which columns say nearly the same, (n_media, n_media).
+def find_twins(
+    effects: Array, prior: Array, media: Array, known: np.ndarray
+) -> np.ndarray:
+    """Return which pairs of channels the data do not tell apart, (n_media, n_media).
 
-    Relative to the mean of their region they have a correlation of at least 0.95. Their
-    shape is (n_regions, n_periods, n_media); `known`, (n_regions, n_periods), are the
-    cells that count.
+    Relative to the mean of their region, their spends have a correlation of at least
+    0.95, and the data removed less of the prior variance of the logarithm of the ratio
+    of their effects than `ENOUGH`. Known separately, each may look data-driven: their
+    sum is, and the prior shares it out.
+
+    Parameters
+    ----------
+    effects, prior : ndarray of shape (n_draws, n_media), (n_prior_draws, n_media)
+        Draws of the mean effect.
+    media : ndarray of shape (n_regions, n_periods, n_media)
+    known : ndarray of shape (n_regions, n_periods), bool
+        Cells that count.
     """
+    twins = _alike(media, known)
+    for i, j in np.argwhere(np.triu(twins, 1)):
+        ratio, expected = (_log(d[:, [i]]) - _log(d[:, [j]]) for d in (effects, prior))
+        told = 1.0 - (_spread(ratio) / _spread(expected))[0] ** 2 >= ENOUGH
+        twins[i, j] = twins[j, i] = not told
+    return twins
+
+
+def _alike(media, known):
+    """Return which columns say nearly the same, not of a channel and itself."""
     weight = known[:, :, None] / np.maximum(known.sum(axis=1), 1)[:, None, None]
     mean = (weight * media).sum(axis=1, keepdims=True)
     relative = (media / np.where(mean > 0, mean, 1.0))[known]
     found = [_correlations(relative, column) >= ALIKE for column in relative.T]
-    return np.array(found).reshape(media.shape[2], media.shape[2])
+    alike = np.array(found, dtype=bool).reshape(media.shape[2], media.shape[2])
+    return alike & ~np.eye(len(alike), dtype=bool)
 
 
 def _correlations(columns, one):
