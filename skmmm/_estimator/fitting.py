@@ -246,7 +246,7 @@ def _with_draws(estimator, model, target, generator, doubted):
     model = model.with_draws(draws, mean, target)
     with torch.no_grad():
         effects, prior = model.mean_effects(target)
-    twins = find_twins(effects, prior, model.history.media, model.history.observed)
+    twins = find_twins(prior, model.history.media, model.history.observed)
     learned = contraction(effects, prior)
     narrow = is_narrow(effects) & ~twins.any(axis=1)
     unknown = ~((learned >= ENOUGH) & narrow) & ~doubted

@@ -40,7 +40,7 @@ def channel_groups(
     No channel of a group is data-driven by itself, none rings an alarm, and their sum
     meets what `channel_summary` asks of a data-driven channel: its prior spread more
     than halved, the upper bound of its 90 % interval at most four times the lower one.
-    They trade with each other: the spend of two has a correlation of at least 0.95, or
+    They trade with each other: the spend of two has a correlation of at least 0.99, or
     draws of each have one of at most -0.5 with those of the others together. That is
     found in the training rows; amounts are those of the rows of X. A channel is in one
     group at most. `optimize_budget` moves the channels of a group by one factor.

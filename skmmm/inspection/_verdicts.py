@@ -15,8 +15,8 @@ WIDEST = 4.0
 MIN_DRAWS = 8
 # Correlation of a member's draws with those of the rest of its group, at most.
 TRADES = -0.5
-# Correlation of columns of spend from which they say nearly the same.
-ALIKE = 0.95
+# Correlation of columns of spend from which they say the same.
+ALIKE = 0.99
 MOST_MEMBERS = 6  # of a group
 VERDICTS = ("data-driven", "prior-driven", "not identified")
 
@@ -106,9 +106,9 @@ def known_together(
 
     The sum meets what `channel_verdicts` asks of a data-driven channel. And its members
     trade with each other: two are twins, or draws in which one has more give the rest
-    less, with a correlation of at most -0.5. Groups grow from each
-    channel by the one that trades most with them. The smallest count first, then those
-    of the first channels; no channel is in two.
+    less, with a correlation of at most -0.5. Groups grow from each channel by the one
+    that trades most with them. The smallest count first, then those of the first
+    channels; no channel is in two.
 
     Parameters
     ----------
@@ -162,40 +162,28 @@ def _trade(channel, others, effects, twins):
     return _correlations(effects[:, [channel]], effects[:, others].sum(axis=1))[0]
 
 
-def find_twins(
-    effects: Array, prior: Array, media: Array, known: np.ndarray
-) -> np.ndarray:
-    """Return which pairs of channels the data do not tell apart, (n_media, n_media).
+def find_twins(prior: Array, media: Array, known: np.ndarray) -> np.ndarray:
+    """Return which pairs of channels data cannot tell apart, (n_media, n_media).
 
     Relative to the mean of their region, their spends have a correlation of at least
-    0.95, and the data removed less of the prior variance of the logarithm of the ratio
-    of their effects than `ENOUGH`. Known separately, each may look data-driven: their
-    sum is, and the prior shares it out.
+    0.99, and no prior says of which size one of them is. Each may look data-driven by
+    itself, since their sum is and the prior shares it out.
 
     Parameters
     ----------
-    effects, prior : ndarray of shape (n_draws, n_media), (n_prior_draws, n_media)
+    prior : ndarray of shape (n_prior_draws, n_media)
         Draws of the mean effect.
     media : ndarray of shape (n_regions, n_periods, n_media)
     known : ndarray of shape (n_regions, n_periods), bool
         Cells that count.
     """
-    twins = _alike(media, known)
-    for i, j in np.argwhere(np.triu(twins, 1)):
-        ratio, expected = (_log(d[:, [i]]) - _log(d[:, [j]]) for d in (effects, prior))
-        told = 1.0 - (_spread(ratio) / _spread(expected))[0] ** 2 >= ENOUGH
-        twins[i, j] = twins[j, i] = not told
-    return twins
-
-
-def _alike(media, known):
-    """Return which columns say nearly the same, not of a channel and itself."""
     weight = known[:, :, None] / np.maximum(known.sum(axis=1), 1)[:, None, None]
     mean = (weight * media).sum(axis=1, keepdims=True)
     relative = (media / np.where(mean > 0, mean, 1.0))[known]
-    found = [_correlations(relative, column) >= ALIKE for column in relative.T]
-    alike = np.array(found, dtype=bool).reshape(media.shape[2], media.shape[2])
-    return alike & ~np.eye(len(alike), dtype=bool)
+    twins = [_correlations(relative, column) >= ALIKE for column in relative.T]
+    told = is_narrow(prior)
+    twins = np.array(twins, dtype=bool).reshape(len(told), len(told))
+    return twins & ~np.eye(len(told), dtype=bool) & ~told & ~told[:, None]
 
 
 def _correlations(columns, one):
