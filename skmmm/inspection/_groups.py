@@ -56,9 +56,7 @@ def channel_groups(
     0
     """
     tail = tail_probability(confidence_level)
-    counterfactual = counterfactual_of(
-        estimator, X, media=media, media_cost=media_cost
-    )
+    counterfactual = counterfactual_of(estimator, X, media=media, media_cost=media_cost)
     groups = counterfactual.known_together()
     rows = [_row(counterfactual, members, tail) for members in groups]
     names = [" + ".join(map(str, row["channels"])) for row in rows]
