@@ -180,9 +180,9 @@ def find_twins(prior: Array, media: Array, known: np.ndarray) -> np.ndarray:
     weight = known[:, :, None] / np.maximum(known.sum(axis=1), 1)[:, None, None]
     mean = (weight * media).sum(axis=1, keepdims=True)
     relative = (media / np.where(mean > 0, mean, 1.0))[known]
-    twins = [_correlations(relative, column) >= ALIKE for column in relative.T]
+    same = [_correlations(relative, column) >= ALIKE for column in relative.T]
     told = is_narrow(prior)
-    twins = np.array(twins, dtype=bool).reshape(len(told), len(told))
+    twins = np.array(same, dtype=bool).reshape(len(told), len(told))
     return twins & ~np.eye(len(told), dtype=bool) & ~told & ~told[:, None]
 
 

@@ -109,7 +109,8 @@ def test_a_group_has_the_sum_of_its_channels(joined):
     groups, single = joined.channel_groups(), joined.channel_summary()
     (row,) = groups.itertuples()
     own = single.loc[["media_1", "media_3"]]
-    assert row.Index == "media_1 + media_3" and row.channels == tuple(own.index)
+    assert row.Index == "media_1 + media_3"
+    assert row.channels == tuple(own.index)
     assert_allclose(row.contribution, own["contribution"].sum())
     assert_allclose(row.spend, own["spend"].sum())
     assert_allclose(row.roi, (own["roi"] * own["spend"]).sum() / row.spend)
@@ -145,4 +146,5 @@ def test_a_group_is_planned_as_one_in_every_period(joined, panel):
 
 def test_without_a_group_the_table_is_empty(fitted):
     groups = fitted.channel_groups()
-    assert len(groups) == 0 and "sentence" in groups
+    assert len(groups) == 0
+    assert "sentence" in groups
