@@ -105,8 +105,9 @@ def optimize_budget(
           (media without a cost beside others that have one stay as they are; their
           spend, change and returns are nan), "no cost: own spend as today, responds to
           others" (with total effects), "as today"; "beyond observed data" is added
-          where that is allowed, "in step with" where channels move by one factor. ``factor`` is the multiple of what the channel spends
-          by itself, which for total effects is not all of its spend. With total
+          where that is allowed, "in step with" where channels
+          move by one factor. ``factor`` is the multiple of what the channel spends by
+          itself, which for total effects is not all of its spend. With total
           effects, ``spend`` is what each channel spends in all, as in ``X``, and a
           further column, ``origin_spend``, what it spends by itself and makes others
           spend: that is what it is charged with, so that ``roi`` is ``contribution`` /
