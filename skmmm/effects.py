@@ -44,9 +44,10 @@ def effects_of(
     Returns
     -------
     effects : Effects
-        With `contributions`, `channel_summary`, `response_curve`, `marginal_roi`,
-        `optimize_budget`, `budget_path` and `compare_scenarios`. It also stands for X
-        in the functions of these names and in the methods of `DeepCausalMMMRegressor`.
+        With `contributions`, `channel_summary`, `channel_groups`, `response_curve`,
+        `marginal_roi`, `optimize_budget`, `budget_path` and `compare_scenarios`. It
+        also stands for X in the functions of these names and in the methods of
+        `DeepCausalMMMRegressor`.
 
     Raises
     ------
@@ -139,6 +140,11 @@ class Effects(BoundTable):
     def channel_summary(self, **options: Any) -> pd.DataFrame:
         """Summarise what each channel caused, and what one more unit would cause."""
         return inspection.channel_summary(self.estimator, self, **options)
+
+    @documented_by(inspection.channel_groups, without=_KNOWN)
+    def channel_groups(self, **options: Any) -> pd.DataFrame:
+        """Return groups of channels whose total is known although its split is not."""
+        return inspection.channel_groups(self.estimator, self, **options)
 
     @documented_by(inspection.marginal_roi, without=_KNOWN)
     def marginal_roi(self, **options: Any) -> pd.DataFrame:

@@ -41,6 +41,7 @@ def channel_text(task, model, summary):
         "only where\nthe column is money. Believe the effect of a channel as far as "
         "its verdict says:\nprior-driven and not identified are what was expected "
         "before, not what the data found."
+        + "".join(f"\n{said}" for said in model.channel_groups()["sentence"])
     )
 
 

@@ -153,6 +153,14 @@ class ModelCounterfactual(Counterfactual):
     def judgements(self) -> dict[str, np.ndarray]:
         return self.judge()
 
+    def known_together(self) -> list[np.ndarray]:
+        together = self.model.together
+        if together is None:
+            return []
+        numbers = together[self.shown]
+        groups = [np.flatnonzero(numbers == n) for n in range(len(numbers))]
+        return sorted((g for g in groups if len(g) > 1), key=lambda g: g[0])
+
     @cached_property
     def media_cost_or_unit(self) -> Array:
         """What a unit of a column costs, or is in units of X, shape (n_media,)."""

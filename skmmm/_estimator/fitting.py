@@ -42,7 +42,13 @@ from skmmm.inspection._placement import (
     spend_alarms,
 )
 from skmmm.inspection._sampling import LOG_POSTERIOR, diagnose, sampling_problem
-from skmmm.inspection._verdicts import contraction, is_narrow
+from skmmm.inspection._verdicts import (
+    ENOUGH,
+    contraction,
+    find_twins,
+    is_narrow,
+    known_together,
+)
 
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
 
@@ -85,7 +91,8 @@ def fit_model(estimator, panel, stuck, outliers, graph, X, y):
         alarms = _check_placement(estimator, model, alarms)
         model = model.doubting([bool(alarm) for alarm in alarms]).at_mode(target)
         contradicted = _check_priors(estimator, model, target)
-        model, sampling = _with_draws(estimator, model, target, generator)
+        doubted = contradicted | np.array([bool(alarm) for alarm in alarms], dtype=bool)
+        model, sampling = _with_draws(estimator, model, target, generator, doubted)
         state = {
             "_sampling": sampling,
             "_contradicted": contradicted,
@@ -222,10 +229,11 @@ def _state_now(estimator, model, target, losses):
     return {"_model": model, **estimator._public_state(model, losses)}
 
 
-def _with_draws(estimator, model, target, generator):
+def _with_draws(estimator, model, target, generator, doubted):
     """Add draws of parameters and level to a model at the mode; go to their mean.
 
-    Also return what `diagnose` says of the draws, None without.
+    Channels that are `doubted`, (n_media,), are in no group whose sum is known. Also
+    return what `diagnose` says of the draws, None without.
     """
     if not estimator.n_draws:
         return model, None
@@ -245,11 +253,16 @@ def _with_draws(estimator, model, target, generator):
     model = model.with_draws(draws, mean, target)
     with torch.no_grad():
         effects, prior = model.mean_effects(target)
+    twins = find_twins(prior, model.history.media, model.history.observed)
+    learned = contraction(effects, prior)
+    narrow = is_narrow(effects) & ~twins.any(axis=1)
+    unknown = ~((learned >= ENOUGH) & narrow) & ~doubted
     model = replace(
         model,
         conditional_contraction=found,
-        contraction=contraction(effects, prior),
-        narrow=is_narrow(effects),
+        contraction=learned,
+        narrow=narrow,
+        together=known_together(effects, prior, unknown, twins),
     )
     return model, _check_sampling(estimator, model, target, trace)
 

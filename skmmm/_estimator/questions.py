@@ -72,6 +72,13 @@ class QuestionsMixin(ReadingMixin):
             self, X, confidence_level=confidence_level, by=by, effect=effect
         )
 
+    @documented_by(inspection.channel_groups)
+    def channel_groups(
+        self, X: Table | None = None, *, confidence_level: float = 0.9
+    ) -> pd.DataFrame:
+        """Return groups of channels whose total is known although its split is not."""
+        return inspection.channel_groups(self, X, confidence_level=confidence_level)
+
     @documented_by(inspection.response_curve)
     def response_curve(
         self,

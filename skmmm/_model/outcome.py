@@ -85,8 +85,11 @@ class OutcomeModel:
         Share of the prior variance of each channel's mean effect that the data removed.
         None without draws.
     narrow : ndarray of shape (n_media,), bool, or None
-        Whether the interval of each channel's mean effect says of which size it is.
-        None without draws.
+        Whether the interval of each channel's mean effect says of which size it is,
+        and no other channel has the same column. None without draws.
+    together : ndarray of shape (n_media,), int, or None
+        Number of the group of channels of which only the sum is known, -1 for those in
+        none. None without draws.
     """
 
     network: OutcomeNetwork
@@ -102,6 +105,7 @@ class OutcomeModel:
     conditional_contraction: np.ndarray | None = None
     contraction: np.ndarray | None = None
     narrow: np.ndarray | None = None
+    together: np.ndarray | None = None
     _inputs: PerPanel = field(default_factory=PerPanel, repr=False)
 
     def inputs(self, panel=None):

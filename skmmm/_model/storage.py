@@ -69,6 +69,7 @@ def pack_model(model):
             "conditional_contraction": model.conditional_contraction,
             "contraction": model.contraction,
             "narrow": model.narrow,
+            "together": model.together,
             "draws.shared": model.draws.shared,
             "draws.regional": model.draws.regional,
         }
@@ -108,7 +109,7 @@ def unpack_model(scalars, arrays, calendar, *, n_regions, n_media, n_controls):
     )
     _check_sizes(scalars, sizes, n_periods)
     network = _network(scalars, arrays, sizes)
-    draws, conditional, contraction, narrow = _draws(arrays, network)
+    draws, conditional, contraction, narrow, together = _draws(arrays, network)
     ordered, n_draws = scalars["ordered"], 0 if draws is None else len(draws.shared)
     return OutcomeModel(
         network=network,
@@ -128,6 +129,7 @@ def unpack_model(scalars, arrays, calendar, *, n_regions, n_media, n_controls):
         conditional_contraction=conditional,
         contraction=contraction,
         narrow=narrow,
+        together=together,
     )
 
 
@@ -226,7 +228,7 @@ def _parameters(arrays, prefix, n_draws, n_shared, n_regional, sizes):
 def _draws(arrays, network):
     """Return the twin with one entry per draw and what the data say, if any."""
     if "draws.shared" not in arrays:
-        return None, None, None, None
+        return None, None, None, None, None
     n_draws = arrays.shape("draws.shared")[0]
     n_shared, n_regional = network.shared.shape[1], network.regional.shape[2]
     sizes = network.sizes
@@ -238,7 +240,10 @@ def _draws(arrays, network):
         for name in ("conditional_contraction", "contraction")
     ]
     narrow = arrays.take("narrow", (sizes.n_media,), "bool")
-    return network.at(*drawn), *told, narrow
+    together = None
+    if "together" in arrays:  # later than the first files of this format
+        together = arrays.take("together", (sizes.n_media,), "int64", least=-1)
+    return network.at(*drawn), *told, narrow, together
 
 
 def _level(arrays, prefix, n_draws, sizes, n_periods):

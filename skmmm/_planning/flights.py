@@ -146,24 +146,26 @@ class Outcomes:
         p, penalty, n_iterations, before = self.problem, 10.0, 0, np.inf
         if multipliers is None:
             multipliers = self._guessed_multipliers(plan)
+        leads, follows = np.unique(p.leader, return_inverse=True)
 
-        def lagrangian(plan):
+        def lagrangian(leaders):
+            plan = leaders[follows]
             value, slope, off, slopes = self._lagrangian_parts(plan)
             active = multipliers + penalty * off
             active = np.where(self.equal, active, np.maximum(active, 0.0))
             value += ((active**2 - multipliers**2) / (2.0 * penalty)).sum()
-            return value, slope + active @ slopes
+            return value, np.bincount(follows, slope + active @ slopes)
 
         for _ in range(n_rounds):
             result = minimize(
                 lagrangian,
-                plan,
+                plan[leads],
                 jac=True,
                 method="L-BFGS-B",
-                bounds=np.column_stack([p.low, p.high]),
+                bounds=np.column_stack([p.low, p.high])[leads],
                 options={"maxiter": _STEPS, "ftol": _GAIN / 10, "gtol": 1e-7},
             )
-            plan, n_iterations = result.x, n_iterations + result.nit
+            plan, n_iterations = result.x[follows], n_iterations + result.nit
             value, _, off, _ = self._lagrangian_parts(plan)
             broken = np.where(self.equal, np.abs(off), np.maximum(off, 0.0)).max(
                 initial=0.0

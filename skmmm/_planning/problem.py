@@ -39,6 +39,8 @@ class Problem:
     rows : ndarray of shape (n_rows, C)
         Of constraints on groups of channels: money per unit of the multiples.
     least, most : ndarray of shape (n_rows,)
+    leader : ndarray of shape (C,), int
+        Cell whose multiple each cell takes; itself if it moves on its own.
     budget : float or None
         What is to be spent in all; with a target, at most.
     target_roi, target_mroi : float or None
@@ -55,6 +57,7 @@ class Problem:
     rows: np.ndarray
     least: np.ndarray
     most: np.ndarray
+    leader: np.ndarray
     budget: float | None
     target_roi: float | None
     target_mroi: float | None
@@ -68,6 +71,11 @@ class Problem:
     def free(self):
         """Which cells may move, shape (C,)."""
         return self.low < self.high
+
+    def company(self, cell):
+        """Return the labels of the channels that move with a cell, without its own."""
+        cells = np.flatnonzero(self.leader == self.leader[cell])
+        return [self.labels[c // len(self.groups)] for c in cells if c != cell]
 
     @property
     def has_target(self):
@@ -144,6 +152,8 @@ def make_problem(
     if not allow_extrapolation:
         refused = _end_with_data(low, high, until, keys)
     _check_finite(high, keys)
+    named = _named(keys, bounds, money_bounds, fixed)
+    leader = _join(counterfactual, named, current, low, high, refused)
     targets = _read_targets(target_roi=target_roi, target_mroi=target_mroi)
     if budget is not None:
         budget = _positive("budget", budget)
@@ -163,6 +173,7 @@ def make_problem(
         rows=np.array(rows).reshape(len(rows), current.size),
         least=np.array([least for _, _, least, _ in groups], dtype=np.float64),
         most=np.array([most for _, _, _, most in groups], dtype=np.float64),
+        leader=leader.ravel(),
         budget=budget,
         target_roi=targets.get("target_roi"),
         target_mroi=targets.get("target_mroi"),
@@ -183,6 +194,33 @@ def _end_with_data(low, high, until, keys):
         )
     high[refused] = end[refused]
     return refused
+
+
+def _named(keys, bounds, money_bounds, fixed):
+    """Return positions of the channels that are bounded by name."""
+    given = [*(bounds if isinstance(bounds, Mapping) else ())]
+    given += [*(money_bounds or ()), *(fixed or ())]
+    return {keys.cells(key, "bounds")[0] for key in given}
+
+
+def _join(counterfactual, named, current, low, high, refused):
+    """Let channels of which only the sum is known move as one, bounds in place.
+
+    Except groups that hold a channel in `named`. Returns the leader of every cell.
+    """
+    leader = np.arange(current.size).reshape(current.shape)
+    for group in counterfactual.known_together():
+        if named & set(group.tolist()):
+            continue
+        for g in range(current.shape[1]):
+            cells = group[current[group, g] > 0], g
+            if not len(cells[0]):
+                continue
+            first = cells[0][np.argmin(high[cells])]
+            low[cells], high[cells] = low[cells].max(), high[first, g]
+            refused[cells] = refused[first, g]
+            leader[cells] = leader[cells[0][0], g]
+    return leader
 
 
 def _check_finite(high, keys):

@@ -356,6 +356,10 @@ def _programme(curves, problem, points, weight):
     for row, least, most in zip(problem.rows, problem.least, problem.most, strict=True):
         slack = row @ first
         upper += [(row[cell], most - slack), (-row[cell], slack - least)]
+    for follower in np.flatnonzero(problem.leader != np.arange(len(first))):
+        leader = problem.leader[follower]
+        row = (cell == follower) * 1.0 - (cell == leader)
+        equal.append((row, first[leader] - first[follower]))
     if problem.budget is not None:
         limit = (price, problem.budget - spent)
         (upper if problem.has_target else equal).append(limit)

@@ -49,7 +49,8 @@ def optimize_budget(
 
     What is planned are multiples of the spend of X: of whole channels, of channels by
     region, or of channels by period. Within these the pattern of X over regions and
-    periods is kept.
+    periods is kept. Channels of which only the total is known (`channel_groups`) move
+    by one factor, unless one of them is named in `bounds`, `money_bounds` or `fixed`.
 
     Parameters
     ----------
@@ -104,8 +105,9 @@ def optimize_budget(
           (media without a cost beside others that have one stay as they are; their
           spend, change and returns are nan), "no cost: own spend as today, responds to
           others" (with total effects), "as today"; "beyond observed data" is added
-          where that is allowed. ``factor`` is the multiple of what the channel spends
-          by itself, which for total effects is not all of its spend. With total
+          where that is allowed, "in step with" where channels
+          move by one factor. ``factor`` is the multiple of what the channel spends by
+          itself, which for total effects is not all of its spend. With total
           effects, ``spend`` is what each channel spends in all, as in ``X``, and a
           further column, ``origin_spend``, what it spends by itself and makes others
           spend: that is what it is charged with, so that ``roi`` is ``contribution`` /

@@ -15,6 +15,7 @@ from skmmm.allocation._words import (
     CLOSE,
     costless_in_words,
     in_words,
+    joined_in_words,
     relative,
     risk_in_words,
     unreached,
@@ -140,7 +141,7 @@ class PlanResults:
             probability=result.probability_better,
             counted=risk_in_words(self.risk),
             worse=not better and not problem.has_target,
-            costless=self._costless_in_words(result.X),
+            notes=joined_in_words(problem) + self._costless_in_words(result.X),
         )
         return result
 
@@ -255,6 +256,10 @@ class PlanResults:
         reasons[~p.free & ~p.refused] = "fixed"
         beyond = plan > np.maximum(p.until, 1.0) + CLOSE
         reasons[beyond] = reasons[beyond] + "; beyond observed data"
+        for cell in range(len(plan)):
+            company = p.company(cell)
+            if company:
+                reasons[cell] += f"; in step with {', '.join(map(str, company))}"
         return reasons
 
     @property

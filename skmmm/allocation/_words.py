@@ -21,7 +21,7 @@ def why_none(problem: Problem, current_roi: float) -> str:
         )
     return (
         "No plan was found that keeps bounds, budget and constraints together. Widen "
-        "one of them."
+        f"one of them.{joined_in_words(problem)}"
     )
 
 
@@ -76,7 +76,7 @@ def in_words(
     probability: float,
     counted: str,
     worse: bool,
-    costless: str,
+    notes: str,
 ) -> str:
     """Return a sentence on a plan: relative gain, relative change of spend."""
     spend = "the same spend"
@@ -90,7 +90,7 @@ def in_words(
     if worse and not judged:
         judged = " This is worse than today."
     plan = f"The plan causes {causes} than today{counted}, on {spend}{sure}."
-    return plan + judged + costless
+    return plan + judged + notes
 
 
 def _doubt(gain: float, probability: float, counted: str) -> str:
@@ -108,6 +108,23 @@ def _doubt(gain: float, probability: float, counted: str) -> str:
     else:
         meant = "the model does not know whether this is worse than today"
     return f" Fewer than half of the draws agree: {meant}."
+
+
+def joined_in_words(problem: Problem) -> str:
+    """Return a sentence on channels that move as one, if there are any."""
+    n_groups = len(problem.groups)
+    joined = {
+        (problem.labels[cell // n_groups], *problem.company(cell)): None
+        for cell in np.unique(problem.leader)
+        if problem.company(cell)
+    }
+    if not joined:
+        return ""
+    names = "; ".join(" + ".join(map(str, one)) for one in joined)
+    return (
+        f" Moved by one factor, because their total is known and its split is not: "
+        f"{names}. Bound one of them by name to plan each by itself."
+    )
 
 
 def costless_in_words(still: list, responding: list) -> str:

@@ -8,12 +8,14 @@ from skmmm.inspection._effects import (
     marginal_roi,
     response_curve,
 )
+from skmmm.inspection._groups import channel_groups
 from skmmm.inspection._placebo import placebo_channel
 from skmmm.inspection._stability import block_stability, refresh_stability
 
 __all__ = [
     "block_stability",
     "calibrate_intervals",
+    "channel_groups",
     "channel_summary",
     "confounding_robustness",
     "contributions",

@@ -73,7 +73,8 @@ def channel_summary(
         - ``contribution_low``, ``contribution_high`` and so on: bounds of these three,
           NaN without draws;
         - ``verdict``: "data-driven", "prior-driven" (as expected before the data) or
-          "not identified" (cannot be told from baseline or other channels). It is about
+          "not identified" (cannot be told from baseline or other channels; see
+          `channel_groups`). It is about
           the channel over all training rows, also where the table is split; None with
           fewer than eight draws;
         - ``alarm``: why spend, as it was placed, cannot tell the effect, over all

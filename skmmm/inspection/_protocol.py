@@ -141,6 +141,10 @@ class Counterfactual(ABC):
         """Return what else is known of the channels, arrays of shape (n_media,)."""
         return {}
 
+    def known_together(self) -> list[np.ndarray]:
+        """Return positions of channels of which only the sum is known, by group."""
+        return []
+
     def standard_error(self) -> Array | None:
         """Return that of each channel's total from sampled orders, None if exact."""
         return None

@@ -13,6 +13,11 @@ ENOUGH = 0.75
 WIDEST = 4.0
 # With fewer draws their spread says nothing.
 MIN_DRAWS = 8
+# Correlation of a member's draws with those of the rest of its group, at most.
+TRADES = -0.5
+# Correlation of columns of spend from which they say the same.
+ALIKE = 0.99
+MOST_MEMBERS = 6  # of a group
 VERDICTS = ("data-driven", "prior-driven", "not identified")
 
 
@@ -92,6 +97,100 @@ def is_narrow(effects: Array) -> np.ndarray:
     low, high = np.quantile(effects, [0.05, 0.95], axis=0, method="weibull")
     small, large = np.minimum(abs(low), abs(high)), np.maximum(abs(low), abs(high))
     return (low * high > 0) & (large <= WIDEST * small)
+
+
+def known_together(
+    effects: Array, prior: Array, unknown: np.ndarray, twins: np.ndarray
+) -> np.ndarray:
+    """Return groups of channels whose sum is known although no member is.
+
+    The sum meets what `channel_verdicts` asks of a data-driven channel. And its members
+    trade with each other: two are twins, or draws in which one has more give the rest
+    less, with a correlation of at most -0.5. Groups grow from each channel by the one
+    that trades most with them. The smallest count first, then those of the first
+    channels; no channel is in two.
+
+    Parameters
+    ----------
+    effects : ndarray of shape (n_draws, n_media)
+        Posterior draws of the mean effect.
+    prior : ndarray of shape (n_prior_draws, n_media)
+    unknown : ndarray of shape (n_media,), bool
+        Channels that are not data-driven and that nothing else speaks against.
+    twins : ndarray of shape (n_media, n_media), bool
+        As `find_twins` returned it.
+
+    Returns
+    -------
+    group : ndarray of shape (n_media,), int
+        Number of the group, -1 without one.
+    """
+    group = np.full(effects.shape[1], -1)
+    if len(effects) < MIN_DRAWS:
+        return group
+    for n in range(len(group)):
+        free = np.flatnonzero(unknown & (group < 0)).tolist()
+        grown = [_grow(m, free, effects, prior, twins) for m in free]
+        found = [members for members in grown if members]
+        if not found:
+            break
+        group[min(found, key=lambda members: (len(members), members))] = n
+    return group
+
+
+def _grow(start, free, effects, prior, twins):
+    """Return the first group that grows from a channel, None if none does."""
+    members = [start]
+    while len(members) < min(len(free), MOST_MEMBERS):
+        rest = [m for m in free if m not in members]
+        members.append(min(rest, key=lambda m: _trade(m, members, effects, twins)))
+        total = effects[:, members].sum(axis=1, keepdims=True)
+        if is_narrow(total)[0] and all(
+            _trade(m, [o for o in members if o != m], effects, twins) <= TRADES
+            for m in members
+        ):
+            expected = prior[:, members].sum(axis=1, keepdims=True)
+            if contraction(total, expected)[0] >= ENOUGH:
+                return sorted(members)
+    return None
+
+
+def _trade(channel, others, effects, twins):
+    """Return the correlation of a channel with the sum of others, -1 with a twin."""
+    if twins[channel, others].any():
+        return -1.0
+    return _correlations(effects[:, [channel]], effects[:, others].sum(axis=1))[0]
+
+
+def find_twins(prior: Array, media: Array, known: np.ndarray) -> np.ndarray:
+    """Return which pairs of channels data cannot tell apart, (n_media, n_media).
+
+    Relative to the mean of their region, their spends have a correlation of at least
+    0.99, and no prior says of which size one of them is. Each may look data-driven by
+    itself, since their sum is and the prior shares it out.
+
+    Parameters
+    ----------
+    prior : ndarray of shape (n_prior_draws, n_media)
+        Draws of the mean effect.
+    media : ndarray of shape (n_regions, n_periods, n_media)
+    known : ndarray of shape (n_regions, n_periods), bool
+        Cells that count.
+    """
+    weight = known[:, :, None] / np.maximum(known.sum(axis=1), 1)[:, None, None]
+    mean = (weight * media).sum(axis=1, keepdims=True)
+    relative = (media / np.where(mean > 0, mean, 1.0))[known]
+    same = [_correlations(relative, column) >= ALIKE for column in relative.T]
+    told = is_narrow(prior)
+    twins = np.array(same, dtype=bool).reshape(len(told), len(told))
+    return twins & ~np.eye(len(told), dtype=bool) & ~told & ~told[:, None]
+
+
+def _correlations(columns, one):
+    """Return the correlation of columns with one, 0 where one of them stands still."""
+    columns, one = columns - columns.mean(axis=0), one - one.mean()
+    size = np.sqrt((columns**2).sum(axis=0) * (one @ one))
+    return one @ columns / np.where(size > 0, size, np.inf)
 
 
 def _log(values: Array) -> Array:

@@ -60,6 +60,8 @@ class Content:
         unit, with bounds.
     summary : DataFrame
         As of `channel_summary`.
+    groups : DataFrame
+        As of `channel_groups`.
     by_region : DataFrame indexed by channel and region
         As of `channel_summary`.
     regions : DataFrame indexed by region, the largest KPI first
@@ -105,6 +107,7 @@ class Content:
     media: tuple
     returned: tuple
     summary: pd.DataFrame
+    groups: pd.DataFrame
     by_region: pd.DataFrame
     regions: pd.DataFrame
     curves: dict
@@ -247,6 +250,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         media=media,
         returned=returned,
         summary=summary,
+        groups=X.channel_groups(confidence_level=level),
         by_region=X.channel_summary(confidence_level=level, by="region"),
         regions=regions.sort_values("observed", ascending=False, kind="stable"),
         curves=curves,

@@ -154,6 +154,13 @@ def _sureness(content):
             f" {name_some(content, lost)} cannot be told apart from the baseline or "
             "from other channels: only an experiment will."
         )
+    for group in content.groups.itertuples():
+        text += (
+            f" {name_some(content, group.channels)} together caused "
+            f"{number(group.contribution_low)} to {number(group.contribution_high)} "
+            f"{content.kpi}; the split between them is not identified, and plans move "
+            "them by one factor."
+        )
     alarm = content.summary["alarm"]
     for reason, advice in ADVICE.items():
         alarmed = alarm.index[alarm == reason]

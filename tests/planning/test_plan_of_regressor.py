@@ -166,7 +166,7 @@ def test_risk_is_one_measure_of_the_draws(gain):
         probability=0.38 if gain > 0 else 1.0,
         counted=" by the mean of the worst 20% of draws",
         worse=gain < 0,
-        costless="",
+        notes="",
     )
     word = "gain" if gain > 0 else "loss"
     assert said.endswith(f"draws agree: the {word} is one by that measure only.")
