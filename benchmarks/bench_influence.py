@@ -1,10 +1,10 @@
 """Does influence follow the channel graph, in the fitted model and not only in a table?
 
 Graph neural mix models can forecast well and ignore their graph [1]_. Here the model is
-fitted to panels of `graph_worlds.py` with a KPI, and asked: if the spend of channel i is
-raised by a tenth, how does what every other channel brings move? Influence ``[i, j]`` is
-the change of j's contribution with effect="total", over that for a tenth more of j's own
-spend. `direct_influence` takes what runs through third channels out of it.
+fitted to panels of `graph_worlds.py` with a KPI, and asked: if the spend of channel i
+is raised by a tenth, how does what every other channel brings move? Influence
+``[i, j]`` is the change of j's contribution with effect="total", over that for a tenth
+more of j's own spend; `direct_influence` takes what runs through third channels out.
 
 Then the graph is swapped for another, the same with channels renamed at random, and
 the question asked again: influence must follow the graph that it is given.
@@ -44,8 +44,7 @@ from skmmm import DeepCausalMMMRegressor
 RESULTS = Path(__file__).parent / "results"
 WORLDS = ("gauss", "hill")
 RAISE = 0.1
-# KPI without media and its noise; what a channel brings at most is .2 to 1 over the
-# standard deviation of its log spend.
+# KPI without media and its noise; a channel brings at most .2 to 1 (`direct`).
 BASE, NOISE = 10.0, 0.2
 COLUMNS = [
     *("world", "regions", "seed", "graph", "area_all", "area", "area_paths", "chance"),

@@ -10,6 +10,7 @@ from skmmm.graph._equations import SpendEquations, reached
 from skmmm.graph._features import TAIL_DECAY, make_features
 from skmmm.graph._search import Structure, find_candidates, fit_equation, search
 from skmmm.graph._spend import spend_units
+from skmmm.graph._strength import region_strength
 
 VERDICTS = ("edge", "no edge", "undecided")
 LINKS = ("logarithmic", "saturating", "proportional")
@@ -127,11 +128,16 @@ def fit_channel_graph(
         return _nothing_found(features, rules, links)
     chosen = _chosen_links(features, rules, find)
     driving = np.choose(chosen, blocks)
-    features = make_features([blocks[0], driving], controls, observed, terms, n_lags)
-    drives = tuple(int(link > 0) for link in chosen)
-    features = replace(features, layout=replace(features.layout, drives=drives))
+    known = controls, observed, terms, n_lags
+    features = _features_driven_by(driving, blocks[0], chosen > 0, *known)
     links = links.only(chosen)
     explanations = explain(features, rules, find)
+    strength = region_strength(explanations[0])
+    if (strength != 1.0).any():
+        driving = strength[:, None, None] * driving
+        all_channels = np.ones_like(chosen, dtype=bool)
+        features = _features_driven_by(driving, blocks[0], all_channels, *known)
+        explanations = explain(features, rules, find)
     counts, cluster = _resamples(features.rows, n_bootstraps, rng)
     found = [_bootstrapped(e, rules, counts, cluster, find) for e in explanations]
     best, (again, grams) = explanations[0], found[0]
@@ -155,6 +161,13 @@ def fit_channel_graph(
         hidden_demand=best.loading is not None,
         link=np.array(LINKS, dtype=object)[chosen],
     )
+
+
+def _features_driven_by(driving, u, those, *known):
+    """Return features in which those channels drive others by values of their own."""
+    features = make_features([u, driving], *known)
+    drives = tuple(int(own) for own in those)
+    return replace(features, layout=replace(features.layout, drives=drives))
 
 
 def _nothing_found(features, rules, links):
