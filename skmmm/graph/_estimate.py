@@ -23,6 +23,8 @@ BLOCK = 13
 KEEP, KEEP_FEW, KEEP_ALONE = 0.5, 0.9, 0.95
 # With one region, a lagged edge must also hold beside the past of all other channels.
 ALPHA_ALONE = 0.001
+# Edges, and how strongly regions follow them, are estimated in turn.
+N_ROUNDS = 4
 # If it does not, it was true at most this often in simulations, however often found.
 UNCLEAR = 0.5
 # Where only the period says who leads, the reverse is found in no more than this.
@@ -129,19 +131,11 @@ def fit_channel_graph(
     chosen = _chosen_links(features, rules, find)
     driving = np.choose(chosen, blocks)
     known = controls, observed, terms, n_lags
-    features = _features_driven_by(driving, blocks[0], chosen > 0, *known)
-    links = links.only(chosen)
-    explanations = explain(features, rules, find)
-    strength = region_strength(explanations[0])
-    if (strength != 1.0).any():
-        driving = strength[:, None, None] * driving
-        all_channels = np.ones_like(chosen, dtype=bool)
-        features = _features_driven_by(driving, blocks[0], all_channels, *known)
-        explanations = explain(features, rules, find)
+    explanations = _explained_in_turn(driving, blocks[0], chosen, known, rules, find)
+    features, links = explanations[0].features, links.only(chosen)
     counts, cluster = _resamples(features.rows, n_bootstraps, rng)
     found = [_bootstrapped(e, rules, counts, cluster, find) for e in explanations]
     best, (again, grams) = explanations[0], found[0]
-    features = best.features
     probability, accepted = _edge_probability(explanations, found)
     keep = best.structure.edges & (accepted | rules.required)
     kept = _retained(best.structure, keep, features)
@@ -163,10 +157,44 @@ def fit_channel_graph(
     )
 
 
-def _features_driven_by(driving, u, those, *known):
-    """Return features in which those channels drive others by values of their own."""
+def _explained_in_turn(driving, u, chosen, known, rules, find):
+    """Estimate edges, and how strongly regions follow them, in turn.
+
+    Parameters
+    ----------
+    driving, u : ndarray of shape (n_regions, n_periods, n_media)
+        Values by which channels drive others, and respond.
+    chosen : ndarray of shape (n_media,)
+        Positions in LINKS; zero where a channel drives by u.
+    known : tuple
+        Further arguments of `make_features`.
+
+    Returns
+    -------
+    explanations : list of Explanation
+        See `explain`.
+    """
+    own = chosen > 0
+    average = explanations = explain(
+        _features_driven_by(driving, u, own, known), rules, find
+    )
+    for _ in range(N_ROUNDS):
+        structure = explanations[0].structure
+        strength = region_strength(replace(average[0], structure=structure))
+        if (strength == 1.0).all():
+            return average
+        driven = strength[:, None, None] * driving
+        features = _features_driven_by(driven, u, np.ones_like(own), known)
+        explanations = explain(features, rules, find)
+        if (explanations[0].structure.edges == structure.edges).all():
+            break
+    return explanations
+
+
+def _features_driven_by(driving, u, own, known):
+    """Return features in which some channels drive others by values of their own."""
     features = make_features([u, driving], *known)
-    drives = tuple(int(own) for own in those)
+    drives = tuple(int(value) for value in own)
     return replace(features, layout=replace(features.layout, drives=drives))
 
 
