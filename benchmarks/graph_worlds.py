@@ -13,7 +13,9 @@ effect)``.
 WORLDS: `gauss` is the world as written; in `flight` eps is skewed and bursty; in `hill`
 children answer to a Hill curve of their parents' spend; in `hetero` loadings and edge
 weights differ by region; in `localconf` a hidden local demand moves all budgets of a
-region in the same week; `null` has no edges.
+region in the same week; `null` has no edges. In `hetero wide` and `hetero shared`
+loadings and weights differ by region too, x is not divided by its standard deviation,
+and in the latter all weights of a region are scaled by the same draw.
 """
 
 from dataclasses import dataclass
@@ -21,10 +23,20 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-WORLDS = ("gauss", "flight", "hill", "hetero", "localconf", "null")
+# New worlds at the end: the place seeds the draws.
+WORLDS = (
+    *("gauss", "flight", "hill", "hetero", "localconf", "null"),
+    *("hetero wide", "hetero shared"),
+)
 BURN_IN = 60
 HILL_SLOPE = 1.5
-HETERO = 0.35
+# Standard deviations of loadings and of edge weights between regions, over the mean.
+HETERO = {
+    "hetero": (0.35, 0.35),
+    "hetero wide": (0.4, 0.3),
+    "hetero shared": (0.4, 0.3),
+}
+OWN_SCALE = "hetero wide", "hetero shared"
 PROXY_CORRELATION = 0.9
 
 
@@ -117,17 +129,22 @@ def make_graph_world(name, n_regions, seed, *, n_channels=13, n_weeks=104, n_edg
         eps = eps + local[..., None] * 0.5 * loading
     by_region = np.ones((n_regions, 1, 1))
     loadings = np.broadcast_to(loading, (n_regions, n_channels))
-    if name == "hetero":
-        by_region = 1 + HETERO * rng.standard_normal(
-            (n_regions, n_channels, n_channels)
+    if name in HETERO:
+        of_loadings, of_weights = HETERO[name]
+        of_region = 1 if name == "hetero shared" else n_channels
+        by_region = 1 + of_weights * rng.standard_normal(
+            (n_regions, of_region, of_region)
         )
-        loadings = loading * (1 + HETERO * rng.standard_normal((n_regions, n_channels)))
+        spread = of_loadings * rng.standard_normal((n_regions, n_channels))
+        loadings = loading * (1 + spread)
     drive = eps + loadings[:, None] * demand[:, None]
     link = _hill_link if name == "hill" else _identity
     equations = (same * by_region, late * by_region, decay, persistence, link)
     x = _simulate(drive, *equations)
     direct = rng.uniform(0.2, 1.0, n_channels)
-    spread = x[:, BURN_IN:].std(axis=1).mean(axis=0)
+    spread = np.ones(n_channels)
+    if name not in OWN_SCALE:
+        spread = x[:, BURN_IN:].std(axis=1).mean(axis=0)
     total = _total_effects(drive, x, equations, direct / spread, 0.1 * spread)
     x = x / spread
     size = rng.normal(0, 1.5, (n_regions, 1)) + rng.normal(

@@ -14,6 +14,14 @@ import pandas as pd
 from bench_causes import summarise as summarise_causes
 from bench_faults import summarise as summarise_faults
 from bench_recovery import summarise
+from scorecard_graph import (
+    HAVE_INFLUENCE,
+    doubt,
+    graph,
+    influence,
+    influence_means,
+    read_graph,
+)
 from scorecard_text import (
     Table,
     markdown,
@@ -43,16 +51,6 @@ PLANNERS = {
     "grid": "grid",
     "linear MMM": "linear MMM",
     "direct effects known": "direct known",
-}
-GRAPH_CONTENDERS = {
-    "skmmm": "skmmm",
-    "skmmm notears": "skmmm, NOTEARS",
-    "pcmci_plus": "PCMCI+",
-    "dynotears": "DYNOTEARS",
-    "dagma": "DAGMA",
-    "varlingam": "VAR-LiNGAM",
-    "deepcausalmmm": "DeepCausalMMM",
-    "sortnregress": "sortnregress",
 }
 # Published SRMSE, PyMC-Marketing 0.15.1 and Meridian 1.1.6, on the same four tables:
 # https://github.com/pymc-labs/mmm-param-recovery, commit 8a8468f.
@@ -87,10 +85,6 @@ DATA = {
     "robyn": "Robyn's weekly sample",
     "dma": "panel of DeepCausalMMM",
 }
-DOUBT_HEAD = [
-    *("world", "regions", "edges", "true", "p ≥ .8", "true", "p .2 to .8", "true"),
-    *("undecided", "no edge", "missed", "total effect", "direct known", "direct only"),
-]
 
 
 # --- tables and sentences of the scorecard -------------------------------------------
@@ -352,63 +346,6 @@ def report():
     return Table(head, rows)
 
 
-def graph(path=RESULTS / "graph.csv"):
-    """Return how near channel graphs are to the true ones."""
-    table = read_graph(path)
-    contenders = [c for c in GRAPH_CONTENDERS if c in set(table["contender"])]
-    keys = ["world", "regions"]
-    rows = []
-    for (world, regions), group in table.groupby(keys, sort=False):
-        parts = dict(list(group.groupby("contender")))
-        most = group["seed"].nunique()
-        cells = [near(parts[c], most) if c in parts else "" for c in contenders]
-        rows.append([world, str(regions), str(most), *cells])
-    return Table([*keys, "seeds", *(GRAPH_CONTENDERS[c] for c in contenders)], rows)
-
-
-def read_graph(path=RESULTS / "graph.csv"):
-    """Return the results of channel graphs, in which a world is called `null`."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
-
-
-def near(rows, most):
-    """Return F1 and SHD of one contender as text, and seeds where there are fewer."""
-    if rows["f1"].isna().all():
-        return "failed"
-    text = f"{rows['f1'].mean():.2f} / {rows['shd'].mean():.1f}"
-    return text if len(rows) == most else f"{text} ({len(rows)})"
-
-
-def doubt(path=RESULTS / "graph.csv"):
-    """Return what skmmm says of its own graphs."""
-    table = read_graph(path)
-    ours = table[table["contender"] == "skmmm"]
-    rows = [
-        [world, str(regions), *doubts(group)]
-        for (world, regions), group in ours.groupby(["world", "regions"], sort=False)
-    ]
-    return Table(DOUBT_HEAD, rows)
-
-
-def doubts(rows):
-    """Return what skmmm says per fit, and shares of it that are true, as text."""
-    sums = rows.sum(numeric_only=True)
-    found = (rows["true_share"] * rows["n_edges"]).sum()
-    counts = [
-        (sums["n_edges"], found),
-        (sums["n_probable"], sums["probable_true"]),
-        (sums["n_possible"], sums["possible_true"]),
-    ]
-    verdicts = ("n_undecided", "n_no_edge", "missed_as_no_edge")
-    errors = ("total_error", "graph_error", "direct_error")
-    fits = len(rows)
-    return [
-        *(text for n, true in counts for text in (f"{n / fits:.1f}", ratio(true, n))),
-        *(f"{sums[name] / fits:.1f}" for name in verdicts),
-        *(number(rows[name].mean()) for name in errors),
-    ]
-
-
 # --- the table of README -------------------------------------------------------------
 
 
@@ -506,6 +443,7 @@ def summary_of_use():
     graphs = read_graph()
     gauss = graphs[graphs["world"] == "gauss"]
     f1 = gauss.groupby(["contender", "regions"])["f1"].mean()
+    follows = influence_means()
     fits = pd.read_csv(RESULTS / "report.csv")
 
     def regrets(name):
@@ -540,6 +478,15 @@ def summary_of_use():
             f"DYNOTEARS {found('dynotears')}",
         ],
         [
+            "direct influence on other channels against true edges (area under "
+            "precision and recall), gauss and hill",
+            ", ".join(number(follows.loc[(w, "own"), "area"]) for w in HAVE_INFLUENCE),
+            "the same model, channels of its graph renamed: "
+            + ", ".join(
+                number(follows.loc[(w, "swapped"), "area"]) for w in HAVE_INFLUENCE
+            ),
+        ],
+        [
             f"seconds to fit: {', '.join(DATA[name] for name in fits['data'])}",
             ", ".join(f"{seconds:.1f}" for seconds in fits["fit_seconds"]),
             "",
@@ -558,7 +505,7 @@ TABLES = {
     function.__name__: function
     for function in (
         *(summary, forecast, weekly, totals, trust, rivals, losses, faults, causes),
-        *(plan, plan_seconds, report, graph, doubt),
+        *(plan, plan_seconds, report, graph, doubt, influence),
     )
 }
 

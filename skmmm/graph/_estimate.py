@@ -10,6 +10,7 @@ from skmmm.graph._equations import SpendEquations, reached
 from skmmm.graph._features import TAIL_DECAY, make_features
 from skmmm.graph._search import Structure, find_candidates, fit_equation, search
 from skmmm.graph._spend import spend_units
+from skmmm.graph._strength import region_strength
 
 VERDICTS = ("edge", "no edge", "undecided")
 LINKS = ("logarithmic", "saturating", "proportional")
@@ -22,6 +23,8 @@ BLOCK = 13
 KEEP, KEEP_FEW, KEEP_ALONE = 0.5, 0.9, 0.95
 # With one region, a lagged edge must also hold beside the past of all other channels.
 ALPHA_ALONE = 0.001
+# Edges, and how strongly regions follow them, are estimated in turn.
+N_ROUNDS = 4
 # If it does not, it was true at most this often in simulations, however often found.
 UNCLEAR = 0.5
 # Where only the period says who leads, the reverse is found in no more than this.
@@ -127,15 +130,12 @@ def fit_channel_graph(
         return _nothing_found(features, rules, links)
     chosen = _chosen_links(features, rules, find)
     driving = np.choose(chosen, blocks)
-    features = make_features([blocks[0], driving], controls, observed, terms, n_lags)
-    drives = tuple(int(link > 0) for link in chosen)
-    features = replace(features, layout=replace(features.layout, drives=drives))
-    links = links.only(chosen)
-    explanations = explain(features, rules, find)
+    known = controls, observed, terms, n_lags
+    explanations = _explained_in_turn(driving, blocks[0], chosen, known, rules, find)
+    features, links = explanations[0].features, links.only(chosen)
     counts, cluster = _resamples(features.rows, n_bootstraps, rng)
     found = [_bootstrapped(e, rules, counts, cluster, find) for e in explanations]
     best, (again, grams) = explanations[0], found[0]
-    features = best.features
     probability, accepted = _edge_probability(explanations, found)
     keep = best.structure.edges & (accepted | rules.required)
     kept = _retained(best.structure, keep, features)
@@ -155,6 +155,47 @@ def fit_channel_graph(
         hidden_demand=best.loading is not None,
         link=np.array(LINKS, dtype=object)[chosen],
     )
+
+
+def _explained_in_turn(driving, u, chosen, known, rules, find):
+    """Estimate edges, and how strongly regions follow them, in turn.
+
+    Parameters
+    ----------
+    driving, u : ndarray of shape (n_regions, n_periods, n_media)
+        Values by which channels drive others, and respond.
+    chosen : ndarray of shape (n_media,)
+        Positions in LINKS; zero where a channel drives by u.
+    known : tuple
+        Further arguments of `make_features`.
+
+    Returns
+    -------
+    explanations : list of Explanation
+        See `explain`.
+    """
+    own = chosen > 0
+    average = explanations = explain(
+        _features_driven_by(driving, u, own, known), rules, find
+    )
+    for _ in range(N_ROUNDS):
+        structure = explanations[0].structure
+        strength = region_strength(replace(average[0], structure=structure))
+        if (strength == 1.0).all():
+            return average
+        driven = strength[:, None, None] * driving
+        features = _features_driven_by(driven, u, np.ones_like(own), known)
+        explanations = explain(features, rules, find)
+        if (explanations[0].structure.edges == structure.edges).all():
+            break
+    return explanations
+
+
+def _features_driven_by(driving, u, own, known):
+    """Return features in which some channels drive others by values of their own."""
+    features = make_features([u, driving], *known)
+    drives = tuple(int(value) for value in own)
+    return replace(features, layout=replace(features.layout, drives=drives))
 
 
 def _nothing_found(features, rules, links):

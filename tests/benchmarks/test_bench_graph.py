@@ -14,6 +14,7 @@ def modules():
     """The benchmark's own modules, importable from each other while these tests run."""
     names = [
         *("bench_graph", "bench_recovery", "problems", "scorecard"),
+        "scorecard_graph",
         *("preset_worlds", "world_parts"),
         *("graph_rivals", "graph_scores", "graph_worlds"),
     ]
