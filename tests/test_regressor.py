@@ -370,8 +370,8 @@ def test_response_curve_in_money(panel, fast):
 def test_response_curve_refuses(panel, fitted):
     for channel in ("price", "tv"):
         message = (
-            f"channel={channel!r} is not one of the media columns ['media_1', "
-            "'media_2', 'media_3']."
+            f"channel names {channel!r}, which is not one of the media columns "
+            "['media_1', 'media_2', 'media_3']."
         )
         with refuses(message):
             fitted.response_curve(channel)

@@ -140,6 +140,27 @@ def resolve_many(frame, keys, role):
     return labels
 
 
+def check_channel(label, media, role, *, key=None):
+    """Raise a ValueError if a label is none of the media's.
+
+    Parameters
+    ----------
+    label : str or int
+    media : list
+        Labels of the channels.
+    role : str
+        What names it, for the message.
+    key : object, default=None
+        What the user wrote, if not the label.
+    """
+    if label not in media:
+        named = label if key is None else key
+        raise ValueError(
+            f"{role} names {named!r}, which is not one of the media columns "
+            f"{list(media)}."
+        )
+
+
 def resolve_channel(channel, media, names, role):
     """Return the label of a channel given by its label, or by its column's position.
 
@@ -154,10 +175,7 @@ def resolve_channel(channel, media, names, role):
     label = plain_label(channel)
     if label not in media and not _is_name(label):
         label = resolve_column(pd.DataFrame(columns=names), label, role)
-    if label not in media:
-        raise ValueError(
-            f"{role}={channel!r} is not one of the media columns {list(media)}."
-        )
+    check_channel(label, media, role, key=channel)
     return label
 
 

@@ -7,7 +7,7 @@ from numbers import Integral, Real
 import numpy as np
 import pandas as pd
 
-from skmmm._data.checks import TINY, resolve_column
+from skmmm._data.checks import TINY, check_channel, resolve_column
 
 
 def costs_per_unit(media_cost, media, labels):
@@ -68,11 +68,7 @@ def by_channel(parameter, given, media, labels):
         label = key
         if isinstance(key, Integral):
             label = resolve_column(frame, key, parameter)
-        if label not in media:
-            raise ValueError(
-                f"{parameter} names {key!r}, which is not one of the media columns "
-                f"{list(media)}."
-            )
+        check_channel(label, media, parameter, key=key)
         if label in found:
             raise ValueError(f"{parameter} names the column {label!r} twice.")
         found[label] = value

@@ -175,11 +175,7 @@ def _free_sign(estimator, negative_kpi):
     free = checks.resolve_many(frame, given, "free_sign")
     priors = by_channel("priors", estimator.priors or {}, media, estimator._labels)
     for label in free:
-        if label not in media:
-            raise ValueError(
-                f"free_sign names {label!r}, which is not one of the media columns "
-                f"{list(media)}."
-            )
+        checks.check_channel(label, media, "free_sign")
         if _has_return(priors.get(label)):
             raise ValueError(
                 f"{label!r} is in free_sign, but priors[{label!r}]['roi'] makes "

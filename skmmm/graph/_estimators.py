@@ -221,11 +221,7 @@ class _GraphEstimator(BaseEstimator):
                     "of a media column."
                 )
             label = checks.resolve_column(frame, key, role)
-            if label not in media:
-                raise ValueError(
-                    f"{role} names {key!r}, which is not one of the media columns "
-                    f"{list(media)}."
-                )
+            checks.check_channel(label, media, role, key=key)
             return media.index(label)
 
         return make_rules(

@@ -12,7 +12,7 @@ from numpy.random import RandomState
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from skmmm._data.checks import resolve_many
+from skmmm._data.checks import check_channel, resolve_many
 from skmmm._utils.docs import documented_by
 from skmmm._utils.typing import Column, Columns, Seed, Table
 from skmmm.inspection._effects import channel_summary
@@ -186,11 +186,7 @@ def _choose(frame: pd.DataFrame, channels: Columns, media: list) -> list:
         return media
     chosen = resolve_many(frame, channels, "channels")
     for channel in chosen:
-        if channel not in media:
-            raise ValueError(
-                f"channels names {channel!r}, which is not one of the media columns "
-                f"{media}."
-            )
+        check_channel(channel, media, "channels")
     return chosen
 
 

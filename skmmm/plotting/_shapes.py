@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
+from skmmm._data.checks import check_channel
 from skmmm._unwrapping import bare
 from skmmm._utils.typing import Column
 from skmmm.plotting._rows import Rows, channels_by_size
@@ -50,13 +51,9 @@ def _chosen(estimator, table, channels):
     """Return the rows of some channels, by default the largest first."""
     if channels is None:
         channels = channels_by_size(estimator, None)
-    known = set(table.index.unique("channel"))
+    known = table.index.unique("channel").tolist()
     for channel in channels:
-        if channel not in known:
-            raise ValueError(
-                f"channels names {channel!r}, which is not one of the media columns "
-                f"{list(table.index.unique('channel'))}."
-            )
+        check_channel(channel, known, "channels")
     return table.loc[list(channels)]
 
 

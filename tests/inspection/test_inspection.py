@@ -372,7 +372,7 @@ def test_what_makes_no_sense_is_refused(panel, fitted, linear):
         response_curve(linear, "media_1", X=X, by="period")
     with refuses("Channel 'media_1' has no spend in X"):
         response_curve(linear, "media_1", X=X.assign(media_1=0.0))
-    with refuses("channel='price' is not one of the media columns"):
+    with refuses("channel names 'price', which is not one of the media columns"):
         response_curve(linear, "price", X=X)
 
 
