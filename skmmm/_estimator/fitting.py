@@ -85,8 +85,7 @@ def fit_model(estimator, panel, stuck, outliers, graph, X, y):
         torch.inference_mode(False),
         torch.enable_grad(),
     ):
-        alarms = _spend_alarms(estimator, panel)
-        model, target = _start(estimator, panel, stuck, outliers, alarms, generator)
+        model, target, alarms = _start(estimator, panel, stuck, outliers, generator)
         losses = _train(estimator, model, target, X, y)
         alarms = _check_placement(estimator, model, alarms)
         model = model.doubting([bool(alarm) for alarm in alarms]).at_mode(target)
@@ -108,8 +107,8 @@ def _generator(estimator):
     return torch.Generator().manual_seed(int(seed))
 
 
-def _start(estimator, panel, stuck, outliers, alarms, generator):
-    """Build scales, target and an untrained model."""
+def _start(estimator, panel, stuck, outliers, generator):
+    """Return an untrained model, its target, and alarms of how spend was placed."""
     ordered = estimator._calendar is not None
     estimator._media_cost = costs_per_unit(
         estimator.media_cost, list(estimator._columns.media), estimator._labels
@@ -118,6 +117,7 @@ def _start(estimator, panel, stuck, outliers, alarms, generator):
     _check_finite(scales, estimator._columns)
     seasons = Seasons(estimator._calendar, estimator.n_harmonics, panel.shape[1])
     season = seasons.fourier(panel)
+    alarms = _spend_alarms(estimator, panel, season)
     shown = ~np.isin(alarms, CONSEQUENCES)
     demand = fit_demand(panel, season, shown, generator) if ordered else None
     sizes = Sizes(
@@ -164,7 +164,7 @@ def _start(estimator, panel, stuck, outliers, alarms, generator):
     model = OutcomeModel(
         network, None, None, None, scales, seasons, context, demand, panel, loss
     )
-    return model, target
+    return model, target, alarms
 
 
 def _free_sign(estimator, negative_kpi):
@@ -310,13 +310,12 @@ def _check_priors(estimator, model, target):
     return contradicted
 
 
-def _spend_alarms(estimator, panel):
+def _spend_alarms(estimator, panel, season):
     """Return what the placement of spend says against each channel, (n_media,)."""
     alarms = np.full(len(estimator._columns.media), "", dtype=object)
     if estimator._calendar is not None and len(alarms):
-        seasons = Seasons(estimator._calendar, estimator.n_harmonics, panel.shape[1])
-        kpi, seen, season = panel.y, panel.weight > 0, seasons.fourier(panel)
-        alarms[:] = spend_alarms(panel.media, kpi, seen, panel.controls, season)
+        seen = panel.weight > 0
+        alarms[:] = spend_alarms(panel.media, panel.y, seen, panel.controls, season)
     return alarms
 
 
