@@ -48,10 +48,10 @@ ADVICE = {
     FOLLOWS: "follows the KPI of earlier periods, so that its estimated effect holds "
     "what moved the KPI before. " + _DO.format("what the budget reacts to"),
     REACTS: "reacts to the KPI of the same period, or something unseen moves both: "
-    "its estimated effect holds what moved the KPI. "
+    "what moves with it is left out of the model, and its effect is an assumption. "
     + _DO.format("what the budget reacts to"),
-    ANTICIPATES: "anticipates the KPI of the next period, so that its estimated "
-    "effect holds what moved the KPI. "
+    ANTICIPATES: "anticipates the KPI of the next period: what moves with it is left "
+    "out of the model, and its effect is an assumption. "
     + _DO.format("the forecast that the budget is planned with"),
     SWITCH: "was switched once, in all regions at the same time, and says little "
     "otherwise: its effect cannot be told from a break in the level. "
