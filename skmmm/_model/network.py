@@ -117,11 +117,11 @@ class OutcomeNetwork:
         self.regional_priors = regional_priors(sizes, level=level)
         n_shared = self.shared_priors.n_parameters
         self.shared = torch.zeros(1, n_shared, dtype=torch.float64)
-        # The baseline explains what it can before pooled channels do.
-        small = channel_priors.pooled & ~free_sign
+        # Carry-over that is too short takes slow effects for none, which is where
+        # nothing pulls them back from.
         for prior, where in self.shared_priors.positions():
-            if prior.name == "effect":
-                self.shared[:, where] = -1.0 * small.to(torch.float64)
+            if prior.name in ("decay_logit", "scale_log"):
+                self.shared[:, where] = 1.0
         shape = (1, sizes.n_regions, self.regional_priors.n_parameters)
         self.regional = torch.zeros(shape, dtype=torch.float64)
 

@@ -38,7 +38,7 @@ def test_influence_follows_the_graph(modules, tmp_path):
     rows = modules.bench_influence.run_problem(
         *("gauss", 10, 201),
         {"n_channels": 4, "n_weeks": 50, "n_edges": 3},
-        max_iter=5,
+        max_iter=150,
         graph=StructuralVAR(n_bootstraps=3),
     )
     table = pd.DataFrame(rows, columns=modules.bench_influence.COLUMNS)
