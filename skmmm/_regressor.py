@@ -178,9 +178,9 @@ class DeepCausalMMMRegressor(
         nothing.
     sampling_diagnostics_ : DataFrame of shape (n_media + 1, 8) or None
         How far the draws can be trusted: one row per channel, for its mean effect over
-        the training rows, and one for the log posterior. None without draws, and in
-        files of earlier versions. Values are replaced by normal scores of their ranks
-        [4]_; nan where a number cannot be computed, or the quantity does not vary.
+        the training rows, and one for the log posterior. None without draws.
+        Values are replaced by normal scores of their ranks [4]_; nan where it cannot be
+        computed, or the quantity does not vary.
 
         - ``r_hat`` : of the halves of chains [4]_, 1 if they agree. Only with 40
           transitions or more, nan otherwise: in short chains it is above 1 though

@@ -185,7 +185,7 @@ def _alarms_in(header, n_media):
 
 
 def _sampling_in(arrays, n_media):
-    """Return the diagnostics of draws; None without draws and in earlier files."""
+    """Return the diagnostics of draws; None without draws."""
     if "sampling" not in arrays:
         return None
     return arrays.take("sampling", (n_media + 1, len(COLUMNS)))

@@ -51,7 +51,7 @@ class FittedState:
     _media_cost: Array  # per unit of the columns, nan where unknown, (n_media,)
     _graph: FittedGraph | None
     _alarms: tuple[str, ...]  # which alarm each channel's spend rings, "" without
-    # What `diagnose` found; None without draws, and in models of earlier versions.
+    # What `diagnose` found; None without draws.
     _sampling: Array | None = None
     _contradicted: np.ndarray  # whether data contradict the prior, (n_media,)
     _fitted_parameters: dict[str, Any]

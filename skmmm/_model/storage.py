@@ -240,9 +240,7 @@ def _draws(arrays, network):
         for name in ("conditional_contraction", "contraction")
     ]
     narrow = arrays.take("narrow", (sizes.n_media,), "bool")
-    together = None
-    if "together" in arrays:  # later than the first files of this format
-        together = arrays.take("together", (sizes.n_media,), "int64", least=-1)
+    together = arrays.take("together", (sizes.n_media,), "int64", least=-1)
     return network.at(*drawn), *told, narrow, together
 
 

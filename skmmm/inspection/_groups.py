@@ -32,7 +32,8 @@ def channel_groups(
 
         - ``channels``: tuple of labels;
         - ``spend``, ``contribution``, ``roi``: as of `channel_summary`, of the channels
-          together; ``contribution_low`` and so on are bounds from draws of their sum;
+          together (spend and ROI NaN if one is money and another is not);
+          ``contribution_low`` and so on are bounds from draws of their sum;
         - ``sentence``: the same in words.
 
     Notes
@@ -65,11 +66,12 @@ def channel_groups(
         for name in ("contribution", "roi")
         for end in ("", "_low", "_high")
     ]
-    return pd.DataFrame(
+    table = pd.DataFrame(
         rows,
         index=pd.Index(names, name="group", dtype=object),
         columns=["channels", "spend", *amounts, "sentence"],
     )
+    return table.astype(dict.fromkeys(["spend", *amounts], float))
 
 
 def _row(counterfactual, members, tail):
@@ -79,8 +81,10 @@ def _row(counterfactual, members, tail):
     channels = tuple(counterfactual.labels[m] for m in members)
     least = counterfactual.least_effect[members].min()
     spend = point.spend[0, 0, members].sum()
-    priced = counterfactual.is_money[members]
-    unit = spend if spend > 0 and priced.all() == priced.any() else np.nan
+    money = counterfactual.is_money
+    if not (money[members].all() or not money.any()):
+        spend = np.nan  # a sum of money and impressions
+    unit = spend if spend > 0 else np.nan
     row = {"channels": channels, "spend": spend}
     for name, per, values in (
         ("contribution", 1.0, "contribution"),

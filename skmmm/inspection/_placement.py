@@ -48,11 +48,13 @@ ADVICE = {
     FOLLOWS: "follows the KPI of earlier periods, so that its estimated effect holds "
     "what moved the KPI before. " + _DO.format("what the budget reacts to"),
     REACTS: "reacts to the KPI of the same period, or something unseen moves both: "
-    "what moves with it is left out of the model, and its effect is an assumption. "
-    + _DO.format("what the budget reacts to"),
+    "what moves with it is left out of the model, unless priors say what it returns, "
+    "and its effect is an assumption. Do not act on it without an experiment; add what "
+    "the budget reacts to as a control.",
     ANTICIPATES: "anticipates the KPI of the next period: what moves with it is left "
-    "out of the model, and its effect is an assumption. "
-    + _DO.format("the forecast that the budget is planned with"),
+    "out of the model, unless priors say what it returns, and its effect is an "
+    "assumption. Do not act on it without an experiment; add the forecast that the "
+    "budget is planned with as a control.",
     SWITCH: "was switched once, in all regions at the same time, and says little "
     "otherwise: its effect cannot be told from a break in the level. "
     "Do not act on it without an experiment; vary the spend, by region or by period, "
