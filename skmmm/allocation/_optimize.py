@@ -109,7 +109,8 @@ def optimize_budget(
           ``factor`` is the multiple of what the channel spends by itself, which for
           total effects is not all of its spend. With total effects, ``spend`` is what
           each channel spends in all, as in ``X``, and a further column,
-          ``origin_spend``, what it spends by itself and makes others spend: that is what it is charged with, so that ``roi`` is ``contribution`` /
+          ``origin_spend``, what it spends by itself and makes others spend: that is
+          what it is charged with, so that ``roi`` is ``contribution`` /
           ``origin_spend``. Both add up to the budget.
         - ``outcome``, ``outcome_low``, ``outcome_high``, ``current_outcome``: KPI that
           all spend of X causes, in its rows and later (see `channel_summary`), as it
