@@ -173,31 +173,11 @@ class DeepCausalMMMRegressor(
     n_iter_ : int
         Iterations of `fit`.
     remarks_ : list of str
-        Problems found in the training rows, as in the warnings of `fit`: rows in which
-        the KPI stands still, values that can hardly be right, columns that teach
-        nothing.
+        Problems found in the training rows, as in the warnings of `fit`.
     sampling_diagnostics_ : DataFrame of shape (n_media + 1, 8) or None
-        How far the draws can be trusted: one row per channel, for its mean effect over
-        the training rows, and one for the log posterior. None without draws.
-        Values are replaced by normal scores of their ranks [4]_; nan where it cannot be
-        computed, or the quantity does not vary.
-
-        - ``r_hat`` : of the halves of chains [4]_, 1 if they agree. Only with 40
-          transitions or more, nan otherwise: in short chains it is above 1 though
-          nothing is wrong.
-        - ``nested_r_hat`` : of groups of chains [5]_ that started next to each other:
-          close to 1 if chains have forgotten where they started, above 1.5 if not.
-          It cannot see parts of the posterior in which no chain started.
-        - ``drift`` : from the first to the second half of the transitions, in
-          posterior standard deviations, of the mean of all chains. Near 0 once they
-          are where the posterior is. With 32 chains .3 is chance, with 8 it is .9.
-        - ``ess_bulk`` : independent draws that would know the mean as well, from the
-          spread of chain means. It takes for granted that chains are independent and
-          have arrived. Intervals come from the last places of chains alone.
-        - ``acceptance`` : mean probability with which moves were accepted, aimed at
-          .8; ``divergences`` : moves that lost more than 1000 in energy or led where
-          the posterior is no number; ``n_chains``, ``n_transitions`` : how many, after
-          the last warm-up. The same in all rows.
+        How far draws can be trusted, by channel and of the log posterior: ``r_hat``
+        [4]_, ``nested_r_hat`` [5]_, ``drift`` (posterior sds), ``ess_bulk`` and so on;
+        see "Uncertainty" in the user guide. None without draws.
     n_features_in_ : int
         Columns of X in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
