@@ -108,7 +108,7 @@ def test_arrays_with_a_column_that_is_not_used(kpi):
 def test_a_channel_is_a_label_or_else_a_position(model, frame, channel):
     curve = model.response_curve(channel)
     assert_allclose(curve.current_spend, frame[1].sum())
-    with pytest.raises(ValueError, match=r"channel=2 is not .* media columns \[1\]\."):
+    with pytest.raises(ValueError, match=r"channel names 2, .* media columns \[1\]\."):
         model.response_curve(2)
 
 
