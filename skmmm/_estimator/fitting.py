@@ -43,9 +43,9 @@ from skmmm.inspection._placement import (
 )
 from skmmm.inspection._sampling import LOG_POSTERIOR, diagnose, sampling_problem
 from skmmm.inspection._verdicts import (
-    ENOUGH,
     contraction,
     find_twins,
+    is_known,
     is_narrow,
     known_together,
 )
@@ -252,7 +252,7 @@ def _with_draws(estimator, model, target, generator, doubted):
     twins = find_twins(prior, model.history.media, model.history.observed)
     learned = contraction(effects, prior)
     narrow = is_narrow(effects) & ~twins.any(axis=1)
-    unknown = ~((learned >= ENOUGH) & narrow) & ~doubted
+    unknown = ~is_known(learned, narrow) & ~doubted
     model = replace(
         model,
         conditional_contraction=found,

@@ -52,7 +52,7 @@ class FittedState:
     _graph: FittedGraph | None
     _alarms: tuple[str, ...]  # which alarm each channel's spend rings, "" without
     # What `diagnose` found; None without draws.
-    _sampling: Array | None = None
+    _sampling: Array | None
     _contradicted: np.ndarray  # whether data contradict the prior, (n_media,)
     _fitted_parameters: dict[str, Any]
 

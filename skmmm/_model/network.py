@@ -117,8 +117,8 @@ class OutcomeNetwork:
         self.regional_priors = regional_priors(sizes, level=level)
         n_shared = self.shared_priors.n_parameters
         self.shared = torch.zeros(1, n_shared, dtype=torch.float64)
-        # Carry-over that is too short takes slow effects for none, which is where
-        # nothing pulls them back from.
+        # With carry-over that is too short, slow effects look like none, and training
+        # seldom comes back from there.
         for prior, where in self.shared_priors.positions():
             if prior.name in ("decay_logit", "scale_log"):
                 self.shared[:, where] = 1.0

@@ -44,7 +44,7 @@ def channel_groups(
     They trade with each other: the spend of two has a correlation of at least 0.99, or
     draws of each have one of at most -0.5 with those of the others together. That is
     found in the training rows; amounts are those of the rows of X. A channel is in one
-    group at most. `optimize_budget` moves the channels of a group by one factor.
+    group at most. `optimize_budget` moves those that have a cost by one factor.
 
     Examples
     --------

@@ -67,9 +67,14 @@ def channel_verdicts(
        Model-Based Inferences and Decisions. arXiv 1803.08393.
     """
     verdicts = np.where(learnable >= ENOUGH, VERDICTS[2], VERDICTS[1])
-    verdicts = np.where((learned >= ENOUGH) & narrow, VERDICTS[0], verdicts)
+    verdicts = np.where(is_known(learned, narrow), VERDICTS[0], verdicts)
     verdicts = np.where(not_learned == "zero", VERDICTS[1], verdicts)
     return np.where(doubted | (not_learned == "steady"), VERDICTS[2], verdicts)
+
+
+def is_known(learned: Array, narrow: np.ndarray) -> np.ndarray:
+    """Return whether the data tell each effect, from two of `channel_verdicts`."""
+    return (learned >= ENOUGH) & narrow
 
 
 def contraction(effects: Array, prior: Array) -> Array:

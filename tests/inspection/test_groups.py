@@ -8,7 +8,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm.datasets import make_mmm_panel
 from skmmm.inspection._verdicts import find_twins, known_together
 
 WIDE = np.exp(np.random.default_rng(1).normal(0.0, 1.5, (4000, 5)))
@@ -74,21 +73,12 @@ def test_twins_have_the_same_column_and_no_prior_of_their_own():
 
 
 @pytest.fixture(scope="module")
-def twins(short_chains):
+def twins(short_chains, arguments, series):
     """A regressor that has seen one column twice."""
-    data = make_mmm_panel(1, 60, n_media=2, random_state=0)
-    model = DeepCausalMMMRegressor(
-        region="region",
-        time="week",
-        controls=data.controls,
-        max_lag=1,
-        n_draws=8,
-        max_iter=15,
-        graph=None,
-        random_state=0,
-    )
+    few = {"max_lag": 1, "n_draws": 8, "max_iter": 15, "graph": None}
+    model = DeepCausalMMMRegressor(**arguments | few)
     with pytest.warns(ConvergenceWarning):
-        return model.fit(data.X.assign(twin=data.X["media_1"]), data.y)
+        return model.fit(series.X.assign(twin=series.X["media_1"]), series.y)
 
 
 def test_one_column_given_twice_is_not_identified(twins):
