@@ -17,7 +17,7 @@ from skmmm._data.faults import loss_regions
 from skmmm._data.scales import fit_scales
 from skmmm._estimator.channel_priors import make_channel_priors
 from skmmm._model.context import draw_context
-from skmmm._model.demand import SHIFTS, fit_demand
+from skmmm._model.demand import SHIFTS, fit_demand, moves_kpi
 from skmmm._model.hmc import most_chains, sample
 from skmmm._model.inputs import Seasons, context_columns, make_target
 from skmmm._model.laplace import (
@@ -87,15 +87,15 @@ def fit_model(estimator, panel, stuck, outliers, graph, X, y):
     ):
         model, target, alarms = _start(estimator, panel, stuck, outliers, generator)
         losses = _train(estimator, model, target, X, y)
-        alarms = _check_placement(estimator, model, alarms)
-        model = model.doubting([bool(alarm) for alarm in alarms]).at_mode(target)
         contradicted = _check_priors(estimator, model, target)
-        doubted = contradicted | np.array([bool(alarm) for alarm in alarms], dtype=bool)
-        model, sampling = _with_draws(estimator, model, target, generator, doubted)
+        model, trace = _with_draws(estimator, model, target, generator)
+        sampling = _check_sampling(estimator, model, target, trace)
+        alarms = _check_placement(estimator, model, alarms, trace)
+        model = _judged(model, target, alarms != "", contradicted)
         state = {
             "_sampling": sampling,
             "_contradicted": contradicted,
-            "_alarms": alarms,
+            "_alarms": tuple(alarms),
             "_graph": estimator._fit_graph(model, graph, generator.initial_seed()),
         }
     return {"_model": model, **state}, losses
@@ -225,14 +225,13 @@ def _state_now(estimator, model, target, losses):
     return {"_model": model, **estimator._public_state(model, losses)}
 
 
-def _with_draws(estimator, model, target, generator, doubted):
-    """Add draws of parameters and level to a model at the mode; go to their mean.
+def _with_draws(estimator, model, target, generator):
+    """Add draws of parameters and level to a trained model; go to their mean.
 
-    Channels that are `doubted`, (n_media,), are in no group whose sum is known. Also
-    return what `diagnose` says of the draws, None without.
+    Without draws the model stays at the mode. Also return the `Trace`, or None.
     """
     if not estimator.n_draws:
-        return model, None
+        return model.at_mode(target), None
     inputs = model.inputs()
     known = information(model.network, inputs, target, model.loss)
     approximation = approximate(model.network, known, inputs, target)
@@ -246,28 +245,40 @@ def _with_draws(estimator, model, target, generator, doubted):
         generator,
     )
     found = conditional_contraction(model.network, known)
-    model = model.with_draws(draws, mean, target)
+    model = replace(model, conditional_contraction=found)
+    return model.with_draws(draws, mean, target), trace
+
+
+def _judged(model, target, alarmed, contradicted):
+    """Return the model that doubts channels which ring an alarm, and what it knows.
+
+    Those, and those whose data contradict their prior, are in no group of which only
+    the sum is known. All arguments but the first two are of shape (n_media,), bool.
+    """
+    model = model.doubting(alarmed)
+    if model.draws is None:
+        return model
     with torch.no_grad():
         effects, prior = model.mean_effects(target)
     twins = find_twins(prior, model.history.media, model.history.observed)
     learned = contraction(effects, prior)
     narrow = is_narrow(effects) & ~twins.any(axis=1)
-    unknown = ~is_known(learned, narrow) & ~doubted
-    model = replace(
+    unknown = ~is_known(learned, narrow) & ~alarmed & ~contradicted
+    return replace(
         model,
-        conditional_contraction=found,
         contraction=learned,
         narrow=narrow,
         together=known_together(effects, prior, unknown, twins),
     )
-    return model, _check_sampling(estimator, model, target, trace)
 
 
 def _check_sampling(estimator, model, target, trace):
     """Return the diagnostics of each channel's effect and of the log posterior; warn.
 
-    An array, (n_media + 1, n_columns).
+    An array, (n_media + 1, n_columns); None without draws.
     """
+    if trace is None:
+        return None
     with torch.no_grad():
         start, after = (
             model.mean_effects_of(network, target)
@@ -319,23 +330,23 @@ def _spend_alarms(estimator, panel, season):
     return alarms
 
 
-def _check_placement(estimator, model, alarms):
+def _check_placement(estimator, model, alarms, trace):
     """Return why a channel's spend tells nothing of its effect, "" if it may, and warn.
 
-    A tuple of str, one per channel: what the placement of spend says, and what the
+    An array of str, one per channel: what the placement of spend says, and what the
     trained model adds.
     """
     media = estimator._columns.media
     # Of a channel that may lower the KPI it is no surprise.
     alarms[model.network.free_sign.numpy() & (alarms == LOWERS)] = ""
     alarms[model.network.grouped.numpy() & (alarms == "")] = GROUPS
-    if model.demand is not None:
+    if model.demand is not None and (trace is None or moves_kpi(trace.places)):
         alarms[model.demand.moving_together() & (alarms == "")] = TOGETHER
     for reason, advice in ADVICE.items():
         names = [c for c, a in zip(media, alarms, strict=True) if a == reason]
         if names:
             warn_user(f"The spend of {names} {advice}")
-    return tuple(alarms)
+    return alarms
 
 
 def _check_finite(scales, columns):

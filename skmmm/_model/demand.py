@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.optimize import minimize
-from scipy.stats import chi2
+from scipy.stats import chi2, multivariate_normal
 
 from skmmm._model.independence import independent_spend
 
@@ -76,7 +76,7 @@ class Demand:
         """Return channels that move with demand, where it is known poorly, (M,), bool.
 
         In one series loadings are too uncertain to tell what moves a budget from what
-        the budget moves.
+        the budget moves, if demand moves the KPI at all.
         """
         if self.mean.shape[1] > 1:
             return np.zeros(self.loading.shape[1], dtype=bool)
@@ -148,6 +148,33 @@ def fit_demand(panel, season, shown, generator):
         np.array(known),
         np.array(national),
     )
+
+
+def moves_kpi(draws):
+    r"""Return whether it is likelier than not that hidden demand moves the KPI.
+
+    Both are as likely before. That the coefficients of demand are zero is then, by the
+    Savage-Dickey density ratio [1]_, as many times likelier after as zero is denser
+    in a normal distribution like their draws than in their prior.
+
+    Parameters
+    ----------
+    draws : OutcomeNetwork
+        Of a model with hidden demand, with one entry per draw.
+
+    References
+    ----------
+    .. [1] Dickey (1971). The weighted likelihood ratio, linear hypotheses on normal
+       location parameters. Annals of Mathematical Statistics 42.
+    """
+    [where] = [at for p, at in draws.shared_priors.positions() if p.name == "demand"]
+    found = draws.shared[:, where].detach().numpy()  # in prior standard deviations
+    n_terms = found.shape[1]
+    if len(found) <= 2 * n_terms:
+        return True  # too few to tell
+    after = multivariate_normal(found.mean(axis=0), np.cov(found.T))
+    before = multivariate_normal(np.zeros(n_terms))
+    return bool(after.logpdf(np.zeros(n_terms)) < before.logpdf(np.zeros(n_terms)))
 
 
 def _factor_of(spend, seen, *, n_free, generator, usual=None):

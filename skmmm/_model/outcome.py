@@ -191,12 +191,11 @@ class OutcomeModel:
 
         Parameters
         ----------
-        doubted : list of bool
-            One per channel.
+        doubted : ndarray of shape (n_media,), bool
         """
-        return replace(
-            self, network=self.network.doubting(torch.tensor(doubted, dtype=torch.bool))
-        )
+        chosen = torch.from_numpy(doubted)
+        draws = None if self.draws is None else self.draws.doubting(chosen)
+        return replace(self, network=self.network.doubting(chosen), draws=draws)
 
     def at_mode(self, target):
         """Return the model with the level that its network leaves over."""
