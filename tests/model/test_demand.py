@@ -9,8 +9,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm._data.panel import Panel
-from skmmm._model.demand import SHIFTS, Demand, fit_demand
+from skmmm._model.demand import SHIFTS, Demand, fit_demand, moves_kpi
 from skmmm.datasets import make_mmm_panel
+from skmmm.inspection._placement import TOGETHER
 
 pytestmark = pytest.mark.filterwarnings("ignore:The spend of")
 
@@ -162,6 +163,27 @@ def test_one_series_leaves_open_what_moves_what():
     assert one.moving_together()[:3].any()
     assert_array_equal(one.moving_together(), np.abs(one.loading[0]) >= 0.2)
     assert not many.moving_together().any()
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_budgets_of_one_series_ring_where_the_kpi_moves_with_them(moved):
+    panel, demand = make_panel(1.5, n_regions=1, n_periods=104, seed=4)
+    data = make_mmm_panel(1, 104, n_media=4, random_state=0)
+    X = data.X[["week"]].assign(**dict(zip(data.media, panel.media[0].T, strict=True)))
+    rng = np.random.default_rng(1)
+    y = 100.0 * (1.0 + 0.15 * moved * demand[0] + 0.03 * rng.normal(size=104))
+    model = DeepCausalMMMRegressor(
+        media=data.media, time="week", max_lag=2, graph=None, random_state=0
+    ).fit(X, y)
+    alarms = model.channel_summary()["alarm"]
+    assert model.hidden_demand().attrs  # budgets move together in either case
+    assert (alarms.iloc[:3] == TOGETHER).any() == moved
+
+
+def test_few_draws_leave_open_whether_demand_moves_the_kpi(model):
+    assert moves_kpi(model._model.draws)
+    shared = model._model.draws.shared
+    assert moves_kpi(model._model.draws.at(shared[:2], None))
 
 
 @pytest.fixture(scope="module")
