@@ -20,11 +20,7 @@ from skmmm._model.context import draw_context
 from skmmm._model.demand import SHIFTS, fit_demand, moves_kpi
 from skmmm._model.hmc import most_chains, sample
 from skmmm._model.inputs import Seasons, context_columns, make_target
-from skmmm._model.laplace import (
-    approximate,
-    conditional_contraction,
-    information,
-)
+from skmmm._model.laplace import conditional_contraction, information
 from skmmm._model.likelihood import Loss
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.optimise import train
@@ -234,15 +230,8 @@ def _with_draws(estimator, model, target, generator):
         return model.at_mode(target), None
     inputs = model.inputs()
     known = information(model.network, inputs, target, model.loss)
-    approximation = approximate(model.network, known, inputs, target)
     draws, mean, trace = sample(
-        model.network,
-        inputs,
-        target,
-        model.loss,
-        approximation,
-        estimator.n_draws,
-        generator,
+        model.network, inputs, target, model.loss, known, estimator.n_draws, generator
     )
     found = conditional_contraction(model.network, known)
     model = replace(model, conditional_contraction=found)

@@ -5,10 +5,18 @@ from dataclasses import dataclass
 
 import torch
 
-from skmmm._model.laplace import approximate, information
+from skmmm._model.laplace import (
+    LaplaceApproximation,
+    approximate,
+    information,
+    prior_ties,
+    spread_information,
+    with_spreads,
+)
 from skmmm._model.likelihood import log_likelihood, log_prior
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.priors import fields_in_dtype
+from skmmm._model.spreads import draw_spreads, mean_parameters
 
 N_MOVES = 2  # times that chains look for a better place to measure distances from
 N_WARMUP = 7  # transitions in which the step size is found, after every move
@@ -42,15 +50,16 @@ class Trace:
     log_acceptance: torch.Tensor
 
 
-def sample(network, inputs, target, loss, approximation, n_draws, generator):
+def sample(network, inputs, target, loss, known, n_draws, generator):
     """Draw the parameters from their posterior.
 
     Chains start from draws of the Gaussian approximation at the mode and move, all at
     once, in the coordinates in which it is round. What follows from the scale of the
     data is then a matter of few, long steps. The mode need not be where most of the
     posterior is: after a while distances are measured from the mean of all chains,
-    in coordinates in which the Gaussian approximation there is round. Spreads stay
-    where they are.
+    in coordinates in which the Gaussian approximation there is round. Spreads of
+    deviations stay where they are in such a transition, and are drawn given the
+    deviations after each.
 
     Parameters
     ----------
@@ -59,8 +68,8 @@ def sample(network, inputs, target, loss, approximation, n_draws, generator):
     inputs : Inputs
     target : Target
     loss : Loss
-    approximation : LaplaceApproximation
-        Around the mode, with what is held held.
+    known : Information
+        About the parameters, at the mode.
     n_draws : int
     generator : torch.Generator
 
@@ -83,17 +92,16 @@ def sample(network, inputs, target, loss, approximation, n_draws, generator):
     n_shared = network.shared.shape[1]
     n_chains = min(n_draws, most_chains(inputs))
     n_each = -(-n_draws // n_chains)
+    approximation = approximate(network, known, inputs, target)
     posterior = _Posterior(network, inputs, target, loss, approximation)
 
     def noise():
         shape = n_chains, n_shared + n_regions * n_regional
         return torch.randn(shape, generator=generator, dtype=torch.float64)
 
-    state, places, changes = posterior.at(noise()), [], []
-    start, densities = (
-        network.at(*posterior.parameters(state.position)),
-        [state.density],
-    )
+    start = _spread_out(network, known, inputs, target, noise())
+    state, places, changes = posterior.state(start.shared, start.regional), [], []
+    densities = [state.density]
     for move in range(N_MOVES + 1):
         step = _StepSize(1.0 / state.position.shape[1] ** 0.25)
         last = move == N_MOVES
@@ -104,6 +112,7 @@ def sample(network, inputs, target, loss, approximation, n_draws, generator):
             state, change = _transition(
                 posterior, state, noise(), jitter * step.now, N_STEPS, accept_draw
             )
+            state = posterior.with_new_spreads(state, generator)
             if transition < N_WARMUP:
                 step.learn(_acceptance(change).mean().item())
             else:
@@ -114,11 +123,24 @@ def sample(network, inputs, target, loss, approximation, n_draws, generator):
             posterior, state = posterior.moved(state)
     draws = [torch.cat(part)[:n_draws] for part in zip(*places[-n_each:], strict=True)]
     seen = [torch.cat(part) for part in zip(*places, strict=True)]
-    mean = [part.mean(0, keepdim=True) for part in seen]
+    mean = mean_parameters(network, *seen)
     trace = Trace(
         start, network.at(*seen), torch.stack(densities), torch.stack(changes)
     )
     return network.at(*draws), network.at(*mean), trace
+
+
+def _spread_out(network, known, inputs, target, noise):
+    """Turn noise into draws of the Gaussian approximation, with spreads unknown."""
+    told = spread_information(network, known)
+    approximation = LaplaceApproximation(
+        with_spreads(network, known, told), prior_ties(network, inputs, target)
+    )
+    n_shared, shape = network.shared.shape[1], network.regional.shape[1:]
+    shared, regional = approximation.unwhiten(
+        noise[:, :n_shared], noise[:, n_shared:].reshape(len(noise), *shape)
+    )
+    return network.at(network.shared + shared, network.regional + regional)
 
 
 def most_chains(inputs):
@@ -170,14 +192,23 @@ class _Posterior:
     def moved(self, state):
         """Return the posterior in coordinates around the mean of all chains."""
         shared, regional = self.parameters(state.position)
-        centre = self.network.at(
-            shared.mean(dim=0, keepdim=True), regional.mean(dim=0, keepdim=True)
-        )
+        centre = self.network.at(*mean_parameters(self.network, shared, regional))
         known = information(centre, self.inputs, self.target, self.loss)
         approximation = approximate(centre, known, self.inputs, self.target)
-        parts = approximation.whiten(shared - centre.shared, regional - centre.regional)
         moved = _Posterior(centre, self.inputs, self.target, self.loss, approximation)
-        return moved, moved.at(torch.cat([part.flatten(1) for part in parts], dim=1))
+        return moved, moved.state(shared, regional)
+
+    def with_new_spreads(self, state, generator):
+        """Return the state after spreads were drawn given the deviations."""
+        shared, regional = self.parameters(state.position)
+        return self.state(*draw_spreads(self.network, shared, regional, generator))
+
+    def state(self, shared, regional):
+        """Return the `_State` of parameters."""
+        parts = self.approximation.whiten(
+            shared - self.network.shared, regional - self.network.regional
+        )
+        return self.at(torch.cat([part.flatten(1) for part in parts], dim=1))
 
     def at(self, position):
         """Return the `_State` at a position, shape (n_chains, n_coordinates)."""

@@ -1,0 +1,79 @@
+"""Spreads of deviations, which are in units of them: draws and means."""
+
+import torch
+
+# Log spreads between this many prior standard deviations, in so many steps.
+_FAR, _N_STEPS = 6.0, 1200
+
+
+def draw_spreads(network, shared, regional, generator):
+    """Return parameters with new spreads and the same deviations (a Gibbs step).
+
+    Given the deviations a spread depends on nothing else. Its density is tabulated:
+    n deviations d add ``-n * l - sum(d ** 2) * exp(-2 * l) / 2`` to that of the log
+    spread l, which is normal before.
+
+    Parameters
+    ----------
+    network : OutcomeNetwork
+    shared : Tensor of shape (E, n_shared)
+    regional : Tensor of shape (E, R, n_regional)
+    generator : torch.Generator
+
+    Returns
+    -------
+    shared, regional : Tensors of the same shapes
+    """
+
+    def drawn(deviation, before, prior):
+        place = torch.linspace(-_FAR, _FAR, _N_STEPS + 1, dtype=torch.float64)
+        log = prior.loc + prior.scale * place
+        squares = deviation.square().flatten(1).sum(dim=1, keepdim=True)
+        density = -deviation[0].numel() * log - 0.5 * place**2
+        density = density - 0.5 * squares * torch.exp(2.0 * (before - log))
+        mass = torch.exp(density - density.amax(dim=1, keepdim=True)).cumsum(dim=1)
+        chance, within = torch.rand(
+            2, len(before), 1, generator=generator, dtype=torch.float64
+        )
+        at = torch.searchsorted(mass, chance * mass[:, -1:]).clamp_max(_N_STEPS)
+        return log[at] + (within - 0.5) * (log[1] - log[0])
+
+    return _with_log_spreads(network, shared, regional, drawn)
+
+
+def mean_parameters(network, shared, regional):
+    """Return the mean over draws of log spreads, deviations and all other parameters.
+
+    The arguments are those of `draw_spreads`, both results have one entry.
+    """
+
+    def mean(deviation, before, prior):
+        return before.mean(dim=0, keepdim=True).expand_as(before)
+
+    parts = _with_log_spreads(network, shared, regional, mean)
+    return tuple(part.mean(dim=0, keepdim=True) for part in parts)
+
+
+def _with_log_spreads(network, shared, regional, new):
+    """Return the parameters with log spreads as `new` says and deviations as they were.
+
+    `new` is called with deviations in units of their spread, (E, ...), the log of
+    that, (E, 1), and its prior.
+    """
+    shared, regional = shared.clone(), regional.clone()
+    spreads = {p.name: (p, where) for p, where in network.shared_priors.positions()}
+    for part, priors in (
+        (shared, network.shared_priors),
+        (regional, network.regional_priors),
+    ):
+        for prior, where in priors.positions():
+            if not prior.hierarchical:
+                continue
+            own, at = spreads[f"{prior.name}_spread_log"]
+            deviation = part[..., where]
+            before = own.loc + own.scale * shared[:, at]
+            after = new(deviation, before, own)
+            stretch = torch.exp(before - after)
+            part[..., where] = deviation * stretch.reshape(-1, *[1] * (part.ndim - 1))
+            shared[:, at] = (after - own.loc) / own.scale
+    return shared, regional
