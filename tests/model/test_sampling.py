@@ -12,7 +12,12 @@ from network_problems import gradient_of
 from skmmm import DeepCausalMMMRegressor
 from skmmm._model import hmc
 from skmmm._model.inputs import Inputs
-from skmmm._model.laplace import LaplaceApproximation, information, with_spreads_held
+from skmmm._model.laplace import (
+    LaplaceApproximation,
+    approximate,
+    information,
+    with_spreads_held,
+)
 from skmmm._model.likelihood import Loss, Target, log_likelihood, log_prior
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.priors import Sizes, channel_priors
@@ -37,10 +42,10 @@ def flat(shared, regional):
     return torch.cat([shared, regional.flatten(1)], dim=1)
 
 
-def sampled(network, inputs, target, loss, approximation, n_draws, seed=0):
+def sampled(network, inputs, target, loss, known, n_draws, seed=0):
     """Return draws, (n_draws, n), and their mean as distances from the network."""
     draws, mean, _ = hmc.sample(
-        network, inputs, target, loss, approximation, n_draws, generator(seed)
+        network, inputs, target, loss, known, n_draws, generator(seed)
     )
     assert not draws.shared.requires_grad
     return (
@@ -150,13 +155,20 @@ def test_draws_have_mean_and_covariance_of_a_gaussian_posterior(
     # Enough transitions to forget the start: how many it takes is another question.
     monkeypatch.setattr(hmc, "N_AFTER", 20)
     network, inputs, target, known, covariance = gaussian
-    # An approximation of another width than the posterior: chains start elsewhere.
-    approximation = LaplaceApproximation(known)
-    approximation.shared_root = approximation.shared_root * too_wide
-    approximation.root = approximation.root / too_wide
+
+    def other_width(*_):
+        approximation = LaplaceApproximation(known)
+        approximation.shared_root = approximation.shared_root * too_wide
+        approximation.root = approximation.root / too_wide
+        return approximation
+
+    # Chains start elsewhere than where the posterior is, and spreads are known.
+    for name in ("approximate", "LaplaceApproximation"):
+        monkeypatch.setattr(hmc, name, other_width)
+    monkeypatch.setattr(hmc, "draw_spreads", lambda _network, *parts: parts[:2])
     n_draws = 2000  # chains as well, independent of each other
     monkeypatch.setattr(hmc, "N_MOVES", 0)  # which would let the noise go
-    draws, _ = sampled(network, inputs, target, GAUSS, approximation, n_draws)
+    draws, _ = sampled(network, inputs, target, GAUSS, known, n_draws)
     free = covariance.diagonal() > 10.0 / HELD
     assert free.sum() == 15  # shared and twice regional: intercept, controls, season
     sd = covariance.diagonal()[free] ** 0.5
@@ -166,6 +178,26 @@ def test_draws_have_mean_and_covariance_of_a_gaussian_posterior(
     expected = covariance[np.ix_(free, free)] / np.outer(sd, sd)
     atol = 5 * (2 / n_draws) ** 0.5
     assert_allclose(np.cov(draws.T), expected, atol=atol)
+
+
+def test_without_data_draws_of_spreads_are_those_of_the_prior(gaussian, monkeypatch):
+    monkeypatch.setattr(hmc, "N_MOVES", 0)
+    network, inputs, target, *_ = gaussian
+    nothing = torch.zeros_like(target.y)
+    target = Target(nothing, nothing, nothing, target.share)
+    network = network.at(
+        torch.zeros_like(network.shared), torch.zeros_like(network.regional)
+    )
+    known = information(network, inputs, target, GAUSS)
+    n_draws = 1000
+    draws, _ = sampled(network, inputs, target, GAUSS, known, n_draws)
+    spreads = entries(network, lambda name: name.endswith("_spread_log"))
+    found = draws[:, : len(spreads)][:, spreads]
+    assert found.shape[1] >= 3
+    assert_allclose(found.mean(axis=0), 0.0, atol=5 / n_draws**0.5)
+    assert_allclose(found.std(axis=0), 1.0, atol=5 / (2 * n_draws) ** 0.5)
+    # Deviations are in units of them.
+    assert_allclose(draws.std(axis=0), 1.0, atol=5 / (2 * n_draws) ** 0.5)
 
 
 def test_newton_step_reaches_the_mode(gaussian):
@@ -213,7 +245,8 @@ def energy(state, momentum):
 @pytest.fixture
 def trajectory(national):
     """Posterior of a real fit, where four chains start, and their momentum."""
-    network, inputs, target, loss, approximation = national
+    network, inputs, target, loss, known = national
+    approximation = approximate(network, known, inputs, target)
     posterior = hmc._Posterior(network, inputs, target, loss, approximation)
     n_chains, size = 4, network.shared.numel() + network.regional.numel()
     place, momentum = torch.randn(
@@ -307,7 +340,7 @@ def caught(world, **parameters):
             random_state=0,
             **parameters,
         ).fit(world.X, world.y)
-    names = ("network", "inputs", "target", "loss", "approximation")
+    names = ("network", "inputs", "target", "loss", "known")
     return tuple(handed[name] for name in names)
 
 
@@ -341,10 +374,10 @@ def test_chains_move_and_few_moves_are_lost(problem, request, monkeypatch):
 
 @pytest.mark.parametrize("problem", ["national", "regional"])
 def test_draws_of_a_real_fit(problem, request):
-    network, inputs, target, loss, approximation = request.getfixturevalue(problem)
+    network, inputs, target, loss, known = request.getfixturevalue(problem)
     n_draws = 8
     drawn, mean, _ = hmc.sample(
-        network, inputs, target, loss, approximation, n_draws, generator()
+        network, inputs, target, loss, known, n_draws, generator()
     )
     assert drawn.shared.shape == (n_draws, network.shared.shape[1])
     assert drawn.regional.shape == (n_draws, *network.regional.shape[1:])
@@ -356,19 +389,15 @@ def test_draws_of_a_real_fit(problem, request):
     density = density + log_prior(drawn, inputs, target)
     assert torch.isfinite(density).all()
 
-    # Spreads stay where they are, and nothing else does.
-    held = entries(network, lambda name: name.endswith("_spread_log"))
-    held = np.concatenate([held, np.full(drawn.regional[0].numel(), False)])
-    sd = flat(drawn.shared, drawn.regional).std(dim=0)
-    assert (sd[held] < 1e-4).all()
-    assert (sd[~held] > 1e-3).all()
+    # Nothing stays where it is.
+    assert (flat(drawn.shared, drawn.regional).std(dim=0) > 1e-3).all()
 
 
 @pytest.mark.usefixtures("fast")
 def test_network_stays_at_the_mode(national):
-    network, inputs, target, loss, approximation = national
+    network, inputs, target, loss, known = national
     before = network.shared.clone(), network.regional.clone()
-    hmc.sample(network, inputs, target, loss, approximation, 2, generator())
+    hmc.sample(network, inputs, target, loss, known, 2, generator())
     assert_array_equal(network.shared, before[0])
     assert_array_equal(network.regional, before[1])
 
