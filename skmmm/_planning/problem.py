@@ -177,8 +177,7 @@ def _end_with_data(low, high, until, keys):
 
 def _named(keys, shape, bounds, money_bounds, fixed):
     """Return which cells are bounded by name, or their channel is, of a shape."""
-    given = [*(bounds if isinstance(bounds, Mapping) else ())]
-    given += [*(money_bounds or ()), *(fixed or ())]
+    given = [*_by_name(bounds), *(money_bounds or ()), *(fixed or ())]
     named = np.zeros(shape, dtype=bool)
     for key in given:
         named[keys.cells(key, "bounds")] = True
@@ -315,20 +314,27 @@ class _Keys:
 
 def _read_bounds(bounds, keys, shape):
     """Return lower and upper multiples of every cell, each of a shape."""
-    low, high = (np.full(shape, end) for end in DEFAULT_BOUNDS)
-    if not isinstance(bounds, Mapping):
-        low[:], high[:] = _multiples("bounds", bounds)
-        return low, high
+    general = bounds
+    if isinstance(bounds, Mapping):
+        general = bounds.get(None, DEFAULT_BOUNDS)
+    low, high = (np.full(shape, end) for end in _multiples("bounds", general))
 
     def read(key, pair):
         return _multiples(f"bounds of {key!r}", pair)
 
+    named = _by_name(bounds)
     # Cells after channels, so that the narrower key counts.
     for narrow in (False, True):
-        part = {k: pair for k, pair in bounds.items() if isinstance(k, tuple) == narrow}
+        part = {k: v for k, v in named.items() if isinstance(k, tuple) == narrow}
         for where, pair in keys.each("bounds", part, read).items():
             low[where], high[where] = pair
     return low, high
+
+
+def _by_name(limits):
+    """Return limits that are given by channel or cell, without those of all others."""
+    given = limits if isinstance(limits, Mapping) else {}
+    return {key: pair for key, pair in given.items() if key is not None}
 
 
 def _pair(role, pair, unit):
@@ -392,7 +398,7 @@ def _check_bounded_once(bounds, money_bounds, fixed, keys, shape):
         if mask.sum() == 1:
             settled.append(("money_bounds", mask))
     for name, given in (("bounds", bounds), ("money_bounds", money_bounds)):
-        for key in given if isinstance(given, Mapping) else ():
+        for key in _by_name(given):
             named = keys.cells(key, name)
             for other, mask in settled:
                 if other != name and mask[named].all():

@@ -283,29 +283,36 @@ class PlanResults:
         return np.repeat(costless, len(problem.groups))
 
     def _responding(self, planned):
-        """Which cells without a cost respond to what others spend in a plan, (C,)."""
-        responding = np.zeros(self.problem.shape, dtype=bool)
-        if self.counterfactual.responds and self.costless:
+        """Which cells respond to what others spend in a plan, shape (C,).
+
+        Of channels that plans leave as they are: without a cost, or with a kept cell.
+        """
+        problem = self.problem
+        still = (self._without_cost | (problem.kept != "")).reshape(problem.shape)
+        responding = np.zeros(problem.shape, dtype=bool)
+        if self.counterfactual.responds and still.any():
             group, _ = self.counterfactual.groups(self._group)
             today = self.counterfactual.frame
-            for label in self.costless:
-                m = self.problem.labels.index(label)
+            for m in np.flatnonzero(still.any(axis=1)):
+                label = problem.labels[m]
                 same = np.isclose(planned[label], today[label], rtol=ALIKE, atol=0.0)
                 np.logical_or.at(responding[m], group, ~same)
-        return responding.ravel()
+        return (responding & still).ravel()
 
     def _costless_in_words(self, planned):
         """Return a sentence on the channels without a cost beside others."""
         responding = self._responding(planned).reshape(self.problem.shape).any(axis=1)
-        moved = [c for c, r in zip(self.problem.labels, responding, strict=True) if r]
-        still = [label for label in self.costless if label not in moved]
+        moves = dict(zip(self.problem.labels, responding, strict=True))
+        moved = [label for label in self.costless if moves[label]]
+        still = [label for label in self.costless if not moves[label]]
         return costless_in_words(still, moved)
 
     def _idle(self, reasons, responding):
         """Say of cells that keep their spend, or have no money, why it is so."""
-        kept = self.problem.kept
+        kept, costless = self.problem.kept, self._without_cost
         reasons[kept != ""] = "kept: " + kept[kept != ""]
         reasons[self.problem.current == 0] = "no spend to scale"
-        reasons[self._without_cost] = "no cost: as today"
-        reasons[responding] = "no cost: own spend as today, responds to others"
+        reasons[costless] = "no cost: as today"
+        reasons[costless & responding] = "no cost: own spend as today"
+        reasons[responding] = reasons[responding] + ", responds to others"
         return reasons

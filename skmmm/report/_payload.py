@@ -256,6 +256,7 @@ def _plan(content):
             [content.channels.index(channel) for channel in plan.unsure(k)]
             for k in range(len(path.plans))
         ],
+        "kept": [content.channels.index(channel) for channel in plan.kept],
         "times": [_time(t) for t in plan.times],
         "rows": _planned_rows(content),
     }
