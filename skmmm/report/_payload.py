@@ -240,7 +240,7 @@ def _plan(content):
         "unchanged": plan.unchanged,
         "predicted": plan.predicted,
         "current": float(path.current_budget),
-        "currentOutcome": float(path.current_outcome),
+        "currentOutcome": numbers([path.current_outcome])[0],  # as exact as "outcome"
         "nearest": plan.nearest,
         "today": numbers(tables[0]["current_spend"]),
         "mrois_now": numbers(plan.summary["mroi"]),
