@@ -96,6 +96,7 @@ def test_both_makers_keep_the_contract(effects, panel):
 
 def test_plans_of_both_makers_keep_the_contract(effects, panel):
     asked = effects.counterfactual()
+    assert asked.doubted().tolist() == [""] * len(panel.media)
     twice = np.full((len(panel.media), 1), 2.0)
     assert_allclose(asked.planned(twice).spend, 2.0 * asked.spend)
     rows = asked.planned_rows(twice)

@@ -129,14 +129,7 @@ def _bounds(args, model):
                 f"--bounds asks for {ends[1]:,.6g} times today's spend; if that is "
                 "money, use --money-bounds NAME=LOW:HIGH"
             )
-    if not named:
-        return general
-    paid = model.media_cost_ or model.media_
-    # What other options settle has no bounds beside them.
-    settled = [*(args.fix or [])]
-    settled += (args.money_bounds or {}) if args.by == "channel" else []
-    free = [name for name in model.media_ if name in paid and name not in settled]
-    return ({} if general is None else dict.fromkeys(free, general)) | named
+    return named if general is None else {None: general} | named
 
 
 def _check_channels(option, names, model):

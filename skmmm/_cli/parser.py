@@ -229,7 +229,8 @@ def _add_limits(plan):
         nargs="+",
         action="extend",
         help="least and most multiples of today's spend, of all channels or by name: "
-        "0 3 tv=0.8:1.2 (default: 0.5 2)",
+        "0 3 tv=0.8:1.2 (default: 0.5 2); channels that the fit warned of only move if "
+        "they are named",
     )
     limits.add_argument(
         "--money-bounds",

@@ -87,6 +87,8 @@ class ModelCounterfactual(Counterfactual):
     judge : callable
         Returns what is known of the channels as such, a dict of str to ndarray of
         shape (n_media,), in the order of X.
+    doubt : callable
+        Returns what `doubted` does.
     equations_of : callable
         Returns `equations` and `drawn_equations` of an effect.
     """
@@ -106,6 +108,7 @@ class ModelCounterfactual(Counterfactual):
     media_scale: Array
     read_frame: Callable[[], pd.DataFrame]
     judge: Callable[[], dict[str, np.ndarray]]
+    doubt: Callable[[], np.ndarray]
     equations_of: Callable[
         [Effect], tuple[SpendEquations | None, SpendEquations | None]
     ]
@@ -160,6 +163,9 @@ class ModelCounterfactual(Counterfactual):
         numbers = together[self.shown]
         groups = [np.flatnonzero(numbers == n) for n in range(len(numbers))]
         return sorted((g for g in groups if len(g) > 1), key=lambda g: g[0])
+
+    def doubted(self) -> np.ndarray:
+        return self.doubt()
 
     @cached_property
     def media_cost_or_unit(self) -> Array:

@@ -274,6 +274,7 @@ class QuestionsMixin(ReadingMixin):
             media_scale=np.ones(len(order)) if media_scale is None else media_scale,
             read_frame=self._training_rows if frame is None else frame.copy,
             judge=self._judgements,
+            doubt=lambda: self._doubts()[order],
             equations_of=self._equations_of,
         )
 
@@ -284,6 +285,17 @@ class QuestionsMixin(ReadingMixin):
             "verdict": self._verdicts()[order],
             "alarm": np.array(self._alarms, dtype=object)[order],
         }
+
+    def _doubts(self):
+        """Return why not to act on each channel, "" without, in the model's order."""
+        said = [
+            [f"rings an alarm ({alarm})"] * bool(alarm)
+            + ["contradicts its prior"] * bool(contradicted)
+            for alarm, contradicted in zip(
+                self._alarms, self._contradicted, strict=True
+            )
+        ]
+        return np.array([" and ".join(why) for why in said], dtype=object)
 
     def _equations_of(
         self, effect: Effect
@@ -311,7 +323,7 @@ class QuestionsMixin(ReadingMixin):
             contraction,
             conditional,
             np.asarray(model.narrow),
-            (np.array(self._alarms, dtype=str) != "") | self._contradicted,
+            self._doubts() != "",
             checks.why_not_learned(model.history.media, self._cells_learned()),
         ).astype(object)
 

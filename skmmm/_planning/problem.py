@@ -41,6 +41,8 @@ class Problem:
     least, most : ndarray of shape (n_rows,)
     leader : ndarray of shape (C,), int
         Cell whose multiple each cell takes; itself if it moves on its own.
+    kept : ndarray of shape (C,) of str
+        Why a cell keeps its spend unless it is bounded by name, "" if it may move.
     budget : float or None
         What is to be spent in all; with a target, at most.
     target_roi, target_mroi : float or None
@@ -58,6 +60,7 @@ class Problem:
     least: np.ndarray
     most: np.ndarray
     leader: np.ndarray
+    kept: np.ndarray
     budget: float | None
     target_roi: float | None
     target_mroi: float | None
@@ -81,32 +84,6 @@ class Problem:
     def has_target(self):
         """Whether a return decides how much is spent."""
         return self.target_roi is not None or self.target_mroi is not None
-
-    def infeasible(self, *, responds: bool) -> str | None:
-        """Return why no plan can keep the limits, or None.
-
-        Where other channels respond, the budget is for more than what is planned.
-        """
-        limits = list(zip(self.limits, self.rows, self.least, self.most, strict=True))
-        if self.budget is not None and not responds:
-            least = -np.inf if self.has_target else self.budget
-            limits.insert(0, ("the budget", self.current, least, self.budget))
-        for name, row, least, most in limits:
-            ends = row * self.low, row * self.high
-            lowest, highest = np.minimum(*ends).sum(), np.maximum(*ends).sum()
-            slack = ALIKE * max(abs(lowest), abs(highest))
-            if lowest > most + slack:
-                return (
-                    f"No plan: {name} allows {_money(most)}, but the bounds ask for at "
-                    f"least {_money(lowest)}. Raise it, or lower the bounds."
-                )
-            if highest < least - slack:
-                data = " (some end where data end)" if self.refused.any() else ""
-                return (
-                    f"No plan: {name} asks for {_money(least)}, but the bounds allow "
-                    f"at most {_money(highest)}{data}. Lower it, or widen the bounds."
-                )
-        return None
 
 
 def make_problem(
@@ -144,6 +121,8 @@ def make_problem(
     groups = _read_money_bounds(money_bounds, keys, current, low, high)
     _read_fixed(fixed, keys, current, low, high)
     _check_bounded_once(bounds, money_bounds, fixed, keys, shape)
+    named = _named(keys, shape, bounds, money_bounds, fixed)
+    kept = _keep(counterfactual.doubted(), named, current, low, high)
     until = counterfactual.observed_until(GROUPS[by])
     until = np.where(np.isfinite(until), until, 1.0)
     idle = current == 0
@@ -152,7 +131,6 @@ def make_problem(
     if not allow_extrapolation:
         refused = _end_with_data(low, high, until, keys)
     _check_finite(high, keys)
-    named = _named(keys, bounds, money_bounds, fixed)
     leader = _join(counterfactual, named, current, low, high, refused)
     targets = _read_targets(target_roi=target_roi, target_mroi=target_mroi)
     if budget is not None:
@@ -174,6 +152,7 @@ def make_problem(
         least=np.array([least for _, _, least, _ in groups], dtype=np.float64),
         most=np.array([most for _, _, _, most in groups], dtype=np.float64),
         leader=leader.ravel(),
+        kept=kept.ravel(),
         budget=budget,
         target_roi=targets.get("target_roi"),
         target_mroi=targets.get("target_mroi"),
@@ -196,21 +175,33 @@ def _end_with_data(low, high, until, keys):
     return refused
 
 
-def _named(keys, bounds, money_bounds, fixed):
-    """Return positions of the channels that are bounded by name."""
-    given = [*(bounds if isinstance(bounds, Mapping) else ())]
-    given += [*(money_bounds or ()), *(fixed or ())]
-    return {keys.cells(key, "bounds")[0] for key in given}
+def _named(keys, shape, bounds, money_bounds, fixed):
+    """Return which cells are bounded by name, or their channel is, of a shape."""
+    given = [*_by_name(bounds), *(money_bounds or ()), *(fixed or ())]
+    named = np.zeros(shape, dtype=bool)
+    for key in given:
+        named[keys.cells(key, "bounds")] = True
+    return named
+
+
+def _keep(doubted, named, current, low, high):
+    """Let channels that are not to be acted on keep their spend, bounds in place.
+
+    Except cells in `named`. Returns why each cell is kept, "" if it is not.
+    """
+    kept = np.where(named | (current == 0), "", doubted[:, None])
+    low[kept != ""] = high[kept != ""] = 1.0
+    return kept
 
 
 def _join(counterfactual, named, current, low, high, refused):
     """Let channels of which only the sum is known move as one, bounds in place.
 
-    Except groups that hold a channel in `named`. Returns the leader of every cell.
+    Except groups with a channel in `named`. Returns the leader of every cell.
     """
     leader = np.arange(current.size).reshape(current.shape)
     for group in counterfactual.known_together():
-        if named & set(group.tolist()):
+        if named[group].any():
             continue
         for g in range(current.shape[1]):
             cells = group[current[group, g] > 0], g
@@ -323,20 +314,27 @@ class _Keys:
 
 def _read_bounds(bounds, keys, shape):
     """Return lower and upper multiples of every cell, each of a shape."""
-    low, high = (np.full(shape, end) for end in DEFAULT_BOUNDS)
-    if not isinstance(bounds, Mapping):
-        low[:], high[:] = _multiples("bounds", bounds)
-        return low, high
+    general = bounds
+    if isinstance(bounds, Mapping):
+        general = bounds.get(None, DEFAULT_BOUNDS)
+    low, high = (np.full(shape, end) for end in _multiples("bounds", general))
 
     def read(key, pair):
         return _multiples(f"bounds of {key!r}", pair)
 
+    named = _by_name(bounds)
     # Cells after channels, so that the narrower key counts.
     for narrow in (False, True):
-        part = {k: pair for k, pair in bounds.items() if isinstance(k, tuple) == narrow}
+        part = {k: v for k, v in named.items() if isinstance(k, tuple) == narrow}
         for where, pair in keys.each("bounds", part, read).items():
             low[where], high[where] = pair
     return low, high
+
+
+def _by_name(limits):
+    """Return limits that are given by channel or cell, without those of all others."""
+    given = limits if isinstance(limits, Mapping) else {}
+    return {key: pair for key, pair in given.items() if key is not None}
 
 
 def _pair(role, pair, unit):
@@ -400,7 +398,7 @@ def _check_bounded_once(bounds, money_bounds, fixed, keys, shape):
         if mask.sum() == 1:
             settled.append(("money_bounds", mask))
     for name, given in (("bounds", bounds), ("money_bounds", money_bounds)):
-        for key in given if isinstance(given, Mapping) else ():
+        for key in _by_name(given):
             named = keys.cells(key, name)
             for other, mask in settled:
                 if other != name and mask[named].all():
@@ -543,10 +541,6 @@ def read_risk(risk: Any) -> tuple[Weigh, Worth]:
         return (1.0 - amount * deviation / max(size, 1e-300)) / len(outcome)
 
     return weigh_sd, lambda outcome: outcome.mean() - amount * outcome.std()
-
-
-def _money(amount):
-    return f"{amount:,.0f}" if abs(amount) >= 1000 else f"{amount:,.4g}"
 
 
 def _positive(name, value):

@@ -52,6 +52,11 @@ def optimize_budget(
     periods is kept. Channels of which only the total is known (`channel_groups`) move
     by one factor, unless one of them is named in `bounds`, `money_bounds` or `fixed`.
 
+    Channels that `fit` warns of, because their spend rings an alarm or the data
+    contradict their prior, keep the spend of X; ``message`` names them. One that is
+    named in `bounds`, `money_bounds` or `fixed` is planned within what these say; a
+    key (channel, region or period) is for that cell only.
+
     Parameters
     ----------
     budget : float, default=None
@@ -65,7 +70,8 @@ def optimize_budget(
     bounds : (float, float) or mapping, default=(0.5, 2.0)
         Least and most multiples of current spend. A mapping from channels, or from
         (channel, region or period), bounds these, the narrower key before the wider;
-        others have the default. Here and below, channels are names or positions.
+        others have the bounds of the key None, else the default. Here and below,
+        channels are names or positions.
     money_bounds : mapping or None, default=None
         Least and most money of channels, or of (channel, region or period), in place
         of `bounds`: ``{"paid_search": (0, 900_000)}``. Of a channel that is planned by
@@ -106,6 +112,9 @@ def optimize_budget(
           spend, change and returns are nan), "no cost: own spend as today, responds to
           others" (with total effects), "as today"; "beyond observed data" is added
           where that is allowed, "in step with" where channels move by one factor.
+          "kept: rings an alarm (...)" and "kept: contradicts its prior" are for
+          channels that `fit` warns of, "responds to others" is added where total
+          effects move them nevertheless.
           ``factor`` is the multiple of what the channel spends by itself, which for
           total effects is not all of its spend. With total effects, ``spend`` is what
           each channel spends in all, as in ``X``, and a further column,

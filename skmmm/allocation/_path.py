@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.optimize import OptimizeResult
 from sklearn.utils import Bunch
 
-from skmmm._planning.problem import Problem
+from skmmm._planning.problem import ALIKE, Problem
 from skmmm._utils.docs import documented_by
 from skmmm._utils.typing import Array, Column, Columns, MediaCost, Table
 from skmmm.allocation._optimize import optimize_budget
@@ -59,7 +59,7 @@ def budget_path(
     budgets : array-like of shape (n_budgets,), default=None
         Total spend over the rows of X, in the units of `optimize_budget`. None: eleven
         from half to one and a half times what X spends, as far as bounds and observed
-        data allow.
+        data allow; one if no channel may move.
 
     Returns
     -------
@@ -132,6 +132,8 @@ def _around(problem: Problem) -> Array:
     ends = max(0.5 * current, least), min(1.5 * current, most)
     half = (_N_BUDGETS + 1) // 2
     middle = np.clip(current, *ends)  # today's is one of them where it may be
+    if ends[1] - ends[0] <= ALIKE * current:
+        return np.array([middle])
     return np.append(
         np.linspace(ends[0], middle, half), np.linspace(middle, ends[1], half)[1:]
     )

@@ -15,7 +15,9 @@ from skmmm.allocation._words import (
     CLOSE,
     costless_in_words,
     in_words,
+    infeasible,
     joined_in_words,
+    kept_in_words,
     relative,
     risk_in_words,
     unreached,
@@ -111,16 +113,23 @@ class PlanResults:
     def best(self):
         """Return the result of the search for the best plan."""
         problem = self.problem
-        reason = problem.infeasible(responds=self.counterfactual.responds)
+        reason = infeasible(problem, responds=self.counterfactual.responds)
         if reason is not None:
             return self.today(reason, success=False, nit=0)
-        if not problem.free.any():
-            return self.result_for(problem.low, nit=0)
-        plan, nit = self.search()
+        plan, nit = self.search() if problem.free.any() else (self._only_plan(), 0)
         if plan is None:
             reason = why_none(problem, self.current_roi)
             return self.today(reason, success=False, nit=nit)
         return self.result_for(plan, nit)
+
+    def _only_plan(self):
+        """Return the plan where no cell may move, None if it misses `target_roi`."""
+        plan, target = self.problem.low, self.problem.target_roi
+        if target is not None:
+            found = self._effects(plan)
+            if found.at_mode < (1.0 - _ROUNDING) * target * found.spend.sum():
+                return None
+        return plan
 
     def result_for(self, plan, nit):
         """Return the result for a plan, or for today if that is better."""
@@ -128,9 +137,11 @@ class PlanResults:
         found = self._effects(plan)
         better = self._merit(found) > self._merit(self.current)
         if self._allows_today() and not better:
-            return self.today(
-                "Nothing better than current spend was found.", success=True, nit=nit
-            )
+            message = "Nothing better than current spend was found."
+            if (problem.kept != "")[problem.current > 0].all():
+                message = "Every channel keeps its spend: there is nothing to plan."
+            message += kept_in_words(problem)
+            return self.today(message, success=True, nit=nit)
         missed = unreached(problem, plan, self._marginal(plan, found))
         missed = missed or unspent(problem, found)
         result = self._result(plan, found, self._reasons(plan), nit)
@@ -141,7 +152,9 @@ class PlanResults:
             probability=result.probability_better,
             counted=risk_in_words(self.risk),
             worse=not better and not problem.has_target,
-            notes=joined_in_words(problem) + self._costless_in_words(result.X),
+            notes=kept_in_words(problem)
+            + joined_in_words(problem)
+            + self._costless_in_words(result.X),
         )
         return result
 
@@ -270,27 +283,36 @@ class PlanResults:
         return np.repeat(costless, len(problem.groups))
 
     def _responding(self, planned):
-        """Which cells without a cost respond to what others spend in a plan, (C,)."""
-        responding = np.zeros(self.problem.shape, dtype=bool)
-        if self.counterfactual.responds and self.costless:
+        """Which cells respond to what others spend in a plan, shape (C,).
+
+        Of channels that plans leave as they are: without a cost, or with a kept cell.
+        """
+        problem = self.problem
+        still = (self._without_cost | (problem.kept != "")).reshape(problem.shape)
+        responding = np.zeros(problem.shape, dtype=bool)
+        if self.counterfactual.responds and still.any():
             group, _ = self.counterfactual.groups(self._group)
             today = self.counterfactual.frame
-            for label in self.costless:
-                m = self.problem.labels.index(label)
+            for m in np.flatnonzero(still.any(axis=1)):
+                label = problem.labels[m]
                 same = np.isclose(planned[label], today[label], rtol=ALIKE, atol=0.0)
                 np.logical_or.at(responding[m], group, ~same)
-        return responding.ravel()
+        return (responding & still).ravel()
 
     def _costless_in_words(self, planned):
         """Return a sentence on the channels without a cost beside others."""
         responding = self._responding(planned).reshape(self.problem.shape).any(axis=1)
-        moved = [c for c, r in zip(self.problem.labels, responding, strict=True) if r]
-        still = [label for label in self.costless if label not in moved]
+        moves = dict(zip(self.problem.labels, responding, strict=True))
+        moved = [label for label in self.costless if moves[label]]
+        still = [label for label in self.costless if not moves[label]]
         return costless_in_words(still, moved)
 
     def _idle(self, reasons, responding):
-        """Say of cells without money why they are not planned."""
+        """Say of cells that keep their spend, or have no money, why it is so."""
+        kept, costless = self.problem.kept, self._without_cost
+        reasons[kept != ""] = "kept: " + kept[kept != ""]
         reasons[self.problem.current == 0] = "no spend to scale"
-        reasons[self._without_cost] = "no cost: as today"
-        reasons[responding] = "no cost: own spend as today, responds to others"
+        reasons[costless] = "no cost: as today"
+        reasons[costless & responding] = "no cost: own spend as today"
+        reasons[responding] = reasons[responding] + ", responds to others"
         return reasons

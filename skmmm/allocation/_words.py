@@ -5,23 +5,54 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from skmmm._planning.problem import Problem
+from skmmm._planning.problem import ALIKE, Problem
 from skmmm._utils.typing import Array
 
 CLOSE = 1e-3  # of the multiples: what counts as at a bound
 
 
+def infeasible(problem: Problem, *, responds: bool) -> str | None:
+    """Return why no plan can keep the limits, or None.
+
+    Where other channels respond, the budget is for more than what is planned.
+    """
+    p = problem
+    limits = list(zip(p.limits, p.rows, p.least, p.most, strict=True))
+    if p.budget is not None and not responds:
+        least = -np.inf if p.has_target else p.budget
+        limits.insert(0, ("the budget", p.current, least, p.budget))
+    for name, row, least, most in limits:
+        ends = row * p.low, row * p.high
+        lowest, highest = np.minimum(*ends).sum(), np.maximum(*ends).sum()
+        slack = ALIKE * max(abs(lowest), abs(highest))
+        if lowest > most + slack:
+            return (
+                f"No plan: {name} allows {_money(most)}, but the bounds ask for at "
+                f"least {_money(lowest)}. Raise it, or lower the bounds."
+                + kept_in_words(p, row != 0)
+            )
+        if highest < least - slack:
+            data = " (some end where data end)" if p.refused.any() else ""
+            return (
+                f"No plan: {name} asks for {_money(least)}, but the bounds allow "
+                f"at most {_money(highest)}{data}. Lower it, or widen the bounds."
+                + kept_in_words(p, row != 0)
+            )
+    return None
+
+
 def why_none(problem: Problem, current_roi: float) -> str:
     """Return why there is no plan."""
+    kept = kept_in_words(problem)
     if problem.target_roi is not None:
         return (
             f"No plan: with these bounds and constraints, no spend has an ROI of "
             f"{problem.target_roi:.6g} (today's has {current_roi:.6g}). Lower "
-            "target_roi or the lower bounds."
+            f"target_roi or the lower bounds.{kept}"
         )
     return (
         "No plan was found that keeps bounds, budget and constraints together. Widen "
-        f"one of them.{joined_in_words(problem)}"
+        f"one of them.{kept}{joined_in_words(problem)}"
     )
 
 
@@ -39,7 +70,7 @@ def unspent(problem: Problem, found: Bunch) -> str | None:
         return (
             f"No plan was found that spends the budget once others have responded: "
             f"this one spends {found.spend.sum() / problem.budget:.1%} of it. Widen "
-            "the bounds."
+            f"the bounds.{kept_in_words(problem)}"
         )
     return None
 
@@ -55,6 +86,7 @@ def unreached(problem: Problem, plan: Array, mroi: Array) -> str | None:
             f"The target is not reached: with all channels at their lower bounds, the "
             f"last unit earns at most {np.nanmax(mroi[free]):.6g}, less than "
             f"target_mroi={target:.6g}. Lower the target or the bounds."
+            + kept_in_words(problem)
         )
     return None
 
@@ -127,6 +159,21 @@ def joined_in_words(problem: Problem) -> str:
     )
 
 
+def kept_in_words(problem: Problem, cells: Array | None = None) -> str:
+    """Return a sentence on channels that keep their spend, if any of the cells do."""
+    kept = np.where(True if cells is None else cells, problem.kept, "")
+    of_channel = np.repeat(np.arange(len(problem.labels)), len(problem.groups))
+    why = {of_channel[c]: problem.kept[c] for c in np.flatnonzero(kept != "")}
+    if not why:
+        return ""
+    names = "; ".join(f"{problem.labels[m]} {said}" for m, said in why.items())
+    it = "it" if len(why) == 1 else "them"
+    return (
+        f" Kept at current spend, because fit warns of {it}: {names}. Bound {it} "
+        f"by name to let {it} move."
+    )
+
+
 def costless_in_words(still: list, responding: list) -> str:
     """Return a sentence on channels without a cost beside others, if there are any."""
     said = f" Without a cost, as today: {still}." if still else ""
@@ -135,3 +182,7 @@ def costless_in_words(still: list, responding: list) -> str:
             f" Without a cost, own spend as today, responds to others: {responding}."
         )
     return said
+
+
+def _money(amount):
+    return f"{amount:,.0f}" if abs(amount) >= 1000 else f"{amount:,.4g}"

@@ -145,6 +145,13 @@ class Counterfactual(ABC):
         """Return positions of channels of which only the sum is known, by group."""
         return []
 
+    def doubted(self) -> np.ndarray:
+        """Return why not to act on what is said of each channel, (n_media,) of str.
+
+        It goes on a sentence about the channel: "rings an alarm (...)"; "" without.
+        """
+        return np.full(len(self.labels), "", dtype=object)
+
     def standard_error(self) -> Array | None:
         """Return that of each channel's total from sampled orders, None if exact."""
         return None

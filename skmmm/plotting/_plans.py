@@ -40,7 +40,10 @@ from skmmm.plotting._style import (
     shorten_ticks,
     tidy,
     tidy_rows,
+    wrap,
 )
+
+_REASON_WIDTH = 46  # of a line, in letters
 
 
 @display
@@ -151,7 +154,7 @@ class BudgetPlanDisplay(Display):
         ):
             text = reason if np.isnan(change) else f"{change:+.0%}, {reason}"
             label = ax.annotate(
-                text,
+                wrap(text, _REASON_WIDTH),
                 (at, row),
                 xytext=(7, 0),
                 textcoords="offset points",

@@ -196,6 +196,12 @@ class Plan:
         more = allocation["change"] > 0.0005
         return list(allocation.index[more & (verdict == "not identified")])
 
+    @property
+    def kept(self):
+        """Channels whose spend all plans keep, because fit warns of them."""
+        reasons = self.path.plans[self.nearest].allocation["reason"]
+        return list(reasons.index[reasons.str.startswith("kept: ")])
+
 
 def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
     """Ask the model everything that a report tells.

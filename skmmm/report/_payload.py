@@ -240,7 +240,7 @@ def _plan(content):
         "unchanged": plan.unchanged,
         "predicted": plan.predicted,
         "current": float(path.current_budget),
-        "currentOutcome": float(path.current_outcome),
+        "currentOutcome": numbers([path.current_outcome])[0],  # as exact as "outcome"
         "nearest": plan.nearest,
         "today": numbers(tables[0]["current_spend"]),
         "mrois_now": numbers(plan.summary["mroi"]),
@@ -256,6 +256,7 @@ def _plan(content):
             [content.channels.index(channel) for channel in plan.unsure(k)]
             for k in range(len(path.plans))
         ],
+        "kept": [content.channels.index(channel) for channel in plan.kept],
         "times": [_time(t) for t in plan.times],
         "rows": _planned_rows(content),
     }

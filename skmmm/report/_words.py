@@ -252,7 +252,10 @@ def _plan(content):
         return ""
     gain, when = found.outcome - path.current_outcome, planned(content)
     if not gain > 5e-4 * abs(path.current_outcome):
-        return f"For {when} no better split of the same spend was found within bounds."
+        return (
+            f"For {when} no better split of the same spend was found within bounds."
+            + _kept(content)
+        )
     text = (
         f"In {when}, a better split of the same spend would bring {number(gain)} more "
         f"{content.kpi}, {percent(gain / plan.predicted)} of the "
@@ -269,7 +272,7 @@ def _plan(content):
         )
         if len(names)
     ]
-    text += f": {', '.join(moves)}." if moves else "."
+    text += (f": {', '.join(moves)}." if moves else ".") + _kept(content)
     unsure = plan.unsure(plan.nearest)
     if unsure:
         text += (
@@ -284,6 +287,18 @@ def _plan(content):
     elif found.probability_better < _CLEAR or unsure:
         text += " Do not move everything at once: test it first."
     return text
+
+
+def _kept(content):
+    """Return a sentence on channels whose spend no plan moves, if there are any."""
+    kept = content.plan.kept
+    if not kept:
+        return ""
+    its, it = ("its", "it") if len(kept) == 1 else ("their", "them")
+    return (
+        f" Plans leave {name_some(content, kept)} at {its} spend, because the fit "
+        f"warns of {it}."
+    )
 
 
 def _graph(content):

@@ -21,6 +21,7 @@ from skmmm._cli.console import Console, progress_bar
 from skmmm._cli.parser import UsageError, parse
 from skmmm._cli.task import demo_task, read_task
 from skmmm.datasets import load_mmm_example
+from skmmm.inspection._placement import SWITCH
 
 pytestmark = pytest.mark.usefixtures("short_chains")
 
@@ -415,6 +416,26 @@ def test_bounds_by_channel_are_kept(regional, tmp_path, capsys):
     assert change["media_3"] == 0
     assert main([*arguments, "radio=1:2"]) == 2
     assert "--bounds names 'radio'" in one_error(capsys)
+
+
+def test_plans_keep_what_the_fit_warned_of(regional, tmp_path, capsys):
+    model = DeepCausalMMMRegressor.load(regional / "model.skmmm")
+    model._alarms = ("", SWITCH, SWITCH)
+    path = str(tmp_path / "warned.skmmm")
+    model.save(path)
+    arguments = ["plan", path, "--bounds", "0.7", "1.4", "media_2=0.9:1.1"]
+    out = tmp_path / "plan.csv"
+    assert main([*arguments, "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "kept: rings an alarm (one switch)" in said
+    assert "because fit warns of it: media_3 rings an alarm (one switch)." in said
+    table = pd.read_csv(out, index_col="channel")
+    assert table["factor"]["media_3"] == 1.0
+    assert "kept" not in table["reason"]["media_2"]
+    assert main(["plan", path, "--budget", "1"]) == 1
+    said = capsys.readouterr().err
+    assert "media_2 rings an alarm (one switch); media_3 rings" in said
+    assert "Bound them by name to let them move." in said
 
 
 def test_bounds_in_money_by_channel(regional, tmp_path, capsys):

@@ -245,13 +245,12 @@ def test_priors_and_bounds_by_channel_are_read():
     assert parse(money).money_bounds == {"tv": (0.0, 9e5), "a=b": (1.0, 2.0)}
 
 
-def test_bounds_of_all_leave_out_what_has_none():
-    model = Bunch(media_=["tv", "press", "radio"], media_cost_={})
-    asked = ["plan", "m", "--bounds", "0", "3", "tv=1:2", "--fix", "radio"]
-    args = parse(asked)
-    assert _bounds(args, model) == {"tv": (1.0, 2.0), "press": (0.0, 3.0)}
-    model.media_cost_ = {"tv": 1.0, "radio": 1.0}
-    assert _bounds(args, model) == {"tv": (1.0, 2.0)}
+def test_bounds_of_all_name_no_channel():
+    model = Bunch(media_=["tv", "press", "radio"])
+    asked = ["plan", "m", "--bounds", "tv=1:2"]
+    assert _bounds(parse(asked), model) == {"tv": (1.0, 2.0)}
+    both = parse([*asked, "0", "3"])
+    assert _bounds(both, model) == {None: (0.0, 3.0), "tv": (1.0, 2.0)}
 
 
 # --- text in controls -----------------------------------------------------------------

@@ -122,6 +122,9 @@ def test_a_group_is_planned_as_one(joined):
         bounds={"media_3": (0.5, 1.5)}, allow_extrapolation=True
     )
     assert not alone.allocation["reason"].str.contains("in step").any()
+    general = joined.optimize_budget(bounds={None: (0.5, 1.5), "media_2": (0.9, 1.1)})
+    assert general.x[0] == pytest.approx(general.x[2], abs=1e-9)
+    assert abs(general.x[1] - 1.0) <= 0.1 + 1e-6
 
 
 def test_a_group_is_planned_as_one_in_every_period(joined, panel):

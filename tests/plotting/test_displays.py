@@ -466,6 +466,18 @@ def test_plan_shows_today_plan_and_why(fitted):
         assert text.get_text() == f"{row.change:+.0%}, {row.reason}"
 
 
+def test_a_long_reason_is_written_on_two_lines(fitted, pyplot):
+    table = fitted.optimize_budget().allocation
+    why = "kept: rings an alarm (moves in groups of regions, as the KPI does)"
+    table["reason"], table["change"] = why, 0.0
+    display = plotting.BudgetPlanDisplay(allocation=table).plot()
+    display.figure_.canvas.draw()
+    for text in display.texts_:
+        assert text.get_text().count("\n") == 1
+        assert text.get_text().replace("\n", " ") == f"+0%, {why}"
+        assert text.get_window_extent().x1 <= display.figure_.bbox.x1
+
+
 @pytest.mark.parametrize("by", ["region", "period"])
 def test_plans_by_region_or_period_are_changes(panel, by):
     index = pd.MultiIndex.from_product(

@@ -270,6 +270,29 @@ def test_money_that_moves_to_what_is_not_identified_is_named(world):
     assert text.endswith("the uncertainty of the model, and no reason to move money.")
 
 
+def test_channels_that_no_plan_moves_are_named(world):
+    model, X, y = copy.copy(world[0]), *world[1:]
+    settings = {"skill": None, "level": 0.9, "tell": lambda step: None}
+    content = read_content(model, X, y, None, None, **settings)
+    assert content.plan.kept == []
+    assert "Plans leave" not in str(list(summary_sentences(content)))
+    model._alarms = (SWITCH, "", "")
+    content = read_content(model, X, y, None, None, **settings)
+    (alarmed,) = content.summary.index[content.summary["alarm"] == SWITCH]
+    assert content.plan.kept == [alarmed]
+    name = content.brief[alarmed]
+    said = f"Plans leave “{name}” at its spend, because the fit warns of it."
+    assert any(said in text for _, text in summary_sentences(content))
+    kept = f'"kept":[{content.channels.index(alarmed)}]'
+    assert kept in make_page(content, title=None, plotly="")
+    model._alarms = (SWITCH, SWITCH, SWITCH)
+    content = read_content(model, X, y, None, None, **settings)
+    assert len(content.plan.path.plans) == 1
+    text = str(list(summary_sentences(content)))
+    assert "at their spend, because the fit warns of them." in text
+    assert make_page(content, title=None, plotly="")
+
+
 @pytest.fixture(scope="module")
 def organic(series):
     """A model of one channel with a cost and one without."""

@@ -741,10 +741,16 @@
   }
 
   function doubtText(p, k) {
-    const names = p.unsure[k].map((i) => `“${cut(data.names[i], 42)}”`).join(", ");
-    return names && p.found[k]
-      ? `This plan spends more on ${names}, whose effect is not identified: what it gains there is an assumption. Test it before moving the money.`
-      : "";
+    const names = (of) => of.map((i) => `“${cut(data.names[i], 42)}”`).join(", ");
+    const said = [];
+    if (!p.found[k]) return "";
+    if (p.unsure[k].length) {
+      said.push(`This plan spends more on ${names(p.unsure[k])}, whose effect is not identified: what it gains there is an assumption. Test it before moving the money.`);
+    }
+    if (p.kept.length) {
+      said.push(`Plans leave ${names(p.kept)} at unchanged spend, because the fit warns of ${p.kept.length > 1 ? "them" : "it"}.`);
+    }
+    return said.join(" ");
   }
 
   function fillPlan(p, k) {
