@@ -274,7 +274,7 @@ class QuestionsMixin(ReadingMixin):
             media_scale=np.ones(len(order)) if media_scale is None else media_scale,
             read_frame=self._training_rows if frame is None else frame.copy,
             judge=self._judgements,
-            doubt=lambda: self._doubts()[order],
+            doubt=self._shown_doubts,
             equations_of=self._equations_of,
         )
 
@@ -285,6 +285,10 @@ class QuestionsMixin(ReadingMixin):
             "verdict": self._verdicts()[order],
             "alarm": np.array(self._alarms, dtype=object)[order],
         }
+
+    def _shown_doubts(self):
+        """Return why not to act on each channel, "" without, in the order of X."""
+        return self._doubts()[self._shown_order()]
 
     def _doubts(self):
         """Return why not to act on each channel, "" without, in the model's order."""

@@ -45,7 +45,7 @@ def lost(fitted):
 
 def test_what_rings_an_alarm_keeps_its_spend(fitted, warned):
     free = fitted.optimize_budget()
-    assert abs(free.allocation["change"]["media_2"]) > 0.05
+    assert abs(free.allocation["change"]["media_2"]) > 0.01
     plan = warned.optimize_budget()
     assert (
         plan.allocation["spend"]["media_2"]
