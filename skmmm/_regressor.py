@@ -111,8 +111,8 @@ class DeepCausalMMMRegressor(
     degrees_of_freedom : float, default=4.0
         Of Student's t.
     n_draws : int, default=32
-        Draws from the posterior, for intervals; learned spreads stay at their mode.
-        0: point fit only.
+        Draws from the posterior, learned spreads included, for intervals. 0: point fit
+        only.
     max_iter : int, default=400
         Iterations of L-BFGS at most, over rounds of 15; a ConvergenceWarning says if
         they did not suffice.

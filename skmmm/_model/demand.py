@@ -170,7 +170,7 @@ def moves_kpi(draws):
     [where] = [at for p, at in draws.shared_priors.positions() if p.name == "demand"]
     found = draws.shared[:, where].detach().numpy()  # in prior standard deviations
     n_terms = found.shape[1]
-    if len(found) <= 2 * n_terms:
+    if len(np.unique(found, axis=0)) <= 2 * n_terms:
         return True  # too few to tell
     after = multivariate_normal(found.mean(axis=0), np.cov(found.T))
     before = multivariate_normal(np.zeros(n_terms))

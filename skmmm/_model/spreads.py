@@ -44,7 +44,8 @@ def draw_spreads(network, shared, regional, generator):
 def mean_parameters(network, shared, regional):
     """Return the mean over draws of log spreads, deviations and all other parameters.
 
-    The arguments are those of `draw_spreads`, both results have one entry.
+    The arguments are those of `draw_spreads` but the generator; both results have one
+    entry.
     """
 
     def mean(deviation, before, prior):

@@ -185,11 +185,12 @@ def _named(keys, shape, bounds, money_bounds, fixed):
 
 
 def _keep(doubted, named, current, low, high):
-    """Let channels that are not to be acted on keep their spend, bounds in place.
+    """Set bounds of doubted channels to current spend, in place, but of `named` cells.
 
-    Except cells in `named`. Returns why each cell is kept, "" if it is not.
+    Returns why each cell is kept, "" if it is not.
     """
-    kept = np.where(named | (current == 0), "", doubted[:, None])
+    doubted = np.asarray(doubted, dtype=object)[:, None]
+    kept = np.where(named | (current == 0), "", doubted)
     low[kept != ""] = high[kept != ""] = 1.0
     return kept
 

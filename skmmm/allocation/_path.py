@@ -129,7 +129,7 @@ def _around(problem: Problem) -> Array:
     """Return budgets around today's that bounds allow."""
     current = problem.current.sum()
     least, most = (problem.current * problem.low).sum(), problem.current @ problem.high
-    ends = max(0.5 * current, least), min(1.5 * current, most)
+    ends = np.clip([0.5 * current, 1.5 * current], least, most)
     half = (_N_BUDGETS + 1) // 2
     middle = np.clip(current, *ends)  # today's is one of them where it may be
     if ends[1] - ends[0] <= ALIKE * current:

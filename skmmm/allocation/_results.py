@@ -138,7 +138,8 @@ class PlanResults:
         better = self._merit(found) > self._merit(self.current)
         if self._allows_today() and not better:
             message = "Nothing better than current spend was found."
-            if (problem.kept != "")[problem.current > 0].all():
+            spends = problem.current > 0
+            if spends.any() and (problem.kept != "")[spends].all():
                 message = "Every channel keeps its spend: there is nothing to plan."
             message += kept_in_words(problem)
             return self.today(message, success=True, nit=nit)

@@ -67,8 +67,8 @@ ADVICE = {
     "control; if it may do harm, name it in free_sign.",
     GROUPS: "moves in groups of regions, and so does what the model leaves of the KPI, "
     "as if something unseen moved both. " + _DO.format("what moves these regions"),
-    TOGETHER: "moves with that of other channels, as budgets do that follow the same "
-    "demand, and one series is too short to tell an effect from that demand. "
+    TOGETHER: "moves with that of other channels, and so may the KPI, as they do that "
+    "follow the same demand; one series is too short to tell an effect from that. "
     + _DO.format("what moves the budgets"),
 }
 

@@ -148,7 +148,7 @@ class Counterfactual(ABC):
     def doubted(self) -> np.ndarray:
         """Return why not to act on what is said of each channel, (n_media,) of str.
 
-        It goes on a sentence about the channel: "rings an alarm (...)"; "" without.
+        It ends a sentence that starts with the channel: "rings an alarm (...)"; or "".
         """
         return np.full(len(self.labels), "", dtype=object)
 

@@ -184,6 +184,7 @@ def test_few_draws_leave_open_whether_demand_moves_the_kpi(model):
     assert moves_kpi(model._model.draws)
     shared = model._model.draws.shared
     assert moves_kpi(model._model.draws.at(shared[:2], None))
+    assert moves_kpi(model._model.draws.at(shared[:1].repeat(20, 1), None))
 
 
 @pytest.fixture(scope="module")
