@@ -133,10 +133,6 @@ def make_problem(
     _check_finite(high, keys)
     leader = _join(counterfactual, named, current, low, high, refused)
     targets = _read_targets(target_roi=target_roi, target_mroi=target_mroi)
-    if budget is not None:
-        budget = _positive("budget", budget)
-    elif not targets:
-        budget = current.sum()
     groups += _read_constraints(constraints, keys)
     rows = [(weights[:, None] * current).ravel() for _, weights, _, _ in groups]
     return Problem(
@@ -153,10 +149,17 @@ def make_problem(
         most=np.array([most for _, _, _, most in groups], dtype=np.float64),
         leader=leader.ravel(),
         kept=kept.ravel(),
-        budget=budget,
+        budget=_read_budget(budget, targets, current),
         target_roi=targets.get("target_roi"),
         target_mroi=targets.get("target_mroi"),
     )
+
+
+def _read_budget(budget, targets, current):
+    """Return what is to be spent in all, None if a target decides."""
+    if budget is None:
+        return None if targets else current.sum()
+    return _positive("budget", budget)
 
 
 def _end_with_data(low, high, until, keys):
