@@ -36,6 +36,7 @@ from skmmm._model.priors import (
     ALL,
     ALL_INDEPENDENT,
     GROUPED,
+    MISFIT,
     NOISE_FLOOR,
     NOISE_RATIO,
     NOTHING,
@@ -215,6 +216,14 @@ class OutcomeNetwork:
         unseen = self.unseen_effects(values)
         return visible if unseen is None else visible + unseen
 
+    def log_misfit(self, values):
+        """Return by how much effects differ from what the equations make of them.
+
+        Of the log, (E, M). A prior of the user stays as wide as it was.
+        """
+        spread = (self.channel_priors.effect_spread / 4.0).clamp_max(MISFIT)
+        return spread * values["misfit"]
+
     def visible_effects(self, values):
         """Return what the KPI shows of the effects at typical spend, (E, M)."""
         channels = self.channel_priors
@@ -227,21 +236,21 @@ class OutcomeNetwork:
         """Return effects less what the KPI shows, (E, M), or None if it shows all.
 
         Above zero where hidden factors mask an effect, below zero where a channel that
-        rings an alarm shows more than it causes.
+        rings an alarm shows more than it causes, either for what equations do not fit.
         """
         channels = self.channel_priors
         visible_share = self.visible_share
-        if (visible_share == 1.0).all() and not channels.doubted.any():
+        misfit = self.log_misfit(values)
+        as_seen = (visible_share == 1.0).all() and (misfit == 0.0).all()
+        if as_seen and not channels.doubted.any():
             return None
         masked = (1.0 - visible_share) * self._pooled_effects(values, "masked")
         masked = torch.exp(channels.effect_log) * masked * channels.pooled
-        if not channels.doubted.any():
-            return masked
         below = torch.special.ndtr(values["genuine"])
         genuine = ((below - NOTHING) / (1.0 - NOTHING - ALL)).clamp(0.0, 1.0)
         genuine = torch.where(channels.doubted, genuine, 1.0)
         masked = torch.where(channels.shown, masked, genuine * masked)
-        return masked - (1.0 - genuine) * self.visible_effects(values)
+        return masked + (genuine * misfit.exp() - 1.0) * self.visible_effects(values)
 
     def _pooled_effects(self, values, name):
         """Return effects in units of what is expected, (E, M)."""
@@ -393,7 +402,7 @@ class OutcomeNetwork:
             p.name: len(p.shape) for p in self.shared_priors if p.acts == "channel"
         }
         chosen = torch.as_tensor(channels)
-        columns |= dict.fromkeys(("effect_log", "genuine", "masked"), 1)
+        columns |= dict.fromkeys(("effect_log", "genuine", "masked", "misfit"), 1)
         for name, n_axes in columns.items():
             values[name] = values[name].index_select(-n_axes, chosen)
         twin = copy.copy(self)
@@ -469,6 +478,7 @@ class OutcomeNetwork:
         """
         priors, chosen = self.channel_priors, self.with_own_prior(inputs)
         found = torch.log(self.mean_effects(chosen, inputs, share))
+        found = found - self.log_misfit(self.values())[:, chosen]
         return (found - priors.effect_log[chosen]) / priors.effect_spread[chosen]
 
     def origin_fractions(self, inputs, shares):
@@ -540,7 +550,7 @@ class OutcomeNetwork:
         Effects have it and the KPI does not, or the other way round: it belongs to the
         baseline.
         """
-        unseen = self.unseen_effects(values)
+        unseen = self.unseen_effects(values) if self.sizes.n_media else None
         if unseen is None:
             return None
         return -self._effects(values, inputs, lambda _: unseen).sum(dim=2)

@@ -153,6 +153,10 @@ GROUPED = 0.9
 # The effect of a channel that rings an alarm is nothing, and as it seems, with this
 # probability each, or anything between.
 NOTHING, ALL = 0.2, 0.2
+# How far log effects are from what the equations make of them. Where the KPI had hardly
+# any noise they were 2 % off in the median, 7 % in the root of the mean square, while
+# the draws said 1 %: of effects of spend that never stops there is no more to be seen.
+MISFIT = 0.05
 # Returns on money are more alike than effects.
 EFFECT_SPREAD, EFFECT_SPREAD_OF_MONEY = 0.8, 0.5
 # Half of the maximum is reached a little below typical spend.
@@ -331,6 +335,7 @@ def unseen_priors(sizes):
         # What the KPI does not show, as effects are expected.
         Prior("masked_mean", (), 0.0, EFFECT_MEAN, "nothing"),
         Prior("masked", (sizes.n_media,), acts="nothing"),
+        Prior("misfit", (sizes.n_media,), acts="nothing"),
     ]
 
 

@@ -44,15 +44,19 @@ def draw_spreads(network, shared, regional, generator):
 def mean_parameters(network, shared, regional):
     """Return the mean over draws of log spreads, deviations and all other parameters.
 
-    The arguments are those of `draw_spreads` but the generator; both results have one
-    entry.
+    That of parameters that move nothing is known: zero. The arguments are those of
+    `draw_spreads` but the generator; both results have one entry.
     """
 
     def mean(deviation, before, prior):
         return before.mean(dim=0, keepdim=True).expand_as(before)
 
     parts = _with_log_spreads(network, shared, regional, mean)
-    return tuple(part.mean(dim=0, keepdim=True) for part in parts)
+    shared, regional = (part.mean(dim=0, keepdim=True) for part in parts)
+    for prior, where in network.shared_priors.positions():
+        if prior.acts == "nothing":
+            shared[:, where] = 0.0
+    return shared, regional
 
 
 def _with_log_spreads(network, shared, regional, new):

@@ -62,12 +62,12 @@ def test_log_prior():
         pooled = np.zeros(len(shared), dtype=bool)
         pooled[entries_of(network, "effect")] = POOLED
         together = stats.multivariate_t(np.zeros(sum(POOLED)), df=EFFECT_DF)
-        # The last channel has a prior of its own, on the mean of what is reported.
+        # The last channel has a prior of its own, on the mean of what the KPI shows.
         own = entries_of(network, "effect").stop - 1
         others = ~pooled
         others[own] = False
         rest = [*shared[others], *regional.ravel()]
-        effects = network(inputs).media[0, :, -1]
+        effects = network.visible_media_effects(network.values(), inputs)[0, :, -1]
         mean = np.log((effects * target.share).sum().item())
         expected.append(
             together.logpdf(shared[pooled])

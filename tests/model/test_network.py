@@ -24,6 +24,7 @@ from skmmm._model import ADSTOCKS
 from skmmm._model.context import draw_context
 from skmmm._model.inputs import Inputs
 from skmmm._model.network import BEND, EXPECTED, none_or_more
+from skmmm._model.priors import MISFIT
 
 
 def test_parts_add_up():
@@ -92,8 +93,40 @@ def test_one_channel_alone_does_what_it_does_among_others(adstock, channel, shar
     assert_allclose(double[:, :, 0], expected, rtol=1e-12)
 
 
+def without_misfit(network):
+    shared = network.shared.clone()
+    shared[:, entries_of(network, "misfit")] = 0.0
+    return network.at(shared, network.regional)
+
+
+def test_misfit_moves_effects_and_no_row():
+    network, inputs, target = make_problem()
+    shared = network.shared.clone()
+    shared[:, entries_of(network, "misfit")] = 2.0
+    other = network.at(shared, network.regional)
+    exact = without_misfit(network)
+    assert_array_equal(other.total(inputs), exact.total(inputs))
+    assert_allclose(other(inputs).total, exact(inputs).total, rtol=1e-12)
+    own = 0.25 * network.channel_priors.effect_spread[-1]  # of the user
+    spread = torch.stack([*[tensor(MISFIT)] * (M - 1), own.clamp_max(MISFIT)])
+    expected = torch.exp(2.0 * spread)[:, None] * exact(inputs).media
+    assert_allclose(other(inputs).media, expected, rtol=1e-12, atol=1e-15)
+    assert_allclose(
+        other.surprises(inputs, target.share), exact.surprises(inputs, target.share)
+    )
+
+
+def test_misfit_leaves_a_prior_of_the_user_as_wide_as_it_was():
+    network, _, _ = make_problem()
+    narrow = replace(network.channel_priors, effect_spread=tensor([0.8, 0.8, 0.02]))
+    network.channel_priors = narrow
+    values = network.values() | {"misfit": torch.ones(1, M, dtype=torch.float64)}
+    assert_allclose(network.log_misfit(values), [[MISFIT, MISFIT, 0.005]])
+
+
 def test_masked_effects_move_no_row():
     network, inputs, _ = make_problem()
+    network = without_misfit(network)
     assert (network.visible_share == 1.0).all()
     assert network.confounding(network.values(), inputs) is None
     all_shown = network(inputs)
