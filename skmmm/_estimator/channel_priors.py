@@ -79,9 +79,10 @@ def make_channel_priors(
             half[:, m] = _normal(np.log(relative))
     spiked = (panel.media * seen > _SPIKE * scales.media_high[:, None]).any(axis=(0, 1))
     apart = independent_spend(panel.media, seen)
-    return channel_priors(
-        np.log(expected), money, effect, carry, half, spiked, apart, shown, adstock
-    )
+    least = np.where(seen, panel.media, np.inf).min(axis=1) / scales.media
+    least = np.where(np.isfinite(least), least, 0.0).mean(axis=0)
+    given = effect, carry, half, spiked, apart, least, shown
+    return channel_priors(np.log(expected), money, *given, adstock)
 
 
 def _normal(interval: Array) -> tuple[float, float]:

@@ -36,7 +36,6 @@ from skmmm._model.priors import (
     ALL,
     ALL_INDEPENDENT,
     GROUPED,
-    MISFIT,
     NOISE_FLOOR,
     NOISE_RATIO,
     NOTHING,
@@ -217,12 +216,8 @@ class OutcomeNetwork:
         return visible if unseen is None else visible + unseen
 
     def log_misfit(self, values):
-        """Return by how much effects differ from what the equations make of them.
-
-        Of the log, (E, M). A prior of the user stays as wide as it was.
-        """
-        spread = (self.channel_priors.effect_spread / 4.0).clamp_max(MISFIT)
-        return spread * values["misfit"]
+        """Return how far log effects are from what the equations make of them."""
+        return self.channel_priors.misfit_spread * values["misfit"]
 
     def visible_effects(self, values):
         """Return what the KPI shows of the effects at typical spend, (E, M)."""

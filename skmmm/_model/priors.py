@@ -153,10 +153,11 @@ GROUPED = 0.9
 # The effect of a channel that rings an alarm is nothing, and as it seems, with this
 # probability each, or anything between.
 NOTHING, ALL = 0.2, 0.2
-# How far log effects are from what the equations make of them. Where the KPI had hardly
-# any noise they were 2 % off in the median, 7 % in the root of the mean square, while
-# the draws said 1 %: of effects of spend that never stops there is no more to be seen.
-MISFIT = 0.05
+# How far log effects are from what the equations make of them: of channels that are
+# dark at times, and what comes to it, in full from a least spend of `ALWAYS_ON` typical
+# ones, where they never are. Nobody has seen then what no spend does, and it follows
+# from the shape of the curve alone.
+MISFIT, MISFIT_ALWAYS_ON, ALWAYS_ON = 0.025, 0.1, 0.1
 # Returns on money are more alike than effects.
 EFFECT_SPREAD, EFFECT_SPREAD_OF_MONEY = 0.8, 0.5
 # Half of the maximum is reached a little below typical spend.
@@ -196,6 +197,8 @@ class ChannelPriors:
         Pooled channels whose spend rings an alarm: what moves with it may be no effect.
     independent : Tensor
         How many independent regions the spend is worth, as a share of all.
+    misfit_spread : Tensor
+        How far log effects are from what the equations make of them.
     shown : Tensor, bool
         Channels whose effect the KPI shows. What moves with spend that is a consequence
         of the KPI says nothing of its effect, and would take that of other channels.
@@ -213,6 +216,7 @@ class ChannelPriors:
     spiked: torch.Tensor
     doubted: torch.Tensor
     independent: torch.Tensor
+    misfit_spread: torch.Tensor
     shown: torch.Tensor
 
 
@@ -224,6 +228,7 @@ def channel_priors(
     half_saturation,
     spiked,
     independent,
+    least,
     shown,
     adstock,
 ):
@@ -239,6 +244,8 @@ def channel_priors(
         Mean and sd on the scales of `ChannelPriors`; NaN where the user says nothing.
     spiked : ndarray of shape (n_media,), bool
     independent : ndarray of shape (n_media,)
+    least : ndarray of shape (n_media,)
+        Least spend, in units of typical spend.
     shown : ndarray of shape (n_media,), bool
     adstock : str
     """
@@ -254,13 +261,15 @@ def channel_priors(
     )
     pooled = torch.from_numpy(effect[0]).isnan()
     spread = np.where(money, EFFECT_SPREAD_OF_MONEY, EFFECT_SPREAD)
+    spread = np.where(pooled, spread, effect[1])
+    misfit = np.hypot(MISFIT, MISFIT_ALWAYS_ON * np.minimum(least / ALWAYS_ON, 1.0))
     carry, carry_spread = filled(carryover, CARRYOVER.get(adstock, (0.0, 1.0)))
     shape, shape_spread = torch.where(known_decay, known_shape, shape)
     half, half_spread = filled(half_saturation, HALF_SATURATION_LOG)
     return ChannelPriors(
         pooled=pooled,
         effect_log=torch.from_numpy(np.where(pooled, expected_log, effect[0])),
-        effect_spread=torch.from_numpy(np.where(pooled, spread, effect[1])),
+        effect_spread=torch.from_numpy(spread),
         carryover=carry,
         carryover_spread=carry_spread,
         weibull_shape=shape,
@@ -270,6 +279,8 @@ def channel_priors(
         spiked=torch.from_numpy(spiked),
         doubted=torch.zeros_like(pooled),
         independent=torch.from_numpy(independent),
+        # A prior of the user stays as wide as it was.
+        misfit_spread=torch.from_numpy(np.minimum(misfit, spread / 4.0)),
         shown=torch.from_numpy(shown),
     )
 

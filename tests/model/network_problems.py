@@ -54,7 +54,9 @@ def make_channel_priors(adstock, n_media=M):
     money, spiked = np.arange(n_media) == 0, np.arange(n_media) == 1
     given = effect, carryover, half_saturation
     apart, shown = np.linspace(0.0, 0.2, n_media), np.ones(n_media, dtype=bool)
-    return channel_priors(expected, money, *given, spiked, apart, shown, adstock)
+    least = np.linspace(0.0, 0.3, n_media)
+    given = *given, spiked, apart, least, shown
+    return channel_priors(expected, money, *given, adstock)
 
 
 def context_columns(season, trend, controls):

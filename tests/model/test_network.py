@@ -1,5 +1,6 @@
 """The network: parts add up, and the context does as it is told."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -24,7 +25,7 @@ from skmmm._model import ADSTOCKS
 from skmmm._model.context import draw_context
 from skmmm._model.inputs import Inputs
 from skmmm._model.network import BEND, EXPECTED, none_or_more
-from skmmm._model.priors import MISFIT
+from skmmm._model.priors import MISFIT, MISFIT_ALWAYS_ON
 
 
 def test_parts_add_up():
@@ -107,8 +108,7 @@ def test_misfit_moves_effects_and_no_row():
     exact = without_misfit(network)
     assert_array_equal(other.total(inputs), exact.total(inputs))
     assert_allclose(other(inputs).total, exact(inputs).total, rtol=1e-12)
-    own = 0.25 * network.channel_priors.effect_spread[-1]  # of the user
-    spread = torch.stack([*[tensor(MISFIT)] * (M - 1), own.clamp_max(MISFIT)])
+    spread = network.channel_priors.misfit_spread
     expected = torch.exp(2.0 * spread)[:, None] * exact(inputs).media
     assert_allclose(other(inputs).media, expected, rtol=1e-12, atol=1e-15)
     assert_allclose(
@@ -116,12 +116,11 @@ def test_misfit_moves_effects_and_no_row():
     )
 
 
-def test_misfit_leaves_a_prior_of_the_user_as_wide_as_it_was():
-    network, _, _ = make_problem()
-    narrow = replace(network.channel_priors, effect_spread=tensor([0.8, 0.8, 0.02]))
-    network.channel_priors = narrow
-    values = network.values() | {"misfit": torch.ones(1, M, dtype=torch.float64)}
-    assert_allclose(network.log_misfit(values), [[MISFIT, MISFIT, 0.005]])
+def test_misfit_is_wide_where_spend_never_stops_and_narrow_beside_a_users_prior():
+    priors = make_problem()[0].channel_priors
+    # Least spend of 0, .15 and .3; the last has a prior of its own, .3 wide.
+    always_on = math.hypot(MISFIT, MISFIT_ALWAYS_ON)
+    assert_allclose(priors.misfit_spread, [MISFIT, always_on, 0.3 / 4.0])
 
 
 def test_masked_effects_move_no_row():

@@ -79,7 +79,7 @@ def gaussian_problem(n_regions=2, n_periods=25):
             none,
             *(nothing, nothing, nothing),
             none,
-            np.zeros(0),
+            *(np.zeros(0), np.zeros(0)),
             none,
             "geometric",
         ),
