@@ -23,6 +23,9 @@ class Scales:
         visible.
     media_high : ndarray of shape (n_regions, n_media)
         Spend that 98 % of the non-zero periods stay below.
+    intensity : ndarray of shape (n_regions, n_media)
+        Log of typical spend by mean KPI, less its mean over regions: how much more a
+        region spends per head.
     control_centre : ndarray of shape (n_regions, n_controls)
     control_scale : ndarray of shape (n_controls,)
         Standard deviation within regions, gross outliers left out, or over all rows if
@@ -32,6 +35,7 @@ class Scales:
     kpi: np.ndarray
     media: np.ndarray
     media_high: np.ndarray
+    intensity: np.ndarray
     control_centre: np.ndarray
     control_scale: np.ndarray
 
@@ -49,6 +53,7 @@ class Scales:
             extend(self.kpi),
             extend(self.media),
             extend(self.media_high),
+            extend(self.intensity),
             extend(self.control_centre),
             self.control_scale,
         )
@@ -78,7 +83,8 @@ def fit_scales(panel, outliers, stuck, cost):
     weight = panel.weight[..., None]
     centre, scale = _control_scales(panel.controls, weight)
     media = _like_the_others(_media_scales(panel.media, weight, kpi), cost)
-    return Scales(kpi, media, _media_highs(panel.media, weight, media), centre, scale)
+    highs = _media_highs(panel.media, weight, media)
+    return Scales(kpi, media, highs, _intensity(media, kpi), centre, scale)
 
 
 def gross_outliers(values, rows):
@@ -144,6 +150,12 @@ def _media_highs(media, weight, scale):
     place = np.maximum(media.shape[1] - 1 - beyond, 0)
     high = np.take_along_axis(ordered, place[:, None], axis=1)[:, 0]
     return np.where(high > 0, high, scale)
+
+
+def _intensity(media, kpi):
+    alive = kpi > 0
+    logs = np.log(media / np.where(alive, kpi, 1.0)[:, None])
+    return np.where(alive[:, None], logs - logs[alive].mean(axis=0), 0.0)
 
 
 def _control_scales(controls, weight):

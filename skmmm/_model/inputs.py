@@ -20,6 +20,8 @@ class Inputs:
         In units of typical spend, with history in front.
     high : Tensor of shape (R, M, 1)
         What spend nearly always stays below.
+    intensity : Tensor of shape (R, M)
+        Log of typical spend per head, by that of an average region.
     known : Tensor of shape (R, L + T)
         0 where spend is unknown.
     controls : Tensor of shape (R, K, T)
@@ -36,6 +38,7 @@ class Inputs:
 
     media: torch.Tensor
     high: torch.Tensor
+    intensity: torch.Tensor
     known: torch.Tensor
     controls: torch.Tensor
     season: torch.Tensor
@@ -58,7 +61,17 @@ class Inputs:
             self,
             media=digits(self.media),
             high=digits(self.high),
+            intensity=digits(self.intensity),
             controls=digits(self.controls),
+        )
+
+    def among(self, channels, media):
+        """Return the inputs of some channels, with other media."""
+        return replace(
+            self,
+            media=media,
+            high=self.high[:, channels],
+            intensity=self.intensity[:, channels],
         )
 
     def within(self, window):
@@ -153,6 +166,7 @@ def build_inputs(panel, scales, seasons, max_lag, context, demand):
     return Inputs(
         media=_tensor(media),
         high=_tensor(scales.media_high / scales.media)[..., None],
+        intensity=_tensor(scales.intensity),
         known=_tensor(known),
         controls=_tensor(_controls(panel, scales)),
         season=_tensor(season),

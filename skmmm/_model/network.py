@@ -8,12 +8,13 @@ region and media in units of their typical spend per region::
                       + context_baseline . h[r, t] + demand . d[r, t] + level[r, t]
     effect[r, m, t] = typical[m] * exp(effect_log[r, m]) / hill(1)
                       * exp(context_effect[m] . h[r, t])
-                      * hill(adstock(damped(media[r, m]))[t])
+                      * hill(intensity[r, m] ** e * adstock(damped(media[r, m]))[t])
 
-where ``typical`` is the effect at typical spend, ``damped`` lowers spikes, ``h`` is a
-GRU over context (calendar, controls), never over media, ``d`` is what all spend tells
-of hidden demand in this and the neighbouring periods (`skmmm._model.demand`), whatever
-spend is changed to, and ``level`` is what `skmmm._model.level` says.
+where ``typical`` is the effect at typical spend, ``intensity`` typical spend per head by
+that of an average region, ``damped`` lowers spikes, ``h`` is a GRU over context
+(calendar, controls), never over media, ``d`` is what all spend tells of hidden demand in
+this and the neighbouring periods (`skmmm._model.demand`), whatever spend is changed to,
+and ``level`` is what `skmmm._model.level` says.
 """
 
 import copy
@@ -44,7 +45,7 @@ from skmmm._model.priors import (
     regional_priors,
     shared_priors,
 )
-from skmmm._model.saturation import hill
+from skmmm._model.saturation import half_saturations, hill
 
 # Width of the bend in which an effect becomes nothing, and where one as large as
 # expected lies beyond it, in expected effects.
@@ -362,7 +363,8 @@ class OutcomeNetwork:
             return inputs.media.new_zeros(shape)
         adstock = self.carried_over(values, inputs)
         slope = torch.exp(values["slope_log"])[:, None, :, None]
-        response = hill(adstock, values["half_saturation_log"][..., None], slope)
+        half = half_saturations(values, inputs.intensity)
+        response = hill(adstock, half[..., None], slope)
         size = at_typical_spend(values)[:, None] * self._full_by_typical(values)
         return self._drifted(size[..., None], values, inputs) * response
 
@@ -387,8 +389,7 @@ class OutcomeNetwork:
             Of these channels, in place of what `inputs` says.
         """
         twin, values = self.among(channels)
-        high = inputs.high[:, channels]
-        return twin.media_effects(values, replace(inputs, media=media, high=high))
+        return twin.media_effects(values, inputs.among(channels, media))
 
     def among(self, channels):
         """Return a twin that knows some channels only, and its values."""

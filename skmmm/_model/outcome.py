@@ -20,6 +20,7 @@ from skmmm._model.inputs import PerPanel, Seasons, build_inputs
 from skmmm._model.level import Level, fit_level, level_of_rows
 from skmmm._model.likelihood import Loss
 from skmmm._model.network import OutcomeNetwork
+from skmmm._model.saturation import half_saturations
 from skmmm._model.scaling import Flights, ScaledChannel
 
 Split = namedtuple("Split", "window inputs own rest weight n_periods")
@@ -537,7 +538,8 @@ class OutcomeModel:
             control = values["control"].expand(-1, sizes.n_regions, -1).numpy()
             if sizes.n_media:
                 carryover = network.impulse_response(values).numpy()
-                half = torch.exp(values["half_saturation_log"]).numpy()
+                half = half_saturations(values, torch.from_numpy(scales.intensity))
+                half = torch.exp(half).numpy()
                 size = network.sizes_of_effects(values).numpy()
                 slope = torch.exp(values["slope_log"]).numpy()
         kpi = scales.kpi[:, None]

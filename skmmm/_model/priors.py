@@ -402,6 +402,10 @@ def shared_priors(adstock, sizes, channels, *, level):
         priors += media_priors(adstock, sizes, channels)
     if level:
         priors += level_priors(sizes)
+    if sizes.n_media and sizes.n_regions > 1:
+        # How far regions are on one curve in spend per head: anything from not at all
+        # to fully is as likely (the normal distribution function of this).
+        priors.append(Prior("per_head", (), acts="media"))
     if sizes.n_media:
         priors += unseen_priors(sizes)
     deviations = context_priors(sizes)

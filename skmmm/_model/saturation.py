@@ -43,6 +43,24 @@ def hill_odds(adstock, log_half_saturation, slope):
     return torch.where(adstock > 0, torch.exp(odds_log), 0.0)
 
 
+def half_saturations(values, intensity):
+    """Return the log of half saturation in typical spend of each region, (E, R, M).
+
+    As far as regions are on one curve in spend per head, one that spends more per head
+    is further up on it.
+
+    Parameters
+    ----------
+    values : dict of str to Tensor
+    intensity : Tensor of shape (R, M)
+    """
+    half = values["half_saturation_log"]
+    if "per_head" not in values:
+        return half
+    share = torch.special.ndtr(values["per_head"])
+    return half - share[:, None, None] * intensity
+
+
 def _odds_log(adstock, log_half_saturation, slope):
     """Return ``slope * log(x / half_saturation)``."""
     # The smallest number keeps the gradient at zero spend finite.

@@ -19,7 +19,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from skmmm._model.saturation import hill_odds
+from skmmm._model.saturation import half_saturations, hill_odds
 
 _MANY = 0.1  # share of cells in excess from which it is faster to carry all over again
 
@@ -41,10 +41,10 @@ class ScaledChannel:
 
     def __init__(self, network, channel, inputs, own, rest, weight):
         self.network, self.values = network.among([channel])
-        self.inputs = replace(inputs, high=inputs.high[:, [channel]])
+        self.inputs = inputs.among([channel], own + rest)
         self.own, self.rest = own, rest
         self.slope = torch.exp(self.values["slope_log"])[:, None]  # (E, 1, 1)
-        self.half_log = self.values["half_saturation_log"]  # (E, R or 1, 1)
+        self.half_log = half_saturations(self.values, self.inputs.intensity)
         self.full = self.network.full_effects(self.values, inputs)[:, :, 0] * weight
         self.spiked = bool(self.network.channel_priors.spiked.any())
         gaps = self.spiked and not inputs.known.all()
@@ -142,7 +142,8 @@ class Flights:
         with torch.inference_mode(False), torch.no_grad():
             self.network, self.window = network, window
             self.own, self.rest, self.weight = own.clone(), rest.clone(), weight.clone()
-            self.inputs = replace(inputs, media=self.rest, high=inputs.high.clone())
+            every = range(self.own.shape[1])
+            self.inputs = inputs.among(every, self.rest)
             self.values = network.values()
 
     def __call__(self, multiples, weigh):

@@ -263,6 +263,7 @@ def _scales(arrays, sizes):
         kpi=arrays.take("scales.kpi", (R,), least=0.0),
         media=arrays.take("scales.media", (R, M), above=0.0),
         media_high=arrays.take("scales.media_high", (R, M), above=0.0),
+        intensity=arrays.take("scales.intensity", (R, M), above=-np.inf),
         control_centre=arrays.take("scales.control_centre", (R, K), above=-np.inf),
         control_scale=arrays.take("scales.control_scale", (K,), above=0.0),
     )

@@ -101,6 +101,7 @@ def make_problem(adstock="geometric", *, n_regions=R, level=True, seed=0):
     inputs = Inputs(
         media=media,
         high=0.4 * media.amax(dim=2, keepdim=True),
+        intensity=0.5 * randn(n_regions, M),
         known=known,
         controls=controls,
         season=season,

@@ -148,7 +148,8 @@ def independent_share(y):
     nothing = torch.zeros(n_regions, 0, n_periods, dtype=torch.float64)
     time = torch.linspace(-0.5, 0.5, n_periods, dtype=torch.float64)
     ones = torch.ones(n_regions, n_periods, dtype=torch.float64)
-    inputs = Inputs(nothing, nothing, ones, nothing, nothing[0], time, nothing, nothing)
+    none = nothing, nothing, nothing[:, :, 0]
+    inputs = Inputs(*none, ones, nothing, nothing[0], time, nothing, nothing)
     target = Target(tensor(y), ones, ones, ones / ones.sum())
     return effective_regions(network, inputs, target)
 

@@ -88,6 +88,7 @@ def gaussian_problem(n_regions=2, n_periods=25):
     inputs = Inputs(
         media=torch.zeros(n_regions, 0, n_periods, dtype=torch.float64),
         high=torch.ones(n_regions, 0, 1, dtype=torch.float64),
+        intensity=torch.zeros(n_regions, 0, dtype=torch.float64),
         known=torch.ones(n_regions, n_periods, dtype=torch.float64),
         controls=randn(n_regions, n_controls, n_periods),
         season=randn(n_season, n_periods),
