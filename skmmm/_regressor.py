@@ -13,7 +13,6 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 
 from skmmm._data.faults import (
     kpi_outliers,
-    remarks_on,
     stuck_cells,
     without,
 )
@@ -27,7 +26,6 @@ from skmmm._unwrapping import rows_of
 from skmmm._utils.callbacks import CallbackSupportMixin, with_callbacks
 from skmmm._utils.sklearn import Interval, Options, StrOptions
 from skmmm._utils.typing import Array, Column, Columns, MediaCost, Seed, Table
-from skmmm._utils.warnings import warn_user
 from skmmm.graph import NOTEARS, StructuralVAR
 
 _COLUMNS = ["array-like", str, Integral, callable, None]
@@ -65,6 +63,10 @@ class DeepCausalMMMRegressor(
         Column with the period: datetimes, Periods, ISO strings or integers; weeks,
         days or months are inferred. None: rows have no order, and there is no
         carry-over, season, trend, level or GRU.
+    population : str, int or None, default=None
+        Column with the size of the region, the same in all its rows; used in `fit`
+        alone. How far all regions are on one curve in spend per head is learned. None:
+        the mean KPI is the size.
     max_lag : int, default=13
         Periods over which spend may act; more for slow brand channels.
     adstock : {"weibull", "geometric", "delayed", "free", "gru"}, default="weibull"
@@ -221,6 +223,7 @@ class DeepCausalMMMRegressor(
         "controls": _COLUMNS,
         "region": [str, Integral, None],
         "time": [str, Integral, None],
+        "population": [str, Integral, None],
         "max_lag": [Interval(Integral, 0, None, closed="left")],
         "adstock": [StrOptions(set(ADSTOCKS))],
         "free_sign": _COLUMNS,
@@ -255,6 +258,7 @@ class DeepCausalMMMRegressor(
         controls: Columns = None,
         region: Column | None = None,
         time: Column | None = None,
+        population: Column | None = None,
         max_lag: int = 13,
         adstock: Adstock = "weibull",
         free_sign: Columns = None,
@@ -282,6 +286,7 @@ class DeepCausalMMMRegressor(
         self.controls = controls
         self.region = region
         self.time = time
+        self.population = population
         self.max_lag = max_lag
         self.adstock = adstock
         self.free_sign = free_sign
@@ -389,18 +394,12 @@ class DeepCausalMMMRegressor(
         graph = self._graph_estimator(rows.frame)
         from skmmm._estimator.fitting import fit_model  # torch takes seconds to import
 
-        state, losses = fit_model(self, learned, stuck, outliers, graph, X, y)
+        population = self._read_population(rows)
+        state, losses = fit_model(
+            self, learned, stuck, outliers, population, graph, X, y
+        )
         self.__dict__.update(state)
         self._publish(losses)
-
-    def _remark(self, panel, learned, stuck, outliers):
-        """Keep what training rows have against them, and warn of it."""
-        told = self._columns, self.regions_, self._calendar
-        self.remarks_ = remarks_on(
-            panel, learned, stuck, outliers, *told, gaps_known=self.gap == "mask"
-        )
-        for text in self.remarks_:
-            warn_user(text)
 
     def _graph_estimator(self, frame):
         """Return a copy of what estimates the graph, None without a graph."""

@@ -25,6 +25,7 @@ class Columns:
     controls: tuple
     region: object = None
     time: object = None
+    population: object = None
 
 
 def as_frame(X):
@@ -179,7 +180,7 @@ def resolve_channel(channel, media, names, role):
     return label
 
 
-def resolve_columns(frame, *, media, controls, region, time):
+def resolve_columns(frame, *, media, controls, region, time, population=None):
     """Give every column of the frame one role.
 
     Parameters
@@ -188,7 +189,7 @@ def resolve_columns(frame, *, media, controls, region, time):
     media, controls : list of str or int, callable, or None
         `media=None` takes every column that is not named otherwise;
         `controls=None` means no controls.
-    region, time : str, int or None
+    region, time, population : str, int or None
 
     Returns
     -------
@@ -204,29 +205,33 @@ def resolve_columns(frame, *, media, controls, region, time):
         )
     region = None if region is None else resolve_column(frame, region, "region")
     time = None if time is None else resolve_column(frame, time, "time")
+    if population is not None:
+        population = resolve_column(frame, population, "population")
     controls = [] if controls is None else resolve_many(frame, controls, "controls")
     if media is None:
-        taken = {region, time, *controls} - {None}
+        taken = {region, time, population, *controls} - {None}
         media = [label for label in labels_of(frame) if label not in taken]
     else:
         media = resolve_many(frame, media, "media")
-    return assign_roles(media, controls, region, time)
+    return assign_roles(media, controls, region, time, population)
 
 
-def assign_roles(media, controls, region, time):
+def assign_roles(media, controls, region, time, population=None):
     """Return the `Columns` of resolved labels, or raise if one has two roles."""
-    roles = [*media, *controls, *(c for c in (region, time) if c is not None)]
+    single = [label for label in (region, time, population) if label is not None]
+    roles = [*media, *controls, *single]
     for label in roles:
         if roles.count(label) > 1:
             raise ValueError(
                 f"The column {label!r} has two roles; name it only once among media, "
-                "controls, region and time."
+                "controls, region, time and population."
             )
     return Columns(
         tuple(sorted(media, key=_by_name)),
         tuple(sorted(controls, key=_by_name)),
         region,
         time,
+        population,
     )
 
 
@@ -417,6 +422,42 @@ def region_values(frame, label):
                 "single value. Write the region as one text, such as 'A, 1'."
             )
     return values.astype(str)
+
+
+def population_of(frame, label, code, regions, where):
+    """Return how many live in each region, or raise if it is no size of the region.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    label : str or int
+    code : ndarray of shape (n_rows,), int
+    regions : ndarray of shape (n_regions,)
+    where : callable
+        As `row_namer` returns it.
+
+    Returns
+    -------
+    population : ndarray of shape (n_regions,)
+    """
+    values = numeric_block(frame, [label], where)[:, 0]
+    bad = np.flatnonzero(values <= 0)
+    if len(bad):
+        raise ValueError(
+            f"The population {label!r} is {values[bad[0]]:g} in {where(bad[0])}. It "
+            "has to be above zero."
+        )
+    population = np.ones(len(regions))
+    population[code] = values
+    bad = np.flatnonzero(values != population[code])
+    if len(bad):
+        name, one = plain_label(regions[code[bad[0]]]), values[bad[0]]
+        raise ValueError(
+            f"The population {label!r} of region {name!r} is {one:g} in one row and "
+            f"{population[code[bad[0]]]:g} in another. Write one number in all rows of "
+            "a region, such as its mean."
+        )
+    return population
 
 
 def check_no_duplicates(region, period, where):

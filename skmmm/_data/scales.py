@@ -24,8 +24,7 @@ class Scales:
     media_high : ndarray of shape (n_regions, n_media)
         Spend that 98 % of the non-zero periods stay below.
     intensity : ndarray of shape (n_regions, n_media)
-        Log of typical spend by mean KPI, less its mean over regions: how much more a
-        region spends per head.
+        Log of typical spend per head, less its mean over regions.
     control_centre : ndarray of shape (n_regions, n_controls)
     control_scale : ndarray of shape (n_controls,)
         Standard deviation within regions, gross outliers left out, or over all rows if
@@ -59,7 +58,7 @@ class Scales:
         )
 
 
-def fit_scales(panel, outliers, stuck, cost):
+def fit_scales(panel, outliers, stuck, cost, population=None):
     """Learn the scales from a training panel, counting rows by their weight.
 
     Parameters
@@ -71,6 +70,8 @@ def fit_scales(panel, outliers, stuck, cost):
         Rows of weight zero because their KPI is stuck.
     cost : ndarray of shape (n_media,)
         Of one unit of each channel; NaN where it is unknown.
+    population : ndarray of shape (n_regions,) or None
+        None: as many as the mean KPI tells.
     """
     # A KPI that is stuck throughout still has a size; one that nobody may look at has
     # that of an average region.
@@ -84,7 +85,8 @@ def fit_scales(panel, outliers, stuck, cost):
     centre, scale = _control_scales(panel.controls, weight)
     media = _like_the_others(_media_scales(panel.media, weight, kpi), cost)
     highs = _media_highs(panel.media, weight, media)
-    return Scales(kpi, media, highs, _intensity(media, kpi), centre, scale)
+    heads = kpi if population is None else population
+    return Scales(kpi, media, highs, _intensity(media, heads), centre, scale)
 
 
 def gross_outliers(values, rows):
@@ -152,9 +154,9 @@ def _media_highs(media, weight, scale):
     return np.where(high > 0, high, scale)
 
 
-def _intensity(media, kpi):
-    alive = kpi > 0
-    logs = np.log(media / np.where(alive, kpi, 1.0)[:, None])
+def _intensity(media, heads):
+    alive = heads > 0
+    logs = np.log(media / np.where(alive, heads, 1.0)[:, None])
     return np.where(alive[:, None], logs - logs[alive].mean(axis=0), 0.0)
 
 

@@ -49,7 +49,7 @@ from skmmm.inspection._verdicts import (
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
 
 
-def fit_model(estimator, panel, stuck, outliers, graph, X, y):
+def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
     """Fit what a regressor has arranged.
 
     Parameters
@@ -62,6 +62,7 @@ def fit_model(estimator, panel, stuck, outliers, graph, X, y):
         Cells in which the KPI stands still.
     outliers : ndarray of shape (n_regions, n_periods)
         Robust standard deviations by which the KPI cannot be right.
+    population : ndarray of shape (n_regions,) or None
     graph : StructuralVAR, NOTEARS or None
     X, y
         As of `fit`, for callbacks.
@@ -81,7 +82,9 @@ def fit_model(estimator, panel, stuck, outliers, graph, X, y):
         torch.inference_mode(False),
         torch.enable_grad(),
     ):
-        model, target, alarms = _start(estimator, panel, stuck, outliers, generator)
+        model, target, alarms = _start(
+            estimator, panel, stuck, outliers, population, generator
+        )
         losses = _train(estimator, model, target, X, y)
         contradicted = _check_priors(estimator, model, target)
         model, trace = _with_draws(estimator, model, target, generator)
@@ -103,13 +106,14 @@ def _generator(estimator):
     return torch.Generator().manual_seed(int(seed))
 
 
-def _start(estimator, panel, stuck, outliers, generator):
+def _start(estimator, panel, stuck, outliers, population, generator):
     """Return an untrained model, its target, and alarms of how spend was placed."""
     ordered = estimator._calendar is not None
     estimator._media_cost = costs_per_unit(
         estimator.media_cost, list(estimator._columns.media), estimator._labels
     )
-    scales = fit_scales(panel, outliers, stuck, estimator._media_cost)
+    cost = estimator._media_cost
+    scales = fit_scales(panel, outliers, stuck, cost, population)
     _check_finite(scales, estimator._columns)
     seasons = Seasons(estimator._calendar, estimator.n_harmonics, panel.shape[1])
     season = seasons.fourier(panel)

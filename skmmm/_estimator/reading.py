@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skmmm._data import checks
 from skmmm._data.calendar import Calendar, check_continuation, infer_calendar
+from skmmm._data.faults import remarks_on
 from skmmm._data.panel import (
     continue_panel,
     exchangeable_periods,
@@ -18,6 +19,7 @@ from skmmm._data.tables import check_known_regions, read_table, region_codes, ro
 from skmmm._estimator.state import FittedState
 from skmmm._utils.bound import BoundTable
 from skmmm._utils.sklearn import check_sample_weight
+from skmmm._utils.warnings import warn_user
 
 _Rows = namedtuple("_Rows", "frame region period media controls where")
 
@@ -39,6 +41,7 @@ class ReadingMixin(FittedState):
             controls=self.controls,
             region=self.region,
             time=self.time,
+            population=self.population,
         )
         columns = self._columns
         region = None
@@ -71,6 +74,15 @@ class ReadingMixin(FittedState):
             period = self._calendar.ordinals(frame[columns.time], columns.time)
             checks.check_no_duplicates(region, period, where)
         return _Rows(frame, region, period, media, controls, where)
+
+    def _read_population(self, rows):
+        """Return how many live in each region, None if nobody says."""
+        label = self._columns.population
+        if label is None:
+            return None
+        return checks.population_of(
+            rows.frame, label, rows.region, self.regions_, rows.where
+        )
 
     def _region_codes(self, values):
         """Return the position of each region; unseen ones count on, or are refused."""
@@ -134,6 +146,15 @@ class ReadingMixin(FittedState):
             y=y,
             weight=weight,
         )
+
+    def _remark(self, panel, learned, stuck, outliers):
+        """Keep what training rows have against them, and warn of it."""
+        told = self._columns, self.regions_, self._calendar
+        self.remarks_ = remarks_on(
+            panel, learned, stuck, outliers, *told, gaps_known=self.gap == "mask"
+        )
+        for text in self.remarks_:
+            warn_user(text)
 
     def _cells_learned(self) -> np.ndarray:
         """Return which cells of the training grid have a weight, (R, T)."""

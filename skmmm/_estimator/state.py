@@ -25,6 +25,7 @@ class FittedState:
     controls: Columns
     region: Column | None
     time: Column | None
+    population: Column | None
     max_lag: int
     periods_per_year: float | None
     gap: str

@@ -34,6 +34,7 @@ _COLUMNS = {
     "controls": list,
     "region": _OPTIONAL_LABEL,
     "time": _OPTIONAL_LABEL,
+    "population": _OPTIONAL_LABEL,
 }
 _CALENDAR = {
     "unit": str,
@@ -135,6 +136,7 @@ def unpack_columns(header):
         tuple(stored["controls"]),
         stored["region"],
         stored["time"],
+        stored["population"],
     )
     for role in (columns.media, columns.controls):
         if list(role) != sorted(
@@ -154,7 +156,8 @@ def unpack_columns(header):
 
 def _used(columns):
     """Return all columns that have a role."""
-    others = [label for label in (columns.region, columns.time) if label is not None]
+    single = columns.region, columns.time, columns.population
+    others = [label for label in single if label is not None]
     return [*columns.media, *columns.controls, *others]
 
 
