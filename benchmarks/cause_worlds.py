@@ -12,6 +12,7 @@ walk and noise, and channels that are pulsed (log-normal, autocorrelated), carri
 geometrically and saturated by a Hill curve.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -177,7 +178,13 @@ def per_head(seed, *, name):
     national = world.rng.normal(0.0, 0.01, sizes[1]).cumsum()
     world.baseline += national
     money = intensity * pulse * world.size[:, None, None] * 0.01
-    return world.problem(name, seed, money, effects)
+    problem = world.problem(name, seed, money, effects)
+    people = np.repeat(world.size, sizes[1])
+    return replace(
+        problem,
+        X=problem.X.assign(population=people),
+        roles=problem.roles | {"population": "population"},
+    )
 
 
 def twins(seed, *, name):

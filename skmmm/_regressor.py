@@ -65,8 +65,8 @@ class DeepCausalMMMRegressor(
         carry-over, season, trend, level or GRU.
     population : str, int or None, default=None
         Column with the size of the region, the same in all its rows; used in `fit`
-        alone. How far all regions are on one curve in spend per head is learned. None:
-        the mean KPI is the size.
+        alone. How far all regions are on one curve in spend per head is then learned.
+        None: each region is on a scale of its own.
     max_lag : int, default=13
         Periods over which spend may act; more for slow brand channels.
     adstock : {"weibull", "geometric", "delayed", "free", "gru"}, default="weibull"

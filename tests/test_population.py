@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from helpers import refuses, refuses_from
 from skmmm import DeepCausalMMMRegressor
+from skmmm._model.saturation import half_saturations
 from skmmm.datasets import make_mmm_panel
 
 PEOPLE = {"region_1": 8_000, "region_2": 40_000, "region_3": 2_000}
@@ -39,11 +41,28 @@ def test_regions_are_compared_by_spend_per_head(world, table, model):
     per_head = np.log(spend.div(table.groupby("region")["people"].first(), axis=0))
     expected = per_head - per_head.mean()
     assert_allclose(model._model.scales.intensity, expected, rtol=1e-9, atol=1e-12)
+    # Half saturation differs by region as spend per head does, and no more.
+    network, inputs = model._model.network, model._model.inputs()
+    values = network.values()
+    (share,) = torch.special.ndtr(values["per_head"])
+    assert 0.0 < share < 1.0
+    half = half_saturations(values, inputs.intensity)
+    assert_allclose(half, values["half_saturation_log"] - share * inputs.intensity)
+
+
+def test_without_population_each_region_has_a_scale_of_its_own(world, model, table):
     usual = make_model(world, population=None).fit(world.X, world.y)
-    per_sale = np.log(spend.div(usual._model.scales.kpi, axis=0))
-    expected = per_sale - per_sale.mean()
-    assert_allclose(usual._model.scales.intensity, expected, rtol=1e-9, atol=1e-12)
+    assert_array_equal(usual._model.scales.intensity, 0.0)
+    assert "per_head" not in usual._model.network.values()
     assert not np.allclose(usual.predict(world.X), model.predict(table), rtol=1e-6)
+
+
+def test_of_one_series_population_says_nothing(world):
+    one = world.X["region"] == "region_1"
+    X, y = world.X[one].assign(people=8_000), world.y[one]
+    with_it = make_model(world, region=None).fit(X, y)
+    without = make_model(world, region=None, population=None).fit(X, y)
+    assert_allclose(with_it.predict(X), without.predict(X), rtol=0.02)
 
 
 def test_units_of_population_do_not_matter(world, table, model):

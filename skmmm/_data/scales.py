@@ -24,7 +24,8 @@ class Scales:
     media_high : ndarray of shape (n_regions, n_media)
         Spend that 98 % of the non-zero periods stay below.
     intensity : ndarray of shape (n_regions, n_media)
-        Log of typical spend per head, less its mean over regions.
+        Log of typical spend per head, less its mean over regions; 0 where nobody says
+        how many heads there are.
     control_centre : ndarray of shape (n_regions, n_controls)
     control_scale : ndarray of shape (n_controls,)
         Standard deviation within regions, gross outliers left out, or over all rows if
@@ -71,7 +72,6 @@ def fit_scales(panel, outliers, stuck, cost, population=None):
     cost : ndarray of shape (n_media,)
         Of one unit of each channel; NaN where it is unknown.
     population : ndarray of shape (n_regions,) or None
-        None: as many as the mean KPI tells.
     """
     # A KPI that is stuck throughout still has a size; one that nobody may look at has
     # that of an average region.
@@ -85,8 +85,11 @@ def fit_scales(panel, outliers, stuck, cost, population=None):
     centre, scale = _control_scales(panel.controls, weight)
     media = _like_the_others(_media_scales(panel.media, weight, kpi), cost)
     highs = _media_highs(panel.media, weight, media)
-    heads = kpi if population is None else population
-    return Scales(kpi, media, highs, _intensity(media, heads), centre, scale)
+    intensity = np.zeros_like(media)
+    if population is not None:
+        intensity = np.log(media / population[:, None])
+        intensity = intensity - intensity.mean(axis=0)
+    return Scales(kpi, media, highs, intensity, centre, scale)
 
 
 def gross_outliers(values, rows):
@@ -152,12 +155,6 @@ def _media_highs(media, weight, scale):
     place = np.maximum(media.shape[1] - 1 - beyond, 0)
     high = np.take_along_axis(ordered, place[:, None], axis=1)[:, 0]
     return np.where(high > 0, high, scale)
-
-
-def _intensity(media, heads):
-    alive = heads > 0
-    logs = np.log(media / np.where(alive, heads, 1.0)[:, None])
-    return np.where(alive[:, None], logs - logs[alive].mean(axis=0), 0.0)
 
 
 def _control_scales(controls, weight):

@@ -27,6 +27,7 @@ class Sizes:
     time_varying: bool = True
     negative_kpi: bool = False  # nearly throughout
     n_demand: int = 0  # periods whose hidden demand may move the KPI of one
+    per_head: bool = False  # whether spend per head is known
 
 
 @dataclass(frozen=True, eq=False)
@@ -402,7 +403,7 @@ def shared_priors(adstock, sizes, channels, *, level):
         priors += media_priors(adstock, sizes, channels)
     if level:
         priors += level_priors(sizes)
-    if sizes.n_media and sizes.n_regions > 1:
+    if sizes.n_media and sizes.per_head:
         # How far regions are on one curve in spend per head: anything from not at all
         # to fully is as likely (the normal distribution function of this).
         priors.append(Prior("per_head", (), acts="media"))

@@ -105,6 +105,7 @@ def unpack_model(scalars, arrays, calendar, *, n_regions, n_media, n_controls):
         max_lag=scalars["sizes"]["max_lag"],
         time_varying=scalars["sizes"]["time_varying"],
         negative_kpi=scalars["sizes"]["negative_kpi"],
+        per_head=scalars["sizes"]["per_head"],
         n_demand=_count_demand(arrays),
     )
     _check_sizes(scalars, sizes, n_periods)

@@ -79,6 +79,7 @@ def make_problem(adstock="geometric", *, n_regions=R, level=True, seed=0):
         n_season=S,
         n_hidden=H if level else 0,
         max_lag=LAG if level else 0,
+        per_head=True,
     )
     network = OutcomeNetwork(
         sizes,
