@@ -2,7 +2,8 @@
 
 Problems: the worlds of `problems.py`, and the public tables where present.
 Contenders: skmmm, skmmm that does not know that the columns are money, skmmm without
-its GRU, the linear MMM. Writes results/recovery.csv, one row per world, seed and
+its GRU, the linear MMM, and an oracle that knows all shapes and learns sizes only
+(`shape_oracle.py`). Writes results/recovery.csv, one row per world, seed and
 contender, anew after each problem.
 
 - srmse: RMSE of a channel's weekly contribution over its true mean, averaged over
@@ -36,6 +37,7 @@ import threadpoolctl
 import torch
 from preset_worlds import public_tables
 from problems import REPRESENTABLE, WORLDS
+from shape_oracle import fit_oracle
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm.baselines import make_linear_mmm
@@ -79,6 +81,7 @@ CONTENDERS = {
     "skmmm, not money": partial(fit_skmmm, media_cost=None),
     "skmmm, GRU off": partial(fit_skmmm, media_cost=1.0, n_hidden=0),
     "linear MMM": fit_linear,
+    "shape oracle": fit_oracle,
 }
 
 

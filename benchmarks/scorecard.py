@@ -42,6 +42,7 @@ CONTENDERS = {
     "skmmm": "skmmm",
     "skmmm, not money": "not money",
     "linear MMM": "linear MMM",
+    "shape oracle": "knows the shapes",
 }
 RIVALS = ["PyMC-Marketing", "Meridian", "Meridian, automatic knots", "DeepCausalMMM"]
 PLANNERS = {
