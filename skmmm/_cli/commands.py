@@ -168,6 +168,7 @@ def _fit(console, task, args):
     console.say(f"skmmm {__version__}\n\n{describe(task)}\n")
     model = DeepCausalMMMRegressor(
         **task.roles,
+        population=task.population,
         n_draws=args.draws,
         max_lag=args.max_lag,
         adstock=args.adstock,

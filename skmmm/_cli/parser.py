@@ -287,6 +287,12 @@ def _add_columns(parser):
         "--region", metavar="NAME", help="region of the row (default: one series)"
     )
     columns.add_argument(
+        "--population",
+        metavar="NAME",
+        help="size of the region, the same in all its rows: regions are then on one "
+        "curve in spend per head as far as the data say",
+    )
+    columns.add_argument(
         "--time",
         metavar="NAME",
         help="period of the row: dates such as 2024-01-29, or whole numbers",

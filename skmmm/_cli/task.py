@@ -46,6 +46,8 @@ class Task:
         What every channel really caused, where that is known.
     media_cost : float, dict of str to float, or None
         Cost of one unit of the media columns.
+    population : str or None
+        Column with the size of the region.
     """
 
     source: str
@@ -58,6 +60,7 @@ class Task:
     notes: tuple = ()
     truth: pd.Series | None = None
     media_cost: float | dict | None = None
+    population: str | None = None
 
     @property
     def roles(self):
@@ -108,7 +111,7 @@ def read_task(args):
         )
     frame = read_table(args.data, args.sep)
     named = [args.kpi, args.time, *args.controls]
-    named += [] if args.region is None else [args.region]
+    named += [name for name in (args.region, args.population) if name is not None]
     if args.media is None:
         _check_columns(frame, named, args.data)
         raise UsageError(_ask_for_media(frame, named, args.data))
@@ -127,6 +130,10 @@ def read_task(args):
         made, note = _read_control(frame, name, notation, where)
         columns |= made
         notes += note
+    controls = [name for name in columns if name not in args.media]
+    if args.population is not None:
+        heads = read_numbers(frame[args.population], args.population, notation, where)
+        columns[args.population] = heads
     y = read_numbers(frame[args.kpi], args.kpi, notation, where)
     cost, said = _read_cost(args, frame, columns, spend, notation, where)
     unused = [
@@ -139,11 +146,12 @@ def read_task(args):
         keys.assign(**columns),
         y,
         args.media,
-        [name for name in columns if name not in args.media],
+        controls,
         args.region,
         args.time,
         (*_filled(frame, notation), *said, *notes),
         media_cost=cost,
+        population=args.population,
     )
 
 
