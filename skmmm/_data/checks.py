@@ -207,6 +207,12 @@ def resolve_columns(frame, *, media, controls, region, time, population=None):
     time = None if time is None else resolve_column(frame, time, "time")
     if population is not None:
         population = resolve_column(frame, population, "population")
+        if region is None:
+            raise ValueError(
+                f"population={population!r} is the size of regions, but region is "
+                "None: one series has nothing to compare. Leave it out, or name the "
+                "region."
+            )
     controls = [] if controls is None else resolve_many(frame, controls, "controls")
     if media is None:
         taken = {region, time, population, *controls} - {None}
@@ -453,9 +459,9 @@ def population_of(frame, label, code, regions, where):
     if len(bad):
         name, one = plain_label(regions[code[bad[0]]]), values[bad[0]]
         raise ValueError(
-            f"The population {label!r} of region {name!r} is {one:g} in one row and "
-            f"{population[code[bad[0]]]:g} in another. Write one number in all rows of "
-            "a region, such as its mean."
+            f"The population {label!r} of region {name!r} is {one:.15g} in one row "
+            f"({where(bad[0])}) and {population[code[bad[0]]]:.15g} in another. Write "
+            "one number in all rows of a region, such as its mean."
         )
     return population
 

@@ -386,7 +386,8 @@ def _movement(rows):
 def interval_note(content):
     """Return what the bars and marks of a chart mean."""
     return (
-        f"Bars are {content.level:.0%} intervals. The point is the most probable "
-        "value; it lies near one end of its bar where the other side is less certain. "
+        f"Bars are {content.level:.0%} intervals. The point is the value at the mean "
+        "of the parameters; it lies near one end of its bar where the other side is "
+        "less certain. "
         "●\u00a0data-driven, ○\u00a0prior-driven, ✕\u00a0not\u00a0identified."
     )
