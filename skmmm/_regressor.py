@@ -385,6 +385,7 @@ class DeepCausalMMMRegressor(
     def _fit(self, X, y, sample_weight):
         """Set all fitted attributes."""
         rows = self._read_training(X, y)
+        population = self._read_population(rows)
         y, weight = self._read_target(rows, y, sample_weight)
         panel = self._arrange_training(rows, y, weight)
         stuck = stuck_cells(panel, self._season_length)
@@ -394,7 +395,6 @@ class DeepCausalMMMRegressor(
         graph = self._graph_estimator(rows.frame)
         from skmmm._estimator.fitting import fit_model  # torch takes seconds to import
 
-        population = self._read_population(rows)
         state, losses = fit_model(
             self, learned, stuck, outliers, population, graph, X, y
         )

@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
-import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from helpers import refuses, refuses_from
 from skmmm import DeepCausalMMMRegressor
-from skmmm._model.saturation import half_saturations
 from skmmm.datasets import make_mmm_panel
 
 pytestmark = pytest.mark.usefixtures("short_chains")
@@ -43,13 +41,6 @@ def test_regions_are_compared_by_spend_per_head(world, table, model):
     per_head = np.log(spend.div(table.groupby("region")["people"].first(), axis=0))
     expected = per_head - per_head.mean()
     assert_allclose(model._model.scales.intensity, expected, rtol=1e-9, atol=1e-12)
-    # Half saturation differs by region as spend per head does, and no more.
-    network, inputs = model._model.network, model._model.inputs()
-    values = network.values()
-    (share,) = torch.special.ndtr(values["per_head"])
-    assert 0.0 < share < 1.0
-    half = half_saturations(values, inputs.intensity)
-    assert_allclose(half, values["half_saturation_log"] - share * inputs.intensity)
 
 
 def test_without_population_each_region_has_a_scale_of_its_own(world, model, table):

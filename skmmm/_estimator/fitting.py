@@ -130,7 +130,7 @@ def _start(estimator, panel, stuck, outliers, population, generator):
         time_varying=bool(estimator.time_varying),
         negative_kpi=bool(loss_regions(panel).any()),
         n_demand=0 if demand is None else len(SHIFTS) * len(demand.mean),
-        per_head=population is not None,
+        per_head=population is not None and len(population) > 1,
     )
     context = None
     if sizes.n_hidden:

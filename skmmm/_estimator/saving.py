@@ -135,6 +135,8 @@ def _unpacked(cls, header, arrays):
     if (columns.time is None) != (estimator._calendar is None):
         raise ValueError("it has a calendar without a time column, or none for it.")
     n_media = len(columns.media)
+    if header["model"]["sizes"]["per_head"] and columns.population is None:
+        raise ValueError("it has spend per head without a population.")
     estimator.regions_ = unpack_regions(arrays, columns)
     sizes = {"n_regions": len(estimator.regions_), "n_media": n_media}
     estimator._alarms = _alarms_in(header, n_media)

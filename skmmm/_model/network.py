@@ -8,13 +8,13 @@ region and media in units of their typical spend per region::
                       + context_baseline . h[r, t] + demand . d[r, t] + level[r, t]
     effect[r, m, t] = typical[m] * exp(effect_log[r, m]) / hill(1)
                       * exp(context_effect[m] . h[r, t])
-                      * hill(intensity[r, m] ** e * adstock(damped(media[r, m]))[t])
+                      * hill(exp(e * intensity[r, m]) * adstock(damped(media[r, m]))[t])
 
-where ``typical`` is the effect at typical spend, ``intensity`` typical spend per head,
-by that of an average region, ``damped`` lowers spikes, ``h`` is a GRU over context
-(calendar, controls), never over media, ``d`` is what all spend tells of hidden demand
-in this and the neighbouring periods (`skmmm._model.demand`), whatever spend is changed
-to, and ``level`` is what `skmmm._model.level` says.
+where ``typical`` is the effect at typical spend, ``intensity`` the log of typical spend
+per head, less its mean, ``damped`` lowers spikes, ``h`` is a GRU over context, which is
+calendar and controls, never media, ``d`` is what all spend tells of hidden demand in
+this and the neighbouring periods (`skmmm._model.demand`), whatever spend is changed to,
+and ``level`` is what `skmmm._model.level` says.
 """
 
 import copy

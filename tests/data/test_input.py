@@ -125,7 +125,7 @@ def test_unknown_position(X, y, fast):
 def test_column_with_two_roles(X, y, fast):
     message = (
         "The column 'price' has two roles; name it only once among media, controls, "
-        "region and time."
+        "region, time and population."
     )
     with refuses(message):
         DeepCausalMMMRegressor(**fast, media=["media_1", "price"]).fit(X, y)

@@ -116,6 +116,25 @@ def test_misfit_moves_effects_and_no_row():
     )
 
 
+def test_regions_on_one_curve_in_spend_per_head():
+    network, inputs, _ = make_problem()
+    network.channel_priors = replace(
+        network.channel_priors, spiked=torch.zeros(M, dtype=torch.bool)
+    )
+    shared = network.shared.clone()
+    found = {}
+    for sign in (-1.0, 1.0):
+        shared[:, entries_of(network, "per_head")] = sign * 40.0
+        found[sign] = network.at(shared.clone(), network.regional)
+    per_head = inputs.media * torch.exp(inputs.intensity)[..., None]
+    assert inputs.intensity.abs().min() > 1e-3
+    assert_allclose(
+        found[1.0](inputs).media,
+        found[-1.0](replace(inputs, media=per_head)).media,
+        rtol=1e-9,
+    )
+
+
 def test_misfit_is_wide_where_spend_never_stops_and_narrow_beside_a_users_prior():
     priors = make_problem()[0].channel_priors
     # Least spend of 0, .15 and .3; the last has a prior of its own, .3 wide.

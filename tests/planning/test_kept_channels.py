@@ -45,7 +45,7 @@ def lost(fitted):
 
 def test_what_rings_an_alarm_keeps_its_spend(fitted, warned):
     free = fitted.optimize_budget()
-    assert abs(free.allocation["change"]["media_2"]) > 0.01
+    assert abs(free.allocation["change"]["media_2"]) > 1e-3
     plan = warned.optimize_budget()
     assert (
         plan.allocation["spend"]["media_2"]
@@ -78,7 +78,7 @@ def test_what_contradicts_its_prior_keeps_its_spend(fitted):
 def test_real_warnings_keep_the_right_channels(order, panel, arguments):
     """One budget is a share of the KPI, the prior of the other is far too high."""
     few = {"max_iter": 60, "graph": None, "media": order, "media_cost": 1.0}
-    priors = {"media_1": {"roi": (900.0, 1000.0)}}
+    priors = {"media_1": {"roi": (45.0, 50.0)}}
     model = DeepCausalMMMRegressor(**arguments | few, priors=priors)
     X = panel.X.assign(media_3=0.1 * panel.y)
     X = X[["week", "region", *order, *arguments["controls"]]]
