@@ -109,6 +109,7 @@ def test_run_of_one_world(modules, monkeypatch, tmp_path, capsys):
         "skmmm": fit_truth,
         "linear MMM": bench.fit_linear,
         "skmmm, not money": fit_nothing,
+        "shape oracle": bench.fit_oracle,
     }
     monkeypatch.setattr(bench, "CONTENDERS", contenders)
     rows = [
@@ -126,6 +127,9 @@ def test_run_of_one_world(modules, monkeypatch, tmp_path, capsys):
     means, coverage = bench.summarise(table)
     assert means.loc[("clean", "skmmm"), "srmse"] == 0
     assert 0 < means.loc[("clean", "linear MMM"), "srmse"] < 2
+    # One who knows the shapes is wrong by the noise alone.
+    assert 0 < means.loc[("clean", "shape oracle"), "total_error"] < 0.15
+    assert 0 < means.loc[("national_constant", "shape oracle"), "total_error"] < 0.15
     assert np.isnan(means.loc[("clean", "skmmm, not money"), "srmse"])
     assert coverage.to_dict() == {"skmmm": 1.0}
 
