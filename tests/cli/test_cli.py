@@ -101,21 +101,6 @@ def test_files_of_regions(regional, panel):
     )
 
 
-@pytest.mark.usefixtures("no_pictures")
-def test_population_is_read_and_forecast_with(tmp_path, panel):
-    frame, out = panel.frame.assign(people=1.0), tmp_path / "out"
-    frame["people"] += frame["region"].astype("category").cat.codes
-    to_csv(frame, tmp_path / "p.csv")
-    columns = ["--kpi", "sales", "--media", *panel.media, "--population", "people"]
-    keys = ["--region", "region", "--time", "week", "--origins", "1", *QUICK]
-    arguments = ["fit", str(tmp_path / "p.csv"), *columns, *keys, "--out", str(out)]
-    assert main([*arguments, "--quiet"]) == 0
-    model = DeepCausalMMMRegressor.load(out / "model.skmmm")
-    assert model.population == "people"
-    assert model.controls_ == []
-    assert np.ptp(model._model.scales.intensity) > 0.1
-
-
 def test_skill_of_regions(regional):
     skill = pd.read_csv(regional / "skill.csv")
     # 60 weeks: half of them before the first of four forecasts.

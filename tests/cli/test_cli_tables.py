@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from sklearn.utils import Bunch
 
-from command_line import SALES, one_error
+from command_line import QUICK, SALES, one_error
+from skmmm import DeepCausalMMMRegressor
 from skmmm.__main__ import main
 from skmmm._cli.commands import _bounds
 from skmmm._cli.files import by_row, remove_others, write_csv
@@ -378,3 +379,20 @@ def test_outputs_are_refused_before_the_fit(tmp_path, capsys, broken):
     assert "is a folder; name a file" in one_error(capsys)
     assert main(["report", data, *columns, f"{data}/report.html"]) == 1
     assert "series.csv" in one_error(capsys)
+
+
+# --- the size of regions --------------------------------------------------------------
+
+
+def test_population_is_read_and_fitted_with(tmp_path, panel, monkeypatch):
+    monkeypatch.setattr("skmmm._cli.commands.write_pictures", lambda *args: [])
+    size = 1 + panel.frame["region"].astype("category").cat.codes
+    panel.frame.assign(people=size).to_csv(tmp_path / "p.csv", index=False)
+    columns = ["--kpi", "sales", "--media", *panel.media, "--population", "people"]
+    keys = ["--region", "region", "--time", "week", "--origins", "0", *QUICK]
+    arguments = ["fit", str(tmp_path / "p.csv"), *columns, *keys, "--quiet"]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    model = DeepCausalMMMRegressor.load(tmp_path / "out" / "model.skmmm")
+    assert model.population == "people"
+    assert model.controls_ == []
+    assert np.ptp(model._model.scales.intensity) > 0.1
