@@ -5,7 +5,7 @@ channels that work, whose truth is known, and something that a model could take 
 effect: hidden demand, a copy of a channel, spend that never moves, spend that follows,
 anticipates or equals the KPI, a break, a hidden promotion, a channel that harms, or
 nothing but noise. `per_head` has none of this: one curve in spend per head for all
-regions.
+regions, with spend in all weeks or (`per_head_flights`) with weeks without any.
 
 The common base: a KPI of one per region on average, with a season of a tenth, a slow
 walk and noise, and channels that are pulsed (log-normal, autocorrelated), carried over
@@ -168,12 +168,18 @@ def chased(
     return world.problem(name, seed, money, effects)
 
 
-def per_head(seed, *, name):
-    """One curve in spend per head for all regions, which spend differently per head."""
+def per_head(seed, *, flights=False, name):
+    """One curve in spend per head for all regions, which spend differently per head.
+
+    With flights every channel is dark for weeks, in every region at its own time.
+    """
     sizes = 20, 104, 4
     world = _World(seed, *sizes, low=0.05, high=0.15)
     intensity = world.rng.lognormal(0.0, 0.6, (sizes[0], 1, sizes[2]))
-    pulse = _relative(np.exp(world.log_spend()))
+    pulse = np.exp(world.log_spend())
+    if flights:
+        pulse = pulse * _flights(world.rng, pulse.shape)
+    pulse = _relative(pulse)
     effects = world.effects(intensity * pulse)
     national = world.rng.normal(0.0, 0.01, sizes[1]).cumsum()
     world.baseline += national
@@ -185,6 +191,17 @@ def per_head(seed, *, name):
         X=problem.X.assign(population=people),
         roles=problem.roles | {"population": "population"},
     )
+
+
+def _flights(rng, shape, on=6, off=4):
+    """Return where channels are on air, (R, T, M): so many weeks at a time or so."""
+    change = rng.random(shape)
+    state = rng.random((shape[0], shape[2])) < on / (on + off)
+    on_air = np.zeros(shape, dtype=bool)
+    for week in range(shape[1]):
+        state = np.where(state, change[:, week] > 1 / on, change[:, week] < 1 / off)
+        on_air[:, week] = state
+    return on_air
 
 
 def twins(seed, *, name):
@@ -285,6 +302,7 @@ _KINDS = {
     "chased_series": partial(chased, sizes=(1, 156, 6)),
     "grouped": grouped,
     "per_head": per_head,
+    "per_head_flights": partial(per_head, flights=True),
     "twins": twins,
     "still": still,
     "one_row": partial(still, rows=1),

@@ -37,13 +37,13 @@ def fit_oracle(problem):
     design = np.column_stack([truth.to_numpy() / size[:, None], *baseline])
     order = np.lexsort((week, code))
     follows = np.r_[False, np.diff(code[order]) == 0]
-    size_of_effect = _autoregressive_least_squares(
+    size_of_effect = autoregressive_least_squares(
         design[order], (np.asarray(problem.y) / size)[order], follows
     )[: truth.shape[1]]
     return (truth * size_of_effect).set_axis(X.index), None
 
 
-def _autoregressive_least_squares(design, y, follows):
+def autoregressive_least_squares(design, y, follows):
     """Return coefficients under AR(1) errors (Cochrane and Orcutt 1949).
 
     Parameters

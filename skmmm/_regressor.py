@@ -145,24 +145,25 @@ class DeepCausalMMMRegressor(
 
     Attributes
     ----------
-    carryover_share_ : ndarray of shape (n_media,)
-        Share of the effect of one period's typical spend that comes in later periods
-        (the decay rate, up to truncation, if ``adstock="geometric"``).
     carryover_ : ndarray of shape (n_media, max_lag + 1)
         Share of the effect at each lag; only lag 0 if rows have no order.
+    carryover_share_ : ndarray of shape (n_media,)
+        What comes at later lags (the decay rate, up to truncation, if geometric).
     half_saturation_ : ndarray of shape (n_media,)
         Adstocked spend per row at which half of the maximum effect is reached, in the
         units of X, averaged over regions.
     slope_ : ndarray of shape (n_media,)
         Slope of the Hill curve; above 1 it is S-shaped.
+    per_head_exponent_ : float or None
+        0: regions saturate on scales of their own, 1: on one curve in spend per head.
+        None without a `population`, or with one region.
     coef_ : ndarray of shape (n_media,)
         Effect at full saturation, in KPI units per row, averaged over regions.
     control_coef_ : ndarray of shape (n_controls,)
         KPI units per unit of the control, averaged over regions.
     causal_graph_ : ndarray of shape (n_media, n_media)
-        ``[i, j]``: weight with which i drives j, over all lags, in standard deviations
-        of the child per one of the parent; zero where no edge is retained, or no graph
-        was asked for. `channel_graph` gives the same with probabilities and verdicts.
+        ``[i, j]``: how i drives j over all lags, in standard deviations of each; zero
+        without an edge, or a graph. `channel_graph` has probabilities and verdicts.
     media_, controls_ : list
         Columns, in the order of X and of the arrays above.
     media_cost_ : dict
@@ -170,10 +171,9 @@ class DeepCausalMMMRegressor(
     regions_ : ndarray of shape (n_regions,)
     period_ : {"week", "day", "month", "integer"} or None
         Length of a period.
+    n_iter_ : int
     loss_curve_ : ndarray of shape (`n_iter_`,)
         Negative log posterior per row after each iteration.
-    n_iter_ : int
-        Iterations of `fit`.
     remarks_ : list of str
         Problems found in the training rows, as in the warnings of `fit`.
     sampling_diagnostics_ : DataFrame of shape (n_media + 1, 8) or None
@@ -441,6 +441,7 @@ class DeepCausalMMMRegressor(
             "period_": None if self._calendar is None else self._calendar.unit,
             "loss_curve_": np.array(losses),
             "n_iter_": len(losses),
+            "per_head_exponent_": model.per_head_exponent(),
             "causal_graph_": np.zeros((len(media), len(media))),
         }
         for name, value in model.summary().items():

@@ -46,7 +46,8 @@ def test_regions_are_compared_by_spend_per_head(world, table, model):
 def test_without_population_each_region_has_a_scale_of_its_own(world, model, table):
     usual = make_model(world, population=None).fit(world.X, world.y)
     assert_array_equal(usual._model.scales.intensity, 0.0)
-    assert "per_head" not in usual._model.network.values()
+    assert usual.per_head_exponent_ is None
+    assert 0.0 < model.per_head_exponent_ < 1.0
     assert not np.allclose(usual.predict(world.X), model.predict(table), rtol=1e-6)
 
 

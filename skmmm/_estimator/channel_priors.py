@@ -17,6 +17,7 @@ from skmmm._model.priors import CARRYOVER, ChannelPriors, channel_priors
 from skmmm._utils.typing import Array
 
 _QUANTITIES = ("roi", "decay", "half_saturation")
+_DARK = 0.05  # share of rows without spend from which a channel is dark at times
 _SPIKE = 3.0  # times what nearly all periods stay below
 _REACH = norm.ppf(0.95)  # of a 90 % interval, in standard deviations
 
@@ -79,10 +80,15 @@ def make_channel_priors(
             half[:, m] = _normal(np.log(relative))
     spiked = (panel.media * seen > _SPIKE * scales.media_high[:, None]).any(axis=(0, 1))
     apart = independent_spend(panel.media, seen)
-    least = np.where(seen, panel.media, np.inf).min(axis=1) / scales.media
-    least = np.where(np.isfinite(least), least, 0.0).mean(axis=0)
-    given = effect, carry, half, spiked, apart, least, shown
+    given = effect, carry, half, spiked, apart, _least(panel, seen, scales), shown
     return channel_priors(np.log(expected), money, *given, adstock)
+
+
+def _least(panel: Panel, seen: np.ndarray, scales: Scales) -> Array:
+    """Return what nearly all rows spend at least, by typical spend, (n_media,)."""
+    known = seen[..., 0].any(axis=1)  # a region without rows says nothing
+    spend = np.where(seen, panel.media, np.nan)[known]
+    return (np.nanquantile(spend, _DARK, axis=1) / scales.media[known]).mean(axis=0)
 
 
 def _normal(interval: Array) -> tuple[float, float]:

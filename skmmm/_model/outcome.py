@@ -20,7 +20,7 @@ from skmmm._model.inputs import PerPanel, Seasons, build_inputs
 from skmmm._model.level import Level, fit_level, level_of_rows
 from skmmm._model.likelihood import Loss
 from skmmm._model.network import OutcomeNetwork
-from skmmm._model.saturation import half_saturations
+from skmmm._model.saturation import half_saturations, per_head_exponent
 from skmmm._model.scaling import Flights, ScaledChannel
 
 Split = namedtuple("Split", "window inputs own rest weight n_periods")
@@ -512,6 +512,11 @@ class OutcomeModel:
             name: panel.rows(part.expand(grid).numpy())[0] * unit
             for name, part in parts.items()
         }
+
+    def per_head_exponent(self):
+        """Return how far regions are on one curve in spend per head, 0 to 1."""
+        values = self.network.values()
+        return per_head_exponent(values).item() if "per_head" in values else None
 
     def summary(self, *, draws=False):
         """Return what the parameters say, in the units of X and the KPI.

@@ -246,7 +246,7 @@ def channel_priors(
     spiked : ndarray of shape (n_media,), bool
     independent : ndarray of shape (n_media,)
     least : ndarray of shape (n_media,)
-        Least spend, in units of typical spend.
+        What nearly all rows spend at least, in units of typical spend.
     shown : ndarray of shape (n_media,), bool
     adstock : str
     """

@@ -57,8 +57,12 @@ def half_saturations(values, intensity):
     half = values["half_saturation_log"]
     if "per_head" not in values:
         return half
-    share = torch.special.ndtr(values["per_head"])
-    return half - share[:, None, None] * intensity
+    return half - per_head_exponent(values)[:, None, None] * intensity
+
+
+def per_head_exponent(values):
+    """Return how far regions are on one curve in spend per head, 0 to 1, (E,)."""
+    return torch.special.ndtr(values["per_head"])
 
 
 def _odds_log(adstock, log_half_saturation, slope):
