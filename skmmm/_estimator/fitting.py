@@ -16,12 +16,18 @@ from skmmm._data.costs import by_channel, costs_per_unit
 from skmmm._data.faults import loss_regions
 from skmmm._data.scales import fit_scales
 from skmmm._estimator.channel_priors import make_channel_priors
+from skmmm._estimator.experiments import (
+    experiment_table,
+    learn_from,
+    reported_experiments,
+    settled,
+)
 from skmmm._model.context import draw_context
 from skmmm._model.demand import SHIFTS, fit_demand, moves_kpi
 from skmmm._model.hmc import most_chains, sample
-from skmmm._model.inputs import Seasons, context_columns, make_target
+from skmmm._model.inputs import Seasons, context_columns
 from skmmm._model.laplace import conditional_contraction, information
-from skmmm._model.likelihood import Loss
+from skmmm._model.likelihood import Loss, make_target
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.optimise import train
 from skmmm._model.outcome import OutcomeModel
@@ -75,6 +81,7 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
         Of each iteration.
     """
     generator = _generator(estimator)
+    experiments = None
     # L-BFGS works on vectors so short that BLAS threads only wait for each other.
     with (
         one_thread(),
@@ -85,14 +92,24 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
         model, target, alarms = _start(
             estimator, panel, stuck, outliers, population, generator
         )
+        reported = reported_experiments(estimator, model)
         losses = _train(estimator, model, target, X, y)
         contradicted = _check_priors(estimator, model, target)
         model, trace = _with_draws(estimator, model, target, generator)
+        alarms = _placement_alarms(model, alarms, trace)
+        if reported is not None:
+            model, trace, experiments, answered = _with_experiments(
+                estimator, reported, model, target, trace, alarms, generator
+            )
         sampling = _check_sampling(estimator, model, target, trace)
-        alarms = _check_placement(estimator, model, alarms, trace)
+        model = model.doubting(alarms != "")
+        if reported is not None:
+            alarms[answered] = ""
+        _warn_of_alarms(estimator, alarms)
         model = _judged(model, target, alarms != "", contradicted)
         state = {
             "_sampling": sampling,
+            "experiments_": experiments,
             "_contradicted": contradicted,
             "_alarms": tuple(alarms),
             "_graph": estimator._fit_graph(model, graph, generator.initial_seed()),
@@ -244,12 +261,12 @@ def _with_draws(estimator, model, target, generator):
 
 
 def _judged(model, target, alarmed, contradicted):
-    """Return the model that doubts channels which ring an alarm, and what it knows.
+    """Return the model with what it knows of each channel.
 
-    Those, and those whose data contradict their prior, are in no group of which only
-    the sum is known. All arguments but the first two are of shape (n_media,), bool.
+    Those that ring an alarm, and those whose data contradict their prior, are in no
+    group of which only the sum is known. All arguments but the first two are of shape
+    (n_media,), bool.
     """
-    model = model.doubting(alarmed)
     if model.draws is None:
         return model
     with torch.no_grad():
@@ -264,6 +281,25 @@ def _judged(model, target, alarmed, contradicted):
         narrow=narrow,
         together=known_together(effects, prior, unknown, twins),
     )
+
+
+def _with_experiments(estimator, reported, model, target, trace, alarms, generator):
+    """Return model and trace after experiments, `experiments_`, and what they answer.
+
+    The last is which channels' alarms they answer, (n_media,), bool.
+    """
+    model, trace, told = learn_from(
+        reported,
+        model.doubting(alarms != ""),
+        target,
+        trace,
+        generator,
+        n_draws=estimator.n_draws,
+        max_iter=estimator.max_iter,
+        tol=estimator.tol,
+    )
+    table = experiment_table(reported, told, estimator)
+    return model, trace, table, settled(reported, told, len(alarms))
 
 
 def _check_sampling(estimator, model, target, trace):
@@ -324,23 +360,27 @@ def _spend_alarms(estimator, panel, season):
     return alarms
 
 
-def _check_placement(estimator, model, alarms, trace):
-    """Return why a channel's spend tells nothing of its effect, "" if it may, and warn.
+def _placement_alarms(model, alarms, trace):
+    """Return why a channel's spend tells nothing of its effect, "" if it may.
 
     An array of str, one per channel: what the placement of spend says, and what the
     trained model adds.
     """
-    media = estimator._columns.media
     # Of a channel that may lower the KPI it is no surprise.
     alarms[model.network.free_sign.numpy() & (alarms == LOWERS)] = ""
     alarms[model.network.grouped.numpy() & (alarms == "")] = GROUPS
     if model.demand is not None and (trace is None or moves_kpi(trace.places)):
         alarms[model.demand.moving_together() & (alarms == "")] = TOGETHER
+    return alarms
+
+
+def _warn_of_alarms(estimator, alarms):
+    """Warn of channels whose spend tells nothing of their effect."""
+    media = estimator._columns.media
     for reason, advice in ADVICE.items():
         names = [c for c, a in zip(media, alarms, strict=True) if a == reason]
         if names:
             warn_user(f"The spend of {names} {advice}")
-    return alarms
 
 
 def _check_finite(scales, columns):

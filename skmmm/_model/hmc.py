@@ -1,15 +1,15 @@
 """Draws from the posterior: Hamiltonian Monte Carlo around the mode."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from skmmm._model.laplace import (
     LaplaceApproximation,
+    all_ties,
     approximate,
     information,
-    prior_ties,
     spread_information,
     with_spreads,
 )
@@ -91,26 +91,87 @@ def sample(network, inputs, target, loss, known, n_draws, generator):
     n_regions, n_regional = network.regional.shape[1:]
     n_shared = network.shared.shape[1]
     n_chains = min(n_draws, most_chains(inputs))
-    n_each = -(-n_draws // n_chains)
     approximation = approximate(network, known, inputs, target)
     posterior = _Posterior(network, inputs, target, loss, approximation)
 
-    def noise():
-        shape = n_chains, n_shared + n_regions * n_regional
-        return torch.randn(shape, generator=generator, dtype=torch.float64)
+    noise = torch.randn(
+        n_chains,
+        n_shared + n_regions * n_regional,
+        generator=generator,
+        dtype=torch.float64,
+    )
+    start = _spread_out(network, known, inputs, target, noise)
+    state = posterior.state(start.shared, start.regional)
+    return _explore(posterior, state, start, N_MOVES, n_draws, generator)
 
-    start = _spread_out(network, known, inputs, target, noise())
-    state, places, changes = posterior.state(start.shared, start.regional), [], []
-    densities = [state.density]
-    for move in range(N_MOVES + 1):
-        step = _StepSize(1.0 / state.position.shape[1] ** 0.25)
-        last = move == N_MOVES
+
+def sample_on(network, places, inputs, target, loss, n_draws, generator):
+    """Draw the parameters anew after experiments have told more of them.
+
+    Chains go on from where they are, moved by what experiments tell of each as in a
+    Kalman filter [1]_, which is all there is to do where the model's values of
+    experiments are linear in the parameters.
+
+    Parameters
+    ----------
+    network : OutcomeNetwork
+        At the mean of all places.
+    places : OutcomeNetwork
+        One entry per chain.
+    inputs, loss, n_draws, generator
+        As of `sample`.
+    target : Target
+        With experiments.
+
+    Returns
+    -------
+    draws, mean, trace
+        As of `sample`.
+
+    References
+    ----------
+    .. [1] Evensen (2003). The Ensemble Kalman Filter. Ocean Dynamics 53.
+    """
+    known = information(network, inputs, target, loss)
+    before = approximate(network, known, inputs, replace(target, experiments=None))
+    slopes = before.unwhiten_vjp(*target.experiments.slopes(network))
+    slopes = torch.cat([part.flatten(1) for part in slopes], dim=1)  # (Q, N)
+    with torch.no_grad():
+        errors = target.experiments.errors(places)
+    noise = torch.randn(errors.shape, generator=generator, dtype=torch.float64)
+    gain = torch.linalg.inv(
+        slopes @ slopes.T + torch.eye(len(slopes), dtype=torch.float64)
+    )
+    moved = -(errors + noise) @ gain @ slopes
+    n_shared = places.shared.shape[1]
+    shared, regional = before.unwhiten(
+        moved[:, :n_shared], moved[:, n_shared:].reshape(places.regional.shape)
+    )
+    start = network.at(places.shared + shared, places.regional + regional)
+    approximation = approximate(network, known, inputs, target)
+    posterior = _Posterior(network, inputs, target, loss, approximation)
+    posterior, state = posterior.moved(posterior.state(start.shared, start.regional))
+    return _explore(posterior, state, start, 1, n_draws, generator)
+
+
+def _explore(posterior, state, start, n_moves, n_draws, generator):
+    """Run chains on, and return draws, mean and trace as `sample` does."""
+    n_chains, n_coordinates = state.position.shape
+    n_each = -(-n_draws // n_chains)
+    network, tested = posterior.network, posterior.target.tested
+    places, changes, densities = [], [], [state.density]
+    for move in range(n_moves + 1):
+        step = _StepSize(1.0 / n_coordinates**0.25)
+        last = move == n_moves
         n_transitions = N_WARMUP + (max(N_AFTER, n_each) if last else 0)
         for transition in range(n_transitions):
             jitter = 0.8 + 0.4 * torch.rand((), generator=generator).item()
             accept_draw = torch.rand(n_chains, generator=generator, dtype=torch.float64)
+            momentum = torch.randn(
+                state.position.shape, generator=generator, dtype=torch.float64
+            )
             state, change = _transition(
-                posterior, state, noise(), jitter * step.now, N_STEPS, accept_draw
+                posterior, state, momentum, jitter * step.now, N_STEPS, accept_draw
             )
             state = posterior.with_new_spreads(state, generator)
             if transition < N_WARMUP:
@@ -123,7 +184,7 @@ def sample(network, inputs, target, loss, known, n_draws, generator):
             posterior, state = posterior.moved(state)
     draws = [torch.cat(part)[:n_draws] for part in zip(*places[-n_each:], strict=True)]
     seen = [torch.cat(part) for part in zip(*places, strict=True)]
-    mean = mean_parameters(network, *seen)
+    mean = mean_parameters(network, *seen, tested=tested)
     trace = Trace(
         start, network.at(*seen), torch.stack(densities), torch.stack(changes)
     )
@@ -134,7 +195,7 @@ def _spread_out(network, known, inputs, target, noise):
     """Turn noise into draws of the Gaussian approximation, with spreads unknown."""
     told = spread_information(network, known)
     approximation = LaplaceApproximation(
-        with_spreads(network, known, told), prior_ties(network, inputs, target)
+        with_spreads(network, known, told), all_ties(network, inputs, target)
     )
     n_shared, shape = network.shared.shape[1], network.regional.shape[1:]
     shared, regional = approximation.unwhiten(
@@ -176,7 +237,8 @@ class _Posterior:
         self.network = network
         self._rough = (
             network.to(torch.float32),
-            *(fields_in_dtype(part, torch.float32) for part in (inputs, target)),
+            fields_in_dtype(inputs, torch.float32),
+            target.in_dtype(torch.float32),
         )
 
     def parameters(self, position):
@@ -192,7 +254,9 @@ class _Posterior:
     def moved(self, state):
         """Return the posterior in coordinates around the mean of all chains."""
         shared, regional = self.parameters(state.position)
-        centre = self.network.at(*mean_parameters(self.network, shared, regional))
+        centre = self.network.at(
+            *mean_parameters(self.network, shared, regional, tested=self.target.tested)
+        )
         known = information(centre, self.inputs, self.target, self.loss)
         approximation = approximate(centre, known, self.inputs, self.target)
         moved = _Posterior(centre, self.inputs, self.target, self.loss, approximation)

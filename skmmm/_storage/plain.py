@@ -7,12 +7,14 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 
 def plain(name, value):
     """Return a value as JSON can hold it.
 
     Numbers of numpy become those of Python, sets, arrays and indexes become lists.
+    Tables and timestamps are tables and timestamps again when they are restored.
 
     Parameters
     ----------
@@ -25,6 +27,13 @@ def plain(name, value):
     ValueError
         If it is a callable, a random generator or another object that is no data.
     """
+    if isinstance(value, pd.DataFrame):
+        columns = [[plain(name, c), plain(name, value[c])] for c in value]
+        return {"table": [columns, plain(name, value.index)]}
+    if value is pd.NaT or value is pd.NA:
+        return None
+    if isinstance(value, pd.Timestamp):
+        return {"timestamp": value.isoformat()}
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, str | bool):
@@ -66,9 +75,18 @@ def restored(value):
         raise ValueError(f"{value!r:.80} is nothing that is saved.") from error
 
 
+def _table(content):
+    """Return a table from its columns and its index."""
+    columns, index = content
+    columns = {restored(label): restored(cells) for label, cells in columns}
+    return pd.DataFrame(columns, index=restored(index))
+
+
 _RESTORE: dict[str, Callable[[Any], Any]] = {
     "date": datetime.date.fromisoformat,
     "mapping": lambda pairs: {restored(k): restored(v) for k, v in pairs},
     "number": float,
+    "table": _table,
+    "timestamp": pd.Timestamp,
     "tuple": lambda items: tuple(restored(items)),
 }
