@@ -115,7 +115,14 @@ class Measurements:
             ]
             errors = self.errors(network.at(*parts))[0]
             found = [
-                torch.autograd.grad(error, parts, retain_graph=True) for error in errors
+                torch.autograd.grad(
+                    error,
+                    parts,
+                    retain_graph=True,
+                    allow_unused=True,  # one region has no deviations
+                    materialize_grads=True,
+                )
+                for error in errors
             ]
         return tuple(torch.cat(slope) for slope in zip(*found, strict=True))
 
