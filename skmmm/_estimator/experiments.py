@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import norm
 
 from skmmm._data.experiments import Experiment, read_experiments
 from skmmm._model.draws import few_draws
@@ -152,6 +153,9 @@ def learn_from(
 def _told(reported, model, target, before, after):
     """Return what experiments told, from networks before and after."""
     found, spreads = {}, []
+    estimate, error = np.array(
+        [(one.estimate, np.hypot(one.std_error, one.bias_sd)) for one in reported.rows]
+    ).T
     for name, network in (("before", before), ("after", after)):
         values = [
             reported.measurements.values(twin).detach().numpy()
@@ -161,6 +165,8 @@ def _told(reported, model, target, before, after):
         low, middle, high = np.quantile(values, [0.05, 0.5, 0.95], axis=0)
         spread = (high - low) / _WIDTH if len(values) > 1 else np.full_like(low, np.nan)
         found[name] = np.stack([middle, spread])
+        if name == "before":
+            found["z"] = _surprise((estimate - values) / error)
         with torch.no_grad():
             effects = model.mean_effects_of(network, target)
         spreads.append(
@@ -169,6 +175,15 @@ def _told(reported, model, target, before, after):
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.divide(*np.array(spreads)[::-1])
     return found | {"doubt_removed": 1.0 - ratio**2}
+
+
+def _surprise(errors: Array) -> Array:
+    """Return the normal quantile at which measurements are of what was expected, (Q,).
+
+    Expected is the mixture over draws; its errors are standardised, (E, Q).
+    """
+    below, above = norm.cdf(errors).mean(axis=0), norm.sf(errors).mean(axis=0)
+    return np.where(below < above, norm.ppf(below), -norm.ppf(above))
 
 
 def experiment_table(
@@ -180,7 +195,7 @@ def experiment_table(
     estimate = np.array([one.estimate for one in reported.rows])
     error = np.array([np.hypot(one.std_error, one.bias_sd) for one in reported.rows])
     (before, before_sd), (after, after_sd) = told["before"], told["after"]
-    z = (estimate - before) / np.hypot(error, np.nan_to_num(before_sd))
+    z = told["z"]
     conflict = np.abs(z) > _CONFLICT
     label = estimator._calendar.value
     return pd.DataFrame(

@@ -148,10 +148,30 @@ def sample_on(network, places, inputs, target, loss, n_draws, generator):
         moved[:, :n_shared], moved[:, n_shared:].reshape(places.regional.shape)
     )
     start = network.at(places.shared + shared, places.regional + regional)
+    chosen = _not_refuted(target.experiments.log_density(start).detach(), generator)
+    start = network.at(start.shared[chosen], start.regional[chosen])
     approximation = approximate(network, known, inputs, target)
     posterior = _Posterior(network, inputs, target, loss, approximation)
     posterior, state = posterior.moved(posterior.state(start.shared, start.regional))
     return _explore(posterior, state, start, 1, n_draws, generator)
+
+
+def _not_refuted(log_density, generator):
+    """Return which places chains start from, (n_chains,): by what experiments say.
+
+    Where an effect is nothing no force pulls a chain on. Systematic resampling [1]_
+    leaves those that agree where they are.
+
+    References
+    ----------
+    .. [1] Kitagawa (1996). Monte Carlo Filter and Smoother for Non-Gaussian Nonlinear
+       State Space Models. JCGS 5.
+    """
+    n_chains = len(log_density)
+    mass = torch.softmax(log_density, dim=0).cumsum(dim=0)
+    at = torch.rand((), generator=generator, dtype=torch.float64)
+    steps = (torch.arange(n_chains, dtype=torch.float64) + at) / n_chains
+    return torch.searchsorted(mass, steps).clamp_max(n_chains - 1)
 
 
 def _explore(posterior, state, start, n_moves, n_draws, generator):
