@@ -21,6 +21,7 @@ from skmmm._model.spreads import draw_spreads, mean_parameters
 N_MOVES = 2  # times that chains look for a better place to measure distances from
 N_WARMUP = 7  # transitions in which the step size is found, after every move
 N_AFTER = 8  # transitions of each chain after that, if it gives no more draws
+_N_NEWTON = 4  # steps to a point that says of experiments what draws do
 N_STEPS = 8  # leapfrog steps of a transition
 _ACCEPT = 0.8  # mean acceptance aimed at
 _CELLS = 2**17  # region-period-channels of all chains together: bounds the memory
@@ -153,7 +154,35 @@ def sample_on(network, places, inputs, target, loss, n_draws, generator):
     approximation = approximate(network, known, inputs, target)
     posterior = _Posterior(network, inputs, target, loss, approximation)
     posterior, state = posterior.moved(posterior.state(start.shared, start.regional))
-    return _explore(posterior, state, start, 1, n_draws, generator)
+    draws, mean, trace = _explore(posterior, state, start, 1, n_draws, generator)
+    return draws, _as_measured(mean, trace.places, posterior), trace
+
+
+def _as_measured(mean, places, posterior):
+    """Return the mean of parameters, moved to say of experiments what draws say.
+
+    Values of experiments are not linear in the parameters, so that those at the mean
+    are others than the mean of those of draws. It is the least move in coordinates in
+    which the posterior is round.
+    """
+    experiments = posterior.target.experiments
+    n_shared = mean.shared.shape[1]
+    with torch.no_grad():
+        aim = experiments.errors(places).mean(dim=0)
+    for _ in range(_N_NEWTON):
+        slopes = posterior.approximation.unwhiten_vjp(*experiments.slopes(mean))
+        slopes = torch.cat([part.flatten(1) for part in slopes], dim=1)  # (Q, N)
+        products = slopes @ slopes.T
+        # Two experiments of the same measure the same.
+        products += 1e-6 * products.trace() * torch.eye(len(aim)).double()
+        with torch.no_grad():
+            away = aim - experiments.errors(mean)[0]
+        move = torch.linalg.solve(products, away) @ slopes
+        shared, regional = posterior.approximation.unwhiten(
+            move[None, :n_shared], move[n_shared:].reshape(mean.regional.shape)
+        )
+        mean = mean.at(mean.shared + shared, mean.regional + regional)
+    return mean
 
 
 def _not_refuted(log_density, generator):

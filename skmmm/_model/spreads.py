@@ -67,10 +67,11 @@ def mean_parameters(network, shared, regional, *, tested=()):
     shared, regional = (part.mean(dim=0, keepdim=True) for part in parts)
     for prior, where in network.shared_priors.positions():
         if prior.acts == "nothing":
-            known = [m not in tested for m in range(prior.size)]
-            if not prior.shape:  # of all channels
-                known = [not tested]
-            shared[:, where][:, known] = 0.0
+            for at in range(prior.size):
+                # One without a shape is of all channels.
+                told = at in tested if prior.shape else bool(tested)
+                if not told:
+                    shared[:, where.start + at] = 0.0
     return shared, regional
 
 
