@@ -222,7 +222,7 @@ def _check_numbers(name, numbers):
 def _check_change(name, numbers, measure, observed):
     """Raise unless the change of spend is said exactly once, and is one."""
     change, money = numbers["change"], numbers["spend_change"]
-    n_said = np.isfinite(change) + np.isfinite(money)
+    n_said = int(np.isfinite([change, money]).sum())
     if measure == "mroi":
         if n_said:
             raise ValueError(
