@@ -113,6 +113,7 @@ def test_other_pictures_of_a_search(search, pyplot):
         BaselineDisplay,
         ContributionsDisplay,
         EffectivenessDisplay,
+        ExperimentsDisplay,
         HiddenDemandDisplay,
         SaturationDisplay,
         WaterfallDisplay,
