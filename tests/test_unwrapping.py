@@ -21,6 +21,7 @@ from skmmm.plotting import (
     ContributionsDisplay,
     EffectivenessDisplay,
     FitDisplay,
+    ExperimentsDisplay,
     HiddenDemandDisplay,
     HoldoutDisplay,
     ResidualsDisplay,

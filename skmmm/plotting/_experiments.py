@@ -110,16 +110,15 @@ class ExperimentsDisplay(Display):
                 label=label,
             )
         ax.axvline(1.0, color=INK, linewidth=0.8, linestyle="--")
-        name_rows(ax, [_name(row) for _, row in table.iterrows()], width=24)
+        name_rows(ax, [_name(row) for _, row in table.iterrows()], width=32)
         for text, conflict in zip(ax.get_yticklabels(), table["conflict"], strict=True):
             if conflict:
                 text.set_color(VERMILLION)
         tidy_rows(ax)
         ax.set_xlabel("by what the experiment measured", fontsize=SMALL)
-        conflict = table["conflict"].any()
-        note = "in red: rows and experiment contradict each other" if conflict else ""
-        add_title(ax, "Experiments", list(self.containers_.values()), note=note)
+        add_title(ax, "Experiments", list(self.containers_.values()))
 
 
 def _name(row):
-    return f"{row['media']}, {str(row['start'])[:10]}"
+    said = " (conflict)" if row["conflict"] else ""
+    return f"{row['media']}, {str(row['start'])[:10]}{said}"
