@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm._estimator.experiments import reported_experiments
+from skmmm._estimator.fitting import _reported
 from skmmm.datasets import make_mmm_panel
 
 pytestmark = pytest.mark.usefixtures("short_chains")
@@ -51,7 +51,7 @@ def asked(model, table):
     parameters = model.get_params()
     fitted = {k: v for k, v in vars(model).items() if k not in parameters}
     vars(twin).update(fitted)
-    return reported_experiments(twin, model._model)
+    return _reported(twin, model._model)
 
 
 def measured_by(model, table):

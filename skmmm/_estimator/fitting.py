@@ -13,18 +13,16 @@ from threadpoolctl import threadpool_limits
 
 from skmmm._data import checks
 from skmmm._data.costs import by_channel, costs_per_unit
+from skmmm._data.experiments import read_experiments
 from skmmm._data.faults import loss_regions
 from skmmm._data.scales import fit_scales
 from skmmm._estimator.channel_priors import make_channel_priors
-from skmmm._estimator.experiments import (
-    experiment_table,
-    learn_from,
-    reported_experiments,
-    settled,
-)
+from skmmm._estimator.experiments import Told, experiment_table, settled
 from skmmm._model.context import draw_context
+from skmmm._model.contrasts import reported_experiments
 from skmmm._model.demand import SHIFTS, fit_demand, moves_kpi
-from skmmm._model.hmc import most_chains, sample
+from skmmm._model.draws import few_draws
+from skmmm._model.hmc import most_chains, sample, sample_on
 from skmmm._model.inputs import Seasons, context_columns
 from skmmm._model.laplace import conditional_contraction, information
 from skmmm._model.likelihood import Loss, make_target
@@ -92,7 +90,7 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
         model, target, alarms = _start(
             estimator, panel, stuck, outliers, population, generator
         )
-        reported = reported_experiments(estimator, model)
+        reported = _reported(estimator, model)
         losses = _train(estimator, model, target, X, y)
         contradicted = _check_priors(estimator, model, target)
         model, trace = _with_draws(estimator, model, target, generator)
@@ -208,7 +206,6 @@ def _free_sign(estimator, negative_kpi):
 
 def _train(estimator, model, target, X, y):
     """Move the network to the mode."""
-    inputs = model.inputs()
     losses: list[float] = []
     with fit_progress(
         estimator, X, y, lambda: _state_now(estimator, model, target, losses)
@@ -218,15 +215,7 @@ def _train(estimator, model, target, X, y):
             losses.append(loss)
             return report(loss)
 
-        settled = train(
-            model.network,
-            inputs.rounded(),
-            target,
-            model.loss,
-            max_iter=estimator.max_iter,
-            tol=estimator.tol,
-            on_iteration=on_iteration,
-        )
+        settled = _move_to_mode(estimator, model, target, on_iteration)
     if not settled:
         warn_user(
             f"Training stopped after max_iter={estimator.max_iter} iterations before "
@@ -234,6 +223,19 @@ def _train(estimator, model, target, X, y):
             ConvergenceWarning,
         )
     return losses
+
+
+def _move_to_mode(estimator, model, target, on_iteration):
+    """Train the network in place; return whether it settled."""
+    return train(
+        model.network,
+        model.inputs().rounded(),
+        target,
+        model.loss,
+        max_iter=estimator.max_iter,
+        tol=estimator.tol,
+        on_iteration=on_iteration,
+    )
 
 
 def _state_now(estimator, model, target, losses):
@@ -283,23 +285,67 @@ def _judged(model, target, alarmed, contradicted):
     )
 
 
+def _reported(estimator, model):
+    """Return what the parameter `experiments` says, None if it says nothing."""
+    if estimator.experiments is None:
+        return None
+    rows = read_experiments(
+        estimator.experiments,
+        media=list(estimator._columns.media),
+        regions=estimator.regions_,
+        calendar=estimator._calendar,
+        grid_length=model.history.shape[1],
+    )
+    return reported_experiments(rows, model, estimator._media_cost)
+
+
 def _with_experiments(estimator, reported, model, target, trace, alarms, generator):
     """Return model and trace after experiments, `experiments_`, and what they answer.
 
     The last is which channels' alarms they answer, (n_media,), bool.
     """
-    model, trace, told = learn_from(
-        reported,
-        model.doubting(alarms != ""),
-        target,
-        trace,
-        generator,
-        n_draws=estimator.n_draws,
-        max_iter=estimator.max_iter,
-        tol=estimator.tol,
-    )
-    table = experiment_table(reported, told, estimator)
+    model = model.doubting(alarms != "")
+    more = replace(target, experiments=reported.measurements)
+    if trace is None:
+        before = model.network
+        model = replace(model, network=copy.deepcopy(before))
+        _move_to_mode(estimator, model, more, lambda loss: False)
+        model, after = model.at_mode(more), model.network
+    else:
+        before = model.network.at(trace.places.shared, trace.places.regional)
+        n_chains = trace.log_density.shape[1]
+        last = before.at(before.shared[-n_chains:], before.regional[-n_chains:])
+        draws, mean, trace = sample_on(
+            model.network,
+            last,
+            model.inputs(),
+            more,
+            model.loss,
+            estimator.n_draws,
+            generator,
+        )
+        model, after = model.with_draws(draws, mean, more), trace.places
+    told = _told(reported, model, target, before, after)
+    media, calendar = list(estimator._columns.media), estimator._calendar
+    table = experiment_table(reported, told, media, calendar)
     return model, trace, table, settled(reported, told, len(alarms))
+
+
+def _told(reported, model, target, before, after):
+    """Return the `Told` of networks before and after."""
+    values, spreads = [], []
+    with torch.no_grad():
+        for network in (before, after):
+            found = [reported.measurements.values(n) for _, n in few_draws(network)]
+            values.append(reported.in_measure(torch.cat(found).numpy()))
+            effects = model.mean_effects_of(network, target)
+            caused = [effects[:, one.channels].sum(axis=1) for one in reported.rows]
+            spreads.append(np.var(caused, axis=1))
+    if len(before.shared) == 1:
+        removed = np.full(len(reported.rows), np.nan)
+    else:
+        removed = 1.0 - spreads[1] / spreads[0]
+    return Told(before=values[0], after=values[1], doubt_removed=removed)
 
 
 def _check_sampling(estimator, model, target, trace):

@@ -93,6 +93,7 @@ class ExperimentsDisplay(Display):
             ax.set_axis_off()
             place = {"ha": "center", "va": "center", "fontsize": SMALL}
             ax.text(0.5, 0.5, _NONE, transform=ax.transAxes, **place)
+            add_title(ax, "Experiments")
             return
         table = self.experiments.iloc[::-1]
         rows, size = np.arange(len(table)), table["estimate"].to_numpy()
