@@ -5,6 +5,7 @@ is what the change truly brought plus an error. Default settings, columns as mon
 
 - endogenous: spend of product listing ads follows past sales; they go dark for eight
   weeks; standard error a tenth of what that brings
+- endogenous_two: the same with a second test, twelve weeks later, at twice the spend
 - chased: hidden local demand moves budgets and sales; the first channel goes dark for
   four weeks in a third of the regions; standard error a tenth
 - alike: the last two channels move alike (correlation .99); the third goes dark for
@@ -41,37 +42,43 @@ TENTH, QUARTER = 0.1, 0.25
 LITTLE = 0.01  # share by which spend grows for the true return on the next unit
 
 
-def make_test(problem, channel, *, weeks, share, error, off=0.0, noise=None):
-    """Return the table of one test, in which a channel goes dark, and what it brought.
+def make_test(
+    problem, channel, *, weeks, share, error, off=0.0, noise=None, change=0.0, later=0
+):
+    """Return the table of one test, and what it brought.
 
     Parameters
     ----------
     problem : Problem
     channel : int
     weeks : int
-        In the middle of the series.
+        From the middle of the series.
     share : float
-        Of the regions in which it goes dark.
+        Of the regions in which spend changes.
     error : float
         Standard error, by what the test brings.
     off : float
         Standard errors by which the estimate is wrong.
     noise : Generator or None
         Of the error; None: there is none but `off`.
+    change : float
+        Factor on spend.
+    later : int
+        Weeks after the middle of the series.
     """
     X, roles = problem.X, problem.roles
     times = np.unique(X[roles["time"]])
-    window = times[len(times) // 2 :][:weeks]
+    window = times[len(times) // 2 + later :][:weeks]
     tested, regions = X[roles["time"]].isin(window).to_numpy(copy=True), None
     if roles["region"] is not None:
         all_regions = np.unique(X[roles["region"]])
         regions = all_regions[:: round(1 / share)].tolist()
         tested &= X[roles["region"]].isin(regions).to_numpy()
     spend = X[roles["media"]].to_numpy()
-    dark = spend.copy()
-    dark[tested, channel] = 0.0
-    counted = tested.copy()  # the window alone: no cooldown
-    brought = (problem.respond(dark) - problem.respond(spend))[counted].sum()
+    changed = spend.copy()
+    changed[tested, channel] *= change
+    # In the window alone: no cooldown.
+    brought = (problem.respond(changed) - problem.respond(spend))[tested].sum()
     std_error = error * abs(brought)
     drawn = 0.0 if noise is None else noise.normal()
     return pd.DataFrame(
@@ -80,7 +87,7 @@ def make_test(problem, channel, *, weeks, share, error, off=0.0, noise=None):
             "start": [window[0]],
             "end": [window[-1]],
             "regions": [regions],
-            "change": [0.0],
+            "change": [change],
             "estimate": [brought + (off + drawn) * std_error],
             "std_error": [std_error],
         }
@@ -90,9 +97,13 @@ def make_test(problem, channel, *, weeks, share, error, off=0.0, noise=None):
 def make_case(world, seed):
     """Return a problem, the tested channel and the table of its test."""
     noise = np.random.default_rng([seed, 7])
-    if world == "endogenous":
-        problem, channel = SERIES[world](seed), 0
+    if world in ("endogenous", "endogenous_two"):
+        problem, channel = SERIES["endogenous"](seed), 0
         kind = {"weeks": 8, "share": 1.0, "error": TENTH, "noise": noise}
+        if world == "endogenous_two":
+            first = make_test(problem, channel, **kind)
+            second = make_test(problem, channel, **kind, change=2.0, later=20)
+            return problem, channel, pd.concat([first, second], ignore_index=True)
     elif world == "chased":
         problem, channel = CAUSES[world](seed), 0
         kind = {"weeks": 4, "share": 1 / 3, "error": TENTH, "noise": noise}
@@ -127,7 +138,7 @@ def run_case(world, seed, **options):
         "mroi": true_returns(problem),
     }
     fits = {"rows": None, "tested": test}
-    if world.startswith("biased"):  # its rows are those of chased_none
+    if world not in ("endogenous", "chased", "alike"):  # fitted to the same rows
         del fits["rows"]
     for fit, experiments in fits.items():
         model = DeepCausalMMMRegressor(
@@ -141,7 +152,8 @@ def run_case(world, seed, **options):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = model.fit(problem.X, problem.y).channel_summary()
-        conflict = model.experiments_ is not None and model.experiments_["conflict"][0]
+        told = model.experiments_
+        conflict = told is not None and told["conflict"].any()
         for quantity, true in truth.items():
             bounds = found[[quantity, f"{quantity}_low", f"{quantity}_high"]]
             table = bounds.set_axis(["estimate", "low", "high"], axis=1)
@@ -185,7 +197,8 @@ def summarise(table):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--worlds", default="endogenous,chased,alike,biased_0,biased_2,biased_5"
+        "--worlds",
+        default="endogenous,endogenous_two,chased,alike,biased_0,biased_2,biased_5",
     )
     parser.add_argument("--seeds", type=read_seeds, default=range(10), help="as 0-9")
     parser.add_argument("--out", type=Path, default=RESULTS / "experiments.csv")

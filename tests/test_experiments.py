@@ -163,6 +163,10 @@ def test_a_wild_test_is_a_conflict_and_a_doubtful_one_is_none(world, usual, week
     found = make_model(world, experiments=wild).fit(world.X, world.y).experiments_
     assert found["conflict"].all()
     assert found["z"].iloc[0] < -2.0
+    opposite = one_test(weeks, estimate=-5 * said, std_error=abs(said) / 5)
+    nothing = make_model(world, experiments=opposite).fit(world.X, world.y)
+    assert nothing.experiments_["conflict"].all()
+    assert measured_by(nothing, opposite)[0] <= 0.0  # never below no effect
     doubtful = wild.assign(bias_sd=4 * abs(said))
     told = make_model(world, experiments=doubtful).fit(world.X, world.y).experiments_
     assert not told["conflict"].any()

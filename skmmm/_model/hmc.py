@@ -172,12 +172,10 @@ def _as_measured(mean, places, posterior):
     for _ in range(_N_NEWTON):
         slopes = posterior.approximation.unwhiten_vjp(*experiments.slopes(mean))
         slopes = torch.cat([part.flatten(1) for part in slopes], dim=1)  # (Q, N)
-        products = slopes @ slopes.T
-        # Two experiments of the same measure the same.
-        products += 1e-6 * products.trace() * torch.eye(len(aim)).double()
         with torch.no_grad():
             away = aim - experiments.errors(mean)[0]
-        move = torch.linalg.solve(products, away) @ slopes
+        # Two may measure the same, and where an effect is nothing nothing moves it.
+        move = torch.linalg.pinv(slopes, rtol=1e-6) @ away
         shared, regional = posterior.approximation.unwhiten(
             move[None, :n_shared], move[n_shared:].reshape(mean.regional.shape)
         )
