@@ -6,7 +6,8 @@ its automatic selection of knots.
 python run_meridian.py FOLDER
 
 With --short after the folder: default knots only, one chain, few draws; for panels
-of many regions.
+of many regions. Twice: with population 1 in each region, and with the region's mean
+KPI as population, since Meridian scales spend and KPI by it.
 """
 
 import sys
@@ -22,11 +23,12 @@ DRAWS = {"n_chains": 2, "n_adapt": 500, "n_burnin": 500, "n_keep": 1000}
 SHORT = {"n_chains": 1, "n_adapt": 200, "n_burnin": 50, "n_keep": 150}
 
 
-def fit(X, y, roles, *, enable_aks, draws=DRAWS):
+def fit(X, y, roles, *, enable_aks, draws=DRAWS, sized=False):
     region, media = roles["region"], roles["media"]
     frame = X.rename(columns={region: "geo", roles["time"]: "time"})
     frame["time"] = frame["time"].dt.strftime("%Y-%m-%d")
-    frame = frame.assign(kpi=y, population=1.0).sort_values(["geo", "time"])
+    population = y.groupby(X[region]).transform("mean") if sized else 1.0
+    frame = frame.assign(kpi=y, population=population).sort_values(["geo", "time"])
     builder = data_frame_input_data_builder.DataFrameInputDataBuilder(
         kpi_type="revenue"
     )
@@ -51,7 +53,9 @@ def fit(X, y, roles, *, enable_aks, draws=DRAWS):
 
 if __name__ == "__main__":
     if "--short" in sys.argv:
-        answer_all("Meridian, short", partial(fit, enable_aks=False, draws=SHORT))
+        short = partial(fit, enable_aks=False, draws=SHORT)
+        answer_all("Meridian, short", short)
+        answer_all("Meridian, short, sized", partial(short, sized=True))
     else:
         answer_all("Meridian", partial(fit, enable_aks=False))
         answer_all("Meridian, automatic knots", partial(fit, enable_aks=True))
