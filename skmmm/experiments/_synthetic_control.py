@@ -23,7 +23,7 @@ _SMALLEST = 0.01
 _FIRST = 1 / 3
 _MOST_WINDOWS = 40
 # Of targets without a region among the controls.
-_NO_BAR = np.empty((1, 0), dtype=int)
+NO_BAR = np.empty((1, 0), dtype=int)
 # More prior degrees of freedom than this and fewer than this are not told apart.
 _PRIOR_DF = (1.0, 100.0)
 
@@ -217,7 +217,7 @@ def placebo_errors(controls, target, sets, starts, test, length, settings):
     """
     totals = controls.T[sets].sum(axis=1)
     own = [
-        window_effects(controls, target[None], _NO_BAR, s, length, settings)[..., 0]
+        window_effects(controls, target[None], NO_BAR, s, length, settings)[..., 0]
         for s in starts
     ]
     windows = starts if test is None else np.append(starts, test)
@@ -234,30 +234,63 @@ def placebo_errors(controls, target, sets, starts, test, length, settings):
     )
 
 
-def moderated_variance(errors):
-    """Estimate the variance of the effect found if there is none.
+@dataclass(frozen=True, eq=False)
+class PooledVariance:
+    """Variance of placebo effects over many sets of regions, a prior for that of one.
+
+    Attributes
+    ----------
+    unit : ndarray of shape (L, M)
+        Of a set of size 1.
+    power : ndarray of shape (L, M)
+        Of size, that the variance goes with.
+    df : ndarray of shape (L, M)
+        How many windows of its own it is worth to a set.
+    """
+
+    unit: np.ndarray
+    power: np.ndarray
+    df: np.ndarray
+
+    def moderate(self, own, size):
+        """Return variance and degrees of freedom of a set.
+
+        Parameters
+        ----------
+        own : ndarray of shape (L, M, W) or, of many sets, (L, M, W, P)
+            Its placebo effects.
+        size : float or ndarray of shape (P,)
+        """
+        shape = (..., *[None] * (own.ndim - 3))
+        unit, power, df = self.unit[shape], self.power[shape], self.df[shape]
+        square = (own**2).sum(axis=2)
+        df_own = own.shape[2]
+        return (df * unit * size**power + square) / (df + df_own), df + df_own
+
+
+def pooled_variance(effects, size, n_disjoint):
+    """Estimate the variance of placebo effects, and how alike sets are.
 
     The mean square of the treated regions' own placebos, of few windows, is moderated
     by that of sets of controls, which is known better but of other regions: the prior
     of an inverse chi-square distribution, whose degrees of freedom tell how alike the
     sets are (Smyth 2004). Between sets, variance goes with a power of size.
 
+    Parameters
+    ----------
+    effects : ndarray of shape (L, M, W, P)
+    size : ndarray of shape (P,)
+    n_disjoint : float
+
     Returns
     -------
-    variance : ndarray of shape (L, M)
-    df : ndarray of shape (L, M)
-        Degrees of freedom.
+    pooled : PooledVariance
     """
-    square = (errors.others**2).mean(axis=2)  # (L, M, P)
-    square = np.maximum(square, 1e-300)
-    n_windows, n_own = errors.others.shape[2], errors.own.shape[2]
-    log_size = np.log(errors.size / errors.own_size)
-    power = _power_of_size(np.log(square), log_size)
-    alike = square / np.exp(power[..., None] * log_size)
-    prior = alike.mean(axis=-1)
-    prior_df = _prior_df(np.log(alike), n_windows, errors.n_disjoint)
-    own = (errors.own**2).sum(axis=-1)
-    return (prior_df * prior + own) / (prior_df + n_own), prior_df + n_own
+    square = np.maximum((effects**2).mean(axis=2), 1e-300)  # (L, M, P)
+    power = _power_of_size(np.log(square), np.log(size))
+    alike = square / size ** power[..., None]
+    df = _prior_df(np.log(alike), effects.shape[2], n_disjoint)
+    return PooledVariance(alike.mean(axis=-1), power, df)
 
 
 def _power_of_size(log_square, log_size):
@@ -289,14 +322,19 @@ def _prior_df(log_square, n_windows, n_disjoint):
     return 1.0 / inverse
 
 
-def choose(errors):
-    """Return the positions of the setting with the least error in other sets.
+def choose(effects, size):
+    """Return the positions of the setting with the least placebo effects.
 
     What the treated regions' own windows say has no vote, so that their mean square is
     not the least of several.
+
+    Parameters
+    ----------
+    effects : ndarray of shape (L, M, W, P)
+        Of other sets.
+    size : ndarray of shape (P,)
     """
-    relative = errors.others / errors.size
-    square = (relative**2).mean(axis=(2, 3))
+    square = ((effects / size) ** 2).mean(axis=(2, 3))
     return np.unravel_index(np.argmin(square), square.shape)
 
 
@@ -367,11 +405,12 @@ def analyse(controls, target, sets, start, settings):
     length = len(target) - start
     windows = window_starts(start, length)
     errors = placebo_errors(controls, target, sets, windows, start, length, settings)
-    at = choose(errors)
+    at = choose(errors.others, errors.size)
     penalty, memory = settings.penalties[at[0]], settings.memories[at[1]]
     errors = errors.at(*at)
-    variance, df = moderated_variance(errors)
-    weights = fit_weights(controls[:start], target[None, :start], _NO_BAR, [penalty])
+    pooled = pooled_variance(errors.others, errors.size, errors.n_disjoint)
+    variance, df = pooled.moderate(errors.own, errors.own_size)
+    weights = fit_weights(controls[:start], target[None, :start], NO_BAR, [penalty])
     weights = weights[0, 0]
     explained = controls @ weights
     level = (target - explained)[start - memory : start].mean()
