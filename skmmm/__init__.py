@@ -15,6 +15,7 @@ _MODULES = (
     "baselines",
     "datasets",
     "effects",
+    "experiments",
     "graph",
     "inspection",
     "metrics",

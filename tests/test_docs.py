@@ -22,6 +22,7 @@ MODULES = (
     "baselines._naive",
     "datasets._loaders",
     "datasets._synthetic",
+    "experiments._analysis",
     "graph._estimators",
     "inspection._calibration",
     "inspection._confounding",

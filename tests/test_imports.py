@@ -26,6 +26,7 @@ WITHOUT_NETWORK = sorted(
             "allocation/",
             "baselines/",
             "datasets/",
+            "experiments/",
             "graph/",
             "inspection/",
             "_planning/",
@@ -36,6 +37,7 @@ WITHOUT_NETWORK = sorted(
     )
     or name in ("metrics.py", "model_selection.py")
 )
+EXPERIMENTS_OF_ARRAYS = ["experiments/_synthetic_control.py"]
 INSPECTION = sorted(name for name in FILES if name.startswith("inspection/"))
 PLANNING = sorted(name for name in FILES if name.startswith("_planning/"))
 
@@ -123,6 +125,11 @@ def test_network_knows_neither_tables_nor_estimators(name):
 def test_graph_knows_neither_tables_nor_sales(name):
     assert imports(name, "pandas", "polars", "sklearn", "torch") == []
     assert imports(name, "skmmm") == imports(name, "skmmm.graph")
+
+
+@for_each(EXPERIMENTS_OF_ARRAYS)
+def test_synthetic_controls_know_no_tables(name):
+    assert imports(name, "pandas", "polars", "sklearn", "torch", "skmmm") == []
 
 
 @for_each(["_data/panel.py", "_data/scales.py"])
