@@ -103,7 +103,9 @@ class _World:
             found = self.effects(relative) * self.size[:, None, None]
             return found.reshape(money.shape)
 
-        one_scale = np.allclose(respond(flat.to_numpy()), effects.reshape(flat.shape))
+        one_scale = len(media) == len(self.effect) and np.allclose(
+            respond(flat.to_numpy()), effects.reshape(flat.shape)
+        )
         region = REGION if n_regions > 1 else None
         roles = {"media": media, "controls": list(controls or {}), "time": WEEK}
         return Problem(
