@@ -97,14 +97,17 @@ class _World:
         X = frame.join(flat)
         for control, values in (controls or {}).items():
             X[control] = np.ravel(values)
+        mean = spend.mean(axis=1, keepdims=True)
 
         def respond(money):
-            relative = money.reshape(spend.shape) / spend.mean(axis=1, keepdims=True)
+            relative = money.reshape(spend.shape) / mean
             found = self.effects(relative) * self.size[:, None, None]
             return found.reshape(money.shape)
 
-        one_scale = len(media) == len(self.effect) and np.allclose(
-            respond(flat.to_numpy()), effects.reshape(flat.shape)
+        one_scale = (
+            len(media) == len(self.effect)
+            and bool(mean.all())
+            and np.allclose(respond(flat.to_numpy()), effects.reshape(flat.shape))
         )
         region = REGION if n_regions > 1 else None
         roles = {"media": media, "controls": list(controls or {}), "time": WEEK}
