@@ -63,9 +63,9 @@ def measured_by(model, table):
 
 @pytest.fixture(scope="module")
 def table(usual, weeks):
-    """Return a test that measures half as much again as the rows say, precisely."""
+    """Return a test that measures somewhat more than the rows say."""
     said = measured_by(usual, one_test(weeks))[0]
-    return one_test(weeks, estimate=1.5 * said, std_error=abs(said) / 10)
+    return one_test(weeks, estimate=1.1 * said, std_error=abs(said) / 20)
 
 
 @pytest.fixture(scope="module")
@@ -154,17 +154,20 @@ def test_without_draws_the_point_moves(world, table):
     assert abs(now - estimate) < abs(said - estimate)
     assert_allclose(after.experiments_["before"], said, rtol=1e-10)
     assert_allclose(after.experiments_["after"], now, rtol=1e-10)
-    assert after.experiments_["doubt_removed"].isna().all()
+    assert after.experiments_[["doubt_removed", "z"]].isna().all(axis=None)
+    assert not after.experiments_["conflict"].any()
 
 
 def test_a_wild_test_is_a_conflict_and_a_doubtful_one_is_none(world, usual, weeks):
     said = measured_by(usual, one_test(weeks))[0]
     wild = one_test(weeks, estimate=5 * said, std_error=abs(said) / 5)
-    found = make_model(world, experiments=wild).fit(world.X, world.y).experiments_
+    with pytest.warns(UserWarning, match="found a larger effect than the rows say"):
+        found = make_model(world, experiments=wild).fit(world.X, world.y).experiments_
     assert found["conflict"].all()
     assert found["z"].iloc[0] < -2.0
     opposite = one_test(weeks, estimate=-5 * said, std_error=abs(said) / 5)
-    nothing = make_model(world, experiments=opposite).fit(world.X, world.y)
+    with pytest.warns(UserWarning, match="found an effect of the other sign"):
+        nothing = make_model(world, experiments=opposite).fit(world.X, world.y)
     assert nothing.experiments_["conflict"].all()
     assert measured_by(nothing, opposite)[0] <= 0.0  # never below no effect
     doubtful = wild.assign(bias_sd=4 * abs(said))
@@ -205,6 +208,53 @@ def test_it_is_cloned_pickled_and_saved(world, model, table, tmp_path):
     assert_array_equal(fitted.predict(world.X), model.predict(world.X))
 
 
+def test_empty_cells_are_defaults(usual, weeks):
+    long = one_test(weeks, cooldown=2, bias_sd=1.0, measure="roi", observed="control")
+    both = pd.concat([one_test(weeks), long], ignore_index=True)
+    for table in (both, both.convert_dtypes()):
+        assert_array_equal(
+            measured_by(usual, table)[0], measured_by(usual, one_test(weeks))[0]
+        )
+
+
+def test_regions_that_are_numbers(world, weeks):
+    X = world.X.assign(region=world.X["region"].str[-1].astype(float))
+    fitted = make_model(world, n_draws=0).fit(X, world.y)
+    whole = measured_by(fitted, one_test(weeks, regions=[1, 2, 3]))
+    for regions in ([1.0, "2", 3], None):
+        assert_array_equal(whole, measured_by(fitted, one_test(weeks, regions=regions)))
+
+
+def test_na_is_a_region(world, weeks, tmp_path):
+    X = world.X.assign(region=world.X["region"].replace("region_1", "NA"))
+    fitted = make_model(world, n_draws=0).fit(X, world.y)
+    one_test(weeks, regions="NA").to_csv(tmp_path / "tests.csv", index=False)
+    (row,) = asked(fitted, tmp_path / "tests.csv").rows
+    assert_array_equal(row.regions, [0])
+
+
+def test_folds_before_the_test_need_its_spend(world, weeks):
+    early = world.X["week"] < weeks[30]
+    late = {"start": weeks[30], "end": weeks[39]}
+    options = {"n_draws": 0, "experiments": one_test(weeks, **late, spend=1e5)}
+    for rows in (early, early | True):
+        model = make_model(world, **options).fit(world.X[rows], world.y[rows])
+        assert len(model.experiments_) == 1
+
+
+def test_money_that_x_lacks_is_spent_as_usual(world, weeks):
+    dark = world.X["week"].between(weeks[10], weeks[39])
+    row = one_test(weeks, change=None, spend_change=-1e6, observed="treated")
+    found = []
+    for left in (0.0, 1.0):
+        spend = world.X[TESTED].where(~dark, 0.0)
+        spend[np.flatnonzero(dark)[0]] = left  # an invoice that came late
+        X = world.X.assign(**{TESTED: spend})
+        fitted = make_model(world, n_draws=0).fit(X, world.y)
+        found.append(measured_by(fitted, row)[0])
+    assert_allclose(found[0], found[1], rtol=0.2)
+
+
 def test_none_is_as_before(usual):
     assert usual.experiments_ is None
 
@@ -243,7 +293,7 @@ BAD = {
     ),
     "cooldown": ({"cooldown": 1.5}, r"has a cooldown of 1\.5\. Write a number of peri"),
     "size of mroi": ({"measure": "mroi"}, r"Leave change and spend_change empty"),
-    "spend is in X": ({"spend": 10.0}, r"X shows what was spent in its window\. Leave"),
+    "too exact": ({"std_error": 1e-9}, r"less than a millionth of its estimate"),
     "unknown column": ({"lift": 1.0}, r"experiments has a column 'lift' that is none"),
 }
 

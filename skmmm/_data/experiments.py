@@ -117,7 +117,11 @@ def read_experiments(experiments, *, media, regions, calendar, grid_length):
 def _table(experiments):
     """Return the table; of a file, columns of text and numbers as they are."""
     if isinstance(experiments, str | PathLike):
-        return pd.read_csv(experiments, dtype={"media": str, "regions": str})
+        text = {"media": str, "regions": str}
+        # "NA" may be a region.
+        return pd.read_csv(
+            experiments, dtype=text, keep_default_na=False, na_values=[""]
+        )
     return experiments
 
 
@@ -140,8 +144,18 @@ def _completed(table):
     full = pd.DataFrame(index=table.index)
     for column in (*_REQUIRED, *_DEFAULTS):
         default = _DEFAULTS.get(column)
-        full[column] = table[column] if column in table else default
+        cells = table[column] if column in table else [None] * len(table)
+        full[column] = pd.Series(
+            [default if _is_empty(cell) else cell for cell in cells],
+            index=table.index,
+            dtype=object,
+        )
     return full
+
+
+def _is_empty(cell):
+    """Return whether a cell of a table says nothing."""
+    return pd.api.types.is_scalar(cell) and bool(pd.isna(cell))
 
 
 def _namer(position, label):
@@ -168,11 +182,8 @@ def _experiment(name, row, media, regions, calendar, grid_length):
             f"{calendar.label(grid_length - 1)}). Say what was spent in the column "
             "spend, or leave the row out."
         )
-    if inside and np.isfinite(numbers["spend"]):
-        raise ValueError(
-            f"{name} has a spend of {numbers['spend']:g}, but X shows what was spent "
-            "in its window. Leave spend empty."
-        )
+    if inside:  # X shows what was spent
+        numbers["spend"] = np.nan
     return Experiment(
         name=name,
         channels=_channels(name, row["media"], media),
@@ -190,7 +201,7 @@ def _experiment(name, row, media, regions, calendar, grid_length):
 
 def _number(name, column, value):
     """Return a number, NaN where the cell is empty."""
-    if value is None or (np.isscalar(value) and pd.isna(value)):
+    if _is_empty(value):
         return np.nan
     try:
         number = float(value)
@@ -212,6 +223,11 @@ def _check_numbers(name, numbers):
         raise ValueError(
             f"{name} has a std_error of {numbers['std_error']:g}. It has to be above "
             "zero: half the width of a 90 % interval over 1.645."
+        )
+    if numbers["std_error"] < 1e-6 * abs(numbers["estimate"]):
+        raise ValueError(
+            f"{name} has a std_error of {numbers['std_error']:g}, less than a "
+            "millionth of its estimate. Check the units of both."
         )
     if numbers["bias_sd"] < 0:
         raise ValueError(f"{name} has a bias_sd below zero ({numbers['bias_sd']:g}).")
@@ -235,7 +251,7 @@ def _check_change(name, numbers, measure, observed):
         both = "both change and" if n_said else "neither change nor"
         raise ValueError(
             f"{name} has {both} spend_change. Say once how spend was changed: as a "
-            "factor (0 = off, 1.3 = a third more) or in money."
+            "factor (0 = off, 1.3 = 30 % more) or in money."
         )
     if change == 1.0 or money == 0.0:
         raise ValueError(
@@ -316,13 +332,13 @@ def _several(value, known):
 
 def _positions(labels, known):
     """Return where labels are in `known`, -1 if nowhere; in files all are text."""
-    places = {str(plain_label(label)): i for i, label in enumerate(known)}
+    places = {_plain(label): i for i, label in enumerate(known)}
     return [places.get(_plain(label), -1) for label in labels]
 
 
 def _plain(label):
     """Return a label as text; a whole number that an empty cell made a float, too."""
-    if isinstance(label, float) and label.is_integer():
+    if isinstance(label, float | np.floating) and float(label).is_integer():
         label = int(label)
     return str(plain_label(label))
 
@@ -344,7 +360,7 @@ def _channels(name, value, media):
 
 def _regions(name, value, regions):
     """Return the positions of the regions whose spend changed; all of them for None."""
-    if value is None or (np.isscalar(value) and pd.isna(value)):
+    if _is_empty(value):
         return np.arange(len(regions))
     labels = _several(value, regions.tolist())
     found = _positions(labels, regions)
@@ -363,8 +379,9 @@ def _check_no_duplicates(experiments):
     """Raise if two rows report the same measurement."""
     seen: dict[tuple, str] = {}
     for one in experiments:
-        key = (*one.channels, *one.regions, one.start, one.stop, one.cooldown)
-        key = (key, one.measure, one.estimate, one.std_error)
+        key = (*sorted(one.channels), *one.regions, one.start, one.stop, one.cooldown)
+        # As text, in which two that are not a number are the same.
+        key = (key, repr((one.measure, one.estimate, one.change, one.spend_change)))
         if key in seen:
             raise ValueError(
                 f"{one.name} repeats {seen[key]}: it would count twice. Leave one out."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy.special import logsumexp, ndtri_exp
 from scipy.stats import norm
 
 from skmmm._data.calendar import Calendar
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _CONFLICT = 2.0  # standard deviations from which a measurement contradicts the model
 _SETTLED = 0.5  # share of the doubt that an experiment removes which answers an alarm
+_HARDLY = 0.1  # share of the doubt that is hardly worth a word
 _WIDTH = 3.29  # of a 90 % interval, in standard deviations
 
 
@@ -55,9 +57,17 @@ def experiment_table(
     estimate = np.array([one.estimate for one in rows])
     error = np.array([np.hypot(one.std_error, one.bias_sd) for one in rows])
     (before, before_sd), (after, after_sd) = map(_summary, (told.before, told.after))
-    z = _surprise((estimate - told.before) / error)
+    z = np.full(len(rows), np.nan)  # the point alone says nothing of its uncertainty
+    if len(told.before) > 1:
+        z = _surprise((estimate - told.before) / error)
     conflict = np.abs(z) > _CONFLICT
-    said = zip(names, z, told.doubt_removed, conflict, strict=True)
+    size = [
+        before[q] / one.estimate
+        if one.measure == "cost_per_outcome"
+        else one.estimate / before[q]
+        for q, one in enumerate(rows)
+    ]
+    said = zip(names, z, size, told.doubt_removed, conflict, strict=True)
     return pd.DataFrame(
         {
             "media": names,
@@ -90,38 +100,57 @@ def _summary(values: Array) -> tuple[Array, Array]:
 def _surprise(errors: Array) -> Array:
     """Return the normal quantile at which measurements are of what was expected, (Q,).
 
-    Expected is the mixture over draws; its errors are standardised, (E, Q).
+    Expected is the mixture over draws, or a normal of its mean and variance, whichever
+    is less surprised; errors are standardised, (E, Q).
     """
-    below, above = norm.cdf(errors).mean(axis=0), norm.sf(errors).mean(axis=0)
-    return np.where(below < above, norm.ppf(below), -norm.ppf(above))
+    size = np.log(len(errors))
+    below, above = (
+        logsumexp(log(errors), axis=0) - size for log in (norm.logcdf, norm.logsf)
+    )
+    mixture = np.where(below < above, ndtri_exp(below), -ndtri_exp(above))
+    # Beyond all draws the mixture knows no tails but those of the measurement.
+    normal = errors.mean(axis=0) / np.sqrt(1.0 + errors.var(axis=0))
+    return np.where(np.abs(normal) < np.abs(mixture), normal, mixture)
 
 
-def _finding(names: str, z: float, removed: float, conflict: bool) -> str:
-    """Say in one sentence what an experiment did to the model."""
+def _finding(names: str, z: float, size: float, removed: float, conflict: bool) -> str:
+    """Say in one sentence what an experiment did to the model.
+
+    `size` is the effect that it found by that of the model before.
+    """
     if conflict:
-        side = "more" if z > 0 else "less"
+        effect = "an effect of the other sign"
+        if size > 0:
+            effect = "a larger effect" if size > 1 else "a smaller effect"
         return (
-            f"The experiment on {names} measured {abs(z):.1f} standard deviations "
-            f"{side} than the rows say: one of the two is wrong. Check the test's "
-            "control regions, and what moved with the spend in the data."
+            f"The experiment on {names} found {effect} than the rows say, {abs(z):.1f} "
+            "standard deviations away: one of the two is wrong. Check the sign and "
+            "units of the estimate (a total; below zero if a channel that works goes "
+            "dark), the test's control regions, and what else moved with the spend."
         )
+    agrees = f"The experiment on {names} agrees with the rows"
     if np.isnan(removed):
-        return f"The experiment on {names} agrees with the rows."
-    if removed < 0.1:
         return (
-            f"The experiment on {names} agrees with the rows, and is too uncertain to "
-            "add to them."
+            f"The experiment on {names} found {size:.2g} times the effect that the "
+            "rows say at the point; without draws nothing is said of their doubt."
         )
+    if removed < _HARDLY:
+        return f"{agrees}, and adds little to what they say of {names} in total."
     return (
-        f"The experiment on {names} agrees with the rows, and removes {removed:.0%} of "
-        "the doubt about what they cause."
+        f"{agrees}, and removes {removed:.0%} of the doubt about what {names} caused."
     )
 
 
-def settled(reported: ReportedExperiments, told: Told, n_media: int) -> np.ndarray:
-    """Return whether experiments on a channel alone settle its effect, (n_media,)."""
+def settled(
+    reported: ReportedExperiments, told: Told, table: pd.DataFrame, n_media: int
+) -> np.ndarray:
+    """Return whether experiments on a channel alone settle its effect, (n_media,).
+
+    One that contradicts the rows settles nothing.
+    """
     found = np.zeros(n_media, dtype=bool)
-    for one, removed in zip(reported.rows, told.doubt_removed, strict=True):
+    answers = (told.doubt_removed >= _SETTLED) & ~table["conflict"].to_numpy()
+    for one, answer in zip(reported.rows, answers, strict=True):
         if len(one.channels) == 1:
-            found[one.channels[0]] |= removed >= _SETTLED
+            found[one.channels[0]] |= answer
     return found

@@ -216,13 +216,18 @@ def _train(estimator, model, target, X, y):
             return report(loss)
 
         settled = _move_to_mode(estimator, model, target, on_iteration)
+    _warn_unless(settled, estimator)
+    return losses
+
+
+def _warn_unless(settled, estimator):
+    """Warn if training did not settle."""
     if not settled:
         warn_user(
             f"Training stopped after max_iter={estimator.max_iter} iterations before "
             "it had settled. Increase max_iter.",
             ConvergenceWarning,
         )
-    return losses
 
 
 def _move_to_mode(estimator, model, target, on_iteration):
@@ -309,7 +314,14 @@ def _with_experiments(estimator, reported, model, target, trace, alarms, generat
     if trace is None:
         before = model.network
         model = replace(model, network=copy.deepcopy(before))
-        _move_to_mode(estimator, model, more, lambda loss: False)
+        try:
+            settled_again = _move_to_mode(estimator, model, more, lambda loss: False)
+        except FloatingPointError as error:
+            raise ValueError(
+                "The experiments are so far from the rows, by their std_error, that no "
+                "fit to both can be computed. Check estimate, std_error and units."
+            ) from error
+        _warn_unless(settled_again, estimator)
         model, after = model.at_mode(more), model.network
     else:
         before = model.network.at(trace.places.shared, trace.places.regional)
@@ -328,7 +340,9 @@ def _with_experiments(estimator, reported, model, target, trace, alarms, generat
     told = _told(reported, model, target, before, after)
     media, calendar = list(estimator._columns.media), estimator._calendar
     table = experiment_table(reported, told, media, calendar)
-    return model, trace, table, settled(reported, told, len(alarms))
+    for finding in table.loc[table["conflict"], "finding"]:
+        warn_user(finding)
+    return model, trace, table, settled(reported, told, table, len(alarms))
 
 
 def _told(reported, model, target, before, after):

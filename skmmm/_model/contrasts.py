@@ -171,8 +171,9 @@ def _other_spend(one, shown, worth):
             raise ValueError(f"{one.name}: {_NO_SPEND} Say the change in spend_change.")
         return shown / one.change if one.treated else shown * one.change
     added = -one.spend_change if one.treated else one.spend_change
-    # In proportion to spend; where nothing is spent, to what is typical.
-    share = money if money.any() else np.broadcast_to(worth[..., None], shown.shape)
+    # Taken away in proportion to what is spent, added to what is typical.
+    less = added < 0 and money.any()
+    share = money if less else np.broadcast_to(worth[..., None], shown.shape)
     other = shown + added * share / share.sum() / worth[..., None]
     if (other < -1e-9 * np.abs(added)).any():
         raise ValueError(

@@ -21,7 +21,9 @@ from skmmm._model.spreads import draw_spreads, mean_parameters
 N_MOVES = 2  # times that chains look for a better place to measure distances from
 N_WARMUP = 7  # transitions in which the step size is found, after every move
 N_AFTER = 8  # transitions of each chain after that, if it gives no more draws
+_N_STEPS_OF_TESTS = 4  # in which chains are moved by experiments
 _N_NEWTON = 4  # steps to a point that says of experiments what draws do
+_DAMPING = 0.01  # of these, in variances of a measurement
 N_STEPS = 8  # leapfrog steps of a transition
 _ACCEPT = 0.8  # mean acceptance aimed at
 _CELLS = 2**17  # region-period-channels of all chains together: bounds the memory
@@ -110,8 +112,8 @@ def sample_on(network, places, inputs, target, loss, n_draws, generator):
     """Draw the parameters anew after experiments have told more of them.
 
     Chains go on from where they are, moved by what experiments tell of each as in a
-    Kalman filter [1]_, which is all there is to do where the model's values of
-    experiments are linear in the parameters.
+    Kalman filter, in several steps [1]_, which is all there is to do where the model's
+    values of experiments are linear in the parameters.
 
     Parameters
     ----------
@@ -131,24 +133,12 @@ def sample_on(network, places, inputs, target, loss, n_draws, generator):
 
     References
     ----------
-    .. [1] Evensen (2003). The Ensemble Kalman Filter. Ocean Dynamics 53.
+    .. [1] Emerick, Reynolds (2013). Ensemble Smoother with Multiple Data Assimilation.
+       Computers and Geosciences 55.
     """
     known = information(network, inputs, target, loss)
     before = approximate(network, known, inputs, replace(target, experiments=None))
-    slopes = before.unwhiten_vjp(*target.experiments.slopes(network))
-    slopes = torch.cat([part.flatten(1) for part in slopes], dim=1)  # (Q, N)
-    with torch.no_grad():
-        errors = target.experiments.errors(places)
-    noise = torch.randn(errors.shape, generator=generator, dtype=torch.float64)
-    gain = torch.linalg.inv(
-        slopes @ slopes.T + torch.eye(len(slopes), dtype=torch.float64)
-    )
-    moved = -(errors + noise) @ gain @ slopes
-    n_shared = places.shared.shape[1]
-    shared, regional = before.unwhiten(
-        moved[:, :n_shared], moved[:, n_shared:].reshape(places.regional.shape)
-    )
-    start = network.at(places.shared + shared, places.regional + regional)
+    start = _assimilated(places, before, target.experiments, generator)
     chosen = _not_refuted(target.experiments.log_density(start).detach(), generator)
     start = network.at(start.shared[chosen], start.regional[chosen])
     approximation = approximate(network, known, inputs, target)
@@ -156,6 +146,48 @@ def sample_on(network, places, inputs, target, loss, n_draws, generator):
     posterior, state = posterior.moved(posterior.state(start.shared, start.regional))
     draws, mean, trace = _explore(posterior, state, start, 1, n_draws, generator)
     return draws, _as_measured(mean, trace.places, posterior), trace
+
+
+def _assimilated(places, before, experiments, generator):
+    """Return places moved by experiments, each step as if errors were larger.
+
+    Parameters
+    ----------
+    places : OutcomeNetwork
+        One entry per chain.
+    before : LaplaceApproximation
+        In whose coordinates the posterior without experiments is round.
+    experiments : Measurements
+    generator : torch.Generator
+    """
+    n_shared = places.shared.shape[1]
+    seen = torch.zeros(0, n_shared + places.regional[0].numel()).double()
+
+    def told(rows):
+        """Apply the covariance after the steps so far."""
+        inner = seen @ seen.T + torch.eye(len(seen)).double()
+        return rows - torch.linalg.solve(inner, (rows @ seen.T).T).T @ seen
+
+    for _ in range(_N_STEPS_OF_TESTS):
+        centre = places.at(
+            places.shared.mean(dim=0, keepdim=True),
+            places.regional.mean(dim=0, keepdim=True),
+        )
+        slopes = before.unwhiten_vjp(*experiments.slopes(centre))
+        slopes = torch.cat([part.flatten(1) for part in slopes], dim=1)  # (Q, N)
+        slopes = slopes / _N_STEPS_OF_TESTS**0.5
+        with torch.no_grad():
+            errors = experiments.errors(places) / _N_STEPS_OF_TESTS**0.5
+        noise = torch.randn(errors.shape, generator=generator, dtype=torch.float64)
+        reach = told(slopes)
+        gain = reach @ slopes.T + torch.eye(len(slopes)).double()
+        moved = -torch.linalg.solve(gain, (errors + noise).T).T @ reach
+        shared, regional = before.unwhiten(
+            moved[:, :n_shared], moved[:, n_shared:].reshape(places.regional.shape)
+        )
+        places = places.at(places.shared + shared, places.regional + regional)
+        seen = torch.cat([seen, slopes])
+    return places
 
 
 def _as_measured(mean, places, posterior):
@@ -174,12 +206,18 @@ def _as_measured(mean, places, posterior):
         slopes = torch.cat([part.flatten(1) for part in slopes], dim=1)  # (Q, N)
         with torch.no_grad():
             away = aim - experiments.errors(mean)[0]
-        # Two may measure the same, and where an effect is nothing nothing moves it.
-        move = torch.linalg.pinv(slopes, rtol=1e-6) @ away
+        # Where an effect is nearly nothing hardly anything moves it, and should not.
+        products = slopes @ slopes.T + _DAMPING * torch.eye(len(aim)).double()
+        move = torch.linalg.solve(products, away) @ slopes
         shared, regional = posterior.approximation.unwhiten(
             move[None, :n_shared], move[n_shared:].reshape(mean.regional.shape)
         )
-        mean = mean.at(mean.shared + shared, mean.regional + regional)
+        moved = mean.at(mean.shared + shared, mean.regional + regional)
+        with torch.no_grad():
+            left = aim - experiments.errors(moved)[0]
+        if not left.square().sum() < away.square().sum():
+            break
+        mean = moved
     return mean
 
 

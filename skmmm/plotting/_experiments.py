@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from skmmm._unwrapping import bare
 from skmmm.plotting._style import (
@@ -79,6 +80,7 @@ class ExperimentsDisplay(Display):
         estimator : DeepCausalMMMRegressor
             Fitted.
         """
+        check_is_fitted(bare(estimator))
         experiments = bare(estimator).experiments_
         if experiments is None:
             experiments = pd.DataFrame()
@@ -97,6 +99,8 @@ class ExperimentsDisplay(Display):
             return
         table = self.experiments.iloc[::-1]
         rows, size = np.arange(len(table)), table["estimate"].to_numpy()
+        # One that measured nothing has no size but its error.
+        size = np.where(size == 0.0, table["std_error"], size)
         shown = {"measured": ("estimate", "std_error", "experiment", INK)}
         for name, (label, color) in _ROWS.items():
             shown[name] = name, f"{name}_sd", label, color
