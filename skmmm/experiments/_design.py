@@ -31,7 +31,7 @@ from skmmm.experiments._panel import cycle_of, find_regions, read_kpi
 from skmmm.experiments._synthetic_control import settings_for
 
 _COUNT = Interval(Integral, 1, None, closed="left")
-# So many that the best of some designs is not the one whose placebos were few and lucky.
+# So many that the best of the designs is not the one with few and lucky placebos.
 _N_PLACEBOS = 500
 _SHARE = Interval(Real, 0, 1, closed="neither")
 

@@ -149,13 +149,14 @@ def window_effects(controls, targets, barred, start, length, settings):
     weights = fit_weights(
         controls[:start], targets[:, :start], barred, settings.penalties
     )
-    gap = targets - weights @ controls.T  # (L, P, T)
-    total = gap[..., start : start + length].sum(axis=-1)
-    level = [
-        gap[..., max(start - memory, 0) : start].mean(axis=-1)
-        for memory in settings.memories
-    ]
-    return total[:, None] - length * np.stack(level, axis=1)
+    # Of the periods whose gaps count, sums are enough: before by memory, then inside.
+    count = np.zeros((len(settings.memories), len(controls)))
+    for row, memory in zip(count, settings.memories, strict=True):
+        row[max(start - memory, 0) : start] = -length / min(memory, start)
+    count[:, start : start + length] = 1.0
+    observed = count @ targets.T  # (M, P)
+    explained = weights @ (count @ controls).T  # (L, P, M)
+    return observed - np.moveaxis(explained, -1, 1)
 
 
 def draw_sets(rng, n_regions, size, n_sets):

@@ -257,7 +257,7 @@ def test_few_false_positives_and_honest_intervals(method):
     n_regions, n_periods, start = 14, 70, 66
     settings = settings_for(method, start)
     significant, z = [], []
-    for seed in range(100):
+    for seed in range(80):
         rng = np.random.default_rng(seed)
         common = np.cumsum(0.02 * rng.standard_normal((n_periods, 1)), axis=0)
         local = np.cumsum(0.01 * rng.standard_normal((n_periods, n_regions)), axis=0)
@@ -266,9 +266,9 @@ def test_few_false_positives_and_honest_intervals(method):
         target, controls = kpi[:, :3].sum(axis=1), kpi[:, 3:]
         sets = draw_sets(rng, 11, 3, 40)
         found = analyse(controls, target, sets, start, settings)
-        z.append(found.estimate / found.std_error)
-        significant.append(2 * stats.t.sf(abs(z[-1]), found.df) < 0.1)
-    # A share of .1 has a standard deviation of .03.
+        z.append(found.estimate / found.placebos.std_error)
+        significant.append(2 * stats.t.sf(abs(z[-1]), found.placebos.df) < 0.1)
+    # A share of .1 has a standard deviation of .034.
     assert 0.02 < np.mean(significant) < 0.18
     assert 0.8 < np.sqrt(np.mean(np.square(z))) < 1.2
 
