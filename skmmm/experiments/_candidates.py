@@ -79,7 +79,7 @@ def draw_candidates(rng, kpi, size, n_candidates, forced, max_share):
     mean, total = kpi.mean(axis=0), kpi.sum(axis=1, keepdims=True)
     n_free = size - len(forced)
     orders = [None, mean[free], _correlation(kpi, total)[free]]
-    found = {}
+    found: dict[tuple[int, ...], np.ndarray] = {}
     for draw in range(_MOST_DRAWS * n_candidates):
         if len(found) == n_candidates:
             break

@@ -369,18 +369,18 @@ def placebos(controls, target, sets, start, length, settings):
     sizes = np.abs(totals[:, :start]).mean(axis=1)
     size = float(np.abs(target[:start]).mean())
     tested = [start] if len(target) >= start + length else []
-    effects = [
-        window_effects(controls, totals, sets, window, length, settings)
-        for window in (*windows, *tested)
-    ]
-    effects = np.stack(effects, axis=2)
-    own = [
-        window_effects(controls, target[None], NO_BAR, window, length, settings)[..., 0]
-        for window in windows
-    ]
-    choice = choose(effects, sizes)
-    own = choice.of_windows(np.stack(own, axis=2))
-    others = choice.of_windows(effects)
+
+    def effects(targets, barred, starts):
+        found = [
+            window_effects(controls, targets, barred, window, length, settings)
+            for window in starts
+        ]
+        return np.stack(found, axis=2)
+
+    of_sets = effects(totals, sets, [*windows, *tested])
+    choice = choose(of_sets, sizes)
+    own = choice.of_windows(effects(target[None], NO_BAR, windows))[:, 0]
+    others = choice.of_windows(of_sets)
     pooled = pooled_variance(others, sizes, controls.shape[1] / sets.shape[1])
     variance, df = pooled.moderate(own, size)
     penalty, memory = settings.at(choice.setting)
