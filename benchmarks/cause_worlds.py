@@ -97,6 +97,18 @@ class _World:
         X = frame.join(flat)
         for control, values in (controls or {}).items():
             X[control] = np.ravel(values)
+        mean = spend.mean(axis=1, keepdims=True)
+
+        def respond(money):
+            relative = money.reshape(spend.shape) / mean
+            found = self.effects(relative) * self.size[:, None, None]
+            return found.reshape(money.shape)
+
+        one_scale = (
+            len(media) == len(self.effect)
+            and bool(mean.all())
+            and np.allclose(respond(flat.to_numpy()), effects.reshape(flat.shape))
+        )
         region = REGION if n_regions > 1 else None
         roles = {"media": media, "controls": list(controls or {}), "time": WEEK}
         return Problem(
@@ -106,6 +118,7 @@ class _World:
             pd.Series(y.ravel(), name="sales"),
             pd.DataFrame(effects.reshape(-1, len(media)), columns=media),
             roles | {"region": region},
+            respond=respond if one_scale else None,
         )
 
 
@@ -214,6 +227,17 @@ def twins(seed, *, name):
     return world.problem(name, seed, spend * world.size[:, None, None] * 0.01, effects)
 
 
+def alike(seed, *, name):
+    """The last two channels work, and their spend moves alike (correlation .99)."""
+    world = _World(seed, 12, 104, 4)
+    log_spend = world.log_spend()
+    own = 0.08 * world.rng.normal(size=log_spend.shape[:2])
+    log_spend[..., -1] = log_spend[..., -2] + own
+    spend = np.exp(log_spend)
+    money = spend * world.size[:, None, None] * 0.01
+    return world.problem(name, seed, money, world.effects(_relative(spend)))
+
+
 def still(seed, *, noise=0.02, rows=None, name):
     """The last channel's spend hardly moves, or it has spend in a few rows only."""
     world = _World(seed, 16, 104, 3)
@@ -304,6 +328,7 @@ _KINDS = {
     "per_head": per_head,
     "per_head_flights": partial(per_head, flights=True),
     "twins": twins,
+    "alike": alike,
     "still": still,
     "one_row": partial(still, rows=1),
     "noise_panel": partial(nothing, sizes=(4, 80, 4)),

@@ -30,6 +30,7 @@ References
 .. [4] Orduz, J. (28 August 2026), https://www.pymc-labs.com/blog-posts
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -386,7 +387,7 @@ def make_auction(seed, name, chasing):
         spend = _roll_forward(rest if chasing else other, plan, scale)
         contributions = _auction_sales(spend, scale)
         scale = scale * AUCTION_RETURN * spend.sum(axis=0) / contributions.sum(axis=0)
-    return one_series(
+    problem = one_series(
         name,
         seed,
         media=AUCTION_CHANNELS,
@@ -395,6 +396,7 @@ def make_auction(seed, name, chasing):
         y=rest + contributions.sum(axis=1),
         truth=contributions,
     )
+    return replace(problem, respond=lambda money: _auction_sales(money, scale))
 
 
 # --- funnel --------------------------------------------------------------------------

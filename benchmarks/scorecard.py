@@ -194,6 +194,25 @@ def rivals():
     return Table(["world", "skmmm", *RIVALS], rows)
 
 
+def hidden():
+    """Return what packages credit where demand hides, on the panels of rivals."""
+    theirs = pd.read_csv(RESULTS / "causes_rivals.csv")
+    ours = pd.read_csv(RESULTS / "causes.csv").merge(
+        theirs[["world", "seed"]].drop_duplicates()
+    )
+    table = pd.concat([ours.assign(contender="skmmm"), theirs])
+    table["inside"] = table["truth"].between(table["low"], table["high"])
+    rows = []
+    for contender, found in table.groupby("contender", sort=False):
+        kpi = found.groupby("seed")["kpi"].first().sum()
+        idle = found.loc[found["idle"] == 1, "contribution"].sum()
+        shares = found["truth"].sum() / kpi, found["contribution"].sum() / kpi
+        held = f"{found['inside'].sum()} of {len(found)}"
+        rows.append([contender, *map(percent, (*shares, idle / kpi)), held])
+    heads = ["package", "media cause", "credited", "idle channel", "intervals hold"]
+    return Table(heads, rows)
+
+
 def losses():
     """Return where intervals are too narrow, and what the GRU is good for."""
     table = pd.read_csv(RECOVERY)
@@ -505,7 +524,8 @@ PAGES = {
 TABLES = {
     function.__name__: function
     for function in (
-        *(summary, forecast, weekly, totals, trust, rivals, losses, faults, causes),
+        *(summary, forecast, weekly, totals, trust, rivals, hidden, losses),
+        *(faults, causes),
         *(plan, plan_seconds, report, graph, doubt, influence),
     )
 }

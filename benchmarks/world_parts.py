@@ -1,5 +1,6 @@
 """What the benchmark worlds are made of: a `Problem`, carry-over, saturation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,8 @@ class Problem:
         Arguments of `DeepCausalMMMRegressor` that name the columns.
     total_truth : DataFrame or None
         As truth, but channels that react to the removed one do react.
+    respond : callable or None
+        From spend, (rows, channels), to what each channel then causes, of that shape.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Problem:
     truth: pd.DataFrame
     roles: dict
     total_truth: pd.DataFrame | None = None
+    respond: Callable | None = None
 
 
 def carry_over(spend, kernels):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, Literal, Self
 
-import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 
 from skmmm._data.faults import (
@@ -93,6 +94,10 @@ class DeepCausalMMMRegressor(
         the Weibull density of shape one) and ``"half_saturation"`` (adstocked spend per
         row, units of X). The effect of a
         channel with ``"roi"`` is positive and not pooled.
+    experiments : DataFrame, path of a CSV file or None, default=None
+        Lift tests, a row each: ``media``, ``start``, ``end``, ``estimate``,
+        ``std_error``, what was changed (``change``, ``spend_change``), and more: see
+        "Experiments" in the user guide. They join the rows in the likelihood.
     n_harmonics : int, default=3
         Harmonics of the yearly season; the k-th is expected to fall with ``k ** -2``.
         Daily data get three harmonics of the week as well.
@@ -176,6 +181,8 @@ class DeepCausalMMMRegressor(
         Negative log posterior per row after each iteration.
     remarks_ : list of str
         Problems found in the training rows, as in the warnings of `fit`.
+    experiments_ : DataFrame of shape (n_experiments, 15) or None
+        What each experiment measured, what the model said before and says now.
     sampling_diagnostics_ : DataFrame of shape (n_media + 1, 8) or None
         How far draws can be trusted, by channel and of the log posterior: ``r_hat``
         [4]_, ``nested_r_hat`` [5]_, ``drift`` (posterior sds), ``ess_bulk`` and so on;
@@ -230,6 +237,7 @@ class DeepCausalMMMRegressor(
         "media_share": [Interval(Real, 0, 1, closed="neither")],
         "media_cost": [Interval(Real, 0, None, closed="neither"), Mapping, None],
         "priors": [Mapping, None],
+        "experiments": [pd.DataFrame, str, PathLike, None],
         "n_harmonics": [Interval(Integral, 0, None, closed="left")],
         "periods_per_year": [Interval(Real, 1, None, closed="neither"), None],
         "n_hidden": [Interval(Integral, 0, None, closed="left")],
@@ -265,6 +273,7 @@ class DeepCausalMMMRegressor(
         media_share: float = 0.3,
         media_cost: MediaCost = None,
         priors: Mapping[Any, Any] | None = None,
+        experiments: pd.DataFrame | str | PathLike[str] | None = None,
         n_harmonics: int = 3,
         periods_per_year: float | None = None,
         n_hidden: int = 4,
@@ -293,6 +302,7 @@ class DeepCausalMMMRegressor(
         self.media_share = media_share
         self.media_cost = media_cost
         self.priors = priors
+        self.experiments = experiments
         self.n_harmonics = n_harmonics
         self.periods_per_year = periods_per_year
         self.n_hidden = n_hidden
@@ -423,34 +433,6 @@ class DeepCausalMMMRegressor(
             return None
         season = model.seasons.fourier(panel)
         return graph._estimate(panel, season, media, self._labels, seed)
-
-    def _public_state(self, model, losses):
-        """Return the public attributes of a model, in the units of X and y."""
-        media = [c for c in self._labels if c in self._columns.media]
-        controls = [c for c in self._labels if c in self._columns.controls]
-        state = {
-            "media_": media,
-            "controls_": controls,
-            "media_cost_": {
-                label: float(cost)
-                for label, cost in zip(
-                    self._columns.media, self._media_cost, strict=True
-                )
-                if np.isfinite(cost)
-            },
-            "period_": None if self._calendar is None else self._calendar.unit,
-            "loss_curve_": np.array(losses),
-            "n_iter_": len(losses),
-            "per_head_exponent_": model.per_head_exponent(),
-            "causal_graph_": np.zeros((len(media), len(media))),
-        }
-        for name, value in model.summary().items():
-            inside, outside = self._columns.media, media
-            if name == "control_coef":
-                inside, outside = self._columns.controls, controls
-            order = [inside.index(label) for label in outside]
-            state[f"{name}_"] = value[0, order]
-        return state
 
     def _publish(self, losses):
         """Set the public attributes."""

@@ -1,15 +1,19 @@
 """Write problems as CSV, for contenders that live in an environment of their own.
 
 python benchmarks/rivals/export.py FOLDER --worlds clean,small --seeds 0-1
+
+Worlds are those of `bench_recovery.py` and of `cause_worlds.py`.
 """
 
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench_recovery import make_problem, read_seeds
+from cause_worlds import WORLDS as CAUSE_WORLDS
 from preset_worlds import PUBLIC_SEED
 
 
@@ -32,7 +36,8 @@ def main():
     for world in options.worlds.split(","):
         public = world.startswith("public_")
         for seed in [PUBLIC_SEED] if public else options.seeds:
-            export(make_problem(world, seed), options.folder)
+            make = CAUSE_WORLDS.get(world, partial(make_problem, world))
+            export(make(seed), options.folder)
 
 
 if __name__ == "__main__":

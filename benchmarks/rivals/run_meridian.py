@@ -4,8 +4,13 @@ Twice: with the default knots of the baseline (one, if there is one region), and
 its automatic selection of knots.
 
 python run_meridian.py FOLDER
+
+With --short after the folder: default knots only, one chain, few draws; for panels
+of many regions. Twice: with population 1 in each region, and with the region's mean
+KPI as population, since Meridian scales spend and KPI by it.
 """
 
+import sys
 from functools import partial
 
 import numpy as np
@@ -14,12 +19,16 @@ from meridian.analysis import analyzer
 from meridian.data import data_frame_input_data_builder
 from meridian.model import model, spec
 
+DRAWS = {"n_chains": 2, "n_adapt": 500, "n_burnin": 500, "n_keep": 1000}
+SHORT = {"n_chains": 1, "n_adapt": 200, "n_burnin": 50, "n_keep": 150}
 
-def fit(X, y, roles, *, enable_aks):
+
+def fit(X, y, roles, *, enable_aks, draws=DRAWS, sized=False):
     region, media = roles["region"], roles["media"]
     frame = X.rename(columns={region: "geo", roles["time"]: "time"})
     frame["time"] = frame["time"].dt.strftime("%Y-%m-%d")
-    frame = frame.assign(kpi=y, population=1.0).sort_values(["geo", "time"])
+    population = y.groupby(X[region]).transform("mean") if sized else 1.0
+    frame = frame.assign(kpi=y, population=population).sort_values(["geo", "time"])
     builder = data_frame_input_data_builder.DataFrameInputDataBuilder(
         kpi_type="revenue"
     )
@@ -32,16 +41,21 @@ def fit(X, y, roles, *, enable_aks):
     mmm = model.Meridian(
         input_data=builder.build(), model_spec=spec.ModelSpec(enable_aks=enable_aks)
     )
-    mmm.sample_posterior(n_chains=2, n_adapt=500, n_burnin=500, n_keep=1000, seed=0)
-    draws = np.asarray(
+    mmm.sample_posterior(**draws, seed=0)
+    effects = np.asarray(
         analyzer.Analyzer(
             model_context=mmm.model_context, inference_data=mmm.inference_data
         ).incremental_outcome(aggregate_geos=False, aggregate_times=False)
     )  # (chains, draws, R, T, M)
-    draws = draws.reshape(-1, *draws.shape[2:])
-    return rows(X, roles, draws.mean(axis=0)), draws.sum(axis=(1, 2))
+    effects = effects.reshape(-1, *effects.shape[2:])
+    return rows(X, roles, effects.mean(axis=0)), effects.sum(axis=(1, 2))
 
 
 if __name__ == "__main__":
-    answer_all("Meridian", partial(fit, enable_aks=False))
-    answer_all("Meridian, automatic knots", partial(fit, enable_aks=True))
+    if "--short" in sys.argv:
+        short = partial(fit, enable_aks=False, draws=SHORT)
+        answer_all("Meridian, short", short)
+        answer_all("Meridian, short, sized", partial(short, sized=True))
+    else:
+        answer_all("Meridian", partial(fit, enable_aks=False))
+        answer_all("Meridian, automatic knots", partial(fit, enable_aks=True))

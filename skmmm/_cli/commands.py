@@ -154,6 +154,8 @@ def _fit_and_write(console, task, args):
         files += write_pictures(task, model, summary, held_out, out)
     removed = remove_others(out, files)
     console.say(f"\n{channel_text(task, model, summary)}")
+    if model.experiments_ is not None:
+        console.say("\n" + "\n".join(model.experiments_["finding"]))
     if len(task.media) > 1:
         console.say(f"\n{graph_text(model.channel_graph())}")
     if skill is not None:
@@ -174,6 +176,7 @@ def _fit(console, task, args):
         adstock=args.adstock,
         media_cost=task.media_cost,
         priors=args.prior,
+        experiments=args.experiments,
         max_iter=args.max_iter,
         random_state=args.seed,
     )

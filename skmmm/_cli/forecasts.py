@@ -48,7 +48,10 @@ def compare(task, model, console, n_origins):
         return None, None
     # Intervals of forecasts are drawn for a single series only.
     refit = clone(model).set_params(
-        n_draws=model.n_draws if task.n_regions == 1 else 0, unseen_region="average"
+        n_draws=model.n_draws if task.n_regions == 1 else 0,
+        unseen_region="average",
+        # Most of them lie behind an early origin.
+        experiments=None,
     )
     cv = PanelTimeSeriesSplit(
         n_origins, test_size=size, region=task.region, time=task.time

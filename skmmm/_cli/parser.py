@@ -377,6 +377,13 @@ def _add_settings(parser):
         help="what is known of a channel, as a 90%% interval: tv:roi=1:3. Quantities "
         "are roi, decay and half_saturation",
     )
+    settings.add_argument(
+        "--experiments",
+        metavar="FILE",
+        help="lift tests, a row each: media, start, end, change (0 is off) or "
+        "spend_change, estimate (of the whole window) and std_error; regions and media "
+        "of one test apart by ;",
+    )
     _add_effort(settings)
 
 

@@ -75,6 +75,11 @@ class Calendar:
             )
         return ordinal
 
+    def period_of(self, column, label):
+        """Return the period that holds the time of every row: any of its days."""
+        units = _in_units(read_times(column, label), self.unit, label)
+        return (units - self.origin) // self.step
+
     def fourier(self, ordinals, n_harmonics):
         """Return yearly sines and cosines, and weekly ones for daily data.
 

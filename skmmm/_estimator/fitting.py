@@ -13,15 +13,19 @@ from threadpoolctl import threadpool_limits
 
 from skmmm._data import checks
 from skmmm._data.costs import by_channel, costs_per_unit
+from skmmm._data.experiments import read_experiments
 from skmmm._data.faults import loss_regions
 from skmmm._data.scales import fit_scales
 from skmmm._estimator.channel_priors import make_channel_priors
+from skmmm._estimator.experiments import Told, experiment_table, settled
 from skmmm._model.context import draw_context
+from skmmm._model.contrasts import reported_experiments
 from skmmm._model.demand import SHIFTS, fit_demand, moves_kpi
-from skmmm._model.hmc import most_chains, sample
-from skmmm._model.inputs import Seasons, context_columns, make_target
+from skmmm._model.draws import few_draws
+from skmmm._model.hmc import most_chains, sample, sample_on
+from skmmm._model.inputs import Seasons, context_columns
 from skmmm._model.laplace import conditional_contraction, information
-from skmmm._model.likelihood import Loss
+from skmmm._model.likelihood import Loss, make_target
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.optimise import train
 from skmmm._model.outcome import OutcomeModel
@@ -75,6 +79,7 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
         Of each iteration.
     """
     generator = _generator(estimator)
+    experiments = None
     # L-BFGS works on vectors so short that BLAS threads only wait for each other.
     with (
         one_thread(),
@@ -85,14 +90,24 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
         model, target, alarms = _start(
             estimator, panel, stuck, outliers, population, generator
         )
+        reported = _reported(estimator, model)
         losses = _train(estimator, model, target, X, y)
         contradicted = _check_priors(estimator, model, target)
         model, trace = _with_draws(estimator, model, target, generator)
+        alarms = _placement_alarms(model, alarms, trace)
+        if reported is not None:
+            model, trace, experiments, answered = _with_experiments(
+                estimator, reported, model, target, trace, alarms, generator
+            )
         sampling = _check_sampling(estimator, model, target, trace)
-        alarms = _check_placement(estimator, model, alarms, trace)
+        model = model.doubting(alarms != "")
+        if reported is not None:
+            alarms[answered] = ""
+        _warn_of_alarms(estimator, alarms)
         model = _judged(model, target, alarms != "", contradicted)
         state = {
             "_sampling": sampling,
+            "experiments_": experiments,
             "_contradicted": contradicted,
             "_alarms": tuple(alarms),
             "_graph": estimator._fit_graph(model, graph, generator.initial_seed()),
@@ -191,7 +206,6 @@ def _free_sign(estimator, negative_kpi):
 
 def _train(estimator, model, target, X, y):
     """Move the network to the mode."""
-    inputs = model.inputs()
     losses: list[float] = []
     with fit_progress(
         estimator, X, y, lambda: _state_now(estimator, model, target, losses)
@@ -201,22 +215,32 @@ def _train(estimator, model, target, X, y):
             losses.append(loss)
             return report(loss)
 
-        settled = train(
-            model.network,
-            inputs.rounded(),
-            target,
-            model.loss,
-            max_iter=estimator.max_iter,
-            tol=estimator.tol,
-            on_iteration=on_iteration,
-        )
+        settled = _move_to_mode(estimator, model, target, on_iteration)
+    _warn_unless(settled, estimator)
+    return losses
+
+
+def _warn_unless(settled, estimator):
+    """Warn if training did not settle."""
     if not settled:
         warn_user(
             f"Training stopped after max_iter={estimator.max_iter} iterations before "
             "it had settled. Increase max_iter.",
             ConvergenceWarning,
         )
-    return losses
+
+
+def _move_to_mode(estimator, model, target, on_iteration):
+    """Train the network in place; return whether it settled."""
+    return train(
+        model.network,
+        model.inputs().rounded(),
+        target,
+        model.loss,
+        max_iter=estimator.max_iter,
+        tol=estimator.tol,
+        on_iteration=on_iteration,
+    )
 
 
 def _state_now(estimator, model, target, losses):
@@ -244,12 +268,12 @@ def _with_draws(estimator, model, target, generator):
 
 
 def _judged(model, target, alarmed, contradicted):
-    """Return the model that doubts channels which ring an alarm, and what it knows.
+    """Return the model with what it knows of each channel.
 
-    Those, and those whose data contradict their prior, are in no group of which only
-    the sum is known. All arguments but the first two are of shape (n_media,), bool.
+    Those that ring an alarm, and those whose data contradict their prior, are in no
+    group of which only the sum is known. All arguments but the first two are of shape
+    (n_media,), bool.
     """
-    model = model.doubting(alarmed)
     if model.draws is None:
         return model
     with torch.no_grad():
@@ -264,6 +288,78 @@ def _judged(model, target, alarmed, contradicted):
         narrow=narrow,
         together=known_together(effects, prior, unknown, twins),
     )
+
+
+def _reported(estimator, model):
+    """Return what the parameter `experiments` says, None if it says nothing."""
+    if estimator.experiments is None:
+        return None
+    rows = read_experiments(
+        estimator.experiments,
+        media=list(estimator._columns.media),
+        regions=estimator.regions_,
+        calendar=estimator._calendar,
+        grid_length=model.history.shape[1],
+    )
+    return reported_experiments(rows, model, estimator._media_cost)
+
+
+def _with_experiments(estimator, reported, model, target, trace, alarms, generator):
+    """Return model and trace after experiments, `experiments_`, and what they answer.
+
+    The last is which channels' alarms they answer, (n_media,), bool.
+    """
+    model = model.doubting(alarms != "")
+    more = replace(target, experiments=reported.measurements)
+    if trace is None:
+        before = model.network
+        model = replace(model, network=copy.deepcopy(before))
+        try:
+            settled_again = _move_to_mode(estimator, model, more, lambda loss: False)
+        except FloatingPointError as error:
+            raise ValueError(
+                "The experiments are so far from the rows, by their std_error, that no "
+                "fit to both can be computed. Check estimate, std_error and units."
+            ) from error
+        _warn_unless(settled_again, estimator)
+        model, after = model.at_mode(more), model.network
+    else:
+        before = model.network.at(trace.places.shared, trace.places.regional)
+        n_chains = trace.log_density.shape[1]
+        last = before.at(before.shared[-n_chains:], before.regional[-n_chains:])
+        draws, mean, trace = sample_on(
+            model.network,
+            last,
+            model.inputs(),
+            more,
+            model.loss,
+            estimator.n_draws,
+            generator,
+        )
+        model, after = model.with_draws(draws, mean, more), trace.places
+    told = _told(reported, model, target, before, after)
+    media, calendar = list(estimator._columns.media), estimator._calendar
+    table = experiment_table(reported, told, media, calendar)
+    for finding in table.loc[table["conflict"], "finding"]:
+        warn_user(finding)
+    return model, trace, table, settled(reported, told, table, len(alarms))
+
+
+def _told(reported, model, target, before, after):
+    """Return the `Told` of networks before and after."""
+    values, spreads = [], []
+    with torch.no_grad():
+        for network in (before, after):
+            found = [reported.measurements.values(n) for _, n in few_draws(network)]
+            values.append(reported.in_measure(torch.cat(found).numpy()))
+            effects = model.mean_effects_of(network, target)
+            caused = [effects[:, one.channels].sum(axis=1) for one in reported.rows]
+            spreads.append(np.var(caused, axis=1))
+    if len(before.shared) == 1:
+        removed = np.full(len(reported.rows), np.nan)
+    else:
+        removed = 1.0 - spreads[1] / spreads[0]
+    return Told(before=values[0], after=values[1], doubt_removed=removed)
 
 
 def _check_sampling(estimator, model, target, trace):
@@ -324,23 +420,27 @@ def _spend_alarms(estimator, panel, season):
     return alarms
 
 
-def _check_placement(estimator, model, alarms, trace):
-    """Return why a channel's spend tells nothing of its effect, "" if it may, and warn.
+def _placement_alarms(model, alarms, trace):
+    """Return why a channel's spend tells nothing of its effect, "" if it may.
 
     An array of str, one per channel: what the placement of spend says, and what the
     trained model adds.
     """
-    media = estimator._columns.media
     # Of a channel that may lower the KPI it is no surprise.
     alarms[model.network.free_sign.numpy() & (alarms == LOWERS)] = ""
     alarms[model.network.grouped.numpy() & (alarms == "")] = GROUPS
     if model.demand is not None and (trace is None or moves_kpi(trace.places)):
         alarms[model.demand.moving_together() & (alarms == "")] = TOGETHER
+    return alarms
+
+
+def _warn_of_alarms(estimator, alarms):
+    """Warn of channels whose spend tells nothing of their effect."""
+    media = estimator._columns.media
     for reason, advice in ADVICE.items():
         names = [c for c, a in zip(media, alarms, strict=True) if a == reason]
         if names:
             warn_user(f"The spend of {names} {advice}")
-    return alarms
 
 
 def _check_finite(scales, columns):

@@ -145,6 +145,34 @@ class ModelPartsMixin(ReadingMixin):
         )
         return pd.DataFrame({k: v.T.ravel() for k, v in columns.items()}, index)
 
+    def _public_state(self, model, losses):
+        """Return the public attributes of a model, in the units of X and y."""
+        media = [c for c in self._labels if c in self._columns.media]
+        controls = [c for c in self._labels if c in self._columns.controls]
+        state = {
+            "media_": media,
+            "controls_": controls,
+            "media_cost_": {
+                label: float(cost)
+                for label, cost in zip(
+                    self._columns.media, self._media_cost, strict=True
+                )
+                if np.isfinite(cost)
+            },
+            "period_": None if self._calendar is None else self._calendar.unit,
+            "loss_curve_": np.array(losses),
+            "n_iter_": len(losses),
+            "per_head_exponent_": model.per_head_exponent(),
+            "causal_graph_": np.zeros((len(media), len(media))),
+        }
+        for name, value in model.summary().items():
+            inside, outside = self._columns.media, media
+            if name == "control_coef":
+                inside, outside = self._columns.controls, controls
+            order = [inside.index(label) for label in outside]
+            state[f"{name}_"] = value[0, order]
+        return state
+
     def _sampling_table(self) -> pd.DataFrame | None:
         """Return `sampling_diagnostics_`."""
         if self._sampling is None:

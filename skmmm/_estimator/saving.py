@@ -19,6 +19,7 @@ from skmmm._storage.header import (
     unpack_regions,
 )
 from skmmm._storage.index import pack_index, unpack_index
+from skmmm._storage.plain import plain, restored
 from skmmm.graph._storage import pack_graph, unpack_graph
 from skmmm.inspection._placement import ADVICE
 from skmmm.inspection._sampling import COLUMNS
@@ -92,6 +93,7 @@ def _packed(estimator):
         "index": index,
         "remarks": estimator.remarks_,
         "alarms": estimator._alarms,
+        "experiments": plain("experiments_", estimator.experiments_),
         "model": model,
     }
     arrays |= index_arrays
@@ -140,6 +142,7 @@ def _unpacked(cls, header, arrays):
     estimator.regions_ = unpack_regions(arrays, columns)
     sizes = {"n_regions": len(estimator.regions_), "n_media": n_media}
     estimator._alarms = _alarms_in(header, n_media)
+    estimator.experiments_ = restored(header["experiments"])
     estimator._contradicted = arrays.take("contradicted", (n_media,), "bool")
     estimator._media_cost = _cost_in(arrays, n_media)
     estimator._graph = unpack_graph(arrays, **sizes)

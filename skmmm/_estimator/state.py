@@ -40,6 +40,7 @@ class FittedState:
     slope_: Array
     loss_curve_: Array
     remarks_: list[str]
+    experiments_: pd.DataFrame | None
     sampling_diagnostics_: pd.DataFrame | None
     n_features_in_: int
     feature_names_in_: np.ndarray

@@ -1,15 +1,15 @@
 """Draws from the posterior: Hamiltonian Monte Carlo around the mode."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from skmmm._model.laplace import (
     LaplaceApproximation,
+    all_ties,
     approximate,
     information,
-    prior_ties,
     spread_information,
     with_spreads,
 )
@@ -21,6 +21,9 @@ from skmmm._model.spreads import draw_spreads, mean_parameters
 N_MOVES = 2  # times that chains look for a better place to measure distances from
 N_WARMUP = 7  # transitions in which the step size is found, after every move
 N_AFTER = 8  # transitions of each chain after that, if it gives no more draws
+_N_STEPS_OF_TESTS = 4  # in which chains are moved by experiments
+_N_NEWTON = 4  # steps to a point that says of experiments what draws do
+_DAMPING = 0.01  # of these, in variances of a measurement
 N_STEPS = 8  # leapfrog steps of a transition
 _ACCEPT = 0.8  # mean acceptance aimed at
 _CELLS = 2**17  # region-period-channels of all chains together: bounds the memory
@@ -91,26 +94,169 @@ def sample(network, inputs, target, loss, known, n_draws, generator):
     n_regions, n_regional = network.regional.shape[1:]
     n_shared = network.shared.shape[1]
     n_chains = min(n_draws, most_chains(inputs))
-    n_each = -(-n_draws // n_chains)
     approximation = approximate(network, known, inputs, target)
     posterior = _Posterior(network, inputs, target, loss, approximation)
 
-    def noise():
-        shape = n_chains, n_shared + n_regions * n_regional
-        return torch.randn(shape, generator=generator, dtype=torch.float64)
+    noise = torch.randn(
+        n_chains,
+        n_shared + n_regions * n_regional,
+        generator=generator,
+        dtype=torch.float64,
+    )
+    start = _spread_out(network, known, inputs, target, noise)
+    state = posterior.state(start.shared, start.regional)
+    return _explore(posterior, state, start, N_MOVES, n_draws, generator)
 
-    start = _spread_out(network, known, inputs, target, noise())
-    state, places, changes = posterior.state(start.shared, start.regional), [], []
-    densities = [state.density]
-    for move in range(N_MOVES + 1):
-        step = _StepSize(1.0 / state.position.shape[1] ** 0.25)
-        last = move == N_MOVES
+
+def sample_on(network, places, inputs, target, loss, n_draws, generator):
+    """Draw the parameters anew after experiments have told more of them.
+
+    Chains go on from where they are, moved by what experiments tell of each as in a
+    Kalman filter, in several steps [1]_, which is all there is to do where the model's
+    values of experiments are linear in the parameters.
+
+    Parameters
+    ----------
+    network : OutcomeNetwork
+        At the mean of all places.
+    places : OutcomeNetwork
+        One entry per chain.
+    inputs, loss, n_draws, generator
+        As of `sample`.
+    target : Target
+        With experiments.
+
+    Returns
+    -------
+    draws, mean, trace
+        As of `sample`.
+
+    References
+    ----------
+    .. [1] Emerick, Reynolds (2013). Ensemble Smoother with Multiple Data Assimilation.
+       Computers and Geosciences 55.
+    """
+    known = information(network, inputs, target, loss)
+    before = approximate(network, known, inputs, replace(target, experiments=None))
+    start = _assimilated(places, before, target.experiments, generator)
+    chosen = _not_refuted(target.experiments.log_density(start).detach(), generator)
+    start = network.at(start.shared[chosen], start.regional[chosen])
+    approximation = approximate(network, known, inputs, target)
+    posterior = _Posterior(network, inputs, target, loss, approximation)
+    posterior, state = posterior.moved(posterior.state(start.shared, start.regional))
+    draws, mean, trace = _explore(posterior, state, start, 1, n_draws, generator)
+    return draws, _as_measured(mean, trace.places, posterior), trace
+
+
+def _assimilated(places, before, experiments, generator):
+    """Return places moved by experiments, each step as if errors were larger.
+
+    Parameters
+    ----------
+    places : OutcomeNetwork
+        One entry per chain.
+    before : LaplaceApproximation
+        In whose coordinates the posterior without experiments is round.
+    experiments : Measurements
+    generator : torch.Generator
+    """
+    n_shared = places.shared.shape[1]
+    seen = torch.zeros(0, n_shared + places.regional[0].numel()).double()
+
+    def told(rows):
+        """Apply the covariance after the steps so far."""
+        inner = seen @ seen.T + torch.eye(len(seen)).double()
+        return rows - torch.linalg.solve(inner, (rows @ seen.T).T).T @ seen
+
+    for _ in range(_N_STEPS_OF_TESTS):
+        centre = places.at(
+            places.shared.mean(dim=0, keepdim=True),
+            places.regional.mean(dim=0, keepdim=True),
+        )
+        slopes = before.unwhiten_vjp(*experiments.slopes(centre))
+        slopes = torch.cat([part.flatten(1) for part in slopes], dim=1)  # (Q, N)
+        slopes = slopes / _N_STEPS_OF_TESTS**0.5
+        with torch.no_grad():
+            errors = experiments.errors(places) / _N_STEPS_OF_TESTS**0.5
+        noise = torch.randn(errors.shape, generator=generator, dtype=torch.float64)
+        reach = told(slopes)
+        gain = reach @ slopes.T + torch.eye(len(slopes)).double()
+        moved = -torch.linalg.solve(gain, (errors + noise).T).T @ reach
+        shared, regional = before.unwhiten(
+            moved[:, :n_shared], moved[:, n_shared:].reshape(places.regional.shape)
+        )
+        places = places.at(places.shared + shared, places.regional + regional)
+        seen = torch.cat([seen, slopes])
+    return places
+
+
+def _as_measured(mean, places, posterior):
+    """Return the mean of parameters, moved to say of experiments what draws say.
+
+    Values of experiments are not linear in the parameters, so that those at the mean
+    are others than the mean of those of draws. It is the least move in coordinates in
+    which the posterior is round.
+    """
+    experiments = posterior.target.experiments
+    n_shared = mean.shared.shape[1]
+    with torch.no_grad():
+        aim = experiments.errors(places).mean(dim=0)
+    for _ in range(_N_NEWTON):
+        slopes = posterior.approximation.unwhiten_vjp(*experiments.slopes(mean))
+        slopes = torch.cat([part.flatten(1) for part in slopes], dim=1)  # (Q, N)
+        with torch.no_grad():
+            away = aim - experiments.errors(mean)[0]
+        # Where an effect is nearly nothing hardly anything moves it, and should not.
+        products = slopes @ slopes.T + _DAMPING * torch.eye(len(aim)).double()
+        move = torch.linalg.solve(products, away) @ slopes
+        shared, regional = posterior.approximation.unwhiten(
+            move[None, :n_shared], move[n_shared:].reshape(mean.regional.shape)
+        )
+        moved = mean.at(mean.shared + shared, mean.regional + regional)
+        with torch.no_grad():
+            left = aim - experiments.errors(moved)[0]
+        if not left.square().sum() < away.square().sum():
+            break
+        mean = moved
+    return mean
+
+
+def _not_refuted(log_density, generator):
+    """Return which places chains start from, (n_chains,): by what experiments say.
+
+    Where an effect is nothing no force pulls a chain on. Systematic resampling [1]_
+    leaves those that agree where they are.
+
+    References
+    ----------
+    .. [1] Kitagawa (1996). Monte Carlo Filter and Smoother for Non-Gaussian Nonlinear
+       State Space Models. JCGS 5.
+    """
+    n_chains = len(log_density)
+    mass = torch.softmax(log_density, dim=0).cumsum(dim=0)
+    at = torch.rand((), generator=generator, dtype=torch.float64)
+    steps = (torch.arange(n_chains, dtype=torch.float64) + at) / n_chains
+    return torch.searchsorted(mass, steps).clamp_max(n_chains - 1)
+
+
+def _explore(posterior, state, start, n_moves, n_draws, generator):
+    """Run chains on, and return draws, mean and trace as `sample` does."""
+    n_chains, n_coordinates = state.position.shape
+    n_each = -(-n_draws // n_chains)
+    network, tested = posterior.network, posterior.target.tested
+    places, changes, densities = [], [], [state.density]
+    for move in range(n_moves + 1):
+        step = _StepSize(1.0 / n_coordinates**0.25)
+        last = move == n_moves
         n_transitions = N_WARMUP + (max(N_AFTER, n_each) if last else 0)
         for transition in range(n_transitions):
             jitter = 0.8 + 0.4 * torch.rand((), generator=generator).item()
             accept_draw = torch.rand(n_chains, generator=generator, dtype=torch.float64)
+            momentum = torch.randn(
+                state.position.shape, generator=generator, dtype=torch.float64
+            )
             state, change = _transition(
-                posterior, state, noise(), jitter * step.now, N_STEPS, accept_draw
+                posterior, state, momentum, jitter * step.now, N_STEPS, accept_draw
             )
             state = posterior.with_new_spreads(state, generator)
             if transition < N_WARMUP:
@@ -123,7 +269,7 @@ def sample(network, inputs, target, loss, known, n_draws, generator):
             posterior, state = posterior.moved(state)
     draws = [torch.cat(part)[:n_draws] for part in zip(*places[-n_each:], strict=True)]
     seen = [torch.cat(part) for part in zip(*places, strict=True)]
-    mean = mean_parameters(network, *seen)
+    mean = mean_parameters(network, *seen, tested=tested)
     trace = Trace(
         start, network.at(*seen), torch.stack(densities), torch.stack(changes)
     )
@@ -134,7 +280,7 @@ def _spread_out(network, known, inputs, target, noise):
     """Turn noise into draws of the Gaussian approximation, with spreads unknown."""
     told = spread_information(network, known)
     approximation = LaplaceApproximation(
-        with_spreads(network, known, told), prior_ties(network, inputs, target)
+        with_spreads(network, known, told), all_ties(network, inputs, target)
     )
     n_shared, shape = network.shared.shape[1], network.regional.shape[1:]
     shared, regional = approximation.unwhiten(
@@ -176,7 +322,8 @@ class _Posterior:
         self.network = network
         self._rough = (
             network.to(torch.float32),
-            *(fields_in_dtype(part, torch.float32) for part in (inputs, target)),
+            fields_in_dtype(inputs, torch.float32),
+            target.in_dtype(torch.float32),
         )
 
     def parameters(self, position):
@@ -192,7 +339,9 @@ class _Posterior:
     def moved(self, state):
         """Return the posterior in coordinates around the mean of all chains."""
         shared, regional = self.parameters(state.position)
-        centre = self.network.at(*mean_parameters(self.network, shared, regional))
+        centre = self.network.at(
+            *mean_parameters(self.network, shared, regional, tested=self.target.tested)
+        )
         known = information(centre, self.inputs, self.target, self.loss)
         approximation = approximate(centre, known, self.inputs, self.target)
         moved = _Posterior(centre, self.inputs, self.target, self.loss, approximation)

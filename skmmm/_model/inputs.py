@@ -7,8 +7,6 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 
-from skmmm._model.likelihood import Target
-
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
@@ -72,6 +70,19 @@ class Inputs:
             media=media,
             high=self.high[:, channels],
             intensity=self.intensity[:, channels],
+        )
+
+    def in_regions(self, regions):
+        """Return the inputs of some regions."""
+        return replace(
+            self,
+            media=self.media[regions],
+            high=self.high[regions],
+            intensity=self.intensity[regions],
+            known=self.known[regions],
+            controls=self.controls[regions],
+            states=self.states[regions],
+            demand=self.demand[regions],
         )
 
     def within(self, window):
@@ -164,15 +175,15 @@ def build_inputs(panel, scales, seasons, max_lag, context, demand):
     else:
         states = context.states(context_columns(panel, scales, seasons))
     return Inputs(
-        media=_tensor(media),
-        high=_tensor(scales.media_high / scales.media)[..., None],
-        intensity=_tensor(scales.intensity),
-        known=_tensor(known),
-        controls=_tensor(_controls(panel, scales)),
-        season=_tensor(season),
-        trend=_tensor(trend),
+        media=tensor_of(media),
+        high=tensor_of(scales.media_high / scales.media)[..., None],
+        intensity=tensor_of(scales.intensity),
+        known=tensor_of(known),
+        controls=tensor_of(_controls(panel, scales)),
+        season=tensor_of(season),
+        trend=tensor_of(trend),
         states=states,
-        demand=_tensor(
+        demand=tensor_of(
             np.zeros((len(media), 0, len(trend)))
             if demand is None
             else demand.columns(panel.periods, len(media))
@@ -191,38 +202,7 @@ def context_columns(panel, scales, seasons):
     calendar = np.concatenate([season, time[None]])
     controls = _controls(panel, scales)
     calendar = np.broadcast_to(calendar, (len(controls), *calendar.shape))
-    return _tensor(np.concatenate([calendar, controls], axis=1))
-
-
-def make_target(panel, scales, outliers, *, ordered):
-    """Return the `Target` of a training panel.
-
-    Where rows have an order, weights are relative precisions: a second row for the
-    same region and period cannot be. Where they have none, a row of weight k is k rows.
-
-    Parameters
-    ----------
-    panel : Panel
-    scales : Scales
-    outliers : ndarray of shape (n_regions, n_periods)
-        Robust standard deviations by which the KPI cannot be right: such a row counts
-        as little as if its noise was as large as that.
-    ordered : bool
-    """
-    observed = (panel.weight > 0).astype(np.float64)
-    count, precision = panel.weight, observed
-    if ordered:
-        count, precision = (
-            observed,
-            panel.weight * (observed.sum() / panel.weight.sum()),
-        )
-    share = panel.observed * scales.kpi[:, None]
-    return Target(
-        y=_tensor(panel.y / np.where(scales.kpi > 0, scales.kpi, 1.0)[:, None]),
-        count=_tensor(count),
-        precision=_tensor(precision / np.maximum(outliers, 1.0) ** 2),
-        share=_tensor(share / share.sum()),
-    )
+    return tensor_of(np.concatenate([calendar, controls], axis=1))
 
 
 def _controls(panel, scales):
@@ -231,5 +211,6 @@ def _controls(panel, scales):
     return (controls * panel.observed[..., None]).transpose(0, 2, 1)
 
 
-def _tensor(array):
+def tensor_of(array):
+    """Return an array as numbers of double precision."""
     return torch.tensor(np.ascontiguousarray(array), dtype=torch.float64)

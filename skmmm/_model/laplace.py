@@ -325,6 +325,19 @@ def prior_ties(network, inputs, target):
     return Ties(shared, regional, sign)
 
 
+def all_ties(network, inputs, target):
+    """Return the `Ties` of the prior and of experiments, which touch many regions."""
+    ties = prior_ties(network, inputs, target)
+    if target.experiments is None:
+        return ties
+    shared, regional = target.experiments.slopes(network)
+    return Ties(
+        torch.cat([ties.shared, shared]),
+        torch.cat([ties.regional, regional]),
+        torch.cat([ties.sign, torch.ones(len(shared), dtype=torch.float64)]),
+    )
+
+
 def root_of(precision):
     """Return lower triangles L with ``L L' = precision``, of shape (..., n, n).
 
@@ -478,7 +491,7 @@ def with_spreads_held(network, known):
 def approximate(network, known, inputs, target):
     """Return the `LaplaceApproximation` around a network, with spreads held."""
     return LaplaceApproximation(
-        with_spreads_held(network, known), prior_ties(network, inputs, target)
+        with_spreads_held(network, known), all_ties(network, inputs, target)
     )
 
 

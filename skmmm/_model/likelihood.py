@@ -1,15 +1,17 @@
 """How likely the KPI is, given the outcome equation."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from scipy import stats
 
+from skmmm._model.experiments import Measurements
 from skmmm._model.independence import independent_share
+from skmmm._model.inputs import tensor_of
 from skmmm._model.level import innovations
-from skmmm._model.priors import EFFECT_DF
+from skmmm._model.priors import EFFECT_DF, fields_in_dtype
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,17 +28,63 @@ class Target:
         region over it. 0 in masked cells.
     share : Tensor of shape (R, T)
         Of each row in the mean KPI of all rows; sums to one.
+    experiments : Measurements or None
+        What experiments measured besides.
     """
 
     y: torch.Tensor
     count: torch.Tensor
     precision: torch.Tensor
     share: torch.Tensor
+    experiments: Measurements | None = None
+
+    @property
+    def tested(self):
+        """Channels of which experiments tell."""
+        return set() if self.experiments is None else self.experiments.tested
+
+    def in_dtype(self, dtype):
+        """Return the same in numbers of another precision."""
+        rows = fields_in_dtype(self, dtype)
+        if self.experiments is None:
+            return rows
+        return replace(rows, experiments=self.experiments.in_dtype(dtype))
 
     @property
     def observed(self):
         """1 where there is something to fit, shape (R, T)."""
         return (self.count > 0).to(self.y.dtype)
+
+
+def make_target(panel, scales, outliers, *, ordered):
+    """Return the `Target` of a training panel.
+
+    Where rows have an order, weights are relative precisions: a second row for the
+    same region and period cannot be. Where they have none, a row of weight k is k rows.
+
+    Parameters
+    ----------
+    panel : Panel
+    scales : Scales
+    outliers : ndarray of shape (n_regions, n_periods)
+        Robust standard deviations by which the KPI cannot be right: such a row counts
+        as little as if its noise was as large as that.
+    ordered : bool
+    """
+    observed = (panel.weight > 0).astype(np.float64)
+    count, precision = panel.weight, observed
+    if ordered:
+        count, precision = (
+            observed,
+            panel.weight * (observed.sum() / panel.weight.sum()),
+        )
+    share = panel.observed * scales.kpi[:, None]
+    return Target(
+        y=tensor_of(panel.y / np.where(scales.kpi > 0, scales.kpi, 1.0)[:, None]),
+        count=tensor_of(count),
+        precision=tensor_of(precision / np.maximum(outliers, 1.0) ** 2),
+        share=tensor_of(share / share.sum()),
+    )
 
 
 @dataclass(frozen=True)
@@ -170,7 +218,10 @@ def log_likelihood(network, inputs, target, loss):
     )
     density = loss(error * torch.exp(-noise_log)) + noise_log
     count = target.count * network.independent_share
-    return -(total + (count * density).sum(dim=(1, 2)))
+    likelihood = -(total + (count * density).sum(dim=(1, 2)))
+    if target.experiments is not None:
+        likelihood = likelihood + target.experiments.log_density(network)
+    return likelihood
 
 
 def log_prior(network, inputs, target):

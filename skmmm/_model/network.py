@@ -171,6 +171,12 @@ class OutcomeNetwork:
         twin.sizes = replace(self.sizes, n_regions=self.sizes.n_regions + n_new)
         return twin
 
+    def in_regions(self, regions):
+        """Return the network of some regions."""
+        twin = self.at(self.shared, self.regional[:, regions])
+        twin.sizes = replace(self.sizes, n_regions=len(regions))
+        return twin
+
     def values(self):
         """Return all parameters by name, in their own units.
 

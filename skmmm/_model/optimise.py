@@ -9,8 +9,8 @@ from scipy.optimize import minimize
 
 from skmmm._model.laplace import (
     LaplaceApproximation,
+    all_ties,
     information,
-    prior_ties,
     spread_information,
     with_spreads,
 )
@@ -73,7 +73,7 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
         deviations = spread_information(network, known)
         approximation = LaplaceApproximation(
             with_spreads(network, known, deviations),
-            prior_ties(network, inputs, target),
+            all_ties(network, inputs, target),
         )
         now = find_mode(
             network,

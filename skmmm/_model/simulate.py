@@ -20,8 +20,7 @@ from torch.nn.functional import pad
 
 from skmmm._model.adstock import linear_scan
 from skmmm._model.draws import few_draws, select
-from skmmm._model.inputs import make_target
-from skmmm._model.likelihood import error_precision
+from skmmm._model.likelihood import error_precision, make_target
 from skmmm._model.priors import EFFECT_DF
 
 N_GUESSES = 64  # draws of the prior from which one with the mean KPI is chosen

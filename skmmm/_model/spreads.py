@@ -41,11 +41,23 @@ def draw_spreads(network, shared, regional, generator):
     return _with_log_spreads(network, shared, regional, drawn)
 
 
-def mean_parameters(network, shared, regional):
+def mean_parameters(network, shared, regional, *, tested=()):
     """Return the mean over draws of log spreads, deviations and all other parameters.
 
-    That of parameters that move nothing is known: zero. The arguments are those of
-    `draw_spreads` but the generator; both results have one entry.
+    That of parameters that no row depends on is known, zero, unless experiments tell
+    of them.
+
+    Parameters
+    ----------
+    network, shared, regional
+        As of `draw_spreads`.
+    tested : collection of int
+        Channels of which experiments tell.
+
+    Returns
+    -------
+    shared, regional : Tensor
+        With one entry.
     """
 
     def mean(deviation, before, prior):
@@ -55,7 +67,11 @@ def mean_parameters(network, shared, regional):
     shared, regional = (part.mean(dim=0, keepdim=True) for part in parts)
     for prior, where in network.shared_priors.positions():
         if prior.acts == "nothing":
-            shared[:, where] = 0.0
+            for at in range(prior.size):
+                # One without a shape is of all channels.
+                told = at in tested if prior.shape else bool(tested)
+                if not told:
+                    shared[:, where.start + at] = 0.0
     return shared, regional
 
 

@@ -25,6 +25,7 @@ _HEADER = {
     "index": dict,
     "remarks": list,
     "alarms": list,
+    "experiments": (dict, type(None)),
     "model": dict,
 }
 _LABEL = (str, int)

@@ -7,12 +7,14 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 
 def plain(name, value):
     """Return a value as JSON can hold it.
 
     Numbers of numpy become those of Python, sets, arrays and indexes become lists.
+    Tables and timestamps are tables and timestamps again when they are restored.
 
     Parameters
     ----------
@@ -25,32 +27,58 @@ def plain(name, value):
     ValueError
         If it is a callable, a random generator or another object that is no data.
     """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, str | bool):
-        return value
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, Real):
-        return _plain_float(float(value))
-    if type(value) is datetime.date:
-        return {"date": value.isoformat()}
-    if isinstance(value, Mapping):  # whose keys may be positions
-        return {"mapping": [[plain(name, part) for part in i] for i in value.items()]}
-    if isinstance(value, tuple):
-        return {"tuple": [plain(name, item) for item in value]}
-    if isinstance(value, Set):
-        value = sorted(value, key=repr)  # equal sets have no equal order
-    if isinstance(value, Iterable) and not isinstance(value, bytes):
-        return [plain(name, item) for item in value]
+    for kind, pack in _PACK:
+        if isinstance(value, kind):
+            return pack(name, value)
+    return _refused(name, value)
+
+
+def _refused(name, value):
     raise ValueError(
         f"{name}={value!r} cannot be saved as data. Use names, positions or numbers, "
         "or pickle the estimator."
     )
 
 
+def _packed_table(name, value):
+    columns = [[plain(name, label), plain(name, value[label])] for label in value]
+    return {"table": [columns, plain(name, value.index)]}
+
+
+def _packed_mapping(name, value):
+    """Return pairs: keys may be positions."""
+    return {"mapping": [[plain(name, part) for part in i] for i in value.items()]}
+
+
+def _packed_list(name, value):
+    if isinstance(value, Set):
+        value = sorted(value, key=repr)  # equal sets have no equal order
+    return [plain(name, item) for item in value]
+
+
+def _packed_tuple(name, value):
+    return {"tuple": [plain(name, item) for item in value]}
+
+
 def _plain_float(value):
     return value if math.isfinite(value) else {"number": str(value)}
+
+
+# The first kind that a value is of says how it is packed.
+_PACK: tuple[tuple[Any, Callable[[str, Any], Any]], ...] = (
+    (pd.DataFrame, _packed_table),
+    (type(None) | type(pd.NaT) | type(pd.NA), lambda name, value: None),
+    (pd.Timestamp, lambda name, value: {"timestamp": value.isoformat()}),
+    (np.generic, lambda name, value: plain(name, value.item())),
+    (str | bool, lambda name, value: value),
+    (Integral, lambda name, value: int(value)),
+    (Real, lambda name, value: _plain_float(float(value))),
+    (datetime.datetime | bytes, _refused),
+    (datetime.date, lambda name, value: {"date": value.isoformat()}),
+    (Mapping, _packed_mapping),
+    (tuple, _packed_tuple),
+    (Iterable, _packed_list),
+)
 
 
 def restored(value):
@@ -66,9 +94,18 @@ def restored(value):
         raise ValueError(f"{value!r:.80} is nothing that is saved.") from error
 
 
+def _table(content):
+    """Return a table from its columns and its index."""
+    columns, index = content
+    columns = {restored(label): restored(cells) for label, cells in columns}
+    return pd.DataFrame(columns, index=restored(index))
+
+
 _RESTORE: dict[str, Callable[[Any], Any]] = {
     "date": datetime.date.fromisoformat,
     "mapping": lambda pairs: {restored(k): restored(v) for k, v in pairs},
     "number": float,
+    "table": _table,
+    "timestamp": pd.Timestamp,
     "tuple": lambda items: tuple(restored(items)),
 }

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from numpy.random import RandomState
-from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.parallel import Parallel, delayed
@@ -192,7 +191,7 @@ def _fitted_model(
     estimator: Any, X: Table, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None
 ) -> tuple[Any, Any]:
     """Fit a clone; return the model at its end, and the rows that reach it."""
-    X, fitted = rows_of(X), without_extras(estimator, "graph")
+    X, fitted = rows_of(X), without_extras(estimator, "graph", "experiments")
     parameters = {}
     if sample_weight is not None:
         last = fitted.steps[-1][0] + "__" if isinstance(fitted, Pipeline) else ""
@@ -213,7 +212,8 @@ def _fitted_model(
 
 def _to_refit(model: Any, seed: int) -> Any:
     """Return an unfitted copy that does what intervals need and no more."""
-    copied = clone(model).set_params(graph=None, verbose=0, random_state=int(seed))
+    copied = without_extras(model, "graph", "experiments")
+    copied.set_params(verbose=0, random_state=int(seed))
     if hasattr(copied, "set_callbacks"):  # scikit-learn 1.9
         copied.set_callbacks()
     return copied

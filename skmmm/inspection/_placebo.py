@@ -158,9 +158,9 @@ def placebo_channel(
     _check_shifts(period)
     rng = check_random_state(random_state)
     series = _series(code, period)
-    fitted = clone(estimator).fit(frame, y)
+    fitted = without_extras(estimator, "experiments").fit(frame, y)
     real = channel_summary(fitted, frame, confidence_level=confidence_level, **roles)
-    model = without_extras(estimator, "graph")
+    model = without_extras(estimator, "graph", "experiments")
     rows = {}
     with warned_once():
         for channel in _choose(frame, channels, list(real.index)):

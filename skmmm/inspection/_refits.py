@@ -30,7 +30,7 @@ from skmmm._utils.warnings import warn_user
 from skmmm.inspection._predictions import known_roles
 
 # What costs time and moves no point estimate, in an estimator that has both.
-_NOT_FOR_POINTS = {"n_draws": 0, "graph": None}
+_EXTRAS = {"n_draws": 0, "graph": None, "experiments": None}
 
 
 class RefitRows(NamedTuple):
@@ -117,14 +117,15 @@ def _role(
 
 
 def without_extras(estimator: Any, *names: str) -> Any:
-    """Return a clone that spends no time on draws, or on the graph of channels.
+    """Return a clone without draws, the graph of channels, or experiments.
 
-    Without draws its points are at the mode of the posterior instead of the mean.
+    The last are of the rows as they are, not of some of them or of other rows. Without
+    draws its points are at the mode of the posterior instead of the mean.
     """
     copied = clone(estimator)
     last = last_step(copied)
-    if _NOT_FOR_POINTS.keys() <= last.get_params(deep=False).keys():
-        last.set_params(**{name: _NOT_FOR_POINTS[name] for name in names})
+    if _EXTRAS.keys() <= last.get_params(deep=False).keys():
+        last.set_params(**{name: _EXTRAS[name] for name in names})
     return copied
 
 

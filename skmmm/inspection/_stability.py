@@ -110,7 +110,7 @@ def block_stability(
             "n_blocks."
         )
     block = period * n_blocks // n_periods
-    model = without_extras(estimator, "n_draws", "graph")
+    model = without_extras(estimator, "n_draws", "graph", "experiments")
     tables = []
     with warned_once():
         roi = _roi(model.fit(frame, y), frame, roles)
@@ -207,7 +207,7 @@ def refresh_stability(
             f"leave {max(ends[0], 0)} for the first fit. Lower n_periods or "
             "n_refreshes."
         )
-    model = without_extras(estimator, "n_draws", "graph")
+    model = without_extras(estimator, "n_draws", "graph", "experiments")
     tables = []
     with warned_once():
         # The last fit comes first: it says what the channels are.

@@ -9,6 +9,7 @@ from skmmm.plotting._contributions import (
 from skmmm.plotting._curves import ResponseCurvesDisplay
 from skmmm.plotting._demand import HiddenDemandDisplay
 from skmmm.plotting._diagnostics import HoldoutDisplay, ResidualsDisplay, SkillDisplay
+from skmmm.plotting._experiments import ExperimentsDisplay
 from skmmm.plotting._fit import FitDisplay
 from skmmm.plotting._graph import ChannelGraphDisplay, ChannelGraphHeatmapDisplay
 from skmmm.plotting._plans import BudgetPathDisplay, BudgetPlanDisplay, ScenariosDisplay
@@ -30,6 +31,7 @@ __all__ = [
     "ContributionSharesDisplay",
     "ContributionsDisplay",
     "EffectivenessDisplay",
+    "ExperimentsDisplay",
     "FitDisplay",
     "HiddenDemandDisplay",
     "HoldoutDisplay",

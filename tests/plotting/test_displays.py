@@ -53,6 +53,9 @@ MAKERS = {
     "EffectivenessDisplay": lambda m, X, y, ax: (
         plotting.EffectivenessDisplay.from_estimator(m, ax=ax)
     ),
+    "ExperimentsDisplay": lambda m, X, y, ax: (
+        plotting.ExperimentsDisplay.from_estimator(m, ax=ax)
+    ),
     "FitDisplay": lambda m, X, y, ax: plotting.FitDisplay.from_estimator(
         m, X, y, ax=ax
     ),

@@ -338,7 +338,7 @@ def test_index_comes_back_as_it_was(index):
 
 
 def test_index_of_objects_is_refused():
-    mixed = [pd.Timestamp("2021", tz="UTC"), pd.Timestamp("2021")]
+    mixed = ["a", 1j]
     with pytest.raises(ValueError, match=r"cannot be saved as data\. Fit on X\.reset"):
         pack_index(pd.Index(mixed, dtype=object))
 

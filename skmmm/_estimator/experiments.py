@@ -1,0 +1,156 @@
+"""What experiments told a model, in a table and in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy.special import logsumexp, ndtri_exp
+from scipy.stats import norm
+
+from skmmm._data.calendar import Calendar
+from skmmm._utils.typing import Array
+
+if TYPE_CHECKING:
+    from skmmm._model.contrasts import ReportedExperiments
+
+_CONFLICT = 2.0  # standard deviations from which a measurement contradicts the model
+_SETTLED = 0.5  # share of the doubt that an experiment removes which answers an alarm
+_HARDLY = 0.1  # share of the doubt that is hardly worth a word
+_WIDTH = 3.29  # of a 90 % interval, in standard deviations
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What a model said of Q experiments before and after it learned from them.
+
+    Attributes
+    ----------
+    before, after : ndarray of shape (n_draws, Q)
+        In the units of each measure.
+    doubt_removed : ndarray of shape (Q,)
+        Share of the variance of what the channels of each cause; nan without draws.
+    """
+
+    before: Array
+    after: Array
+    doubt_removed: Array
+
+
+def experiment_table(
+    reported: ReportedExperiments, told: Told, media: list, calendar: Calendar
+) -> pd.DataFrame:
+    """Return `experiments_`.
+
+    Parameters
+    ----------
+    reported : ReportedExperiments
+    told : Told
+    media : list
+        Labels of the channels, in the order of the model.
+    calendar : Calendar
+    """
+    rows = reported.rows
+    names = ["; ".join(str(media[m]) for m in one.channels) for one in rows]
+    estimate = np.array([one.estimate for one in rows])
+    error = np.array([np.hypot(one.std_error, one.bias_sd) for one in rows])
+    (before, before_sd), (after, after_sd) = map(_summary, (told.before, told.after))
+    z = np.full(len(rows), np.nan)  # the point alone says nothing of its uncertainty
+    if len(told.before) > 1:
+        z = _surprise((estimate - told.before) / error)
+    conflict = np.abs(z) > _CONFLICT
+    size = [
+        before[q] / one.estimate
+        if one.measure == "cost_per_outcome"
+        else one.estimate / before[q]
+        for q, one in enumerate(rows)
+    ]
+    said = zip(names, z, size, told.doubt_removed, conflict, strict=True)
+    return pd.DataFrame(
+        {
+            "media": names,
+            "start": [calendar.value(one.start) for one in rows],
+            "end": [calendar.value(one.stop - 1) for one in rows],
+            "n_regions": [len(one.regions) for one in rows],
+            "measure": [one.measure for one in rows],
+            "estimate": estimate,
+            "std_error": error,
+            "before": before,
+            "before_sd": before_sd,
+            "after": after,
+            "after_sd": after_sd,
+            "z": z,
+            "doubt_removed": told.doubt_removed,
+            "conflict": conflict,
+            "finding": [_finding(*one) for one in said],
+        }
+    )
+
+
+def _summary(values: Array) -> tuple[Array, Array]:
+    """Return median and sd of values, both (Q,); the sd is that of a 90 % interval."""
+    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95], axis=0)
+    if len(values) == 1:
+        return middle, np.full_like(middle, np.nan)
+    return middle, (high - low) / _WIDTH
+
+
+def _surprise(errors: Array) -> Array:
+    """Return the normal quantile at which measurements are of what was expected, (Q,).
+
+    Expected is the mixture over draws, or a normal of its mean and variance, whichever
+    is less surprised; errors are standardised, (E, Q).
+    """
+    size = np.log(len(errors))
+    below, above = (
+        logsumexp(log(errors), axis=0) - size for log in (norm.logcdf, norm.logsf)
+    )
+    mixture = np.where(below < above, ndtri_exp(below), -ndtri_exp(above))
+    # Beyond all draws the mixture knows no tails but those of the measurement.
+    normal = errors.mean(axis=0) / np.sqrt(1.0 + errors.var(axis=0))
+    return np.where(np.abs(normal) < np.abs(mixture), normal, mixture)
+
+
+def _finding(names: str, z: float, size: float, removed: float, conflict: bool) -> str:
+    """Say in one sentence what an experiment did to the model.
+
+    `size` is the effect that it found by that of the model before.
+    """
+    if conflict:
+        effect = "an effect of the other sign"
+        if size > 0:
+            effect = "a larger effect" if size > 1 else "a smaller effect"
+        return (
+            f"The experiment on {names} found {effect} than the rows say, {abs(z):.1f} "
+            "standard deviations away: one of the two is wrong. Check the sign and "
+            "units of the estimate (a total; below zero if a channel that works goes "
+            "dark), the test's control regions, and what else moved with the spend."
+        )
+    agrees = f"The experiment on {names} agrees with the rows"
+    if np.isnan(removed):
+        return (
+            f"The experiment on {names} found {size:.2g} times the effect that the "
+            "rows say at the point; without draws nothing is said of their doubt."
+        )
+    if removed < _HARDLY:
+        return f"{agrees}, and adds little to what they say of {names} in total."
+    return (
+        f"{agrees}, and removes {removed:.0%} of the doubt about what {names} caused."
+    )
+
+
+def settled(
+    reported: ReportedExperiments, told: Told, table: pd.DataFrame, n_media: int
+) -> np.ndarray:
+    """Return whether experiments on a channel alone settle its effect, (n_media,).
+
+    One that contradicts the rows settles nothing.
+    """
+    found = np.zeros(n_media, dtype=bool)
+    answers = (told.doubt_removed >= _SETTLED) & ~table["conflict"].to_numpy()
+    for one, answer in zip(reported.rows, answers, strict=True):
+        if len(one.channels) == 1:
+            found[one.channels[0]] |= answer
+    return found

@@ -1,0 +1,220 @@
+"""From reported experiments to the two spends that each compares."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from skmmm._model.experiments import Contrast, Measurements
+
+_NEXT_UNIT = 0.01  # share by which spend grows in the return on the next unit
+
+
+@dataclass(frozen=True, eq=False)
+class ReportedExperiments:
+    """The experiments of a user, and the same as a part of the likelihood.
+
+    Attributes
+    ----------
+    rows : list of Experiment
+    money : list of float
+        Between the two spends of each; nan where costs are unknown.
+    measurements : Measurements
+    """
+
+    rows: list
+    money: list
+    measurements: Measurements
+
+    def in_measure(self, values):
+        """Return the model's values, (E, Q), in the units that the user reports."""
+        found = values.copy()
+        for q, (one, money) in enumerate(zip(self.rows, self.money, strict=True)):
+            if one.measure == "cost_per_outcome":
+                found[:, q] = money / values[:, q]
+        return found
+
+
+def reported_experiments(rows, model, cost):
+    """Return experiments as a part of the likelihood of a model.
+
+    Parameters
+    ----------
+    rows : list of Experiment
+    model : OutcomeModel
+        Trained or not.
+    cost : ndarray of shape (n_media,)
+        Of one unit of each channel; NaN where it is unknown.
+
+    Returns
+    -------
+    reported : ReportedExperiments
+
+    Raises
+    ------
+    ValueError
+        If a change cannot be placed in the spend that X shows.
+    """
+    contrasts, measured, errors, moneys = [], [], [], []
+    for one in rows:
+        contrast, money = _contrast(one, model, cost)
+        unit, estimate, errors_of = _in_units(one, money)
+        contrasts.append(replace(contrast, weight=contrast.weight / unit))
+        measured.append(estimate)
+        errors.append(errors_of)
+        moneys.append(money)
+    measurements = Measurements.with_covariance(
+        contrasts,
+        torch.tensor(measured, dtype=torch.float64),
+        torch.from_numpy(_covariance(rows, np.array(errors))),
+    )
+    return ReportedExperiments(rows, moneys, measurements)
+
+
+def _contrast(one, model, cost):
+    """Return the two spends, in KPI units so far, and the money between them."""
+    inputs, shown, acts = _shown_spend(one, model, cost)
+    typical = model.scales.media[np.ix_(one.regions, one.channels)]  # (R', C)
+    worth = typical * _worth(one, cost)
+    other = shown.copy()
+    other[..., acts] = _other_spend(one, shown[..., acts], worth)
+    treated, control = (shown, other) if one.treated else (other, shown)
+    contrast = Contrast(
+        channels=one.channels,
+        regions=torch.from_numpy(one.regions),
+        inputs=inputs,
+        treated=torch.from_numpy(treated),
+        control=torch.from_numpy(control),
+        weight=torch.from_numpy(model.scales.kpi[one.regions]),
+    )
+    return contrast, ((treated - control) * worth[..., None]).sum()
+
+
+def _worth(one, cost):
+    """Return the cost of a unit of each channel, as far as money is spoken of."""
+    worth = cost[one.channels]
+    if np.isfinite(worth).all():
+        return worth
+    in_money = one.measure != "outcome" or np.isfinite([one.spend_change, one.spend])
+    if np.any(in_money):
+        raise ValueError(
+            f"{one.name} speaks of money, but what a unit of its media costs is not "
+            "known. Say it in media_cost (1 if the column is money)."
+        )
+    return np.ones(len(worth))
+
+
+def _shown_spend(one, model, cost):
+    """Return inputs, spend as X shows it, and the columns of it that the test changed.
+
+    Spend is of shape (R', C, L + T'), in typical spend.
+    """
+    max_lag = model.network.sizes.max_lag
+    n_periods = one.stop - one.start
+    regions = torch.from_numpy(one.regions)
+    if np.isfinite(one.spend):
+        return _steady(one, model, cost)
+    # A recurrent carry-over remembers more than max_lag periods.
+    first = 0 if model.network.adstock == "gru" else one.start
+    inputs = model.inputs().within(slice(first, one.stop + one.cooldown))
+    inputs = inputs.in_regions(regions)
+    begin = max_lag + one.start - first
+    shown = inputs.media[:, one.channels].numpy()
+    return inputs, shown, slice(begin, begin + n_periods)
+
+
+def _steady(one, model, cost):
+    """Return the same for a window of which X has no rows.
+
+    Spend per period is what the row says, also before the window, divided among regions
+    and channels as it typically is; effectiveness is that of an average period.
+    """
+    max_lag, typical = model.network.sizes.max_lag, model.scales.media
+    n_periods, n_shown = one.stop - one.start, model.history.shape[1]
+    n_all = n_periods + one.cooldown
+    regions = torch.from_numpy(one.regions)
+    per_period = one.spend / n_periods
+    worth = typical[np.ix_(one.regions, one.channels)] * _worth(one, cost)
+    shape = (len(one.regions), len(one.channels), max_lag + n_all)
+    shown = np.full(shape, per_period / worth.sum())
+    within = np.resize(np.arange(n_shown), n_all)
+    whole = model.inputs().in_regions(regions)
+    inputs = replace(
+        whole,
+        media=torch.zeros(len(regions), typical.shape[1], max_lag + n_all).double(),
+        known=torch.ones(len(regions), max_lag + n_all).double(),
+        controls=whole.controls[..., within],
+        season=whole.season[..., within],
+        trend=whole.trend[within],
+        states=torch.zeros_like(whole.states[..., within]),
+        demand=whole.demand[..., within],
+    )
+    return inputs, shown, slice(max_lag, max_lag + n_periods)
+
+
+def _other_spend(one, shown, worth):
+    """Return the spend of the window that X does not show.
+
+    Parameters
+    ----------
+    shown : ndarray of shape (R', C, n_periods)
+    worth : ndarray of shape (R', C)
+        Money (or units) of typical spend.
+    """
+    money = shown * worth[..., None]
+    if one.measure == "mroi":
+        if not money.any():
+            raise ValueError(f"{one.name}: {_NO_SPEND}")
+        return shown * (1.0 - _NEXT_UNIT if one.treated else 1.0 + _NEXT_UNIT)
+    if np.isfinite(one.change):
+        if not money.any():
+            raise ValueError(f"{one.name}: {_NO_SPEND} Say the change in spend_change.")
+        return shown / one.change if one.treated else shown * one.change
+    added = -one.spend_change if one.treated else one.spend_change
+    # Taken away in proportion to what is spent, added to what is typical.
+    less = added < 0 and money.any()
+    share = money if less else np.broadcast_to(worth[..., None], shown.shape)
+    other = shown + added * share / share.sum() / worth[..., None]
+    if (other < -1e-9 * np.abs(added)).any():
+        raise ValueError(
+            f"{one.name} takes {abs(one.spend_change):g} away, more than the "
+            f"{money.sum():g} that X shows in its window and regions. Check "
+            "spend_change, and observed: whether X shows the spend with the change."
+        )
+    return np.maximum(other, 0.0)
+
+
+_NO_SPEND = "X shows no spend of its media in its window and regions."
+
+
+def _in_units(one, money):
+    """Return what a value is divided by, the estimate, and its two standard errors.
+
+    A cost per outcome is the money over the outcome, so that the outcome is what is
+    compared; its errors follow by the delta method.
+    """
+    errors = one.std_error, one.bias_sd
+    if one.measure == "outcome":
+        return 1.0, one.estimate, errors
+    if one.measure == "cost_per_outcome":
+        outcome = money / one.estimate
+        slope = abs(outcome / one.estimate)
+        return 1.0, outcome, tuple(slope * error for error in errors)
+    return money, one.estimate, errors
+
+
+def _covariance(experiments, errors):
+    """Return the covariance of measurements, (Q, Q), from both errors, (Q, 2).
+
+    Rows that share a control group have correlated errors; biases are independent.
+    """
+    groups = [one.shared_error for one in experiments]
+    correlations = [one.correlation for one in experiments]
+    covariance = np.diag((errors**2).sum(axis=1))
+    for i, group in enumerate(groups):
+        for j in range(i):
+            if group is not None and group == groups[j]:
+                shared = min(correlations[i], correlations[j])
+                covariance[i, j] = shared * errors[i, 0] * errors[j, 0]
+                covariance[j, i] = covariance[i, j]
+    return covariance
