@@ -446,9 +446,10 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
         media : str, tuple of str, or dict of cell to these
             The media that were changed.
         change : float or dict of cell to float, default=None
-            Factor on spend: 0 = off, 1.3 = 30 % more.
+            Factor on spend that led to the spend in X: 1.3 = 30 % more.
         spend_change : float or dict of cell to float, default=None
-            Money spent more (negative: less) in total; instead of `change`.
+            Money spent more (negative: less) in total; instead of `change`, and of what
+            was off: X does not show what would have been spent.
 
         Returns
         -------
@@ -460,6 +461,12 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         if (change is None) == (spend_change is None):
             raise ValueError("Name either change or spend_change.")
+        factors = change.values() if isinstance(change, Mapping) else [change]
+        if 0 in factors:
+            raise ValueError(
+                "change=0 does not say what would have been spent, and X shows spend "
+                "with the test. Name spend_change, the money that was not spent."
+            )
         first, stop = self._window
         rows = []
         for cell, effect in self.effect_.iterrows():

@@ -175,10 +175,10 @@ def test_cells_are_no_controls_of_each_other(panel):
         rtol=0.2,
     )
     table = both.to_experiments(
-        {"tv": "tv", "search": ("search", "video")}, change={"tv": 0, "search": 1.3}
+        {"tv": "tv", "search": ("search", "video")}, change={"tv": 0.5, "search": 1.3}
     )
     assert table["media"].tolist() == ["tv", ("search", "video")]
-    assert table["change"].tolist() == [0.0, 1.3]
+    assert table["change"].tolist() == [0.5, 1.3]
 
 
 def test_exclude_may_have_gaps(panel):
@@ -217,9 +217,11 @@ def test_rows_of_experiments(fitted):
     assert np.isnan(row["change"])
     assert row["estimate"] == fitted.effect_.loc["treated", "estimate"]
     with refuses_from("Name either change or spend_change."):
-        fitted.to_experiments("tv", change=0.0, spend_change=1.0)
+        fitted.to_experiments("tv", change=0.5, spend_change=1.0)
+    with refuses_from("change=0 does not say what would have been spent"):
+        fitted.to_experiments("tv", change=0.0)
     with refuses_from("media has no entry for the cell 'treated'."):
-        fitted.to_experiments({"tv": "tv"}, change=0.0)
+        fitted.to_experiments({"tv": "tv"}, change=0.5)
 
 
 def test_clone_pickle_polars_row_order(panel, fitted):
