@@ -13,9 +13,12 @@ per question, world and method:
   have it installed, or its wheel on the path.
 
     python benchmarks/bench_geo_tests.py --tests 200
+
+Rows of other questions, worlds and methods stay as they are in the file.
 """
 
 import argparse
+import itertools
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -45,6 +48,7 @@ DESIGNED = [
     ("walk", 20, 104, 6, 4),
     ("clusters", 20, 104, 6, 4),
 ]
+KEYS = ["question", "world", "n_regions", "n_periods", "length", "n_treated", "method"]
 ROLES = {"region": "region", "time": "week"}
 
 
@@ -98,7 +102,7 @@ def analyse(kpi, treated, length, method, effect=0.0):
         start=n_periods - length,
         end=n_periods - 1,
         method=method,
-        n_placebos=100,
+        n_placebos=200,
         random_state=0,
         **ROLES,
     )
@@ -119,7 +123,7 @@ def run_aa(seed, world, n_regions, n_periods, length, n_treated, method):
 
 def run_designed(seed, world, n_regions, n_periods, length, n_treated, method):
     """Return the analysis of a test as designed, of the effect that it should find."""
-    kpi = make_kpi(world, seed, n_regions, n_periods)
+    kpi = make_kpi(world, seed, n_regions, n_periods).copy()
     X, y = as_rows(kpi[:-length])
     designs = design_experiment(
         X,
@@ -171,27 +175,35 @@ def score(run, panel, method, n_tests, n_jobs):
     }
 
 
+QUESTIONS = {"false_positives": (run_aa, PANELS), "power": (run_designed, DESIGNED)}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tests", type=int, default=200, help="per world and method")
+    parser.add_argument("--questions", nargs="+", default=[*QUESTIONS, "walkthrough"])
+    parser.add_argument("--worlds", nargs="+", default=sorted({p[0] for p in PANELS}))
+    parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--out", type=Path, default=RESULTS / "geo_tests.csv")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args()
     rows = []
-    for question, run, panels in (
-        ("false_positives", run_aa, PANELS),
-        ("power", run_designed, DESIGNED),
-    ):
-        for panel in panels:
-            for method in METHODS:
+    for question in QUESTIONS:
+        run, panels = QUESTIONS[question]
+        for panel, method in itertools.product(panels, options.methods):
+            if question in options.questions and panel[0] in options.worlds:
                 shares = score(run, panel, method, options.tests, options.jobs)
-                row = {"question": question, "world": panel[0], "method": method}
-                row |= {"n_regions": panel[1], "n_treated": panel[4]}
-                rows.append(row | {"n_tests": options.tests} | shares)
+                key = dict(zip(KEYS, (question, *panel, method), strict=True))
+                rows.append(key | {"n_tests": options.tests} | shares)
                 print(rows[-1], flush=True)
-    if (found := walkthrough()) is not None:
-        rows.append({"question": "walkthrough", "method": METHODS[0]} | found)
-    pd.DataFrame(rows).round(4).to_csv(options.out, index=False)
+    if "walkthrough" in options.questions and (found := walkthrough()) is not None:
+        key = dict(zip(KEYS, ("walkthrough", "geolift", 40, 105, 15, 2), strict=False))
+        rows.append(key | {"method": METHODS[0], "n_tests": 1} | found)
+    table = pd.DataFrame(rows).round(4)
+    if options.out.exists():
+        table = pd.concat([pd.read_csv(options.out), table])
+    table = table.drop_duplicates(KEYS, keep="last").sort_values(KEYS)
+    table.to_csv(options.out, index=False)
 
 
 if __name__ == "__main__":

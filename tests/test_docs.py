@@ -23,6 +23,8 @@ MODULES = (
     "datasets._loaders",
     "datasets._synthetic",
     "experiments._analysis",
+    "experiments._design",
+    "experiments._flights",
     "graph._estimators",
     "inspection._calibration",
     "inspection._confounding",

@@ -37,7 +37,9 @@ WITHOUT_NETWORK = sorted(
     )
     or name in ("metrics.py", "model_selection.py")
 )
-EXPERIMENTS_OF_ARRAYS = ["experiments/_synthetic_control.py"]
+EXPERIMENTS_OF_ARRAYS = [
+    f"experiments/{n}.py" for n in ("_candidates", "_synthetic_control")
+]
 INSPECTION = sorted(name for name in FILES if name.startswith("inspection/"))
 PLANNING = sorted(name for name in FILES if name.startswith("_planning/"))
 
@@ -129,7 +131,8 @@ def test_graph_knows_neither_tables_nor_sales(name):
 
 @for_each(EXPERIMENTS_OF_ARRAYS)
 def test_synthetic_controls_know_no_tables(name):
-    assert imports(name, "pandas", "polars", "sklearn", "torch", "skmmm") == []
+    assert imports(name, "pandas", "polars", "sklearn", "torch") == []
+    assert imports(name, "skmmm") == imports(name, "skmmm.experiments")
 
 
 @for_each(["_data/panel.py", "_data/scales.py"])

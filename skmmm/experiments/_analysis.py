@@ -73,7 +73,7 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
           period effects are taken off. For few periods before the test.
     exclude : list of region labels, default=()
         Regions that are no controls, such as those next to the treated ones.
-    n_placebos : int, default=200
+    n_placebos : int, default=500
         Sets of controls, each of the number of treated regions, that are taken for
         treated; fewer if there are not as many.
     confidence_level : float, default=0.9
@@ -193,7 +193,7 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
         cooldown: int = 0,
         method: Literal["synthetic_control", "difference"] = "synthetic_control",
         exclude: Sequence[Any] = (),
-        n_placebos: int = 200,
+        n_placebos: int = 500,
         confidence_level: float = 0.9,
         random_state: Seed = None,
     ):
@@ -312,8 +312,9 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
 
     def _effect_row(self, cell, analysis):
         length = len(analysis.target) - analysis.start
-        estimate, std_error = analysis.estimate, analysis.std_error
-        reach = std_error * stats.t.ppf((1 + self.confidence_level) / 2, analysis.df)
+        found, estimate = analysis.placebos, analysis.estimate
+        std_error, df = found.std_error, found.df
+        reach = std_error * stats.t.ppf((1 + self.confidence_level) / 2, df)
         return {
             "estimate": estimate,
             "std_error": std_error,
@@ -323,15 +324,16 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
             "per_period": estimate / length,
             "per_region_period": estimate / length / len(self.cells_[cell]),
             "lift": 100 * estimate / analysis.total_expected,
-            "p_value": 2 * stats.t.sf(abs(estimate) / std_error, analysis.df),
-            "df": analysis.df,
+            "p_value": 2 * stats.t.sf(abs(estimate) / std_error, df),
+            "df": df,
         }
 
     def _placebo_rows(self, cell, analysis, controls):
         """Return the placebos of a cell, those of the treated regions first."""
-        own, others = analysis.errors.own[0, 0], analysis.errors.others[0, 0]
-        windows = [*analysis.windows, analysis.start]
-        sets = [[controls[j] for j in chosen] for chosen in analysis.sets]
+        found = analysis.placebos
+        own, others = found.own, found.others
+        windows = [*found.windows, analysis.start]
+        sets = [[controls[j] for j in chosen] for chosen in found.sets]
         start = [self._calendar.value(period) for period in windows]
         scale = np.sqrt((others**2).mean(axis=0))
         scale = np.where(scale > 0, scale, 1.0)
@@ -342,7 +344,7 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
                 "regions": [self.cells_[cell]] * len(own) + sets * len(windows),
                 "start": start[:-1] + list(np.repeat(start, len(sets))),
                 "estimate": [*own, *others.ravel()],
-                "z": [*(own / analysis.std_error), *(others / scale).ravel()],
+                "z": [*(own / found.std_error), *(others / scale).ravel()],
             }
         )
 
@@ -354,7 +356,7 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
         expected = self._kpi.astype(np.float64)
         for cell, analysis in analyses.items():
             start, regions = analysis.start, self.cells_[cell]
-            late = self._kpi[regions].iloc[start - analysis.memory : start]
+            late = self._kpi[regions].iloc[start - analysis.placebos.memory : start]
             share = late.to_numpy().sum(axis=0)
             share = share if share.sum() > 0 else np.ones(len(regions))
             explained = controls @ analysis.weights
@@ -444,9 +446,10 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
         media : str, tuple of str, or dict of cell to these
             The media that were changed.
         change : float or dict of cell to float, default=None
-            Factor on spend: 0 = off, 1.3 = 30 % more.
+            Factor on spend that led to the spend in X: 1.3 = 30 % more.
         spend_change : float or dict of cell to float, default=None
-            Money spent more (negative: less) in total; instead of `change`.
+            Money spent more (negative: less) in total; instead of `change`, and of what
+            was off: X does not show what would have been spent.
 
         Returns
         -------
@@ -458,6 +461,12 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         if (change is None) == (spend_change is None):
             raise ValueError("Name either change or spend_change.")
+        factors = change.values() if isinstance(change, Mapping) else [change]
+        if 0 in factors:
+            raise ValueError(
+                "change=0 does not say what would have been spent, and X shows spend "
+                "with the test. Name spend_change, the money that was not spent."
+            )
         first, stop = self._window
         rows = []
         for cell, effect in self.effect_.iterrows():
@@ -498,21 +507,18 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
 
 def fit_row(analysis):
     """Return how well a synthetic control describes the periods before the test."""
-    start = analysis.start
+    start, found = analysis.start, analysis.placebos
     before, expected = analysis.target[:start], analysis.expected[:start]
     error = before - expected
-    own = analysis.errors.own[0, 0]
     length = len(analysis.target) - start
     spread = ((before - before.mean()) ** 2).sum()
     return {
         "r2": 1 - (error**2).sum() / spread if spread else np.nan,
         "wmape": 100 * np.abs(error).sum() / np.abs(before).sum(),
-        "placebo_error": 100
-        * np.sqrt((own**2).mean())
-        / (length * analysis.errors.own_size),
+        "placebo_error": 100 * np.sqrt((found.own**2).mean()) / (length * found.size),
         "n_controls": len(analysis.weights),
         "n_periods": start,
-        "n_windows": len(own),
-        "penalty": analysis.penalty,
-        "memory": analysis.memory,
+        "n_windows": len(found.own),
+        "penalty": found.penalty,
+        "memory": found.memory,
     }

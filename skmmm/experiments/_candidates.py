@@ -14,6 +14,7 @@ from skmmm.experiments._synthetic_control import (
     choose,
     draw_sets,
     fit_weights,
+    placebos,
     pooled_variance,
     window_effects,
     window_starts,
@@ -78,7 +79,7 @@ def draw_candidates(rng, kpi, size, n_candidates, forced, max_share):
     mean, total = kpi.mean(axis=0), kpi.sum(axis=1, keepdims=True)
     n_free = size - len(forced)
     orders = [None, mean[free], _correlation(kpi, total)[free]]
-    found: dict = {}
+    found: dict[tuple[int, ...], np.ndarray] = {}
     for draw in range(_MOST_DRAWS * n_candidates):
         if len(found) == n_candidates:
             break
@@ -127,24 +128,61 @@ def score_designs(kpi, sets, length, settings, *, n_placebos, rng, n_jobs=None):
     """
     starts = window_starts(len(kpi), length)
     pool = draw_sets(rng, kpi.shape[1], sets.shape[1], n_placebos)
-    effects = _effects(kpi, pool, starts, length, settings, n_jobs)
-    at = choose(effects, _sizes(kpi, pool))
-    chosen = Settings((settings.penalties[at[0]],), (settings.memories[at[1]],))
-    effects = effects[at[0], at[1]][None, None]
+    sizes = _sizes(kpi, pool)
+    effects = _effects(kpi, pool, starts, length, [settings] * len(starts), n_jobs)
+    choice = choose(effects, sizes)
+    chosen = [settings.at(position) for position in choice.by_window]
+    by_window = [Settings((penalty,), (memory,)) for penalty, memory in chosen]
+    own = _effects(kpi, sets, starts, length, by_window, n_jobs)[0, 0]
     n_disjoint = kpi.shape[1] / sets.shape[1]
-    pooled = pooled_variance(effects, _sizes(kpi, pool), n_disjoint)
-    own = _effects(kpi, sets, starts, length, chosen, n_jobs)
+    pooled = pooled_variance(choice.of_windows(effects), sizes, n_disjoint)
     variance, df = pooled.moderate(own, _sizes(kpi, sets))
-    level = _level_effects(_totals(kpi, sets), starts, length, chosen.memories[0])
-    weights, imbalance = _whole_fit(kpi, sets, chosen.penalties[0])
+    penalty, memory = settings.at(choice.setting)
+    level = _level_effects(_totals(kpi, sets), starts, length, memory)
+    weights, imbalance = _whole_fit(kpi, sets, penalty)
     return Designs(
         sets,
-        np.sqrt(variance[0, 0]),
-        np.broadcast_to(df[0, 0], len(sets)),
-        1.0 - (own[0, 0] ** 2).sum(axis=0) / np.maximum((level**2).sum(axis=0), 1e-300),
+        np.sqrt(variance),
+        np.full(len(sets), df),
+        1.0 - (own**2).sum(axis=0) / np.maximum((level**2).sum(axis=0), 1e-300),
         imbalance,
         weights,
         len(starts),
+    )
+
+
+def rescore_designs(kpi, sets, length, settings, *, n_placebos, rng, n_jobs=None):
+    """Return standard errors of sets and their degrees of freedom, as analysed.
+
+    The best of many sets was lucky in its windows, and its controls were not; the
+    analysis will choose and moderate by these.
+
+    Parameters
+    ----------
+    kpi : ndarray of shape (T, R)
+    sets : ndarray of shape (P, K), int
+    length, settings, n_placebos, rng, n_jobs
+        As in `score_designs`.
+
+    Returns
+    -------
+    std_error, df : ndarray of shape (P,)
+    """
+    n_controls = kpi.shape[1] - sets.shape[1]
+    pool = draw_sets(rng, n_controls, min(sets.shape[1], n_controls // 2), n_placebos)
+    found = Parallel(n_jobs=n_jobs)(
+        delayed(placebos)(
+            np.delete(kpi, treated, axis=1),
+            kpi[:, treated].sum(axis=1),
+            pool,
+            len(kpi),
+            length,
+            settings,
+        )
+        for treated in sets
+    )
+    return np.array([one.std_error for one in found]), np.array(
+        [one.df for one in found]
     )
 
 
@@ -157,13 +195,13 @@ def _sizes(kpi, sets):
 
 
 def _effects(kpi, sets, starts, length, settings, n_jobs):
-    """Return placebo effects of sets, (L, M, W, P)."""
+    """Return placebo effects of sets, (L, M, W, P), by the settings of each window."""
     batches = [sets[i : i + _BATCH] for i in range(0, len(sets), _BATCH)]
     totals = [_totals(kpi, batch) for batch in batches]
     found = Parallel(n_jobs=n_jobs)(
-        delayed(window_effects)(kpi, total, batch, start, length, settings)
+        delayed(window_effects)(kpi, total, batch, start, length, by_window)
         for batch, total in zip(batches, totals, strict=True)
-        for start in starts
+        for start, by_window in zip(starts, settings, strict=True)
     )
     n_windows = len(starts)
     rows = [

@@ -22,11 +22,17 @@ from skmmm._data.checks import (
 from skmmm._data.tables import row_namer
 from skmmm._utils.sklearn import Interval, StrOptions, validate_params
 from skmmm._utils.typing import Array, Column, Columns, Seed, Table
-from skmmm.experiments._candidates import draw_candidates, score_designs
+from skmmm.experiments._candidates import (
+    draw_candidates,
+    rescore_designs,
+    score_designs,
+)
 from skmmm.experiments._panel import cycle_of, find_regions, read_kpi
 from skmmm.experiments._synthetic_control import settings_for
 
 _COUNT = Interval(Integral, 1, None, closed="left")
+# So many that the best of the designs is not the one with few and lucky placebos.
+_N_PLACEBOS = 500
 _SHARE = Interval(Real, 0, 1, closed="neither")
 
 
@@ -47,6 +53,7 @@ _SHARE = Interval(Real, 0, 1, closed="neither")
         "alpha": [_SHARE],
         "power": [_SHARE],
         "n_candidates": [_COUNT],
+        "n_designs": [_COUNT],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
     },
@@ -72,6 +79,7 @@ def design_experiment(
     alpha: float = 0.1,
     power: float = 0.8,
     n_candidates: int = 500,
+    n_designs: int = 20,
     random_state: Seed = None,
     n_jobs: int | None = None,
 ) -> pd.DataFrame:
@@ -115,6 +123,8 @@ def design_experiment(
         Probability with which `mde` is found.
     n_candidates : int, default=500
         Sets compared for each number of regions.
+    n_designs : int, default=20
+        Sets returned, whose errors are worked out as in the analysis.
     random_state : int, RandomState instance or None, default=None
         Draws the sets. Pass an int for the same result at every call.
     n_jobs : int, default=None
@@ -164,8 +174,8 @@ def design_experiment(
 
     q being quantiles of its t distribution. The standard error comes from placebo
     windows, explained by weights and a level from periods before them, and is moderated
-    by that of sets drawn at random: the best of many candidates was also lucky in its
-    few windows. Designs judged by how well they fit promise more than they hold [1]_.
+    by that of sets of controls: the best of many candidates was also lucky in its few
+    windows. Designs judged by how well they fit promise more than they hold [1]_.
 
     **Cost.** KPI and spend in a window are those of the last year, or of all periods.
 
@@ -199,32 +209,31 @@ def design_experiment(
     settings = settings_for(method, len(kpi), cycle_of(calendar))
     recent = int(min(len(kpi), max(calendar.season_length, length)))
     spend = _spend_per_period(frame, kpi, media, region, time, calendar, recent)
-    tables = []
+    values, tables = kpi.to_numpy(), []
+    scoring = {"n_placebos": _N_PLACEBOS, "rng": rng, "n_jobs": n_jobs}
     for size in np.unique(np.atleast_1d(n_regions)).tolist():
         _check_size(size, len(forced), kpi.shape[1])
-        sets = draw_candidates(
-            rng, kpi.to_numpy(), size, n_candidates, forced, max_share
-        )
-        if not len(sets):
-            continue
-        found = score_designs(
-            kpi.to_numpy(),
-            sets,
-            length,
-            settings,
-            n_placebos=200,
-            rng=rng,
-            n_jobs=n_jobs,
-        )
-        table = _table(found, kpi, recent, length, alpha, power)
-        money = None if spend is None else spend[sets].sum(axis=1) * n_periods
-        tables.append(_with_effect(table, found, money, lift, change, roi, alpha))
+        sets = draw_candidates(rng, values, size, n_candidates, forced, max_share)
+        if len(sets):
+            found = score_designs(values, sets, length, settings, **scoring)
+            tables.append(_table(found, kpi, recent, length))
     if not tables:
         raise ValueError(
             f"No set of {n_regions} regions was found with a share of at most "
             f"max_share={max_share} in the KPI. Raise it, or treat fewer regions."
         )
-    return _ranked(pd.concat(tables, ignore_index=True), power)
+    table = pd.concat(tables, ignore_index=True)
+    money = None if spend is None else spend * n_periods
+    table = _with_effect(table, money, lift, change, roi)
+    table = _ranked(table, alpha, power).head(n_designs)
+    for _, rows in table.groupby("n_regions"):
+        sets = np.stack(rows["positions"].to_list())
+        exact = rescore_designs(values, sets, length, settings, **scoring)
+        table.loc[rows.index, ["std_error", "df"]] = np.column_stack(exact)
+    table = _ranked(table, alpha, power)
+    table["regions"] = [list(kpi.columns[chosen]) for chosen in table["positions"]]
+    table["reason"] = [_reason(row, power) for row in table.to_dict("records")]
+    return table[_COLUMNS]
 
 
 def _check_effect(lift, media, change, roi):
@@ -277,21 +286,19 @@ def _spend_per_period(frame, kpi, media, region, time, calendar, recent):
     return spent.reindex(kpi.columns).to_numpy()
 
 
-def _table(found, kpi, recent, length, alpha, power):
-    """Return what a test of each set can tell, whatever the treatment."""
+def _table(found, kpi, recent, length):
+    """Return what is known of each set, whatever the treatment."""
     mean = kpi.iloc[-recent:].mean().to_numpy()
-    at_risk = length * mean[found.sets].sum(axis=1)
-    reach = stats.t.ppf(1 - alpha / 2, found.df) + stats.t.ppf(power, found.df)
+    total = mean[found.sets].sum(axis=1)
     strongest = np.argsort(-found.weights * mean, axis=1)[:, :2]
     return pd.DataFrame(
         {
-            "regions": [list(kpi.columns[chosen]) for chosen in found.sets],
+            "positions": list(found.sets),
             "n_regions": found.sets.shape[1],
-            "mde": reach * found.std_error,
-            "mde_lift": reach * found.std_error / at_risk,
             "std_error": found.std_error,
-            "kpi_at_risk": at_risk,
-            "share": mean[found.sets].sum(axis=1) / mean.sum(),
+            "df": found.df,
+            "kpi_at_risk": length * total,
+            "share": total / mean.sum(),
             "r2": found.r2,
             "imbalance": found.imbalance,
             "controls": [list(kpi.columns[chosen]) for chosen in strongest],
@@ -300,39 +307,37 @@ def _table(found, kpi, recent, length, alpha, power):
     )
 
 
-def _with_effect(table, found, money, lift, change, roi, alpha):
-    """Add what the treatment costs, and how surely its effect is found."""
+def _with_effect(table, money, lift, change, roi):
+    """Add what the treatment costs, and the effect to be found."""
     spend_change = np.full(len(table), np.nan)
     if money is not None:
-        spend_change = (change - 1) * money
+        spent = [money[chosen].sum() for chosen in table["positions"]]
+        spend_change = (change - 1) * np.array(spent)
     effect = lift * table["kpi_at_risk"] if roi is None else roi * np.abs(spend_change)
-    spent = np.where(spend_change != 0, np.abs(spend_change), np.nan)
-    return table.assign(
-        effect=effect,
-        power=power_of(effect / table["std_error"], found.df, alpha),
-        spend_change=spend_change,
-        mde_roi=table["mde"] / spent,
+    return table.assign(spend_change=spend_change, effect=effect)
+
+
+def _ranked(table, alpha, power):
+    """Add what is found how surely; return designs best first."""
+    error, df = table["std_error"], table["df"]
+    mde = error * (stats.t.ppf(1 - alpha / 2, df) + stats.t.ppf(power, df))
+    money = table["spend_change"].abs()
+    table = table.assign(
+        mde=mde,
+        mde_lift=mde / table["kpi_at_risk"],
+        mde_roi=mde / money.where(money > 0),
+        power=power_of(table["effect"] / error, df, alpha),
     )
+    enough = table["power"] >= power
+    cost = money.fillna(table["kpi_at_risk"])
+    order = np.lexsort((-table["power"], np.where(enough, cost, 0.0), ~enough))
+    return table.iloc[order].reset_index(drop=True)
 
 
 def power_of(z: Array, df: Array, alpha: float) -> Array:
     """Return the probability to find effects of so many standard errors."""
     critical = stats.t.ppf(1 - alpha / 2, df)
     return stats.t.sf(critical - z, df) + stats.t.cdf(-critical - z, df)
-
-
-def _ranked(table, power):
-    """Return designs best first, each with its reason."""
-    enough = table["power"] >= power
-    cost = table["spend_change"].abs().fillna(table["kpi_at_risk"])
-    order = np.lexsort((-table["power"], np.where(enough, cost, 0.0), ~enough))
-    table = table.iloc[order].reset_index(drop=True)
-    precise = table["mde_lift"].rank(method="first").astype(int)
-    table["reason"] = [
-        _reason(row, rank, len(table), power)
-        for row, rank in zip(table.to_dict("records"), precise, strict=True)
-    ]
-    return table[_COLUMNS]
 
 
 _COLUMNS = [
@@ -353,13 +358,12 @@ _COLUMNS = [
 ]
 
 
-def _reason(row, rank, n_designs, power):
+def _reason(row, power):
     """Say what speaks for a design and against it."""
     finds = "finds" if row["power"] >= power else "misses"
     said = [
         f"{finds.capitalize()} the effect with power {row['power']:.2f}",
-        f"least effect found {row['mde_lift']:.1%} of its KPI, number {rank} of "
-        f"{n_designs} in precision",
+        f"least effect found {row['mde_lift']:.1%} of its KPI",
         f"{row['share']:.0%} of the KPI at risk",
     ]
     if np.isfinite(row["spend_change"]):

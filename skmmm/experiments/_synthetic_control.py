@@ -9,7 +9,7 @@ where the weights minimise the squared error over all earlier periods, and the l
 the mean gap over the last of them ("memory").
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import polygamma
@@ -41,6 +41,11 @@ class Settings:
 
     penalties: tuple
     memories: tuple
+
+    def at(self, position):
+        """Return penalty and memory of a setting."""
+        penalty, memory = divmod(int(position), len(self.memories))
+        return self.penalties[penalty], self.memories[memory]
 
 
 def settings_for(method, n_periods, cycle=1):
@@ -144,13 +149,14 @@ def window_effects(controls, targets, barred, start, length, settings):
     weights = fit_weights(
         controls[:start], targets[:, :start], barred, settings.penalties
     )
-    gap = targets - weights @ controls.T  # (L, P, T)
-    total = gap[..., start : start + length].sum(axis=-1)
-    level = [
-        gap[..., max(start - memory, 0) : start].mean(axis=-1)
-        for memory in settings.memories
-    ]
-    return total[:, None] - length * np.stack(level, axis=1)
+    # Of the periods whose gaps count, sums are enough: before by memory, then inside.
+    count = np.zeros((len(settings.memories), len(controls)))
+    for row, memory in zip(count, settings.memories, strict=True):
+        row[max(start - memory, 0) : start] = -length / min(memory, start)
+    count[:, start : start + length] = 1.0
+    observed = count @ targets.T  # (M, P)
+    explained = weights @ (count @ controls).T  # (L, P, M)
+    return observed - np.moveaxis(explained, -1, 1)
 
 
 def draw_sets(rng, n_regions, size, n_sets):
@@ -166,72 +172,57 @@ def draw_sets(rng, n_regions, size, n_sets):
 
 
 @dataclass(frozen=True, eq=False)
-class PlaceboErrors:
-    """Effects found where there are none, by settings (L, M) first.
+class Choice:
+    """Which of the settings, in the order of penalties, then memories.
 
     Attributes
     ----------
-    own : ndarray of shape (L, M, W)
-        Of the treated regions in windows before the test.
-    others : ndarray of shape (L, M, V, P)
-        Of sets of controls in the same windows and that of the test.
-    size : ndarray of shape (P,)
-        Mean KPI of these sets.
-    own_size : float
-        That of the treated regions.
-    n_disjoint : float
-        Number of sets that the controls could be divided into.
+    setting : int
+        The best over all windows.
+    by_window : ndarray of shape (W,), int
+        The best over all other windows: that of a window is chosen without it.
     """
 
-    own: np.ndarray
-    others: np.ndarray
-    size: np.ndarray
-    own_size: float
-    n_disjoint: float
+    setting: int
+    by_window: np.ndarray
 
-    def at(self, penalty, memory):
-        """Return the errors of one setting, given by positions."""
-        at = slice(penalty, penalty + 1), slice(memory, memory + 1)
-        return replace(self, own=self.own[at], others=self.others[at])
+    def of_windows(self, effects):
+        """Return effects in each window by the setting chosen without it.
+
+        Parameters
+        ----------
+        effects : ndarray of shape (L, M, V, ...)
+            In the first V of the windows.
+
+        Returns
+        -------
+        effects : ndarray of shape (V, ...)
+        """
+        flat = effects.reshape(-1, *effects.shape[2:])
+        n_windows = flat.shape[1]
+        return flat[self.by_window[:n_windows], np.arange(n_windows)]
 
 
-def placebo_errors(controls, target, sets, starts, test, length, settings):
-    """Return the errors of the treated regions and of sets of controls.
+def choose(effects, size):
+    """Choose the setting with the least placebo effects of other sets.
+
+    What the treated regions' own windows say has no vote. The least of several mean
+    squares is smaller than what comes after, so that every window is also given the
+    setting that the others choose.
 
     Parameters
     ----------
-    controls : ndarray of shape (T, J)
-    target : ndarray of shape (T,)
-        KPI of the treated regions; what follows `test` is not read.
-    sets : ndarray of shape (P, K), int
-    starts : ndarray of shape (W,), int
-        Windows before the test.
-    test : int or None
-        First period of the test; None: there was none.
-    length : int
-    settings : Settings
+    effects : ndarray of shape (L, M, W, P)
+    size : ndarray of shape (P,)
 
     Returns
     -------
-    errors : PlaceboErrors
+    choice : Choice
     """
-    totals = controls.T[sets].sum(axis=1)
-    own = [
-        window_effects(controls, target[None], NO_BAR, s, length, settings)[..., 0]
-        for s in starts
-    ]
-    windows = starts if test is None else np.append(starts, test)
-    others = [
-        window_effects(controls, totals, sets, s, length, settings) for s in windows
-    ]
-    before = len(target) if test is None else test
-    return PlaceboErrors(
-        np.stack(own, axis=-1),
-        np.stack(others, axis=2),
-        np.abs(totals[:, :before]).mean(axis=1),
-        float(np.abs(target[:before]).mean()),
-        controls.shape[1] / sets.shape[1],
-    )
+    square = ((effects / size) ** 2).mean(axis=3).reshape(-1, effects.shape[2])
+    total = square.sum(axis=1)
+    others = total[:, None] - (square if square.shape[1] > 1 else 0.0)
+    return Choice(int(np.argmin(total)), np.argmin(others, axis=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,32 +231,30 @@ class PooledVariance:
 
     Attributes
     ----------
-    unit : ndarray of shape (L, M)
+    unit : float
         Of a set of size 1.
-    power : ndarray of shape (L, M)
+    power : float
         Of size, that the variance goes with.
-    df : ndarray of shape (L, M)
+    df : float
         How many windows of its own it is worth to a set.
     """
 
-    unit: np.ndarray
-    power: np.ndarray
-    df: np.ndarray
+    unit: float
+    power: float
+    df: float
 
     def moderate(self, own, size):
         """Return variance and degrees of freedom of a set.
 
         Parameters
         ----------
-        own : ndarray of shape (L, M, W) or, of many sets, (L, M, W, P)
+        own : ndarray of shape (W,) or, of many sets, (W, P)
             Its placebo effects.
         size : float or ndarray of shape (P,)
         """
-        shape = (..., *[None] * (own.ndim - 3))
-        unit, power, df = self.unit[shape], self.power[shape], self.df[shape]
-        square = (own**2).sum(axis=2)
-        df_own = own.shape[2]
-        return (df * unit * size**power + square) / (df + df_own), df + df_own
+        df = self.df + len(own)
+        prior = self.df * self.unit * size**self.power
+        return (prior + (own**2).sum(axis=0)) / df, df
 
 
 def pooled_variance(effects, size, n_disjoint):
@@ -278,19 +267,20 @@ def pooled_variance(effects, size, n_disjoint):
 
     Parameters
     ----------
-    effects : ndarray of shape (L, M, W, P)
+    effects : ndarray of shape (W, P)
     size : ndarray of shape (P,)
     n_disjoint : float
+        Number of sets that the regions could be divided into.
 
     Returns
     -------
     pooled : PooledVariance
     """
-    square = np.maximum((effects**2).mean(axis=2), 1e-300)  # (L, M, P)
+    square = np.maximum((effects**2).mean(axis=0), 1e-300)
     power = _power_of_size(np.log(square), np.log(size))
-    alike = square / size ** power[..., None]
-    df = _prior_df(np.log(alike), effects.shape[2], n_disjoint)
-    return PooledVariance(alike.mean(axis=-1), power, df)
+    alike = square / size**power
+    df = _prior_df(np.log(alike), len(effects), n_disjoint)
+    return PooledVariance(float(alike.mean()), power, df)
 
 
 def _power_of_size(log_square, log_size):
@@ -298,8 +288,8 @@ def _power_of_size(log_square, log_size):
     centred = log_size - log_size.mean()
     spread = (centred**2).sum()
     if spread < 1e-6:
-        return np.full(log_square.shape[:-1], 2.0)
-    return np.clip((log_square * centred).sum(axis=-1) / spread, 1.0, 2.0)
+        return 2.0
+    return float(np.clip((log_square * centred).sum() / spread, 1.0, 2.0))
 
 
 def _prior_df(log_square, n_windows, n_disjoint):
@@ -310,32 +300,92 @@ def _prior_df(log_square, n_windows, n_disjoint):
     `n_disjoint`; the mean over so many sets and windows is itself an estimate.
     """
     few, many = _PRIOR_DF
-    if log_square.shape[-1] < 3:
-        return np.full(log_square.shape[:-1], few)
+    if len(log_square) < 3:
+        return few
     candidates = np.geomspace(few, many, 60)
-    spread = log_square.var(axis=-1, ddof=1) / (1.0 - 1.0 / n_disjoint)
+    spread = log_square.var(ddof=1) / (1.0 - 1.0 / n_disjoint)
     excess = spread - polygamma(1, n_windows / 2)
     between = np.interp(
         -excess, -polygamma(1, candidates / 2), candidates, left=few, right=many
     )
     inverse = (1.0 + 1.0 / n_disjoint) / between + 1.0 / (n_windows * n_disjoint)
-    return 1.0 / inverse
+    return float(1.0 / inverse)
 
 
-def choose(effects, size):
-    """Return the positions of the setting with the least placebo effects.
+@dataclass(frozen=True, eq=False)
+class Placebos:
+    """Effects found where there is none, and what they say of that of a test.
 
-    What the treated regions' own windows say has no vote, so that their mean square is
-    not the least of several.
+    Attributes
+    ----------
+    penalty : float
+    memory : int
+        Chosen by the sets of controls.
+    std_error : float
+        Of the total effect.
+    df : float
+    sets : ndarray of shape (P, K), int
+    windows : ndarray of shape (W,), int
+        Where those before the test begin.
+    own : ndarray of shape (W,)
+        Of the treated regions, by settings chosen without the window.
+    others : ndarray of shape (V, P)
+        Of sets of controls in these windows, then in that of the test if it has been.
+    size : float
+        Mean KPI of the treated regions before the test.
+    """
+
+    penalty: float
+    memory: int
+    std_error: float
+    df: float
+    sets: np.ndarray
+    windows: np.ndarray
+    own: np.ndarray
+    others: np.ndarray
+    size: float
+
+
+def placebos(controls, target, sets, start, length, settings):
+    """Return the placebos of a test.
 
     Parameters
     ----------
-    effects : ndarray of shape (L, M, W, P)
-        Of other sets.
-    size : ndarray of shape (P,)
+    controls : ndarray of shape (T, J)
+    target : ndarray of shape (T,)
+        Of the treated regions; what follows `start` is not read.
+    sets : ndarray of shape (P, K), int
+        Controls taken for treated.
+    start, length : int
+        Of the test; its window counts if the arrays reach to its end.
+    settings : Settings
+
+    Returns
+    -------
+    placebos : Placebos
     """
-    square = ((effects / size) ** 2).mean(axis=(2, 3))
-    return np.unravel_index(np.argmin(square), square.shape)
+    windows = window_starts(start, length)
+    totals = controls.T[sets].sum(axis=1)
+    sizes = np.abs(totals[:, :start]).mean(axis=1)
+    size = float(np.abs(target[:start]).mean())
+    tested = [start] if len(target) >= start + length else []
+
+    def effects(targets, barred, starts):
+        found = [
+            window_effects(controls, targets, barred, window, length, settings)
+            for window in starts
+        ]
+        return np.stack(found, axis=2)
+
+    of_sets = effects(totals, sets, [*windows, *tested])
+    choice = choose(of_sets, sizes)
+    own = choice.of_windows(effects(target[None], NO_BAR, windows))[:, 0]
+    others = choice.of_windows(of_sets)
+    pooled = pooled_variance(others, sizes, controls.shape[1] / sets.shape[1])
+    variance, df = pooled.moderate(own, size)
+    penalty, memory = settings.at(choice.setting)
+    std_error = float(np.sqrt(variance))
+    return Placebos(penalty, memory, std_error, df, sets, windows, own, others, size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -351,29 +401,14 @@ class Analysis:
     start : int
         First period of the test.
     weights : ndarray of shape (J,)
-    penalty : float
-    memory : int
-    std_error : float
-        Of the total effect.
-    df : float
-    sets : ndarray of shape (P, K), int
-    windows : ndarray of shape (W,), int
-        Where those before the test begin.
-    errors : PlaceboErrors
-        Of the chosen setting.
+    placebos : Placebos
     """
 
     target: np.ndarray
     expected: np.ndarray
     start: int
     weights: np.ndarray
-    penalty: float
-    memory: int
-    std_error: float
-    df: float
-    sets: np.ndarray
-    windows: np.ndarray
-    errors: PlaceboErrors
+    placebos: Placebos
 
     @property
     def total_expected(self):
@@ -402,28 +437,9 @@ def analyse(controls, target, sets, start, settings):
     -------
     analysis : Analysis
     """
-    length = len(target) - start
-    windows = window_starts(start, length)
-    errors = placebo_errors(controls, target, sets, windows, start, length, settings)
-    at = choose(errors.others, errors.size)
-    penalty, memory = settings.penalties[at[0]], settings.memories[at[1]]
-    errors = errors.at(*at)
-    pooled = pooled_variance(errors.others, errors.size, errors.n_disjoint)
-    variance, df = pooled.moderate(errors.own, errors.own_size)
-    weights = fit_weights(controls[:start], target[None, :start], NO_BAR, [penalty])
-    weights = weights[0, 0]
+    found = placebos(controls, target, sets, start, len(target) - start, settings)
+    before = controls[:start], target[None, :start]
+    weights = fit_weights(*before, NO_BAR, [found.penalty])[0, 0]
     explained = controls @ weights
-    level = (target - explained)[start - memory : start].mean()
-    return Analysis(
-        target,
-        level + explained,
-        start,
-        weights,
-        penalty,
-        memory,
-        float(np.sqrt(variance[0, 0])),
-        float(df[0, 0]),
-        sets,
-        windows,
-        errors,
-    )
+    level = (target - explained)[start - found.memory : start].mean()
+    return Analysis(target, level + explained, start, weights, found)
