@@ -142,14 +142,14 @@ def run_designed(seed, world, n_regions, n_periods, length, n_treated, method):
     return analyse(kpi, best["regions"], length, method, effect=best["mde"])
 
 
-def walkthrough():
-    """Return GeoLift's example per city and day, or None without the data."""
+def fit_walkthrough():
+    """Return the fitted analysis of GeoLift's example, or None without the data."""
     package = find_spec("causal_marketing")
     if package is None:
         return None
     path = Path(package.origin).parent / "datasets" / "geolift_test.csv"
     data = pd.read_csv(BytesIO(package.loader.get_data(str(path))))
-    test = GeoLiftRegressor(
+    return GeoLiftRegressor(
         ["chicago", "portland"],
         start="2021-04-01",
         end="2021-04-15",
@@ -157,6 +157,13 @@ def walkthrough():
         time="date",
         random_state=0,
     ).fit(data[["location", "date"]], data["Y"])
+
+
+def walkthrough():
+    """Return its effect per city and day, or None without the data."""
+    test = fit_walkthrough()
+    if test is None:
+        return None
     effect = test.effect_.loc["treated"]
     per_day = effect[["estimate", "std_error", "low", "high"]] / 30
     return per_day.to_dict() | {"p_value": effect["p_value"]}

@@ -165,16 +165,15 @@ class OutcomeNetwork:
 
     def extended(self, n_new):
         """Return a twin with regions never seen, which deviate from none."""
-        if not n_new:
-            return self
-        twin = self.at(self.shared, pad(self.regional, (0, 0, 0, n_new)))
-        twin.sizes = replace(self.sizes, n_regions=self.sizes.n_regions + n_new)
-        return twin
+        return self._with_regions(pad(self.regional, (0, 0, 0, n_new)))
 
     def in_regions(self, regions):
         """Return the network of some regions."""
-        twin = self.at(self.shared, self.regional[:, regions])
-        twin.sizes = replace(self.sizes, n_regions=len(regions))
+        return self._with_regions(self.regional[:, regions])
+
+    def _with_regions(self, regional):
+        twin = self.at(self.shared, regional)
+        twin.sizes = replace(self.sizes, n_regions=regional.shape[1])
         return twin
 
     def values(self):
@@ -208,9 +207,8 @@ class OutcomeNetwork:
     def visible_share(self):
         """Share of the effects of pooled channels that the KPI shows, shape (M,).
 
-        Hidden factors that move regions in groups may move their media too, and mask
-        what these do: the more of them in KPI and spend, the less a correlation of the
-        two, or its absence, says about an effect.
+        Hidden factors that move regions in groups may move media too and mask them: the
+        more of these, the less a correlation, or its absence, says of an effect.
         """
         share = self.channel_priors.independent.clamp_min(self.independent_share)
         share = (share / ALL_INDEPENDENT).clamp_max(1.0) ** 3

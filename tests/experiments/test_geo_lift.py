@@ -1,9 +1,6 @@
 """Analysis of a geo test: known effects, honest intervals, errors that say where."""
 
 import pickle
-from importlib.util import find_spec
-from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +10,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from sklearn.base import clone
 
-from helpers import refuses_from
+from helpers import benchmark_modules, refuses_from
 from skmmm.datasets import make_mmm_panel
 from skmmm.experiments import GeoLiftRegressor
 from skmmm.experiments._synthetic_control import (
@@ -281,19 +278,10 @@ def test_geolift_walkthrough():
     The data come with causal-marketing 0.1.0 (MIT licence): have it installed, or its
     wheel on the path.
     """
-    package = find_spec("causal_marketing")
-    if package is None:
+    with benchmark_modules("bench_recovery", "bench_geo_tests") as modules:
+        test = modules.bench_geo_tests.fit_walkthrough()
+    if test is None:
         pytest.skip("causal-marketing is not installed")
-    path = Path(package.origin).parent / "datasets" / "geolift_test.csv"
-    data = pd.read_csv(BytesIO(package.loader.get_data(str(path))))
-    test = GeoLiftRegressor(
-        ["chicago", "portland"],
-        start="2021-04-01",
-        end="2021-04-15",
-        region="location",
-        time="date",
-        random_state=0,
-    ).fit(data[["location", "date"]], data["Y"])
     effect = test.effect_.loc["treated"]
     assert effect["low"] / 30 < 155.6 < effect["high"] / 30
     assert effect["p_value"] < 0.1
