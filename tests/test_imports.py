@@ -15,7 +15,10 @@ GRAPH = sorted(name for name in FILES if name.startswith("graph/"))
 # What the estimators stand on: arrays in, arrays out.
 GRAPH_OF_ARRAYS = sorted(
     set(GRAPH)
-    - {f"graph/{n}.py" for n in ("__init__", "_channel_graph", "_estimators")}
+    - {
+        f"graph/{n}.py"
+        for n in ("__init__", "_channel_graph", "_estimators", "_experiments")
+    }
 )
 # Stand on scikit-learn alone: a linear model needs none of the network.
 WITHOUT_NETWORK = sorted(

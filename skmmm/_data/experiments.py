@@ -105,7 +105,7 @@ def read_experiments(experiments, *, media, regions, calendar, grid_length):
             "experiments have a start and an end, but there is no time column. Name it "
             "with the parameter time."
         )
-    table = _completed(_table(experiments))
+    table = _completed(experiment_frame(experiments))
     found = [
         _experiment(_namer(position, label), row, media, regions, calendar, grid_length)
         for position, (label, row) in enumerate(table.iterrows())
@@ -114,7 +114,7 @@ def read_experiments(experiments, *, media, regions, calendar, grid_length):
     return found
 
 
-def _table(experiments):
+def experiment_frame(experiments):
     """Return the table; of a file, columns of text and numbers as they are."""
     if isinstance(experiments, str | PathLike):
         text = {"media": str, "regions": str}

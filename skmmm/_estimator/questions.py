@@ -34,6 +34,7 @@ from skmmm.effects import Effects, effects_of
 from skmmm.graph._channel_graph import ChannelGraph, make_channel_graph
 from skmmm.graph._equations import SpendEquations
 from skmmm.graph._estimate import FittedGraph
+from skmmm.graph._experiments import ObservedSpend
 from skmmm.inspection._intervals import (
     graded_probabilities,
     mixture_quantiles,
@@ -352,7 +353,14 @@ class QuestionsMixin(ReadingMixin):
             are fewer than two channels.
         """
         fitted = self._check_graph("channel_graph")
-        return make_channel_graph(fitted, self.media_, self._shown_order())
+        spend = ObservedSpend(
+            media=self._model.history.media,
+            equations=fitted.draws,
+            channels=list(self._columns.media),
+            regions=self.regions_,
+            calendar=self._calendar,
+        )
+        return make_channel_graph(fitted, self.media_, self._shown_order(), spend)
 
     def _check_graph(self, asking: str) -> FittedGraph:
         """Return the fitted graph; the error names the method that needs it."""

@@ -1,11 +1,13 @@
 """The channel graph as tables: weights, lags, probabilities and verdicts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from skmmm._utils.typing import Table
 from skmmm.graph._estimate import MIN_ROWS
+from skmmm.graph._experiments import ObservedSpend, check_edges
 from skmmm.graph._features import TAIL_DECAY
 
 CROWDED = 0.3
@@ -59,6 +61,53 @@ class ChannelGraph:
     cautions: list
     n_regions: int
     n_rows: int
+    _spend: ObservedSpend = field(repr=False)
+
+    def check(self, experiments: Table | str) -> pd.DataFrame:
+        """Hold tests of one channel against what the graph says of another's spend.
+
+        A test that changes television in some regions, with the spend of search
+        observed in them and in others, is a test of all paths from television to
+        search: its outcome is search spend instead of the KPI. What the graph says is
+        the counterfactual by which total effects are computed.
+
+        Parameters
+        ----------
+        experiments : DataFrame or path of a CSV file
+            As the parameter `experiments` of :class:`~skmmm.DeepCausalMMMRegressor`,
+            with one channel in ``media`` and one more column, ``child``: the channel
+            whose spend was measured. ``estimate`` and ``std_error`` are the spend of
+            the child that the change brought, in total over window, cooldown and
+            regions, in the units of X (``spend_change`` as well).
+
+        Returns
+        -------
+        tests : DataFrame
+            One row per test:
+
+            - ``parent``, ``child``, ``start``, ``end``, ``n_regions``;
+            - ``estimate``, ``std_error`` (``bias_sd`` included);
+            - ``predicted``, ``predicted_low``, ``predicted_high``: what the graph says,
+              mean and 90 % interval over resampled panels;
+            - ``z``: standard deviations between the two, and ``conflict``: more than 2;
+            - ``verdict``: of the graph on the pair;
+            - ``probability``, ``probability_after``: that the child answers at all,
+              by the share of resampled panels in which it does (with half a panel of
+              each kind added), and after the test by Bayes' rule [1]_, if an answer is
+              as large as those panels say; nan if none has one;
+            - ``finding``: one sentence.
+
+        Raises
+        ------
+        ValueError
+            If a row cannot be understood; it is named, with what to do.
+
+        References
+        ----------
+        .. [1] Cooper, Yoo (1999). Causal discovery from a mixture of experimental and
+           observational data. UAI.
+        """
+        return check_edges(self, self._spend, experiments)
 
     @property
     def edges(self):
@@ -148,7 +197,7 @@ class ChannelGraph:
         return "\n".join([*lines, *self.cautions])
 
 
-def make_channel_graph(fitted, media, order):
+def make_channel_graph(fitted, media, order, spend):
     """Lay out a fitted graph.
 
     Parameters
@@ -158,6 +207,8 @@ def make_channel_graph(fitted, media, order):
         Labels of the channels as they are shown.
     order : list of int
         Where each of them is in the fitted graph.
+    spend : ObservedSpend
+        Channels as in the fitted graph.
     """
 
     def table(values):
@@ -173,6 +224,7 @@ def make_channel_graph(fitted, media, order):
         cautions=_cautions(fitted, media, order),
         n_regions=fitted.n_regions,
         n_rows=fitted.n_rows,
+        _spend=spend,
     )
 
 

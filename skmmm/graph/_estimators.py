@@ -23,6 +23,7 @@ from skmmm._utils.sklearn import Interval
 from skmmm._utils.typing import Column, Columns, Seed, Table
 from skmmm.graph._channel_graph import ChannelGraph, make_channel_graph
 from skmmm.graph._estimate import fit_channel_graph
+from skmmm.graph._experiments import ObservedSpend
 from skmmm.graph._notears import THRESHOLD, search_notears
 from skmmm.graph._rules import make_rules
 from skmmm.graph._search import search
@@ -121,12 +122,19 @@ class _GraphEstimator(BaseEstimator):
         )
         self._check_enough(columns, frame)
         self._rules(columns.media, self._labels)  # which may raise, before all else
-        panel, calendar = self._arrange(frame, columns)
+        panel, calendar, regions = self._arrange(frame, columns)
         n_harmonics = _N_HARMONICS if self.n_harmonics is None else self.n_harmonics
         season = calendar.season(panel.periods, n_harmonics)
         # One thread, as in the regressor: sums of several differ in their last bit.
         with threadpool_limits(1, user_api="blas"):
             self._graph = self._estimate(panel, season, columns.media, self._labels)
+        self._spend = ObservedSpend(
+            media=panel.media,
+            equations=self._graph.draws,
+            channels=list(columns.media),
+            regions=regions,
+            calendar=calendar,
+        )
         self.media_ = [label for label in self._labels if label in columns.media]
         self._order = [columns.media.index(label) for label in self.media_]
         self.causal_graph_ = self.channel_graph().weights.to_numpy(copy=True)
@@ -143,7 +151,7 @@ class _GraphEstimator(BaseEstimator):
             ``verdict`` ("edge", "no edge" or "undecided") as square ones.
         """
         check_is_fitted(self)
-        return make_channel_graph(self._graph, self.media_, self._order)
+        return make_channel_graph(self._graph, self.media_, self._order, self._spend)
 
     def _check_enough(self, columns, frame):
         name = type(self).__name__
@@ -155,12 +163,13 @@ class _GraphEstimator(BaseEstimator):
             )
 
     def _arrange(self, frame, columns):
-        """Return the rows on the grid of regions and periods, and the calendar."""
+        """Return the rows on the grid, the calendar and the labels of regions."""
         where = row_namer(frame, columns.region, columns.time)
         region, code = None, np.zeros(len(frame), dtype=np.int64)
+        labels = np.array(["all"], dtype=object)
         if columns.region is not None:
             region = checks.region_values(frame, columns.region)
-            code = np.unique(region, return_inverse=True)[1]
+            labels, code = np.unique(region, return_inverse=True)
         calendar, period = self._times(frame, columns, region)
         media = checks.numeric_block(frame, columns.media, where)
         name = type(self).__name__
@@ -170,7 +179,8 @@ class _GraphEstimator(BaseEstimator):
         still = checks.still_value(controls)
         controls = np.where(np.isfinite(still), still, controls)
         n_regions = int(code.max()) + 1
-        return make_panel(code, period, media, controls, n_regions=n_regions), calendar
+        panel = make_panel(code, period, media, controls, n_regions=n_regions)
+        return panel, calendar, labels
 
     def _times(self, frame, columns, region):
         """Return the calendar, and the period of every row."""
