@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm._estimator.experiments import doubt_removed
 from skmmm._estimator.fitting import _reported
 from skmmm.datasets import make_mmm_panel
 
@@ -162,7 +163,12 @@ def test_a_wild_test_is_a_conflict_and_a_doubtful_one_is_none(world, usual, week
     said = measured_by(usual, one_test(weeks))[0]
     wild = one_test(weeks, estimate=5 * said, std_error=abs(said) / 5)
     with pytest.warns(UserWarning, match="found a larger effect than the rows say"):
-        found = make_model(world, experiments=wild).fit(world.X, world.y).experiments_
+        refuted = make_model(world, experiments=wild).fit(world.X, world.y)
+    summary = refuted.channel_summary()
+    assert summary["alarm"][TESTED] == "says another effect than an experiment"
+    assert summary["verdict"][TESTED] == "not identified"
+    assert (summary["alarm"].drop(TESTED) == "").all()
+    found = refuted.experiments_
     assert found["conflict"].all()
     assert found["z"].iloc[0] < -2.0
     opposite = one_test(weeks, estimate=-5 * said, std_error=abs(said) / 5)
@@ -335,3 +341,13 @@ def test_money_needs_a_cost(world, weeks):
         ValueError, match=r"experiment 0 speaks of money.*Say it in media_cost"
     ):
         model.fit(world.X, world.y)
+
+
+def test_the_doubt_that_a_test_removes():
+    rng = np.random.default_rng(0)
+    caused = rng.normal(size=(100_000, 2))
+    before = caused + rng.normal(size=caused.shape) * [0.0, 1.0]
+    removed = doubt_removed(before, caused, np.array([1.0, 0.0]))
+    assert_allclose(removed, 0.5, atol=0.01)
+    assert_array_equal(doubt_removed(before * 0.0, caused, np.ones(2)), 0.0)
+    assert np.isnan(doubt_removed(before[:1], caused[:1], np.ones(2))).all()

@@ -17,7 +17,13 @@ from skmmm._data.experiments import read_experiments
 from skmmm._data.faults import loss_regions
 from skmmm._data.scales import fit_scales
 from skmmm._estimator.channel_priors import make_channel_priors
-from skmmm._estimator.experiments import Told, experiment_table, settled
+from skmmm._estimator.experiments import (
+    Told,
+    contradicting,
+    doubt_removed,
+    experiment_table,
+    settled,
+)
 from skmmm._model.context import draw_context
 from skmmm._model.contrasts import reported_experiments
 from skmmm._model.demand import SHIFTS, fit_demand, moves_kpi
@@ -36,6 +42,7 @@ from skmmm._utils.warnings import warn_user
 from skmmm.inspection._placement import (
     ADVICE,
     CONSEQUENCES,
+    CONTRADICTED,
     GROUPS,
     LOWERS,
     TOGETHER,
@@ -96,14 +103,16 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
         model, trace = _with_draws(estimator, model, target, generator)
         alarms = _placement_alarms(model, alarms, trace)
         if reported is not None:
-            model, trace, experiments, answered = _with_experiments(
+            model, trace, experiments = _with_experiments(
                 estimator, reported, model, target, trace, alarms, generator
             )
         sampling = _check_sampling(estimator, model, target, trace)
         model = model.doubting(alarms != "")
         if reported is not None:
-            alarms[answered] = ""
+            alarms[settled(reported, experiments, len(alarms))] = ""
         _warn_of_alarms(estimator, alarms)
+        if reported is not None:  # of which findings have warned
+            alarms[contradicting(reported, experiments, len(alarms))] = CONTRADICTED
         model = _judged(model, target, alarms != "", contradicted)
         state = {
             "_sampling": sampling,
@@ -305,10 +314,7 @@ def _reported(estimator, model):
 
 
 def _with_experiments(estimator, reported, model, target, trace, alarms, generator):
-    """Return model and trace after experiments, `experiments_`, and what they answer.
-
-    The last is which channels' alarms they answer, (n_media,), bool.
-    """
+    """Return model and trace after experiments, and `experiments_`."""
     model = model.doubting(alarms != "")
     more = replace(target, experiments=reported.measurements)
     if trace is None:
@@ -342,23 +348,20 @@ def _with_experiments(estimator, reported, model, target, trace, alarms, generat
     table = experiment_table(reported, told, media, calendar)
     for finding in table.loc[table["conflict"], "finding"]:
         warn_user(finding)
-    return model, trace, table, settled(reported, told, table, len(alarms))
+    return model, trace, table
 
 
 def _told(reported, model, target, before, after):
     """Return the `Told` of networks before and after."""
-    values, spreads = [], []
+    values = []
     with torch.no_grad():
         for network in (before, after):
             found = [reported.measurements.values(n) for _, n in few_draws(network)]
             values.append(reported.in_measure(torch.cat(found).numpy()))
-            effects = model.mean_effects_of(network, target)
-            caused = [effects[:, one.channels].sum(axis=1) for one in reported.rows]
-            spreads.append(np.var(caused, axis=1))
-    if len(before.shared) == 1:
-        removed = np.full(len(reported.rows), np.nan)
-    else:
-        removed = 1.0 - spreads[1] / spreads[0]
+        effects = model.mean_effects_of(before, target)
+    caused = np.stack([effects[:, q.channels].sum(axis=1) for q in reported.rows], 1)
+    errors = np.array([np.hypot(q.std_error, q.bias_sd) for q in reported.rows])
+    removed = doubt_removed(values[0], caused, errors)
     return Told(before=values[0], after=values[1], doubt_removed=removed)
 
 
