@@ -9,7 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm._estimator.fitting import _reported
+from skmmm._estimator.fitting import _read_experiments
+from skmmm._model.contrasts import reported_experiments
 from skmmm.datasets import make_mmm_panel
 
 pytestmark = pytest.mark.usefixtures("short_chains")
@@ -51,7 +52,8 @@ def asked(model, table):
     parameters = model.get_params()
     fitted = {k: v for k, v in vars(model).items() if k not in parameters}
     vars(twin).update(fitted)
-    return _reported(twin, model._model)
+    rows = _read_experiments(twin, model._model.history.shape[1])
+    return reported_experiments(rows, model._model, model._media_cost)
 
 
 def measured_by(model, table):

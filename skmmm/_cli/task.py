@@ -2,11 +2,12 @@
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from skmmm._cli.experiments import read_tests
 from skmmm._cli.parser import UsageError
 from skmmm._cli.tables import (
     Notation,
@@ -42,12 +43,14 @@ class Task:
     time : str
     notes : list of str
         What was done to the table.
-    truth : Series or None
+    truth : DataFrame of shape (n_rows, n_media) or None
         What every channel really caused, where that is known.
     media_cost : float, dict of str to float, or None
         Cost of one unit of the media columns.
     population : str or None
         Column with the size of the region.
+    experiments : DataFrame or None
+        Lift tests.
     """
 
     source: str
@@ -58,9 +61,10 @@ class Task:
     region: str | None
     time: str
     notes: tuple = ()
-    truth: pd.Series | None = None
+    truth: pd.DataFrame | None = None
     media_cost: float | dict | None = None
     population: str | None = None
+    experiments: pd.DataFrame | None = None
 
     @property
     def roles(self):
@@ -97,7 +101,7 @@ def demo_task(media_cost=1.0):
         data.controls,
         "region",
         "week",
-        truth=data.contributions[data.media].sum(),
+        truth=data.contributions[data.media],
         media_cost=media_cost,
     )
 
@@ -141,7 +145,7 @@ def read_task(args):
     ]
     if unused:
         notes.append(f"not used: {name_all(unused)}")
-    return Task(
+    task = Task(
         args.data,
         keys.assign(**columns),
         y,
@@ -153,6 +157,10 @@ def read_task(args):
         media_cost=cost,
         population=args.population,
     )
+    if args.experiments is None:
+        return task
+    tests = read_tests(args.experiments, task, args.sep, notation)
+    return replace(task, experiments=tests)
 
 
 def notation_of(args):
@@ -413,6 +421,9 @@ def describe(task):
     lines.append(f"KPI       {task.y.name}")
     lines.append(f"Media     {name_all(task.media)}")
     lines.append(f"Controls  {name_all(task.controls)}")
+    if task.experiments is not None:
+        tested = dict.fromkeys(task.experiments["media"])
+        lines.append(f"Tests     {len(task.experiments)}: of {name_all(tested)}")
     lines += [f"Note      {note}" for note in task.notes]
     return "\n".join(lines)
 

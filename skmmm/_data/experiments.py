@@ -24,7 +24,7 @@ _DEFAULTS = {
     "shared_error": None,
     "correlation": 0.5,
 }
-_NUMBERS = ("estimate", "std_error", "bias_sd", "change", "spend_change", "spend")
+NUMBERS = ("estimate", "std_error", "bias_sd", "change", "spend_change", "spend")
 _SEPARATOR = ";"  # between several channels or regions in one cell of a file
 
 
@@ -166,7 +166,7 @@ def _namer(position, label):
 
 def _experiment(name, row, media, regions, calendar, grid_length):
     """Return one row as an `Experiment`."""
-    numbers = {column: _number(name, column, row[column]) for column in _NUMBERS}
+    numbers = {column: _number(name, column, row[column]) for column in NUMBERS}
     _check_numbers(name, numbers)
     start, stop = _window(name, row, calendar)
     cooldown = _cooldown(name, row["cooldown"])
