@@ -1,6 +1,5 @@
 """A table, and which role each of its columns has."""
 
-import difflib
 import re
 from dataclasses import dataclass, replace
 
@@ -20,7 +19,7 @@ from skmmm._cli.tables import (
     read_times,
 )
 from skmmm._data.calendar import infer_calendar
-from skmmm._data.checks import region_values
+from skmmm._data.checks import closest, region_values
 from skmmm._data.tables import row_namer
 from skmmm.datasets import load_mmm_example
 from skmmm.plotting._style import shorten
@@ -240,8 +239,8 @@ def _check_columns(frame, names, source):
     """Raise if a column is not there, or is named twice."""
     for name in names:
         if name not in frame:
-            close = difflib.get_close_matches(name, list(frame), n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"it has {_all(frame)}"
+            close = closest(name, frame)
+            hint = f"did you mean {close!r}?" if close else f"it has {_all(frame)}"
             raise UsageError(f"{source} has no column {name!r}; {hint}")
         if names.count(name) > 1:
             raise UsageError(f"the column {name!r} is named twice; give it one role")
@@ -396,8 +395,8 @@ def _known_text(column, name, labels, where):
     new = np.flatnonzero(~text.isin(known))
     if len(new):
         value = text.iloc[new[0]]
-        close = difflib.get_close_matches(value, known, n=1)
-        hint = f"did you mean {close[0]!r}? The" if close else "the"
+        close = closest(value, known)
+        hint = f"did you mean {close!r}? The" if close else "the"
         raise ValueError(
             f"the control {name!r} has {value!r} at {where(new[0])}, which the fit has "
             f"not seen; {hint} model knows {name_all(known)}"

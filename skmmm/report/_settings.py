@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator
 
 from skmmm import __version__
@@ -77,7 +76,7 @@ def in_words(value):
         return said or "none"
     if isinstance(value, list | tuple | np.ndarray):
         return f"({', '.join(in_words(own) for own in value)})"
-    if isinstance(value, pd.DataFrame):
+    if hasattr(value, "columns"):
         return f"a table of {len(value)} row{'' if len(value) == 1 else 's'}"
     if isinstance(value, float | np.floating):
         return f"{value:.6g}"
