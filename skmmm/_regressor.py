@@ -25,8 +25,8 @@ from skmmm._estimator.simulation import SimulationMixin
 from skmmm._model import ADSTOCKS, Adstock
 from skmmm._unwrapping import rows_of
 from skmmm._utils.callbacks import CallbackSupportMixin, with_callbacks
-from skmmm._utils.sklearn import Interval, Options, StrOptions
-from skmmm._utils.typing import Array, Column, Columns, MediaCost, Seed, Table
+from skmmm._utils.sklearn import HasMethods, Interval, Options, StrOptions
+from skmmm._utils.typing import Array, Column, Columns, Frame, MediaCost, Seed, Table
 from skmmm.graph import NOTEARS, StructuralVAR
 
 _COLUMNS = ["array-like", str, Integral, callable, None]
@@ -94,7 +94,7 @@ class DeepCausalMMMRegressor(
         the Weibull density of shape one) and ``"half_saturation"`` (adstocked spend per
         row, units of X). The effect of a
         channel with ``"roi"`` is positive and not pooled.
-    experiments : DataFrame, path of a CSV file or None, default=None
+    experiments : DataFrame (pandas or Polars), path of a CSV file or None, default=None
         Lift tests, a row each: ``media``, ``start``, ``end``, ``estimate``,
         ``std_error``, what was changed (``change``, ``spend_change``), and more: see
         "Experiments" in the user guide. They join the rows in the likelihood.
@@ -237,7 +237,7 @@ class DeepCausalMMMRegressor(
         "media_share": [Interval(Real, 0, 1, closed="neither")],
         "media_cost": [Interval(Real, 0, None, closed="neither"), Mapping, None],
         "priors": [Mapping, None],
-        "experiments": [pd.DataFrame, str, PathLike, None],
+        "experiments": [pd.DataFrame, HasMethods("iter_rows"), str, PathLike, None],
         "n_harmonics": [Interval(Integral, 0, None, closed="left")],
         "periods_per_year": [Interval(Real, 1, None, closed="neither"), None],
         "n_hidden": [Interval(Integral, 0, None, closed="left")],
@@ -273,7 +273,7 @@ class DeepCausalMMMRegressor(
         media_share: float = 0.3,
         media_cost: MediaCost = None,
         priors: Mapping[Any, Any] | None = None,
-        experiments: pd.DataFrame | str | PathLike[str] | None = None,
+        experiments: Frame | str | PathLike[str] | None = None,
         n_harmonics: int = 3,
         periods_per_year: float | None = None,
         n_hidden: int = 4,

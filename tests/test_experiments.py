@@ -4,13 +4,15 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm._estimator.experiments import doubt_removed
-from skmmm._estimator.fitting import _reported
+from skmmm._estimator.fitting import _read_experiments
+from skmmm._model.contrasts import reported_experiments
 from skmmm.datasets import make_mmm_panel
 
 pytestmark = pytest.mark.usefixtures("short_chains")
@@ -52,7 +54,8 @@ def asked(model, table):
     parameters = model.get_params()
     fitted = {k: v for k, v in vars(model).items() if k not in parameters}
     vars(twin).update(fitted)
-    return _reported(twin, model._model)
+    rows = _read_experiments(twin, model._model.history.shape[1])
+    return reported_experiments(rows, model._model, model._media_cost)
 
 
 def measured_by(model, table):
@@ -300,6 +303,9 @@ BAD = {
     "cooldown": ({"cooldown": 1.5}, r"has a cooldown of 1\.5\. Write a number of peri"),
     "size of mroi": ({"measure": "mroi"}, r"Leave change and spend_change empty"),
     "too exact": ({"std_error": 1e-9}, r"less than a millionth of its estimate"),
+    "channel misspelt": ({"media": "Media1"}, r"Did you mean 'media_1'\?"),
+    "region misspelt": ({"regions": ["regoin_1"]}, r"Did you mean 'region_1'\?"),
+    "column misspelt": ({"cool_down": 1}, r"rename it\. Did you mean 'cooldown'\?"),
     "unknown column": ({"lift": 1.0}, r"experiments has a column 'lift' that is none"),
 }
 
@@ -326,6 +332,73 @@ def test_bad_tables_are_refused(world, weeks):
     for message, table in cases.items():
         with pytest.raises(ValueError, match=message):
             make_model(world, experiments=table).fit(world.X, world.y)
+
+
+def test_files_that_cannot_be_read_say_what_to_do(world, weeks, tmp_path):
+    path = tmp_path / "tests.csv"
+    with pytest.raises(FileNotFoundError, match=r"There is no file .*tests\.csv', wh"):
+        make_model(world, experiments=path).fit(world.X, world.y)
+    one_test(weeks).to_csv(path, sep=";", index=False)
+    with pytest.raises(ValueError, match=r"single column, 'media;start;.*sep=';'\)"):
+        make_model(world, experiments=str(path)).fit(world.X, world.y)
+
+
+def test_rows_are_read_before_anything_is_computed(world, weeks, monkeypatch):
+    monkeypatch.setattr("skmmm._estimator.fitting._start", None)
+    with pytest.raises(ValueError, match="experiment 0 has no estimate"):
+        make_model(world, experiments=one_test(weeks, estimate=None)).fit(
+            world.X, world.y
+        )
+
+
+def test_a_channel_that_x_shows_dark_needs_the_money(world, weeks):
+    dark = world.X.assign(**{TESTED: 0.0})
+    model = make_model(world, n_draws=0, experiments=one_test(weeks))
+    message = r'shows no spend.*write observed="treated" and, instead of change, in sp'
+    with (
+        pytest.warns(UserWarning, match="no spend in any training row"),
+        pytest.raises(ValueError, match=message),
+    ):
+        model.fit(dark, world.y)
+
+
+@pytest.mark.parametrize("kind", [tuple, set, pd.Series])
+def test_any_list_of_labels(usual, weeks, kind):
+    names, row = ["region_1", "region_3"], one_test(weeks)
+    row["regions"], row["media"] = [kind(names)], [kind([TESTED, OTHER])]
+    expected = one_test(weeks, regions=names, media=[TESTED, OTHER])
+    assert_array_equal(measured_by(usual, row), measured_by(usual, expected))
+
+
+def test_polars_tables(usual, model, weeks, table, tmp_path):
+    polars = pl.from_pandas(table)
+    assert_array_equal(measured_by(usual, polars), measured_by(usual, table))
+    several = pl.DataFrame(
+        {
+            "media": [[TESTED, OTHER], [TESTED]],
+            "start": weeks[[10, 20]],
+            "end": weeks[[39, 29]],
+            "regions": [None, ["region_1", "region_3"]],
+            "change": [0.0, None],
+            "spend_change": [None, 100.0],
+            "estimate": [-100.0, 20.0],
+            "std_error": [10.0, 10.0],
+            "cooldown": [None, 2],
+        }
+    )
+    rows = asked(usual, several).rows
+    assert [one.channels for one in rows] == [[0, 1], [0]]
+    assert [one.regions.tolist() for one in rows] == [[0, 1, 2], [0, 2]]
+    assert [one.cooldown for one in rows] == [0, 2]
+    assert np.isnan(rows[1].change)
+    twin = clone(model).set_params(experiments=polars)
+    twin.__dict__.update(
+        {k: v for k, v in vars(model).items() if k not in model.get_params()}
+    )
+    twin._fitted_parameters = twin.get_params(deep=False)
+    twin.save(tmp_path / "model.skmmm")
+    again = DeepCausalMMMRegressor.load(tmp_path / "model.skmmm").experiments
+    pd.testing.assert_frame_equal(again, table, check_dtype=False)
 
 
 def test_without_time_there_is_no_window(world, weeks):

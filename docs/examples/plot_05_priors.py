@@ -33,8 +33,8 @@ plt.show()
 # The return of the first channel is known, give or take 15 %. This is a prior: an
 # interval for what all its spend in these weeks earned per unit, before the data speak.
 # It is not a lift test. A test measures what one change of spend did, in some regions
-# and weeks; at another level of spend the return is another one. Until experiments can
-# be given as such, widen the interval where the test was not like the spend at hand.
+# and weeks; at another level of spend the return is another one. Tests have a parameter
+# of their own: :doc:`plot_11_calibrate_with_a_test`.
 true = world.contributions["media_1"].sum() / X["media_1"].sum()
 known = {"media_1": {"roi": (0.85 * true, 1.15 * true)}}
 after = DeepCausalMMMRegressor(**roles, priors=known).fit(X, world.y)

@@ -1,9 +1,11 @@
 """What the commands do: fit a table, report on it, plan a budget."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from skmmm._cli.console import complain
+from skmmm._cli.experiments import make_test
 from skmmm._cli.files import remove_others, write_csv, write_pictures, write_tables
 from skmmm._cli.forecasts import compare
 from skmmm._cli.parser import UsageError, parse
@@ -15,6 +17,7 @@ from skmmm._cli.texts import (
     graph_text,
     plan_text,
     skill_text,
+    test_text,
     truth_text,
 )
 from skmmm._planning.problem import MOST_MULTIPLE
@@ -36,11 +39,20 @@ _NOT_OF_A_FIT = (
 
 
 def demo(args, console):
-    """Fit the bundled example, compare with the truth, and report."""
+    """Fit the bundled example without and with a test, compare with truth, report."""
     task = demo_task() if args.media_cost is None else demo_task(args.media_cost)
+    _announce(console, task, args)
+    told = {}
+    if args.draws:  # without intervals no channel is known least
+        alone = _fit(console, task, args, graph=None)
+        told["Rows alone"] = alone.channel_summary(confidence_level=LEVEL)
+        tests = make_test(task, told["Rows alone"], args.seed)
+        task = replace(task, experiments=tests)
+        console.say(test_text(tests))
     model, skill = _fit_and_write(console, task, args)
-    summary = model.channel_summary(confidence_level=LEVEL)
-    console.say(f"\n{truth_text(task.truth, summary)}")
+    name = "With the test" if told else "Estimate"
+    told[name] = model.channel_summary(confidence_level=LEVEL)
+    console.say(f"\n{truth_text(task.truth.sum(), told)}")
     if find_spec("plotly") is None:
         console.say("\nNo report: it needs plotly (pip install 'skmmm[report]').")
     else:
@@ -49,14 +61,16 @@ def demo(args, console):
 
 def fit(args, console):
     """Fit a table, write tables and pictures."""
-    _fit_and_write(console, read_task(args), args)
+    task = read_task(args)
+    _announce(console, task, args)
+    _fit_and_write(console, task, args)
 
 
 def report(args, console):
     """Fit a table, or take a saved model, and write a report."""
     if args.model is None:
         task = read_task(args)
-        make_room(args)
+        _announce(console, task, args)
         model = _fit(console, task, args)
         skill, _ = compare(task, model, console, args.origins)
         X, y = task.X, task.y
@@ -144,7 +158,6 @@ def _check_channels(option, names, model):
 def _fit_and_write(console, task, args):
     """Fit, compare, print and write; return the model and its skill."""
     out = Path(args.out)
-    make_room(args)
     model = _fit(console, task, args)
     skill, held_out = compare(task, model, console, args.origins)
     summary = model.channel_summary(confidence_level=LEVEL)
@@ -166,8 +179,13 @@ def _fit_and_write(console, task, args):
     return model, skill
 
 
-def _fit(console, task, args):
+def _announce(console, task, args):
+    """Say what was read, once its results can be written."""
+    make_room(args)
     console.say(f"skmmm {__version__}\n\n{describe(task)}\n")
+
+
+def _fit(console, task, args, **options):
     model = DeepCausalMMMRegressor(
         **task.roles,
         population=task.population,
@@ -176,11 +194,13 @@ def _fit(console, task, args):
         adstock=args.adstock,
         media_cost=task.media_cost,
         priors=args.prior,
-        experiments=args.experiments,
+        experiments=task.experiments,
         max_iter=args.max_iter,
         random_state=args.seed,
+        **options,
     )
-    with console.stage("Fitting the model", fits=True):
+    tests = "" if task.experiments is None else " with experiments"
+    with console.stage(f"Fitting the model{tests}", fits=True):
         return console.fit(model, task.X, task.y)
 
 

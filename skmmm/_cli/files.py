@@ -10,6 +10,7 @@ from skmmm._storage.files import replacing
 from skmmm.plotting import (
     ChannelGraphDisplay,
     ContributionsDisplay,
+    ExperimentsDisplay,
     FitDisplay,
     ResponseCurvesDisplay,
     ReturnsDisplay,
@@ -31,6 +32,9 @@ def write_tables(task, model, summary, skill, out):
         pairs = model.channel_graph().pairs
         write_csv(pairs, out / "channel_graph.csv", digits=6)
         files.append("channel_graph.csv")
+    if model.experiments_ is not None:
+        write_csv(model.experiments_, out / "experiments.csv", digits=8)
+        files.append("experiments.csv")
     return files
 
 
@@ -114,6 +118,8 @@ def write_pictures(task, model, summary, held_out, out):
     }
     if len(task.media) > 1:
         displays["channel_graph.png"] = ChannelGraphDisplay(graph=model.channel_graph())
+    if model.experiments_ is not None:
+        displays["experiments.png"] = ExperimentsDisplay(experiments=model.experiments_)
     for name, display in displays.items():
         display.save(out / name)
     return list(displays)

@@ -11,6 +11,7 @@ TABLES = (
     "contributions.csv",
     "skill.csv",
     "channel_graph.csv",
+    "experiments.csv",
 )
 PICTURES = (
     "fit.png",
@@ -20,7 +21,9 @@ PICTURES = (
     "verdicts.png",
     "waterfall.png",
     "channel_graph.png",
+    "experiments.png",
 )
+_INPUTS = ("data", "model", "experiments")
 MODEL, REPORT = "model.skmmm", "report.html"
 
 
@@ -33,17 +36,18 @@ def check_paths(args):
         As of `parse`.
     """
     _check_notation(args)
-    named = [getattr(args, name, None) for name in ("data", "model")]
-    inputs = [Path(path) for path in named if path is not None]
-    for path in inputs:
+    named = {name: getattr(args, name, None) for name in _INPUTS}
+    inputs = {name: Path(path) for name, path in named.items() if path is not None}
+    for name, path in inputs.items():
         if not path.is_file():
             inside = path / "model.skmmm"
             hint = f"; did you mean {inside}?" if inside.is_file() else ""
-            raise ValueError(f"there is no file {path}{hint}")
+            option = "--experiments: " if name == "experiments" else ""
+            raise ValueError(f"{option}there is no file {path}{hint}")
     for path in outputs(args):
         if path.is_dir():
             raise UsageError(f"--out: {path} is a folder; name a file")
-        for read in inputs:
+        for read in inputs.values():
             if path.exists() and path.samefile(read):
                 raise UsageError(f"--out would replace {read}, which is read")
 
@@ -80,7 +84,8 @@ def _check_notation(args):
         return
     if args.decimal == args.thousands:
         raise UsageError("--decimal and --thousands are the same character")
-    if args.data.lower().endswith((".csv", ".csv.gz")):
+    read = [args.data, getattr(args, "experiments", None) or ""]
+    if any(path.lower().endswith((".csv", ".csv.gz")) for path in read):
         return
     for name, usual in (("sep", ","), ("decimal", "."), ("thousands", None)):
         if getattr(args, name) != usual:

@@ -322,8 +322,7 @@ def read_numbers(column, name, notation, where):
     ValueError
         If a cell is no finite number, or is empty and not in `notation.fill_zero`.
     """
-    if not is_numeric_dtype(column.dtype) and not is_bool_dtype(column.dtype):
-        column = _from_text(as_text(column), name, notation, where)
+    column = read_numbers_or_missing(column, name, notation, where)
     missing = np.flatnonzero(column.isna())
     if len(missing) and name in notation.fill_zero:
         return column.fillna(0)
@@ -336,6 +335,13 @@ def read_numbers(column, name, notation, where):
     if len(bad):
         raise ValueError(f"the column {name!r} is infinite at {where(bad[0])}")
     return column
+
+
+def read_numbers_or_missing(column, name, notation, where):
+    """Return the same, with NaN where a cell is empty."""
+    if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
+        return column
+    return _from_text(as_text(column), name, notation, where)
 
 
 def _check_no_thousands(cells, name, notation, where):

@@ -1,12 +1,12 @@
 """A table, and which role each of its columns has."""
 
-import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from skmmm._cli.experiments import read_tests
 from skmmm._cli.parser import UsageError
 from skmmm._cli.tables import (
     Notation,
@@ -19,7 +19,7 @@ from skmmm._cli.tables import (
     read_times,
 )
 from skmmm._data.calendar import infer_calendar
-from skmmm._data.checks import region_values
+from skmmm._data.checks import closest, region_values
 from skmmm._data.tables import row_namer
 from skmmm.datasets import load_mmm_example
 from skmmm.plotting._style import shorten
@@ -42,12 +42,14 @@ class Task:
     time : str
     notes : list of str
         What was done to the table.
-    truth : Series or None
+    truth : DataFrame of shape (n_rows, n_media) or None
         What every channel really caused, where that is known.
     media_cost : float, dict of str to float, or None
         Cost of one unit of the media columns.
     population : str or None
         Column with the size of the region.
+    experiments : DataFrame or None
+        Lift tests.
     """
 
     source: str
@@ -58,9 +60,10 @@ class Task:
     region: str | None
     time: str
     notes: tuple = ()
-    truth: pd.Series | None = None
+    truth: pd.DataFrame | None = None
     media_cost: float | dict | None = None
     population: str | None = None
+    experiments: pd.DataFrame | None = None
 
     @property
     def roles(self):
@@ -97,7 +100,7 @@ def demo_task(media_cost=1.0):
         data.controls,
         "region",
         "week",
-        truth=data.contributions[data.media].sum(),
+        truth=data.contributions[data.media],
         media_cost=media_cost,
     )
 
@@ -141,7 +144,7 @@ def read_task(args):
     ]
     if unused:
         notes.append(f"not used: {name_all(unused)}")
-    return Task(
+    task = Task(
         args.data,
         keys.assign(**columns),
         y,
@@ -153,6 +156,10 @@ def read_task(args):
         media_cost=cost,
         population=args.population,
     )
+    if args.experiments is None:
+        return task
+    tests = read_tests(args.experiments, task, args.sep, notation)
+    return replace(task, experiments=tests)
 
 
 def notation_of(args):
@@ -232,8 +239,8 @@ def _check_columns(frame, names, source):
     """Raise if a column is not there, or is named twice."""
     for name in names:
         if name not in frame:
-            close = difflib.get_close_matches(name, list(frame), n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"it has {_all(frame)}"
+            close = closest(name, frame)
+            hint = f"did you mean {close!r}?" if close else f"it has {_all(frame)}"
             raise UsageError(f"{source} has no column {name!r}; {hint}")
         if names.count(name) > 1:
             raise UsageError(f"the column {name!r} is named twice; give it one role")
@@ -388,8 +395,8 @@ def _known_text(column, name, labels, where):
     new = np.flatnonzero(~text.isin(known))
     if len(new):
         value = text.iloc[new[0]]
-        close = difflib.get_close_matches(value, known, n=1)
-        hint = f"did you mean {close[0]!r}? The" if close else "the"
+        close = closest(value, known)
+        hint = f"did you mean {close!r}? The" if close else "the"
         raise ValueError(
             f"the control {name!r} has {value!r} at {where(new[0])}, which the fit has "
             f"not seen; {hint} model knows {name_all(known)}"
@@ -413,6 +420,9 @@ def describe(task):
     lines.append(f"KPI       {task.y.name}")
     lines.append(f"Media     {name_all(task.media)}")
     lines.append(f"Controls  {name_all(task.controls)}")
+    if task.experiments is not None:
+        tested = dict.fromkeys(task.experiments["media"])
+        lines.append(f"Tests     {len(task.experiments)}: of {name_all(tested)}")
     lines += [f"Note      {note}" for note in task.notes]
     return "\n".join(lines)
 

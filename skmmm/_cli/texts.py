@@ -45,28 +45,46 @@ def channel_text(task, model, summary):
     )
 
 
-def truth_text(truth, summary):
-    """Return what channels really caused, beside the estimates."""
-    rows = [
-        ["Channel", "Truth", "Estimate", f"{LEVEL:.0%} interval", "inside interval"]
-    ]
-    for name, channel in summary.iterrows():
-        low, high = channel["contribution_low"], channel["contribution_high"]
-        holds = "yes" if low <= truth[name] <= high else "no"
-        rows.append(
-            [
-                name,
-                number(truth[name]),
-                number(channel["contribution"]),
-                interval(low, high),
-                holds if np.isfinite(low) else "-",
-            ]
-        )
-    held = sum(row[-1] == "yes" for row in rows)
+def test_text(tests):
+    """Return what the test of the demo did, and measured."""
+    (test,) = tests.itertuples()
+    return (
+        f"Test      {test.media}, of which rows know least: off everywhere from "
+        f"{str(test.start)[:10]} to {str(test.end)[:10]},\n"
+        f"          measured {number(test.estimate)} (standard error "
+        f"{number(test.std_error)})"
+    )
+
+
+def truth_text(truth, told):
+    """Return what channels really caused, beside the estimates.
+
+    Parameters
+    ----------
+    truth : Series indexed by channel
+    told : dict of str to DataFrame
+        As of `channel_summary`, by what is said of the model.
+    """
+    bounds = f"{LEVEL:.0%} interval"
+    rows = [["Channel", "Truth"]]
+    rows += [[name, number(truth[name])] for name in next(iter(told.values())).index]
+    held = []
+    for title, summary in told.items():
+        rows[0] += [title, bounds, "holds"]
+        inside = summary["contribution_low"] <= truth[summary.index]
+        inside &= truth[summary.index] <= summary["contribution_high"]
+        for row, channel, holds in zip(
+            rows[1:], summary.itertuples(), inside, strict=True
+        ):
+            low, high = channel.contribution_low, channel.contribution_high
+            known = np.isfinite(low)
+            row += [number(channel.contribution), interval(low, high)]
+            row.append(("yes" if holds else "no") if known else "-")
+        held.append(f"{inside.sum()} of {len(inside)}")
     return (
         f"{layout(rows)}\n\nThe example is simulated, so that the truth is known. "
-        f"{held} of {len(rows) - 1} intervals hold\nit. The scorecard "
-        "(docs/scorecard.rst) says how often they do in general."
+        f"{' and '.join(held)} intervals hold\nit. The scorecard (docs/scorecard.rst) "
+        "says how often they do in general."
     )
 
 

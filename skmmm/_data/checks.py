@@ -1,5 +1,6 @@
 """Data validation: one function per rule, errors that name column, region or week."""
 
+import difflib
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -368,6 +369,19 @@ def in_words(labels):
     """Return the names of columns in a list, as far as it is short."""
     more = f" and {len(labels) - 10} more" if len(labels) > 10 else ""
     return ", ".join(map(repr, labels[:10])) + more
+
+
+def closest(name, known):
+    """Return the name, as text, that is most like another one; None if none is."""
+    texts = {str(label).casefold(): str(label) for label in known}
+    found = difflib.get_close_matches(str(name).casefold(), texts, n=1)
+    return texts[found[0]] if found else None
+
+
+def did_you_mean(name, known):
+    """Return a sentence for the end of a message, "" if no name is like this one."""
+    found = closest(name, known)
+    return "" if found is None else f" Did you mean {found!r}?"
 
 
 def check_target(y, n_rows, where):

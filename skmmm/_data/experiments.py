@@ -1,13 +1,13 @@
 """Experiments that the user reports: read, checked, and placed on the grid."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from skmmm._data.checks import plain_label
+from skmmm._data.checks import as_frame, did_you_mean, plain_label
 
 MEASURES = ("outcome", "roi", "mroi", "cost_per_outcome")
 OBSERVED = ("treated", "control")
@@ -24,7 +24,8 @@ _DEFAULTS = {
     "shared_error": None,
     "correlation": 0.5,
 }
-_NUMBERS = ("estimate", "std_error", "bias_sd", "change", "spend_change", "spend")
+NUMBERS = ("estimate", "std_error", "bias_sd", "change", "spend_change", "spend")
+_OTHER_MARKS = (";", "\t", "|")  # between cells of files that are not read
 _SEPARATOR = ";"  # between several channels or regions in one cell of a file
 
 
@@ -116,13 +117,29 @@ def read_experiments(experiments, *, media, regions, calendar, grid_length):
 
 def experiment_frame(experiments):
     """Return the table; of a file, columns of text and numbers as they are."""
-    if isinstance(experiments, str | PathLike):
-        text = {"media": str, "regions": str}
+    if not isinstance(experiments, str | PathLike):
+        return as_frame(experiments)
+    text = {"media": str, "regions": str}
+    try:
         # "NA" may be a region.
-        return pd.read_csv(
+        table = pd.read_csv(
             experiments, dtype=text, keep_default_na=False, na_values=[""]
         )
-    return experiments
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"There is no file {str(experiments)!r}, which experiments names. A "
+            f"relative path starts at {Path.cwd()}."
+        ) from error
+    (header, *others) = table.columns
+    found = [mark for mark in _OTHER_MARKS if mark in header]
+    if found and not others:
+        raise ValueError(
+            f"{str(experiments)!r} holds a single column, {header[:60]!r}, as if "
+            f"{found[0]!r} stood between its cells. Read it yourself: "
+            f"experiments=pd.read_csv({str(experiments)!r}, sep={found[0]!r}), with "
+            "decimal=',' if its numbers have a comma."
+        )
+    return table
 
 
 def _completed(table):
@@ -138,6 +155,7 @@ def _completed(table):
         raise ValueError(
             f"experiments has a column {unknown[0]!r} that is none of "
             f"{[*_REQUIRED, *_DEFAULTS]}. Drop or rename it."
+            f"{did_you_mean(unknown[0], [*_REQUIRED, *_DEFAULTS])}"
         )
     if not len(table):
         raise ValueError("experiments has no rows. Use None for no experiment.")
@@ -166,7 +184,7 @@ def _namer(position, label):
 
 def _experiment(name, row, media, regions, calendar, grid_length):
     """Return one row as an `Experiment`."""
-    numbers = {column: _number(name, column, row[column]) for column in _NUMBERS}
+    numbers = {column: _number(name, column, row[column]) for column in NUMBERS}
     _check_numbers(name, numbers)
     start, stop = _window(name, row, calendar)
     cooldown = _cooldown(name, row["cooldown"])
@@ -320,14 +338,10 @@ def _label(value):
 
 
 def _several(value, known):
-    """Return the labels that a cell names: one, a sequence, or text from a file."""
+    """Return the labels that a cell names: one, several, or text from a file."""
     if isinstance(value, str) and value not in known and _SEPARATOR in value:
         return [part.strip() for part in value.split(_SEPARATOR)]
-    if isinstance(value, Sequence | np.ndarray | pd.Index) and not isinstance(
-        value, str
-    ):
-        return list(value)
-    return [value]
+    return list(value) if pd.api.types.is_list_like(value) else [value]
 
 
 def _positions(labels, known):
@@ -352,6 +366,7 @@ def _channels(name, value, media):
         raise ValueError(
             f"{name} names {unknown!r} as its media, which is none of the media "
             f"columns {[plain_label(label) for label in media]}."
+            f"{did_you_mean(unknown, media)}"
         )
     if len(set(found)) < len(found):
         raise ValueError(f"{name} names a channel twice: {labels}.")
@@ -369,6 +384,7 @@ def _regions(name, value, regions):
         raise ValueError(
             f"{name} names the region {unknown!r}, which has no training rows. There "
             f"are {len(regions)}, {plain_label(regions[0])!r} first."
+            f"{did_you_mean(unknown, regions)}"
         )
     if len(set(found)) < len(found):
         raise ValueError(f"{name} names a region twice: {labels}.")

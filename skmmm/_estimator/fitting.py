@@ -87,6 +87,7 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
     """
     generator = _generator(estimator)
     experiments = None
+    tests = _read_experiments(estimator, panel.shape[1])
     # L-BFGS works on vectors so short that BLAS threads only wait for each other.
     with (
         one_thread(),
@@ -97,7 +98,9 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
         model, target, alarms = _start(
             estimator, panel, stuck, outliers, population, generator
         )
-        reported = _reported(estimator, model)
+        reported = None
+        if tests is not None:
+            reported = reported_experiments(tests, model, estimator._media_cost)
         losses = _train(estimator, model, target, X, y)
         contradicted = _check_priors(estimator, model, target)
         model, trace = _with_draws(estimator, model, target, generator)
@@ -299,18 +302,17 @@ def _judged(model, target, alarmed, contradicted):
     )
 
 
-def _reported(estimator, model):
-    """Return what the parameter `experiments` says, None if it says nothing."""
+def _read_experiments(estimator, grid_length):
+    """Return the rows of the parameter `experiments`, None if it says nothing."""
     if estimator.experiments is None:
         return None
-    rows = read_experiments(
+    return read_experiments(
         estimator.experiments,
         media=list(estimator._columns.media),
         regions=estimator.regions_,
         calendar=estimator._calendar,
-        grid_length=model.history.shape[1],
+        grid_length=grid_length,
     )
-    return reported_experiments(rows, model, estimator._media_cost)
 
 
 def _with_experiments(estimator, reported, model, target, trace, alarms, generator):

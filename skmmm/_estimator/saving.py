@@ -1,11 +1,12 @@
 """A fitted regressor as a file: what is written, and how it is read again."""
 
-from os import PathLike
+from os import PathLike, fspath
 from typing import Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skmmm._data.checks import as_frame
 from skmmm._model.threads import one_thread
 from skmmm._storage.archive import check_kinds, loading, read_model, write_model
 from skmmm._storage.header import (
@@ -115,7 +116,14 @@ def _parameters_to_save(estimator):
     now = {"gap": estimator.gap, "unseen_region": estimator.unseen_region}
     parameters = estimator._fitted_parameters | now
     type(estimator)(**parameters)._validate_params()
-    return parameters
+    return parameters | {"experiments": _as_data(parameters["experiments"])}
+
+
+def _as_data(experiments):
+    """Return a table of pandas, or a path as text."""
+    if hasattr(experiments, "columns"):
+        return as_frame(experiments)
+    return None if experiments is None else fspath(experiments)
 
 
 def _unpacked(cls, header, arrays):

@@ -168,7 +168,7 @@ def _other_spend(one, shown, worth):
         return shown * (1.0 - _NEXT_UNIT if one.treated else 1.0 + _NEXT_UNIT)
     if np.isfinite(one.change):
         if not money.any():
-            raise ValueError(f"{one.name}: {_NO_SPEND} Say the change in spend_change.")
+            raise ValueError(f"{one.name}: {_NO_SPEND} {_WHAT_TO_SAY[one.change == 0]}")
         return shown / one.change if one.treated else shown * one.change
     added = -one.spend_change if one.treated else one.spend_change
     # Taken away in proportion to what is spent, added to what is typical.
@@ -185,6 +185,13 @@ def _other_spend(one, shown, worth):
 
 
 _NO_SPEND = "X shows no spend of its media in its window and regions."
+# By whether the channel went dark.
+_WHAT_TO_SAY = {
+    False: "Say the change in spend_change.",
+    True: "If that is because it was dark, X shows the spend with the change: write "
+    'observed="treated" and, instead of change, in spend_change the money that would '
+    "have been spent, below zero.",
+}
 
 
 def _in_units(one, money):

@@ -24,6 +24,7 @@ from skmmm._data.tables import (
 from skmmm._utils.sklearn import Interval, StrOptions
 from skmmm._utils.typing import Array, Column, Seed, Table
 from skmmm.experiments._panel import (
+    check_share,
     cycle_of,
     find_cells,
     find_period,
@@ -58,10 +59,12 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    treated : list of region labels, or dict of cell to list of region labels
-        Regions with the test; a dict for several treatments at the same time.
+    treated : list of region labels, str, or dict of cell to these
+        Regions with the test, a str for a single one; a dict for several treatments at
+        the same time.
     start, end : datetime, Period, str or int
-        First and last period of the test, as the time column has them.
+        First and last period of the test, as the time column has them; `end` may be any
+        day of the last one.
     region, time : str or int
         Name or position of the column.
     cooldown : int, default=0
@@ -71,7 +74,7 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
           towards those of "difference" as far as placebo windows advise [2]_;
         - "difference": each control counts as its share in the KPI, so that region and
           period effects are taken off. For few periods before the test.
-    exclude : list of region labels, default=()
+    exclude : list of region labels or str, default=()
         Regions that are no controls, such as those next to the treated ones.
     n_placebos : int, default=500
         Sets of controls, each of the number of treated regions, that are taken for
@@ -87,9 +90,9 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
         In KPI units, in total over the treated regions, the window and `cooldown`:
         ``estimate``, ``std_error``, ``low`` and ``high`` (interval), ``expected`` (KPI
         without the test). ``per_period`` is the estimate by period,
-        ``per_region_period`` by region and period (the ATT), ``lift`` in percent of
-        ``expected``; ``p_value`` of no effect, two-sided; ``df``, the degrees of
-        freedom of `std_error`.
+        ``per_region_period`` by region and period (the ATT), ``lift`` as a share of
+        ``expected`` (.12 is 12 %); ``p_value`` of no effect, two-sided; ``df``, the
+        degrees of freedom of `std_error`.
     placebo_ : DataFrame
         Effects found where there is none, one row per placebo: ``cell``, ``kind``
         ("treated": the treated regions in a window before the test; "control": a set
@@ -98,8 +101,8 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
     weights_ : DataFrame of shape (n_controls, n_cells)
         What a unit of KPI of each control says of the KPI of the cell.
     fit_ : DataFrame indexed by cell
-        Before the test: ``r2`` and ``wmape`` (percent) of the synthetic control, and
-        ``placebo_error``, the root mean square of the cell's placebo effects in percent
+        Before the test: ``r2`` and ``wmape`` of the synthetic control, and
+        ``placebo_error``, the root mean square of the cell's placebo effects as a share
         of its KPI. ``n_controls``, ``n_periods`` before the test, ``n_windows`` of
         placebos before it; ``penalty`` and ``memory`` that were chosen, see Notes.
     cells_ : dict of cell to list of region labels
@@ -171,12 +174,12 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "treated": ["array-like", Mapping],
+        "treated": ["array-like", str, Mapping],
         "region": [str, Integral],
         "time": [str, Integral],
         "cooldown": [Interval(Integral, 0, None, closed="left")],
         "method": [StrOptions({"synthetic_control", "difference"})],
-        "exclude": ["array-like"],
+        "exclude": ["array-like", str],
         "n_placebos": [Interval(Integral, 10, None, closed="left")],
         "confidence_level": [Interval(Real, 0, 1, closed="neither")],
         "random_state": ["random_state"],
@@ -184,7 +187,7 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
 
     def __init__(
         self,
-        treated: Sequence[Any] | Mapping[Any, Sequence[Any]],
+        treated: Sequence[Any] | str | Mapping[Any, Sequence[Any] | str],
         *,
         start: Any,
         end: Any,
@@ -192,7 +195,7 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
         time: Column,
         cooldown: int = 0,
         method: Literal["synthetic_control", "difference"] = "synthetic_control",
-        exclude: Sequence[Any] = (),
+        exclude: Sequence[Any] | str = (),
         n_placebos: int = 500,
         confidence_level: float = 0.9,
         random_state: Seed = None,
@@ -323,7 +326,7 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
             "expected": analysis.total_expected,
             "per_period": estimate / length,
             "per_region_period": estimate / length / len(self.cells_[cell]),
-            "lift": 100 * estimate / analysis.total_expected,
+            "lift": estimate / analysis.total_expected,
             "p_value": 2 * stats.t.sf(abs(estimate) / std_error, df),
             "df": df,
         }
@@ -407,7 +410,7 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         effect_sizes : array-like of shape (n_sizes,)
-            Relative lifts: .05 is five percent of the KPI without the test.
+            Lifts as a share: .05 is five percent of the KPI without the test.
         alpha : float, default=0.1
             Two-sided significance level.
 
@@ -422,6 +425,8 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
         if not 0 < alpha < 1:
             raise ValueError(f"alpha={alpha!r} must be between 0 and 1.")
         sizes = np.atleast_1d(np.asarray(effect_sizes, dtype=np.float64))
+        for size in sizes:
+            check_share(size, "effect_sizes")
         rows = []
         for cell, effect in self.effect_.iterrows():
             z = self.placebo_.loc[self.placebo_["cell"] == cell, "z"].to_numpy()
@@ -444,7 +449,8 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         media : str, tuple of str, or dict of cell to these
-            The media that were changed.
+            The media that were changed. Any label is taken: the model that gets the
+            table checks it against its own.
         change : float or dict of cell to float, default=None
             Factor on spend that led to the spend in X: 1.3 = 30 % more.
         spend_change : float or dict of cell to float, default=None
@@ -514,8 +520,8 @@ def fit_row(analysis):
     spread = ((before - before.mean()) ** 2).sum()
     return {
         "r2": 1 - (error**2).sum() / spread if spread else np.nan,
-        "wmape": 100 * np.abs(error).sum() / np.abs(before).sum(),
-        "placebo_error": 100 * np.sqrt((found.own**2).mean()) / (length * found.size),
+        "wmape": np.abs(error).sum() / np.abs(before).sum(),
+        "placebo_error": np.sqrt((found.own**2).mean()) / (length * found.size),
         "n_controls": len(analysis.weights),
         "n_periods": start,
         "n_windows": len(found.own),

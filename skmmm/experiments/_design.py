@@ -27,7 +27,7 @@ from skmmm.experiments._candidates import (
     rescore_designs,
     score_designs,
 )
-from skmmm.experiments._panel import cycle_of, find_regions, read_kpi
+from skmmm.experiments._panel import check_share, cycle_of, find_regions, read_kpi
 from skmmm.experiments._synthetic_control import settings_for
 
 _COUNT = Interval(Integral, 1, None, closed="left")
@@ -47,8 +47,8 @@ _SHARE = Interval(Real, 0, 1, closed="neither")
         "roi": [Interval(Real, 0, None, closed="neither"), None],
         "cooldown": [Interval(Integral, 0, None, closed="left")],
         "method": [StrOptions({"synthetic_control", "difference"})],
-        "exclude": ["array-like"],
-        "force": ["array-like"],
+        "exclude": ["array-like", str],
+        "force": ["array-like", str],
         "max_share": [Interval(Real, 0, 1, closed="right")],
         "alpha": [_SHARE],
         "power": [_SHARE],
@@ -73,8 +73,8 @@ def design_experiment(
     roi: float | None = None,
     cooldown: int = 0,
     method: Literal["synthetic_control", "difference"] = "synthetic_control",
-    exclude: Sequence[Any] = (),
-    force: Sequence[Any] = (),
+    exclude: Sequence[Any] | str = (),
+    force: Sequence[Any] | str = (),
     max_share: float = 0.3,
     alpha: float = 0.1,
     power: float = 0.8,
@@ -98,7 +98,8 @@ def design_experiment(
     n_periods : int
         Periods of the test.
     lift : float, default=None
-        Effect to find, as a share of the treated regions' KPI: .05 is five percent.
+        Effect to find, as a share of the treated regions' KPI: .05 is five percent; at
+        most 1.
         None: what `change` causes if the return is `roi`.
     media : str, int or list of these, default=None
         Columns with the spend that the test changes, in money. None: the cost is not
@@ -111,9 +112,9 @@ def design_experiment(
         Periods after the test that the effect includes.
     method : {"synthetic_control", "difference"}, default="synthetic_control"
         Of the analysis, as in :class:`GeoLiftRegressor`.
-    exclude : list of region labels, default=()
+    exclude : list of region labels or str, default=()
         Regions that are neither treated nor controls.
-    force : list of region labels, default=()
+    force : list of region labels or str, default=()
         Regions that are treated in any case.
     max_share : float, default=0.3
         Largest share in the KPI of the treated regions together.
@@ -237,6 +238,7 @@ def design_experiment(
 
 
 def _check_effect(lift, media, change, roi):
+    check_share(lift or 0.0, "lift")
     if (change is None) != (media is None):
         raise ValueError("media and change go together: name both or neither.")
     if change == 1:

@@ -10,6 +10,7 @@ from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import (
     check_no_duplicates,
     check_target,
+    did_you_mean,
     in_words,
     plain_label,
     region_values,
@@ -76,7 +77,10 @@ def _check_balanced(panel, calendar):
 
 
 def find_regions(labels, known, role):
-    """Return the labels of regions as they stand in the panel, or raise."""
+    """Return the labels of regions as they stand in the panel, or raise.
+
+    A single text is one region.
+    """
     if isinstance(labels, str):
         labels = [labels]
     known = list(known)
@@ -86,7 +90,7 @@ def find_regions(labels, known, role):
         if label not in known:
             raise ValueError(
                 f"{role} names the region {label!r}, which is not in X. "
-                f"Regions: {in_words(known)}."
+                f"Regions: {in_words(known)}.{did_you_mean(label, known)}"
             )
         if found.count(label) > 1:
             raise ValueError(f"{role} names the region {label!r} twice.")
@@ -113,10 +117,14 @@ def find_cells(treated, known):
 
 
 def find_period(value, role, calendar, n_periods, time):
-    """Return the ordinal of a period of the data, or raise."""
+    """Return the ordinal of a period of the data, or raise.
+
+    The end of a test may be any day of its last period.
+    """
+    read = calendar.period_of if role == "end" else calendar.ordinals
     try:
         stamp = read_times(pd.Series([value]), role)
-        ordinal = int(calendar.ordinals(pd.Series(stamp), time)[0])
+        ordinal = int(read(pd.Series(stamp), time)[0])
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{role}={value!r} is not a period of the time column {time!r}, which goes "
@@ -129,6 +137,15 @@ def find_period(value, role, calendar, n_periods, time):
             f"{calendar.label(0)} to {calendar.label(n_periods - 1)}."
         )
     return ordinal
+
+
+def check_share(lift, role):
+    """Raise if a lift is more than the whole KPI, as one in percent is."""
+    if abs(lift) > 1:
+        raise ValueError(
+            f"{role}={lift:g} is more than the whole KPI. A lift is a share: write "
+            "0.12 for 12 %."
+        )
 
 
 def _unit(calendar):

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm._unwrapping import bare
+from skmmm._utils.typing import Array
 from skmmm.plotting._style import (
     BLUE,
     INK,
@@ -28,7 +29,12 @@ from skmmm.plotting._style import (
 
 _NONE = "The model was fitted without experiments."
 _REACH = 1.645  # of a 90 % interval, in standard deviations
-_ROWS = {"before": ("rows alone", OTHERS), "after": ("rows and experiments", BLUE)}
+# What stands beside each other: columns of value and sd, label, color.
+SHOWN = {
+    "measured": ("estimate", "std_error", "experiment", INK),
+    "before": ("before", "before_sd", "rows alone", OTHERS),
+    "after": ("after", "after_sd", "rows and experiments", BLUE),
+}
 _APART = 0.22  # distance of the bars of one experiment
 
 
@@ -98,16 +104,11 @@ class ExperimentsDisplay(Display):
             add_title(ax, "Experiments")
             return
         table = self.experiments.iloc[::-1]
-        rows, size = np.arange(len(table)), table["estimate"].to_numpy()
-        # One that measured nothing has no size but its error.
-        size = np.where(size == 0.0, table["std_error"], size)
-        shown = {"measured": ("estimate", "std_error", "experiment", INK)}
-        for name, (label, color) in _ROWS.items():
-            shown[name] = name, f"{name}_sd", label, color
-        for i, (name, (middle, sd, label, color)) in enumerate(shown.items()):
+        size = size_of(table)
+        for i, (name, (middle, sd, label, color)) in enumerate(SHOWN.items()):
             self.containers_[name] = ax.errorbar(
                 table[middle] / size,
-                rows + (1 - i) * _APART,
+                np.arange(len(table)) + (1 - i) * _APART,
                 xerr=_REACH * table[sd].fillna(0.0) / np.abs(size),
                 fmt="o",
                 markersize=4,
@@ -115,7 +116,7 @@ class ExperimentsDisplay(Display):
                 label=label,
             )
         ax.axvline(1.0, color=INK, linewidth=0.8, linestyle="--")
-        name_rows(ax, [_name(row) for _, row in table.iterrows()], width=32)
+        name_rows(ax, names_of(table), width=32)
         for text, conflict in zip(ax.get_yticklabels(), table["conflict"], strict=True):
             if conflict:
                 text.set_color(VERMILLION)
@@ -124,6 +125,15 @@ class ExperimentsDisplay(Display):
         add_title(ax, "Experiments", list(self.containers_.values()))
 
 
-def _name(row):
-    said = " (conflict)" if row["conflict"] else ""
-    return f"{row['media']}, {str(row['start'])[:10]}{said}"
+def size_of(experiments: pd.DataFrame) -> Array:
+    """Return by what values are shown: estimates, errors where these are zero."""
+    size = experiments["estimate"].to_numpy()
+    return np.where(size == 0.0, experiments["std_error"], size)
+
+
+def names_of(experiments: pd.DataFrame) -> list[str]:
+    """Return what was tested when, and where it contradicts the rows."""
+    return [
+        f"{row.media}, {str(row.start)[:10]}{' (conflict)' if row.conflict else ''}"
+        for row in experiments.itertuples()
+    ]

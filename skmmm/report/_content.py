@@ -75,6 +75,8 @@ class Content:
     plan : Plan or str
         Plans for the coming periods, or why there is none.
     graph : ChannelGraph or None
+    experiments : DataFrame or None
+        As the attribute `experiments_` of the model.
     skill : DataFrame or None
         As of `rolling_skill`.
     scores : DataFrame indexed by "fitted" and, if there is one, "holdout"
@@ -117,6 +119,7 @@ class Content:
     residuals: pd.DataFrame
     plan: Any
     graph: Any
+    experiments: Any
     skill: pd.DataFrame | None
     scores: pd.DataFrame
     scores_by_region: dict
@@ -266,6 +269,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         residuals=residuals_of(judged[~judged["holdout"]]),
         plan=plan,
         graph=_graph(estimator),
+        experiments=estimator.experiments_,
         skill=skill,
         scores=_scores(judged),
         scores_by_region={

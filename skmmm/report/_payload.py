@@ -7,15 +7,17 @@ import numpy as np
 import pandas as pd
 
 from skmmm.plotting._diagnostics import autocorrelation, errors_over_time
+from skmmm.plotting._experiments import SHOWN, names_of, size_of
 from skmmm.plotting._graph import drawn_pairs, layered
 from skmmm.plotting._style import channel_colors, own_name, shorten
-from skmmm.report._words import planned
+from skmmm.report._words import planned, reach_of
 
 _DIGITS = 5  # significant
 _COARSE = 4  # of single regions; still finer than a pixel
 # Numbers of single regions that a page holds: less than 3 MB.
 _MOST_NUMBERS = 450_000
 _SHORT, _TINY = 26, 14  # characters of a name beside a chart; on a narrow screen
+_LONG = 40  # of an experiment, with its date
 _N_COLORS = 24  # of lines that are no channels
 
 
@@ -86,6 +88,7 @@ def make_payload(content):
         "demand": _demand(content),
         "residuals": _residuals(content),
         "plan": _plan(content),
+        "experiments": _experiments(content),
         "skill": _skill(content.skill),
         "ranking": _ranking(content),
         "graph": _graph(content),
@@ -275,6 +278,31 @@ def _planned_rows(content):
         [numbers(column) for _, column in _by_time(block, times).items()]
         for block in blocks
     ]
+
+
+def _experiments(content):
+    """Return what was measured, and said before and after; None without experiments."""
+    table = content.experiments
+    if table is None:
+        return None
+    names = names_of(table)
+    reach = reach_of(content.level)
+    return {
+        "names": names,
+        "short": shorten(names, _LONG),
+        "tiny": shorten(names, _SHORT),
+        "size": numbers(size_of(table)),
+        "shown": [
+            {
+                "name": label,
+                "color": color,
+                "value": numbers(table[value]),
+                "low": numbers(table[value] - reach * table[sd]),
+                "high": numbers(table[value] + reach * table[sd]),
+            }
+            for value, sd, label, color in SHOWN.values()
+        ],
+    }
 
 
 def _skill(skill):

@@ -76,6 +76,8 @@ def in_words(value):
         return said or "none"
     if isinstance(value, list | tuple | np.ndarray):
         return f"({', '.join(in_words(own) for own in value)})"
+    if hasattr(value, "columns"):
+        return f"a table of {len(value)} row{'' if len(value) == 1 else 's'}"
     if isinstance(value, float | np.floating):
         return f"{value:.6g}"
     if isinstance(value, np.random.RandomState | np.random.Generator):

@@ -8,9 +8,17 @@ import pandas as pd
 
 from skmmm.graph._channel_graph import ChannelGraph
 from skmmm.inspection._placement import ADVICE
+from skmmm.plotting._experiments import SHOWN
 from skmmm.plotting._style import format_number
 from skmmm.report._content import Content
-from skmmm.report._words import aligned, number, percent, why_open
+from skmmm.report._words import (
+    aligned,
+    interval,
+    number,
+    percent,
+    reach_of,
+    why_open,
+)
 
 _MOST_ERRORS = 50  # listed by date
 
@@ -26,6 +34,7 @@ def tabs(content: Content) -> list[tuple[str, str]]:
         "fit": "Fit and forecast",
         "channels": "Channels",
         "response": "Response" if content.curves else "",
+        "experiments": "" if content.experiments is None else "Experiments",
         "graph": "" if content.graph is None else "Channel graph",
         "plan": "Budget plan",
         "regions": "Regions" if content.has_regions else "",
@@ -98,6 +107,50 @@ def channels(content: Content) -> Iterator[Row]:
         _within(found, "mroi"),
         strict=True,
     )
+
+
+def experiments(content: Content) -> Iterator[Row]:
+    """Return what experiments measured, and what the model said before and after."""
+    found = content.experiments
+    reach = reach_of(content.level)
+    values = [
+        [_spread(*pair) for pair in zip(found[value], reach * found[sd], strict=True)]
+        for value, sd, *_ in SHOWN.values()
+    ]
+    return zip(
+        (_tested(content, row) for row in found.itertuples()),
+        found["measure"].str.replace("_", " "),
+        *values,
+        [f"{z:+.1f}" if np.isfinite(z) else "–" for z in found["z"]],
+        # Of few draws it may come out below zero.
+        _percents(found["doubt_removed"].clip(lower=0.0)),
+        strict=True,
+    )
+
+
+def findings(content: Content) -> list[Row]:
+    """Return what each experiment found, in a sentence."""
+    return [
+        [_tested(content, row), ("wrap", row.finding)]
+        for row in content.experiments.itertuples()
+    ]
+
+
+def _tested(content, row):
+    """Return the cell of what an experiment changed, when and where."""
+    first, last = day(row.start), day(row.end)
+    when = first if first == last else f"{first} to {last}"
+    n_regions = f"{row.n_regions} region{'s' if row.n_regions > 1 else ''}"
+    where = [n_regions] if content.has_regions else []
+    kind, said = ("text warn", ["conflict"]) if row.conflict else ("text", [])
+    return (kind, row.media, when, *where, *said)
+
+
+def _spread(value, reach):
+    """Return the cell of a value of any size and, below it, its interval."""
+    if not np.isfinite(reach):
+        return ("", number(value))
+    return ("", number(value), interval(value - reach, value + reach))
 
 
 def edges(graph: ChannelGraph) -> list[Row]:

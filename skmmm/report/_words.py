@@ -1,11 +1,14 @@
 """What a report says in sentences: numbers, and how far to believe them."""
 
 import numpy as np
+from scipy.stats import norm
 
 from skmmm.graph._estimate import RULE_OUT
 from skmmm.inspection._placement import ADVICE
-from skmmm.plotting._style import format_number, unit_of
+from skmmm.plotting._style import format_number, shorten, unit_of
 
+_BRIEF = 42  # characters of what was tested in a sentence
+_FINDINGS = 3  # of experiments in the summary; the others are counted
 _NAMES = 4  # named in a sentence; the others are counted
 _MOST_DECIMALS = 4  # in a table
 _SMALLEST = 5e-4  # share that rounds to a tenth of a percent
@@ -57,6 +60,11 @@ def interval(low, high):
     return f"{number(low)} to {number(high)}"
 
 
+def reach_of(level):
+    """Return half the width of an interval, in standard deviations."""
+    return norm.ppf((1.0 + level) / 2)
+
+
 def percent(value):
     """Return a share in percent."""
     if not np.isfinite(value):
@@ -103,8 +111,10 @@ def summary_sentences(content):
     """
     found = [
         ("Look at the data first", " ".join(content.remarks)),
+        ("Experiments that contradict the rows", _conflicts(content)),
         ("What media caused", _media(content)),
         ("How sure that is", _sureness(content)),
+        ("What experiments taught", _lessons(content)),
         ("What spend returned", _returns(content)),
         ("Where the next unit of spend goes furthest", _next_unit(content)),
         ("A better split of the coming budget", _plan(content)),
@@ -166,6 +176,36 @@ def _sureness(content):
         alarmed = alarm.index[alarm == reason]
         if len(alarmed):
             text += f" The spend of {name_some(content, alarmed)} {advice}"
+    return text
+
+
+def _conflicts(content):
+    """Return which experiments the rows contradict."""
+    if content.experiments is None or not content.experiments["conflict"].any():
+        return ""
+    table = content.experiments[content.experiments["conflict"]]
+    names = [
+        f"“{name}” ({abs(z):.1f} standard deviations away)"
+        for name, z in zip(shorten(table["media"], _BRIEF), table["z"], strict=True)
+    ]
+    return (
+        f"What was measured of {_listed(names)} is not what the rows say. One of the "
+        "two is wrong, and what the model says of these channels lies between them: "
+        "find out which before you use it. See Experiments."
+    )
+
+
+def _lessons(content):
+    """Return what the other experiments found, what taught most first."""
+    if content.experiments is None:
+        return ""
+    table = content.experiments.sort_values(
+        "doubt_removed", ascending=False, kind="stable"
+    )
+    findings = table.loc[~table["conflict"], "finding"].unique()
+    text, others = " ".join(findings[:_FINDINGS]), len(findings) - _FINDINGS
+    if others > 0:
+        text += f" {others} more {'is' if others == 1 else 'are'} under Experiments."
     return text
 
 

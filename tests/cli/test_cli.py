@@ -313,7 +313,9 @@ def test_errors_of_usage(capsys, arguments):
         ("report", ("--model", "--out FILE", "one HTML file", "example")),
         ("plan", ("--budget", "--horizon", "--bounds", "--fix", "example")),
         ("plan", ("--money-bounds NAME=LOW:HIGH", "tv=0:900000")),
-        ("demo", ("--out DIR", "--quiet", "about a minute")),
+        ("demo", ("--out DIR", "--quiet", "about a minute and a half")),
+        ("fit", ("experiments.csv", "std_error", "spend_change", "regions")),
+        ("fit", ("measure", "cooldown", "observed", "bias_sd", "shared_error")),
     ],
 )
 def test_help_names_everything(capsys, command, words):

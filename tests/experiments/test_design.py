@@ -176,6 +176,10 @@ def test_promised_power_is_held():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (
+            {"lift": 12.0},
+            "lift=12 is more than the whole KPI. A lift is a share",
+        ),
         ({"lift": None}, "Name the effect to find: either lift or roi."),
         ({"media": "media_1"}, "media and change go together: name both or neither."),
         ({"media": "media_1", "change": 1.0}, "change=1 changes nothing"),

@@ -121,9 +121,7 @@ def test_effect_is_the_total(panel, fitted):
         panel.X["region"].isin(TREATED) & panel.X["week"].between(START, END)
     ]
     assert effect["expected"] == pytest.approx(shown.sum() - effect["estimate"])
-    assert effect["lift"] == pytest.approx(
-        100 * effect["estimate"] / effect["expected"]
-    )
+    assert effect["lift"] == pytest.approx(effect["estimate"] / effect["expected"])
 
 
 @pytest.mark.parametrize("method", ["synthetic_control", "difference"])
@@ -233,6 +231,16 @@ def test_clone_pickle_polars_row_order(panel, fitted):
     assert_allclose(loaded.predict(panel.X), fitted.predict(panel.X))
 
 
+def test_one_region_and_any_day_of_the_last_period(panel):
+    y = lifted(panel, regions=["region_03"])
+    expected = model(["region_03"], exclude=["region_02"]).fit(panel.X, y)
+    options = {"exclude": "region_02", "end": pd.Timestamp(END) + pd.Timedelta(days=6)}
+    found = model("region_03", **options).fit(panel.X, y)
+    assert found.cells_ == {"treated": ["region_03"]}
+    assert_allclose(found.effect_, expected.effect_)
+    assert found.to_experiments("tv", change=0.5)["end"].iloc[0] == pd.Timestamp(END)
+
+
 def test_integers_for_regions_and_periods(panel):
     X = pd.DataFrame(
         {
@@ -296,6 +304,7 @@ def test_geolift_walkthrough():
     ("options", "message"),
     [
         ({"treated": ["Atlantis"]}, "treated names the region 'Atlantis', which is"),
+        ({"treated": "Region3"}, "treated names the region 'Region3', which is not in"),
         ({"treated": []}, "The cell 'treated' of treated has no region."),
         ({"treated": {}}, "treated has no cell"),
         ({"treated": ["region_03"] * 2}, "treated names the region 'region_03' twice."),
@@ -342,5 +351,7 @@ def test_bad_tables(panel, fitted):
         fitted.predict(later)
     with refuses_from("Region 'x' is not among the 12 regions"):
         fitted.predict(panel.X.iloc[[0]].assign(region="x"))
+    with refuses_from("effect_sizes=5 is more than the whole KPI. A lift is a share"):
+        fitted.power([0.1, 5])
     with refuses_from("alpha=1.5 must be between 0 and 1."):
         fitted.power([0.1], alpha=1.5)

@@ -8,6 +8,7 @@ import json
 import shutil
 from time import sleep
 
+import pandas as pd
 import pytest
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is missing")
@@ -29,6 +30,7 @@ pytestmark = [
         reason="no browser: install the packages chromium and chromium-driver",
     ),
     pytest.mark.usefixtures("short_chains"),
+    pytest.mark.filterwarnings("ignore:The experiment on"),
 ]
 
 OPTIONS = (
@@ -50,6 +52,17 @@ def report(panel, tmp_path_factory):
     evil = {panel.media[0]: '<img src=x onerror="window.hacked=1">'}
     X = panel.X.rename(columns=evil)
     X["region"] = X["region"] + "</option><script>window.hacked=1</script>"
+    weeks = X["week"].unique()
+    tests = pd.DataFrame(
+        {
+            "media": [evil[panel.media[0]], panel.media[1]],
+            "start": weeks[[10, 30]],
+            "end": weeks[[19, 34]],
+            "change": [0.0, 1.5],
+            "estimate": [-900.0, 100.0],
+            "std_error": [90.0, 50.0],
+        }
+    )
     model = DeepCausalMMMRegressor(
         media=[evil.get(name, name) for name in panel.media],
         controls=panel.controls,
@@ -60,6 +73,7 @@ def report(panel, tmp_path_factory):
         n_draws=8,
         max_iter=10,
         random_state=0,
+        experiments=tests,
     )
     y = panel.y.rename("<b>sales</b>")
     path = tmp_path_factory.mktemp("browser") / "report.html"

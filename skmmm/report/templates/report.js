@@ -551,6 +551,38 @@
     draw("chart-curves", traces, { ...layout, margin: { l: 34, r: 8, t: 8, b: 24 } });
   }
 
+  // --- experiments --------------------------------------------------------------------
+
+  function drawExperiments() {
+    const e = data.experiments, order = e.names.map((_, i) => i).reverse();
+    const bySize = (list) => list.map((v, i) => (v === null ? null : v / e.size[i]));
+    const traces = e.shown.map((s, k) => {
+      const value = bySize(s.value), ends = [bySize(s.low), bySize(s.high)];
+      // A negative size turns an interval around.
+      const [low, high] = [Math.min, Math.max].map((pick) =>
+        value.map((_, i) => (ends[0][i] === null ? null : pick(ends[0][i], ends[1][i]))));
+      return {
+        low, high,
+        ...points(value, low, high, order, {
+          name: s.name, color: s.color, wash: `${s.color}60`, shift: 0.22 * (1 - k),
+          symbol: "circle", names: e.names,
+        }),
+        text: order.map((i) => `${wrapped(e.names[i])}<br>${s.name} ` +
+          within(s.value[i], s.low[i], s.high[i], number)),
+      };
+    });
+    const shown = traces.flatMap((t) => [...t.x, ...t.low, ...t.high]);
+    draw("chart-experiments", traces.map(({ low, high, ...trace }) => trace), {
+      xaxis: { title: { text: "by what the experiment measured" }, range: whole(shown) },
+      yaxis: nameAxis(order.map((i) => (narrow() ? e.tiny : e.short)[i])),
+      shapes: [{
+        type: "line", yref: "paper", x0: 1, x1: 1, y0: 0, y1: 1, layer: "below",
+        line: { color: ink, width: 1, dash: "dash" },
+      }],
+      height: rowHeight(1.5 * order.length), margin: { l: 20, r: 16, t: 30, b: 44 },
+    });
+  }
+
   // --- channel graph -------------------------------------------------------------------
 
   const svg = (name, attributes, parent) => {
@@ -930,6 +962,7 @@
       ["chart-shares", drawShares], ["channels-table", fillChannels]],
     response: [["chart-curve", drawCurve], ["chart-adstock", drawShapes],
       ["chart-curves", drawCurves]],
+    experiments: [["chart-experiments", drawExperiments]],
     graph: [["graph-drawing", drawGraph], ["chart-graph", drawPairs]],
     plan: [["chart-plan", drawPlan]],
     regions: [["chart-regions", drawRegions]],
