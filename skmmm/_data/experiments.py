@@ -23,6 +23,7 @@ _DEFAULTS = {
     "spend": np.nan,
     "shared_error": None,
     "correlation": 0.5,
+    "note": None,  # of the user, not read
 }
 _NUMBERS = ("estimate", "std_error", "bias_sd", "change", "spend_change", "spend")
 _SEPARATOR = ";"  # between several channels or regions in one cell of a file
@@ -112,6 +113,17 @@ def read_experiments(experiments, *, media, regions, calendar, grid_length):
     ]
     _check_no_duplicates(found)
     return found
+
+
+def check_row(table):
+    """Raise if a table of one row cannot be understood whatever X it is about."""
+    ((_, row),) = _completed(table).iterrows()
+    numbers = {column: _number("The row", column, row[column]) for column in _NUMBERS}
+    _check_numbers("The row", numbers)
+    _cooldown("The row", row["cooldown"])
+    measure = _one_of("The row", "measure", row["measure"], MEASURES)
+    observed = _one_of("The row", "observed", row["observed"], OBSERVED)
+    _check_change("The row", numbers, measure, observed)
 
 
 def _table(experiments):
