@@ -78,7 +78,7 @@ class Experiment:
     correlation: float
 
 
-def read_experiments(experiments, *, media, regions, calendar, grid_length):
+def read_experiments(experiments, *, media, regions, calendar, grid_length=None):
     """Return the experiments of a table, in its order.
 
     Parameters
@@ -89,8 +89,8 @@ def read_experiments(experiments, *, media, regions, calendar, grid_length):
         Labels of the media columns, in the order of the model.
     regions : ndarray of shape (n_regions,)
     calendar : Calendar or None
-    grid_length : int
-        Training periods.
+    grid_length : int or None
+        Training periods. None: windows may lie anywhere.
 
     Returns
     -------
@@ -185,17 +185,17 @@ def _experiment(name, row, media, regions, calendar, grid_length):
     measure = _one_of(name, "measure", row["measure"], MEASURES)
     observed = _one_of(name, "observed", row["observed"], OBSERVED)
     _check_change(name, numbers, measure, observed)
-    inside = start >= 0 and stop + cooldown <= grid_length
-    if not inside and np.isnan(numbers["spend"]):
-        raise ValueError(
-            f"{name} runs from {calendar.label(start)} to "
-            f"{calendar.label(stop + cooldown - 1)}, with cooldown, which is not "
-            f"inside the training rows ({calendar.label(0)} to "
-            f"{calendar.label(grid_length - 1)}). Say what was spent in the column "
-            "spend, or leave the row out."
-        )
-    if inside:  # X shows what was spent
-        numbers["spend"] = np.nan
+    if grid_length is not None:
+        last = stop + cooldown - 1
+        if start >= 0 and last < grid_length:  # X shows what was spent
+            numbers["spend"] = np.nan
+        elif np.isnan(numbers["spend"]):
+            raise ValueError(
+                f"{name} runs from {calendar.label(start)} to {calendar.label(last)}, "
+                "with cooldown, which is not inside the training rows "
+                f"({calendar.label(0)} to {calendar.label(grid_length - 1)}). Say what "
+                "was spent in the column spend, or leave the row out."
+            )
     return Experiment(
         name=name,
         channels=_channels(name, row["media"], media),
