@@ -222,6 +222,16 @@ def test_an_estimator_that_does_not_say_what_its_columns_are(world, tests):
     one = tests.iloc[[1]].assign(measure="roi")
     said = {"media": list(world.media), **ROLES, "media_cost": 2.0}
     coef = model[-1].coef_[1]
+    for n_splits in (1, 3):  # some without rows of region_1
+        scores = cross_val_score(
+            model,
+            world.X,
+            world.y,
+            cv=LeaveExperimentsOut(tests, n_splits=n_splits, **ROLES),
+            scoring=make_experiment_scorer(tests, **said),
+            error_score="raise",
+        )
+        assert np.isfinite(scores).all()
     assert_allclose(values_of(model, one, world.X, **said), [[coef / 2.0]])
     with pytest.raises(ValueError, match="pass media="):
         make_experiment_scorer(one)(model, world.X)

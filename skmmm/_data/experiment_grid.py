@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skmmm._data.experiments import read_experiments
+from skmmm._data.experiments import read_experiments, with_regions_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +23,8 @@ class ExperimentGrid:
         Ordinal of the first period of the grid.
     inside : ndarray of shape (R, T), bool
         Cells that have a row.
+    all_regions : bool
+        Whether there are no others; else experiments may name some that have no rows.
     """
 
     media: list
@@ -30,11 +32,15 @@ class ExperimentGrid:
     calendar: Any
     first: int
     inside: np.ndarray
+    all_regions: bool = True
 
     def read(self, experiments):
         """Return the experiments of a table, with windows in periods of the grid."""
+        regions = self.regions
+        if not self.all_regions:
+            regions = with_regions_of(experiments, regions)
         rows = read_experiments(
-            experiments, media=self.media, regions=self.regions, calendar=self.calendar
+            experiments, media=self.media, regions=regions, calendar=self.calendar
         )
         return [self._placed(one) for one in rows]
 
@@ -62,13 +68,13 @@ class ExperimentGrid:
 
     def holds(self, one):
         """Return whether each of its regions, and each of its periods, has a row."""
-        if not self.covers(one):
+        if not self.covers(one) or one.regions[-1] >= len(self.regions):
             return False
         block = self.inside[one.regions, one.start : one.stop + one.cooldown]
         return bool(block.any(axis=0).all() and block.any(axis=1).all())
 
 
-def grid_of_rows(media, regions, calendar, code, period):
+def grid_of_rows(media, regions, calendar, code, period, *, all_regions=True):
     """Return the `ExperimentGrid` of rows.
 
     Parameters
@@ -78,9 +84,11 @@ def grid_of_rows(media, regions, calendar, code, period):
     calendar : Calendar
     code, period : ndarray of shape (n_rows,), int
         Position of the region, -1 if it is not among `regions`, and ordinal.
+    all_regions : bool
+        As the attribute.
     """
     first = int(period.min())
     inside = np.zeros((len(regions), int(period.max()) - first + 1), dtype=bool)
     known = code >= 0
     inside[code[known], period[known] - first] = True
-    return ExperimentGrid(media, regions, calendar, first, inside)
+    return ExperimentGrid(media, regions, calendar, first, inside, all_regions)

@@ -115,6 +115,16 @@ def read_experiments(experiments, *, media, regions, calendar, grid_length=None)
     return found
 
 
+def with_regions_of(experiments, regions):
+    """Return regions, and after them those that only a table of experiments names."""
+    known = regions.tolist()
+    for cell in _completed(_table(experiments))["regions"]:
+        labels = [] if _is_empty(cell) else _several(cell, known)
+        places = _positions(labels, known)
+        known += [one for one, place in zip(labels, places, strict=True) if place < 0]
+    return np.array(known, dtype=object)
+
+
 def check_row(table):
     """Raise if a table of one row cannot be understood whatever X it is about."""
     ((_, row),) = _completed(table).iterrows()

@@ -102,14 +102,16 @@ def experiments_in_rows(found: PredictedCounterfactual) -> ExperimentsInRows:
     values = np.full(len(frame), "all")
     if found.region is not None:
         values = region_values(frame, found.region)
-    regions = inside.learned("regions_")
-    if regions is None or found.region is None:
-        regions = np.unique(values)
+    learned = None if found.region is None else inside.learned("regions_")
+    known = learned is not None or found.region is None
+    regions = np.unique(values) if learned is None else learned
     calendar = inside.learned("_calendar")
     if calendar is None:
         given = None if found.region is None else values
         calendar = infer_calendar(frame[found.time], found.time, given)
     code = region_codes(values, regions)
     period = calendar.ordinals(frame[found.time], found.time)
-    grid = grid_of_rows(list(found.labels), regions, calendar, code, period)
+    grid = grid_of_rows(
+        list(found.labels), regions, calendar, code, period, all_regions=known
+    )
     return ExperimentsInRows(found, grid, code, period - grid.first)
