@@ -222,7 +222,7 @@ def test_an_estimator_that_does_not_say_what_its_columns_are(world, tests):
     one = tests.iloc[[1]].assign(measure="roi")
     said = {"media": list(world.media), **ROLES, "media_cost": 2.0}
     coef = model[-1].coef_[1]
-    for n_splits in (1, 3):  # some without rows of region_1
+    for n_splits in (1, 2):  # the second without rows of region_1
         scores = cross_val_score(
             model,
             world.X,
@@ -324,12 +324,12 @@ def test_experiments_that_are_linked_by_a_third_share_a_fold(weeks, world, tests
 
 @pytest.mark.parametrize(
     ("routing", "kind"),
-    [(False, "log_score"), (True, "z"), (True, "relative_error")],
+    [(False, "log_score"), (True, "z")],
 )
 def test_a_search_chooses_by_experiments(routing, kind, world, tests):
     truth = linear(world).set_params(adstock__decay=0.9).fit(world.X, world.y)
     told = tests.assign(estimate=values_of(truth, tests, world.X)[0], std_error=3.0)
-    cv = LeaveExperimentsOut(told, n_splits=2, **ROLES)
+    cv = LeaveExperimentsOut(told, n_splits=1, **ROLES)
     scoring = {"tests": make_experiment_scorer(told, kind=kind), "r2": "r2"}
     grid = {"adstock__decay": [0.0, 0.9]}
     with sklearn.config_context(enable_metadata_routing=routing):
@@ -337,7 +337,6 @@ def test_a_search_chooses_by_experiments(routing, kind, world, tests):
             linear(world), grid, scoring=scoring, cv=cv, refit="tests"
         ).fit(world.X, world.y)
     assert search.best_params_ == {"adstock__decay": 0.9}
-    assert search.n_splits_ == 2
     # A fitted search is an estimator as well.
     scorer = scoring["tests"]
     assert scorer(search, world.X) == scorer(search.best_estimator_, world.X)

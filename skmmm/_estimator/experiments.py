@@ -133,7 +133,7 @@ def _likely_mistake(one: Experiment, size: float, unit: str) -> str:
             "the change less the KPI without, below zero if a channel that works goes "
             "dark"
         )
-    if size <= 0:
+    if not size > 0:  # nor nan
         return ""
     n_regions, n_periods = len(one.regions), one.stop - one.start + one.cooldown
     times = {"period" if unit == "integer" else unit: n_periods}

@@ -435,9 +435,9 @@ def _row(
 ) -> pd.DataFrame:
     """Return a table of one row, checked as far as that goes without X."""
     row = place | {"estimate": estimate, "std_error": std_error}
-    taken = [name for name in columns if name in (*row, "note")]
+    taken = [name for name in columns if name in (*row, "measure", "note")]
     if taken:
-        raise ValueError(f"{taken[0]} is computed from what is reported: leave it out.")
+        raise ValueError(f"{taken[0]} follows from what is reported: leave it out.")
     row |= {"observed": "treated"} | columns | {"note": note}
     table = pd.DataFrame({name: [value] for name, value in row.items()})
     check_row(table)

@@ -29,30 +29,30 @@ def test_tests_are_about_the_truth():
     assert len(set(tests["start"])) == len(tests) == 3
 
 
-def test_settings_of_the_linear_model_are_scored():
-    table = bench.run_case("chased", 3, models=("linear MMM",))
-    assert len(table) == 6
+def test_settings_are_scored(monkeypatch):
+    monkeypatch.setitem(bench.GRIDS, "linear MMM", {"adstock__decay": [0.2, 0.8]})
+    table = bench.run_case("chased", 3, "linear MMM")
+    assert table["setting"].tolist() == ["0.2", "0.8"]
     assert np.isfinite(table[[*bench.CRITERIA, "error"]]).all(axis=None)
-    assert table["setting"].nunique() == 6
+    assert (table["error"] > 0).all()
+    assert table["error"].nunique() == 2
 
 
 def test_summary_compares_with_the_forecast():
-    by_tests = {name: [0.0, 1.0, 0.0, 1.0, np.nan] for name in bench.KINDS}
+    by_tests = {name: [0.0, 1.0, 0.0, 1.0] for name in bench.KINDS}
     table = pd.DataFrame(
         {
             "world": "plain",
-            "seed": [1, 1, 2, 2, 1],
+            "seed": [1, 1, 2, 2],
             "model": "skmmm",
-            "setting": ["a", "b", "a", "b", "learned"],
+            "setting": ["a", "b", "a", "b"],
             **by_tests,
-            "wmape": [1.0, 0.0, 0.0, 1.0, np.nan],
-            "error": [0.4, 0.2, 0.3, 0.1, 0.05],
+            "wmape": [1.0, 0.0, 0.0, 1.0],
+            "error": [0.4, 0.2, 0.3, 0.1],
         }
     )
     found = bench.summarise(table).loc[("plain", "skmmm")]
     assert found.loc["z", ["n", "better", "worse"]].tolist() == [2, 1, 0]
     assert found["error"].round(3).to_dict()["wmape"] == 0.25
     assert found.loc["z", "error"] == pytest.approx(0.15)
-    assert found.loc["z", ["best", "mean", "learned"]].tolist() == pytest.approx(
-        [0.15, 0.25, 0.05]
-    )
+    assert found.loc["z", ["best", "mean"]].tolist() == pytest.approx([0.15, 0.25])

@@ -238,7 +238,8 @@ BAD_AVERAGES = {
     r"The row went dark, and X shows no spend": {"change": 0.0},
     r"The row has a cooldown of -1": {"cooldown": -1},
     r"a column 'lift' that is none of": {"lift": 0.1},
-    r"estimate is computed from what is reported": {"estimate": 5.0},
+    r"estimate follows from what is reported": {"estimate": 5.0},
+    r"measure follows from what is reported": {"measure": "roi"},
 }
 
 
