@@ -61,6 +61,12 @@ class Inside:
     steps: list[Pipeline]
     model: Any
 
+    def learned(self, name: str) -> Any:
+        """Return an attribute that the model or a step has set in `fit`, or None."""
+        fitted = [self.model, *(step for pipe in self.steps for step in pipe)]
+        values = (getattr(one, name, None) for one in fitted)
+        return next((value for value in values if value is not None), None)
+
     def rows(self, X: Any) -> Any:
         """Return X as it reaches the model."""
         for step in self.steps:

@@ -1,6 +1,8 @@
 """Lift tests in the likelihood."""
 
 import pickle
+import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,9 +12,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm._estimator.experiments import doubt_removed
+from skmmm._estimator.experiments import Told, doubt_removed, experiment_table
 from skmmm._estimator.fitting import _read_experiments
-from skmmm._model.contrasts import reported_experiments
+from skmmm._model.contrasts import ReportedExperiments, reported_experiments
 from skmmm.datasets import make_mmm_panel
 
 pytestmark = pytest.mark.usefixtures("short_chains")
@@ -262,6 +264,35 @@ def test_money_that_x_lacks_is_spent_as_usual(world, weeks):
         fitted = make_model(world, n_draws=0).fit(X, world.y)
         found.append(measured_by(fitted, row)[0])
     assert_allclose(found[0], found[1], rtol=0.2)
+
+
+MISTAKES = {  # estimate, weeks, regions, words
+    "per week": (-1000 / 8, 8, 1, "per week: an estimate is a total .*, 8 times an av"),
+    "per region": (-1100 / 30, 1, 30, "close to what they say per region: "),
+    "both": (-900 / 64, 8, 8, "per region and week: .*, 64 times an average"),
+    "per day": (-1000 / 56, 8, 1, "per day: an estimate is a total .*, 56 times an av"),
+    "sign": (
+        1200.0,
+        8,
+        8,
+        "the opposite of what they say: an estimate is the KPI with",
+    ),
+    "half": (-500.0, 2, 2, "Check the sign and units of the estimate"),
+    "none": (-1e5, 8, 8, "Check the sign and units of the estimate"),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_usual_mistakes_are_named(case, usual, weeks):
+    estimate, n_weeks, n_regions, words = MISTAKES[case]
+    (one,) = asked(usual, one_test(weeks, estimate=estimate, std_error=1.0)).rows
+    one = replace(one, stop=one.start + n_weeks, regions=np.arange(n_regions))
+    before = -1000.0 + np.linspace(-20.0, 20.0, 9)[:, None]
+    told = Told(before=before, after=before, doubt_removed=np.zeros(1))
+    reported = ReportedExperiments([one], [0.0], None)
+    table = experiment_table(reported, told, usual._columns.media, usual._calendar)
+    assert table["conflict"].item()
+    assert re.search(words, table["finding"].item())
 
 
 def test_none_is_as_before(usual):

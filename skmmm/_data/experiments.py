@@ -23,6 +23,7 @@ _DEFAULTS = {
     "spend": np.nan,
     "shared_error": None,
     "correlation": 0.5,
+    "note": None,  # of the user, not read
 }
 NUMBERS = ("estimate", "std_error", "bias_sd", "change", "spend_change", "spend")
 _OTHER_MARKS = (";", "\t", "|")  # between cells of files that are not read
@@ -78,7 +79,7 @@ class Experiment:
     correlation: float
 
 
-def read_experiments(experiments, *, media, regions, calendar, grid_length):
+def read_experiments(experiments, *, media, regions, calendar, grid_length=None):
     """Return the experiments of a table, in its order.
 
     Parameters
@@ -89,8 +90,8 @@ def read_experiments(experiments, *, media, regions, calendar, grid_length):
         Labels of the media columns, in the order of the model.
     regions : ndarray of shape (n_regions,)
     calendar : Calendar or None
-    grid_length : int
-        Training periods.
+    grid_length : int or None
+        Training periods. None: windows may lie anywhere.
 
     Returns
     -------
@@ -113,6 +114,27 @@ def read_experiments(experiments, *, media, regions, calendar, grid_length):
     ]
     _check_no_duplicates(found)
     return found
+
+
+def with_regions_of(experiments, regions):
+    """Return regions, and after them those that only a table of experiments names."""
+    known = regions.tolist()
+    for cell in _completed(experiment_frame(experiments))["regions"]:
+        labels = [] if _is_empty(cell) else _several(cell, known)
+        places = _positions(labels, known)
+        known += [one for one, place in zip(labels, places, strict=True) if place < 0]
+    return np.array(known, dtype=object)
+
+
+def check_row(table):
+    """Raise if a table of one row cannot be understood whatever X it is about."""
+    ((_, row),) = _completed(table).iterrows()
+    numbers = {column: _number("The row", column, row[column]) for column in NUMBERS}
+    _check_numbers("The row", numbers)
+    _cooldown("The row", row["cooldown"])
+    measure = _one_of("The row", "measure", row["measure"], MEASURES)
+    observed = _one_of("The row", "observed", row["observed"], OBSERVED)
+    _check_change("The row", numbers, measure, observed)
 
 
 def experiment_frame(experiments):
@@ -191,17 +213,17 @@ def _experiment(name, row, media, regions, calendar, grid_length):
     measure = _one_of(name, "measure", row["measure"], MEASURES)
     observed = _one_of(name, "observed", row["observed"], OBSERVED)
     _check_change(name, numbers, measure, observed)
-    inside = start >= 0 and stop + cooldown <= grid_length
-    if not inside and np.isnan(numbers["spend"]):
-        raise ValueError(
-            f"{name} runs from {calendar.label(start)} to "
-            f"{calendar.label(stop + cooldown - 1)}, with cooldown, which is not "
-            f"inside the training rows ({calendar.label(0)} to "
-            f"{calendar.label(grid_length - 1)}). Say what was spent in the column "
-            "spend, or leave the row out."
-        )
-    if inside:  # X shows what was spent
-        numbers["spend"] = np.nan
+    if grid_length is not None:
+        last = stop + cooldown - 1
+        if start >= 0 and last < grid_length:  # X shows what was spent
+            numbers["spend"] = np.nan
+        elif np.isnan(numbers["spend"]):
+            raise ValueError(
+                f"{name} runs from {calendar.label(start)} to {calendar.label(last)}, "
+                "with cooldown, which is not inside the training rows "
+                f"({calendar.label(0)} to {calendar.label(grid_length - 1)}). Say what "
+                "was spent in the column spend, or leave the row out."
+            )
     return Experiment(
         name=name,
         channels=_channels(name, row["media"], media),

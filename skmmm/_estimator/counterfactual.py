@@ -28,6 +28,8 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from skmmm._data.calendar import Calendar
+from skmmm._data.experiment_grid import ExperimentGrid
+from skmmm._data.experiments import Experiment
 from skmmm._data.panel import Panel
 from skmmm._estimator.origins import (
     contributions_by_origin,
@@ -43,6 +45,7 @@ from skmmm.inspection._protocol import (
     ChannelEffects,
     Counterfactual,
     Effect,
+    ExperimentValues,
     Flights,
 )
 from skmmm.inspection._support import STEP, support_factors
@@ -517,3 +520,31 @@ class ModelCounterfactual(Counterfactual):
         else:
             media = contributions_by_origin(self, self.panel, draws=draws)
         return media[..., self.shown]
+
+    @cached_property
+    def experiment_grid(self):
+        panel, regions = self.panel, self.regions
+        inside = np.zeros(panel.shape, dtype=bool)
+        inside.ravel()[panel.cell] = True
+        first = panel.first_period
+        return ExperimentGrid(
+            self.channels, regions, self.calendar, first, inside[: len(regions)]
+        )
+
+    def answers(self, experiment: Experiment) -> bool:
+        """Return whether X has its rows, or it says itself what was spent elsewhere."""
+        grid = self.experiment_grid
+        elsewhere = np.isfinite(experiment.spend) and not grid.covers(experiment)
+        return elsewhere or grid.holds(experiment)
+
+    @one_thread()
+    def experiment_values(self, experiments: list[Experiment]) -> ExperimentValues:
+        """See `Counterfactual`; by the code with which `fit` learns from them."""
+        from skmmm._model.contrasts import experiment_values  # needs torch
+
+        model = replace(self.model, history=self.panel)
+        return ExperimentValues(
+            *experiment_values(
+                experiments, model, self.media_cost, draws=self.has_draws
+            )
+        )

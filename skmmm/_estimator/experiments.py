@@ -11,6 +11,7 @@ from scipy.special import logsumexp, ndtri_exp
 from scipy.stats import norm
 
 from skmmm._data.calendar import Calendar
+from skmmm._data.experiments import Experiment
 from skmmm._utils.typing import Array
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ _CONFLICT = 2.0  # standard deviations from which a measurement contradicts the 
 _SETTLED = 0.5  # share of the doubt that an experiment removes which answers an alarm
 _HARDLY = 0.1  # share of the doubt that is hardly worth a word
 _WIDTH = 3.29  # of a 90 % interval, in standard deviations
+_CLOSE = 1.5  # factor up to which an estimate is close to what a mistake would make it
+_FEWEST = 3  # regions or periods: half of an effect is no sign of an average over two
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +71,11 @@ def experiment_table(
         else one.estimate / before[q]
         for q, one in enumerate(rows)
     ]
-    said = zip(names, z, size, told.doubt_removed, conflict, strict=True)
+    mistakes = [
+        _likely_mistake(one, ratio, calendar.unit)
+        for one, ratio in zip(rows, size, strict=True)
+    ]
+    said = zip(names, z, size, told.doubt_removed, conflict, mistakes, strict=True)
     return pd.DataFrame(
         {
             "media": names,
@@ -114,7 +121,42 @@ def _surprise(errors: Array) -> Array:
     return np.where(np.abs(normal) < np.abs(mixture), normal, mixture)
 
 
-def _finding(names: str, z: float, size: float, removed: float, conflict: bool) -> str:
+def _likely_mistake(one: Experiment, size: float, unit: str) -> str:
+    """Say which usual mistake makes an effect `size` times that of the model, or "".
+
+    Averages for totals, per region, per period or both, and the wrong sign.
+    """
+    if one.measure != "outcome":
+        return ""
+    if 1 / _CLOSE < -size < _CLOSE:
+        return (
+            "It is close to the opposite of what they say: an estimate is the KPI with "
+            "the change less the KPI without, below zero if a channel that works goes "
+            "dark"
+        )
+    if not size > 0:  # nor nan
+        return ""
+    n_regions, n_periods = len(one.regions), one.stop - one.start + one.cooldown
+    times = {"period" if unit == "integer" else unit: n_periods}
+    if unit == "week":
+        times["day"] = 7 * n_periods
+    counts = times | {"region": n_regions}
+    if n_regions > 1:
+        counts |= {f"region and {name}": n_regions * n for name, n in times.items()}
+    # What the estimate would be by that of the model if it was multiplied.
+    off = {name: abs(np.log(size * n)) for name, n in counts.items() if n >= _FEWEST}
+    nearest = min(off, key=off.__getitem__, default=None)
+    if nearest is None or off[nearest] > np.log(_CLOSE):
+        return ""
+    return (
+        f"It is close to what they say per {nearest}: an estimate is a total over "
+        f"regions and periods, {counts[nearest]} times an average"
+    )
+
+
+def _finding(
+    names: str, z: float, size: float, removed: float, conflict: bool, mistake: str
+) -> str:
     """Say in one sentence what an experiment did to the model.
 
     `size` is the effect that it found by that of the model before.
@@ -123,11 +165,16 @@ def _finding(names: str, z: float, size: float, removed: float, conflict: bool) 
         effect = "an effect of the other sign"
         if size > 0:
             effect = "a larger effect" if size > 1 else "a smaller effect"
-        return (
+        wrong = (
             f"The experiment on {names} found {effect} than the rows say, {abs(z):.1f} "
-            "standard deviations away: one of the two is wrong. Check the sign and "
-            "units of the estimate (a total; below zero if a channel that works goes "
-            "dark), the test's control regions, and what else moved with the spend."
+            "standard deviations away: one of the two is wrong."
+        )
+        if mistake:
+            return f"{wrong} {mistake}."
+        return (
+            f"{wrong} Check the sign and units of the estimate (a total; below zero if "
+            "a channel that works goes dark), the test's control regions, and what "
+            "else moved with the spend."
         )
     agrees = f"The experiment on {names} agrees with the rows"
     if np.isnan(removed):

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from skmmm._data.changes import in_units, other_spend, worth_of
+from skmmm._model.draws import few_draws
 from skmmm._model.experiments import Contrast, Measurements
-
-_NEXT_UNIT = 0.01  # share by which spend grows in the return on the next unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ def reported_experiments(rows, model, cost):
     contrasts, measured, errors, moneys = [], [], [], []
     for one in rows:
         contrast, money = _contrast(one, model, cost)
-        unit, estimate, errors_of = _in_units(one, money)
+        unit, estimate, errors_of = in_units(one, money)
         contrasts.append(replace(contrast, weight=contrast.weight / unit))
         measured.append(estimate)
         errors.append(errors_of)
@@ -71,13 +71,40 @@ def reported_experiments(rows, model, cost):
     return ReportedExperiments(rows, moneys, measurements)
 
 
+def experiment_values(rows, model, cost, *, draws):
+    """Return what a model says of experiments, and what these measured.
+
+    Parameters
+    ----------
+    rows : list of Experiment
+    model : OutcomeModel
+    cost : ndarray of shape (n_media,)
+    draws : bool
+        False: at the point, with one draw.
+
+    Returns
+    -------
+    values : ndarray of shape (n_draws, Q)
+        In the units in which both are compared.
+    measured, std_error : ndarray of shape (Q,)
+        Biases are in the standard error.
+    """
+    reported = reported_experiments(rows, model, cost).measurements
+    with torch.no_grad():
+        values = [
+            reported.values(twin).numpy()
+            for _, twin in few_draws(model.network_of(draws=draws))
+        ]
+    return np.concatenate(values), reported.measured.numpy(), reported.std_error
+
+
 def _contrast(one, model, cost):
     """Return the two spends, in KPI units so far, and the money between them."""
     inputs, shown, acts = _shown_spend(one, model, cost)
     typical = model.scales.media[np.ix_(one.regions, one.channels)]  # (R', C)
-    worth = typical * _worth(one, cost)
+    worth = typical * worth_of(one, cost)
     other = shown.copy()
-    other[..., acts] = _other_spend(one, shown[..., acts], worth)
+    other[..., acts] = other_spend(one, shown[..., acts], worth)
     treated, control = (shown, other) if one.treated else (other, shown)
     contrast = Contrast(
         channels=one.channels,
@@ -88,20 +115,6 @@ def _contrast(one, model, cost):
         weight=torch.from_numpy(model.scales.kpi[one.regions]),
     )
     return contrast, ((treated - control) * worth[..., None]).sum()
-
-
-def _worth(one, cost):
-    """Return the cost of a unit of each channel, as far as money is spoken of."""
-    worth = cost[one.channels]
-    if np.isfinite(worth).all():
-        return worth
-    in_money = one.measure != "outcome" or np.isfinite([one.spend_change, one.spend])
-    if np.any(in_money):
-        raise ValueError(
-            f"{one.name} speaks of money, but what a unit of its media costs is not "
-            "known. Say it in media_cost (1 if the column is money)."
-        )
-    return np.ones(len(worth))
 
 
 def _shown_spend(one, model, cost):
@@ -134,7 +147,7 @@ def _steady(one, model, cost):
     n_all = n_periods + one.cooldown
     regions = torch.from_numpy(one.regions)
     per_period = one.spend / n_periods
-    worth = typical[np.ix_(one.regions, one.channels)] * _worth(one, cost)
+    worth = typical[np.ix_(one.regions, one.channels)] * worth_of(one, cost)
     shape = (len(one.regions), len(one.channels), max_lag + n_all)
     shown = np.full(shape, per_period / worth.sum())
     within = np.resize(np.arange(n_shown), n_all)
@@ -150,64 +163,6 @@ def _steady(one, model, cost):
         demand=whole.demand[..., within],
     )
     return inputs, shown, slice(max_lag, max_lag + n_periods)
-
-
-def _other_spend(one, shown, worth):
-    """Return the spend of the window that X does not show.
-
-    Parameters
-    ----------
-    shown : ndarray of shape (R', C, n_periods)
-    worth : ndarray of shape (R', C)
-        Money (or units) of typical spend.
-    """
-    money = shown * worth[..., None]
-    if one.measure == "mroi":
-        if not money.any():
-            raise ValueError(f"{one.name}: {_NO_SPEND}")
-        return shown * (1.0 - _NEXT_UNIT if one.treated else 1.0 + _NEXT_UNIT)
-    if np.isfinite(one.change):
-        if not money.any():
-            raise ValueError(f"{one.name}: {_NO_SPEND} {_WHAT_TO_SAY[one.change == 0]}")
-        return shown / one.change if one.treated else shown * one.change
-    added = -one.spend_change if one.treated else one.spend_change
-    # Taken away in proportion to what is spent, added to what is typical.
-    less = added < 0 and money.any()
-    share = money if less else np.broadcast_to(worth[..., None], shown.shape)
-    other = shown + added * share / share.sum() / worth[..., None]
-    if (other < -1e-9 * np.abs(added)).any():
-        raise ValueError(
-            f"{one.name} takes {abs(one.spend_change):g} away, more than the "
-            f"{money.sum():g} that X shows in its window and regions. Check "
-            "spend_change, and observed: whether X shows the spend with the change."
-        )
-    return np.maximum(other, 0.0)
-
-
-_NO_SPEND = "X shows no spend of its media in its window and regions."
-# By whether the channel went dark.
-_WHAT_TO_SAY = {
-    False: "Say the change in spend_change.",
-    True: "If that is because it was dark, X shows the spend with the change: write "
-    'observed="treated" and, instead of change, in spend_change the money that would '
-    "have been spent, below zero.",
-}
-
-
-def _in_units(one, money):
-    """Return what a value is divided by, the estimate, and its two standard errors.
-
-    A cost per outcome is the money over the outcome, so that the outcome is what is
-    compared; its errors follow by the delta method.
-    """
-    errors = one.std_error, one.bias_sd
-    if one.measure == "outcome":
-        return 1.0, one.estimate, errors
-    if one.measure == "cost_per_outcome":
-        outcome = money / one.estimate
-        slope = abs(outcome / one.estimate)
-        return 1.0, outcome, tuple(slope * error for error in errors)
-    return money, one.estimate, errors
 
 
 def _covariance(experiments, errors):

@@ -80,6 +80,11 @@ class Measurements:
         """Channels whose spend changed in some experiment."""
         return {channel for one in self.contrasts for channel in one.channels}
 
+    @property
+    def std_error(self):
+        """Standard error of each measurement, ndarray of shape (Q,)."""
+        return torch.linalg.inv(self.whitener).square().sum(dim=1).sqrt().numpy()
+
     @classmethod
     def with_covariance(cls, contrasts, measured, covariance):
         """Return measurements whose errors have a covariance, (Q, Q)."""

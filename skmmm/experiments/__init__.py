@@ -1,7 +1,23 @@
-"""Geo tests: analyse one that was run, design the next."""
+"""Geo tests: analyse one that was run, read the reports of others, design the next."""
 
+from skmmm.experiments._adapters import (
+    from_average,
+    from_causalpy,
+    from_geolift,
+    from_geox,
+    from_lift,
+)
 from skmmm.experiments._analysis import GeoLiftRegressor
 from skmmm.experiments._design import design_experiment
 from skmmm.experiments._flights import design_flights
 
-__all__ = ["GeoLiftRegressor", "design_experiment", "design_flights"]
+__all__ = [
+    "GeoLiftRegressor",
+    "design_experiment",
+    "design_flights",
+    "from_average",
+    "from_causalpy",
+    "from_geolift",
+    "from_geox",
+    "from_lift",
+]

@@ -8,6 +8,7 @@ from scipy.special import expit, logit, logsumexp
 from scipy.stats import norm
 
 from skmmm._data.calendar import Calendar
+from skmmm._data.changes import other_spend
 from skmmm._data.checks import plain_label
 from skmmm._data.experiments import experiment_frame, read_experiments
 from skmmm.graph._equations import SpendEquations
@@ -131,32 +132,13 @@ def _predicted(spend, one, child):
     shown = spend.media[..., channel]
     window = slice(one.start, one.stop)
     changed = shown.copy()
-    changed[one.regions, window] = _other_spend(one, shown[one.regions, window])
+    seen = shown[one.regions, None, window]  # (R', 1, n_periods)
+    units = np.ones((len(one.regions), 1))
+    changed[one.regions, window] = other_spend(one, seen, units)[:, 0]
     answer = spend.equations.react(spend.media, changed, channel)[..., child]
     counted = slice(one.start, one.stop + one.cooldown)
     moved = answer[:, one.regions, counted] - spend.media[one.regions, counted, child]
     return (-1.0 if one.treated else 1.0) * moved.sum(axis=(1, 2))
-
-
-def _other_spend(one, shown):
-    """Return the parent's spend that X does not show, (R', n_periods)."""
-    total = shown.sum()
-    if total <= 0:
-        raise ValueError(
-            f"{one.name}: X shows no spend of its media in its window and regions, so "
-            "that nothing is known of what follows from it."
-        )
-    change = one.change
-    if not np.isfinite(change):
-        added = -one.spend_change if one.treated else one.spend_change
-        change = 1.0 + added / total
-        if change < 0.0:
-            raise ValueError(
-                f"{one.name} takes {abs(one.spend_change):g} away, more than the "
-                f"{total:g} that X shows in its window and regions. Check spend_change."
-            )
-        return shown * change
-    return shown / change if one.treated else shown * change
 
 
 def _probabilities(answers, estimate, error):

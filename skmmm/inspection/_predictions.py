@@ -23,15 +23,18 @@ from skmmm._data.checks import (
     resolve_many,
 )
 from skmmm._data.costs import costs_per_unit
+from skmmm._data.experiments import Experiment
 from skmmm._data.tables import row_namer
 from skmmm._unwrapping import Inside, bare, unwrap
 from skmmm._utils.bound import BoundTable
 from skmmm._utils.typing import Array, Column, Columns, MediaCost, Seed, Table
+from skmmm.inspection._experiments import experiments_in_rows
 from skmmm.inspection._protocol import (
     By,
     ChannelEffects,
     Counterfactual,
     Effect,
+    ExperimentValues,
     Flights,
 )
 from skmmm.inspection._support import STEP, support_factors
@@ -199,7 +202,8 @@ class PredictedCounterfactual(Counterfactual):
         return np.isfinite(self.media_cost)
 
     @cached_property
-    def _units(self):
+    def units(self):
+        """Spend of the rows in units of X, (n_rows, n_media)."""
         where = row_namer(self.frame, self.region, self.time)
         values = numeric_block(self.frame, self.labels, where)
         check_non_negative_media(
@@ -209,7 +213,7 @@ class PredictedCounterfactual(Counterfactual):
 
     @cached_property
     def spend(self):
-        return self._units * self.media_cost_or_unit
+        return self.units * self.media_cost_or_unit
 
     def groups(self, by: By) -> tuple[np.ndarray, list]:
         if by is None:
@@ -255,10 +259,14 @@ class PredictedCounterfactual(Counterfactual):
         """Predict with spend multiplied, (n_media,) or (n_media, n_rows)."""
         frame = self.frame.copy()
         for label, units, factor in zip(
-            self.labels, self._units.T, factors, strict=True
+            self.labels, self.units.T, factors, strict=True
         ):
             if np.ndim(factor) or factor != 1.0:
                 frame[label] = units * factor
+        return self.predicted_from(frame)
+
+    def predicted_from(self, frame: pd.DataFrame) -> Array:
+        """Return the prediction for the rows with other values, (n_rows,)."""
         given = self._as_given(frame)
         predicted = np.asarray(self.estimator.predict(given), dtype=np.float64)
         if predicted.shape != (len(frame),):
@@ -350,7 +358,7 @@ class PredictedCounterfactual(Counterfactual):
         frame = self.frame.copy()
         group, _ = self.groups(by)
         for label, units, multiple in zip(
-            self.labels, self._units.T, multiples, strict=True
+            self.labels, self.units.T, multiples, strict=True
         ):
             frame[label] = units * multiple[group]
         return replace(self, X=self._as_given(frame), frame=frame)
@@ -386,6 +394,22 @@ class PredictedCounterfactual(Counterfactual):
 
         return outcome
 
+    @cached_property
+    def _experiments(self):
+        return experiments_in_rows(self)
+
+    @cached_property
+    def experiment_grid(self):
+        return self._experiments.grid
+
+    def answers(self, experiment: Experiment) -> bool:
+        return self.experiment_grid.holds(experiment)
+
+    def experiment_values(self, experiments: list[Experiment]) -> ExperimentValues:
+        found = [self._experiments.value(one) for one in experiments]
+        values, measured, errors = np.array(found).T
+        return ExperimentValues(values[None], measured, errors)
+
     def observed_until(self, by: By = None) -> Array:
         group, names = self.groups(by)
         if self.region is None:
@@ -393,7 +417,7 @@ class PredictedCounterfactual(Counterfactual):
         else:
             region, _ = self.groups("region")
         return support_factors(
-            self._units, region, self._units, region, group, len(names)
+            self.units, region, self.units, region, group, len(names)
         )
 
 

@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from skmmm._data.experiment_grid import ExperimentGrid
+from skmmm._data.experiments import Experiment
 from skmmm._utils.typing import Array
 
 Effect: TypeAlias = Literal["direct", "total"]
@@ -58,6 +60,25 @@ class ChannelEffects:
 def _per(effect: Array, spend: Array) -> Array:
     """Divide, nan where nothing is spent."""
     return effect / np.where(spend > 0, spend, np.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class ExperimentValues:
+    """What an estimator says of Q experiments, and what these measured.
+
+    Attributes
+    ----------
+    values : ndarray of shape (E, Q)
+        One entry per draw, in the units in which both are compared: those of the
+        measure; KPI units for a cost per outcome.
+    measured : ndarray of shape (Q,)
+    std_error : ndarray of shape (Q,)
+        Of what was measured, biases included.
+    """
+
+    values: Array
+    measured: Array
+    std_error: Array
 
 
 class Counterfactual(ABC):
@@ -126,6 +147,11 @@ class Counterfactual(ABC):
         @abstractmethod
         def additive(self) -> bool:
             """Whether channels act side by side."""
+
+        @property
+        @abstractmethod
+        def experiment_grid(self) -> ExperimentGrid:
+            """Regions and periods on which experiments are placed."""
 
     @cached_property
     def media_cost_or_unit(self) -> Array:
@@ -253,3 +279,11 @@ class Counterfactual(ABC):
     @abstractmethod
     def observed_until(self, by: By = None) -> Array:
         """Return up to which multiple of its spend each channel was seen, (M, G)."""
+
+    @abstractmethod
+    def answers(self, experiment: Experiment) -> bool:
+        """Return whether these rows can say what an experiment measured."""
+
+    @abstractmethod
+    def experiment_values(self, experiments: list[Experiment]) -> ExperimentValues:
+        """Return what is said of experiments that the rows answer."""

@@ -17,8 +17,6 @@ from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import as_frame, region_values, resolve_column
 from skmmm._utils.typing import Column, Seed, Table
 
-__all__ = ["LeaveRegionsOut", "PanelTimeSeriesSplit"]
-
 Positions: TypeAlias = npt.NDArray[np.int64]
 
 
@@ -94,7 +92,8 @@ class _PanelSplit(BaseCrossValidator):
         return self.n_splits
 
 
-def _check_integer(value, name, minimum):
+def check_integer(value, name, minimum):
+    """Return a value, or raise if it is not an integer of at least `minimum`."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
         raise ValueError(f"{name} must be an integer of at least {minimum}: {value!r}.")
     return value
@@ -166,11 +165,11 @@ class PanelTimeSeriesSplit(_PanelSplit):
         region: Column | None = None,
         time: Column | None = None,
     ):
-        self.n_splits = _check_integer(n_splits, "n_splits", 1)
-        self.test_size = _check_integer(test_size, "test_size", 1)
-        self.gap = _check_integer(gap, "gap", 0)
+        self.n_splits = check_integer(n_splits, "n_splits", 1)
+        self.test_size = check_integer(test_size, "test_size", 1)
+        self.gap = check_integer(gap, "gap", 0)
         if max_train_size is not None:
-            _check_integer(max_train_size, "max_train_size", 1)
+            check_integer(max_train_size, "max_train_size", 1)
         self.max_train_size = max_train_size
         self.region = region
         self.time = time
@@ -248,7 +247,7 @@ class LeaveRegionsOut(_PanelSplit):
         shuffle: bool = True,
         random_state: Seed = None,
     ):
-        self.n_splits = _check_integer(n_splits, "n_splits", 2)
+        self.n_splits = check_integer(n_splits, "n_splits", 2)
         self.region = region
         self.shuffle = shuffle
         self.random_state = random_state
