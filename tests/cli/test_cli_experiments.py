@@ -14,7 +14,7 @@ from skmmm.__main__ import main
 from skmmm._cli import commands, files
 from skmmm._cli.experiments import make_test
 from skmmm._cli.parser import parse
-from skmmm._cli.task import demo_task, read_task
+from skmmm._cli.task import demo_task, describe, read_task
 
 pytestmark = [
     pytest.mark.usefixtures("short_chains"),
@@ -46,7 +46,7 @@ def test_a_fit_writes_what_tests_taught(arguments, tmp_path, capsys, monkeypatch
             monkeypatch.setattr(files, name, Mock())
     assert main(arguments(GOOD)) == 0
     said = capsys.readouterr().out
-    assert "Tests     1: of media_1\n" in said
+    assert "Tests     1, of media_1\n" in said
     assert "The experiment on media_1" in said
     written = pd.read_csv(tmp_path / "out" / "experiments.csv", parse_dates=["start"])
     model = DeepCausalMMMRegressor.load(tmp_path / "out" / "model.skmmm")
@@ -177,5 +177,6 @@ def test_parquet_may_hold_lists(tmp_path, panel):
     arguments = ["fit", str(tmp_path / "panel.parquet"), "--kpi", "sales"]
     arguments += ["--media", *panel.media, "--region", "region", "--time", "week"]
     arguments += ["--experiments", str(tmp_path / "tests.parquet")]
-    found = read_task(parse(arguments)).experiments
-    assert list(found["media"][0]) == panel.media[:2]
+    task = read_task(parse(arguments))
+    assert list(task.experiments["media"][0]) == panel.media[:2]
+    assert "Tests     1, of media_1;media_2" in describe(task)
