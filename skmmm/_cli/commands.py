@@ -14,10 +14,10 @@ from skmmm._cli.task import demo_task, describe, plural, read_rows, read_task
 from skmmm._cli.texts import (
     LEVEL,
     channel_text,
+    experiment_text,
     graph_text,
     plan_text,
     skill_text,
-    test_text,
     truth_text,
 )
 from skmmm._planning.problem import MOST_MULTIPLE
@@ -48,7 +48,7 @@ def demo(args, console):
         told["Rows alone"] = alone.channel_summary(confidence_level=LEVEL)
         tests = make_test(task, told["Rows alone"], args.seed)
         task = replace(task, experiments=tests)
-        console.say(test_text(tests))
+        console.say(experiment_text(tests))
     model, skill = _fit_and_write(console, task, args)
     name = "With the test" if told else "Estimate"
     told[name] = model.channel_summary(confidence_level=LEVEL)

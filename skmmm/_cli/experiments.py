@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from skmmm._cli.tables import as_text, read_numbers_or_missing, read_table, read_times
+from skmmm._cli.tables import read_numbers_or_missing, read_table, read_times
 from skmmm._data.checks import region_values
 from skmmm._data.experiments import NUMBERS, read_experiments
 
@@ -51,7 +51,7 @@ def read_tests(path, task, sep, notation):
 
 
 def _in_types(table, notation):
-    """Return a table of text with numbers and dates, and None in empty cells."""
+    """Return a table of text with numbers and dates, and nothing in empty cells."""
     columns = {}
     for name, column in table.items():
         if name in (*NUMBERS, "cooldown", "correlation"):
@@ -61,9 +61,13 @@ def _in_types(table, notation):
         elif name in ("start", "end"):
             columns[name] = read_times(column, name, notation)
         else:
-            text = as_text(column).str.strip()
-            columns[name] = text.where(text != "", None)
+            columns[name] = column.map(_label)
     return pd.DataFrame(columns, index=table.index)
+
+
+def _label(cell):
+    """Return a cell of names, None for an empty text."""
+    return cell.strip() or None if isinstance(cell, str) else cell
 
 
 def make_test(task, summary, seed):

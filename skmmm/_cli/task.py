@@ -421,8 +421,9 @@ def describe(task):
     lines.append(f"Media     {name_all(task.media)}")
     lines.append(f"Controls  {name_all(task.controls)}")
     if task.experiments is not None:
-        tested = dict.fromkeys(task.experiments["media"])
-        lines.append(f"Tests     {len(task.experiments)}: of {name_all(tested)}")
+        media = task.experiments["media"]
+        tested = [one if isinstance(one, str) else ";".join(one) for one in media]
+        lines.append(f"Tests     {len(media)}, of {name_all(dict.fromkeys(tested))}")
     lines += [f"Note      {note}" for note in task.notes]
     return "\n".join(lines)
 

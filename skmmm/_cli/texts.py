@@ -45,7 +45,7 @@ def channel_text(task, model, summary):
     )
 
 
-def test_text(tests):
+def experiment_text(tests):
     """Return what the test of the demo did, and measured."""
     (test,) = tests.itertuples()
     return (

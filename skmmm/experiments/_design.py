@@ -98,9 +98,8 @@ def design_experiment(
     n_periods : int
         Periods of the test.
     lift : float, default=None
-        Effect to find, as a share of the treated regions' KPI: .05 is five percent; at
-        most 1.
-        None: what `change` causes if the return is `roi`.
+        Effect to find, as a share of the treated regions' KPI, at most 1: .05 is five
+        percent. None: what `change` causes if the return is `roi`.
     media : str, int or list of these, default=None
         Columns with the spend that the test changes, in money. None: the cost is not
         known.

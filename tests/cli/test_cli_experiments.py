@@ -14,7 +14,7 @@ from skmmm.__main__ import main
 from skmmm._cli import commands, files
 from skmmm._cli.experiments import make_test
 from skmmm._cli.parser import parse
-from skmmm._cli.task import demo_task, read_task
+from skmmm._cli.task import demo_task, describe, read_task
 
 pytestmark = [
     pytest.mark.usefixtures("short_chains"),
@@ -46,7 +46,7 @@ def test_a_fit_writes_what_tests_taught(arguments, tmp_path, capsys, monkeypatch
             monkeypatch.setattr(files, name, Mock())
     assert main(arguments(GOOD)) == 0
     said = capsys.readouterr().out
-    assert "Tests     1: of media_1\n" in said
+    assert "Tests     1, of media_1\n" in said
     assert "The experiment on media_1" in said
     written = pd.read_csv(tmp_path / "out" / "experiments.csv", parse_dates=["start"])
     model = DeepCausalMMMRegressor.load(tmp_path / "out" / "model.skmmm")
@@ -118,7 +118,7 @@ def test_it_is_written_like_the_table(tmp_path, panel):
         pd.Timestamp("2021-03-01"),
         pd.Timestamp("2021-05-03"),
     ]
-    assert tests["regions"].tolist() == ["region_1;region_3", None]
+    assert tests["regions"].dropna().tolist() == ["region_1;region_3"]
 
 
 @pytest.fixture
@@ -165,3 +165,18 @@ def test_the_demo_fits_without_and_with_the_test(
     assert re.search(r"Truth +Rows alone +90% interval +holds +With the test", said)
     assert re.search(r"radio( +\S+ M){2} .* no( +\S+ M){2} .* yes", said)
     assert "0 of 6 and 6 of 6 intervals hold" in said
+
+
+def test_parquet_may_hold_lists(tmp_path, panel):
+    pytest.importorskip("pyarrow", reason="parquet needs pyarrow")
+    panel.frame.to_parquet(tmp_path / "panel.parquet")
+    tests = pd.DataFrame({"media": [panel.media[:2]], "regions": [["region_2"]]})
+    tests["start"], tests["end"] = panel.X["week"].iloc[0], panel.X["week"].iloc[-1]
+    tests = tests.assign(change=0.5, estimate=-10.0, std_error=5.0)
+    tests.to_parquet(tmp_path / "tests.parquet")
+    arguments = ["fit", str(tmp_path / "panel.parquet"), "--kpi", "sales"]
+    arguments += ["--media", *panel.media, "--region", "region", "--time", "week"]
+    arguments += ["--experiments", str(tmp_path / "tests.parquet")]
+    task = read_task(parse(arguments))
+    assert list(task.experiments["media"][0]) == panel.media[:2]
+    assert "Tests     1, of media_1;media_2" in describe(task)
