@@ -10,8 +10,10 @@ with ``unit`` 1 for an outcome and the money that was changed for a return.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
+import torch.nn.functional as F
 
 from skmmm._model.inputs import Inputs
 from skmmm._model.priors import fields_in_dtype
@@ -42,21 +44,77 @@ class Contrast:
     control: torch.Tensor
     weight: torch.Tensor
 
-    def value(self, network):
-        """Return what the model says that the experiment measures, (E,)."""
-        twin, values = network.in_regions(self.regions).among(self.channels)
-
-        def effects(media):
-            inputs = self.inputs.among(self.channels, media)
-            return twin.media_effects(values, inputs)
-
-        brought = effects(self.treated) - effects(self.control)
-        return torch.einsum("ermt,r->e", brought, self.weight)
-
     def in_dtype(self, dtype):
         """Return the same in numbers of another precision."""
         inputs = fields_in_dtype(self.inputs, dtype)
         return replace(fields_in_dtype(self, dtype), inputs=inputs)
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Contrasts of the same channels as one panel, treated rows above control rows.
+
+    Attributes
+    ----------
+    channels : list of int
+    regions : Tensor of shape (P,), int
+        Of each row; one region may have several.
+    inputs : Inputs
+        Of these rows and channels, as far as effects need them.
+    weight : Tensor of shape (P, T')
+        Of effects in the value; below zero for control, zero after the end.
+    member : Tensor of shape (Q', P)
+        1 where a row belongs to a contrast.
+    """
+
+    channels: list
+    regions: torch.Tensor
+    inputs: Inputs
+    weight: torch.Tensor
+    member: torch.Tensor
+
+    @classmethod
+    def of(cls, contrasts):
+        """Lay out contrasts of the same channels."""
+        channels = contrasts[0].channels
+        length = max(one.treated.shape[-1] for one in contrasts)
+        rows = [
+            (one.inputs.among(channels, media), sign * one.weight, one.regions, q)
+            for sign, side in ((1.0, "treated"), (-1.0, "control"))
+            for q, one in enumerate(contrasts)
+            for media in [getattr(one, side)]
+        ]
+        inputs = [inputs.padded(length) for inputs, *_ in rows]
+        n_periods = len(inputs[0].trend)
+        weights = [
+            F.pad(
+                weight[:, None].expand(-1, len(own.trend)),
+                (0, n_periods - len(own.trend)),
+            )
+            for own, weight, *_ in rows
+        ]
+        owner = torch.cat([torch.full_like(regions, q) for *_, regions, q in rows])
+        member = owner == torch.arange(len(contrasts))[:, None]
+        return cls(
+            channels,
+            torch.cat([regions for *_, regions, _ in rows]),
+            Inputs.stacked(inputs),
+            torch.cat(weights),
+            member.to(weights[0].dtype),
+        )
+
+    def values(self, network, values):
+        """Return what a network with these values says, (E, Q')."""
+        by_region = {*(p.name for p in network.regional_priors), "effect_log"}
+        own = {
+            name: value.index_select(1, self.regions)
+            if name in by_region and value.shape[1] > 1
+            else value
+            for name, value in values.items()
+        }
+        twin, own = network.among(self.channels, own)
+        effects = twin.media_effects(own, self.inputs)
+        return torch.einsum("ermt,rt->er", effects, self.weight) @ self.member.T
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +151,23 @@ class Measurements:
         whitener = torch.linalg.solve_triangular(root, identity, upper=False)
         return cls(contrasts, measured, whitener)
 
+    @cached_property
+    def _batches(self):
+        """Contrasts of the same channels at once, and where each is in the table."""
+        groups = {}
+        for position, one in enumerate(self.contrasts):
+            groups.setdefault(tuple(one.channels), []).append(position)
+        batches = [
+            _Batch.of([self.contrasts[q] for q in group]) for group in groups.values()
+        ]
+        order = torch.tensor([q for group in groups.values() for q in group])
+        return batches, order.argsort()
+
     def values(self, network):
         """Return what the model says that was measured, (E, Q)."""
-        return torch.stack([one.value(network) for one in self.contrasts], dim=1)
+        batches, place = self._batches
+        values = network.values()
+        return torch.cat([one.values(network, values) for one in batches], 1)[:, place]
 
     def errors(self, network):
         """Return standardised errors, (E, Q)."""
@@ -113,23 +185,27 @@ class Measurements:
         shared : Tensor of shape (Q, n_shared)
         regional : Tensor of shape (Q, R, n_regional)
         """
+        batches, place = self._batches
         with torch.enable_grad():
             parts = [
                 part.clone().requires_grad_()
                 for part in (network.shared, network.regional)
             ]
-            errors = self.errors(network.at(*parts))[0]
+            twin = network.at(*parts)
+            values = twin.values()
             found = [
                 torch.autograd.grad(
-                    error,
+                    value,
                     parts,
                     retain_graph=True,
                     allow_unused=True,  # one region has no deviations
                     materialize_grads=True,
                 )
-                for error in errors
+                for one in batches
+                for value in one.values(twin, values)[0]
             ]
-        return tuple(torch.cat(slope) for slope in zip(*found, strict=True))
+        slopes = (torch.cat(slope)[place] for slope in zip(*found, strict=True))
+        return tuple(-torch.tensordot(self.whitener, slope, 1) for slope in slopes)
 
     def in_dtype(self, dtype):
         """Return the same in numbers of another precision."""

@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +85,32 @@ class Inputs:
             states=self.states[regions],
             demand=self.demand[regions],
         )
+
+    def padded(self, length):
+        """Return what effects need to know, with more periods without spend.
+
+        Of shape (R, M, length) is then the media.
+        """
+        more = (0, length - self.media.shape[-1])
+        n_regions, n_periods = len(self.media), len(self.trend) + more[1]
+        nothing = self.media.new_zeros(n_regions, 0, n_periods)
+        return replace(
+            self,
+            media=F.pad(self.media, more),
+            known=F.pad(self.known, more, value=1.0),
+            states=F.pad(self.states, more),
+            controls=nothing,
+            demand=nothing,
+            season=nothing[0],
+            trend=self.media.new_zeros(n_periods),
+        )
+
+    @classmethod
+    def stacked(cls, several):
+        """Return inputs with the regions of several that have the same periods."""
+        names = ("media", "high", "intensity", "known", "controls", "states", "demand")
+        rows = {n: torch.cat([getattr(one, n) for one in several]) for n in names}
+        return replace(several[0], **rows)
 
     def within(self, window):
         """Return the inputs of a slice of the periods, with the history before it."""

@@ -395,9 +395,9 @@ class OutcomeNetwork:
         twin, values = self.among(channels)
         return twin.media_effects(values, inputs.among(channels, media))
 
-    def among(self, channels):
+    def among(self, channels, values=None):
         """Return a twin that knows some channels only, and its values."""
-        values = self.values()
+        values = self.values() if values is None else dict(values)
         columns = {
             p.name: len(p.shape) for p in self.shared_priors if p.acts == "channel"
         }

@@ -8,7 +8,7 @@ mean per region.
 
 import copy
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -137,7 +137,8 @@ def in_dtype(value, dtype):
 
 def fields_in_dtype(record, dtype):
     """Return a dataclass of tensors in another precision."""
-    return replace(record, **{k: in_dtype(v, dtype) for k, v in vars(record).items()})
+    names = [field.name for field in fields(record)]
+    return replace(record, **{n: in_dtype(getattr(record, n), dtype) for n in names})
 
 
 # Noise that no KPI is free of, as a share of its mean; and the noise of the most exact
