@@ -105,13 +105,17 @@ def read_experiments(experiments, *, media, regions, calendar, grid_length):
             "experiments have a start and an end, but there is no time column. Name it "
             "with the parameter time."
         )
-    table = _completed(_table(experiments))
-    found = [
-        _experiment(_namer(position, label), row, media, regions, calendar, grid_length)
-        for position, (label, row) in enumerate(table.iterrows())
-    ]
+    found = read_rows(_table(experiments), media, regions, calendar, grid_length)
     _check_no_duplicates(found)
     return found
+
+
+def read_rows(table, media, regions, calendar, grid_length):
+    """Return the rows of a DataFrame as a list of `Experiment`."""
+    return [
+        _experiment(_namer(position, label), row, media, regions, calendar, grid_length)
+        for position, (label, row) in enumerate(_completed(table).iterrows())
+    ]
 
 
 def _table(experiments):
@@ -146,14 +150,14 @@ def _completed(table):
         default = _DEFAULTS.get(column)
         cells = table[column] if column in table else [None] * len(table)
         full[column] = pd.Series(
-            [default if _is_empty(cell) else cell for cell in cells],
+            [default if is_empty(cell) else cell for cell in cells],
             index=table.index,
             dtype=object,
         )
     return full
 
 
-def _is_empty(cell):
+def is_empty(cell):
     """Return whether a cell of a table says nothing."""
     return pd.api.types.is_scalar(cell) and bool(pd.isna(cell))
 
@@ -201,7 +205,7 @@ def _experiment(name, row, media, regions, calendar, grid_length):
 
 def _number(name, column, value):
     """Return a number, NaN where the cell is empty."""
-    if _is_empty(value):
+    if is_empty(value):
         return np.nan
     try:
         number = float(value)
@@ -360,7 +364,7 @@ def _channels(name, value, media):
 
 def _regions(name, value, regions):
     """Return the positions of the regions whose spend changed; all of them for None."""
-    if _is_empty(value):
+    if is_empty(value):
         return np.arange(len(regions))
     labels = _several(value, regions.tolist())
     found = _positions(labels, regions)

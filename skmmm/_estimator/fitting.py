@@ -21,7 +21,6 @@ from skmmm._estimator.experiments import Told, experiment_table, settled
 from skmmm._model.context import draw_context
 from skmmm._model.contrasts import reported_experiments
 from skmmm._model.demand import SHIFTS, fit_demand, moves_kpi
-from skmmm._model.draws import few_draws
 from skmmm._model.hmc import most_chains, sample, sample_on
 from skmmm._model.inputs import Seasons, context_columns
 from skmmm._model.laplace import conditional_contraction, information
@@ -350,8 +349,7 @@ def _told(reported, model, target, before, after):
     values, spreads = [], []
     with torch.no_grad():
         for network in (before, after):
-            found = [reported.measurements.values(n) for _, n in few_draws(network)]
-            values.append(reported.in_measure(torch.cat(found).numpy()))
+            values.append(reported.in_measure(reported.values(network)))
             effects = model.mean_effects_of(network, target)
             caused = [effects[:, one.channels].sum(axis=1) for one in reported.rows]
             spreads.append(np.var(caused, axis=1))

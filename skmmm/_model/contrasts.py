@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from skmmm._model.draws import few_draws
 from skmmm._model.experiments import Contrast, Measurements
 
 _NEXT_UNIT = 0.01  # share by which spend grows in the return on the next unit
@@ -25,6 +26,12 @@ class ReportedExperiments:
     rows: list
     money: list
     measurements: Measurements
+
+    def values(self, network):
+        """Return what a network says that was measured, (E, Q)."""
+        with torch.no_grad():
+            found = [self.measurements.values(twin) for _, twin in few_draws(network)]
+        return torch.cat(found).numpy()
 
     def in_measure(self, values):
         """Return the model's values, (E, Q), in the units that the user reports."""

@@ -43,7 +43,7 @@ from skmmm._planning.separable import Curves
 _N_MULTIPLES = 65
 _ROUNDS = 40  # of bisection
 _MOST_GROUPS = 32  # of draws that the jackknife leaves out
-_FEWEST = 4  # draws
+FEWEST_DRAWS = 4
 _CLOSE = 1e-9  # of the multiples
 
 
@@ -75,7 +75,9 @@ class Tables:
         low, high = lows.min(axis=0), highs.max(axis=0)
         multiples = np.clip(points[:, None], low, high)
         worth, cost = curves.at(multiples)
-        return cls(multiples.T, np.moveaxis(worth, 2, 0).swapaxes(1, 2), cost.T, curves.spend)
+        return cls(
+            multiples.T, np.moveaxis(worth, 2, 0).swapaxes(1, 2), cost.T, curves.spend
+        )
 
     def best(self, worth: np.ndarray, problem: Problem) -> "BestPlans":
         """Return the best plans of a problem.
@@ -164,7 +166,7 @@ class Value:
     value : float
         More outcome than from the best plan of today.
     error : float
-        Monte Carlo standard error, nan with fewer than four draws.
+        Monte Carlo standard error.
     price : float
         What the last unit of money earns in the best plan of today.
     """
@@ -215,8 +217,6 @@ def value_of_signal(
 
 def _jackknife(statistic, n_draws):
     """Return the standard error of a statistic of draws, left out in groups."""
-    if n_draws < _FEWEST:
-        return np.nan
     n_groups = min(n_draws, _MOST_GROUPS)
     draws = np.arange(n_draws)
     without = [statistic(draws[draws % n_groups != g]) for g in range(n_groups)]

@@ -1,0 +1,147 @@
+"""Does the plan after the recommended test beat the plan after any other?
+
+Worlds of `plan_worlds.py` in which the best plan is known. A model of the rows says
+what each of its default tests that go dark is worth (`recommend_experiment`: one per
+channel, six weeks in half of the regions, with the standard error that a synthetic
+control will have). Each of these is then run in the truth: what the change truly brings
+in its window, plus a normal error of that size; the model is fitted again with the
+measurement, and plans again. The error is the same normal number, times the standard
+error, for all tests of a world.
+
+Writes results/next_test.csv, a row per world, seed and channel, anew after each world:
+
+- plan_value, plan_value_error, net_value, information, doubt_removed: as recommended
+- rank: of the net value, 1 the recommended; value_rank: of the plan value alone
+- std_error, brought: of the test, and what it truly brings
+- regret_before, regret_after: share of the possible gain that the plan misses under the
+  truth, without the test and with it; 0 is the best plan, 1 is today
+- conflict: 1 if the measurement was flagged
+- seconds: of `recommend_experiment`
+
+    python benchmarks/bench_next_test.py --seeds 600-609
+"""
+
+import argparse
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import threadpoolctl
+import torch
+from bench_recovery import read_seeds, write
+from plan_worlds import BOUNDS, PANELS, make_plan_world
+
+from skmmm import DeepCausalMMMRegressor
+from skmmm.experiments import recommend_experiment
+
+RESULTS = Path(__file__).parent / "results"
+SAID = [
+    *("media", "plan_value", "plan_value_error", "net_value", "information"),
+    *("doubt_removed", "std_error"),
+]
+
+
+def fit(problem, experiments=None):
+    """Return a model of a problem, with default settings and columns as money."""
+    model = DeepCausalMMMRegressor(
+        **problem.roles,
+        media_cost=1.0,
+        graph=None,
+        random_state=0,
+        experiments=experiments,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return model.fit(problem.X, problem.y)
+
+
+def regret(world, model):
+    """Return the regret of the model's plan for its rows."""
+    plan = model.optimize_budget(bounds=BOUNDS)
+    factors = plan.allocation["factor"].loc[world.problem.roles["media"]]
+    return world.regret(factors.to_numpy())
+
+
+def run_test(world, design, noise):
+    """Return a test that was run as a table of experiments, and what it brought."""
+    problem = world.problem
+    region, week = problem.roles["region"], problem.roles["time"]
+    tested = problem.X[region].isin(design["regions"])
+    tested &= problem.X[week].between(design["start"], design["end"])
+    spend = problem.X[problem.roles["media"]].copy()
+    now = problem.respond(spend.to_numpy())
+    spend.loc[tested, design["media"]] *= design["change"]
+    brought = (problem.respond(spend.to_numpy()) - now)[tested.to_numpy()].sum()
+    kept = ["media", "start", "end", "regions", "change", "std_error"]
+    row = {column: design[column] for column in kept}
+    row["estimate"] = brought + noise * design["std_error"]
+    return pd.DataFrame([row]), brought
+
+
+def run_world(name, seed):
+    """Return the table of one world."""
+    world = make_plan_world(name, seed)
+    model = fit(world.problem)
+    started = time.perf_counter()
+    table = recommend_experiment(model, X=world.problem.X, bounds=BOUNDS)
+    seconds = time.perf_counter() - started
+    table = table[table["change"] == 0.0]
+    before, noise = regret(world, model), np.random.default_rng([seed, 8]).normal()
+    rows = []
+    for _, design in table.iterrows():
+        test, brought = run_test(world, design, noise)
+        refitted = fit(world.problem, test)
+        after = {
+            "brought": brought,
+            "regret_before": before,
+            "regret_after": regret(world, refitted),
+            "conflict": int(refitted.experiments_["conflict"].any()),
+        }
+        rows.append({"world": name, "seed": seed, **design[SAID], **after})
+    found = pd.DataFrame(rows).assign(seconds=seconds)
+    for column, value in {"rank": "net_value", "value_rank": "plan_value"}.items():
+        found[column] = found[value].rank(ascending=False, method="first").astype(int)
+    return found
+
+
+def summarise(table):
+    """Return regret by world: without a test, after the recommended, after a random.
+
+    A random test is the average over all channels but the recommended.
+    """
+    first = table["rank"] == 1
+    by = ["world", "seed"]
+    summary = table[first].set_index(by)[["regret_before", "media"]]
+    summary["recommended"] = table[first].set_index(by)["regret_after"]
+    most = table[table["value_rank"] == 1].set_index(by)
+    summary["most_plan_value"] = most["regret_after"]
+    summary["random"] = table[~first].groupby(by)["regret_after"].mean()
+    summary["best_possible"] = table.groupby(by)["regret_after"].min()
+    summary["better"] = summary["recommended"] < summary["random"]
+    return summary
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--worlds", default="panel", help=f"of {', '.join(PANELS)}")
+    parser.add_argument("--seeds", type=read_seeds, default=range(600, 610))
+    parser.add_argument("--out", type=Path, default=RESULTS / "next_test.csv")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    threadpoolctl.threadpool_limits(1)
+    tables = []
+    for world in options.worlds.split(","):
+        for seed in options.seeds:
+            tables.append(run_world(world, seed))
+            table = pd.concat(tables, ignore_index=True)
+            write(table, options.out)
+            print(summarise(table).tail(1).round(3).to_string(header=False), flush=True)
+    summary = summarise(table)
+    print(summary.round(3).to_string())
+    print(summary.drop(columns="media").mean().round(3).to_string())
+
+
+if __name__ == "__main__":
+    main()

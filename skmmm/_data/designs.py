@@ -1,0 +1,133 @@
+"""Experiments that could be run next: read, checked, and placed on the grid."""
+
+from os import PathLike
+
+import numpy as np
+import pandas as pd
+
+from skmmm._data.experiments import is_empty, read_rows
+
+_OWN = ("n_periods", "cost")
+# Of a table that `design_experiment` returns.
+_PASSED_OVER = (
+    *("n_regions", "mde", "mde_lift", "effect", "power", "kpi_at_risk", "share"),
+    *("mde_roi", "r2", "imbalance", "reason"),
+)
+_MEASURES = ("outcome", "roi")
+
+
+def read_designs(designs, *, media, regions, calendar, grid_length):
+    """Return what each row of a table would test, and what it costs beside spend.
+
+    Parameters
+    ----------
+    designs : DataFrame
+        As the parameter of `recommend_experiment`.
+    media, regions, calendar, grid_length
+        As of `read_experiments`.
+
+    Returns
+    -------
+    rows : list of Experiment
+        Estimates are zero. A design of `n_periods` lies in the last ones.
+    cost : ndarray of shape (n_designs,)
+
+    Raises
+    ------
+    ValueError
+        If a row cannot be understood; it is named, with what to do.
+    """
+    if isinstance(designs, str | PathLike) or not hasattr(designs, "columns"):
+        raise ValueError(f"designs must be a DataFrame, got {type(designs).__name__}.")
+    if calendar is None:
+        raise ValueError(
+            "Experiments run for some periods, but the model has no time column. Name "
+            "it with the parameter time."
+        )
+    table = pd.DataFrame(designs)
+    if "estimate" in table:
+        raise ValueError(
+            "designs has a column 'estimate', which a test has that was run: give that "
+            "to the parameter experiments of the model. Drop the column here."
+        )
+    table = table.drop(columns=[c for c in _PASSED_OVER if c in table])
+    cost = np.array([_cost(i, value) for i, value in enumerate(_cells(table, "cost"))])
+    placed = _placed(table, calendar, grid_length).assign(estimate=0.0)
+    try:
+        rows = read_rows(placed, media, regions, calendar, grid_length)
+    except ValueError as error:
+        raise ValueError(_of_designs(str(error))) from None
+    for position, one in enumerate(rows):
+        if one.measure not in _MEASURES:
+            raise ValueError(
+                f"design {position} measures {one.measure}. Say its std_error in KPI "
+                "units (measure 'outcome') or as a return ('roi')."
+            )
+    return rows, cost
+
+
+def _cells(table, column):
+    """Return the cells of a column, None for those of one that is not there."""
+    return list(table[column]) if column in table else [None] * len(table)
+
+
+def _cost(position, value):
+    """Return a cost, 0 where the cell is empty."""
+    if is_empty(value):
+        return 0.0
+    try:
+        cost = float(value)
+    except (TypeError, ValueError):
+        cost = np.nan
+    if not 0 <= cost < np.inf:
+        raise ValueError(
+            f"design {position} has a cost of {value!r}. Write money, 0 or more, "
+            "beside the spend that it moves."
+        )
+    return cost
+
+
+def _placed(table, calendar, grid_length):
+    """Return the table with a start and an end in every row."""
+    starts, ends, lengths, cooldowns = (
+        _cells(table, column) for column in ("start", "end", "n_periods", "cooldown")
+    )
+    for i, n_periods in enumerate(lengths):
+        if is_empty(n_periods):
+            continue
+        if not (is_empty(starts[i]) and is_empty(ends[i])):
+            raise ValueError(
+                f"design {i} has n_periods and a start or end. Leave one of them out."
+            )
+        rest = 0 if is_empty(cooldowns[i]) else cooldowns[i]
+        starts[i], ends[i] = _last_periods(i, n_periods, rest, calendar, grid_length)
+    for i, window in enumerate(zip(starts, ends, strict=True)):
+        if any(map(is_empty, window)):
+            raise ValueError(
+                f"design {i} does not say when it runs. Fill in n_periods, or start "
+                "and end."
+            )
+    table = table.drop(columns=[c for c in _OWN if c in table])
+    return table.assign(start=starts, end=ends)
+
+
+def _last_periods(position, n_periods, cooldown, calendar, grid_length):
+    """Return first and last period of a window at the end of the training rows."""
+    try:
+        first = grid_length - int(n_periods) - int(cooldown)
+        whole = int(n_periods) == n_periods >= 1
+    except (TypeError, ValueError):
+        first, whole = 0, False
+    if not whole or first < 0:
+        raise ValueError(
+            f"design {position} has n_periods of {n_periods!r}. Write a number of "
+            f"periods; with its cooldown, at most the {grid_length} of the training "
+            "rows."
+        )
+    return calendar.value(first), calendar.value(first + int(n_periods) - 1)
+
+
+def _of_designs(message):
+    """Return a message on the table of experiments as one on that of designs."""
+    message = message.replace("experiments has", "designs has")
+    return message.replace("experiment ", "design ").replace(", 'estimate'", "")
