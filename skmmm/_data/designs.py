@@ -1,17 +1,20 @@
 """Experiments that could be run next: read, checked, and placed on the grid."""
 
-from os import PathLike
-
 import numpy as np
 import pandas as pd
 
 from skmmm._data.experiments import is_empty, read_rows
 
+_REQUIRED = ("media", "std_error")
 _OWN = ("n_periods", "cost")
-# Of a table that `design_experiment` returns.
-_PASSED_OVER = (
+_SHARED = (
+    *("start", "end", "regions", "change", "spend_change", "measure", "cooldown"),
+    *("bias_sd", "observed", "spend"),
+)
+# Of a table that `design_experiment` returns; its money is that of an average window.
+_OF_DESIGN = (
     *("n_regions", "mde", "mde_lift", "effect", "power", "kpi_at_risk", "share"),
-    *("mde_roi", "r2", "imbalance", "reason"),
+    *("spend_change", "mde_roi", "r2", "imbalance", "reason"),
 )
 _MEASURES = ("outcome", "roi")
 
@@ -37,26 +40,20 @@ def read_designs(designs, *, media, regions, calendar, grid_length):
     ValueError
         If a row cannot be understood; it is named, with what to do.
     """
-    if isinstance(designs, str | PathLike) or not hasattr(designs, "columns"):
-        raise ValueError(f"designs must be a DataFrame, got {type(designs).__name__}.")
-    if calendar is None:
+    if not isinstance(designs, pd.DataFrame):
         raise ValueError(
-            "Experiments run for some periods, but the model has no time column. Name "
-            "it with the parameter time."
+            f"designs must be a pandas DataFrame, got {type(designs).__name__}."
         )
-    table = pd.DataFrame(designs)
-    if "estimate" in table:
-        raise ValueError(
-            "designs has a column 'estimate', which a test has that was run: give that "
-            "to the parameter experiments of the model. Drop the column here."
-        )
-    table = table.drop(columns=[c for c in _PASSED_OVER if c in table])
+    table = designs
+    if set(_OF_DESIGN) <= set(designs):
+        table = designs.drop(columns=list(_OF_DESIGN))
+    _check_columns(table)
     cost = np.array([_cost(i, value) for i, value in enumerate(_cells(table, "cost"))])
     placed = _placed(table, calendar, grid_length).assign(estimate=0.0)
     try:
         rows = read_rows(placed, media, regions, calendar, grid_length)
     except ValueError as error:
-        raise ValueError(_of_designs(str(error))) from None
+        raise ValueError(str(error).replace("experiment ", "design ")) from None
     for position, one in enumerate(rows):
         if one.measure not in _MEASURES:
             raise ValueError(
@@ -64,6 +61,30 @@ def read_designs(designs, *, media, regions, calendar, grid_length):
                 "units (measure 'outcome') or as a return ('roi')."
             )
     return rows, cost
+
+
+def _check_columns(designs):
+    """Raise if a column is missing, or means nothing here."""
+    for column in _REQUIRED:
+        if column not in designs:
+            raise ValueError(
+                f"designs has no column {column!r}. It needs {list(_REQUIRED)}, change "
+                "or spend_change, and n_periods or start and end."
+            )
+    if "estimate" in designs:
+        raise ValueError(
+            "designs has a column 'estimate', which a test has that was run: give that "
+            "to the parameter experiments of the model. Drop the column here."
+        )
+    known = (*_REQUIRED, *_OWN, *_SHARED)
+    unknown = [c for c in designs if c not in known]
+    if unknown:
+        raise ValueError(
+            f"designs has a column {unknown[0]!r} that is none of {list(known)}. Drop "
+            "or rename it."
+        )
+    if not len(designs):
+        raise ValueError("designs has no rows. Use None for tests of every channel.")
 
 
 def _cells(table, column):
@@ -125,9 +146,3 @@ def _last_periods(position, n_periods, cooldown, calendar, grid_length):
             "rows."
         )
     return calendar.value(first), calendar.value(first + int(n_periods) - 1)
-
-
-def _of_designs(message):
-    """Return a message on the table of experiments as one on that of designs."""
-    message = message.replace("experiments has", "designs has")
-    return message.replace("experiment ", "design ").replace(", 'estimate'", "")

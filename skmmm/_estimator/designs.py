@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
 from skmmm._data.designs import read_designs
 from skmmm._data.experiments import Experiment
-from skmmm._estimator.experiments import _SETTLED
+from skmmm._estimator.experiments import SETTLED
 from skmmm._estimator.state import FittedState
 from skmmm._model.threads import one_thread
 from skmmm._utils.typing import Array
@@ -29,7 +28,8 @@ class Expected(NamedTuple):
     cost : ndarray of shape (Q,)
         Money beside the spend that moves.
     spend_change : ndarray of shape (Q,)
-        Money, or units of X where costs are unknown.
+        Money, nan without a cost beside channels that have one; units of X where no
+        cost is known.
     values : ndarray of shape (E, Q)
         By draw, in the units of each measure.
     brought : ndarray of shape (Q,)
@@ -50,13 +50,12 @@ class DesignsMixin(FittedState):
     """How `DeepCausalMMMRegressor` values experiments before they are run."""
 
     # Share of the doubt whose removal answers an alarm.
-    _settled_from = _SETTLED
+    _settled_from = SETTLED
 
     def _expected(self, designs: pd.DataFrame) -> Expected:
         """Return what the model expects of the designs of a table."""
         from skmmm._model.contrasts import reported_experiments  # imports torch
 
-        check_is_fitted(self)
         media, calendar = list(self._columns.media), self._calendar
         assert calendar is not None  # as who asks has checked
         rows, cost = read_designs(
@@ -73,6 +72,10 @@ class DesignsMixin(FittedState):
         with one_thread():
             values = reported.values(self._model.network_of(draws=True))
         money = np.array(reported.money)
+        known = np.isfinite(self._media_cost)
+        if known.any():  # beside channels in money, others have none
+            paid = [known[one.channels].all() for one in rows]
+            money = np.where(paid, money, np.nan)
         as_return = np.array([one.measure == "roi" for one in rows])
         return Expected(
             rows=rows,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.validation import check_is_fitted
 
 from skmmm._planning.problem import DEFAULT_BOUNDS
 from skmmm._unwrapping import unwrap
@@ -39,8 +40,8 @@ def recommend_experiment(
         ``measure``: "outcome" or "roi"), ``cooldown``, ``bias_sd``; and when:
         ``start`` and ``end``, or ``n_periods``, which are the last of the training
         rows. ``cost`` is money that the test takes beside the spend that it moves. A
-        table of :func:`design_experiment` has ``regions``, ``std_error`` and
-        ``spend_change``. None: every channel goes dark, or spends half as much again,
+        table of :func:`design_experiment` needs ``media``, ``n_periods`` and
+        ``change`` beside its own columns. None: every channel goes dark, or spends half as much again,
         for six weeks in half of the regions (of fewer than four, in all).
     horizon : int, default=None
         Coming periods for which the plan is made, as in `optimize_budget`. None: those
@@ -135,6 +136,8 @@ def recommend_experiment(
     True
     """
     model = _model_of(estimator)
+    designs = candidate_tests(model) if designs is None else designs
+    expected = model._expected(designs)
     if horizon is None and X is None:
         horizon = model._calendar.season_length
     results = read_question(
@@ -158,8 +161,6 @@ def recommend_experiment(
         allow_extrapolation=False,
     )
     knowledge = Knowledge(results)
-    designs = candidate_tests(model) if designs is None else designs
-    expected = model._expected(designs)
     table = _table(expected, model, knowledge)
     table.index = designs.index
     return table.sort_values("net_value", ascending=False, kind="stable")
@@ -173,6 +174,8 @@ def _model_of(estimator):
             "recommend_experiment needs a DeepCausalMMMRegressor that reads X as it "
             f"is, not {type(estimator).__name__}."
         )
+    check_is_fitted(inside.model)
+    inside.model._check_draws("recommend_experiment")
     if inside.model._calendar is None:
         raise ValueError(
             "Experiments run for some periods, but the model has no time column. Name "
@@ -198,7 +201,8 @@ def _table(expected, model, knowledge):
     plan_error = np.array([one.error for one in found])
     price = found[0].price
     # Where less spend earns more, a plan earns that without a test.
-    lost = np.maximum(price * expected.spend_change - expected.brought, 0.0)
+    money = np.nan_to_num(expected.spend_change)
+    lost = np.maximum(price * money - expected.brought, 0.0)
     cost = lost + price * expected.cost
     names = ["; ".join(map(str, labels)) for labels in expected.media]
     table = pd.DataFrame(
@@ -248,6 +252,5 @@ def _reason(row):
             f"{tells} and {costs}; what it adds to the plan is within the error of the "
             "draws."
         )
-    return (
-        f"{tells} and {costs}; the plan is to earn {in_money(row['plan_value'])} more."
-    )
+    more = in_money(row["plan_value"])
+    return f"{tells} and {costs}; the plan after it is expected to earn {more} more."
