@@ -1,5 +1,7 @@
 """Experiments that could be run next: read, checked, and placed on the grid."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -19,20 +21,23 @@ _OF_DESIGN = (
 _MEASURES = ("outcome", "roi")
 
 
-def read_designs(designs, *, media, regions, calendar, grid_length):
+def read_designs(designs, *, media, regions, calendar, spend):
     """Return what each row of a table would test, and what it costs beside spend.
 
     Parameters
     ----------
     designs : DataFrame
         As the parameter of `recommend_experiment`.
-    media, regions, calendar, grid_length
+    media, regions, calendar
         As of `read_experiments`.
+    spend : ndarray of shape (n_regions, n_periods, n_media)
+        Of the training rows.
 
     Returns
     -------
     rows : list of Experiment
-        Estimates are zero. A design of `n_periods` lies in the last ones.
+        Estimates are zero. A design of `n_periods` lies in the last ones; if its
+        channels spend nothing there, in the latest in which they spend as on average.
     cost : ndarray of shape (n_designs,)
 
     Raises
@@ -49,9 +54,10 @@ def read_designs(designs, *, media, regions, calendar, grid_length):
         table = designs.drop(columns=list(_OF_DESIGN))
     _check_columns(table)
     cost = np.array([_cost(i, value) for i, value in enumerate(_cells(table, "cost"))])
-    placed = _placed(table, calendar, grid_length).assign(estimate=0.0)
+    n_seen = spend.shape[1]
+    placed = _placed(table, calendar, n_seen).assign(estimate=0.0)
     try:
-        rows = read_rows(placed, media, regions, calendar, grid_length)
+        rows = read_rows(placed, media, regions, calendar, n_seen)
     except ValueError as error:
         raise ValueError(str(error).replace("experiment ", "design ")) from None
     for position, one in enumerate(rows):
@@ -60,7 +66,24 @@ def read_designs(designs, *, media, regions, calendar, grid_length):
                 f"design {position} measures {one.measure}. Say its std_error in KPI "
                 "units (measure 'outcome') or as a return ('roi')."
             )
+    last = [not is_empty(n_periods) for n_periods in _cells(table, "n_periods")]
+    rows = [
+        _in_flight(one, spend) if moves else one
+        for one, moves in zip(rows, last, strict=True)
+    ]
     return rows, cost
+
+
+def _in_flight(one, spend):
+    """Return a design in the latest window in which its channels spend."""
+    length, n_starts = one.stop - one.start, one.start + 1
+    own = spend[np.ix_(one.regions, range(spend.shape[1]), one.channels)]
+    total = np.append(0.0, own.sum(axis=(0, 2)).cumsum())
+    windows = total[length : length + n_starts] - total[:n_starts]
+    if windows[-1] > 0 or not windows.any():
+        return one
+    start = int(np.flatnonzero(windows >= windows.mean())[-1])
+    return replace(one, start=start, stop=start + length)
 
 
 def _check_columns(designs):

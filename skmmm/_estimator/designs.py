@@ -63,7 +63,7 @@ class DesignsMixin(FittedState):
             media=media,
             regions=self.regions_,
             calendar=calendar,
-            grid_length=self._model.history.shape[1],
+            spend=self._model.history.media,
         )
         try:
             reported = reported_experiments(rows, self._model, self._media_cost)

@@ -15,7 +15,7 @@ _N_SETS, _N_PLACEBOS = 10, 200
 
 
 def candidate_tests(model):
-    """Return designs of tests at the end of the training rows.
+    """Return designs of tests of all channels that spend.
 
     Every channel goes dark, or spends half as much again, for about six weeks in half
     of the regions: of ten sets of regions in that with the least standard error, which
@@ -47,7 +47,7 @@ def candidate_tests(model):
         regions = model.regions_[treated].tolist()
     else:
         error = _error_everywhere(model, n_periods)
-    spends = history.media[treated, n_seen - n_periods :].sum(axis=(0, 1)) > 0
+    spends = history.media[treated].any(axis=(0, 1))
     media = [c for c, own in zip(model._columns.media, spends, strict=True) if own]
     rows = [(label, change) for label in media for change in CHANGES]
     return pd.DataFrame(

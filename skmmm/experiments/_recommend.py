@@ -38,11 +38,12 @@ def recommend_experiment(
         ``experiments`` without an estimate: ``media``, ``regions``, ``change`` or
         ``spend_change``, ``std_error`` (that is expected of the test, in the units of
         ``measure``: "outcome" or "roi"), ``cooldown``, ``bias_sd``; and when:
-        ``start`` and ``end``, or ``n_periods``, which are the last of the training
-        rows. ``cost`` is money that the test takes beside the spend that it moves. A
-        table of :func:`design_experiment` needs ``media``, ``n_periods`` and
-        ``change`` beside its own columns. None: every channel goes dark, or spends half as much again,
-        for six weeks in half of the regions (of fewer than four, in all).
+        ``start`` and ``end``, or ``n_periods``, which are the last of the training rows
+        in which the channels spend. ``cost`` is money that the test takes beside the
+        spend that it moves. A table of :func:`design_experiment` needs ``media``,
+        ``n_periods`` and ``change`` beside its own columns. None: every channel goes
+        dark, or spends half as much again, for six weeks in half of the regions (of
+        fewer than four, in all).
     horizon : int, default=None
         Coming periods for which the plan is made, as in `optimize_budget`. None: those
         of a year, without X.
