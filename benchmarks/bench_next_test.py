@@ -1,12 +1,13 @@
 """Does the plan after the recommended test beat the plan after any other?
 
-Worlds of `plan_worlds.py` in which the best plan is known. A model of the rows says
-what each of its default tests that go dark is worth (`recommend_experiment`: one per
-channel, six weeks in half of the regions, with the standard error that a synthetic
-control will have). Each of these is then run in the truth: what the change truly brings
-in its window, plus a normal error of that size; the model is fitted again with the
-measurement, and plans again. The error is the same normal number, times the standard
-error, for all tests of a world.
+Worlds of `plan_worlds.py` in which the best plan is known. Every channel could go dark
+for eight weeks, everywhere in one series, else in half of the regions; each test is so
+large that what the model of the rows expects is found with power .8 (two-sided level
+.1): its standard error is a 2.49th of that. `recommend_experiment` says what each is
+worth. Each is then run in the truth: what the change truly brings in its window, plus a
+normal error of that size; the model is fitted again with the measurement, and plans
+again. The error is the same normal number, times the standard error, for all tests of a
+world.
 
 Writes results/next_test.csv, a row per world, seed and channel, anew after each world:
 
@@ -32,11 +33,14 @@ import threadpoolctl
 import torch
 from bench_recovery import read_seeds, write
 from plan_worlds import BOUNDS, PANELS, make_plan_world
+from scipy.stats import norm
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm.experiments import recommend_experiment
 
 RESULTS = Path(__file__).parent / "results"
+WEEKS = 8
+POWER = norm.ppf(0.95) + norm.ppf(0.8)  # standard errors of the effect to be found
 SAID = [
     *("media", "plan_value", "plan_value_error", "net_value", "information"),
     *("doubt_removed", "std_error"),
@@ -64,12 +68,36 @@ def regret(world, model):
     return world.regret(factors.to_numpy())
 
 
+def recommend(problem, model):
+    """Return what is said of a test of every channel, and the seconds that took."""
+    regions = None
+    if problem.roles["region"] is not None:
+        regions = np.unique(problem.X[problem.roles["region"]])[::2].tolist()
+    media = problem.roles["media"]
+    designs = pd.DataFrame(
+        {
+            "media": media,
+            "n_periods": WEEKS,
+            "regions": [regions] * len(media),
+            "change": 0.0,
+            "std_error": 1.0,
+        }
+    )
+    options = {"X": problem.X, "bounds": BOUNDS}
+    expected = recommend_experiment(model, designs, **options)["expected"]
+    designs["std_error"] = expected.abs() / POWER
+    started = time.perf_counter()
+    table = recommend_experiment(model, designs, **options)
+    return table, time.perf_counter() - started
+
+
 def run_test(world, design, noise):
     """Return a test that was run as a table of experiments, and what it brought."""
     problem = world.problem
     region, week = problem.roles["region"], problem.roles["time"]
-    tested = problem.X[region].isin(design["regions"])
-    tested &= problem.X[week].between(design["start"], design["end"])
+    tested = problem.X[week].between(design["start"], design["end"])
+    if region is not None:
+        tested &= problem.X[region].isin(design["regions"])
     spend = problem.X[problem.roles["media"]].copy()
     now = problem.respond(spend.to_numpy())
     spend.loc[tested, design["media"]] *= design["change"]
@@ -84,10 +112,7 @@ def run_world(name, seed):
     """Return the table of one world."""
     world = make_plan_world(name, seed)
     model = fit(world.problem)
-    started = time.perf_counter()
-    table = recommend_experiment(model, X=world.problem.X, bounds=BOUNDS)
-    seconds = time.perf_counter() - started
-    table = table[table["change"] == 0.0]
+    table, seconds = recommend(world.problem, model)
     before, noise = regret(world, model), np.random.default_rng([seed, 8]).normal()
     rows = []
     for _, design in table.iterrows():
@@ -125,7 +150,9 @@ def summarise(table):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--worlds", default="panel", help=f"of {', '.join(PANELS)}")
+    parser.add_argument(
+        "--worlds", default="national,panel", help=f"of {', '.join(PANELS)}"
+    )
     parser.add_argument("--seeds", type=read_seeds, default=range(600, 610))
     parser.add_argument("--out", type=Path, default=RESULTS / "next_test.csv")
     options = parser.parse_args()
