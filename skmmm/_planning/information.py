@@ -97,7 +97,7 @@ class Tables:
             joined = np.arange(len(leaders))[:, None] == member
             worth = np.stack([worth[:, own].sum(axis=1) for own in joined], axis=1)
             cost = joined @ cost
-        budget = (problem.budget or 0.0) - self.spend
+        budget = problem.budget - self.spend
         price, chosen = _dual(worth, cost, budget)
         chosen = chosen[:, member]
         unspent = budget - _picked(self.cost[None], chosen)

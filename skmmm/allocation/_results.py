@@ -170,7 +170,7 @@ class PlanResults:
             notes=kept_in_words(problem)
             + joined_in_words(problem)
             + self._costless_in_words(result.X)
-            + doubt_in_words(result.probability_better) * can_know(self),
+            + (doubt_in_words(result.probability_better) if can_know(self) else ""),
         )
         return result
 
