@@ -70,14 +70,13 @@ class Tables:
         """Return the tables of curves around today, at the bounds of some problems."""
         lows = np.array([problem.low for problem in problems])
         highs = np.array([problem.high for problem in problems])
-        even = np.linspace(lows.min(), highs.max(), _N_MULTIPLES)
+        # Closer towards zero, where curves bend most.
+        even = np.linspace(lows.min() ** 0.5, highs.max() ** 0.5, _N_MULTIPLES) ** 2
         points = np.unique(np.concatenate([even, lows.ravel(), highs.ravel(), [1.0]]))
         low, high = lows.min(axis=0), highs.max(axis=0)
         multiples = np.clip(points[:, None], low, high)
         worth, cost = curves.at(multiples)
-        return cls(
-            multiples.T, np.moveaxis(worth, 2, 0).swapaxes(1, 2), cost.T, curves.spend
-        )
+        return cls(multiples.T, worth.transpose(2, 1, 0), cost.T, curves.spend)
 
     def best(self, worth: np.ndarray, problem: Problem) -> "BestPlans":
         """Return the best plans of a problem.
@@ -97,6 +96,7 @@ class Tables:
             joined = np.arange(len(leaders))[:, None] == member
             worth = np.stack([worth[:, own].sum(axis=1) for own in joined], axis=1)
             cost = joined @ cost
+        assert problem.budget is not None  # as who asks has checked
         budget = problem.budget - self.spend
         price, chosen = _dual(worth, cost, budget)
         chosen = chosen[:, member]
