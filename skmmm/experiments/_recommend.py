@@ -43,7 +43,7 @@ def recommend_experiment(
         spend that it moves. A table of :func:`design_experiment` needs ``media``,
         ``n_periods`` and ``change`` beside its own columns. None: every channel goes
         dark, or spends half as much again, for six weeks in half of the regions (of
-        fewer than four, in all).
+        fewer than four, in all); see Notes.
     horizon : int, default=None
         Coming periods for which the plan is made, as in `optimize_budget`. None: those
         of a year, without X.
@@ -103,6 +103,10 @@ def recommend_experiment(
     outcomes are moment-matched [3]_. Plans before and after are judged by the same
     draws; a value below two Monte Carlo errors is called none. Draws of another seed
     give another value within that error: more of them (`n_draws`) are surer.
+
+    Without designs, a standard error is that of differences between a window and the
+    one before it, in treated less in other regions, of what the model does not explain
+    of the KPI of the training rows.
 
     A channel that `fit` warns of keeps its spend in today's plan; after a test on it
     that is expected to remove half of the doubt, the plan may move it, and

@@ -74,7 +74,8 @@ def test_of_every_channel_two_tests_are_compared(default, world):
     assert default["net_value"].is_monotonic_decreasing
     assert_allclose(default["net_value"], default["plan_value"] - default["cost"])
     assert (default["std_error"] > 0).all()
-    assert default["end"].nunique() == 1
+    assert (default.groupby("media")["end"].nunique() == 1).all()
+    assert (default["spend_change"] != 0).all()
 
 
 def test_defaults_can_be_asked_for_by_name(model, default):
