@@ -47,5 +47,4 @@ class BudgetPlan(OptimizeResult):
             If the plan is by region or period, for total effects, for a target or with
             constraints, or if there are fewer than four draws.
         """
-        results: PlanResults = object.__getattribute__(self, "_results")
-        return Knowledge(results).of_channels()
+        return Knowledge(self._results).of_channels()

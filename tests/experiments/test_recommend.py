@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm.allocation._information import Knowledge
 from skmmm.allocation._words import doubt_in_words
 from skmmm.baselines import make_linear_mmm
 from skmmm.datasets import make_mmm_panel
@@ -266,6 +267,16 @@ def test_plans_say_whose_test_would_pay_most(model, world):
     found = recommended(model, tests, horizon=13).set_index("media")
     most = table["plan_value"] + 2 * table["plan_value_error"]
     assert (found["plan_value"] <= most[found.index] + 1e-6).all()
+
+
+def test_todays_best_plan_is_that_of_the_planner(model):
+    plan = model.optimize_budget(bounds=BOUNDS, horizon=13, risk=("cvar", 1.0))
+    knowledge = Knowledge(plan._results)
+    mean = knowledge.tables.worth.mean(axis=0, keepdims=True)
+    best = knowledge.tables.best(mean, knowledge.today)
+    gain = plan.outcome - plan.current_outcome
+    assert gain > 0
+    assert_allclose(best.earned(mean), gain, rtol=0.01)
 
 
 @pytest.mark.parametrize(
