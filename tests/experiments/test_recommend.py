@@ -237,10 +237,11 @@ def test_designs_that_are_no_table_or_empty(model):
 
 
 def test_models_that_cannot_say(world, model):
-    point = make_model(world, n_draws=0).fit(world.X, world.y)
+    point, timeless = copy.copy(model), copy.copy(model)
+    point._model = replace(model._model, draws=None)
     with pytest.raises(ValueError, match="n_draws"):
         recommended(point, design(), horizon=4)
-    timeless = make_model(world, time=None).fit(world.X.drop(columns="week"), world.y)
+    timeless._calendar = None
     with pytest.raises(ValueError, match="no time column"):
         recommended(timeless, design())
     linear = make_linear_mmm(media=world.media, region="region", time="week")

@@ -82,7 +82,7 @@ def test_channels_that_move_as_one_leave_nothing_to_decide(returns):
 def test_chance_is_taken_off():
     """A signal that tells nothing: over samples, what it seems worth is small."""
     rng, problem, values, best = np.random.default_rng(0), make_problem(3), [], []
-    for _ in range(40):
+    for _ in range(25):
         tables = straight(1.0 + 0.3 * rng.normal(size=(32, 3)))
         values.append(
             value_of_signal(tables, rng.normal(size=32), 0.0, problem, problem).value
@@ -102,7 +102,7 @@ def test_curves_of_a_useless_signal_are_the_mean():
 def test_error_is_that_of_other_draws():
     rng, problem = np.random.default_rng(2), make_problem(2)
     found = []
-    for _ in range(80):
+    for _ in range(60):
         draws = np.column_stack([rng.normal(1.2, 0.5, 32), np.ones(32)])
         found.append(
             value_of_signal(straight(draws), draws[:, 0], 0.1, problem, problem)
