@@ -16,6 +16,7 @@ Writes results/next_test.csv, a row per world, seed and channel, anew after each
 - std_error, brought: of the test, and what it truly brings
 - regret_before, regret_after: share of the possible gain that the plan misses under the
   truth, without the test and with it; 0 is the best plan, 1 is today
+- regret_nothing: with a test that says nothing, for which chains go on as well
 - conflict: 1 if the measurement was flagged
 - seconds: of `recommend_experiment`
 
@@ -40,6 +41,7 @@ from skmmm.experiments import recommend_experiment
 
 RESULTS = Path(__file__).parent / "results"
 WEEKS = 8
+NOTHING = 1e12  # standard error, KPI units
 POWER = norm.ppf(0.95) + norm.ppf(0.8)  # standard errors of the effect to be found
 SAID = [
     *("media", "plan_value", "plan_value_error", "net_value", "information"),
@@ -108,12 +110,20 @@ def run_test(world, design, noise):
     return pd.DataFrame([row]), brought
 
 
+def says_nothing(problem):
+    """Return a test whose error is so large that the chains only go on."""
+    weeks, media = problem.X[problem.roles["time"]], problem.roles["media"]
+    row = {"media": media[0], "start": weeks.min(), "end": weeks.max(), "change": 0.0}
+    return pd.DataFrame([row | {"estimate": 0.0, "std_error": NOTHING}])
+
+
 def run_world(name, seed):
     """Return the table of one world."""
     world = make_plan_world(name, seed)
     model = fit(world.problem)
     table, seconds = recommend(world.problem, model)
     before, noise = regret(world, model), np.random.default_rng([seed, 8]).normal()
+    nothing = regret(world, fit(world.problem, says_nothing(world.problem)))
     rows = []
     for _, design in table.iterrows():
         test, brought = run_test(world, design, noise)
@@ -121,6 +131,7 @@ def run_world(name, seed):
         after = {
             "brought": brought,
             "regret_before": before,
+            "regret_nothing": nothing,
             "regret_after": regret(world, refitted),
             "conflict": int(refitted.experiments_["conflict"].any()),
         }
@@ -138,7 +149,8 @@ def summarise(table):
     """
     first = table["rank"] == 1
     by = ["world", "seed"]
-    summary = table[first].set_index(by)[["regret_before", "media"]]
+    known = ["regret_before", "regret_nothing", "media"]
+    summary = table[first].set_index(by)[known]
     summary["recommended"] = table[first].set_index(by)["regret_after"]
     most = table[table["value_rank"] == 1].set_index(by)
     summary["most_plan_value"] = most["regret_after"]

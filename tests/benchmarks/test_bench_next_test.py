@@ -46,6 +46,7 @@ def test_the_recommended_is_compared_with_all_others(bench):
             "rank": [1, 2, 3, 3, 2, 1],
             "value_rank": [2, 1, 3, 3, 2, 1],
             "regret_before": [0.5] * 3 + [0.4] * 3,
+            "regret_nothing": [0.6] * 3 + [0.3] * 3,
             "regret_after": [0.1, 0.2, 0.4, 0.1, 0.1, 0.2],
         }
     )
