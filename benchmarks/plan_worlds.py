@@ -237,7 +237,10 @@ def _make_panel(name, seed):
         best = best_split(known, spend.sum(axis=0))
         if known(best).sum() >= (1 + LEAST_GAIN) * known(np.ones(len(best))).sum():
             break
-    truth = respond.media(grid).reshape(spend.shape)
+
+    def caused_by(money):
+        return respond.media(money.reshape(grid.shape)).reshape(spend.shape)
+
     roles = {"media": world.media, "controls": world.controls}
     roles |= {"region": REGION, "time": WEEK}
     problem = Problem(
@@ -245,8 +248,9 @@ def _make_panel(name, seed):
         seed,
         world.X,
         pd.Series(respond(world.X) + noise, name="sales"),
-        pd.DataFrame(truth, columns=world.media),
+        pd.DataFrame(caused_by(spend), columns=world.media),
         roles,
+        respond=caused_by,
     )
     return PlanWorld(
         problem,

@@ -17,6 +17,7 @@ from skmmm._data.faults import (
     stuck_cells,
     without,
 )
+from skmmm._estimator.designs import DesignsMixin
 from skmmm._estimator.parts import ModelPartsMixin
 from skmmm._estimator.questions import QuestionsMixin
 from skmmm._estimator.reading import ReadingMixin
@@ -38,6 +39,7 @@ class DeepCausalMMMRegressor(
     ReadingMixin,
     SavingMixin,
     SimulationMixin,
+    DesignsMixin,
     CallbackSupportMixin,
     RegressorMixin,
     BaseEstimator,

@@ -26,6 +26,7 @@ MODULES = (
     "experiments._analysis",
     "experiments._design",
     "experiments._flights",
+    "experiments._recommend",
     "graph._estimators",
     "inspection._calibration",
     "inspection._confounding",

@@ -107,11 +107,8 @@ def read_experiments(experiments, *, media, regions, calendar, grid_length=None)
             "experiments have a start and an end, but there is no time column. Name it "
             "with the parameter time."
         )
-    table = _completed(experiment_frame(experiments))
-    found = [
-        _experiment(_namer(position, label), row, media, regions, calendar, grid_length)
-        for position, (label, row) in enumerate(table.iterrows())
-    ]
+    table = experiment_frame(experiments)
+    found = read_rows(table, media, regions, calendar, grid_length)
     _check_no_duplicates(found)
     return found
 
@@ -120,7 +117,7 @@ def with_regions_of(experiments, regions):
     """Return regions, and after them those that only a table of experiments names."""
     known = regions.tolist()
     for cell in _completed(experiment_frame(experiments))["regions"]:
-        labels = [] if _is_empty(cell) else _several(cell, known)
+        labels = [] if is_empty(cell) else _several(cell, known)
         places = _positions(labels, known)
         known += [one for one, place in zip(labels, places, strict=True) if place < 0]
     return np.array(known, dtype=object)
@@ -135,6 +132,14 @@ def check_row(table):
     measure = _one_of("The row", "measure", row["measure"], MEASURES)
     observed = _one_of("The row", "observed", row["observed"], OBSERVED)
     _check_change("The row", numbers, measure, observed)
+
+
+def read_rows(table, media, regions, calendar, grid_length):
+    """Return the rows of a DataFrame as a list of `Experiment`."""
+    return [
+        _experiment(_namer(position, label), row, media, regions, calendar, grid_length)
+        for position, (label, row) in enumerate(_completed(table).iterrows())
+    ]
 
 
 def experiment_frame(experiments):
@@ -186,14 +191,14 @@ def _completed(table):
         default = _DEFAULTS.get(column)
         cells = table[column] if column in table else [None] * len(table)
         full[column] = pd.Series(
-            [default if _is_empty(cell) else cell for cell in cells],
+            [default if is_empty(cell) else cell for cell in cells],
             index=table.index,
             dtype=object,
         )
     return full
 
 
-def _is_empty(cell):
+def is_empty(cell):
     """Return whether a cell of a table says nothing."""
     return pd.api.types.is_scalar(cell) and bool(pd.isna(cell))
 
@@ -241,7 +246,7 @@ def _experiment(name, row, media, regions, calendar, grid_length):
 
 def _number(name, column, value):
     """Return a number, NaN where the cell is empty."""
-    if _is_empty(value):
+    if is_empty(value):
         return np.nan
     try:
         number = float(value)
@@ -397,7 +402,7 @@ def _channels(name, value, media):
 
 def _regions(name, value, regions):
     """Return the positions of the regions whose spend changed; all of them for None."""
-    if _is_empty(value):
+    if is_empty(value):
         return np.arange(len(regions))
     labels = _several(value, regions.tolist())
     found = _positions(labels, regions)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from skmmm._model.contrasts import ReportedExperiments
 
 _CONFLICT = 2.0  # standard deviations from which a measurement contradicts the model
-_SETTLED = 0.5  # share of the doubt that an experiment removes which answers an alarm
+SETTLED = 0.5  # share of the doubt that an experiment removes which answers an alarm
 _HARDLY = 0.1  # share of the doubt that is hardly worth a word
 _WIDTH = 3.29  # of a 90 % interval, in standard deviations
 _CLOSE = 1.5  # factor up to which an estimate is close to what a mistake would make it
@@ -226,7 +226,7 @@ def settled(
     One that contradicts the rows settles nothing.
     """
     found = np.zeros(n_media, dtype=bool)
-    answers = (table["doubt_removed"] >= _SETTLED) & ~table["conflict"]
+    answers = (table["doubt_removed"] >= SETTLED) & ~table["conflict"]
     for one, answer in zip(reported.rows, answers, strict=True):
         if len(one.channels) == 1:
             found[one.channels[0]] |= answer

@@ -27,7 +27,6 @@ from skmmm._estimator.experiments import (
 from skmmm._model.context import draw_context
 from skmmm._model.contrasts import reported_experiments
 from skmmm._model.demand import SHIFTS, fit_demand, moves_kpi
-from skmmm._model.draws import few_draws
 from skmmm._model.hmc import most_chains, sample, sample_on
 from skmmm._model.inputs import Seasons, context_columns
 from skmmm._model.laplace import conditional_contraction, information
@@ -358,8 +357,7 @@ def _told(reported, model, target, before, after):
     values = []
     with torch.no_grad():
         for network in (before, after):
-            found = [reported.measurements.values(n) for _, n in few_draws(network)]
-            values.append(reported.in_measure(torch.cat(found).numpy()))
+            values.append(reported.in_measure(reported.values(network)))
         effects = model.mean_effects_of(before, target)
     caused = np.stack([effects[:, q.channels].sum(axis=1) for q in reported.rows], 1)
     errors = np.array([np.hypot(q.std_error, q.bias_sd) for q in reported.rows])

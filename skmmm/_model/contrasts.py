@@ -26,6 +26,12 @@ class ReportedExperiments:
     money: list
     measurements: Measurements
 
+    def values(self, network):
+        """Return what a network says that was measured, (E, Q)."""
+        with torch.no_grad():
+            found = [self.measurements.values(twin) for _, twin in few_draws(network)]
+        return torch.cat(found).numpy()
+
     def in_measure(self, values):
         """Return the model's values, (E, Q), in the units that the user reports."""
         found = values.copy()

@@ -154,7 +154,7 @@ class Measurements:
     @cached_property
     def _batches(self):
         """Contrasts of the same channels at once, and where each is in the table."""
-        groups = {}
+        groups: dict[tuple, list[int]] = {}
         for position, one in enumerate(self.contrasts):
             groups.setdefault(tuple(one.channels), []).append(position)
         batches = [

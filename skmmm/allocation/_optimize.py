@@ -128,6 +128,10 @@ def optimize_budget(
           current spend; bounds and this are nan without draws.
         - ``success``, ``message``, ``nit``; ``x``: multiples; ``X``: the planned rows.
 
+        - ``worth_testing()``: a table of what it is worth to this plan to know what
+          each channel causes, the channel whose test would pay most first; for plans
+          by channel, of direct effects, within a budget and bounds.
+
         If no plan can keep budget, bounds, constraints and target, ``success`` is False
         and the allocation that of today.
 
@@ -136,6 +140,10 @@ def optimize_budget(
     ValueError
         If an argument makes no sense: unknown channels, NaN, bounds that start beyond
         observed data, multiples above 100, a channel or cell that is bounded twice.
+
+    See Also
+    --------
+    skmmm.experiments.recommend_experiment : What a certain test would bring and cost.
 
     Notes
     -----

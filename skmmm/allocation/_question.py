@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from numbers import Integral
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from skmmm._planning.problem import DEFAULT_BOUNDS, GROUPS, make_problem, read_risk
+from skmmm._planning.problem import (
+    DEFAULT_BOUNDS,
+    GROUPS,
+    Problem,
+    make_problem,
+    read_risk,
+)
 from skmmm._unwrapping import unwrap
 from skmmm._utils.typing import Column, Columns, MediaCost, Table
 from skmmm.allocation._results import PlanResults
@@ -56,7 +63,36 @@ def read_question(
     _check_period(counterfactual, by)
     counterfactual, costless = _in_money(counterfactual)
     problem = make_problem(counterfactual, by, costless=costless, **limits)
-    return PlanResults(counterfactual, problem, by, risk, tail, costless)
+    apart = partial(_problem_apart, problem, counterfactual, costless, limits)
+    return PlanResults(counterfactual, problem, by, risk, tail, costless, apart)
+
+
+def _problem_apart(
+    problem: Problem,
+    counterfactual: Counterfactual,
+    costless: list,
+    limits: dict,
+    *labels: Any,
+) -> Problem:
+    """Return a problem by channel in which some channels may move by themselves.
+
+    Those that the user bounds by name stay as they are.
+    """
+    general = limits["bounds"]
+    given = dict(general) if isinstance(general, Mapping) else {None: general}
+    pair = given.get(None, DEFAULT_BOUNDS)
+    held = (problem.kept != "") | _joined(problem)
+    named = {m: pair for m, own in zip(problem.labels, held, strict=True) if own}
+    named = {m: named[m] for m in labels if m in named and m not in costless}
+    if not named:
+        return problem
+    limits = limits | {"bounds": given | named}
+    return make_problem(counterfactual, "channel", costless=costless, **limits)
+
+
+def _joined(problem: Problem) -> Any:
+    """Return which cells move with others, (C,)."""
+    return np.array([bool(problem.company(c)) for c in range(len(problem.leader))])
 
 
 def _in_money(counterfactual: Counterfactual) -> tuple[Counterfactual, list]:

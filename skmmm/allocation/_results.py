@@ -1,19 +1,22 @@
 """What a plan costs and causes, and where it stopped."""
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import OptimizeResult
 
 from skmmm._planning.flights import Outcomes, best_flights
 from skmmm._planning.problem import ALIKE, GROUPS, Problem, read_risk
 from skmmm._planning.separable import Curves, best_multiples, tabulate
+from skmmm.allocation._information import can_know
+from skmmm.allocation._plan import BudgetPlan
 from skmmm.allocation._words import (
     CLOSE,
     costless_in_words,
+    doubt_in_words,
     in_words,
     infeasible,
     joined_in_words,
@@ -45,6 +48,7 @@ class PlanResults:
         risk: Any,
         tail: float,
         costless: list,
+        apart: Callable[..., Problem],
     ):
         self.counterfactual, self.problem, self.by, self.tail = (
             counterfactual,
@@ -53,12 +57,22 @@ class PlanResults:
             tail,
         )
         self.costless = costless  # channels
+        self._apart = apart
         self.weigh, self.worth = read_risk(risk)
         self.risk = risk if counterfactual.has_draws else None
         self.curves: Curves | None = None  # that all searches share
         # Of plans, as the search knows them.
         self.outcomes: Curves | Outcomes | None = None
         self.current = self._effects(np.ones(len(problem.current)))
+
+    @property
+    def n_draws(self):
+        """Number of posterior draws."""
+        return 0 if self.current.draws is None else len(self.current.draws)
+
+    def apart(self, *channels):
+        """Return the problem in which channels may move by themselves."""
+        return replace(self._apart(*channels), budget=self.problem.budget)
 
     def for_budget(self, budget):
         """Return the results of the same problem with another budget."""
@@ -155,7 +169,8 @@ class PlanResults:
             worse=not better and not problem.has_target,
             notes=kept_in_words(problem)
             + joined_in_words(problem)
-            + self._costless_in_words(result.X),
+            + self._costless_in_words(result.X)
+            + (doubt_in_words(result.probability_better) if can_know(self) else ""),
         )
         return result
 
@@ -201,7 +216,8 @@ class PlanResults:
         if self.counterfactual.responds:
             origin = np.where(costless, np.nan, found.origin_spend)
             allocation.insert(3, "origin_spend", origin)
-        return OptimizeResult(
+        return BudgetPlan(
+            self,
             allocation=allocation,
             outcome=float(found.outcome),
             outcome_low=float(low),

@@ -9,6 +9,8 @@ from skmmm._planning.problem import ALIKE, Problem
 from skmmm._utils.typing import Array
 
 CLOSE = 1e-3  # of the multiples: what counts as at a bound
+_SURE = 0.9  # share of draws that agree with a plan, from which no test is spoken of
+BEYOND_ERROR = 2.0  # Monte Carlo errors from which a value is one
 
 
 def infeasible(problem: Problem, *, responds: bool) -> str | None:
@@ -27,15 +29,15 @@ def infeasible(problem: Problem, *, responds: bool) -> str | None:
         slack = ALIKE * max(abs(lowest), abs(highest))
         if lowest > most + slack:
             return (
-                f"No plan: {name} allows {_money(most)}, but the bounds ask for at "
-                f"least {_money(lowest)}. Raise it, or lower the bounds."
+                f"No plan: {name} allows {in_money(most)}, but the bounds ask for at "
+                f"least {in_money(lowest)}. Raise it, or lower the bounds."
                 + kept_in_words(p, row != 0)
             )
         if highest < least - slack:
             data = " (some end where data end)" if p.refused.any() else ""
             return (
-                f"No plan: {name} asks for {_money(least)}, but the bounds allow "
-                f"at most {_money(highest)}{data}. Lower it, or widen the bounds."
+                f"No plan: {name} asks for {in_money(least)}, but the bounds allow "
+                f"at most {in_money(highest)}{data}. Lower it, or widen the bounds."
                 + kept_in_words(p, row != 0)
             )
     return None
@@ -142,6 +144,26 @@ def _doubt(gain: float, probability: float, counted: str) -> str:
     return f" Fewer than half of the draws agree: {meant}."
 
 
+def doubt_in_words(probability: float) -> str:
+    """Return where to look for the test that would pay most, if draws disagree."""
+    if np.isnan(probability) or probability >= _SURE:
+        return ""
+    return " Its worth_testing() says which channel's test would pay most."
+
+
+def knowledge_in_words(label: Any, value: float, error: float) -> str:
+    """Return a sentence on what it is worth to know the effect of a channel."""
+    if value < BEYOND_ERROR * error:
+        return (
+            f"To know what {label} causes would hardly change the plan: its value is "
+            "within the error of the draws."
+        )
+    return (
+        f"To know what {label} causes would let the plan earn {in_money(value)} more: "
+        "no test of it can bring more than that."
+    )
+
+
 def joined_in_words(problem: Problem) -> str:
     """Return a sentence on channels that move as one, if there are any."""
     n_groups = len(problem.groups)
@@ -184,5 +206,6 @@ def costless_in_words(still: list, responding: list) -> str:
     return said
 
 
-def _money(amount):
+def in_money(amount: float) -> str:
+    """Return an amount as people write it."""
     return f"{amount:,.0f}" if abs(amount) >= 1000 else f"{amount:,.4g}"

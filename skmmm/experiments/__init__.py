@@ -1,4 +1,4 @@
-"""Geo tests: analyse one that was run, read the reports of others, design the next."""
+"""Geo tests: analyse one, read reports of others, say which to run next, design it."""
 
 from skmmm.experiments._adapters import (
     from_average,
@@ -10,6 +10,7 @@ from skmmm.experiments._adapters import (
 from skmmm.experiments._analysis import GeoLiftRegressor
 from skmmm.experiments._design import design_experiment
 from skmmm.experiments._flights import design_flights
+from skmmm.experiments._recommend import recommend_experiment
 
 __all__ = [
     "GeoLiftRegressor",
@@ -20,4 +21,5 @@ __all__ = [
     "from_geolift",
     "from_geox",
     "from_lift",
+    "recommend_experiment",
 ]
