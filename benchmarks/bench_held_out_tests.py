@@ -170,12 +170,13 @@ def summarise(table):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--worlds", default="chased")
+    parser.add_argument("--models", default=",".join(GRIDS))
     parser.add_argument("--seeds", type=read_seeds, default=range(500, 510))
     parser.add_argument("--out", type=Path, default=RESULTS / "held_out_tests.csv")
     options = parser.parse_args()
     columns = ["world", "seed", "model", "setting", *CRITERIA, "error"]
     tables = []
-    for name in GRIDS:
+    for name in options.models.split(","):
         for world in options.worlds.split(","):
             for seed in options.seeds:
                 with warnings.catch_warnings():
