@@ -95,13 +95,10 @@ def experiment_values(rows, model, cost, *, draws):
     measured, std_error : ndarray of shape (Q,)
         Biases are in the standard error.
     """
-    reported = reported_experiments(rows, model, cost).measurements
-    with torch.no_grad():
-        values = [
-            reported.values(twin).numpy()
-            for _, twin in few_draws(model.network_of(draws=draws))
-        ]
-    return np.concatenate(values), reported.measured.numpy(), reported.std_error
+    reported = reported_experiments(rows, model, cost)
+    values = reported.values(model.network_of(draws=draws))
+    measured = reported.measurements
+    return values, measured.measured.numpy(), measured.std_error
 
 
 def _contrast(one, model, cost):
