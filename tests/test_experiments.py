@@ -12,10 +12,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm._estimator.experiments import Told, doubt_removed, experiment_table
+from skmmm._estimator.experiments import Told, experiment_table
 from skmmm._estimator.fitting import _read_experiments
 from skmmm._model.contrasts import ReportedExperiments, reported_experiments
 from skmmm.datasets import make_mmm_panel
+from skmmm.inspection._verdicts import doubt_removed
 
 pytestmark = pytest.mark.usefixtures("short_chains")
 

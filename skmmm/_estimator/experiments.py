@@ -189,35 +189,6 @@ def _finding(
     )
 
 
-def doubt_removed(before: Array, caused: Array, error: Array) -> np.ndarray:
-    r"""Return the share of the variance of effects that each test removes, (Q,).
-
-    By Bayes linear adjustment [1]_, ``rho ** 2 v / (v + s ** 2)``: with v the variance
-    of what the model expects of the test, rho its correlation with the effect, and s
-    the standard error. Draws before the test say it better than a ratio of two
-    variances from two sets of draws.
-
-    Parameters
-    ----------
-    before : ndarray of shape (n_draws, Q)
-        What the model expects of each test.
-    caused : ndarray of shape (n_draws, Q)
-        What the channels of each cause.
-    error : ndarray of shape (Q,)
-
-    References
-    ----------
-    .. [1] Goldstein, Wooff (2007). Bayes Linear Statistics, ch. 3.
-    """
-    if len(before) == 1:
-        return np.full(len(error), np.nan)
-    away, effect = before - before.mean(axis=0), caused - caused.mean(axis=0)
-    variance = (away**2).mean(axis=0)
-    moved = (away * effect).mean(axis=0) ** 2
-    total = (effect**2).mean(axis=0) * (variance + error**2)
-    return np.divide(moved, total, out=np.zeros_like(total), where=total > 0)
-
-
 def settled(
     reported: ReportedExperiments, table: pd.DataFrame, n_media: int
 ) -> np.ndarray:

@@ -20,7 +20,6 @@ from skmmm._estimator.channel_priors import make_channel_priors
 from skmmm._estimator.experiments import (
     Told,
     contradicting,
-    doubt_removed,
     experiment_table,
     settled,
 )
@@ -50,6 +49,7 @@ from skmmm.inspection._placement import (
 from skmmm.inspection._sampling import LOG_POSTERIOR, diagnose, sampling_problem
 from skmmm.inspection._verdicts import (
     contraction,
+    doubt_removed,
     find_twins,
     is_known,
     is_narrow,

@@ -15,6 +15,7 @@ from skmmm.allocation._information import Knowledge
 from skmmm.allocation._question import Bounds, Fixed, read_question
 from skmmm.allocation._words import BEYOND_ERROR, in_money
 from skmmm.experiments._candidate_tests import candidate_tests
+from skmmm.inspection._verdicts import doubt_removed
 
 
 def recommend_experiment(
@@ -194,14 +195,14 @@ def _table(expected, model, knowledge):
     rows, values = expected.rows, expected.values
     error = np.array([np.hypot(one.std_error, one.bias_sd) for one in rows])
     variance = values.var(axis=0, ddof=1)
-    removed, found = [], []
+    removed = doubt_removed(values, _caused(knowledge, expected.media), error)
+    found = []
     for q, labels in enumerate(expected.media):
-        doubt = _doubt_removed(knowledge, labels, values[:, q], error[q] ** 2)
+        doubt = removed[q]
         settles = len(labels) == 1 and doubt >= model._settled_from
         settles = settles and not model._contradicted_channels()[labels[0]]
         channel = labels[0] if settles else None
         found.append(knowledge.value(values[:, q], error[q] ** 2, channel))
-        removed.append(doubt)
     plan_value = np.array([one.value for one in found])
     plan_error = np.array([one.error for one in found])
     price = found[0].price
@@ -234,15 +235,11 @@ def _table(expected, model, knowledge):
     return table
 
 
-def _doubt_removed(knowledge, labels, values, error_variance):
-    """Return the share of the variance of what channels cause that a test removes."""
-    own = [knowledge.labels.index(label) for label in labels]
-    caused = knowledge.caused[:, own].sum(axis=1)
-    if not (np.ptp(caused) and np.ptp(values)):
-        return 0.0
-    variance = values.var(ddof=1)
-    explained = np.corrcoef(caused, values)[0, 1] ** 2
-    return float(explained * variance / (variance + error_variance))
+def _caused(knowledge, media):
+    """Return what the channels of each design cause, (n_draws, Q)."""
+    position = {label: m for m, label in enumerate(knowledge.labels)}
+    own = [[position[label] for label in labels] for labels in media]
+    return np.stack([knowledge.caused[:, m].sum(axis=1) for m in own], axis=1)
 
 
 def _reason(row):

@@ -93,6 +93,35 @@ def contraction(effects: Array, prior: Array) -> Array:
     return np.maximum(*shares)
 
 
+def doubt_removed(expected: Array, caused: Array, error: Array) -> np.ndarray:
+    """Return the share of the variance of effects that each test removes, (Q,).
+
+    By Bayes linear adjustment [1]_, ``rho ** 2 v / (v + s ** 2)``: with v the variance
+    of what the model expects of the test, rho its correlation with the effect, and s
+    the standard error. Draws before the test say it better than a ratio of two
+    variances from two sets of draws.
+
+    Parameters
+    ----------
+    expected : ndarray of shape (n_draws, Q)
+        What the model expects of each test.
+    caused : ndarray of shape (n_draws, Q)
+        What the channels of each cause.
+    error : ndarray of shape (Q,)
+
+    References
+    ----------
+    .. [1] Goldstein, Wooff (2007). Bayes Linear Statistics, ch. 3.
+    """
+    if len(expected) == 1:
+        return np.full(len(error), np.nan)
+    away, effect = expected - expected.mean(axis=0), caused - caused.mean(axis=0)
+    variance = (away**2).mean(axis=0)
+    moved = (away * effect).mean(axis=0) ** 2
+    total = (effect**2).mean(axis=0) * (variance + error**2)
+    return np.divide(moved, total, out=np.zeros_like(total), where=total > 0)
+
+
 def is_narrow(effects: Array) -> np.ndarray:
     """Return whether 90 % intervals of effects say of which size they are, (n_media,).
 
