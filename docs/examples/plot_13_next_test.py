@@ -49,11 +49,12 @@ figure, (told, paid) = plt.subplots(
 )
 told.barh(labels, tests["doubt_removed"])
 told.set(xlabel="share of the doubt removed", xlim=(0, 1))
-error = 2 * tests["plan_value_error"]
-paid.barh(labels, tests["plan_value"], xerr=error, label="better plan")
-paid.barh(labels, -tests["cost"], label="cost of the test")
+thousand = tests[["plan_value", "plan_value_error", "cost"]] / 1_000
+error = 2 * thousand["plan_value_error"]
+paid.barh(labels, thousand["plan_value"], xerr=error, label="better plan")
+paid.barh(labels, -thousand["cost"], label="cost of the test")
 paid.axvline(0.0, color="black", linewidth=0.8)
-paid.set_xlabel("sales of a year")
+paid.set_xlabel("sales of a year, thousands")
 paid.invert_yaxis()
 paid.legend(loc="upper left")
 plt.show()

@@ -85,6 +85,15 @@ class SpendEquations:
             own=some.own[:, channels],
         )
 
+    def in_regions(self, regions):
+        """Return the equations of some regions."""
+        return replace(
+            self,
+            unit=self.unit[regions],
+            centre=self.centre[regions],
+            straight=self.straight[regions],
+        )
+
     def extended(self, n_regions):
         """Append average regions until there are `n_regions`."""
         n_new = n_regions - len(self.unit)

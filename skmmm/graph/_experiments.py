@@ -129,15 +129,16 @@ def _checked(graph, spend, one, child):
 def _predicted(spend, one, child):
     """Return the change of the child's spend by draw, (E,), in the units of X."""
     [channel] = one.channels
-    shown = spend.media[..., channel]
-    window = slice(one.start, one.stop)
-    changed = shown.copy()
-    seen = shown[one.regions, None, window]  # (R', 1, n_periods)
-    units = np.ones((len(one.regions), 1))
-    changed[one.regions, window] = other_spend(one, seen, units)[:, 0]
-    answer = spend.equations.react(spend.media, changed, channel)[..., child]
-    counted = slice(one.start, one.stop + one.cooldown)
-    moved = answer[:, one.regions, counted] - spend.media[one.regions, counted, child]
+    media = spend.media[one.regions]  # (R', T, M)
+    window, counted = (
+        slice(one.start, stop) for stop in (one.stop, one.stop + one.cooldown)
+    )
+    changed = media[..., channel].copy()
+    seen = changed[:, None, window]  # (R', 1, n_periods)
+    changed[:, window] = other_spend(one, seen, np.ones((len(media), 1)))[:, 0]
+    equations = spend.equations.in_regions(one.regions)
+    answer = equations.react(media, changed, channel)[..., child]
+    moved = answer[:, :, counted] - media[:, counted, child]
     return (-1.0 if one.treated else 1.0) * moved.sum(axis=(1, 2))
 
 
