@@ -268,7 +268,7 @@ def test_what_was_learned_is_not_held_out(world, weeks, tests, tmp_path):
         model = deep(world, n_draws=0, max_iter=2, experiments=own)
         model.fit(world.X, world.y)
         with pytest.raises(
-            ValueError, match=r"experiment 0 of the scorer is .* not hel"
+            ValueError, match=r"experiment 0 of the scorer changed .* not held"
         ):
             make_experiment_scorer(scored)(model, world.X)
     others = make_experiment_scorer(tests.iloc[1:])

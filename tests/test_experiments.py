@@ -448,6 +448,19 @@ def test_money_needs_a_cost(world, weeks):
         model.fit(world.X, world.y)
 
 
+def test_the_doubt_is_the_same_in_every_measure(world, weeks):
+    money = world.X.loc[world.X["week"].isin(weeks[10:40]), TESTED].sum()
+    as_outcome = one_test(weeks, estimate=-180_000.0, std_error=45_000.0)
+    cost = {"measure": "cost_per_outcome", "estimate": money / 180_000.0}
+    as_cost = one_test(weeks, **cost, std_error=cost["estimate"] / 4)
+    found = [
+        make_model(world, experiments=one).fit(world.X, world.y).experiments_
+        for one in (as_outcome, as_cost)
+    ]
+    assert found[0]["doubt_removed"].item() > 0.01
+    assert_allclose(found[0]["doubt_removed"], found[1]["doubt_removed"], rtol=1e-6)
+
+
 def test_the_doubt_that_a_test_removes():
     rng = np.random.default_rng(0)
     caused = rng.normal(size=(100_000, 2))

@@ -25,8 +25,7 @@ model = DeepCausalMMMRegressor(
 ).fit(data.X, data.y)
 
 # %%
-# What would it be worth to this year's plan to know what each channel causes? No test
-# of a channel can bring more.
+# What would it be worth to this year's plan to know what each channel causes?
 plan = model.optimize_budget(horizon=52)
 print(plan.message)
 print(plan.worth_testing()[["plan_value", "plan_value_error"]].round())

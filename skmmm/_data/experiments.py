@@ -27,6 +27,7 @@ _DEFAULTS = {
 }
 NUMBERS = ("estimate", "std_error", "bias_sd", "change", "spend_change", "spend")
 _OTHER_MARKS = (";", "\t", "|")  # between cells of files that are not read
+_MOST_TIMES = 10.0  # spend: a larger factor is probably in percent
 _SEPARATOR = ";"  # between several channels or regions in one cell of a file
 
 
@@ -302,6 +303,11 @@ def _check_change(name, numbers, measure, observed):
         raise ValueError(
             f"{name} changes nothing ({'change of 1' if change == 1.0 else 'no money'})"
             ". Use 0 for a channel that went dark, 1.3 for 30 % more."
+        )
+    if change > _MOST_TIMES:
+        raise ValueError(
+            f"{name} has a change of {change:g}, which is that many times the spend. "
+            "Write 1.3 for 30 % more; if it is meant, say the money in spend_change."
         )
     if change < 0.0:
         raise ValueError(f"{name} has a change of {change:g}, a factor below zero.")

@@ -114,7 +114,8 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
             alarms[settled(reported, experiments, len(alarms))] = ""
         _warn_of_alarms(estimator, alarms)
         if reported is not None:  # of which findings have warned
-            alarms[contradicting(reported, experiments, len(alarms))] = CONTRADICTED
+            conflict = contradicting(reported, experiments, len(alarms))
+            alarms[conflict & (alarms == "")] = CONTRADICTED
         model = _judged(model, target, alarms != "", contradicted)
         state = {
             "_sampling": sampling,
@@ -354,15 +355,13 @@ def _with_experiments(estimator, reported, model, target, trace, alarms, generat
 
 def _told(reported, model, target, before, after):
     """Return the `Told` of networks before and after."""
-    values = []
+    values = [reported.values(network) for network in (before, after)]
     with torch.no_grad():
-        for network in (before, after):
-            values.append(reported.in_measure(reported.values(network)))
         effects = model.mean_effects_of(before, target)
     caused = np.stack([effects[:, q.channels].sum(axis=1) for q in reported.rows], 1)
-    errors = np.array([np.hypot(q.std_error, q.bias_sd) for q in reported.rows])
-    removed = doubt_removed(values[0], caused, errors)
-    return Told(before=values[0], after=values[1], doubt_removed=removed)
+    removed = doubt_removed(values[0], caused, reported.measurements.std_error)
+    before, after = map(reported.in_measure, values)
+    return Told(before=before, after=after, doubt_removed=removed)
 
 
 def _check_sampling(estimator, model, target, trace):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,6 +22,15 @@ class BudgetPlan(OptimizeResult):
         # Items of the dict are what is shown.
         object.__setattr__(self, "_results", results)
 
+    def __copy__(self) -> BudgetPlan:
+        return BudgetPlan(self._results, **self)
+
+    def __deepcopy__(self, memo: dict) -> BudgetPlan:
+        return BudgetPlan(self._results, **copy.deepcopy(dict(self), memo))
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), "worth_testing"]
+
     def __reduce__(self) -> Any:
         # Written without the model.
         return OptimizeResult, (dict(self),)
@@ -28,9 +38,9 @@ class BudgetPlan(OptimizeResult):
     def worth_testing(self) -> pd.DataFrame:
         """Return what it would be worth to know what each channel causes.
 
-        That is the most that a test of the channel can bring:
-        :func:`~skmmm.experiments.recommend_experiment` says what a certain test brings
-        and costs. Computed when it is asked for.
+        Known is then what a channel causes at today's spend; a test of another change
+        also tells of the curve. :func:`~skmmm.experiments.recommend_experiment` says
+        what a certain test brings and costs. Computed when it is asked for.
 
         Returns
         -------

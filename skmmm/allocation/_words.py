@@ -159,8 +159,7 @@ def knowledge_in_words(label: Any, value: float, error: float) -> str:
             "within the error of the draws."
         )
     return (
-        f"To know what {label} causes would let the plan earn {in_money(value)} more: "
-        "no test of it can bring more than that."
+        f"To know what {label} causes would let the plan earn {in_money(value)} more."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,9 @@ _PARAMETERS = """
 media : str or list of str
     Whose spend was changed.
 start, end : datetime, Period, str or int
-    First and last period of the change, as the time column of X has them.
+    First and last period of the change, as the time column of X has them. Of a test of
+    days in a table of weeks, those weeks that it fills: one of 15 days that ends on a
+    Monday would count as three whole weeks.
 regions : list of region labels or None, default=None
     Where it was changed; None: everywhere.
 n_periods : int
@@ -107,6 +109,7 @@ def from_average(
     value = _number("average", average)
     error, how = _error(value, std_error, interval, confidence_level, p_value)
     factor, words = _times(n_regions, n_periods)
+    _check_n_regions(n_regions, regions)
     of_each = " per ".join(["", *_averaged_over(n_regions, n_periods)])
     note = f"{value:.10g}{of_each}{words} = {value * factor:.10g}{how}"
     place = {"media": media, "start": start, "end": end, "regions": regions}
@@ -172,6 +175,11 @@ def from_lift(
             "in total over the regions and periods of the test."
         )
     error, how = _error(share, std_error, interval, confidence_level, p_value)
+    if error > _MOST_LIFT:
+        raise ValueError(
+            f"The standard error of the lift is {error:g}, more than the whole KPI. It "
+            "is a share as the lift is: 0.02 for 2 %."
+        )
     note = f"{share:.10g} x {total:.10g} without the change = {share * total:.10g}{how}"
     place = {"media": media, "start": start, "end": end, "regions": regions}
     return _row(place, share * total, error * total, columns, note)
@@ -187,6 +195,7 @@ def from_geolift(
     regions: Sequence[Any],
     n_periods: int,
     confidence_level: float = 0.9,
+    stat_test: Literal["Total", "Positive", "Negative"] = "Total",
     **columns: Any,
 ) -> pd.DataFrame:
     """Make a row of experiments from an analysis by the R package GeoLift.
@@ -205,6 +214,8 @@ def from_geolift(
         Treatment periods, as GeoLift prints them: "15 treatment periods".
     confidence_level : float, default=0.9
         One less GeoLift's `alpha`.
+    stat_test : {"Total", "Positive", "Negative"}, default="Total"
+        GeoLift's parameter of that name: p-values of the last two are one-sided.
 
     Raises
     ------
@@ -240,7 +251,11 @@ def from_geolift(
         _named(reported, "Lower.Conf.Int", "LowerCI"),
         _named(reported, "Upper.Conf.Int", "UpperCI"),
     )
+    if stat_test not in ("Total", "Positive", "Negative"):
+        raise ValueError(f"stat_test={stat_test!r}: use Total, Positive or Negative.")
     p_value = _named(reported, "pvalue")
+    if p_value is not None and stat_test != "Total":
+        p_value = 2 * _number("pvalue", p_value)
     table = from_average(
         average,
         media=media,
@@ -434,7 +449,8 @@ def _row(
     note: str,
 ) -> pd.DataFrame:
     """Return a table of one row, checked as far as that goes without X."""
-    row = place | {"estimate": estimate, "std_error": std_error}
+    row = {k: _in_a_file(v) for k, v in place.items()}
+    row |= {"estimate": estimate, "std_error": std_error}
     taken = [name for name in columns if name in (*row, "measure", "note")]
     if taken:
         raise ValueError(f"{taken[0]} follows from what is reported: leave it out.")
@@ -442,6 +458,25 @@ def _row(
     table = pd.DataFrame({name: [value] for name, value in row.items()})
     check_row(table)
     return table
+
+
+def _in_a_file(value: Any) -> Any:
+    """Return several labels as one text, which a file keeps; others as they are."""
+    several = isinstance(value, list | tuple) and all(
+        isinstance(label, str) and ";" not in label for label in value
+    )
+    return "; ".join(value) if several and len(value) else value
+
+
+def _check_n_regions(n_regions: int, regions: Sequence[Any] | None) -> None:
+    """Raise if an average is over other regions than those that are named."""
+    if regions is None or isinstance(regions, str):
+        return
+    if n_regions not in (1, len(regions)):
+        raise ValueError(
+            f"n_regions={n_regions!r}, but regions names {len(regions)}. Write that, "
+            "or 1 if the estimate is their total."
+        )
 
 
 def _number(name: str, value: Any) -> float:

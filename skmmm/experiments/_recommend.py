@@ -83,8 +83,8 @@ def recommend_experiment(
     See Also
     --------
     design_experiment : In which regions, and with which standard error.
-    skmmm.allocation.optimize_budget : The plan; its ``worth_testing()`` says what no
-        test of a channel can exceed.
+    skmmm.allocation.optimize_budget : The plan; its ``worth_testing()`` says what it is
+        worth to know what each channel causes, whatever the test.
 
     Notes
     -----
@@ -246,13 +246,13 @@ def _reason(row):
     """Say what speaks for a test and against it."""
     share = f"{row['doubt_removed']:.0%}" if row["doubt_removed"] >= 0.01 else "nothing"
     tells = f"It is expected to remove {share} of the doubt about {row['media']}"
-    costs = "costs nothing while it runs"
+    costs = "costs no KPI on balance: the money earns as much elsewhere"
     if row["cost"] > 0:
         costs = f"costs {in_money(row['cost'])} of the KPI"
     if row["plan_value"] < BEYOND_ERROR * row["plan_value_error"]:
         return (
-            f"{tells} and {costs}; what it adds to the plan is within the error of the "
+            f"{tells}. It {costs}; what it adds to the plan is within the error of the "
             "draws."
         )
     more = in_money(row["plan_value"])
-    return f"{tells} and {costs}; the plan after it is expected to earn {more} more."
+    return f"{tells}. It {costs}; the plan after it is expected to earn {more} more."

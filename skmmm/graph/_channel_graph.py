@@ -94,7 +94,7 @@ class ChannelGraph:
             - ``probability``, ``probability_after``: that the child answers at all,
               by the share of resampled panels in which it does (with half a panel of
               each kind added), and after the test by Bayes' rule [1]_, if an answer is
-              as large as those panels say; nan if none has one;
+              as large as those panels say; the second is nan if none has one;
             - ``finding``: one sentence.
 
         Raises

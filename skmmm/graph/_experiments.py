@@ -105,6 +105,7 @@ def _checked(graph, spend, one, child):
     low, high = np.quantile(answers, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     z = (one.estimate - answers.mean()) / np.hypot(error, answers.std())
     before, after = _probabilities(answers, one.estimate, error)
+    shown = spend.media[one.regions, one.start : one.stop + one.cooldown, child].sum()
     verdict = graph.verdict.loc[parent, name]
     return {
         "parent": parent,
@@ -122,7 +123,9 @@ def _checked(graph, spend, one, child):
         "probability": before,
         "probability_after": after,
         "conflict": bool(abs(z) > _CONFLICT),
-        "finding": _finding(parent, name, verdict, one.estimate / error, z, answers),
+        "finding": _finding(
+            parent, name, verdict, one.estimate / error, z, answers, error > shown / 4
+        ),
     }
 
 
@@ -157,33 +160,35 @@ def _probabilities(answers, estimate, error):
     return before, float(expit(logit(before) + ratio))
 
 
-def _finding(parent, child, verdict, size, z, answers):
+def _finding(parent, child, verdict, size, z, answers, coarse):
     """Say in one sentence what the test says of the edge.
 
-    `size` is the measurement in standard errors.
+    `size` is the measurement in standard errors; `coarse`: whether these are more than
+    a quarter of the child's spend.
     """
-    test = f"The test on {parent}"
-    clear = abs(size) > _CLEAR
+    test, no_path = f"The test on {parent}", not answers.any()
+    said = f"the graph has no path to it (verdict: {verdict})"
+    if abs(z) > _CONFLICT and no_path:
+        return (
+            f"{test} finds that {child} answers, {said}: name the pair in "
+            "required_edges if the test is sound."
+        )
+    if abs(z) > _CONFLICT and abs(size) <= _CLEAR:
+        return (
+            f"{test} finds that {child} does not answer, the graph says it does: "
+            "name the pair in forbidden_edges if the test is sound."
+        )
     if abs(z) > _CONFLICT:
-        if not clear:
-            return (
-                f"{test} finds that {child} does not answer, the graph says it does: "
-                "name the pair in forbidden_edges if the test is sound."
-            )
-        if not answers.any():
-            return (
-                f"{test} finds that {child} answers, the graph has no such path: name "
-                "the pair in required_edges if the test is sound."
-            )
         how = "the other way round"
         if size * answers.mean() > 0:
             how = "more" if z * answers.mean() > 0 else "less"
         return f"{test} finds that {child} answers {how} than the graph says."
-    if clear and answers.any():
-        return f"{test} confirms that {child} answers, as strongly as the graph says."
-    if not answers.any():
-        return f"{test} finds no answer of {child}, as the graph says."
-    return (
-        f"{test} is too imprecise to tell whether {child} answers: its error is of the "
-        f"size of the answer that the graph expects (verdict: {verdict})."
-    )
+    if coarse or (abs(size) <= _CLEAR and not no_path):
+        return (
+            f"{test} is too imprecise to tell whether {child} answers (verdict of the "
+            f"graph: {verdict})."
+        )
+    if no_path:
+        return f"{test} finds no clear answer of {child}, and {said}."
+    about = "about as strongly as" if abs(z) < 1.0 else "not clearly otherwise than"
+    return f"{test} confirms that {child} answers, {about} the graph says."

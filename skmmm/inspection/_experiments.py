@@ -44,6 +44,13 @@ class ExperimentsInRows:
 
     def value(self, one: Experiment) -> tuple[float, float, float]:
         """Return what the estimator says of one, what it measured, and its error."""
+        n_missing = int((self.grid.cells(one) & ~self.grid.inside).sum())
+        if n_missing:
+            raise ValueError(
+                f"{one.name}: X has no row for {n_missing} of the regions and periods "
+                "that it is about, so that predictions do not sum to what it measured. "
+                "Complete the rows, or leave it out."
+            )
         counted = np.isin(self.code, one.regions) & (self.period >= one.start)
         acts = counted & (self.period < one.stop)
         counted &= self.period < one.stop + one.cooldown
@@ -79,12 +86,18 @@ class ExperimentsInRows:
 
     def _typical(self, one: Experiment, units: Array) -> Array:
         """Return mean spend of a region where there is any, (R', n_channels)."""
-        typical = np.ones((len(one.regions), len(one.channels)))
+        typical = np.zeros((len(one.regions), len(one.channels)))
         for r, region in enumerate(one.regions):
             own = units[self.code == region]
             n_spent = (own > 0).sum(axis=0)
             np.divide(own.sum(axis=0), n_spent, out=typical[r], where=n_spent > 0)
-        return typical
+        if np.isfinite(one.spend_change) and typical.size > 1 and not typical.all():
+            raise ValueError(
+                f"{one.name} says its change in money, and these rows show no spend of "
+                "its media in some of its regions, so that nothing says how the money "
+                "is divided among them. Write one row per region and channel."
+            )
+        return np.where(typical > 0, typical, 1.0)
 
 
 def experiments_in_rows(found: PredictedCounterfactual) -> ExperimentsInRows:

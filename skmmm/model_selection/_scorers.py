@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from os import PathLike
 from typing import Any, Literal, TypeAlias
 
@@ -154,19 +155,25 @@ def _check_held_out(
     learned = parameter_of(model, "experiments")
     if learned is None:
         return
-    known = {_identity(one): one.name for one in found.experiment_grid.read(learned)}
-    for one in scored:
-        if _identity(one) in known:
+    known = found.experiment_grid.read(learned)
+    for one, other in product(scored, known):
+        if _overlap(one, other):
             raise ValueError(
-                f"{one.name} of the scorer is {known[_identity(one)]} of those that "
-                f"{type(model).__name__} has learned from, so that it is not held out. "
-                "Set experiments=None, or to experiments that are not scored."
+                f"{one.name} of the scorer changed a channel in regions and periods "
+                f"of {other.name} of those that {type(model).__name__} has learned "
+                "from, so that it is not held out. Set experiments=None, or to "
+                "experiments that are not scored."
             )
 
 
-def _identity(one: Experiment) -> tuple:
-    """Return what two reports of one experiment have in common."""
-    return tuple(sorted(one.channels)), tuple(one.regions), one.start, one.stop
+def _overlap(one: Experiment, other: Experiment) -> bool:
+    """Return whether two reports may be of the same change."""
+    return bool(
+        set(one.channels) & set(other.channels)
+        and np.isin(one.regions, other.regions).any()
+        and one.start < other.stop
+        and other.start < one.stop
+    )
 
 
 def _check_not_zero(scored: list[Experiment]) -> None:

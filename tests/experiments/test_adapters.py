@@ -57,7 +57,7 @@ def test_an_average_becomes_a_total_and_says_so():
     ("n_regions", "n_periods", "words"),
     [
         (1, 8, "10 per period x 8 periods = 80"),
-        (3, 1, "10 per region x 3 regions = 30"),
+        (2, 1, "10 per region x 2 regions = 20"),
         (1, 1, "10 in total = 10"),
     ],
 )
@@ -67,6 +67,25 @@ def test_what_is_not_averaged_is_not_multiplied(n_regions, n_periods, words):
     )
     assert table["note"].item() == words
     assert_allclose(table["estimate"] / table["std_error"], 5.0)
+
+
+def test_an_average_over_other_regions_is_refused():
+    with pytest.raises(ValueError, match="n_regions=3, but regions names 2"):
+        from_average(10.0, std_error=2.0, n_regions=3, n_periods=1, **TEST)
+
+
+def test_an_error_of_a_lift_in_kpi_units_is_refused():
+    with pytest.raises(ValueError, match="more than the whole KPI"):
+        from_lift(0.1, std_error=5000.0, counterfactual=1e6, **TEST)
+
+
+def test_p_values_of_one_side():
+    options = {**TEST, "regions": ["a", "b"], "n_periods": 3}
+    two, one = (
+        from_geolift({"ATT": 10.0, "pvalue": p}, stat_test=kind, **options)
+        for p, kind in ((0.2, "Total"), (0.1, "Positive"))
+    )
+    assert_allclose(two["std_error"], one["std_error"])
 
 
 def test_an_error_from_a_p_value_gives_the_p_value():

@@ -81,7 +81,7 @@ def test_that_a_child_answers_without_a_path(graph, data, pair):
     assert "required_edges" in found.finding
     assert np.isnan(found.probability_after)
     [found] = graph.check(lift_test(data[0], parent, child, 0.5, 1.0)).itertuples()
-    assert "no answer" in found.finding
+    assert "no clear answer" in found.finding
 
 
 def test_answers_of_another_size(graph, data, pair, truth):
