@@ -190,7 +190,7 @@ def _conflicts(content):
     ]
     return (
         f"What was measured of {_listed(names)} is not what the rows say. One of the "
-        "two is wrong, and what the model says of these channels lies between them: "
+        "two is wrong, and what the model says of these channels is a compromise: "
         "find out which before you use it. See Experiments."
     )
 
