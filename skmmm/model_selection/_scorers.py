@@ -76,11 +76,12 @@ def make_experiment_scorer(
 
     Notes
     -----
-    :class:`~skmmm.DeepCausalMMMRegressor`, also in a pipeline or search, says what an
-    experiment measures by the code with which it learns from experiments. Of any other
-    estimator, predictions of X with and without the change are compared; what it
-    carries over from before X has to be known to it, as to
-    :func:`~skmmm.baselines.make_linear_mmm`.
+    :class:`~skmmm.DeepCausalMMMRegressor`, also in a search or behind steps that only
+    change the units of its columns, says what an experiment measures by the code with
+    which it learns from experiments. Of any other estimator, and behind other steps
+    (the doubt of its draws is not in the log score then), predictions of X with and
+    without the change are compared; what it carries over from before X has to be known
+    to it, as to :func:`~skmmm.baselines.make_linear_mmm`.
 
     References
     ----------
