@@ -455,3 +455,33 @@ def test_cells_of_a_grid(world, tests, fitted_linear):
     late = replace(one, start=one.start + 48, stop=one.stop + 48)
     assert not grid.holds(late)
     assert grid.cells(late).sum() == 2
+
+
+def test_rows_that_are_missing_are_not_summed_over(world, tests, fitted_linear):
+    one = tests.iloc[[0]]
+    value = values_of(fitted_linear, one, world.X)
+    assert np.isfinite(value).all()
+    inside = np.flatnonzero(world.X["region"] == "region_1")
+    some = world.X.drop(world.X.index[inside[12]])
+    with pytest.raises(ValueError, match="experiment 0: X has no row for 1 of"):
+        values_of(fitted_linear, one, some)
+
+
+def test_money_is_not_divided_where_nothing_is_spent(world, weeks, fitted_linear):
+    dark = world.X.copy()
+    dark.loc[dark["region"] == "region_2", "media_1"] = 0.0
+    row = {"media": "media_1", "start": weeks[10], "end": weeks[14]}
+    row |= {"estimate": -50.0, "std_error": 9.0, "observed": "treated"}
+    table = pd.DataFrame([row | {"spend_change": -100.0}])
+    with pytest.raises(ValueError, match="one row per region and channel"):
+        values_of(fitted_linear, table, dark, media_cost=1.0)
+    value = values_of(fitted_linear, table, world.X, media_cost=1.0)
+    assert value.item() < 0
+
+
+def test_a_part_of_what_was_learned_is_not_held_out(world, tests):
+    model = deep(world, n_draws=0, max_iter=2, experiments=tests.iloc[[0]])
+    model.fit(world.X, world.y)
+    shorter = tests.iloc[[0]].assign(end=tests["start"].iloc[0])
+    with pytest.raises(ValueError, match="is not held out"):
+        make_experiment_scorer(shorter, kind="z")(model, world.X)

@@ -11,7 +11,7 @@ _REQUIRED = ("media", "std_error")
 _OWN = ("n_periods", "cost")
 _SHARED = (
     *("start", "end", "regions", "change", "spend_change", "measure", "cooldown"),
-    *("bias_sd", "observed", "spend"),
+    *("bias_sd", "observed", "spend", "note"),
 )
 # Of a table that `design_experiment` returns; its money is that of an average window.
 _OF_DESIGN = (

@@ -27,6 +27,7 @@ _DEFAULTS = {
 }
 NUMBERS = ("estimate", "std_error", "bias_sd", "change", "spend_change", "spend")
 _OTHER_MARKS = (";", "\t", "|")  # between cells of files that are not read
+CONFLICT = 2.0  # standard deviations from which a measurement contradicts a model
 _MOST_TIMES = 10.0  # spend: a larger factor is probably in percent
 _SEPARATOR = ";"  # between several channels or regions in one cell of a file
 

@@ -11,13 +11,13 @@ from scipy.special import logsumexp, ndtri_exp
 from scipy.stats import norm
 
 from skmmm._data.calendar import Calendar
-from skmmm._data.experiments import Experiment
+from skmmm._data.experiments import CONFLICT, Experiment
 from skmmm._utils.typing import Array
+from skmmm.inspection._placement import DISPUTED
 
 if TYPE_CHECKING:
     from skmmm._model.contrasts import ReportedExperiments
 
-_CONFLICT = 2.0  # standard deviations from which a measurement contradicts the model
 SETTLED = 0.5  # share of the doubt that an experiment removes which answers an alarm
 _HARDLY = 0.1  # share of the doubt that is hardly worth a word
 _WIDTH = 3.29  # of a 90 % interval, in standard deviations
@@ -64,7 +64,7 @@ def experiment_table(
     z = np.full(len(rows), np.nan)  # the point alone says nothing of its uncertainty
     if len(told.before) > 1:
         z = _surprise((estimate - told.before) / error)
-    conflict = np.abs(z) > _CONFLICT
+    conflict = np.abs(z) > CONFLICT
     size = [
         before[q] / one.estimate
         if one.measure == "cost_per_outcome"
@@ -189,26 +189,22 @@ def _finding(
     )
 
 
-def settled(
-    reported: ReportedExperiments, table: pd.DataFrame, n_media: int
+def alarms_after(
+    alarms: np.ndarray, reported: ReportedExperiments, table: pd.DataFrame
 ) -> np.ndarray:
-    """Return whether experiments on a channel alone settle its effect, (n_media,).
+    """Return alarms, (n_media,) of str, after experiments.
 
-    One that contradicts the rows settles nothing.
+    One on a channel alone that agrees with the rows and settles its effect answers the
+    alarm of the channel; one that contradicts them rings one where none rang.
     """
-    found = np.zeros(n_media, dtype=bool)
+    alarms = alarms.copy()
     answers = (table["doubt_removed"] >= SETTLED) & ~table["conflict"]
     for one, answer in zip(reported.rows, answers, strict=True):
-        if len(one.channels) == 1:
-            found[one.channels[0]] |= answer
-    return found
-
-
-def contradicting(
-    reported: ReportedExperiments, table: pd.DataFrame, n_media: int
-) -> np.ndarray:
-    """Return whether an experiment contradicts what rows say of it, (n_media,)."""
-    found = np.zeros(n_media, dtype=bool)
+        if answer and len(one.channels) == 1:
+            alarms[one.channels] = ""
     for one, conflict in zip(reported.rows, table["conflict"], strict=True):
-        found[one.channels] |= conflict
-    return found
+        if conflict:
+            alarms[one.channels] = np.where(
+                alarms[one.channels] == "", DISPUTED, alarms[one.channels]
+            )
+    return alarms

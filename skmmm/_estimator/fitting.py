@@ -19,9 +19,8 @@ from skmmm._data.scales import fit_scales
 from skmmm._estimator.channel_priors import make_channel_priors
 from skmmm._estimator.experiments import (
     Told,
-    contradicting,
+    alarms_after,
     experiment_table,
-    settled,
 )
 from skmmm._model.context import draw_context
 from skmmm._model.contrasts import reported_experiments
@@ -40,7 +39,7 @@ from skmmm._utils.warnings import warn_user
 from skmmm.inspection._placement import (
     ADVICE,
     CONSEQUENCES,
-    CONTRADICTED,
+    DISPUTED,
     GROUPS,
     LOWERS,
     TOGETHER,
@@ -111,11 +110,8 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
         sampling = _check_sampling(estimator, model, target, trace)
         model = model.doubting(alarms != "")
         if reported is not None:
-            alarms[settled(reported, experiments, len(alarms))] = ""
+            alarms = alarms_after(alarms, reported, experiments)
         _warn_of_alarms(estimator, alarms)
-        if reported is not None:  # of which findings have warned
-            conflict = contradicting(reported, experiments, len(alarms))
-            alarms[conflict & (alarms == "")] = CONTRADICTED
         model = _judged(model, target, alarms != "", contradicted)
         state = {
             "_sampling": sampling,
@@ -441,7 +437,7 @@ def _warn_of_alarms(estimator, alarms):
     media = estimator._columns.media
     for reason, advice in ADVICE.items():
         names = [c for c, a in zip(media, alarms, strict=True) if a == reason]
-        if names:
+        if names and reason != DISPUTED:  # of which findings have warned
             warn_user(f"The spend of {names} {advice}")
 
 

@@ -12,10 +12,10 @@ from scipy.stats import norm
 
 from skmmm._data.experiments import check_row
 from skmmm._utils.docs import shared_docs
+from skmmm.experiments._panel import check_share
 
 _LOPSIDED = 1.5  # ratio of the longer to the shorter side of an interval worth a word
 _AGREES = 0.02  # relative difference of two reports of one number
-_MOST_LIFT = 1.0  # a share above which a lift is probably in percent
 
 _PARAMETERS = """
 media : str or list of str
@@ -162,12 +162,7 @@ def from_lift(
     [[4320.0, 1576.0]]
     """
     share = _number("lift", lift)
-    if abs(share) > _MOST_LIFT:
-        raise ValueError(
-            f"lift={share:g} should be a share of the KPI without the change: "
-            f"{share / 100:g} for {share:g} %. If the KPI more than doubled, pass the "
-            "effect itself to from_average."
-        )
+    check_share(share, "lift")
     total = _number("counterfactual", counterfactual)
     if total <= 0:
         raise ValueError(
@@ -175,11 +170,7 @@ def from_lift(
             "in total over the regions and periods of the test."
         )
     error, how = _error(share, std_error, interval, confidence_level, p_value)
-    if error > _MOST_LIFT:
-        raise ValueError(
-            f"The standard error of the lift is {error:g}, more than the whole KPI. It "
-            "is a share as the lift is: 0.02 for 2 %."
-        )
+    check_share(error, "The standard error of lift")
     note = f"{share:.10g} x {total:.10g} without the change = {share * total:.10g}{how}"
     place = {"media": media, "start": start, "end": end, "regions": regions}
     return _row(place, share * total, error * total, columns, note)

@@ -143,8 +143,8 @@ def check_share(lift, role):
     """Raise if a lift is more than the whole KPI, as one in percent is."""
     if abs(lift) > 1:
         raise ValueError(
-            f"{role}={lift:g} is more than the whole KPI. A lift is a share: write "
-            "0.12 for 12 %."
+            f"{role}={lift:g} is more than the whole KPI. It is a share: write "
+            f"{lift / 100:g} for {lift:g} %."
         )
 
 

@@ -10,10 +10,9 @@ from scipy.stats import norm
 from skmmm._data.calendar import Calendar
 from skmmm._data.changes import other_spend
 from skmmm._data.checks import plain_label
-from skmmm._data.experiments import experiment_frame, read_experiments
+from skmmm._data.experiments import CONFLICT, experiment_frame, read_experiments
 from skmmm.graph._equations import SpendEquations
 
-_CONFLICT = 2.0  # standard deviations from which a measurement contradicts the graph
 _CLEAR = 2.0  # standard errors from which a measurement is none of nothing
 _LEVEL = 0.9  # of intervals
 
@@ -122,7 +121,7 @@ def _checked(graph, spend, one, child):
         "verdict": verdict,
         "probability": before,
         "probability_after": after,
-        "conflict": bool(abs(z) > _CONFLICT),
+        "conflict": bool(abs(z) > CONFLICT),
         "finding": _finding(
             parent, name, verdict, one.estimate / error, z, answers, error > shown / 4
         ),
@@ -168,17 +167,17 @@ def _finding(parent, child, verdict, size, z, answers, coarse):
     """
     test, no_path = f"The test on {parent}", not answers.any()
     said = f"the graph has no path to it (verdict: {verdict})"
-    if abs(z) > _CONFLICT and no_path:
+    if abs(z) > CONFLICT and no_path:
         return (
             f"{test} finds that {child} answers, {said}: name the pair in "
             "required_edges if the test is sound."
         )
-    if abs(z) > _CONFLICT and abs(size) <= _CLEAR:
+    if abs(z) > CONFLICT and abs(size) <= _CLEAR:
         return (
             f"{test} finds that {child} does not answer, the graph says it does: "
             "name the pair in forbidden_edges if the test is sound."
         )
-    if abs(z) > _CONFLICT:
+    if abs(z) > CONFLICT:
         how = "the other way round"
         if size * answers.mean() > 0:
             how = "more" if z * answers.mean() > 0 else "less"

@@ -38,7 +38,7 @@ EVENT = "moves with a hidden event"
 LOWERS = "lowers the KPI"
 GROUPS = "moves in groups of regions, as the KPI does"
 TOGETHER = "moves with other budgets, as demand does"
-CONTRADICTED = "says another effect than an experiment"
+DISPUTED = "says another effect than an experiment"
 
 _DO = (
     "Do not act on it without an experiment; add {} as a control, or tell what is "
@@ -71,7 +71,7 @@ ADVICE = {
     TOGETHER: "moves with that of other channels, and so may the KPI, as they do that "
     "follow the same demand; one series is too short to tell an effect from that. "
     + _DO.format("what moves the budgets"),
-    CONTRADICTED: "says another effect than an experiment measured: one of the two is "
+    DISPUTED: "says another effect than an experiment measured: one of the two is "
     "wrong, and the estimate is a compromise that neither supports. Find out which "
     "(experiments_ says what each found), and leave it out.",
 }

@@ -122,8 +122,7 @@ def experiments(content: Content) -> Iterator[Row]:
         found["measure"].str.replace("_", " "),
         *values,
         [f"{z:+.1f}" if np.isfinite(z) else "–" for z in found["z"]],
-        # Of few draws it may come out below zero.
-        _percents(found["doubt_removed"].clip(lower=0.0)),
+        _percents(found["doubt_removed"]),
         strict=True,
     )
 

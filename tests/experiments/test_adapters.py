@@ -271,7 +271,7 @@ def test_bad_averages_are_refused(message):
 @pytest.mark.parametrize(
     ("message", "lift", "counterfactual"),
     [
-        (r"lift=12 should be a share .*: 0\.12 for 12 %", 12.0, 1e4),
+        (r"lift=12 is more than .* share: write 0\.12 for 12 %", 12.0, 1e4),
         (r"lift=nan is no number", np.nan, 1e4),
         (r"counterfactual=0 must be above zero", 0.1, 0.0),
     ],

@@ -178,7 +178,7 @@ def test_promised_power_is_held():
     [
         (
             {"lift": 12.0},
-            "lift=12 is more than the whole KPI. A lift is a share",
+            "lift=12 is more than the whole KPI. It is a share",
         ),
         ({"lift": None}, "Name the effect to find: either lift or roi."),
         ({"media": "media_1"}, "media and change go together: name both or neither."),

@@ -351,7 +351,7 @@ def test_bad_tables(panel, fitted):
         fitted.predict(later)
     with refuses_from("Region 'x' is not among the 12 regions"):
         fitted.predict(panel.X.iloc[[0]].assign(region="x"))
-    with refuses_from("effect_sizes=5 is more than the whole KPI. A lift is a share"):
+    with refuses_from("effect_sizes=5 is more than the whole KPI. It is a share"):
         fitted.power([0.1, 5])
     with refuses_from("alpha=1.5 must be between 0 and 1."):
         fitted.power([0.1], alpha=1.5)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import OptimizeResult
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -263,7 +263,7 @@ def test_plans_say_whose_test_would_pay_most(model, world):
     assert sorted(table.index) == sorted(world.media)
     assert table["plan_value"].is_monotonic_decreasing
     assert (table["plan_value_error"] >= 0).all()
-    # What no test can exceed, but for the draws.
+    # A nearly exact test tells little more than what the channel causes today.
     tests = pd.concat([design(media=m, std_error=PRECISE) for m in world.media])
     found = recommended(model, tests, horizon=13).set_index("media")
     most = table["plan_value"] + 2 * table["plan_value_error"]
@@ -295,6 +295,14 @@ def test_plans_that_cannot_say(model, options, message):
     plan = model.optimize_budget(horizon=8, **options)
     with pytest.raises(ValueError, match=message):
         plan.worth_testing()
+
+
+def test_copies_of_plans_can_be_asked(model):
+    plan = model.optimize_budget(bounds=BOUNDS, horizon=13)
+    assert "worth_testing" in dir(plan)
+    for twin in (copy.copy(plan), copy.deepcopy(plan)):
+        assert list(twin) == list(plan)
+        assert_array_equal(twin.worth_testing(), plan.worth_testing())
 
 
 def test_plans_are_written_without_the_model(model):
