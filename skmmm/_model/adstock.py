@@ -83,6 +83,29 @@ def free_kernel(steps):
     return _normalised(torch.cat([start, torch.cumsum(steps, dim=-1)], dim=-1))
 
 
+def kernel_of(adstock, values, max_lag):
+    """Return the lag weights, shape (E, M, L + 1); not for ``adstock="gru"``.
+
+    Parameters
+    ----------
+    adstock : str, one of ADSTOCKS
+    values : dict of str to Tensor
+        Of an `OutcomeNetwork`.
+    max_lag : int
+    """
+    if adstock == "geometric":
+        return geometric_kernel(torch.sigmoid(values["decay_logit"]), max_lag)
+    if adstock == "delayed":
+        decay = torch.sigmoid(values["decay_logit"])
+        return delayed_kernel(decay, torch.exp(values["delay_log"]), max_lag)
+    if adstock == "weibull":
+        shape, scale = (torch.exp(values[f"{n}_log"]) for n in ("shape", "scale"))
+        return weibull_kernel(shape, scale, max_lag)
+    if adstock == "free":
+        return free_kernel(values["steps"])
+    raise ValueError(f"adstock={adstock!r} has no lag weights.")
+
+
 def carry(media, kernel):
     """Convolve media with one kernel per draw and channel.
 
@@ -98,15 +121,17 @@ def carry(media, kernel):
     adstock : Tensor of shape (n_draws, n_regions, n_media, n_periods)
     """
     n_draws, n_media, n_lags = kernel.shape
-    weight = kernel.flip(-1)
     if media.ndim == 4:
-        weight = weight.reshape(n_draws * n_media, 1, n_lags)
+        weight = kernel.flip(-1).reshape(n_draws * n_media, 1, n_lags)
         own = media.transpose(0, 1).flatten(1, 2)  # (R, E * M, L + T)
         out = conv1d(own, weight, groups=n_draws * n_media)
         return out.unflatten(1, (n_draws, n_media)).transpose(0, 1)
-    weight = weight.permute(1, 0, 2).reshape(n_media * n_draws, 1, n_lags)
-    out = conv1d(media, weight, groups=n_media)  # (R, M * E, T)
-    return out.unflatten(1, (n_media, n_draws)).permute(2, 0, 1, 3)
+    # All draws at once: a product of matrices for each channel.
+    n_regions, n_periods = len(media), media.shape[-1] - n_lags + 1
+    ends = range(n_lags - 1, -1, -1)
+    lagged = [media.transpose(0, 1)[..., end : end + n_periods] for end in ends]
+    out = kernel.transpose(0, 1) @ torch.stack(lagged, dim=1).flatten(2)
+    return out.view(n_media, n_draws, n_regions, n_periods).permute(1, 2, 0, 3)
 
 
 def carry_known(media, known, kernel):

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 
@@ -16,7 +17,7 @@ from skmmm._model.laplace import (
 from skmmm._model.likelihood import log_likelihood, log_prior
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.priors import fields_in_dtype
-from skmmm._model.spreads import draw_spreads, mean_parameters
+from skmmm._model.spreads import draw_spreads, mean_parameters, slopes_after
 
 N_MOVES = 2  # times that chains look for a better place to measure distances from
 N_WARMUP = 7  # transitions in which the step size is found, after every move
@@ -294,18 +295,25 @@ def most_chains(inputs):
     return max(_MIN_CHAINS, _CELLS // max(inputs.media.numel(), 1))
 
 
-class _State:
-    """Places of all chains with their log posterior and what pulls them on."""
+class _State(NamedTuple):
+    """Places of all chains with their log posterior and what pulls them on.
 
-    def __init__(self, position, density, gradient):
-        self.position, self.density, self.gradient = position, density, gradient
+    The gradient is by position, slopes are by shared and regional parameters.
+    """
+
+    position: torch.Tensor
+    density: torch.Tensor
+    gradient: torch.Tensor
+    shared_slope: torch.Tensor
+    regional_slope: torch.Tensor
 
     def where(self, chosen, other):
         """Return this state in the chosen chains, the other one elsewhere."""
         return _State(
-            torch.where(chosen[:, None], self.position, other.position),
-            torch.where(chosen, self.density, other.density),
-            torch.where(chosen[:, None], self.gradient, other.gradient),
+            *(
+                torch.where(chosen.reshape(-1, *[1] * (own.ndim - 1)), own, its)
+                for own, its in zip(self, other, strict=True)
+            )
         )
 
 
@@ -348,20 +356,41 @@ class _Posterior:
         return moved, moved.state(shared, regional)
 
     def with_new_spreads(self, state, generator):
-        """Return the state after spreads were drawn given the deviations."""
-        shared, regional = self.parameters(state.position)
-        return self.state(*draw_spreads(self.network, shared, regional, generator))
+        """Return the state after spreads were drawn given the deviations.
+
+        What rows say of deviations stays as it is: the density changes by the prior.
+        """
+        before = self.parameters(state.position)
+        after = draw_spreads(self.network, before[0], before[1], generator)
+        slopes = slopes_after(
+            self.network, before, after, (state.shared_slope, state.regional_slope)
+        )
+        lost = sum(
+            (new.square() - old.square()).flatten(1).sum(dim=1)
+            for old, new in zip(before, after, strict=True)
+        )
+        density = state.density - 0.5 * lost
+        return _State(
+            self._position(*after), density, self._by_position(*slopes), *slopes
+        )
 
     def state(self, shared, regional):
         """Return the `_State` of parameters."""
-        parts = self.approximation.whiten(
-            shared - self.network.shared, regional - self.network.regional
-        )
-        return self.at(torch.cat([part.flatten(1) for part in parts], dim=1))
+        return self.at(self._position(shared, regional))
 
     def at(self, position):
         """Return the `_State` at a position, shape (n_chains, n_coordinates)."""
-        return _State(position, self.density(position), self.gradient(position))
+        return _State(position, self.density(position), *self.gradient(position))
+
+    def _position(self, shared, regional):
+        parts = self.approximation.whiten(
+            shared - self.network.shared, regional - self.network.regional
+        )
+        return torch.cat([part.flatten(1) for part in parts], dim=1)
+
+    def _by_position(self, *slopes):
+        parts = self.approximation.unwhiten_vjp(*slopes)
+        return torch.cat([part.flatten(1) for part in parts], dim=1)
 
     def density(self, position):
         """Return the log posterior, shape (n_chains,)."""
@@ -370,10 +399,11 @@ class _Posterior:
             return self._density(twin, self.inputs, self.target)
 
     def gradient(self, position):
-        """Return its gradient in single precision, shape (n_chains, n_coordinates).
+        """Return its gradient, (n_chains, n_coordinates), and slopes by parameters.
 
-        A trajectory may follow any force that depends on the position alone: it keeps
-        volume and can be reversed, and what is accepted is decided by the density.
+        In single precision. A trajectory may follow any force that depends on the
+        position alone: it keeps volume and can be reversed, and what is accepted is
+        decided by the density.
         """
         network, inputs, target = self._rough
         moved = [
@@ -381,12 +411,11 @@ class _Posterior:
             for part in self.parameters(position)
         ]
         density = self._density(network.at(*moved), inputs, target)
-        gradients = [
+        slopes = [
             part.to(position.dtype)
             for part in torch.autograd.grad(density.sum(), moved)
         ]
-        gradients = self.approximation.unwhiten_vjp(*gradients)
-        return torch.cat([part.flatten(1) for part in gradients], dim=1)
+        return self._by_position(*slopes), *slopes
 
     def _density(self, network, inputs, target):
         likelihood = log_likelihood(network, inputs, target, self.loss)
@@ -403,9 +432,9 @@ def _transition(posterior, state, momentum, step, n_steps, accept_draw):
     for _ in range(n_steps):
         momentum = momentum + 0.5 * step * gradient
         position = position + step * momentum
-        gradient = posterior.gradient(position)
+        gradient, *slopes = posterior.gradient(position)
         momentum = momentum + 0.5 * step * gradient
-    new = _State(position, posterior.density(position), gradient)
+    new = _State(position, posterior.density(position), gradient, *slopes)
     change = energy - 0.5 * momentum.square().sum(dim=1) + new.density
     return new.where(accept_draw < _acceptance(change), state), change
 

@@ -387,7 +387,8 @@ class LaplaceApproximation:
         root = root_of((precision + precision.T) / 2)[n_shocks:, n_shocks:]
         identity = torch.eye(n_shared, dtype=torch.float64)
         self.shared_root = torch.linalg.solve_triangular(root, identity, upper=False).T
-        self.pull = pull[..., n_shocks:]
+        # One matrix: of all regions after one another.
+        self.pull = pull[..., n_shocks:].flatten(0, 1).contiguous()  # (R * K, P)
         self.tied = None
         if ties is not None and len(ties.sign):
             self.tied = self._turned(ties)
@@ -432,13 +433,13 @@ class LaplaceApproximation:
         own = torch.linalg.solve_triangular(
             self.root.transpose(-1, -2), regional.permute(1, 2, 0), upper=True
         )
-        pulled = torch.einsum("rkp,ep->rke", self.pull, shared)
-        return shared, (own - pulled).permute(2, 0, 1)
+        own = own - (self.pull @ shared.T).view(own.shape)
+        return shared, own.permute(2, 0, 1)
 
     def whiten(self, shared, regional):
         """Turn distances from the centre into standard normals; inverts `unwhiten`."""
         own = regional.permute(1, 2, 0)
-        own = own + torch.einsum("rkp,ep->rke", self.pull, shared)
+        own = own + (self.pull @ shared.T).view(own.shape)
         own = (self.root.transpose(-1, -2) @ own).permute(2, 0, 1)
         shared = torch.linalg.solve_triangular(self.shared_root, shared.T, upper=True)
         return self._stretched(shared.T, own, inverse=True)
@@ -454,7 +455,7 @@ class LaplaceApproximation:
         own = torch.linalg.solve_triangular(
             self.root, regional.permute(1, 2, 0), upper=False
         )
-        shared = shared - torch.einsum("rkp,erk->ep", self.pull, regional)
+        shared = shared - regional.flatten(1) @ self.pull
         return shared @ self.shared_root, own.permute(2, 0, 1)
 
 

@@ -25,14 +25,7 @@ from functools import cached_property
 import torch
 from torch.nn.functional import pad
 
-from skmmm._model.adstock import (
-    carry_known,
-    delayed_kernel,
-    free_kernel,
-    geometric_kernel,
-    recurrent_carry,
-    weibull_kernel,
-)
+from skmmm._model.adstock import carry_known, kernel_of, recurrent_carry
 from skmmm._model.priors import (
     ALL,
     ALL_INDEPENDENT,
@@ -45,7 +38,9 @@ from skmmm._model.priors import (
     regional_priors,
     shared_priors,
 )
+from skmmm._model.responses import summed_effects
 from skmmm._model.saturation import half_saturations, hill
+from skmmm._model.spikes import damped_spikes, find_spikes, take_excess
 
 # Width of the bend in which an effect becomes nothing, and where one as large as
 # expected lies beyond it, in expected effects.
@@ -275,18 +270,7 @@ class OutcomeNetwork:
 
     def kernel(self, values):
         """Return the lag weights, shape (E, M, L + 1); not for ``adstock="gru"``."""
-        max_lag = self.sizes.max_lag
-        if self.adstock == "geometric":
-            return geometric_kernel(torch.sigmoid(values["decay_logit"]), max_lag)
-        if self.adstock == "delayed":
-            decay = torch.sigmoid(values["decay_logit"])
-            return delayed_kernel(decay, torch.exp(values["delay_log"]), max_lag)
-        if self.adstock == "weibull":
-            shape, scale = (torch.exp(values[f"{n}_log"]) for n in ("shape", "scale"))
-            return weibull_kernel(shape, scale, max_lag)
-        if self.adstock == "free":
-            return free_kernel(values["steps"])
-        raise ValueError(f"adstock={self.adstock!r} has no lag weights.")
+        return kernel_of(self.adstock, values, self.sizes.max_lag)
 
     def impulse_response(self, values):
         """Return the share of one period's typical spend that acts at each lag."""
@@ -300,29 +284,29 @@ class OutcomeNetwork:
         return response / response.sum(dim=-1, keepdim=True)
 
     def carried_over(self, values, inputs):
-        """Return media after carry-over, spikes damped."""
-        spiked = self._spiked(values)
-        if spiked is None or self.adstock == "gru" or not self.sizes.max_lag:
-            media = self.damped(values, inputs)
-            return self.adstocked(values, media, inputs.known)
-        # Most channels are the same for all draws, which convolve faster together.
-        kernel = self.kernel(values)
-        damped = self._damped_spikes(values, inputs, spiked)
-        return carry_known(inputs.media, inputs.known, kernel).index_copy(
-            2, spiked, carry_known(damped, inputs.known, kernel[:, spiked])
-        )
+        """Return media after carry-over, spikes damped; below zero by rounding."""
+        cells, media, known = None, inputs.media, inputs.known
+        linear = self.adstock != "gru" and self.sizes.max_lag and known.all()
+        if linear and media.ndim == 3 and self._spiked(values) is not None:
+            spiked = self.channel_priors.spiked[:, None]
+            high = torch.where(spiked, inputs.high, torch.inf)
+            cells = find_spikes(media, high)
+        if cells is None:
+            return self.adstocked(values, self.damped(values, inputs), known)
+        carried, kernel = self.adstocked(values, media, known), self.kernel(values)
+        return take_excess(carried, media, high, _believed(values), kernel, cells)
 
     def damped(self, values, inputs):
-        """Return media with spikes damped, shape ([E,] R, M, L + T).
-
-        Spend x beyond h, what nearly all periods stay below, counts as
-        ``h * (x / h) ** share`` in channels with spikes; the share is learned.
-        """
+        """Return media with spikes damped, shape ([E,] R, M, L + T)."""
         spiked = self._spiked(values)
         if spiked is None:
             return inputs.media
         shape = (len(self.shared), *inputs.media.shape[-3:])
-        damped = self._damped_spikes(values, inputs, spiked)
+        damped = damped_spikes(
+            inputs.media[..., spiked, :],
+            inputs.high[:, spiked],
+            _believed(values)[:, None, spiked, None],
+        )
         return inputs.media.expand(shape).index_copy(2, spiked, damped)
 
     def _spiked(self, values):
@@ -330,13 +314,6 @@ class OutcomeNetwork:
         if "spike_logit" not in values or not self.channel_priors.spiked.any():
             return None
         return torch.nonzero(self.channel_priors.spiked)[:, 0]
-
-    def _damped_spikes(self, values, inputs, spiked):
-        """Return damped media of channels with spikes, (E, R, n_spiked, L + T)."""
-        share = torch.sigmoid(values["spike_logit"])[:, None, spiked, None]
-        media = inputs.media[..., spiked, :]
-        beyond = (media / inputs.high[:, spiked]).clamp_min(1.0)
-        return media / beyond * beyond**share
 
     def adstocked(self, values, media, known):
         """Return media after carry-over, ([E,] R, M, L + T) -> (E, R, M, T)."""
@@ -371,6 +348,19 @@ class OutcomeNetwork:
         response = hill(adstock, half[..., None], slope)
         size = at_typical_spend(values)[:, None] * self._full_by_typical(values)
         return self._drifted(size[..., None], values, inputs) * response
+
+    def _visible_total(self, values, inputs):
+        """Return the sum of `visible_media_effects` over channels, (E, R, T)."""
+        constant = values["effect"][..., None][..., :0]  # (E, M, 0)
+        drift = values.get("context_effect", constant)
+        return summed_effects(
+            self.carried_over(values, inputs),
+            half_saturations(values, inputs.intensity),
+            torch.exp(values["slope_log"]),
+            self.visible_effects(values)[:, None] * self._full_by_typical(values),
+            drift,
+            inputs.states[:, : drift.shape[2]],
+        )
 
     def full_effects(self, values, inputs):
         """Return the effect of every channel at full saturation, (E, R, M, T or 1)."""
@@ -538,8 +528,12 @@ class OutcomeNetwork:
         """Return the sum of the structural `Parts`, shape (E, R, T)."""
         values = self.values() if values is None else values
         baseline = self.baseline(values, inputs)
-        controls = self._controls(values, inputs).sum(dim=2)
-        return baseline + controls + self.visible_media_effects(values, inputs).sum(2)
+        # Of one region, or of all: (R, E, K) @ (R, K, T)
+        controls = values["control"].transpose(0, 1) @ inputs.controls
+        total = baseline + controls.transpose(0, 1)
+        if not self.sizes.n_media:
+            return total
+        return total + self._visible_total(values, inputs)
 
     def _controls(self, values, inputs):
         return values["control"][..., None] * inputs.controls
@@ -581,6 +575,11 @@ class OutcomeNetwork:
 def with_noise_floor(log, floor):
     """Return the log of a standard deviation to which one of `floor` is added."""
     return 0.5 * torch.logaddexp(2.0 * log, torch.full_like(log, 2 * math.log(floor)))
+
+
+def _believed(values):
+    """Return the share of the log of spikes that is believed, (E, M)."""
+    return torch.sigmoid(values["spike_logit"])
 
 
 def none_or_more(values):

@@ -69,4 +69,4 @@ def _odds_log(adstock, log_half_saturation, slope):
     """Return ``slope * log(x / half_saturation)``."""
     # The smallest number keeps the gradient at zero spend finite.
     tiny = torch.finfo(adstock.dtype).tiny
-    return slope * (torch.log(adstock + tiny) - log_half_saturation)
+    return slope * (torch.log(adstock.clamp_min(tiny)) - log_half_saturation)

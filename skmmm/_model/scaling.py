@@ -20,8 +20,7 @@ import numpy as np
 import torch
 
 from skmmm._model.saturation import half_saturations, hill_odds
-
-_MANY = 0.1  # share of cells in excess from which it is faster to carry all over again
+from skmmm._model.spikes import find_spikes, take_excess
 
 
 class ScaledChannel:
@@ -71,47 +70,34 @@ class ScaledChannel:
 
     def _odds_under(self, factor):
         by_region = factor[..., None] if torch.is_tensor(factor) else factor
-        cells: tuple[torch.Tensor, ...]
         if self.spiked or not self.linear:
             spend = self.rest + by_region * self.own  # (R, 1, L + T)
-            cells = torch.nonzero(spend > self.inputs.high, as_tuple=True)
-            if not self.linear or len(cells[0]) > _MANY * spend.numel():
+            cells = find_spikes(spend, self.inputs.high)
+            if not self.linear or cells is None:
                 inputs = replace(self.inputs, media=spend)
                 return self._odds(
                     self._carried(self.network.damped(self.values, inputs))
                 )
             if len(cells[0]):
-                adstock = self._without_excess(factor)
-                self._take_excess(adstock, spend[:, 0], cells[0], cells[2])
-                return self._odds(adstock.clamp_min_(0.0))
+                return self._odds(self._damped(self._all_carried(factor), spend, cells))
         if self.rest_carried is None:
             return self.own_odds * factor**self.slope
-        return self._odds(self._without_excess(factor))
+        return self._odds(self._all_carried(factor))
 
-    def _without_excess(self, factor):
+    def _all_carried(self, factor):
         """Return adstock as if all spend was believed, (E, R, T)."""
         carried = factor * self.own_carried
         return carried if self.rest_carried is None else self.rest_carried + carried
 
-    def _take_excess(self, adstock, spend, region, period):
-        """Subtract what the excess of some cells carries over, in place."""
-        share = torch.sigmoid(self.values["spike_logit"])  # (E, 1)
-        high = self.inputs.high[region, 0, 0]
-        spend = spend[region, period]
-        excess = spend - high * (spend / high) ** share  # (E, n_cells)
-        if not self.network.sizes.max_lag:
-            adstock[:, region, period] -= excess
-            return
-        kernel = self.network.kernel(self.values)[:, 0]  # (E, L + 1)
-        n_lags, n_periods = kernel.shape[1], adstock.shape[2]
-        flat = adstock.view(-1)
-        start = torch.arange(len(adstock))[:, None] * adstock[0].numel()
-        for lag in range(n_lags):
-            arrives = period - (n_lags - 1) + lag
-            inside = (arrives >= 0) & (arrives < n_periods)
-            cell = region[inside] * n_periods + arrives[inside]
-            late = excess[:, inside] * kernel[:, [lag]]
-            flat.index_add_(0, (start + cell).view(-1), late.view(-1), alpha=-1.0)
+    def _damped(self, adstock, spend, cells):
+        """Return adstock, (E, R, T), less what the excess of spikes carries over."""
+        share = torch.sigmoid(self.values["spike_logit"])
+        kernel = share.new_ones(*share.shape, 1)
+        if self.network.sizes.max_lag:
+            kernel = self.network.kernel(self.values)
+        adstock = adstock[:, :, None]
+        high = self.inputs.high
+        return take_excess(adstock, spend, high, share, kernel, cells)[:, :, 0]
 
     def _carried(self, media):
         known = self.inputs.known

@@ -41,6 +41,37 @@ def draw_spreads(network, shared, regional, generator):
     return _with_log_spreads(network, shared, regional, drawn)
 
 
+def slopes_after(network, before, after, slopes):
+    """Return the gradient of the log posterior after new spreads were drawn.
+
+    Deviations are the same, and so is what rows say of them: only the units in which
+    deviations are, and the prior, change.
+
+    Parameters
+    ----------
+    network : OutcomeNetwork
+    before, after : tuple of Tensor
+        Shared and regional parameters, as `draw_spreads` takes and returns them.
+    slopes : tuple of Tensor
+        The gradient before, of the same shapes.
+
+    Returns
+    -------
+    slopes : list of Tensor
+    """
+    told = [slope + old for slope, old in zip(slopes, before, strict=True)]
+    places = {p.name: (p, where) for p, where in network.shared_priors.positions()}
+    for part, priors in zip(
+        told, (network.shared_priors, network.regional_priors), strict=True
+    ):
+        for prior, where in priors.positions():
+            if prior.hierarchical:
+                own, at = places[f"{prior.name}_spread_log"]
+                larger = torch.exp(own.scale * (after[0][:, at] - before[0][:, at]))
+                part[..., where] *= larger.reshape(-1, *[1] * (part.ndim - 1))
+    return [slope - new for slope, new in zip(told, after, strict=True)]
+
+
 def mean_parameters(network, shared, regional, *, tested=()):
     """Return the mean over draws of log spreads, deviations and all other parameters.
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from network_problems import gradient_of
+from network_problems import gradient_of, make_problem
 from skmmm import DeepCausalMMMRegressor
 from skmmm._model import hmc
 from skmmm._model.inputs import Inputs
@@ -222,7 +222,7 @@ class Recorder:
 
     def gradient(self, place):
         found = self.posterior.gradient(place)
-        self.seen.append((place, found))
+        self.seen.append((place, found[0]))
         return found
 
     def density(self, place):
@@ -282,6 +282,23 @@ def test_leapfrog_conserves_energy_as_steps_shrink(trajectory):
     assert changes[2] < 1e-3
 
 
+@pytest.mark.parametrize("adstock", ["geometric", "gru"])
+def test_state_with_new_spreads_is_that_of_its_place(adstock):
+    network, inputs, target = make_problem(adstock)
+    known = information(network, inputs, target, GAUSS)
+    approximation = approximate(network, known, inputs, target)
+    posterior = hmc._Posterior(network, inputs, target, GAUSS, approximation)
+    state = posterior.state(
+        network.shared.expand(3, -1), network.regional.expand(3, -1, -1)
+    )
+    new = posterior.with_new_spreads(state, generator())
+    assert (new.position != state.position).any(dim=1).all()
+    there = posterior.at(new.position)
+    assert_allclose(new.density, there.density, rtol=1e-10)
+    for found, expected in zip(new[2:], there[2:], strict=True):
+        assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
+
+
 def test_refused_chains_stay_where_they_are(trajectory):
     posterior, start, momentum = trajectory
     luck = torch.ones(len(momentum), dtype=torch.float64)
@@ -289,8 +306,8 @@ def test_refused_chains_stay_where_they_are(trajectory):
     end, change = hmc._transition(posterior, start, momentum, 0.05, hmc.N_STEPS, luck)
     assert (hmc._acceptance(change) < 1.0).any()
     assert (end.position[0] != start.position[0]).all()
-    for name in ("position", "density", "gradient"):
-        assert_array_equal(getattr(end, name)[1:], getattr(start, name)[1:])
+    for after, before in zip(end, start, strict=True):
+        assert_array_equal(after[1:], before[1:])
 
 
 def test_a_step_into_the_void_is_refused(trajectory):

@@ -1,0 +1,108 @@
+"""What all channels add to the KPI, summed: the part of a fit that takes the time.
+
+Regions pass through the cache block by block, once forwards and once backwards, with
+derivatives by hand: a logarithm and two exponentials for each cell, and nothing of the
+size of all cells is kept in between.
+"""
+
+import torch
+from torch.autograd.function import once_differentiable
+
+_BLOCK = 2**18  # cells of all draws and channels at once
+# Adstock below counts as this: its response is nothing, with a finite slope.
+_NOTHING = 1e-20
+
+
+def summed_effects(adstock, log_half_saturation, slope, size, drift, states):
+    """Return ``sum_m size[m] * exp(drift[m] . states[t]) * hill(adstock[m, t])``.
+
+    Parameters
+    ----------
+    adstock : Tensor of shape (E, R, M, T), non-negative
+    log_half_saturation : Tensor of shape (E, R or 1, M)
+    slope : Tensor of shape (E, M), positive
+    size : Tensor of shape (E, R or 1, M)
+        Effect at full saturation.
+    drift : Tensor of shape (E, M, H)
+        H = 0: none.
+    states : Tensor of shape (R, H, T)
+
+    Returns
+    -------
+    effects : Tensor of shape (E, R, T)
+    """
+    half, size = (
+        part.expand(adstock.shape[:3]) for part in (log_half_saturation, size)
+    )
+    return _SummedEffects.apply(adstock, half, slope, size, drift, states)
+
+
+class _SummedEffects(torch.autograd.Function):
+    """`summed_effects`; inside, channels come first and draws second."""
+
+    @staticmethod
+    def forward(ctx, *arguments):
+        ctx.save_for_backward(*arguments)
+        adstock = arguments[0]
+        total = adstock[:, :, 0].new_empty(*adstock.shape[:2], adstock.shape[3])
+        for block in _blocks(adstock):
+            size, *_, unit = _response(block, *arguments)
+            torch.sum(unit.mul_(size), dim=0, out=total[:, block])
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, pull):
+        adstock, half, slope, _, drift, states = ctx.saved_tensors
+        by_adstock = torch.empty_like(adstock)
+        by_half, by_size = half.new_empty(2, *half.permute(2, 0, 1).shape)
+        by_slope = torch.zeros_like(slope.T)
+        by_drift = torch.zeros_like(drift.transpose(0, 1))
+        for block in _blocks(adstock):
+            large, seen, ratio, response, unit = _response(block, *ctx.saved_tensors)
+            pulled = unit.mul_(pull[:, block])
+            by_size[..., block] = pulled.sum(dim=-1)
+            pulled.mul_(large)
+            by_drift += pulled.flatten(2) @ _cells(states, block).T
+            pulled = response.neg_().add_(1.0).mul_(pulled)  # by the log odds
+            by_half[..., block] = pulled.sum(dim=-1)
+            by_slope += ratio.mul_(pulled).sum(dim=(2, 3))
+            pulled = pulled.mul_(slope.T[..., None, None]).div_(seen)
+            by_adstock[:, block] = pulled.permute(1, 2, 0, 3)
+        return (
+            by_adstock,
+            by_half.permute(1, 2, 0) * -slope[:, None],
+            by_slope.T,
+            by_size.permute(1, 2, 0),
+            by_drift.transpose(0, 1),
+            None,
+        )
+
+
+def _response(block, adstock, half, slope, size, drift, states):
+    """Return what makes up the effects of a block of regions.
+
+    Size, (M, E, regions, 1); adstock, its log by half saturation, response, and that
+    times drift, each a new tensor of shape (M, E, regions, T).
+    """
+    adstock, half, size = (
+        part[:, block].movedim(2, 0) for part in (adstock, half, size)
+    )
+    adstock = adstock.clamp_min(_NOTHING)
+    ratio = adstock.log().sub_(half[..., None])
+    response = (ratio * slope.T[..., None, None]).sigmoid_()
+    drifted = (drift.transpose(0, 1) @ _cells(states, block)).exp_()
+    unit = drifted.view_as(response).mul_(response)
+    return size[..., None], adstock, ratio, response, unit
+
+
+def _blocks(adstock):
+    """Yield slices of regions whose cells stay in the cache."""
+    n_each = max(_BLOCK // max(adstock[:, 0].numel(), 1), 1)
+    for start in range(0, adstock.shape[1], n_each):
+        yield slice(start, min(start + n_each, adstock.shape[1]))
+
+
+def _cells(states, block):
+    """Return the states of a block of regions, (H, regions * T)."""
+    return states[block].transpose(0, 1).flatten(1)

@@ -1,0 +1,71 @@
+"""Spikes: spend x beyond h, what nearly all periods stay below, counts as less.
+
+It counts as ``h * (x / h) ** share``; the rest is in excess. Adstock is linear in what
+counts, so that what the excess of few cells would carry over is taken away again.
+"""
+
+import torch
+
+MANY = 0.1  # share of cells in excess from which it is faster to carry all over again
+
+
+def damped_spikes(media, high, share):
+    """Return what media count as.
+
+    Parameters
+    ----------
+    media : Tensor
+    high, share : Tensor
+        That can be broadcast with media.
+    """
+    beyond = (media / high).clamp_min(1.0)
+    return media / beyond * beyond**share
+
+
+def find_spikes(media, high):
+    """Return region, channel and period of media, (R, C, L + T), beyond `high`.
+
+    Tensors of shape (n,), or None for all three together if there are `MANY`.
+    """
+    beyond = media > high
+    if beyond.sum() > MANY * beyond.numel():
+        return None
+    return torch.nonzero(beyond, as_tuple=True)
+
+
+def take_excess(adstock, media, high, share, kernel, cells):
+    """Return adstock less what the excess of some cells carries over.
+
+    Parameters
+    ----------
+    adstock : Tensor of shape (E, R, C, T)
+        As if all spend was believed.
+    media : Tensor of shape (R, C, L + T)
+    high : Tensor of shape (R, C, 1)
+    share : Tensor of shape (E, C)
+    kernel : Tensor of shape (E, C, L + 1)
+        First entry: lag 0.
+    cells : tuple of Tensor
+        What `find_spikes` returned.
+
+    Returns
+    -------
+    adstock : Tensor of shape (E, R, C, T)
+        Below zero by rounding at most.
+    """
+    region, channel, period = cells
+    spend, high = media[cells], high[region, channel, 0]
+    excess = spend - high * (spend / high) ** share[:, channel]  # (E, n)
+    n_draws, n_regions, n_channels, n_periods = adstock.shape
+    n_lags = kernel.shape[2]
+    arrives = period[:, None] - (n_lags - 1) + torch.arange(n_lags)
+    inside = (arrives >= 0) & (arrives < n_periods)
+    late = (excess[..., None] * kernel[:, channel])[:, inside]
+    # Channels first, as `carry` lays adstock out: nothing has to be moved.
+    flat = adstock.permute(2, 0, 1, 3).reshape(-1)
+    draw = torch.arange(n_draws)[:, None, None]
+    series = (channel[:, None] * n_draws + draw) * n_regions + region[:, None]
+    position = (series * n_periods + arrives)[:, inside]
+    flat = flat.index_add(0, position.flatten(), late.flatten(), alpha=-1.0)
+    shape = n_channels, n_draws, n_regions, n_periods
+    return flat.view(shape).permute(1, 2, 0, 3)
