@@ -32,7 +32,7 @@ placebo_channel(model, world.X, world.y, n_repeats=1, random_state=0)
 
 # %%
 # Leave out one block of weeks after the other.
-block_stability(model, world.X, world.y, n_blocks=3)
+block_stability(model, world.X, world.y, n_blocks=2)
 
 # %%
 # What is left over: errors that grow, drift or repeat would say that something is

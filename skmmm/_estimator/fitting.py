@@ -45,7 +45,12 @@ from skmmm.inspection._placement import (
     TOGETHER,
     spend_alarms,
 )
-from skmmm.inspection._sampling import LOG_POSTERIOR, diagnose, sampling_problem
+from skmmm.inspection._sampling import (
+    LOG_POSTERIOR,
+    diagnose,
+    is_untrusted,
+    sampling_problem,
+)
 from skmmm.inspection._verdicts import (
     contraction,
     doubt_removed,
@@ -112,7 +117,7 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
         if reported is not None:
             alarms = alarms_after(alarms, reported, experiments)
         _warn_of_alarms(estimator, alarms)
-        model = _judged(model, target, alarms != "", contradicted)
+        model = _judged(model, target, alarms != "", contradicted, sampling)
         state = {
             "_sampling": sampling,
             "experiments_": experiments,
@@ -275,12 +280,12 @@ def _with_draws(estimator, model, target, generator):
     return model.with_draws(draws, mean, target), trace
 
 
-def _judged(model, target, alarmed, contradicted):
+def _judged(model, target, alarmed, contradicted, sampling):
     """Return the model with what it knows of each channel.
 
-    Those that ring an alarm, and those whose data contradict their prior, are in no
-    group of which only the sum is known. All arguments but the first two are of shape
-    (n_media,), bool.
+    Those that ring an alarm, and those whose data contradict their prior, both of shape
+    (n_media,), bool, are in no group of which only the sum is known; of those whose
+    draws cannot be trusted, by the diagnostics `sampling`, no size is.
     """
     if model.draws is None:
         return model
@@ -288,7 +293,7 @@ def _judged(model, target, alarmed, contradicted):
         effects, prior = model.mean_effects(target)
     twins = find_twins(prior, model.history.media, model.history.observed)
     learned = contraction(effects, prior)
-    narrow = is_narrow(effects) & ~twins.any(axis=1)
+    narrow = is_narrow(effects) & ~twins.any(axis=1) & ~is_untrusted(sampling)[:-1]
     unknown = ~is_known(learned, narrow) & ~alarmed & ~contradicted
     return replace(
         model,

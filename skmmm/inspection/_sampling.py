@@ -119,10 +119,37 @@ def _effective_size(score):
     return min(size, float(score.size))
 
 
+def is_untrusted(found: Array) -> np.ndarray:
+    """Return the quantities whose draws cannot be trusted, (n_quantities,), bool.
+
+    All where moves are lost. Of fewer than 8 chains, or of chains of fewer than 4
+    transitions, nothing is said.
+
+    Parameters
+    ----------
+    found : ndarray of shape (n_quantities, n_columns)
+        As `diagnose` returned it.
+    """
+    told = dict(zip(COLUMNS, found.T, strict=True))
+    n_chains = told["n_chains"][0]
+    if n_chains < MIN_DRAWS or told["n_transitions"][0] < _FEWEST:
+        return np.zeros(len(found), dtype=bool)
+    highest, most = (
+        max(least, chance / n_chains**0.5) for least, chance in (_NESTED, _DRIFT)
+    )
+    bad = (told["nested_r_hat"] > 1.0 + highest) | (abs(told["drift"]) > most)
+    return bad | _moves_are_lost(told)
+
+
+def _moves_are_lost(told):
+    """Return whether chains hardly move, or leave the posterior."""
+    n_moves = told["n_chains"][0] * told["n_transitions"][0]
+    refused = told["acceptance"][0] < _ACCEPTED
+    return refused or told["divergences"][0] > _DIVERGENT * n_moves
+
+
 def sampling_problem(found: Array, names: Sequence[Column], n_longer: int) -> str:
     """Return what is wrong with draws and what to do, "" if nothing is seen.
-
-    Of fewer than 8 chains, or of chains of fewer than 4 transitions, nothing is said.
 
     Parameters
     ----------
@@ -133,28 +160,23 @@ def sampling_problem(found: Array, names: Sequence[Column], n_longer: int) -> st
     n_longer : int
         Draws with which chains run at least twice as long.
     """
-    told = dict(zip(COLUMNS, found.T, strict=True))
-    n_chains, n_transitions = told["n_chains"][0], told["n_transitions"][0]
-    if n_chains < MIN_DRAWS or n_transitions < _FEWEST:
-        return ""
-    n_moves, n_lost = n_chains * n_transitions, told["divergences"][0]
-    if told["acceptance"][0] < _ACCEPTED or n_lost > _DIVERGENT * n_moves:
-        return (
-            f"The sampler accepted {told['acceptance'][0]:.0%} of its moves, and "
-            f"{n_lost:.0f} of {n_moves:.0f} diverged: its draws are not those of the "
-            "posterior, and neither intervals nor verdicts can be trusted. "
-            f"{_WHAT_TO_DO}"
-        )
-    highest, most = (
-        max(least, chance / n_chains**0.5) for least, chance in (_NESTED, _DRIFT)
-    )
-    bad = (told["nested_r_hat"] > 1.0 + highest) | (abs(told["drift"]) > most)
+    bad = is_untrusted(found)
     if not bad.any():
         return ""
+    told = dict(zip(COLUMNS, found.T, strict=True))
+    if _moves_are_lost(told):
+        n_moves = told["n_chains"][0] * told["n_transitions"][0]
+        return (
+            f"The sampler accepted {told['acceptance'][0]:.0%} of its moves, and "
+            f"{told['divergences'][0]:.0f} of {n_moves:.0f} diverged: its draws are "
+            "not those of the posterior, no interval can be trusted, and no channel "
+            f"is called data-driven. {_WHAT_TO_DO}"
+        )
     which = [name for name, is_bad in zip(names, bad, strict=True) if is_bad]
     longer = f"Fit with n_draws={n_longer}, with which chains run longer. "
     return (
         f"The draws of {which} still depend on where the chains started, or still "
-        "move in one direction: neither their intervals nor their verdicts can be "
-        f"trusted. {longer if n_longer <= _MANY else ''}{_WHAT_TO_DO}"
+        "move in one direction: their intervals cannot be trusted, and no channel "
+        f"among them is called data-driven. {longer if n_longer <= _MANY else ''}"
+        f"{_WHAT_TO_DO}"
     )

@@ -6,8 +6,14 @@ from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm._estimator import fitting
 from skmmm._model import hmc
-from skmmm.inspection._sampling import COLUMNS, diagnose, sampling_problem
+from skmmm.inspection._sampling import (
+    COLUMNS,
+    diagnose,
+    is_untrusted,
+    sampling_problem,
+)
 
 NAMES = ["tv", "search"]
 
@@ -37,6 +43,31 @@ def problem(*chains):
 def test_good_chains_are_silent(n_chains):
     for seed in range(20):
         assert problem(*chains(n_chains=n_chains, memory=0.5, seed=seed)) == ""
+
+
+def test_only_the_channel_that_drifts_is_not_trusted():
+    values, start, accepted = chains()
+    assert not is_untrusted(diagnose(values, start, accepted)).any()
+    values[..., 1] += np.linspace(0.0, 8.0, len(values))[:, None]
+    assert_array_equal(is_untrusted(diagnose(values, start, accepted)), [False, True])
+    refused = np.full_like(accepted, np.log(0.1))
+    assert is_untrusted(diagnose(values, start, refused)).all()
+
+
+def test_channels_whose_draws_cannot_be_trusted_are_not_data_driven(panel, monkeypatch):
+    roles = {"media": panel.media, "controls": panel.controls}
+    roles |= {"region": "region", "time": "week", "media_cost": 1.0}
+    model = DeepCausalMMMRegressor(**roles, graph=None, random_state=0)
+    told = model.fit(panel.X, panel.y).channel_summary()["verdict"]
+    assert "data-driven" in list(told)
+
+    def all_but_the_last(found):
+        return np.arange(len(found)) < len(found) - 2
+
+    monkeypatch.setattr(fitting, "is_untrusted", all_but_the_last)
+    doubted = model.fit(panel.X, panel.y).channel_summary()["verdict"]
+    assert "data-driven" not in list(doubted[:-1])
+    assert doubted.iloc[-1] == told.iloc[-1]
 
 
 def test_numbers_of_good_chains():
