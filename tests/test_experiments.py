@@ -3,6 +3,7 @@
 import pickle
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm._estimator.experiments import Told, experiment_table
+from skmmm._estimator.experiments import Told, alarms_after, experiment_table
 from skmmm._estimator.fitting import _read_experiments
 from skmmm._model.contrasts import ReportedExperiments, reported_experiments
 from skmmm.datasets import make_mmm_panel
+from skmmm.inspection._placement import DISPUTED
 from skmmm.inspection._verdicts import doubt_removed
 
 pytestmark = pytest.mark.usefixtures("short_chains")
@@ -187,6 +189,30 @@ def test_a_wild_test_is_a_conflict_and_a_doubtful_one_is_none(world, usual, week
     assert not told["conflict"].any()
     expected = np.hypot(wild["std_error"], doubtful["bias_sd"])
     assert_allclose(told["std_error"], expected)
+
+
+@pytest.mark.parametrize(
+    ("before", "told", "after"),
+    [
+        # Of each test of the channel: what it removes of its doubt, and its conflict.
+        ("", [(0.9, False)], ""),
+        ("", [(0.9, True)], DISPUTED),
+        ("", [(0.9, False), (0.3, True)], DISPUTED),
+        ("rings", [(0.9, False)], ""),
+        ("rings", [(0.3, False)], "rings"),
+        ("rings", [(0.9, True)], "rings"),
+        # The rows had nothing to say: one test answers for them, and another may
+        # contradict them.
+        ("rings", [(0.9, False), (0.3, True)], ""),
+    ],
+)
+def test_alarms_after(before, told, after):
+    rows = [SimpleNamespace(channels=[1])] * len(told)
+    table = pd.DataFrame(told, columns=["doubt_removed", "conflict"])
+    alarms = np.array(["other", before], dtype=object)
+    found = alarms_after(alarms, SimpleNamespace(rows=rows), table)
+    assert list(found) == ["other", after]
+    assert list(alarms) == ["other", before]
 
 
 def test_tests_with_a_control_group_in_common_have_correlated_errors(usual, weeks):

@@ -195,16 +195,16 @@ def alarms_after(
     """Return alarms, (n_media,) of str, after experiments.
 
     One on a channel alone that agrees with the rows and settles its effect answers the
-    alarm of the channel; one that contradicts them rings one where none rang.
+    alarm of the channel; one that contradicts them rings one where none rang. Rows that
+    rang one had little to say, so that another test may well contradict them.
     """
-    alarms = alarms.copy()
+    rang, alarms = alarms != "", alarms.copy()
     answers = (table["doubt_removed"] >= SETTLED) & ~table["conflict"]
     for one, answer in zip(reported.rows, answers, strict=True):
         if answer and len(one.channels) == 1:
             alarms[one.channels] = ""
     for one, conflict in zip(reported.rows, table["conflict"], strict=True):
         if conflict:
-            alarms[one.channels] = np.where(
-                alarms[one.channels] == "", DISPUTED, alarms[one.channels]
-            )
+            disputed = [c for c in one.channels if not rang[c]]
+            alarms[disputed] = DISPUTED
     return alarms
