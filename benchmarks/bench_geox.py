@@ -22,11 +22,13 @@ each of them (n_designs in all):
   continue the others: on the first day of the test the differences between regions
   jump back to about those of January, so that this window tells little
 - n_failed: windows without a design
+- n_periods: days before the last window
 - mde_best: mean of what the best designs promise; mde_held: what their errors, by the
   analysis of the same tool, are worth as an MDE
 - rms_error: error as a share of the KPI; rms_z: in standard errors that the design
-  promised, 1 if honest; rms_z_best: of the first design of each window only; bias_z:
-  mean of these
+  promised, 1 if honest, and with few degrees of freedom more (1.4 with 4, for which
+  the quantiles of t make up); rms_z_best: of the first design of each window only;
+  bias_z: mean, not root mean square, over all
 - rms_z_own: in standard errors of the analysis itself
 - rms_error_ours: the error of the same designs if GeoLiftRegressor analyses the test
 
@@ -35,7 +37,8 @@ What is not the same:
 - GeoX: time-based regression on the mean of all controls; candidates at random or with
   sizes by strata, as many regions as the limit allows; all are compared by R2 in the
   last window but one, the hundred best have one standard error in common: how much
-  their effects in the last window differ from each other. Quantiles are normal.
+  their effects per region in the last window differ from each other, so that those
+  with the largest regions have the least MDE. Quantiles are normal.
 - Ours: synthetic control or differences; 5, 10, ... regions, as the user says how many;
   one standard error for each design, from placebos in windows and regions. Quantiles
   are those of t with few degrees of freedom (2 windows before 30 days), up to a fourth
