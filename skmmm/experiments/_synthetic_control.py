@@ -113,10 +113,12 @@ def fit_weights(controls, targets, barred, penalties):
 
 def _constrained(free, inverse, barred):
     """Move unconstrained weights to a sum of one and zeros where barred."""
-    total = np.broadcast_to(inverse.sum(axis=0), (len(barred), 1, len(inverse)))
-    rows = np.concatenate([inverse[barred], total], axis=1)  # (P, K + 1, J)
-    picked = np.take_along_axis(rows, barred[:, None, :], axis=2)
-    system = np.concatenate([picked, rows.sum(axis=2, keepdims=True)], axis=2)
+    n_barred = barred.shape[1]
+    total = inverse.sum(axis=0)
+    system = np.empty((len(barred), n_barred + 1, n_barred + 1))
+    system[:, :-1, :-1] = inverse[barred[:, :, None], barred[:, None, :]]
+    system[:, :-1, -1] = system[:, -1, :-1] = total[barred]
+    system[:, -1, -1] = total.sum()
     excess = np.concatenate(
         [
             np.take_along_axis(free, barred, axis=1),
@@ -124,8 +126,11 @@ def _constrained(free, inverse, barred):
         ],
         axis=1,
     )
-    multiplier = np.linalg.solve(system, excess[..., None])
-    weights = free - (multiplier * rows).sum(axis=1)
+    multiplier = np.linalg.solve(system, excess[..., None])[..., 0]
+    # Spread over all controls, so that no (P, K, J) array is needed.
+    of_barred = np.zeros_like(free)
+    np.put_along_axis(of_barred, barred, multiplier[:, :-1], axis=1)
+    weights = free - of_barred @ inverse - multiplier[:, -1:] * total
     np.put_along_axis(weights, barred, 0.0, axis=1)
     return weights
 
