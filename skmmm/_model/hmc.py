@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from skmmm._model.draws import few_draws
 from skmmm._model.laplace import (
     LaplaceApproximation,
     all_ties,
@@ -23,8 +24,10 @@ N_MOVES = 2  # times that chains look for a better place to measure distances fr
 N_WARMUP = 7  # transitions in which the step size is found, after every move
 N_AFTER = 8  # transitions of each chain after that, if it gives no more draws
 _N_STEPS_OF_TESTS = 4  # in which chains are moved by experiments
-_N_NEWTON = 4  # steps to a point that says of experiments what draws do
+_N_NEWTON = 8  # steps to a point that says of what was tested what draws do
+_PARTS_OF_STEPS = 1.0, 0.5, 0.25, 0.1, 0.03  # the first that leads closer
 _DAMPING = 0.01  # of these, in variances of a measurement
+_LEAST_DOUBT = 1e-3  # about a mean effect, in mean KPI
 N_STEPS = 8  # leapfrog steps of a transition
 _ACCEPT = 0.8  # mean acceptance aimed at
 _CELLS = 2**17  # region-period-channels of all chains together: bounds the memory
@@ -146,7 +149,7 @@ def sample_on(network, places, inputs, target, loss, n_draws, generator):
     posterior = _Posterior(network, inputs, target, loss, approximation)
     posterior, state = posterior.moved(posterior.state(start.shared, start.regional))
     draws, mean, trace = _explore(posterior, state, start, 1, n_draws, generator)
-    return draws, _as_measured(mean, trace.places, posterior), trace
+    return draws, _as_told(mean, trace.places, posterior), trace
 
 
 def _assimilated(places, before, experiments, generator):
@@ -191,35 +194,88 @@ def _assimilated(places, before, experiments, generator):
     return places
 
 
-def _as_measured(mean, places, posterior):
-    """Return the mean of parameters, moved to say of experiments what draws say.
+def _as_told(mean, places, posterior):
+    """Return the mean of parameters, moved to say of what was tested what draws say.
 
-    Values of experiments are not linear in the parameters, so that those at the mean
-    are others than the mean of those of draws. It is the least move in coordinates in
-    which the posterior is round.
+    Neither values of experiments nor effects are linear in the parameters, so that
+    those at the mean are others than the mean of those of draws. It is the least move
+    in coordinates in which the posterior is round.
     """
-    experiments = posterior.target.experiments
-    n_shared = mean.shared.shape[1]
-    with torch.no_grad():
-        aim = experiments.errors(places).mean(dim=0)
+    said = _Said(places, posterior)
+    away = said.away(mean)
     for _ in range(_N_NEWTON):
-        slopes = posterior.approximation.unwhiten_vjp(*experiments.slopes(mean))
-        slopes = torch.cat([part.flatten(1) for part in slopes], dim=1)  # (Q, N)
-        with torch.no_grad():
-            away = aim - experiments.errors(mean)[0]
+        slopes = said.slopes(mean)
         # Where an effect is nearly nothing hardly anything moves it, and should not.
-        products = slopes @ slopes.T + _DAMPING * torch.eye(len(aim)).double()
+        products = slopes @ slopes.T + _DAMPING * torch.eye(len(away)).double()
         move = torch.linalg.solve(products, away) @ slopes
+        n_shared = mean.shared.shape[1]
         shared, regional = posterior.approximation.unwhiten(
             move[None, :n_shared], move[n_shared:].reshape(mean.regional.shape)
         )
-        moved = mean.at(mean.shared + shared, mean.regional + regional)
-        with torch.no_grad():
-            left = aim - experiments.errors(moved)[0]
-        if not left.square().sum() < away.square().sum():
-            break
-        mean = moved
+        for part in _PARTS_OF_STEPS:
+            moved = mean.at(
+                mean.shared + part * shared, mean.regional + part * regional
+            )
+            left = said.away(moved)
+            if left.square().sum() < away.square().sum():
+                mean, away = moved, left
+                break
     return mean
+
+
+class _Said:
+    """What draws say of experiments, and of the mean effects of tested channels.
+
+    In standard errors, and in standard deviations of the draws.
+    """
+
+    def __init__(self, places, posterior):
+        self.posterior, target = posterior, posterior.target
+        self.channels = sorted(target.tested)
+        with torch.no_grad():
+            effects = torch.cat([self._effects(few) for _, few in few_draws(places)])
+            self.unit = effects.std(dim=0) + _LEAST_DOUBT
+            errors = target.experiments.errors(places).mean(dim=0)
+        self.aim = torch.cat([errors, effects.mean(dim=0) / self.unit])
+
+    def _effects(self, network):
+        posterior = self.posterior
+        share = posterior.target.share
+        return network.mean_effects(self.channels, posterior.inputs, share)
+
+    def away(self, network):
+        """Return how far a network with one entry is from what draws say, (Q + C,)."""
+        with torch.no_grad():
+            errors = self.posterior.target.experiments.errors(network)[0]
+            effects = self._effects(network)[0] / self.unit
+        return self.aim - torch.cat([errors, effects])
+
+    def slopes(self, network):
+        """Return derivatives by position of what a network says, (Q + C, N)."""
+        parts = [
+            part.clone().requires_grad_() for part in (network.shared, network.regional)
+        ]
+        effects = self._effects(network.at(*parts))[0] / self.unit
+        found = [
+            torch.autograd.grad(
+                effect,
+                parts,
+                retain_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+            for effect in effects
+        ]
+        both = [
+            torch.cat([told, torch.cat(more)])
+            for told, more in zip(
+                self.posterior.target.experiments.slopes(network),
+                zip(*found, strict=True),
+                strict=True,
+            )
+        ]
+        slopes = self.posterior.approximation.unwhiten_vjp(*both)
+        return torch.cat([part.flatten(1) for part in slopes], dim=1)
 
 
 def _not_refuted(log_density, generator):
