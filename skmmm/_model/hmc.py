@@ -25,7 +25,7 @@ N_WARMUP = 7  # transitions in which the step size is found, after every move
 N_AFTER = 8  # transitions of each chain after that, if it gives no more draws
 _N_STEPS_OF_TESTS = 4  # in which chains are moved by experiments
 _N_NEWTON = 8  # steps to a point that says of what was tested what draws do
-_PARTS_OF_STEPS = 1.0, 0.5, 0.25, 0.1, 0.03  # the first that leads closer
+_SIZES_OF_STEPS = 1.0, 0.5, 0.25, 0.1, 0.03  # the first that leads closer
 _DAMPING = 0.01  # of these, in variances of a measurement
 _LEAST_DOUBT = 1e-3  # about a mean effect, in mean KPI
 N_STEPS = 8  # leapfrog steps of a transition
@@ -212,9 +212,9 @@ def _as_told(mean, places, posterior):
         shared, regional = posterior.approximation.unwhiten(
             move[None, :n_shared], move[n_shared:].reshape(mean.regional.shape)
         )
-        for part in _PARTS_OF_STEPS:
+        for size in _SIZES_OF_STEPS:
             moved = mean.at(
-                mean.shared + part * shared, mean.regional + part * regional
+                mean.shared + size * shared, mean.regional + size * regional
             )
             left = said.away(moved)
             if left.square().sum() < away.square().sum():
