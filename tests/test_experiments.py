@@ -194,25 +194,44 @@ def test_a_wild_test_is_a_conflict_and_a_doubtful_one_is_none(world, usual, week
 @pytest.mark.parametrize(
     ("before", "told", "after"),
     [
-        # Of each test of the channel: what it removes of its doubt, and its conflict.
-        ("", [(0.9, False)], ""),
-        ("", [(0.9, True)], DISPUTED),
-        ("", [(0.9, False), (0.3, True)], DISPUTED),
-        ("rings", [(0.9, False)], ""),
-        ("rings", [(0.3, False)], "rings"),
-        ("rings", [(0.9, True)], "rings"),
+        # Of each test of the channel: what it removes of its doubt, its conflict with
+        # the rows, and what the model says after it measured 10, give or take 1.
+        ("", [(0.9, False, 10.0)], ""),
+        ("", [(0.9, True, 10.0)], DISPUTED),
+        ("", [(0.9, False, 10.0), (0.3, True, 10.0)], DISPUTED),
+        ("rings", [(0.9, False, 10.0)], ""),
+        ("rings", [(0.3, False, 10.0)], "rings"),
+        ("rings", [(0.9, True, 10.0)], "rings"),
         # The rows had nothing to say: one test answers for them, and another may
-        # contradict them.
-        ("rings", [(0.9, False), (0.3, True)], ""),
+        # contradict them, but not the first.
+        ("rings", [(0.9, False, 10.0), (0.3, True, 11.0)], ""),
+        ("rings", [(0.9, False, 10.0), (0.3, True, 13.0)], DISPUTED),
     ],
 )
 def test_alarms_after(before, told, after):
     rows = [SimpleNamespace(channels=[1])] * len(told)
-    table = pd.DataFrame(told, columns=["doubt_removed", "conflict"])
+    table = told_of(told)
     alarms = np.array(["other", before], dtype=object)
     found = alarms_after(alarms, SimpleNamespace(rows=rows), table)
     assert list(found) == ["other", after]
     assert list(alarms) == ["other", before]
+
+
+def told_of(tests):
+    """Return the columns of `experiments_` that decide on alarms."""
+    table = pd.DataFrame(tests, columns=["doubt_removed", "conflict", "after"])
+    return table.assign(estimate=10.0, std_error=1.0)
+
+
+@pytest.mark.parametrize(
+    ("said", "after"), [(10.0, ["rings", ""]), (13.0, ["rings", DISPUTED])]
+)
+def test_a_joint_conflict_is_that_of_the_channel_that_rang(said, after):
+    rows = [SimpleNamespace(channels=[0, 1])]
+    alarms = np.array(["rings", ""], dtype=object)
+    table = told_of([(0.9, True, said)])
+    found = alarms_after(alarms, SimpleNamespace(rows=rows), table)
+    assert list(found) == after
 
 
 def test_tests_with_a_control_group_in_common_have_correlated_errors(usual, weeks):

@@ -195,16 +195,20 @@ def alarms_after(
     """Return alarms, (n_media,) of str, after experiments.
 
     One on a channel alone that agrees with the rows and settles its effect answers the
-    alarm of the channel; one that contradicts them rings one where none rang. Rows that
-    rang one had little to say, so that another test may well contradict them.
+    alarm of the channel; one that contradicts them rings one where none rang. Rows of
+    channels that rang one had little to say and may be contradicted: there, one rings
+    only if the model after all tests does not say what this one measured.
     """
     rang, alarms = alarms != "", alarms.copy()
     answers = (table["doubt_removed"] >= SETTLED) & ~table["conflict"]
     for one, answer in zip(reported.rows, answers, strict=True):
         if answer and len(one.channels) == 1:
             alarms[one.channels] = ""
-    for one, conflict in zip(reported.rows, table["conflict"], strict=True):
-        if conflict:
-            disputed = [c for c in one.channels if not rang[c]]
+    missed = (table["estimate"] - table["after"]).abs() > CONFLICT * table["std_error"]
+    for one, conflict, miss in zip(
+        reported.rows, table["conflict"], missed, strict=True
+    ):
+        if conflict and (miss or not rang[one.channels].any()):
+            disputed = [c for c in one.channels if alarms[c] == ""]
             alarms[disputed] = DISPUTED
     return alarms

@@ -112,12 +112,12 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
             model, trace, experiments = _with_experiments(
                 estimator, reported, model, target, trace, alarms, generator
             )
-        sampling = _check_sampling(estimator, model, target, trace)
+        sampling, untrusted = _check_sampling(estimator, model, target, trace)
         model = model.doubting(alarms != "")
         if reported is not None:
             alarms = alarms_after(alarms, reported, experiments)
         _warn_of_alarms(estimator, alarms)
-        model = _judged(model, target, alarms != "", contradicted, sampling)
+        model = _judged(model, target, alarms != "", contradicted, untrusted)
         state = {
             "_sampling": sampling,
             "experiments_": experiments,
@@ -280,12 +280,12 @@ def _with_draws(estimator, model, target, generator):
     return model.with_draws(draws, mean, target), trace
 
 
-def _judged(model, target, alarmed, contradicted, sampling):
+def _judged(model, target, alarmed, contradicted, untrusted):
     """Return the model with what it knows of each channel.
 
-    Those that ring an alarm, and those whose data contradict their prior, both of shape
-    (n_media,), bool, are in no group of which only the sum is known; of those whose
-    draws cannot be trusted, by the diagnostics `sampling`, no size is.
+    Those that ring an alarm, whose data contradict their prior, or whose draws cannot
+    be trusted, are in no group of which only the sum is known. All arguments but the
+    first two are of shape (n_media,), bool.
     """
     if model.draws is None:
         return model
@@ -293,8 +293,8 @@ def _judged(model, target, alarmed, contradicted, sampling):
         effects, prior = model.mean_effects(target)
     twins = find_twins(prior, model.history.media, model.history.observed)
     learned = contraction(effects, prior)
-    narrow = is_narrow(effects) & ~twins.any(axis=1) & ~is_untrusted(sampling)[:-1]
-    unknown = ~is_known(learned, narrow) & ~alarmed & ~contradicted
+    narrow = is_narrow(effects) & ~twins.any(axis=1) & ~untrusted
+    unknown = ~is_known(learned, narrow) & ~alarmed & ~contradicted & ~untrusted
     return replace(
         model,
         contraction=learned,
@@ -366,12 +366,18 @@ def _told(reported, model, target, before, after):
 
 
 def _check_sampling(estimator, model, target, trace):
-    """Return the diagnostics of each channel's effect and of the log posterior; warn.
+    """Check the draws, and warn.
 
-    An array, (n_media + 1, n_columns); None without draws.
+    Returns
+    -------
+    found : ndarray of shape (n_media + 1, n_columns)
+        Diagnostics of each channel's effect and of the log posterior; None without
+        draws.
+    untrusted : ndarray of shape (n_media,), bool
+        Channels whose draws cannot be trusted.
     """
     if trace is None:
-        return None
+        return None, np.zeros(len(estimator._columns.media), dtype=bool)
     with torch.no_grad():
         start, after = (
             model.mean_effects_of(network, target)
@@ -391,7 +397,7 @@ def _check_sampling(estimator, model, target, trace):
     )
     if problem:
         warn_user(problem, ConvergenceWarning)
-    return found
+    return found, is_untrusted(found)[:-1]
 
 
 def _check_priors(estimator, model, target):

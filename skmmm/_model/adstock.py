@@ -7,6 +7,8 @@ half-saturation stays in units of spend per period.
 import torch
 from torch.nn.functional import conv1d, pad
 
+_BLOCK = 2**20  # media of all channels and lags at once
+
 
 def _normalised(log_weight):
     return torch.softmax(log_weight, dim=-1)
@@ -126,12 +128,65 @@ def carry(media, kernel):
         own = media.transpose(0, 1).flatten(1, 2)  # (R, E * M, L + T)
         out = conv1d(own, weight, groups=n_draws * n_media)
         return out.unflatten(1, (n_draws, n_media)).transpose(0, 1)
-    # All draws at once: a product of matrices for each channel.
-    n_regions, n_periods = len(media), media.shape[-1] - n_lags + 1
-    ends = range(n_lags - 1, -1, -1)
-    lagged = [media.transpose(0, 1)[..., end : end + n_periods] for end in ends]
-    out = kernel.transpose(0, 1) @ torch.stack(lagged, dim=1).flatten(2)
-    return out.view(n_media, n_draws, n_regions, n_periods).permute(1, 2, 0, 3)
+    return _Carry.apply(media, kernel)
+
+
+class _Carry(torch.autograd.Function):
+    """`carry` of media that are the same for all draws, region block by block.
+
+    For each channel the product of two matrices: kernels of all draws, and media of
+    this and earlier periods, which are never there for all regions at once.
+    """
+
+    @staticmethod
+    def forward(ctx, media, kernel):
+        ctx.save_for_backward(media, kernel)
+        (n_draws, n_media, n_lags), n_regions = kernel.shape, len(media)
+        n_periods = media.shape[-1] - n_lags + 1
+        out = media.new_empty(n_media, n_draws, n_regions, n_periods)
+        for block in _blocks(media, n_lags):
+            lags = _lagged(media[block], n_lags)
+            out[:, :, block] = (kernel.transpose(0, 1) @ lags.flatten(2)).unflatten(
+                2, (-1, n_periods)
+            )
+        return out.permute(1, 2, 0, 3)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, pull):
+        media, kernel = ctx.saved_tensors
+        n_lags, n_periods = kernel.shape[2], pull.shape[3]
+        by_kernel = torch.zeros_like(kernel.transpose(0, 1))
+        by_media = torch.zeros_like(media) if ctx.needs_input_grad[0] else None
+        for block in _blocks(media, n_lags):
+            pulled = pull[:, block].permute(2, 0, 1, 3).flatten(2)  # (M, E, cells)
+            if ctx.needs_input_grad[1]:
+                lags = _lagged(media[block], n_lags).flatten(2)
+                by_kernel += pulled @ lags.transpose(1, 2)
+            if by_media is not None:
+                by_lag = (kernel.permute(1, 2, 0) @ pulled).unflatten(
+                    2, (-1, n_periods)
+                )
+                for lag, part in enumerate(by_lag.transpose(0, 1)):
+                    first = n_lags - 1 - lag
+                    arrives = by_media[block, :, first : first + n_periods]
+                    arrives += part.transpose(0, 1)
+        return by_media, by_kernel.transpose(0, 1)
+
+
+def _blocks(media, n_lags):
+    """Yield slices of regions whose lags stay in the cache."""
+    n_each = max(_BLOCK // max(media[0].numel() * n_lags, 1), 1) if len(media) else 1
+    for start in range(0, len(media), n_each):
+        yield slice(start, min(start + n_each, len(media)))
+
+
+def _lagged(media, n_lags):
+    """Return media of this and earlier periods, (M, n_lags, regions, T)."""
+    n_periods = media.shape[-1] - n_lags + 1
+    first = range(n_lags - 1, -1, -1)
+    by_channel = media.transpose(0, 1)
+    return torch.stack([by_channel[..., at : at + n_periods] for at in first], dim=1)
 
 
 def carry_known(media, known, kernel):

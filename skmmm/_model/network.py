@@ -40,7 +40,12 @@ from skmmm._model.priors import (
 )
 from skmmm._model.responses import summed_effects
 from skmmm._model.saturation import half_saturations, hill
-from skmmm._model.spikes import damped_spikes, find_spikes, take_excess
+from skmmm._model.spikes import (
+    believed_share,
+    damped_spikes,
+    find_spikes,
+    take_excess,
+)
 
 # Width of the bend in which an effect becomes nothing, and where one as large as
 # expected lies beyond it, in expected effects.
@@ -293,8 +298,9 @@ class OutcomeNetwork:
             cells = find_spikes(media, high)
         if cells is None:
             return self.adstocked(values, self.damped(values, inputs), known)
-        carried, kernel = self.adstocked(values, media, known), self.kernel(values)
-        return take_excess(carried, media, high, _believed(values), kernel, cells)
+        kernel, share = self.kernel(values), believed_share(values)
+        carried = carry_known(media, known, kernel)
+        return take_excess(carried, media, high, share, kernel, cells)
 
     def damped(self, values, inputs):
         """Return media with spikes damped, shape ([E,] R, M, L + T)."""
@@ -305,7 +311,7 @@ class OutcomeNetwork:
         damped = damped_spikes(
             inputs.media[..., spiked, :],
             inputs.high[:, spiked],
-            _believed(values)[:, None, spiked, None],
+            believed_share(values)[:, None, spiked, None],
         )
         return inputs.media.expand(shape).index_copy(2, spiked, damped)
 
@@ -575,11 +581,6 @@ class OutcomeNetwork:
 def with_noise_floor(log, floor):
     """Return the log of a standard deviation to which one of `floor` is added."""
     return 0.5 * torch.logaddexp(2.0 * log, torch.full_like(log, 2 * math.log(floor)))
-
-
-def _believed(values):
-    """Return the share of the log of spikes that is believed, (E, M)."""
-    return torch.sigmoid(values["spike_logit"])
 
 
 def none_or_more(values):

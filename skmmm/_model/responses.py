@@ -5,12 +5,14 @@ derivatives by hand: a logarithm and two exponentials for each cell, and nothing
 size of all cells is kept in between.
 """
 
+import math
+
 import torch
 from torch.autograd.function import once_differentiable
 
 _BLOCK = 2**18  # cells of all draws and channels at once
-# Adstock below counts as this: its response is nothing, with a finite slope.
-_NOTHING = 1e-20
+# Least adstock that has a response; and the logarithm of less, whose is nothing.
+_LEAST, _LOG_OF_LESS = 1e-20, -1e6
 
 
 def summed_effects(adstock, log_half_saturation, slope, size, drift, states):
@@ -18,7 +20,8 @@ def summed_effects(adstock, log_half_saturation, slope, size, drift, states):
 
     Parameters
     ----------
-    adstock : Tensor of shape (E, R, M, T), non-negative
+    adstock : Tensor of shape (E, R, M, T)
+        What is not above zero has no response.
     log_half_saturation : Tensor of shape (E, R or 1, M)
     slope : Tensor of shape (E, M), positive
     size : Tensor of shape (E, R or 1, M)
@@ -26,11 +29,14 @@ def summed_effects(adstock, log_half_saturation, slope, size, drift, states):
     drift : Tensor of shape (E, M, H)
         H = 0: none.
     states : Tensor of shape (R, H, T)
+        Constant: there is no derivative by it.
 
     Returns
     -------
     effects : Tensor of shape (E, R, T)
     """
+    if states.requires_grad:
+        raise ValueError("summed_effects has no derivative by states.")
     half, size = (
         part.expand(adstock.shape[:3]) for part in (log_half_saturation, size)
     )
@@ -88,8 +94,9 @@ def _response(block, adstock, half, slope, size, drift, states):
     adstock, half, size = (
         part[:, block].movedim(2, 0) for part in (adstock, half, size)
     )
-    adstock = adstock.clamp_min(_NOTHING)
-    ratio = adstock.log().sub_(half[..., None])
+    adstock = adstock.clamp_min(_LEAST)
+    log = torch.threshold_(adstock.log(), math.log(_LEAST) + 1e-3, _LOG_OF_LESS)
+    ratio = log.sub_(half[..., None])
     response = (ratio * slope.T[..., None, None]).sigmoid_()
     drifted = (drift.transpose(0, 1) @ _cells(states, block)).exp_()
     unit = drifted.view_as(response).mul_(response)

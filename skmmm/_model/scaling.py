@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from skmmm._model.saturation import half_saturations, hill_odds
-from skmmm._model.spikes import find_spikes, take_excess
+from skmmm._model.spikes import believed_share, find_spikes, take_excess
 
 
 class ScaledChannel:
@@ -91,7 +91,7 @@ class ScaledChannel:
 
     def _damped(self, adstock, spend, cells):
         """Return adstock, (E, R, T), less what the excess of spikes carries over."""
-        share = torch.sigmoid(self.values["spike_logit"])
+        share = believed_share(self.values)
         kernel = share.new_ones(*share.shape, 1)
         if self.network.sizes.max_lag:
             kernel = self.network.kernel(self.values)

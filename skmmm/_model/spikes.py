@@ -22,10 +22,15 @@ def damped_spikes(media, high, share):
     return media / beyond * beyond**share
 
 
+def believed_share(values):
+    """Return the share of the log of spikes that is believed, (E, M)."""
+    return torch.sigmoid(values["spike_logit"])
+
+
 def find_spikes(media, high):
     """Return region, channel and period of media, (R, C, L + T), beyond `high`.
 
-    Tensors of shape (n,), or None for all three together if there are `MANY`.
+    Each of shape (n,). None if they are more than `MANY` of all cells.
     """
     beyond = media > high
     if beyond.sum() > MANY * beyond.numel():
@@ -54,8 +59,11 @@ def take_excess(adstock, media, high, share, kernel, cells):
         Below zero by rounding at most.
     """
     region, channel, period = cells
-    spend, high = media[cells], high[region, channel, 0]
-    excess = spend - high * (spend / high) ** share[:, channel]  # (E, n)
+    if not len(region):
+        return adstock
+    spend = media[cells]
+    counts = damped_spikes(spend, high[region, channel, 0], share[:, channel])
+    excess = spend - counts  # (E, n)
     n_draws, n_regions, n_channels, n_periods = adstock.shape
     n_lags = kernel.shape[2]
     arrives = period[:, None] - (n_lags - 1) + torch.arange(n_lags)

@@ -174,9 +174,11 @@ def sampling_problem(found: Array, names: Sequence[Column], n_longer: int) -> st
         )
     which = [name for name, is_bad in zip(names, bad, strict=True) if is_bad]
     longer = f"Fit with n_draws={n_longer}, with which chains run longer. "
+    meant = "their intervals cannot be trusted, and none of them is called data-driven"
+    if which == [LOG_POSTERIOR]:
+        meant = "the effects of channels look settled, but something else is not"
     return (
         f"The draws of {which} still depend on where the chains started, or still "
-        "move in one direction: their intervals cannot be trusted, and no channel "
-        f"among them is called data-driven. {longer if n_longer <= _MANY else ''}"
+        f"move in one direction: {meant}. {longer if n_longer <= _MANY else ''}"
         f"{_WHAT_TO_DO}"
     )

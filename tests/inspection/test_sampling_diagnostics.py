@@ -70,6 +70,27 @@ def test_channels_whose_draws_cannot_be_trusted_are_not_data_driven(panel, monke
     assert doubted.iloc[-1] == told.iloc[-1]
 
 
+def test_of_channels_whose_draws_cannot_be_trusted_no_sum_is_known(panel, monkeypatch):
+    X = panel.X.assign(twin=panel.X["media_1"])
+    roles = {"media": [*panel.media, "twin"], "controls": panel.controls}
+    roles |= {"region": "region", "time": "week", "media_cost": 1.0}
+    model = DeepCausalMMMRegressor(**roles, graph=None, random_state=0)
+    assert len(model.fit(X, panel.y).channel_groups()) == 1
+    monkeypatch.setattr(
+        fitting, "is_untrusted", lambda found: np.ones(len(found), dtype=bool)
+    )
+    assert not len(model.fit(X, panel.y).channel_groups())
+
+
+def test_a_posterior_that_drifts_alone_says_nothing_against_channels():
+    values, start, accepted = chains()
+    values[..., 1] += np.linspace(0.0, 8.0, len(values))[:, None]
+    found = diagnose(values, start, accepted)
+    said = sampling_problem(found, ["tv", "log posterior"], n_longer=500)
+    assert "the effects of channels look settled" in said
+    assert "data-driven" not in said
+
+
 def test_numbers_of_good_chains():
     told = diagnosed(*chains(n_transitions=60, n_chains=400))
     assert told["r_hat"] == pytest.approx(1.0, abs=0.03)

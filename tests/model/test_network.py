@@ -26,6 +26,7 @@ from skmmm._model.context import draw_context
 from skmmm._model.inputs import Inputs
 from skmmm._model.network import BEND, EXPECTED, none_or_more
 from skmmm._model.priors import MISFIT, MISFIT_ALWAYS_ON
+from skmmm._model.spikes import find_spikes
 
 
 def test_parts_add_up():
@@ -55,8 +56,16 @@ def test_effect_is_that_of_a_channels_own_spend(adstock):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
-def test_spikes_count_as_far_as_they_are_believed(share):
+@pytest.mark.parametrize("gaps", [False, True])
+@pytest.mark.parametrize("level", [1.0, 0.1], ids=["few", "many"])
+def test_spikes_count_as_far_as_they_are_believed(share, gaps, level):
     network, inputs, _ = make_problem()
+    inputs = replace(inputs, high=level * inputs.high)
+    if not gaps:
+        inputs = replace(inputs, known=torch.ones_like(inputs.known))
+    of_spiked = torch.where(network.channel_priors.spiked[:, None], 1.0, 0.0)
+    cells = find_spikes(inputs.media * of_spiked, inputs.high)
+    assert (cells is None) == (level < 1.0)
     values = network.values()
     values["spike_logit"] = torch.logit(tensor([[share] * M]))
     media, high = inputs.media.numpy(), inputs.high.numpy()
