@@ -22,6 +22,8 @@ from skmmm.experiments._synthetic_control import (
 
 # Sets explained at a time, which bounds memory.
 _BATCH = 1000
+# Share of sets that are the best, and windows from which their luck can be told.
+_BEST, _FEWEST_WINDOWS = 0.025, 4
 # Draws by which a candidate is looked for before there are taken to be no more.
 _MOST_DRAWS = 20
 
@@ -42,6 +44,8 @@ class Designs:
         in the KPI leave.
     weights : ndarray of shape (P, R)
     n_windows : int
+    luck : float
+        By how much errors of the best sets are larger than they seem.
     """
 
     sets: np.ndarray
@@ -51,6 +55,7 @@ class Designs:
     imbalance: np.ndarray
     weights: np.ndarray
     n_windows: int
+    luck: float
 
 
 def draw_candidates(rng, kpi, size, n_candidates, forced, max_share):
@@ -136,7 +141,8 @@ def score_designs(kpi, sets, length, settings, *, n_placebos, rng, n_jobs=None):
     own = _effects(kpi, sets, starts, length, by_window, n_jobs)[0, 0]
     n_disjoint = kpi.shape[1] / sets.shape[1]
     pooled = pooled_variance(choice.of_windows(effects), sizes, n_disjoint)
-    variance, df = pooled.moderate(own, _sizes(kpi, sets))
+    own_sizes = _sizes(kpi, sets)
+    variance, df = pooled.moderate(own, own_sizes)
     penalty, memory = settings.at(choice.setting)
     level = _level_effects(_totals(kpi, sets), starts, length, memory)
     weights, imbalance = _whole_fit(kpi, sets, penalty)
@@ -148,7 +154,37 @@ def score_designs(kpi, sets, length, settings, *, n_placebos, rng, n_jobs=None):
         imbalance,
         weights,
         len(starts),
+        _luck_of_the_best(own / own_sizes, pooled, own_sizes),
     )
+
+
+def _luck_of_the_best(effects, pooled, sizes):
+    """Return by how much errors of the best sets are larger than they seem.
+
+    The best of many sets were lucky in the windows that chose them. The best by half of
+    the windows are looked at in the other half, and compared with what all sets do
+    there; twice as many windows choose better, and luck falls with their root.
+
+    Parameters
+    ----------
+    effects : ndarray of shape (W, P)
+        Placebo effects, by the size of the set.
+    pooled : PooledVariance
+    sizes : ndarray of shape (P,)
+    """
+    n_best = max(round(_BEST * effects.shape[1]), 1)
+    if len(effects) < _FEWEST_WINDOWS:
+        return 1.0
+    halves, logs = (effects[::2], effects[1::2]), []
+    for chosen_by, later in (halves, halves[::-1]):
+        expected = pooled.moderate(chosen_by * sizes, sizes)[0] / sizes**2
+        seen = (later**2).mean(axis=0)
+        best = np.argsort(expected)[:n_best]
+        held, promised = (
+            errors[best].mean() / errors.mean() for errors in (seen, expected)
+        )
+        logs.append(np.log(held / promised))
+    return float(np.exp(max(np.mean(logs), 0.0) / 2**1.5))
 
 
 def rescore_designs(kpi, sets, length, settings, *, n_placebos, rng, n_jobs=None):

@@ -174,8 +174,9 @@ def design_experiment(
 
     q being quantiles of its t distribution. The standard error comes from placebo
     windows, explained by weights and a level from periods before them, and is moderated
-    by that of sets of controls: the best of many candidates was also lucky in its few
-    windows. Designs judged by how well they fit promise more than they hold [1]_.
+    by that of sets of controls. The best of many candidates was also lucky in its few
+    windows: by how much is told by the best of half of the windows in the other half,
+    and added. Designs judged by how well they fit promise more than they hold [1]_.
 
     **Cost.** KPI and spend in a window are those of the last year, or of all periods.
 
@@ -228,8 +229,9 @@ def design_experiment(
     table = _ranked(table, alpha, power).head(n_designs)
     for _, rows in table.groupby("n_regions"):
         sets = np.stack(rows["positions"].to_list())
-        exact = rescore_designs(values, sets, length, settings, **scoring)
-        table.loc[rows.index, ["std_error", "df"]] = np.column_stack(exact)
+        error, df = rescore_designs(values, sets, length, settings, **scoring)
+        table.loc[rows.index, "std_error"] = error * rows["luck"].to_numpy()
+        table.loc[rows.index, "df"] = df
     table = _ranked(table, alpha, power)
     table["regions"] = [list(kpi.columns[chosen]) for chosen in table["positions"]]
     table["reason"] = [_reason(row, power) for row in table.to_dict("records")]
@@ -296,7 +298,8 @@ def _table(found, kpi, recent, length):
         {
             "positions": list(found.sets),
             "n_regions": found.sets.shape[1],
-            "std_error": found.std_error,
+            "std_error": found.std_error * found.luck,
+            "luck": found.luck,
             "df": found.df,
             "kpi_at_risk": length * total,
             "share": total / mean.sum(),

@@ -9,8 +9,13 @@ from scipy import stats
 from helpers import refuses_from
 from skmmm.datasets import make_mmm_panel
 from skmmm.experiments import design_experiment, design_flights
-from skmmm.experiments._candidates import draw_candidates, score_designs
+from skmmm.experiments._candidates import (
+    _luck_of_the_best,
+    draw_candidates,
+    score_designs,
+)
 from skmmm.experiments._synthetic_control import (
+    PooledVariance,
     analyse,
     draw_sets,
     placebos,
@@ -135,6 +140,19 @@ def test_windows_are_out_of_sample():
     )
     assert found.std_error[0] > 1.5 * found.std_error[1]
     assert found.r2[1] > 0.99
+
+
+@pytest.mark.parametrize("prior_df", [1.0, 50.0])
+def test_the_best_of_sets_that_are_alike_were_lucky(prior_df):
+    rng, sizes = np.random.default_rng(0), np.ones(200)
+    pooled = PooledVariance(1.0, 2.0, prior_df)
+    effects = rng.normal(size=(16, 200))
+    alike = _luck_of_the_best(effects, pooled, sizes)
+    assert (alike > 1.2) == (prior_df == 1.0)
+    # Of sets that truly differ the best hardly needed any luck.
+    effects *= np.exp(rng.normal(size=200))
+    assert _luck_of_the_best(effects, pooled, sizes) < alike + 0.05 < 1.7
+    assert _luck_of_the_best(effects[:3], pooled, sizes) == 1.0
 
 
 def test_strata_spread_over_sizes():
