@@ -149,7 +149,8 @@ def test_kinds_of_tables(world):
         controls=[position["price"], position["holiday"]],
         **QUICK,
     ).fit(world.X.to_numpy(dtype=object))
-    assert_array_equal(array.causal_graph_, graph.causal_graph_)
+    # Arrays and frames lie in memory in other ways, and sums round in other ways.
+    assert_allclose(array.causal_graph_, graph.causal_graph_, rtol=1e-12)
     assert array.media_ == [position[name] for name in world.media]
 
 
