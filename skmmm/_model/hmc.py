@@ -198,8 +198,8 @@ def _as_told(mean, places, posterior):
     """Return the mean of parameters, moved to say of what was tested what draws say.
 
     Neither values of experiments nor effects are linear in the parameters, so that
-    those at the mean are others than the mean of those of draws. It is the least move
-    in coordinates in which the posterior is round.
+    those at the mean are not in the middle of those of draws. It is the least move in
+    coordinates in which the posterior is round.
     """
     said = _Said(places, posterior)
     away = said.away(mean)
@@ -226,7 +226,8 @@ def _as_told(mean, places, posterior):
 class _Said:
     """What draws say of experiments, and of the mean effects of tested channels.
 
-    In standard errors, and in standard deviations of the draws.
+    Of the first the mean of draws, in standard errors; of the second their median, in
+    their standard deviations.
     """
 
     def __init__(self, places, posterior):
@@ -236,7 +237,8 @@ class _Said:
             effects = torch.cat([self._effects(few) for _, few in few_draws(places)])
             self.unit = effects.std(dim=0) + _LEAST_DOUBT
             errors = target.experiments.errors(places).mean(dim=0)
-        self.aim = torch.cat([errors, effects.mean(dim=0) / self.unit])
+        middle = effects.median(dim=0).values  # effects have a long tail
+        self.aim = torch.cat([errors, middle / self.unit])
 
     def _effects(self, network):
         posterior = self.posterior
