@@ -154,6 +154,12 @@ def test_the_model_moves_towards_the_test(usual, model, table):
     assert TESTED in row["finding"]
 
 
+def test_the_effect_at_the_point_is_in_the_middle_of_draws(model):
+    told = model.channel_summary(confidence_level=0.3).loc[TESTED]
+    low, high = told["contribution_low"], told["contribution_high"]
+    assert 0.0 < low <= told["contribution"] <= high
+
+
 def test_without_draws_the_point_moves(world, table):
     options = {"n_draws": 0}
     before = make_model(world, **options).fit(world.X, world.y)
