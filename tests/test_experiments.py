@@ -210,12 +210,12 @@ def test_a_wild_test_is_a_conflict_and_a_doubtful_one_is_none(world, usual, week
         ("rings", [(0.9, True, 10.0)], "rings"),
         # The rows had nothing to say: one test answers for them, and another may
         # contradict them, but not the first.
-        ("rings", [(0.9, False, 10.0), (0.3, True, 11.0)], ""),
-        ("rings", [(0.9, False, 10.0), (0.3, True, 13.0)], DISPUTED),
+        ("rings", [(0.9, False, 10.0), (0.3, True, 11.9)], ""),
+        ("rings", [(0.9, False, 10.0), (0.3, True, 12.1)], DISPUTED),
     ],
 )
 def test_alarms_after(before, told, after):
-    rows = [SimpleNamespace(channels=[1])] * len(told)
+    rows = [of_channels(1)] * len(told)
     table = told_of(told)
     alarms = np.array(["other", before], dtype=object)
     found = alarms_after(alarms, SimpleNamespace(rows=rows), table)
@@ -223,17 +223,22 @@ def test_alarms_after(before, told, after):
     assert list(alarms) == ["other", before]
 
 
+def of_channels(*channels):
+    """Return a test of some channels, give or take 1 with the doubt of its bias."""
+    return SimpleNamespace(channels=list(channels), std_error=0.8, bias_sd=0.6)
+
+
 def told_of(tests):
     """Return the columns of `experiments_` that decide on alarms."""
     table = pd.DataFrame(tests, columns=["doubt_removed", "conflict", "after"])
-    return table.assign(estimate=10.0, std_error=1.0)
+    return table.assign(estimate=10.0)
 
 
 @pytest.mark.parametrize(
     ("said", "after"), [(10.0, ["rings", ""]), (13.0, ["rings", DISPUTED])]
 )
 def test_a_joint_conflict_is_that_of_the_channel_that_rang(said, after):
-    rows = [SimpleNamespace(channels=[0, 1])]
+    rows = [of_channels(0, 1)]
     alarms = np.array(["rings", ""], dtype=object)
     table = told_of([(0.9, True, said)])
     found = alarms_after(alarms, SimpleNamespace(rows=rows), table)

@@ -204,7 +204,8 @@ def alarms_after(
     for one, answer in zip(reported.rows, answers, strict=True):
         if answer and len(one.channels) == 1:
             alarms[one.channels] = ""
-    missed = (table["estimate"] - table["after"]).abs() > CONFLICT * table["std_error"]
+    errors = np.array([np.hypot(one.std_error, one.bias_sd) for one in reported.rows])
+    missed = (table["estimate"] - table["after"]).abs() > CONFLICT * errors
     for one, conflict, miss in zip(
         reported.rows, table["conflict"], missed, strict=True
     ):

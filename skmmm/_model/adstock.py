@@ -7,6 +7,8 @@ half-saturation stays in units of spend per period.
 import torch
 from torch.nn.functional import conv1d, pad
 
+from skmmm._model.blocks import region_blocks
+
 _BLOCK = 2**20  # media of all channels and lags at once
 
 
@@ -143,8 +145,9 @@ class _Carry(torch.autograd.Function):
         ctx.save_for_backward(media, kernel)
         (n_draws, n_media, n_lags), n_regions = kernel.shape, len(media)
         n_periods = media.shape[-1] - n_lags + 1
+        n_cells = n_media * n_lags * n_periods
         out = media.new_empty(n_media, n_draws, n_regions, n_periods)
-        for block in _blocks(media, n_lags):
+        for block in region_blocks(n_regions, n_cells, _BLOCK):
             lags = _lagged(media[block], n_lags)
             out[:, :, block] = (kernel.transpose(0, 1) @ lags.flatten(2)).unflatten(
                 2, (-1, n_periods)
@@ -155,10 +158,11 @@ class _Carry(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, pull):
         media, kernel = ctx.saved_tensors
-        n_lags, n_periods = kernel.shape[2], pull.shape[3]
+        (_, n_media, n_lags), (_, n_regions, _, n_periods) = kernel.shape, pull.shape
+        n_cells = n_media * n_lags * n_periods
         by_kernel = torch.zeros_like(kernel.transpose(0, 1))
         by_media = torch.zeros_like(media) if ctx.needs_input_grad[0] else None
-        for block in _blocks(media, n_lags):
+        for block in region_blocks(n_regions, n_cells, _BLOCK):
             pulled = pull[:, block].permute(2, 0, 1, 3).flatten(2)  # (M, E, cells)
             if ctx.needs_input_grad[1]:
                 lags = _lagged(media[block], n_lags).flatten(2)
@@ -172,13 +176,6 @@ class _Carry(torch.autograd.Function):
                     arrives = by_media[block, :, first : first + n_periods]
                     arrives += part.transpose(0, 1)
         return by_media, by_kernel.transpose(0, 1)
-
-
-def _blocks(media, n_lags):
-    """Yield slices of regions whose lags stay in the cache."""
-    n_each = max(_BLOCK // max(media[0].numel() * n_lags, 1), 1) if len(media) else 1
-    for start in range(0, len(media), n_each):
-        yield slice(start, min(start + n_each, len(media)))
 
 
 def _lagged(media, n_lags):

@@ -10,6 +10,8 @@ import math
 import torch
 from torch.autograd.function import once_differentiable
 
+from skmmm._model.blocks import region_blocks
+
 _BLOCK = 2**18  # cells of all draws and channels at once
 # Least adstock that has a response; and the logarithm of less, whose is nothing.
 _LEAST, _LOG_OF_LESS = 1e-20, -1e6
@@ -104,10 +106,8 @@ def _response(block, adstock, half, slope, size, drift, states):
 
 
 def _blocks(adstock):
-    """Yield slices of regions whose cells stay in the cache."""
-    n_each = max(_BLOCK // max(adstock[:, 0].numel(), 1), 1)
-    for start in range(0, adstock.shape[1], n_each):
-        yield slice(start, min(start + n_each, adstock.shape[1]))
+    """Yield slices of regions of adstock."""
+    return region_blocks(adstock.shape[1], adstock[:, 0].numel(), _BLOCK)
 
 
 def _cells(states, block):

@@ -218,11 +218,7 @@ def design_experiment(
         if len(sets):
             found = score_designs(values, sets, length, settings, **scoring)
             tables.append(_table(found, kpi, recent, length))
-    if not tables:
-        raise ValueError(
-            f"No set of {n_regions} regions was found with a share of at most "
-            f"max_share={max_share} in the KPI. Raise it, or treat fewer regions."
-        )
+    _check_found(tables, n_regions, max_share)
     table = pd.concat(tables, ignore_index=True)
     money = None if spend is None else spend * n_periods
     table = _with_effect(table, money, lift, change, roi)
@@ -230,8 +226,8 @@ def design_experiment(
     for _, rows in table.groupby("n_regions"):
         sets = np.stack(rows["positions"].to_list())
         error, df = rescore_designs(values, sets, length, settings, **scoring)
-        table.loc[rows.index, "std_error"] = error * rows["luck"].to_numpy()
-        table.loc[rows.index, "df"] = df
+        exact = np.column_stack([error * rows["luck"].to_numpy(), df])
+        table.loc[rows.index, ["std_error", "df"]] = exact
     table = _ranked(table, alpha, power)
     table["regions"] = [list(kpi.columns[chosen]) for chosen in table["positions"]]
     table["reason"] = [_reason(row, power) for row in table.to_dict("records")]
@@ -268,6 +264,14 @@ def _check_size(size, n_forced, n_known):
         raise ValueError(
             f"n_regions={size} of {n_known} regions leaves {n_known - size} controls; "
             "at least two are needed."
+        )
+
+
+def _check_found(tables, n_regions, max_share):
+    if not tables:
+        raise ValueError(
+            f"No set of {n_regions} regions was found with a share of at most "
+            f"max_share={max_share} in the KPI. Raise it, or treat fewer regions."
         )
 
 

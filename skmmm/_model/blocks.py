@@ -1,0 +1,17 @@
+"""Regions block by block, so that what is computed for each stays in the cache."""
+
+
+def region_blocks(n_regions, n_cells, at_once):
+    """Yield slices of regions.
+
+    Parameters
+    ----------
+    n_regions : int
+    n_cells : int
+        Numbers that each region makes.
+    at_once : int
+        Of these in a block, or one region.
+    """
+    n_each = max(at_once // max(n_cells, 1), 1)
+    for start in range(0, n_regions, n_each):
+        yield slice(start, min(start + n_each, n_regions))
