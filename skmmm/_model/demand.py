@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.optimize import minimize
-from scipy.stats import chi2, multivariate_normal
+from scipy.stats import multivariate_normal
 
 from skmmm._model.independence import independent_spend
 
@@ -36,7 +36,9 @@ SHIFTS = (-1, 0, 1)  # weeks by which demand in budgets may lead demand in the K
 MIN_PERIODS = 40
 MIN_SEEN = 0.2  # of cells with spend, in a channel that can tell of demand
 FAR = 4.0  # standard deviations beyond which log spend is not believed
-SIGNIFICANT = 0.99  # gain in likelihood by a factor, against chance
+# Shifts of channels against each other, and how many of them may look as much alike as
+# the budgets do: 1 % of tables are taken for such that follow demand by chance.
+N_SHIFTS, BY_CHANCE = 199, 1
 N_ROUNDS = 3  # of filling in what was not seen and fitting
 N_CONJUGATE = 40  # steps of conjugate gradients
 MOVES = 0.2  # loading from which a channel moves with demand
@@ -44,6 +46,7 @@ LOCAL = 0.5  # share of independent regions in the spend of channels that move l
 LEAST_OWN = 0.02  # share of log spend that every channel has for itself
 # Prior sd of loadings, in standard deviations of log spend; and around local ones.
 LOADING, LOADING_LIKE_LOCAL = 0.6, 0.2
+LASTS, LASTS_SPREAD = 0.72, 0.4  # persistence of demand, and prior sd of its artanh
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +192,7 @@ def _factor_of(spend, seen, *, n_free, generator, usual=None):
     generator : torch.Generator
     usual : ndarray of shape (M,), default=None
         Loadings of local demand, which national demand is expected to share. Without
-        them demand must explain spend better than chance.
+        them budgets must move together more than by chance.
     """
     chosen = np.flatnonzero((seen.mean(axis=(0, 1)) >= MIN_SEEN) & spend.any((0, 1)))
     if len(chosen) < 2:
@@ -198,6 +201,8 @@ def _factor_of(spend, seen, *, n_free, generator, usual=None):
     spend, seen = spend[..., chosen], seen[..., chosen]
     spend = spend / np.sqrt((spend**2).sum(axis=(0, 1)) / seen.sum(axis=(0, 1)))
     spend = np.clip(spend, -FAR, FAR)
+    if usual is None and not _move_together(spend, generator):
+        return None
     shape = *spend.shape[:2], 1 + len(chosen)
     noise = torch.randn(shape, generator=generator, dtype=torch.float64).numpy()
     expected = np.zeros(len(chosen)), LOADING
@@ -209,14 +214,42 @@ def _factor_of(spend, seen, *, n_free, generator, usual=None):
             filled = factor.filled(spend, seen, noise)
             factor = _fit_factor(filled, n_free, expected, start=factor)
         spend = factor.filled(spend, seen)
-    # Twice the gain is chi-squared where there is no factor: a loading per channel and
-    # the persistence.
-    by_chance = 0.5 * chi2.ppf(SIGNIFICANT, len(chosen) + 1)
-    if usual is None and factor.gain < by_chance:
-        return None
     loading = np.zeros(n_media)
     loading[chosen] = factor.loading
     return factor.smooth(spend), loading, factor.persistence, factor.known
+
+
+def _move_together(spend, generator):
+    """Return whether channels move together more than they would by chance.
+
+    Shifted against each other in time, around the end, channels keep all that each has
+    by itself, and lose what they have in common. The largest eigenvalue of their
+    cross-spectra, weighted as demand lasts, is the score of the likeliest loadings.
+
+    Parameters
+    ----------
+    spend : ndarray of shape (R, T, M)
+        Zero where it was not seen.
+    generator : torch.Generator
+    """
+    n_periods, n_media = spend.shape[1:]
+    angle = 2.0 * np.pi * np.arange(n_periods // 2 + 1) / n_periods
+    moved = np.fft.rfft(spend, axis=1)[:, 1:]  # means were taken out
+    own = (np.abs(moved) ** 2).sum(axis=0)
+    lasts = (own * np.cos(angle[1:, None])).sum(axis=0) / own.sum(axis=0)
+    moved = moved / _ar_spectrum(lasts, angle[1:, None])
+    cross = np.einsum("rki,rkj->kij", moved, moved.conj())
+    cross = cross * _ar_spectrum(LASTS, angle[1:, None, None])
+    cross[:, range(n_media), range(n_media)] = 0.0
+
+    # Every channel has a part of the window for its own, at least half a part apart.
+    part, within = torch.rand((2, N_SHIFTS, n_media), generator=generator).numpy()
+    shifts = (part.argsort(axis=1) + 0.5 * within) * n_periods / n_media
+    shifts = np.concatenate([np.zeros((1, n_media)), shifts.round()])
+    turned = np.exp(1j * angle[1:, None] * shifts[:, None])  # (1 + S, K, M)
+    score = np.einsum("ski,kij,skj->sij", turned, cross, turned.conj()).real
+    largest = np.linalg.eigvalsh(score)[:, -1]
+    return (largest[1:] >= largest[0]).sum() <= BY_CHANCE
 
 
 def _log_spend(panel, season):
@@ -380,8 +413,8 @@ def _fit_factor(spend, rows, expected, start=None):
         loading, own, own_log, persistence = vector.split([n_media] * 3 + [1])
         value = likelihood(loading, own, own_log, persistence)
         value = value - 0.5 * ((loading - mean) / expected[1]).square().sum()
-        # Demand lasts: tanh(.9) is .72.
-        value = value - 0.5 * ((persistence - 0.9) / 0.4).square().sum()
+        away = persistence - np.arctanh(LASTS)
+        value = value - 0.5 * (away / LASTS_SPREAD).square().sum()
         return value - 0.5 * own.square().sum()
 
     def without(vector):
@@ -393,7 +426,7 @@ def _fit_factor(spend, rows, expected, start=None):
     _, alone = _maximum(without, own)
     if start is None:
         loading = expected[0] if expected[0].any() else _first_component(spend)
-        start = np.concatenate([loading, own - 0.1, [0.9]])
+        start = np.concatenate([loading, own - 0.1, [np.arctanh(LASTS)]])
     else:
         start = start.vector()
     best, value = _maximum(penalised, start)

@@ -89,6 +89,16 @@ def test_channels_of_their_own_have_no_demand(n_regions, seed):
     assert found(make_panel(0.0, n_regions, seed=seed)[0]) is None
 
 
+@pytest.mark.parametrize("n_regions", [1, 8])
+def test_what_one_channel_does_by_itself_is_no_demand(n_regions):
+    panel, _ = make_panel(0.0, n_regions)
+    rng = np.random.default_rng(7)
+    media = panel.media.copy()
+    # Slow and fast moves in one budget: no AR(1), but nobody else's.
+    media[..., 0] *= np.exp(1.5 * autoregression(rng, 0.95, media.shape[:2]))
+    assert found(replace(panel, media=media)) is None
+
+
 def test_one_series_tells_too():
     panel, truth = make_panel(1.4, 1, 200, seed=3)
     demand = found(panel)
