@@ -89,14 +89,16 @@ def test_channels_of_their_own_have_no_demand(n_regions, seed):
     assert found(make_panel(0.0, n_regions, seed=seed)[0]) is None
 
 
-@pytest.mark.parametrize("n_regions", [1, 8])
-def test_what_one_channel_does_by_itself_is_no_demand(n_regions):
-    panel, _ = make_panel(0.0, n_regions)
-    rng = np.random.default_rng(7)
-    media = panel.media.copy()
-    # Slow and fast moves in one budget: no AR(1), but nobody else's.
-    media[..., 0] *= np.exp(1.5 * autoregression(rng, 0.95, media.shape[:2]))
-    assert found(replace(panel, media=media)) is None
+def test_what_one_channel_does_by_itself_is_no_demand():
+    def of_its_own(seed):
+        panel, _ = make_panel(0.0, 8, seed=seed)
+        rng = np.random.default_rng(100 + seed)
+        media = panel.media.copy()
+        # Slow and fast moves in one budget: no AR(1), but nobody else's.
+        media[..., 0] *= np.exp(1.5 * autoregression(rng, 0.95, media.shape[:2]))
+        return found(replace(panel, media=media))
+
+    assert sum(of_its_own(seed) is not None for seed in range(10)) <= 1
 
 
 def test_one_series_tells_too():
