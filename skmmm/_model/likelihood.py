@@ -50,6 +50,16 @@ class Target:
             return rows
         return replace(rows, experiments=self.experiments.in_dtype(dtype))
 
+    def in_regions(self, regions):
+        """Return the same of some regions, without experiments."""
+        share = self.share[regions]
+        return Target(
+            y=self.y[regions],
+            count=self.count[regions],
+            precision=self.precision[regions],
+            share=share / share.sum(),
+        )
+
     @property
     def observed(self):
         """1 where there is something to fit, shape (R, T)."""

@@ -12,6 +12,7 @@ from skmmm._model.laplace import (
     all_ties,
     information,
     spread_information,
+    with_shared_held,
     with_spreads,
 )
 from skmmm._model.likelihood import effective_regions, log_likelihood, log_prior
@@ -24,6 +25,9 @@ SETTLED = 1e-3
 # fraction of independent regions the loss is another, and may rise by less.
 DIVERGENCE_TOLERANCE = 1.0
 SMALLEST_STEP = 0.05
+# From so many regions on, training starts with samples of them: from far away, many
+# regions would follow what periods have in common before what regions share.
+MANY_REGIONS, SAMPLE, N_SAMPLES = 256, 64, 3
 
 
 def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
@@ -41,7 +45,7 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
     target : Target
     loss : Loss
     max_iter : int
-        Iterations over all rounds together.
+        Iterations over all rounds together, and over those of each sample.
     tol : float
         A round ends when the loss per row falls by less, relative to its size.
     on_iteration : callable
@@ -53,24 +57,66 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
     settled : bool
         False if the iterations did not suffice.
     """
-    n_done, stopped, settled = 0, False, False
+    if network.sizes.n_regions >= MANY_REGIONS and target.experiments is None:
+        _start_from_samples(network, inputs, target, loss, max_iter, tol)
+    record = _Record(max_iter, on_iteration)
+    settled = _alternate(network, inputs, target, loss, tol, record)
+    return settled or record.stopped
 
-    def record(loss_value):
-        nonlocal n_done, stopped
-        n_done += 1
-        stopped = bool(on_iteration(loss_value))
-        return stopped
 
-    before, step = np.inf, 1.0
-    while not (stopped or settled) and n_done < max_iter:
-        budget = min(ITERATIONS_PER_ROUND, max_iter - n_done)
+class _Record:
+    """Counts iterations and passes their losses on."""
+
+    def __init__(self, max_iter, on_iteration=lambda loss: False):
+        self._on_iteration = on_iteration
+        self.left, self.stopped = max_iter, False
+
+    def __call__(self, loss):
+        """Take in the loss of one iteration; return whether to stop."""
+        self.left -= 1
+        self.stopped = bool(self._on_iteration(loss))
+        return self.stopped
+
+
+def _start_from_samples(network, inputs, target, loss, max_iter, tol):
+    """Move to what the best of some samples of regions makes likely, in place.
+
+    A sample may end where its few regions fit as well as anywhere, and from where no
+    slope leads back: all regions decide, each with its deviations from the sample.
+    """
+    n_regions = network.sizes.n_regions
+    found = []
+    for first in range(N_SAMPLES):
+        ends = first, n_regions - N_SAMPLES + first
+        some = torch.linspace(*ends, SAMPLE).round().long()
+        sample = network.in_regions(some)
+        few = inputs.in_regions(some), target.in_regions(some)
+        _alternate(sample, *few, loss, tol, _Record(max_iter))
+        regional = network.regional.index_copy(1, some, sample.regional)
+        whole = network.at(sample.shared, regional)
+        start = LaplaceApproximation(
+            with_shared_held(information(whole, inputs, target, loss))
+        )
+        budget, record = ITERATIONS_PER_ROUND, _Record(max_iter)
+        reached = find_mode(whole, inputs, target, loss, {}, start, budget, tol, record)
+        found.append((reached, whole))
+    _, best = min(found, key=lambda pair: pair[0])
+    network.shared, network.regional = best.shared, best.regional
+
+
+def _alternate(network, inputs, target, loss, tol, record):
+    """Go to and fro between the mode and what it depends on; return if it settled."""
+    settled, step, losses = False, 1.0, [np.inf]
+    deviations: dict[str, torch.Tensor] = {}
+    while not (record.stopped or settled) and record.left > 0:
+        budget = min(ITERATIONS_PER_ROUND, record.left)
         last = network.independent_share, network.shared, network.regional
         fraction = effective_regions(network, inputs, target)
         if step < 1.0:
             fraction = network.independent_share ** (1.0 - step) * fraction**step
         network.independent_share = fraction
         known = information(network, inputs, target, loss)
-        deviations = spread_information(network, known)
+        deviations = _towards(spread_information(network, known), deviations, step)
         approximation = LaplaceApproximation(
             with_spreads(network, known, deviations),
             all_ties(network, inputs, target),
@@ -86,6 +132,7 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
             tol,
             record,
         )
+        before = losses[-1]
         if np.isfinite(before) and not now < before + DIVERGENCE_TOLERANCE:
             # The new fraction of independent regions made the fit diverge: go back,
             # and on in smaller steps.
@@ -94,8 +141,23 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
             settled = step < SMALLEST_STEP
             continue
         settled = abs(before - now) < SETTLED
-        before = now
-    return settled or stopped
+        losses.append(now)
+        if _swings(losses):
+            step, losses = step / 2.0, losses[-1:]
+    return settled
+
+
+def _towards(new, old, step):
+    """Return tensors by name, a part of the way from old to new ones."""
+    if step == 1.0 or not old:
+        return new
+    return {name: (1.0 - step) * old[name] + step * told for name, told in new.items()}
+
+
+def _swings(losses):
+    """Return whether the last losses rose and fell in turns."""
+    ways = np.sign(np.diff(losses[-4:]))
+    return len(ways) == 3 and ways[0] == ways[2] == -ways[1]
 
 
 def find_mode(

@@ -48,6 +48,9 @@ class Prior:
     hierarchical : bool
         Whether the parameter is in units of a spread that is learned too: its log is
         the parameter called ``{name}_spread_log``.
+    reach : float
+        Distance from `loc` that the parameter stays below, whatever the data say:
+        ``loc + reach * tanh(scale * z / reach)``.
     """
 
     name: str
@@ -56,6 +59,13 @@ class Prior:
     scale: float | torch.Tensor = 1.0
     acts: str = "baseline"
     hierarchical: bool = False
+    reach: float = math.inf
+
+    def within_reach(self, values):
+        """Return ``loc + scale * z`` bent so that it stays within reach."""
+        if self.reach == math.inf:
+            return values
+        return self.loc + self.reach * torch.tanh((values - self.loc) / self.reach)
 
     @property
     def size(self):
@@ -122,9 +132,11 @@ class PriorTable:
         """
         parts = torch.split(self._loc + self._scale * z, self._sizes, dim=-1)
         return {
-            prior.name: part
-            if len(prior.shape) == 1
-            else part.reshape(*z.shape[:-1], *prior.shape)
+            prior.name: prior.within_reach(
+                part
+                if len(prior.shape) == 1
+                else part.reshape(*z.shape[:-1], *prior.shape)
+            )
             for prior, part in zip(self._priors, parts, strict=True)
         }
 
@@ -327,9 +339,11 @@ def media_priors(adstock, sizes, channels):
         *spikes,
         *carryover_priors(adstock, sizes, channels),
         Prior("half_saturation_log", M, *half, "channel"),
-        # 95 % in .56 to 2.7: concave curves are as reachable as thresholds, but steps,
-        # which fit any noise, are not.
-        Prior("slope_log", M, 0.2, 0.4, "channel"),
+        # 95 % in .56 to 2.7, all in .37 to 4.1: concave curves are as reachable as
+        # thresholds, but steps, which fit any noise, are not. Nor are logarithms of
+        # spend, which fit as well as other curves, and cause anything: a constant more
+        # of them is a constant less of the baseline.
+        Prior("slope_log", M, 0.2, 0.475, "channel", reach=1.2),
         # How much larger or smaller the effects of all channels are than expected.
         Prior("effect_mean", (), 0.0, EFFECT_MEAN, "media"),
         # In units of the spread of log effects around what all have in common.
