@@ -11,6 +11,7 @@ from skmmm._model.priors import NOISE_FLOOR, NOISE_RATIO
 
 _STEP = 1e-4  # of the finite differences, in prior standard deviations
 _CHUNK = 8  # draws at once: bounds the memory
+_EXACT = 1e12  # information about what counts as known
 
 
 @dataclass(frozen=True, eq=False)
@@ -485,7 +486,13 @@ def with_spreads_held(network, known):
     held = known.shared.new_zeros(len(known.shared))
     for prior, where in network.shared_priors.positions():
         if prior.name.endswith("_spread_log"):
-            held[where] = 1e12
+            held[where] = _EXACT
+    return replace(known, shared=known.shared + torch.diag(held))
+
+
+def with_shared_held(known):
+    """Return the information if all shared parameters were known exactly."""
+    held = torch.full_like(known.shared.diagonal(), _EXACT)
     return replace(known, shared=known.shared + torch.diag(held))
 
 

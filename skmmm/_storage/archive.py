@@ -23,7 +23,7 @@ import numpy as np
 from skmmm._storage.files import replacing
 from skmmm._version import __version__
 
-FORMAT = 10
+FORMAT = 11
 _MAGIC = "skmmm model"
 _NPY = re.compile(
     rb"\x93NUMPY\x01\x00(?P<length>..)"
