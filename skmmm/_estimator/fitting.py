@@ -33,7 +33,7 @@ from skmmm._model.network import OutcomeNetwork
 from skmmm._model.optimise import train
 from skmmm._model.outcome import OutcomeModel
 from skmmm._model.priors import Sizes
-from skmmm._model.threads import one_thread
+from skmmm._model.threads import threads_for_blocks
 from skmmm._utils.callbacks import fit_progress
 from skmmm._utils.warnings import warn_user
 from skmmm.inspection._placement import (
@@ -93,7 +93,7 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
     tests = _read_experiments(estimator, panel.shape[1])
     # L-BFGS works on vectors so short that BLAS threads only wait for each other.
     with (
-        one_thread(),
+        threads_for_blocks(),
         threadpool_limits(1, user_api="blas"),
         torch.inference_mode(False),
         torch.enable_grad(),

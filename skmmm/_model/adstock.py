@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import conv1d, pad
 
 from skmmm._model.blocks import region_blocks
+from skmmm._model.threads import of_each
 
 _BLOCK = 2**20  # media of all channels and lags at once
 
@@ -147,11 +148,14 @@ class _Carry(torch.autograd.Function):
         n_periods = media.shape[-1] - n_lags + 1
         n_cells = n_media * n_lags * n_periods
         out = media.new_empty(n_media, n_draws, n_regions, n_periods)
-        for block in region_blocks(n_regions, n_cells, _BLOCK):
+
+        def carry_over(block):
             lags = _lagged(media[block], n_lags)
             out[:, :, block] = (kernel.transpose(0, 1) @ lags.flatten(2)).unflatten(
                 2, (-1, n_periods)
             )
+
+        of_each(carry_over, region_blocks(n_regions, n_cells, _BLOCK))
         return out.permute(1, 2, 0, 3)
 
     @staticmethod
@@ -160,13 +164,15 @@ class _Carry(torch.autograd.Function):
         media, kernel = ctx.saved_tensors
         (_, n_media, n_lags), (_, n_regions, _, n_periods) = kernel.shape, pull.shape
         n_cells = n_media * n_lags * n_periods
-        by_kernel = torch.zeros_like(kernel.transpose(0, 1))
+        nothing = torch.zeros_like(kernel.transpose(0, 1))
         by_media = torch.zeros_like(media) if ctx.needs_input_grad[0] else None
-        for block in region_blocks(n_regions, n_cells, _BLOCK):
+
+        def pull_back(block):
+            by_kernel = nothing
             pulled = pull[:, block].permute(2, 0, 1, 3).flatten(2)  # (M, E, cells)
             if ctx.needs_input_grad[1]:
                 lags = _lagged(media[block], n_lags).flatten(2)
-                by_kernel += pulled @ lags.transpose(1, 2)
+                by_kernel = pulled @ lags.transpose(1, 2)
             if by_media is not None:
                 by_lag = (kernel.permute(1, 2, 0) @ pulled).unflatten(
                     2, (-1, n_periods)
@@ -175,6 +181,10 @@ class _Carry(torch.autograd.Function):
                     first = n_lags - 1 - lag
                     arrives = by_media[block, :, first : first + n_periods]
                     arrives += part.transpose(0, 1)
+            return by_kernel
+
+        blocks = region_blocks(n_regions, n_cells, _BLOCK)
+        by_kernel = sum(of_each(pull_back, blocks), nothing)
         return by_media, by_kernel.transpose(0, 1)
 
 

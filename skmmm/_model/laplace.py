@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from skmmm._model.blocks import region_blocks
 from skmmm._model.likelihood import error_precision, errors, split_common, whiten
 from skmmm._model.priors import NOISE_FLOOR, NOISE_RATIO
+from skmmm._model.threads import of_each
 
 _STEP = 1e-4  # of the finite differences, in prior standard deviations
 _CHUNK = 8  # draws at once: bounds the memory
+_BLOCK = 2**21  # derivatives at once, of all cells of a block of regions
 _EXACT = 1e12  # information about what counts as known
 
 
@@ -140,7 +143,56 @@ def information(network, inputs, target, loss):
     """Return the `Information` about all parameters.
 
     The errors do not depend on scales: what is known about a noise scale is its Fisher
-    information, and spreads and the size of shocks count as unknown.
+    information, and spreads and the size of shocks count as unknown. Regions pass block
+    by block: the derivatives of all cells are never there at once.
+    """
+    precision = row_precision(network, inputs, target, loss)
+    values = network.values()
+    shock = precision.new_zeros(0)
+    if "common_log" in values:
+        shock = torch.exp(values["common_log"]).expand(precision.shape[1])
+    n_parameters = network.shared.shape[1] + network.regional.shape[2]
+    n_cells = n_parameters * target.y.shape[1]
+
+    def told_by(block):
+        return _information_of(
+            network.in_regions(block),
+            inputs.in_regions(block),
+            target.in_regions(block),
+            precision[block],
+            shock,
+        )
+
+    found = of_each(told_by, region_blocks(len(target.y), n_cells, _BLOCK))
+    shared, shared_shock, cross, regional, cross_shock = zip(*found, strict=True)
+    return Information(
+        shared=sum(shared[1:], shared[0]),
+        cross=torch.cat(cross),
+        regional=torch.cat(regional),
+        shock=shock**2 * precision.sum(dim=0)[: len(shock)],
+        shared_shock=sum(shared_shock[1:], shared_shock[0]),
+        cross_shock=torch.cat(cross_shock),
+    )
+
+
+def _information_of(network, inputs, target, precision, shock):
+    """Return what some regions add to the information, or have of it.
+
+    Parameters
+    ----------
+    network, inputs, target
+        Of these regions.
+    precision : Tensor of shape (R, T)
+        As of `row_precision`.
+    shock : Tensor of shape (T,)
+        Standard deviation of the common shock; T = 0 if there is none.
+
+    Returns
+    -------
+    shared, shared_shock : Tensor
+        Added by these regions.
+    cross, regional, cross_shock : Tensor
+        Of these regions.
     """
     empty = network.shared.new_zeros(0, *target.y.shape)
     shared, regional = (
@@ -156,21 +208,15 @@ def information(network, inputs, target, loss):
         for part, priors in _parts(network)
     )
     shared = _with_spread_responses(network, shared, regional)
-    precision = row_precision(network, inputs, target, loss)
     weighted = regional * precision
     shared_weighted = shared * precision
-    shock = precision.new_zeros(0)
-    values = network.values()
-    if "common_log" in values:
-        shock = torch.exp(values["common_log"]).expand(precision.shape[1])
     noise_shared, noise_cross, noise_regional = _noise_information(network, target)
-    return Information(
-        shared=torch.einsum("prt,qrt->pq", shared, shared_weighted) + noise_shared,
-        cross=torch.einsum("krt,prt->rkp", weighted, shared) + noise_cross,
-        regional=torch.einsum("krt,jrt->rkj", weighted, regional) + noise_regional,
-        shock=shock**2 * precision.sum(dim=0)[: len(shock)],
-        shared_shock=shared_weighted.sum(dim=1)[:, : len(shock)] * shock,
-        cross_shock=weighted.transpose(0, 1)[..., : len(shock)] * shock,
+    return (
+        torch.einsum("prt,qrt->pq", shared, shared_weighted) + noise_shared,
+        shared_weighted.sum(dim=1)[:, : len(shock)] * shock,
+        torch.einsum("krt,prt->rkp", weighted, shared) + noise_cross,
+        torch.einsum("krt,jrt->rkj", weighted, regional) + noise_regional,
+        weighted.transpose(0, 1)[..., : len(shock)] * shock,
     )
 
 

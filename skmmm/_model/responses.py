@@ -11,6 +11,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from skmmm._model.blocks import region_blocks
+from skmmm._model.threads import of_each
 
 _BLOCK = 2**18  # cells of all draws and channels at once
 # Least adstock that has a response; and the logarithm of less, whose is nothing.
@@ -53,9 +54,12 @@ class _SummedEffects(torch.autograd.Function):
         ctx.save_for_backward(*arguments)
         adstock = arguments[0]
         total = adstock[:, :, 0].new_empty(*adstock.shape[:2], adstock.shape[3])
-        for block in _blocks(adstock):
+
+        def add_up(block):
             size, *_, unit = _response(block, *arguments)
             torch.sum(unit.mul_(size), dim=0, out=total[:, block])
+
+        of_each(add_up, _blocks(adstock))
         return total
 
     @staticmethod
@@ -64,19 +68,28 @@ class _SummedEffects(torch.autograd.Function):
         adstock, half, slope, _, drift, states = ctx.saved_tensors
         by_adstock = torch.empty_like(adstock)
         by_half, by_size = half.new_empty(2, *half.permute(2, 0, 1).shape)
-        by_slope = torch.zeros_like(slope.T)
-        by_drift = torch.zeros_like(drift.transpose(0, 1))
-        for block in _blocks(adstock):
+
+        def pull_back(block):
             large, seen, ratio, response, unit = _response(block, *ctx.saved_tensors)
             pulled = unit.mul_(pull[:, block])
             by_size[..., block] = pulled.sum(dim=-1)
             pulled.mul_(large)
-            by_drift += pulled.flatten(2) @ _cells(states, block).T
+            by_drift = pulled.flatten(2) @ _cells(states, block).T
             pulled = response.neg_().add_(1.0).mul_(pulled)  # by the log odds
             by_half[..., block] = pulled.sum(dim=-1)
-            by_slope += ratio.mul_(pulled).sum(dim=(2, 3))
+            by_slope = ratio.mul_(pulled).sum(dim=(2, 3))
             pulled = pulled.mul_(slope.T[..., None, None]).div_(seen)
             by_adstock[:, block] = pulled.permute(1, 2, 0, 3)
+            return by_drift, by_slope
+
+        by_drift, by_slope = (
+            sum(parts, torch.zeros_like(like))
+            for parts, like in zip(
+                zip(*of_each(pull_back, _blocks(adstock)), strict=True),
+                (drift.transpose(0, 1), slope.T),
+                strict=True,
+            )
+        )
         return (
             by_adstock,
             by_half.permute(1, 2, 0) * -slope[:, None],
