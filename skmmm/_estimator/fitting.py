@@ -43,6 +43,7 @@ from skmmm.inspection._placement import (
     GROUPS,
     LOWERS,
     TOGETHER,
+    WHOLE,
     spend_alarms,
 )
 from skmmm.inspection._sampling import (
@@ -107,7 +108,7 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
         losses = _train(estimator, model, target, X, y)
         contradicted = _check_priors(estimator, model, target)
         model, trace = _with_draws(estimator, model, target, generator)
-        alarms = _placement_alarms(model, alarms, trace)
+        alarms = _placement_alarms(model, target, alarms, trace)
         if reported is not None:
             model, trace, experiments = _with_experiments(
                 estimator, reported, model, target, trace, alarms, generator
@@ -429,7 +430,7 @@ def _spend_alarms(estimator, panel, season):
     return alarms
 
 
-def _placement_alarms(model, alarms, trace):
+def _placement_alarms(model, target, alarms, trace):
     """Return why a channel's spend tells nothing of its effect, "" if it may.
 
     An array of str, one per channel: what the placement of spend says, and what the
@@ -440,6 +441,10 @@ def _placement_alarms(model, alarms, trace):
     alarms[model.network.grouped.numpy() & (alarms == "")] = GROUPS
     if model.demand is not None and (trace is None or moves_kpi(trace.places)):
         alarms[model.demand.moving_together() & (alarms == "")] = TOGETHER
+    with torch.no_grad():
+        effects = model.mean_effects_of(model.network, target)[0]
+    free = model.network.free_sign.numpy()
+    alarms[(effects > 1.0) & ~free & (alarms == "")] = WHOLE
     return alarms
 
 

@@ -1,12 +1,15 @@
 """Spend that tells nothing of its effect rings an alarm; honest spend does not."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from scipy.signal import lfilter
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm._estimator.fitting import _placement_alarms
 from skmmm.inspection import _placement as placement
 from skmmm.inspection._placement import spend_alarms
 
@@ -234,3 +237,17 @@ def test_harm_is_no_alarm_where_it_is_allowed():
         assert model.channel_summary()["alarm"].iloc[LAST] == alarm
         told = [str(one.message) for one in caught]
         assert any("goes with a lower KPI" in text for text in told) == bool(alarm)
+
+
+def test_more_than_the_whole_kpi_rings():
+    effects = np.array([[1.2, 1.2, 0.9, 1.5]])
+    network = SimpleNamespace(
+        free_sign=torch.tensor([False, True, False, False]),
+        grouped=torch.zeros(4, dtype=torch.bool),
+    )
+    model = SimpleNamespace(
+        network=network, demand=None, mean_effects_of=lambda *_: effects
+    )
+    before = np.array(["", "", "", placement.SWITCH], dtype=object)
+    found = _placement_alarms(model, None, before, None)
+    assert found.tolist() == [placement.WHOLE, "", "", placement.SWITCH]

@@ -43,6 +43,15 @@ def test_cells_that_nobody_saw_do_not_count():
     )
 
 
+def test_a_sample_of_many_regions_says_how_alike_they_are(monkeypatch):
+    rng = np.random.default_rng(3)
+    groups = rng.normal(size=(6, T))[rng.integers(6, size=300)]
+    exact = share(groups)
+    monkeypatch.setattr("skmmm._model.independence._COMPARED", 100)
+    assert share(groups) == pytest.approx(exact, rel=0.15)
+    assert share(rng.normal(size=(300, T))) > 0.9
+
+
 def test_spend_is_compared_in_regions_that_spend():
     apart, groups = np.exp(moves(R)), np.exp(moves(3))
     few = np.where(np.arange(R)[:, None] < 2, apart, 0.0)
