@@ -141,9 +141,6 @@ class DeepCausalMMMRegressor(
     unseen_region : {"error", "average"}, default="error"
         Whether `predict` refuses regions without training rows, or takes them as
         average regions of average size.
-    device : {"cpu", "cuda", "auto"}, default="cpu"
-        Where `fit` runs. In this version that is the CPU: "auto" takes it, "cuda" is
-        refused.
     verbose : int, default=0
         Prints the loss every ``50 // verbose`` iterations. scikit-learn 1.9 callbacks
         (``set_callbacks(ProgressBar())``) are supported too.
@@ -256,7 +253,6 @@ class DeepCausalMMMRegressor(
         "graph": [StrOptions({"svar", "notears"}), StructuralVAR, NOTEARS, None],
         "gap": [StrOptions({"error", "mask"})],
         "unseen_region": [StrOptions({"error", "average"})],
-        "device": [StrOptions({"cpu", "cuda", "auto"})],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
@@ -289,7 +285,6 @@ class DeepCausalMMMRegressor(
         graph: Literal["svar", "notears"] | StructuralVAR | NOTEARS | None = "svar",
         gap: Literal["error", "mask"] = "error",
         unseen_region: Literal["error", "average"] = "error",
-        device: Literal["cpu", "cuda", "auto"] = "cpu",
         verbose: bool | int = 0,
         random_state: Seed = None,
     ) -> None:
@@ -318,7 +313,6 @@ class DeepCausalMMMRegressor(
         self.graph = graph
         self.gap = gap
         self.unseen_region = unseen_region
-        self.device = device
         self.verbose = verbose
         self.random_state = random_state
 
@@ -387,7 +381,6 @@ class DeepCausalMMMRegressor(
             estimator as it was.
         """
         self._validate_params()
-        _check_device(self.device)
         fitted = copy.copy(self)
         fitted._fit(rows_of(X), y, sample_weight)
         self.__dict__ = fitted.__dict__
@@ -474,11 +467,3 @@ class DeepCausalMMMRegressor(
         # Effects are shares of the mean KPI, which in the common checks is zero.
         tags.regressor_tags.poor_score = True
         return tags
-
-
-def _check_device(name):
-    if name == "cuda":
-        raise ValueError(
-            "device='cuda': fits run on the CPU in this version. Use device='cpu' or "
-            "'auto'."
-        )

@@ -128,7 +128,6 @@ def test_every_adstock_gives_effects_that_increase(panel, fast, adstock):
         {"media_share": 0.05},
         {"controls": None, "media": ["media_1"]},
         {"media": []},
-        {"device": "auto"},
     ],
     ids=str,
 )
@@ -153,15 +152,6 @@ def test_no_carry_over(panel, fast, adstock):
     later = panel.X["week"] > panel.X["week"].iloc[90]
     assert_allclose(after[later], before[later], rtol=1e-9)
     assert_allclose(after[~later], 0.0, atol=1e-9)
-
-
-def test_no_gpu(panel, fast):
-    message = (
-        "device='cuda': fits run on the CPU in this version. Use device='cpu' or "
-        "'auto'."
-    )
-    with refuses(message):
-        DeepCausalMMMRegressor(**fast, device="cuda").fit(panel.X, panel.y)
 
 
 @pytest.mark.filterwarnings("ignore:The spend of")  # which does harm
