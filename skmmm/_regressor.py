@@ -124,7 +124,7 @@ class DeepCausalMMMRegressor(
         only.
     max_iter : int, default=400
         Iterations of L-BFGS at most, over rounds of 15; a ConvergenceWarning says if
-        they did not suffice.
+        they did not suffice. From 256 regions on, half of them are for samples.
     tol : float, default=1e-8
         A round of training ends when the loss per row falls by less in one iteration,
         relative to its size.

@@ -443,8 +443,8 @@ def _placement_alarms(model, target, alarms, trace):
         alarms[model.demand.moving_together() & (alarms == "")] = TOGETHER
     with torch.no_grad():
         effects = model.mean_effects_of(model.network, target)[0]
-    free = model.network.free_sign.numpy()
-    alarms[(effects > 1.0) & ~free & (alarms == "")] = WHOLE
+    positive = model.network.channel_priors.pooled & ~model.network.free_sign
+    alarms[(effects > 1.0) & positive.numpy() & (alarms == "")] = WHOLE
     return alarms
 
 

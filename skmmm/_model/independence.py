@@ -55,7 +55,8 @@ def independent_share(moves):
     known = (~moves.isnan()).to(moves.dtype)
     moves = moves.nan_to_num()
     if n_regions > _COMPARED:
-        some = torch.linspace(0, n_regions - 1, _COMPARED).round().long()
+        generator = torch.Generator().manual_seed(0)
+        some = torch.randperm(n_regions, generator=generator)[:_COMPARED]
         known, moves = known[some], moves[some]
     n_common = known @ known.T
     # By chance alone the squared correlation of a pair is one over the number of

@@ -45,7 +45,7 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
     target : Target
     loss : Loss
     max_iter : int
-        Iterations over all rounds together, and over those of each sample.
+        Iterations over all rounds together, those of samples among them.
     tol : float
         A round ends when the loss per row falls by less, relative to its size.
     on_iteration : callable
@@ -57,17 +57,17 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
     settled : bool
         False if the iterations did not suffice.
     """
-    if network.sizes.n_regions >= MANY_REGIONS and target.experiments is None:
-        _start_from_samples(network, inputs, target, loss, max_iter, tol)
     record = _Record(max_iter, on_iteration)
-    settled = _alternate(network, inputs, target, loss, tol, record)
+    if network.sizes.n_regions >= MANY_REGIONS and target.experiments is None:
+        _start_from_samples(network, inputs, target, loss, tol, record)
+    settled = _alternate(network, inputs, target, loss, tol, record, record.left)
     return settled or record.stopped
 
 
 class _Record:
     """Counts iterations and passes their losses on."""
 
-    def __init__(self, max_iter, on_iteration=lambda loss: False):
+    def __init__(self, max_iter, on_iteration):
         self._on_iteration = on_iteration
         self.left, self.stopped = max_iter, False
 
@@ -78,39 +78,58 @@ class _Record:
         return self.stopped
 
 
-def _start_from_samples(network, inputs, target, loss, max_iter, tol):
+def _start_from_samples(network, inputs, target, loss, tol, record):
     """Move to what the best of some samples of regions makes likely, in place.
 
     A sample may end where its few regions fit as well as anywhere, and from where no
-    slope leads back: all regions decide, each with its deviations from the sample.
+    slope leads back: all regions decide, each with its deviations from the sample. A
+    sample that cannot be computed (a channel with a prior of its own may be dark in it)
+    is left out. Half of the iterations remain.
     """
-    n_regions = network.sizes.n_regions
+    budget = record.left // (2 * N_SAMPLES)
     found = []
-    for first in range(N_SAMPLES):
-        ends = first, n_regions - N_SAMPLES + first
-        some = torch.linspace(*ends, SAMPLE).round().long()
+    for some in _samples(network.sizes.n_regions):
         sample = network.in_regions(some)
         few = inputs.in_regions(some), target.in_regions(some)
-        _alternate(sample, *few, loss, tol, _Record(max_iter))
+        try:
+            _alternate(sample, *few, loss, tol, record, budget)
+        except FloatingPointError:
+            continue
+        if record.stopped:
+            return
         regional = network.regional.index_copy(1, some, sample.regional)
         whole = network.at(sample.shared, regional)
-        start = LaplaceApproximation(
-            with_shared_held(information(whole, inputs, target, loss))
+        known = information(whole, inputs, target, loss)
+        deviations = spread_information(whole, known)
+        start = LaplaceApproximation(with_shared_held(known))
+        most = min(ITERATIONS_PER_ROUND, budget)
+        reached = find_mode(
+            whole, inputs, target, loss, deviations, start, most, tol, record
         )
-        budget, record = ITERATIONS_PER_ROUND, _Record(max_iter)
-        reached = find_mode(whole, inputs, target, loss, {}, start, budget, tol, record)
         found.append((reached, whole))
-    _, best = min(found, key=lambda pair: pair[0])
-    network.shared, network.regional = best.shared, best.regional
+    if found:
+        _, best = min(found, key=lambda pair: pair[0])
+        network.shared, network.regional = best.shared, best.regional
 
 
-def _alternate(network, inputs, target, loss, tol, record):
-    """Go to and fro between the mode and what it depends on; return if it settled."""
+def _samples(n_regions):
+    """Return the positions of the regions of each sample, which share none."""
+    generator = torch.Generator().manual_seed(0)
+    order = torch.randperm(n_regions, generator=generator)
+    return [some.sort().values for some in order.split(SAMPLE)[:N_SAMPLES]]
+
+
+def _alternate(network, inputs, target, loss, tol, record, max_iter):
+    """Go to and fro between the mode and what it depends on; return if it settled.
+
+    In at most `max_iter` of the iterations that `record` has left.
+    """
     settled, step, losses = False, 1.0, [np.inf]
     deviations: dict[str, torch.Tensor] = {}
-    while not (record.stopped or settled) and record.left > 0:
-        budget = min(ITERATIONS_PER_ROUND, record.left)
-        last = network.independent_share, network.shared, network.regional
+    end = max(record.left - max_iter, 0)
+    while not (record.stopped or settled) and record.left > end:
+        budget = min(ITERATIONS_PER_ROUND, record.left - end)
+        last = network.independent_share, network.shared, network.regional, deviations
         fraction = effective_regions(network, inputs, target)
         if step < 1.0:
             fraction = network.independent_share ** (1.0 - step) * fraction**step
@@ -136,11 +155,12 @@ def _alternate(network, inputs, target, loss, tol, record):
         if np.isfinite(before) and not now < before + DIVERGENCE_TOLERANCE:
             # The new fraction of independent regions made the fit diverge: go back,
             # and on in smaller steps.
-            network.independent_share, network.shared, network.regional = last
+            network.independent_share, network.shared, network.regional, *_ = last
+            deviations = last[-1]
             step /= 2.0
             settled = step < SMALLEST_STEP
             continue
-        settled = abs(before - now) < SETTLED
+        settled = abs(before - now) < SETTLED * step
         losses.append(now)
         if _swings(losses):
             step, losses = step / 2.0, losses[-1:]
@@ -156,8 +176,11 @@ def _towards(new, old, step):
 
 def _swings(losses):
     """Return whether the last losses rose and fell in turns."""
-    ways = np.sign(np.diff(losses[-4:]))
-    return len(ways) == 3 and ways[0] == ways[2] == -ways[1]
+    last = losses[-4:]
+    if len(last) < 4 or not np.isfinite(last).all():
+        return False
+    first, second, third = np.sign(np.diff(last))
+    return first == third == -second
 
 
 def find_mode(

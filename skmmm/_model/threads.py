@@ -26,8 +26,9 @@ def threads_for_blocks():
     """Compute each operation on one thread, and blocks of regions side by side.
 
     On as many threads as torch would use (``OMP_NUM_THREADS``,
-    ``torch.set_num_threads``; one in each process of joblib), and not more than there
-    are processors to run on. What is computed does not depend on their number.
+    ``torch.set_num_threads``; in processes of joblib their share of the processors),
+    and not more than there are processors to run on. What is computed does not depend
+    on their number.
     """
     import torch
 
@@ -36,7 +37,10 @@ def threads_for_blocks():
         if n_threads == 1:
             yield
             return
-        with ThreadPoolExecutor(n_threads) as pool:
+        # Its threads compute what they are asked for without asking others.
+        with ThreadPoolExecutor(
+            n_threads, initializer=_helpers.set, initargs=(None,)
+        ) as pool:
             token = _helpers.set(pool)
             try:
                 yield

@@ -72,10 +72,9 @@ ADVICE = {
     TOGETHER: "moves with that of other channels, and so may the KPI, as they do that "
     "follow the same demand; one series is too short to tell an effect from that. "
     + _DO.format("what moves the budgets"),
-    WHOLE: "goes with a KPI that the model explains by an effect larger than the whole "
-    "KPI, and a baseline below zero, which fit as well as others: no row says what no "
-    "spend does. Fit with fewer regions or without the channel, add what moves the KPI "
-    "of all regions as a control, or tell what is known with the parameter priors.",
+    WHOLE: "seems to cause more than the whole KPI, which is hardly so: where a "
+    "channel is never dark, no row says what no spend does, and what moves the KPI "
+    "otherwise may decide. " + _DO.format("what moves the KPI of all regions"),
     DISPUTED: "says another effect than an experiment measured: one of the two is "
     "wrong, and the estimate is a compromise that neither supports. Find out which "
     "(experiments_ says what each found), and leave it out.",

@@ -240,14 +240,17 @@ def test_harm_is_no_alarm_where_it_is_allowed():
 
 
 def test_more_than_the_whole_kpi_rings():
-    effects = np.array([[1.2, 1.2, 0.9, 1.5]])
+    effects = np.array([[1.2, 1.2, 0.9, 1.5, 1.2]])
     network = SimpleNamespace(
-        free_sign=torch.tensor([False, True, False, False]),
-        grouped=torch.zeros(4, dtype=torch.bool),
+        free_sign=torch.tensor([False, True, False, False, False]),
+        grouped=torch.zeros(5, dtype=torch.bool),
+        channel_priors=SimpleNamespace(
+            pooled=torch.tensor([True, True, True, True, False])
+        ),
     )
     model = SimpleNamespace(
         network=network, demand=None, mean_effects_of=lambda *_: effects
     )
-    before = np.array(["", "", "", placement.SWITCH], dtype=object)
+    before = np.array(["", "", "", placement.SWITCH, ""], dtype=object)
     found = _placement_alarms(model, None, before, None)
-    assert found.tolist() == [placement.WHOLE, "", "", placement.SWITCH]
+    assert found.tolist() == [placement.WHOLE, "", "", placement.SWITCH, ""]

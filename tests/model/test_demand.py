@@ -101,6 +101,25 @@ def test_what_one_channel_does_by_itself_is_no_demand():
     assert sum(of_its_own(seed) is not None for seed in range(10)) <= 1
 
 
+@pytest.mark.parametrize("n_regions", [1, 8])
+def test_gaps_that_channels_share_are_no_demand(n_regions):
+    def with_gaps(seed):
+        panel, _ = make_panel(0.0, n_regions, seed=seed)
+        dark = np.zeros(panel.media.shape, dtype=bool)
+        dark[: max(n_regions * 3 // 4, 1), : panel.shape[1] // 2] = True
+        return found(replace(panel, media=np.where(dark, 0.0, panel.media)))
+
+    assert sum(with_gaps(seed) is not None for seed in range(20)) <= 3
+
+
+def test_two_channels_of_a_short_series_have_no_demand():
+    def short(seed):
+        panel, _ = make_panel(0.0, 1, 52, seed=seed)
+        return found(replace(panel, media=panel.media[..., :2]))
+
+    assert sum(short(seed) is not None for seed in range(30)) <= 3
+
+
 def test_one_series_tells_too():
     panel, truth = make_panel(1.4, 1, 200, seed=3)
     demand = found(panel)
@@ -118,7 +137,7 @@ def test_dark_weeks_are_filled_in_not_taken_for_low_demand():
     panel, truth = make_panel()
     dark = np.random.default_rng(1).random(panel.media.shape) < 0.4
     demand = found(replace(panel, media=np.where(dark, 0.0, panel.media)))
-    assert_allclose(demand.loading[0], LOADING, atol=0.15)
+    assert_allclose(demand.loading[0], LOADING, atol=0.2)
     assert alike(demand.mean[0], truth) > 0.6
     again = found(replace(panel, media=np.where(dark, 0.0, panel.media)))
     assert_array_equal(again.mean, demand.mean)

@@ -1,17 +1,21 @@
 """Blocks of regions side by side: the same numbers, and nothing left behind."""
 
 import threading
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_array_equal
 
 from network_problems import GAUSS, make_problem
+from skmmm import DeepCausalMMMRegressor
 from skmmm._model import adstock, laplace, responses
 from skmmm._model.laplace import information
 from skmmm._model.likelihood import log_likelihood
 from skmmm._model.threads import of_each, threads_for_blocks
+from skmmm.datasets import make_mmm_panel
 
 
 @pytest.fixture
@@ -25,14 +29,21 @@ def small_blocks(monkeypatch):
         monkeypatch.setattr(room, "_BLOCK", 1)
 
 
-def on_threads(n_threads, compute):
+def with_threads(n_threads, compute):
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     try:
-        with threads_for_blocks():
-            return compute()
+        return compute()
     finally:
         torch.set_num_threads(before)
+
+
+def on_threads(n_threads, compute):
+    def blocks():
+        with threads_for_blocks():
+            return compute()
+
+    return with_threads(n_threads, blocks)
 
 
 def everything():
@@ -72,6 +83,32 @@ def test_nothing_is_left_behind():
     assert (threading.active_count(), torch.get_num_threads()) == before
     here = threading.get_ident()
     assert of_each(lambda _: threading.get_ident(), [0, 1]) == [here, here]
+
+
+@pytest.mark.usefixtures("two_processors", "small_blocks")
+def test_fits_do_not_depend_on_the_number_of_threads():
+    data = make_mmm_panel(4, 40, n_media=2, random_state=0)
+    settings = {"max_iter": 8, "n_draws": 4, "graph": None, "random_state": 0}
+    roles = {"media": data.media, "region": "region", "time": "week"}
+
+    def fitted():
+        model = DeepCausalMMMRegressor(**roles, **settings, max_lag=2)
+        return model.fit(data.X, data.y).channel_summary()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        one, two = (with_threads(n, fitted) for n in (1, 2))
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+@pytest.mark.usefixtures("two_processors")
+def test_blocks_within_blocks_are_computed_where_they_are():
+    def within(block):
+        own = threading.get_ident()
+        assert of_each(lambda _: threading.get_ident(), [0, 1]) == [own, own]
+        return block
+
+    assert on_threads(2, lambda: of_each(within, range(4))) == [0, 1, 2, 3]
 
 
 @pytest.mark.usefixtures("two_processors")

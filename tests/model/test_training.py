@@ -37,30 +37,71 @@ def test_rounds_that_swing_are_damped(monkeypatch):
     assert network.independent_share == pytest.approx(0.5, abs=0.1)
 
 
+@pytest.fixture
+def small_samples(monkeypatch):
+    monkeypatch.setattr(optimise, "MANY_REGIONS", 9)
+    monkeypatch.setattr(optimise, "SAMPLE", 3)
+
+
+@pytest.mark.usefixtures("small_samples")
 def test_training_starts_from_the_best_of_some_samples(monkeypatch):
     network, inputs, target = make_problem(n_regions=9)
     network.shared = torch.zeros_like(network.shared)
     network.regional = torch.zeros_like(network.regional)
-    start = network.shared, network.regional
-    sizes, alternate = [], optimise._alternate
+    sizes, starts, reached = [], [], []
+    alternate, find_mode = optimise._alternate, optimise.find_mode
 
-    def watched(some, *given):
+    def alternated(some, *given):
         sizes.append(some.sizes.n_regions)
+        starts.append(some.shared)
         return alternate(some, *given)
 
-    monkeypatch.setattr(optimise, "_alternate", watched)
-    monkeypatch.setattr(optimise, "MANY_REGIONS", 9)
-    monkeypatch.setattr(optimise, "SAMPLE", 4)
-    settled, losses = settle(network, inputs, target, max_iter=400)
-    assert sizes == [4, 4, 4, 9]
-    assert settled
-    assert np.isfinite(losses).all()
-    whole = network.at(*start)
-    whole.independent_share = 1.0
-    monkeypatch.setattr(optimise, "MANY_REGIONS", 10)
-    _, others = settle(whole, inputs, target, max_iter=400)
-    # Where all iterations over all rows begin, samples have done most of the work.
-    assert losses[0] < others[0]
+    def found(some, *given):
+        loss = find_mode(some, *given)
+        if some.sizes.n_regions == 9 and len(sizes) < 4:
+            reached.append((loss, some.shared))
+        return loss
+
+    monkeypatch.setattr(optimise, "_alternate", alternated)
+    monkeypatch.setattr(optimise, "find_mode", found)
+    _, losses = settle(network, inputs, target, max_iter=90)
+    assert sizes == [3, 3, 3, 9]
+    assert len(losses) <= 90
+    _, best = min(reached, key=lambda pair: pair[0])
+    assert len(reached) == 3
+    assert torch.equal(starts[3], best)
+
+
+@pytest.mark.usefixtures("small_samples")
+def test_samples_are_part_of_the_iterations():
+    network, inputs, target = make_problem(n_regions=9)
+    _, losses = settle(network, inputs, target, max_iter=24)
+    assert len(losses) == 24
+    told = []
+
+    def stop(loss):
+        told.append(loss)
+        return True
+
+    assert train(
+        network, inputs, target, GAUSS, max_iter=24, tol=0.0, on_iteration=stop
+    )
+    assert len(told) == 1
+
+
+def test_samples_share_no_region_and_follow_no_order():
+    samples = optimise._samples(381)
+    assert len(torch.cat(samples).unique()) == 3 * optimise.SAMPLE
+    for some in samples:
+        assert (some.diff() > 0).all()
+        assert torch.bincount(some % 3, minlength=3).min() > 10
+
+
+def test_one_rise_is_no_swing():
+    assert not optimise._swings([np.inf, 1.0, 1.2, 0.9])
+    assert not optimise._swings([1.0, 1.2, 0.9])
+    assert not optimise._swings([1.0, 0.9, 0.8, 0.7])
+    assert optimise._swings([1.0, 1.2, 0.9, 1.1])
 
 
 def test_shared_parameters_that_are_held_stay():

@@ -1,0 +1,67 @@
+"""How do seconds and memory of one fit grow with regions, and what do cores bring?
+
+Fits of `bench_fit.py`, each in a process of its own, on one thread and on all: default
+settings, intervals and graph included. Writes results/scale.csv: the panel, threads,
+seconds, peak memory and iterations; prints seconds on one thread by seconds on all, and
+the growth exponent of seconds against rows. Only ratios within one run mean anything on
+other machines.
+
+    python benchmarks/bench_scale.py --shapes 1x156x6,dma,200x156x20
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from bench_fit import PANEL
+
+HERE = Path(__file__).parent
+# Regions x weeks x channels, and the real panel. Those with ten channels are for the
+# exponent: 5,000 to 208,000 rows.
+SHAPES = [
+    *("1x156x6", "20x104x6", "dma", "200x156x20"),
+    *("48x104x10", "192x104x10", "768x104x10", "2000x104x10"),
+]
+
+
+def run(shape, n_threads):
+    """Return one row: a fit on so many threads."""
+    asked = shape if shape == "dma" else [int(size) for size in shape.split("x")]
+    command = [sys.executable, str(HERE / "bench_fit.py"), json.dumps(asked)]
+    limit = {"OMP_NUM_THREADS": str(n_threads)}
+    output = subprocess.run(
+        command, check=True, capture_output=True, text=True, env=os.environ | limit
+    )
+    found = json.loads(output.stdout.splitlines()[-1])
+    return {"shape": shape, "threads": n_threads} | found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shapes", default=",".join(SHAPES))
+    parser.add_argument("--threads", default=f"1,{os.cpu_count()}")
+    arguments = parser.parse_args()
+    shapes = [s for s in arguments.shapes.split(",") if s != "dma" or PANEL.exists()]
+    rows = []
+    for shape in shapes:
+        for n_threads in sorted({int(n) for n in arguments.threads.split(",")}):
+            rows.append(run(shape, n_threads))
+            print(rows[-1], flush=True)
+    table = pd.DataFrame(rows)
+    table.to_csv(HERE / "results" / "scale.csv", index=False)
+    seconds = table.pivot(index="shape", columns="threads", values="seconds")
+    print((seconds.iloc[:, 0] / seconds.iloc[:, -1]).round(2).rename("gain by threads"))
+    grown = table[table["shape"].str.endswith("x104x10")]
+    for n_threads, some in grown.groupby("threads"):
+        if len(some) > 1:
+            logs = np.log(some["rows"]), np.log(some["seconds"])
+            print(f"exponent on {n_threads} threads: {np.polyfit(*logs, 1)[0]:.2f}")
+
+
+if __name__ == "__main__":
+    main()
