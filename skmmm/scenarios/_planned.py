@@ -102,9 +102,11 @@ def _repeat(pattern: str, past: Past, label: Column, name: str) -> Array:
     region, column = np.nonzero(~past.panel.observed[past.going][:, source])
     if len(region):
         where = past.where(region[0], source[column[0]])
+        other = "last_periods" if pattern == "last_year" else "last_year"
         raise ValueError(
-            f"{name}={pattern!r} repeats {where}, but X has no row for it. Add the row "
-            "to X, or plan numbers."
+            f"{name}={pattern!r} repeats {where}, but X has no row for it. Repeat "
+            f"others, as in make_future_frame({past.n_periods}, spend={other!r}), plan "
+            "numbers, or add the row to X."
         )
     return past.grid(label)[:, source]
 
