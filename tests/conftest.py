@@ -83,7 +83,7 @@ def fitted(panel):
         max_lag=5,
         n_draws=8,
         max_iter=100,
-        random_state=0,
+        random_state=1,
     )
     with pytest.MonkeyPatch.context() as patch:
         set_chains(patch, IN_FULL)
@@ -95,7 +95,7 @@ def chased(panel):
     """A regressor whose budgets all follow a demand that is no column."""
     demand = np.random.default_rng(0).normal(size=(3, 60))
     demand[:, 1:] += demand[:, :-1]
-    spend = panel.X[panel.media] * np.exp(demand.reshape(-1, 1))
+    spend = panel.X[panel.media] * np.exp(2.0 * demand.reshape(-1, 1))
     model = DeepCausalMMMRegressor(
         region="region",
         time="week",
