@@ -87,12 +87,15 @@ def _start_from_samples(network, inputs, target, loss, tol, record):
     is left out. Half of the iterations remain.
     """
     budget = record.left // (2 * N_SAMPLES)
+    for_deviations = min(ITERATIONS_PER_ROUND, budget // 2)
+    if not for_deviations:
+        return
     found = []
     for some in _samples(network.sizes.n_regions):
         sample = network.in_regions(some)
         few = inputs.in_regions(some), target.in_regions(some)
         try:
-            _alternate(sample, *few, loss, tol, record, budget)
+            _alternate(sample, *few, loss, tol, record, budget - for_deviations)
         except FloatingPointError:
             continue
         if record.stopped:
@@ -102,9 +105,8 @@ def _start_from_samples(network, inputs, target, loss, tol, record):
         known = information(whole, inputs, target, loss)
         deviations = spread_information(whole, known)
         start = LaplaceApproximation(with_shared_held(known))
-        most = min(ITERATIONS_PER_ROUND, budget)
         reached = find_mode(
-            whole, inputs, target, loss, deviations, start, most, tol, record
+            whole, inputs, target, loss, deviations, start, for_deviations, tol, record
         )
         found.append((reached, whole))
     if found:
@@ -155,8 +157,8 @@ def _alternate(network, inputs, target, loss, tol, record, max_iter):
         if np.isfinite(before) and not now < before + DIVERGENCE_TOLERANCE:
             # The new fraction of independent regions made the fit diverge: go back,
             # and on in smaller steps.
-            network.independent_share, network.shared, network.regional, *_ = last
-            deviations = last[-1]
+            share, network.shared, network.regional, deviations = last
+            network.independent_share = share
             step /= 2.0
             settled = step < SMALLEST_STEP
             continue
