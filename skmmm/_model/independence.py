@@ -14,6 +14,8 @@ _COMPARED = 1_000
 # What is left of movements without what all regions share, of their size, below which
 # they are the same.
 _SAME = 1e-3
+# Regions among which groups show: of more, the least likeness makes few.
+_GROUPED = 200
 
 
 def independent_share(moves):
@@ -73,8 +75,24 @@ def independent_share(moves):
     return float(number / (n_regions - 1))
 
 
+def share_among_few(share, n_regions):
+    """Return a share of independent regions, as if there were at most 200 regions.
+
+    Regions of which pairs are alike by the same little are worth the same number of
+    independent ones at most, however many they are. That bounds what all of them say
+    together; it makes no groups of them.
+    """
+    n_few = min(n_regions, _GROUPED)
+    if n_few == n_regions:
+        return share
+    alike = (n_regions / ((n_regions - 1) * share) - 1.0) / (n_regions - 1)
+    return n_few / ((n_few - 1) * (1.0 + (n_few - 1) * alike))
+
+
 def independent_spend(media, seen):
     """Return how many independent regions each channel's spend is worth, as a share.
+
+    Of at most 200 regions, as in `share_among_few`.
 
     Parameters
     ----------
@@ -95,5 +113,6 @@ def independent_spend(media, seen):
         if len(spend) > 2:
             moves = np.log1p(spend / np.nanmean(spend, axis=1, keepdims=True))
             moves -= np.nanmean(moves, axis=1, keepdims=True)
-            found[m] = independent_share(torch.from_numpy(moves))
+            share = independent_share(torch.from_numpy(moves))
+            found[m] = share_among_few(share, len(moves))
     return found

@@ -81,12 +81,12 @@ def jacobian(network, inputs, target, part, prior, where):
                 for step in (_STEP, -_STEP)
             )
             return (ahead - behind) / (2 * _STEP) * target.observed
-        change = _change(network, inputs, part, prior, entries)
+        change = structural_change(network, inputs, part, prior, entries)
         values = network.values()
         return -whiten(network, change, target, values) * target.observed
 
 
-def _change(network, inputs, part, prior, entries):
+def structural_change(network, inputs, part, prior, entries):
     """Return the derivative of the structural part, shape (prior.size, R, T)."""
 
     def moved(groups, step):

@@ -26,6 +26,7 @@ import torch
 from torch.nn.functional import pad
 
 from skmmm._model.adstock import carry_known, kernel_of, recurrent_carry
+from skmmm._model.independence import share_among_few
 from skmmm._model.priors import (
     ALL,
     ALL_INDEPENDENT,
@@ -95,6 +96,8 @@ class OutcomeNetwork:
         All parameters, in units of their prior.
     independent_share : float
         Effective number of independent regions, as a share of all regions.
+    n_compared : int
+        Regions of which it is a share.
 
     Parameters
     ----------
@@ -111,7 +114,7 @@ class OutcomeNetwork:
         self.sizes = sizes
         self.adstock = adstock
         self.channel_priors = channel_priors
-        self.independent_share = 1.0
+        self.independent_share, self.n_compared = 1.0, sizes.n_regions
         self.free_sign = free_sign
         self.level = level
         self.shared_priors = shared_priors(adstock, sizes, channel_priors, level=level)
@@ -210,7 +213,8 @@ class OutcomeNetwork:
         Hidden factors that move regions in groups may move media too and mask them: the
         more of these, the less a correlation, or its absence, says of an effect.
         """
-        share = self.channel_priors.independent.clamp_min(self.independent_share)
+        of_errors = share_among_few(self.independent_share, self.n_compared)
+        share = self.channel_priors.independent.clamp_min(of_errors)
         share = (share / ALL_INDEPENDENT).clamp_max(1.0) ** 3
         return share * self.channel_priors.shown
 
@@ -348,25 +352,24 @@ class OutcomeNetwork:
         if not self.sizes.n_media:
             shape = (len(self.shared), self.sizes.n_regions, 0, len(inputs.trend))
             return inputs.media.new_zeros(shape)
-        adstock = self.carried_over(values, inputs)
-        slope = torch.exp(values["slope_log"])[:, None, :, None]
-        half = half_saturations(values, inputs.intensity)
-        response = hill(adstock, half[..., None], slope)
+        adstock, half, slope = self._curves(values, inputs)
+        response = hill(adstock, half[..., None], slope[:, None, :, None])
         size = at_typical_spend(values)[:, None] * self._full_by_typical(values)
         return self._drifted(size[..., None], values, inputs) * response
+
+    def _curves(self, values, inputs):
+        """Return adstock, log half saturation and slope, as of `summed_effects`."""
+        half = half_saturations(values, inputs.intensity)
+        return self.carried_over(values, inputs), half, torch.exp(values["slope_log"])
 
     def _visible_total(self, values, inputs):
         """Return the sum of `visible_media_effects` over channels, (E, R, T)."""
         constant = values["effect"][..., None][..., :0]  # (E, M, 0)
         drift = values.get("context_effect", constant)
-        return summed_effects(
-            self.carried_over(values, inputs),
-            half_saturations(values, inputs.intensity),
-            torch.exp(values["slope_log"]),
-            self.visible_effects(values)[:, None] * self._full_by_typical(values),
-            drift,
-            inputs.states[:, : drift.shape[2]],
-        )
+        size = self.visible_effects(values)[:, None] * self._full_by_typical(values)
+        states = inputs.states[:, : drift.shape[2]]
+        adstock, half, slope = self._curves(values, inputs)
+        return summed_effects(adstock, half, slope, size, drift, states)
 
     def full_effects(self, values, inputs):
         """Return the effect of every channel at full saturation, (E, R, M, T or 1)."""
@@ -403,10 +406,8 @@ class OutcomeNetwork:
             values[name] = values[name].index_select(-n_axes, chosen)
         twin = copy.copy(self)
         twin.free_sign = self.free_sign[channels]
-        priors = vars(self.channel_priors)
-        twin.channel_priors = ChannelPriors(
-            **{k: v[channels] for k, v in priors.items()}
-        )
+        priors = {k: v[channels] for k, v in vars(self.channel_priors).items()}
+        twin.channel_priors = ChannelPriors(**priors)
         return twin, values
 
     def mean_effects(self, channels, inputs, share):
@@ -438,10 +439,9 @@ class OutcomeNetwork:
             In mean KPI.
         """
         mean_to_typical = self._mean_to_typical(inputs, share)
-        generator = torch.Generator().manual_seed(0)
-        guesses = torch.randn(
-            (n_draws, self.shared.shape[1]), generator=generator, dtype=torch.float64
-        )
+        random = torch.Generator().manual_seed(0)
+        shape = n_draws, self.shared.shape[1]
+        guesses = torch.randn(shape, generator=random, dtype=torch.float64)
         nowhere = guesses.new_zeros(n_draws, 1, self.regional.shape[2])
         guessed = self.at(guesses, nowhere)
         values, priors = guessed.values(), self.channel_priors

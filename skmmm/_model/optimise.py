@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
+from skmmm._model.deviations import DeviationInformation
 from skmmm._model.laplace import (
     LaplaceApproximation,
     all_ties,
     information,
-    spread_information,
     with_shared_held,
     with_spreads,
 )
@@ -27,7 +27,7 @@ DIVERGENCE_TOLERANCE = 1.0
 SMALLEST_STEP = 0.05
 # From so many regions on, training starts with samples of them: from far away, many
 # regions would follow what periods have in common before what regions share.
-MANY_REGIONS, SAMPLE, N_SAMPLES = 256, 64, 3
+MANY_REGIONS, SAMPLE, N_SAMPLES = 256, 64, 2
 
 
 def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
@@ -103,7 +103,7 @@ def _start_from_samples(network, inputs, target, loss, tol, record):
         regional = network.regional.index_copy(1, some, sample.regional)
         whole = network.at(sample.shared, regional)
         known = information(whole, inputs, target, loss)
-        deviations = spread_information(whole, known)
+        deviations = DeviationInformation(whole, inputs, target, loss, known)
         start = LaplaceApproximation(with_shared_held(known))
         reached = find_mode(
             whole, inputs, target, loss, deviations, start, for_deviations, tol, record
@@ -127,19 +127,19 @@ def _alternate(network, inputs, target, loss, tol, record, max_iter):
     In at most `max_iter` of the iterations that `record` has left.
     """
     settled, step, losses = False, 1.0, [np.inf]
-    deviations: dict[str, torch.Tensor] = {}
     end = max(record.left - max_iter, 0)
     while not (record.stopped or settled) and record.left > end:
         budget = min(ITERATIONS_PER_ROUND, record.left - end)
-        last = network.independent_share, network.shared, network.regional, deviations
+        last = network.independent_share, network.shared, network.regional
         fraction = effective_regions(network, inputs, target)
         if step < 1.0:
             fraction = network.independent_share ** (1.0 - step) * fraction**step
         network.independent_share = fraction
+        network.n_compared = network.sizes.n_regions
         known = information(network, inputs, target, loss)
-        deviations = _towards(spread_information(network, known), deviations, step)
+        deviations = DeviationInformation(network, inputs, target, loss, known)
         approximation = LaplaceApproximation(
-            with_spreads(network, known, deviations),
+            with_spreads(network, known, deviations.told),
             all_ties(network, inputs, target),
         )
         now = find_mode(
@@ -153,11 +153,11 @@ def _alternate(network, inputs, target, loss, tol, record, max_iter):
             tol,
             record,
         )
-        before = losses[-1]
+        now, before = now / fraction, losses[-1]  # of rows, whatever they are worth
         if np.isfinite(before) and not now < before + DIVERGENCE_TOLERANCE:
             # The new fraction of independent regions made the fit diverge: go back,
             # and on in smaller steps.
-            share, network.shared, network.regional, deviations = last
+            share, network.shared, network.regional = last
             network.independent_share = share
             step /= 2.0
             settled = step < SMALLEST_STEP
@@ -167,13 +167,6 @@ def _alternate(network, inputs, target, loss, tol, record, max_iter):
         if _swings(losses):
             step, losses = step / 2.0, losses[-1:]
     return settled
-
-
-def _towards(new, old, step):
-    """Return tensors by name, a part of the way from old to new ones."""
-    if step == 1.0 or not old:
-        return new
-    return {name: (1.0 - step) * old[name] + step * told for name, told in new.items()}
 
 
 def _swings(losses):
@@ -195,8 +188,7 @@ def find_mode(
 
     Parameters
     ----------
-    deviations : dict of str to Tensor
-        What is known about the deviations that each spread governs.
+    deviations : DeviationInformation
     approximation : LaplaceApproximation
         Around where the search starts.
 
@@ -255,7 +247,7 @@ def split_like(vector, parts):
     return [piece.reshape(part.shape) for piece, part in zip(cut, parts, strict=True)]
 
 
-def penalised_posterior(network, inputs, target, loss, known):
+def penalised_posterior(network, inputs, target, loss, deviations):
     """Return the log posterior, with deviations integrated out of their spreads.
 
     At the joint mode the spread of the deviations would grow without their being
@@ -270,7 +262,7 @@ def penalised_posterior(network, inputs, target, loss, known):
         network, inputs, target
     )
     values = network.shared_priors.unpack(network.shared)
-    for name, told in known.items():
+    for name, told in deviations.at(network).items():
         spread = torch.exp(values[name])
         posterior = posterior - 0.5 * torch.log1p(spread**2 * told).sum()
     return posterior.sum()

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from skmmm._model.independence import independent_share, independent_spend
+from skmmm._model.independence import (
+    independent_share,
+    independent_spend,
+    share_among_few,
+)
 
 R, T = 24, 400
 
@@ -64,3 +68,16 @@ def test_spend_is_compared_in_regions_that_spend():
     assert found[2] == 0.0
     assert found[3] > 0.9
     assert independent_spend(media[:5], seen[:5]).tolist() == [1.0] * 4
+
+
+def test_hardly_alike_regions_are_no_groups_however_many():
+    for n_regions in (24, 200):
+        assert share_among_few(0.3, n_regions) == 0.3
+    # Pairs that are alike by two in ten thousand of their variance.
+    alike = 2e-4
+    shares = {n: n / ((n - 1) * (1.0 + (n - 1) * alike)) for n in (200, 2_000, 100_000)}
+    assert shares[100_000] < 0.1
+    for n_regions, share in shares.items():
+        assert share_among_few(share, n_regions) == pytest.approx(shares[200])
+    # Ten groups are ten groups.
+    assert share_among_few(10 / 5_000, 5_000) == pytest.approx(10 / 200, rel=0.1)

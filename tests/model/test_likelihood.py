@@ -18,7 +18,9 @@ from network_problems import (
     tensor,
 )
 from skmmm._model import ADSTOCKS
+from skmmm._model.deviations import DeviationInformation
 from skmmm._model.inputs import Inputs
+from skmmm._model.laplace import information
 from skmmm._model.likelihood import (
     Target,
     effective_regions,
@@ -98,11 +100,12 @@ def slope_along(function, network, direction, step=1e-6):
 @pytest.mark.parametrize("adstock", ADSTOCKS)
 def test_gradient(adstock, loss, n_regions):
     network, inputs, target = make_problem(adstock, n_regions=n_regions)
-    known = {"context_baseline_spread_log": tensor([3.0, 7.0])}
+    known = information(network, inputs, target, loss)
+    deviations = DeviationInformation(network, inputs, target, loss, known)
     generator = torch.Generator().manual_seed(1)
 
     def posterior(network):
-        return penalised_posterior(network, inputs, target, loss, known)
+        return penalised_posterior(network, inputs, target, loss, deviations)
 
     def likelihood(network):
         return log_likelihood(network, inputs, target, loss).sum()
