@@ -51,7 +51,7 @@ def test_a_few_regions_speak_for_all(monkeypatch):
     few = informed(network, inputs, target)
     assert few._changes.shape[1] == 3
     for name, size in few.at(moved).items():
-        assert_allclose(size, everyone[name], rtol=0.15)
+        assert_allclose(size, everyone[name], rtol=0.25)
 
 
 @pytest.mark.parametrize("settings", [{"n_regions": 1}, {"level": False}])
