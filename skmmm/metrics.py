@@ -15,6 +15,7 @@ from sklearn.utils import check_array, indexable
 from sklearn.utils.validation import check_consistent_length
 
 from skmmm._utils.docs import shared_docs
+from skmmm._utils.parallel import call_each
 from skmmm._utils.sklearn import check_sample_weight, safe_indexing
 from skmmm._utils.typing import Column, Table
 
@@ -408,6 +409,7 @@ def rolling_skill(
     cv: BaseCrossValidator | Iterable,
     naive: BaseEstimator,
     region: Column | None = None,
+    n_jobs: int | None = None,
 ) -> pd.DataFrame:
     """Fit estimators and a naive forecast on the same splits and compare their errors.
 
@@ -429,6 +431,10 @@ def rolling_skill(
     region : str or int, default=None
         Name or position of the region column in X. If given, ``r2`` is
         :func:`within_region_r2`, else the ordinary R2 of the test rows.
+    n_jobs : int or None, default=None
+        Fits at the same time, each in a process of its own unless
+        :class:`joblib.parallel_config` says otherwise; None: one, -1: one per
+        processor. Scores do not depend on it.
 
     Returns
     -------
@@ -473,19 +479,28 @@ def rolling_skill(
             f"{estimators!r}."
         )
     X, y = indexable(X, y)
-    rows = []
-    for split, (train, test) in enumerate(_check_splitter(cv).split(X, y)):
-        X_train, y_train = safe_indexing(X, train), safe_indexing(y, train)
+    splits = list(_check_splitter(cv).split(X, y))
+    found = call_each(
+        _forecast,
+        [
+            (clone(estimator), X, y, train, test)
+            for train, test in splits
+            for estimator in (naive, *estimators.values())
+        ],
+        n_jobs,
+    )
+    forecasts, rows = iter(found), []
+    for split, (train, test) in enumerate(splits):
         X_test, y_test = safe_indexing(X, test), safe_indexing(y, test)
         regions = None if region is None else safe_indexing(X_test, region, axis=1)
-        y_naive = clone(naive).fit(X_train, y_train).predict(X_test)
-        for name, estimator in estimators.items():
-            y_pred = clone(estimator).fit(X_train, y_train).predict(X_test)
+        y_naive = next(forecasts)
+        for name in estimators:
+            y_pred = next(forecasts)
             rows.append(
                 {
                     "split": split,
                     "estimator": name,
-                    "n_train": len(y_train),
+                    "n_train": len(safe_indexing(y, train)),
                     "n_test": len(y_test),
                     "wmape": weighted_mape(y_test, y_pred),
                     "skill": naive_skill(y_test, y_pred, y_naive),
@@ -493,3 +508,9 @@ def rolling_skill(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _forecast(estimator, X, y, train, test):
+    """Fit to the training rows and predict the test rows."""
+    estimator.fit(safe_indexing(X, train), safe_indexing(y, train))
+    return estimator.predict(safe_indexing(X, test))

@@ -1,1 +1,1 @@
-"""What every room may use: types, docstrings, warnings, names of scikit-learn."""
+"""What every room may use: types, docstrings, warnings, calls side by side."""

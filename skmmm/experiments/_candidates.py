@@ -7,8 +7,8 @@ others.
 from dataclasses import dataclass
 
 import numpy as np
-from joblib import Parallel, delayed
 
+from skmmm._utils.parallel import call_each
 from skmmm.experiments._synthetic_control import (
     Settings,
     choose,
@@ -206,16 +206,20 @@ def rescore_designs(kpi, sets, length, settings, *, n_placebos, rng, n_jobs=None
     """
     n_controls = kpi.shape[1] - sets.shape[1]
     pool = draw_sets(rng, n_controls, min(sets.shape[1], n_controls // 2), n_placebos)
-    found = Parallel(n_jobs=n_jobs)(
-        delayed(placebos)(
-            np.delete(kpi, treated, axis=1),
-            kpi[:, treated].sum(axis=1),
-            pool,
-            len(kpi),
-            length,
-            settings,
-        )
-        for treated in sets
+    found = call_each(
+        placebos,
+        (
+            (
+                np.delete(kpi, treated, axis=1),
+                kpi[:, treated].sum(axis=1),
+                pool,
+                len(kpi),
+                length,
+                settings,
+            )
+            for treated in sets
+        ),
+        n_jobs,
     )
     return np.array([one.std_error for one in found]), np.array(
         [one.df for one in found]
@@ -234,10 +238,14 @@ def _effects(kpi, sets, starts, length, settings, n_jobs):
     """Return placebo effects of sets, (L, M, W, P), by the settings of each window."""
     batches = [sets[i : i + _BATCH] for i in range(0, len(sets), _BATCH)]
     totals = [_totals(kpi, batch) for batch in batches]
-    found = Parallel(n_jobs=n_jobs)(
-        delayed(window_effects)(kpi, total, batch, start, length, by_window)
-        for batch, total in zip(batches, totals, strict=True)
-        for start, by_window in zip(starts, settings, strict=True)
+    found = call_each(
+        window_effects,
+        (
+            (kpi, total, batch, start, length, by_window)
+            for batch, total in zip(batches, totals, strict=True)
+            for start, by_window in zip(starts, settings, strict=True)
+        ),
+        n_jobs,
     )
     n_windows = len(starts)
     rows = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -11,9 +10,9 @@ import pandas as pd
 from numpy.random import RandomState
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils.parallel import Parallel, delayed
 
 from skmmm._unwrapping import rows_of, unwrap
+from skmmm._utils.parallel import call_each
 from skmmm._utils.typing import Array, Seed, Table
 from skmmm.inspection._effects import channel_summary
 from skmmm.inspection._intervals import tail_probability
@@ -68,7 +67,7 @@ def calibrate_intervals(
         As in `fit`. Rows from which the fit to y learned nothing are left out of the
         others, too.
     n_jobs : int or None, default=None
-        Processes that fit at the same time, as in joblib; -1: one per processor.
+        Refits at the same time, as in `placebo_channel`.
     random_state : int, RandomState instance or None, default=None
         Draws truths and noise, and seeds the fits to them. The fit to y has the
         ``random_state`` of the estimator.
@@ -163,16 +162,13 @@ def calibrate_intervals(
     random = check_random_state(random_state)
     model, rows = _fitted_model(estimator, X, y, sample_weight)
     kpi, caused, weight = model._simulated(n_simulations, source, random)
-    found = Parallel(n_jobs)(
-        delayed(_simulation)(
-            _to_refit(model, seed), rows, kpi[s], weight, caused[s], confidence_level
-        )
+    refits = [
+        (_to_refit(model, seed), rows, kpi[s], weight, caused[s], confidence_level)
         for s, seed in enumerate(random.randint(_SEEDS, size=n_simulations))
-    )
+    ]
     with warned_once():
-        for message, category in (w for _, _, told in found for w in told):
-            warnings.warn(message, category, stacklevel=1)
-    tables = {s: table for s, (table, _, _) in enumerate(found)}
+        found = call_each(_simulation, refits, n_jobs)
+    tables = {s: table for s, (table, _) in enumerate(found)}
     draws = pd.concat(tables, names=["simulation", "channel"]).reset_index()
     by_channel = draws.groupby("channel", sort=False)
     ranks = draws["rank"].to_numpy().reshape(n_simulations, -1)
@@ -226,15 +222,13 @@ def _simulation(
     weight: Array,
     truth: Array,
     confidence_level: float,
-) -> tuple[pd.DataFrame, int, list]:
-    """Fit to one simulated KPI; return what was found by channel, and warnings."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model.fit(rows, kpi, sample_weight=weight)
-        summary = channel_summary(model, confidence_level=confidence_level)
+) -> tuple[pd.DataFrame, int]:
+    """Fit to one simulated KPI; return a table by channel, and the number of draws."""
+    model.fit(rows, kpi, sample_weight=weight)
+    summary = channel_summary(model, confidence_level=confidence_level)
     drawn = counterfactual_of(model).effects(None, draws=True).contribution[:, 0]
     table = _compare(summary, drawn, truth, check_random_state(model.random_state))
-    return table, len(drawn), [(w.message, w.category) for w in caught]
+    return table, len(drawn)
 
 
 def _compare(

@@ -14,7 +14,8 @@ from sklearn.utils import check_random_state
 
 from skmmm._data.checks import check_channel, resolve_many
 from skmmm._utils.docs import documented_by
-from skmmm._utils.typing import Column, Columns, Seed, Table
+from skmmm._utils.parallel import call_each
+from skmmm._utils.typing import Array, Column, Columns, Seed, Table
 from skmmm.inspection._effects import channel_summary
 from skmmm.inspection._refits import (
     check_integer,
@@ -43,6 +44,7 @@ def placebo_channel(
     time: Column | None = None,
     n_repeats: int = 3,
     confidence_level: float = 0.9,
+    n_jobs: int | None = None,
     random_state: Seed = None,
 ) -> pd.DataFrame:
     """Fit again with one channel's spend at the wrong time, and see what it earns.
@@ -66,6 +68,10 @@ def placebo_channel(
         of the estimator, or of the last step. Without one rows have no order.
     n_repeats : int, default=3
         Placebos per channel.
+    n_jobs : int or None, default=None
+        Refits at the same time, each in a process of its own unless
+        :class:`joblib.parallel_config` says otherwise; None: one, -1: one per
+        processor. Results do not depend on it.
     random_state : int, RandomState instance or None, default=None
         Draws the placebos.
 
@@ -161,23 +167,35 @@ def placebo_channel(
     fitted = without_extras(estimator, "experiments").fit(frame, y)
     real = channel_summary(fitted, frame, confidence_level=confidence_level, **roles)
     model = without_extras(estimator, "graph", "experiments")
-    rows = {}
+    asked = {"confidence_level": confidence_level, **roles}
+    chosen = _choose(frame, channels, list(real.index))
+    refits = [
+        (clone(model), frame, y, channel, order, asked)
+        for channel in chosen
+        for order in _orders(series, period is not None, n_repeats, rng)
+    ]
     with warned_once():
-        for channel in _choose(frame, channels, list(real.index)):
-            placebos = []
-            for order in _orders(series, period is not None, n_repeats, rng):
-                moved = _with_column(frame, channel, frame[channel].to_numpy()[order])
-                summary = channel_summary(
-                    clone(model).fit(moved, y),
-                    moved,
-                    confidence_level=confidence_level,
-                    **roles,
-                )
-                placebos.append(summary.loc[channel, _ESTIMATES])
-            rows[channel] = _compare(
-                real.loc[channel], pd.DataFrame(placebos).astype(float), y.sum()
-            )
+        found = call_each(_placebo, refits, n_jobs)
+    rows = {}
+    for c, channel in enumerate(chosen):
+        placebos = pd.DataFrame(found[c * n_repeats : (c + 1) * n_repeats])
+        rows[channel] = _compare(real.loc[channel], placebos.astype(float), y.sum())
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("channel")
+
+
+def _placebo(
+    model: Any,
+    frame: pd.DataFrame,
+    y: Array,
+    channel: Column,
+    order: np.ndarray,
+    asked: dict[str, Any],
+) -> pd.Series:
+    """Fit with the spend of a channel in another order; return what it is credited."""
+    moved = frame.copy()
+    moved[channel] = frame[channel].to_numpy()[order]
+    summary = channel_summary(model.fit(moved, y), moved, **asked)
+    return summary.loc[channel, _ESTIMATES]
 
 
 def _choose(frame: pd.DataFrame, channels: Columns, media: list) -> list:
@@ -225,14 +243,6 @@ def _orders(
             else:
                 order[rows] = rng.permutation(rows)
         yield order
-
-
-def _with_column(
-    frame: pd.DataFrame, label: Column, values: np.ndarray
-) -> pd.DataFrame:
-    changed = frame.copy()
-    changed[label] = values
-    return changed
 
 
 def _compare(real: pd.Series, placebos: pd.DataFrame, total: float) -> dict[str, Any]:

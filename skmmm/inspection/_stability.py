@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
 from skmmm._utils.docs import documented_by
+from skmmm._utils.parallel import call_each
 from skmmm._utils.typing import Array, Column, Columns, Table
 from skmmm.inspection._effects import channel_summary
 from skmmm.inspection._placebo import placebo_channel
@@ -33,6 +36,7 @@ def block_stability(
     time: Column | None = None,
     media: Columns = None,
     region: Column | None = None,
+    n_jobs: int | None = None,
 ) -> pd.DataFrame:
     """Leave out one block of periods at a time and see how far each ROI moves.
 
@@ -111,13 +115,19 @@ def block_stability(
         )
     block = period * n_blocks // n_periods
     model = without_extras(estimator, "n_draws", "graph", "experiments")
-    tables = []
+    kept = [None, *(block != b for b in range(n_blocks))]
     with warned_once():
-        roi = _roi(model.fit(frame, y), frame, roles)
-        for b in range(n_blocks):
-            without = _fit_rows(clone(model), frame, y, block != b)
-            table = _moves(roi, _roi(without, frame, roles), "roi", "roi_without")
-            tables.append(table.assign(**_span(frame[time], period, block == b)))
+        roi, *without = call_each(
+            _roi_without,
+            [(clone(model), frame, y, rows, roles) for rows in kept],
+            n_jobs,
+        )
+    tables = [
+        _moves(roi, other, "roi", "roi_without").assign(
+            **_span(frame[time], period, block == b)
+        )
+        for b, other in enumerate(without)
+    ]
     columns = ["start", "end", "roi", "roi_without", "change"]
     return _by_channel(tables, "block")[columns]
 
@@ -133,6 +143,7 @@ def refresh_stability(
     time: Column | None = None,
     media: Columns = None,
     region: Column | None = None,
+    n_jobs: int | None = None,
 ) -> pd.DataFrame:
     """Add the last periods step by step and see how far each ROI moves.
 
@@ -208,21 +219,23 @@ def refresh_stability(
             "n_refreshes."
         )
     model = without_extras(estimator, "n_draws", "graph", "experiments")
-    tables = []
+    seen = [period < end for end in ends]
+    # ROI of the rows that the fit before saw, and of its own: these, for the fit after.
+    parts = [seen[:1], *pairwise(seen[:-1]), seen[-2:-1]]
+    refits = [
+        (clone(model), frame, y, rows, of_rows, roles)
+        for rows, of_rows in zip(seen, parts, strict=True)
+    ]
     with warned_once():
-        # The last fit comes first: it says what the channels are.
-        later = clone(model).fit(frame, y)
-        channels = _roi(later, frame, roles).index
-        _check_spend(frame, channels, period < ends[0], frame[time])
-        for end in ends[-2::-1]:
-            seen, added = period < end, (period >= end) & (period < end + n_periods)
-            earlier = clone(model).fit(frame[seen], y[seen])
-            before, after = (_roi(m, frame[seen], roles) for m in (earlier, later))
-            table = _moves(before, after, "roi_before", "roi_after")
-            tables.append(table.assign(**_span(frame[time], period, added)))
-            later = earlier
+        rois = call_each(_roi_of_seen, refits[::-1], n_jobs)[::-1]
+        _check_spend(frame, rois[-1][0].index, seen[0], frame[time])
+    tables = []
+    for e in range(n_refreshes):
+        table = _moves(rois[e][-1], rois[e + 1][0], "roi_before", "roi_after")
+        added = seen[e + 1] & ~seen[e]
+        tables.append(table.assign(**_span(frame[time], period, added)))
     columns = ["start", "end", "roi_before", "roi_after", "change"]
-    return _by_channel(tables[::-1], "refresh", first=1)[columns]
+    return _by_channel(tables, "refresh", first=1)[columns]
 
 
 def _check_ordered(period: np.ndarray | None, asking: str) -> np.ndarray:
@@ -245,6 +258,31 @@ def _check_spend(
                 f"starts at {time[~seen].min()}. Lower n_periods or n_refreshes, or "
                 "leave the channel out."
             )
+
+
+def _roi_without(
+    model: Any,
+    frame: pd.DataFrame,
+    y: Array,
+    kept: np.ndarray | None,
+    roles: dict[str, Any],
+) -> pd.Series:
+    """Fit to some rows, None for all; return the ROI of all rows by channel."""
+    fitted = model.fit(frame, y) if kept is None else _fit_rows(model, frame, y, kept)
+    return _roi(fitted, frame, roles)
+
+
+def _roi_of_seen(
+    model: Any,
+    frame: pd.DataFrame,
+    y: Array,
+    seen: np.ndarray,
+    parts: Sequence[np.ndarray],
+    roles: dict[str, Any],
+) -> list[pd.Series]:
+    """Fit to the rows seen by then; return the ROI of parts of them by channel."""
+    fitted = model.fit(frame[seen], y[seen])
+    return [_roi(fitted, frame[part], roles) for part in parts]
 
 
 def _fit_rows(estimator: Any, frame: pd.DataFrame, y: Array, kept: np.ndarray) -> Any:

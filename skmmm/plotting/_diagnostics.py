@@ -436,6 +436,7 @@ class SkillDisplay(Display):
         cv: BaseCrossValidator | Iterable,
         naive: BaseEstimator,
         region: Column | None = None,
+        n_jobs: int | None = None,
         ax: AxesOrNone = None,
     ) -> Self:
         """Fit on each split, forecast and plot.
@@ -451,9 +452,12 @@ class SkillDisplay(Display):
         naive : estimator
             The forecast to beat.
         region : str or int, default=None
+        n_jobs : int or None, default=None
             As of :func:`skmmm.metrics.rolling_skill`.
         """
-        scores = rolling_skill(estimators, X, y, cv=cv, naive=naive, region=region)
+        scores = rolling_skill(
+            estimators, X, y, cv=cv, naive=naive, region=region, n_jobs=n_jobs
+        )
         return cls(scores=scores).plot(ax=ax)
 
     def _figure_size(self):

@@ -1,5 +1,6 @@
 """Calibration: what is counted, by hand, and what is fitted, in miniature."""
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -180,9 +181,21 @@ def test_refits_do_no_more_than_they_have_to(model):
     assert not getattr(copied, "_skl_callbacks", [])
 
 
-def test_warnings_of_the_fits_are_counted(model, series):
-    with pytest.warns(UserWarning, match="The first of 2 such warnings") as told:
-        calibrated(model.set_params(max_iter=1), series)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_side_by_side(model, series):
+    alone = calibrated(model, series)
+    with joblib.parallel_config("threading"):
+        together = calibrated(model, series, n_jobs=2)
+    pd.testing.assert_frame_equal(together.draws, alone.draws, check_exact=True)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_warnings_of_the_fits_are_counted(model, series, n_jobs):
+    with (
+        joblib.parallel_config("threading"),
+        pytest.warns(UserWarning, match="The first of 2 such warnings") as told,
+    ):
+        calibrated(model.set_params(max_iter=1), series, n_jobs=n_jobs)
     (counted,) = (w for w in told if "(The first of 2 such warnings" in str(w.message))
     assert "max_iter=1" in str(counted.message)
 
