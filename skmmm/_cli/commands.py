@@ -72,7 +72,7 @@ def report(args, console):
         task = read_task(args)
         _announce(console, task, args)
         model = _fit(console, task, args)
-        skill, _ = compare(task, model, console, args.origins)
+        skill, _ = compare(task, model, console, args.origins, args.jobs)
         X, y = task.X, task.y
     else:
         _refuse_settings(args)
@@ -159,7 +159,7 @@ def _fit_and_write(console, task, args):
     """Fit, compare, print and write; return the model and its skill."""
     out = Path(args.out)
     model = _fit(console, task, args)
-    skill, held_out = compare(task, model, console, args.origins)
+    skill, held_out = compare(task, model, console, args.origins, args.jobs)
     summary = model.channel_summary(confidence_level=LEVEL)
     with console.stage("Writing tables"):
         files = write_tables(task, model, summary, skill, out)

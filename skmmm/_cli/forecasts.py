@@ -1,14 +1,16 @@
 """Forecasts from earlier origins, beside what they have to beat."""
 
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from skmmm._cli.console import one_line
-from skmmm._cli.task import name_all, plural
+from skmmm._cli.task import Task, name_all, plural
+from skmmm._utils.parallel import call_each
 from skmmm.baselines import (
     LastValueRegressor,
     SeasonalNaiveRegressor,
@@ -21,7 +23,33 @@ MODEL = "DeepCausalMMM"
 _HORIZON = 13
 
 
-def compare(task, model, console, n_origins):
+@dataclass(frozen=True, eq=False)
+class _Origin:
+    """A point in time to forecast from, and the task as it was known then.
+
+    Attributes
+    ----------
+    number, horizon : int
+        Periods are forecast up to the horizon.
+    label : str
+    task : Task
+        Without controls that have not moved yet.
+    said : str
+        What is left out, or not known.
+    train, test : ndarray of int
+        Positions of rows.
+    """
+
+    number: int
+    horizon: int
+    label: str
+    task: Task
+    said: str
+    train: np.ndarray
+    test: np.ndarray
+
+
+def compare(task, model, console, n_origins, n_jobs):
     """Forecast from earlier origins with the model and with what it has to beat.
 
     Parameters
@@ -30,6 +58,8 @@ def compare(task, model, console, n_origins):
     model : DeepCausalMMMRegressor
     console : Console
     n_origins : int
+    n_jobs : int
+        Origins at the same time.
 
     Returns
     -------
@@ -53,35 +83,70 @@ def compare(task, model, console, n_origins):
         # Most of them lie behind an early origin.
         experiments=None,
     )
-    cv = PanelTimeSeriesSplit(
-        n_origins, test_size=size, region=task.region, time=task.time
-    )
+    starts = [calendar.label(periods[(i - n_origins) * size]) for i in range(n_origins)]
+    origins = _origins(task, size, starts)
     scores, held_out = [], None
-    for i, (train, test) in enumerate(cv.split(task.X)):
-        origin = calendar.label(periods[(i - n_origins) * size])
-        try:
-            X, y = task.X.iloc[train], task.y.iloc[train]
-            # A control that has not moved yet teaches nothing; an event to come.
-            still = [name for name in task.controls if X[name].nunique() < 2]
-            known = replace(task, controls=[c for c in task.controls if c not in still])
-            without = f" without {name_all(still)}" if still else ""
-            unspent = [name for name in task.media if not X[name].any()]
-            at_prior = f" with {name_all(unspent)} as expected" if unspent else ""
-            stage = f"Forecasting {size} {unit} from {origin}{without}{at_prior}"
-            with console.stage(stage, fits=True), warnings.catch_warnings():
-                # Said in the stage, or of the fit to all rows.
-                warnings.filterwarnings("ignore", ".*: no spend in any training row")
-                warnings.filterwarnings("ignore", "There are only .* training rows")
-                refit.set_params(controls=known.controls)
-                fitted = console.fit(clone(refit), X, y)
-                score = _score(known, fitted, train, test)
-        except ValueError as error:
-            console.say(f"Left out: {one_line(error)}")
-            continue
-        scores.append(score.assign(split=i, origin=origin, horizon=size))
-        held_out = fitted, train, test
+    for first in range(0, n_origins, n_jobs):
+        batch = origins[first : first + n_jobs]
+        where = "; ".join(f"from {origin.label}{origin.said}" for origin in batch)
+        found = _forecast_batch(refit, batch, f"{size} {unit} {where}", console)
+        for origin, (fitted, score, error) in zip(batch, found, strict=True):
+            if error is None:
+                scores.append(score)
+                held_out = fitted, origin.train, origin.test
+            else:
+                console.say(f"Left out: {one_line(error)}")
     skill = pd.concat(scores, ignore_index=True) if scores else None
     return skill, held_out
+
+
+def _origins(task, size, starts):
+    """Return the origins before the last blocks of the table."""
+    cv = PanelTimeSeriesSplit(
+        len(starts), test_size=size, region=task.region, time=task.time
+    )
+    origins = []
+    for i, (train, test) in enumerate(cv.split(task.X)):
+        X = task.X.iloc[train]
+        # A control that has not moved yet teaches nothing; an event to come.
+        still = [name for name in task.controls if X[name].nunique() < 2]
+        known = replace(task, controls=[c for c in task.controls if c not in still])
+        without = f" without {name_all(still)}" if still else ""
+        unspent = [name for name in task.media if not X[name].any()]
+        at_prior = f" with {name_all(unspent)} as expected" if unspent else ""
+        said = f"{without}{at_prior}"
+        origins.append(_Origin(i, size, starts[i], known, said, train, test))
+    return origins
+
+
+def _forecast_batch(model, batch, what, console):
+    """Return what `_forecast` does of each origin, side by side."""
+    alone = len(batch) == 1  # then there is a progress bar
+    fit = console.fit if alone else type(model).fit
+    calls = [
+        (fit, clone(model).set_params(controls=origin.task.controls), origin)
+        for origin in batch
+    ]
+    with (
+        console.stage(f"Forecasting {what}", fits=alone),
+        warnings.catch_warnings(),
+    ):
+        # Said in the stage, or of the fit to all rows.
+        warnings.filterwarnings("ignore", ".*: no spend in any training row")
+        warnings.filterwarnings("ignore", "There are only .* training rows")
+        return call_each(_forecast, calls, len(batch))
+
+
+def _forecast(fit, model, origin):
+    """Return the fitted model and its scores, or the error that it cannot be."""
+    task = origin.task
+    try:
+        fitted = fit(model, task.X.iloc[origin.train], task.y.iloc[origin.train])
+        score = _score(task, fitted, origin.train, origin.test)
+    except ValueError as error:
+        return None, None, error
+    named = {"split": origin.number, "origin": origin.label, "horizon": origin.horizon}
+    return fitted, score.assign(**named), None
 
 
 def _horizon(n_periods, max_lag, n_origins):

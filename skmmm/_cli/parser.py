@@ -410,6 +410,14 @@ def _add_effort(settings):
         "fit of its own; 0 for none (default: %(default)s)",
     )
     settings.add_argument(
+        "--jobs",
+        metavar="N",
+        type=whole_number(1),
+        default=1,
+        help="fits of --origins at the same time, each in a process of its own, with "
+        "the same numbers (default: %(default)s)",
+    )
+    settings.add_argument(
         "--max-iter",
         metavar="N",
         type=whole_number(1),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -125,6 +126,17 @@ def test_quiet_and_the_same_numbers_again(
     assert capsys.readouterr() == ("", "")
     for name in TABLES:
         assert (tmp_path / name).read_text() == (regional / name).read_text()
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_origins_side_by_side(tmp_path, capsys, regional, regional_arguments):
+    # In threads, which know the short chains of these tests.
+    with joblib.parallel_config("threading"):
+        assert main([*regional_arguments, "--jobs", "3", "--out", str(tmp_path)]) == 0
+    stages = re.findall(r"Forecasting 7 weeks (.*) \.\.\. ", capsys.readouterr().out)
+    assert [stage.count("from ") for stage in stages] == [3, 1]
+    skill = (tmp_path / "skill.csv").read_text()
+    assert skill == (regional / "skill.csv").read_text()
 
 
 def test_demo(tmp_path, capsys):
@@ -278,6 +290,7 @@ def test_output_that_cannot_be_written(tmp_path, capsys, regional_arguments):
         ["fit", "a.csv"],
         ["demo", "--seed", "one"],
         ["demo", "--origins", "-1"],
+        ["demo", "--jobs", "0"],
         ["demo", "--draws", "-1"],
         ["demo", "--max-iter", "0"],
         ["demo", "--media-cost", "tv"],
