@@ -434,7 +434,7 @@ def rolling_skill(
     n_jobs : int or None, default=None
         Fits at the same time, each in a process of its own unless
         :class:`joblib.parallel_config` says otherwise; None: one, -1: one per
-        processor. Scores do not depend on it.
+        processor. Scores do not depend on it if estimators have seeds.
 
     Returns
     -------

@@ -71,7 +71,7 @@ def placebo_channel(
     n_jobs : int or None, default=None
         Refits at the same time, each in a process of its own unless
         :class:`joblib.parallel_config` says otherwise; None: one, -1: one per
-        processor. Results do not depend on it.
+        processor. Results do not depend on it if the estimator has a seed.
     random_state : int, RandomState instance or None, default=None
         Draws the placebos.
 
