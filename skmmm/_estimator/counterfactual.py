@@ -128,8 +128,8 @@ class ModelCounterfactual(Counterfactual):
         return self.read_frame()
 
     @cached_property
-    def has_draws(self):
-        return self.model.draws is not None
+    def n_draws(self):
+        return 0 if self.model.draws is None else len(self.model.draws.shared)
 
     @cached_property
     def least_effect(self) -> Array:

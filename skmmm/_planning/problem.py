@@ -112,10 +112,9 @@ def make_problem(
     """
     if not counterfactual.labels:
         raise ValueError("There are no media columns, so there is nothing to plan.")
-    group, names = counterfactual.groups(GROUPS[by])
+    names = counterfactual.groups(GROUPS[by])[1]
     labels, shape = counterfactual.labels, (len(counterfactual.labels), len(names))
-    current = np.zeros(shape)
-    np.add.at(current.T, group, counterfactual.spend)
+    current = np.ascontiguousarray(counterfactual.spend_in(GROUPS[by]).T)
     keys = _Keys(counterfactual, names, by, costless)
     low, high = _read_bounds(bounds, keys, shape)
     groups = _read_money_bounds(money_bounds, keys, current, low, high)
@@ -247,6 +246,7 @@ class _Keys:
             for group in groups
         ]
         self.by, self.costless = by, costless
+        self.tuples = isinstance(self.labels[0], tuple)
 
     def channel(self, key, role):
         """Return the position of a channel among the media."""
@@ -261,9 +261,14 @@ class _Keys:
             )
         return self.labels.index(label)
 
+    def is_cell(self, key):
+        """Return whether a key names a cell; channels may be tuples themselves."""
+        whole = key in self.labels or (self.by == "channel" and self.tuples)
+        return isinstance(key, tuple) and not whole
+
     def cells(self, key, role):
         """Return channel and groups that a key names, an index of cells."""
-        if not isinstance(key, tuple):
+        if not self.is_cell(key):
             return self.channel(key, role), tuple(range(len(self.groups)))
         if self.by == "channel" or len(key) != 2:
             raise ValueError(
@@ -329,7 +334,7 @@ def _read_bounds(bounds, keys, shape):
     named = _by_name(bounds)
     # Cells after channels, so that the narrower key counts.
     for narrow in (False, True):
-        part = {k: v for k, v in named.items() if isinstance(k, tuple) == narrow}
+        part = {k: v for k, v in named.items() if keys.is_cell(k) == narrow}
         for where, pair in keys.each("bounds", part, read).items():
             low[where], high[where] = pair
     return low, high
@@ -477,7 +482,8 @@ def _read_constraints(constraints, keys):
                 f"constraint {i} must be (channels, least, most), got {constraint!r}."
             )
         channels, least, most = constraint
-        if isinstance(channels, str) or not hasattr(channels, "__iter__"):
+        alone = isinstance(channels, str) or not hasattr(channels, "__iter__")
+        if alone or (isinstance(channels, tuple) and channels in keys.labels):
             channels = [channels]
         weights = _weights(f"constraint {i}", channels, keys)
         ends = -np.inf if least is None else least, np.inf if most is None else most

@@ -144,7 +144,7 @@ def tabulate(
     point = None
     if draws and problem.target_roi is not None:
         point = tabulate(counterfactual, problem, by, base, draws=False)
-    return Curves(base, outcome, counterfactual.spend.sum(), worth, cost, point)
+    return Curves(base, outcome, counterfactual.total_spend, worth, cost, point)
 
 
 def _nodes(low, high):
@@ -216,7 +216,7 @@ def _on_budget(counterfactual, problem, by, plan):
 
     def over(scale):
         scaled = np.clip(scale * plan, low, high).reshape(problem.shape)
-        return counterfactual.planned(scaled, by).spend.sum() / problem.budget - 1.0
+        return counterfactual.planned(scaled, by).total_spend / problem.budget - 1.0
 
     if problem.has_target and over(1.0) <= 0:
         return plan

@@ -36,6 +36,7 @@ class Knowledge:
     def __init__(self, results: PlanResults):
         _check_question(results)
         self.today, self.labels = results.problem, results.problem.labels
+        self.index = results.counterfactual.cells_index(None)
         self.apart = {label: results.apart(label) for label in self.labels}
         counterfactual = results.counterfactual
         widest = results.apart(*self.labels)
@@ -70,7 +71,7 @@ class Knowledge:
                 "plan_value": [one.value for one in found],
                 "plan_value_error": [one.error for one in found],
             },
-            index=pd.Index(self.labels, name="channel"),
+            index=self.index,
         )
         table["reason"] = [
             knowledge_in_words(label, value, error)

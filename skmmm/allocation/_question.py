@@ -58,7 +58,9 @@ def read_question(
     tail = tail_probability(confidence_level)
     read_risk(risk)
     roles = media, region, time, media_cost
-    rows = X if horizon is None else _coming(estimator, X, horizon)
+    if X is not None and horizon is not None:
+        raise ValueError("Give X or horizon, not both.")
+    rows = X if horizon is None else coming_rows(estimator, horizon)
     counterfactual = counterfactual_of(estimator, rows, effect, *roles)
     _check_period(counterfactual, by)
     counterfactual, costless = _in_money(counterfactual)
@@ -100,23 +102,21 @@ def _in_money(counterfactual: Counterfactual) -> tuple[Counterfactual, list]:
 
     Returns the counterfactual and these media.
     """
-    labels = np.array(counterfactual.labels, dtype=object)
-    money = counterfactual.is_money
+    labels, money = counterfactual.labels, counterfactual.is_money
     if money.all() or not money.any():
         return counterfactual, []
     cost = np.nan_to_num(counterfactual.media_cost, nan=0.0)
-    return counterfactual.with_costs(cost), labels[~money].tolist()
+    costless = [one for one, paid in zip(labels, money, strict=True) if not paid]
+    return counterfactual.with_costs(cost), costless
 
 
-def _coming(estimator: Any, X: Table | None, horizon: int) -> pd.DataFrame:
+def coming_rows(estimator: Any, horizon: int) -> pd.DataFrame:
     """Return the rows of the coming periods."""
-    if X is not None:
-        raise ValueError("Give X or horizon, not both.")
     is_integer = isinstance(horizon, Integral) and not isinstance(horizon, bool)
     if not is_integer or horizon < 1:
         raise ValueError(f"horizon must be an integer of at least 1, got {horizon!r}.")
     inside = unwrap(estimator)
-    if inside.steps or not hasattr(inside.model, "make_future_frame"):
+    if inside.steps or not hasattr(inside.model, "_coming_periods"):
         raise ValueError(
             f"horizon needs an estimator that remembers its training rows, which "
             f"{type(estimator).__name__} does not: pass "

@@ -121,7 +121,7 @@ class PlanResults:
     @property
     def current_roi(self):
         """Of all spend today, at the point."""
-        spend = self.counterfactual.spend.sum()
+        spend = self.counterfactual.total_spend
         return self.current.at_mode / spend if spend else np.nan
 
     def best(self):
@@ -183,19 +183,13 @@ class PlanResults:
         return result
 
     def _result(self, plan, found, reasons, nit):
-        problem, groups = self.problem, self.problem.groups
+        problem = self.problem
         low, high, better, costless = np.nan, np.nan, np.nan, self._without_cost
         if found.draws is not None:
             low, high = quantiles(found.draws, self.tail, found.outcome)
             more = found.draws - self.current.draws
             tie = np.abs(more) <= _ROUNDING * np.abs(self.current.draws).max()
             better = float(np.where(tie, 0.5, more > 0).mean())
-        if self.by == "channel":
-            index = pd.Index(problem.labels, name="channel")
-        else:
-            index = pd.MultiIndex.from_product(
-                [problem.labels, groups], names=["channel", self.by]
-            )
         planned = self.counterfactual.planned_rows(
             plan.reshape(problem.shape), self._group
         )
@@ -211,7 +205,7 @@ class PlanResults:
                     "reason": self._idle(reasons, self._responding(planned)),
                     "factor": plan,
                 },
-                index=index,
+                index=self.counterfactual.cells_index(self._group),
             )
         if self.counterfactual.responds:
             origin = np.where(costless, np.nan, found.origin_spend)
@@ -308,12 +302,7 @@ class PlanResults:
         still = (self._without_cost | (problem.kept != "")).reshape(problem.shape)
         responding = np.zeros(problem.shape, dtype=bool)
         if self.counterfactual.responds and still.any():
-            group, _ = self.counterfactual.groups(self._group)
-            today = self.counterfactual.frame
-            for m in np.flatnonzero(still.any(axis=1)):
-                label = problem.labels[m]
-                same = np.isclose(planned[label], today[label], rtol=ALIKE, atol=0.0)
-                np.logical_or.at(responding[m], group, ~same)
+            responding = self.counterfactual.changed_cells(planned, self._group, ALIKE)
         return (responding & still).ravel()
 
     def _costless_in_words(self, planned):

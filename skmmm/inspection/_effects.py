@@ -115,8 +115,14 @@ def channel_summary(
     given = media, region, time, media_cost
     counterfactual = counterfactual_of(estimator, X, effect, *given)
     tail = tail_probability(confidence_level)
-    group, names = counterfactual.groups(by)
-    total = np.bincount(group, counterfactual.predicted(), minlength=len(names))
+    return summary_of(counterfactual, by, tail)
+
+
+def summary_of(counterfactual: Any, by: By, tail: float) -> pd.DataFrame:
+    """Return what `channel_summary` says of a counterfactual, or of sums of channels.
+
+    Bounds have the probability `tail` on either side.
+    """
     point = counterfactual.effects(by)
     spread = (
         counterfactual.effects(by, draws=True) if counterfactual.has_draws else None
@@ -135,16 +141,11 @@ def channel_summary(
             )
         table |= {f"{name}_low": low, f"{name}_high": high}
         if name == "contribution":
-            table["share"] = table[name] / total[:, None]
-    channels = counterfactual.labels
-    if by is None:
-        index = pd.Index(channels, name="channel")
-    else:
-        index = pd.MultiIndex.from_product([channels, names], names=["channel", by])
+            table["share"] = table[name] / counterfactual.kpi_in(by)
     columns = {name: values.T.ravel() for name, values in table.items()}
     for name, values in counterfactual.judgements().items():
-        columns[name] = np.repeat(values, len(names))
-    summary = pd.DataFrame(columns, index=index)
+        columns[name] = np.repeat(values, len(table["spend"]))
+    summary = pd.DataFrame(columns, index=counterfactual.cells_index(by))
     if "verdict" in summary and summary["verdict"].isna().any():
         summary.attrs["verdict"] = (
             f"None: a verdict needs at least {MIN_DRAWS} draws (n_draws)."
@@ -225,12 +226,7 @@ def contributions(
         n_permutations=n_permutations,
         random_state=random_state,
     )
-    values = counterfactual.contributions()[0]
-    table = pd.DataFrame(
-        values, index=counterfactual.index, columns=counterfactual.labels
-    )
-    rest = counterfactual.without_media()
-    joined = pd.concat([rest, table], axis=1)[["baseline", *counterfactual.columns]]
+    joined = counterfactual.contribution_table()
     error = counterfactual.standard_error()
     if error is not None:
         joined.attrs["standard_error"] = dict(
@@ -337,8 +333,8 @@ def response_curve(
         raise ValueError(f"by={by!r} must be None or 'region'.")
     tail = tail_probability(confidence_level)
     m = _position(counterfactual, channel)
-    group, names = counterfactual.groups(by)
-    current = np.bincount(group, counterfactual.spend[:, m], minlength=len(names))
+    names = counterfactual.groups(by)[1]
+    current = counterfactual.spend_in(by)[:, m]
     if current.sum() == 0:
         raise ValueError(
             f"Channel {counterfactual.labels[m]!r} has no spend in X, so its spend "

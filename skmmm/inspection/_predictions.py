@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any, Self, TypeAlias
 
@@ -61,15 +61,31 @@ def counterfactual_of(
 
     An estimator may bring its own, by a method ``_counterfactual(X, media_scale)``, by
     itself, as the best estimator of a search, or behind steps that leave media as they
-    are or rescale them; of any other, predictions are compared.
+    are or rescale them; of any other, predictions are compared. One that holds several
+    estimators puts their counterfactuals together, in ``_counterfactual_by_group(X,
+    of_one)``, where ``of_one(estimator, X)`` is this function.
     """
-    given = {"media": media, "region": region, "time": time, "media_cost": media_cost}
+    given: dict[str, Any] = {
+        "media": media,
+        "region": region,
+        "time": time,
+        "media_cost": media_cost,
+    }
     if isinstance(X, BoundTable):
         X.check_read_by(estimator)
         _check_known(given, "The table was read with its columns and costs")
         return X.counterfactual(effect)
     check_is_fitted(estimator)
     inside = unwrap(estimator)
+    if hasattr(inside.model, "_counterfactual_by_group") and not inside.steps:
+        of_one = partial(
+            counterfactual_of,
+            effect=effect,
+            n_permutations=n_permutations,
+            random_state=random_state,
+            **given,
+        )
+        return inside.model._counterfactual_by_group(X, of_one)
     own = _own_counterfactual(inside, X)
     if own is not None:
         model = type(inside.model).__name__
@@ -182,7 +198,7 @@ class PredictedCounterfactual(Counterfactual):
     n_permutations: int
     random_state: Seed
 
-    has_draws = False
+    n_draws = 0
     responds = False
 
     @cached_property

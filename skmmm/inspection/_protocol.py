@@ -130,8 +130,8 @@ class Counterfactual(ABC):
 
         @property
         @abstractmethod
-        def has_draws(self) -> bool:
-            """Whether there are posterior draws."""
+        def n_draws(self) -> int:
+            """Number of posterior draws."""
 
         @property
         @abstractmethod
@@ -153,10 +153,59 @@ class Counterfactual(ABC):
         def experiment_grid(self) -> ExperimentGrid:
             """Regions and periods on which experiments are placed."""
 
+    @property
+    def has_draws(self) -> bool:
+        """Whether there are posterior draws."""
+        return self.n_draws > 0
+
     @cached_property
     def media_cost_or_unit(self) -> Array:
         """What a unit costs, 1 where it is unknown, shape (n_media,)."""
         return np.where(np.isfinite(self.media_cost), self.media_cost, 1.0)
+
+    @property
+    def total_spend(self) -> float:
+        """Spend of all rows and channels."""
+        return self.spend.sum()
+
+    def spend_in(self, by: By) -> Array:
+        """Return the spend of groups of rows, shape (n_groups, n_media)."""
+        group, names = self.groups(by)
+        total = np.zeros((len(names), len(self.labels)))
+        np.add.at(total, group, self.spend)
+        return total
+
+    def kpi_in(self, by: By) -> Array:
+        """Return the prediction that channels have a share of, (n_groups, n_media)."""
+        group, names = self.groups(by)
+        total = np.bincount(group, self.predicted(), minlength=len(names))
+        return np.broadcast_to(total[:, None], (len(names), len(self.labels)))
+
+    def cells_index(self, by: By) -> pd.Index:
+        """Return the index of tables of channels, or of channels and groups of rows."""
+        if by is None:
+            return pd.Index(self.labels, name="channel")
+        names = self.groups(by)[1]
+        return pd.MultiIndex.from_product([self.labels, names], names=["channel", by])
+
+    def changed_cells(self, rows: pd.DataFrame, by: By, rtol: float) -> np.ndarray:
+        """Return in which cells spend is another than in other rows, (n_media, G)."""
+        group, names = self.groups(by)
+        changed = np.zeros((len(self.labels), len(names)), dtype=bool)
+        for own, label in zip(changed, self.labels, strict=True):
+            same = np.isclose(rows[label], self.frame[label], rtol=rtol, atol=0.0)
+            np.logical_or.at(own, group, ~same)
+        return changed
+
+    def contribution_table(self) -> pd.DataFrame:
+        """Return baseline, controls and channels of the rows, summing to `predicted`.
+
+        Columns are "baseline" and `columns`.
+        """
+        values = self.contributions()[0]
+        media = pd.DataFrame(values, index=self.index, columns=self.labels)
+        joined = pd.concat([self.without_media(), media], axis=1)
+        return joined[["baseline", *self.columns]]
 
     @property
     def least_effect(self) -> Array:

@@ -1,0 +1,603 @@
+"""GroupedRegressor: one fit per brand, market, or other group of rows."""
+
+from __future__ import annotations
+
+import copy
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import OptimizeResult
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.exceptions import FitFailedWarning
+from sklearn.utils import Bunch
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from skmmm import allocation, inspection
+from skmmm._data.checks import check_target, in_words, resolve_many
+from skmmm._data.tables import read_table, row_namer
+from skmmm._unwrapping import rows_of
+from skmmm._utils.docs import documented_by
+from skmmm._utils.sklearn import HasMethods, StrOptions, check_sample_weight
+from skmmm._utils.typing import Array, Column, Columns, Labels, MediaCost, Table
+from skmmm._utils.warnings import warn_user
+from skmmm.allocation._question import (
+    DEFAULT_BOUNDS,
+    Bounds,
+    Constraints,
+    Fixed,
+    MoneyBounds,
+    Risk,
+    coming_rows,
+)
+from skmmm.inspection._effects import summary_of
+from skmmm.inspection._intervals import tail_probability
+from skmmm.inspection._predictions import counterfactual_of
+from skmmm.inspection._protocol import Counterfactual, Effect
+from skmmm.inspection._side_by_side import GroupedCounterfactual, PooledChannels
+
+# A value of the grouping column, or a tuple of one value per grouping column.
+Group: TypeAlias = Any
+# From an estimator and its rows to the counterfactual.
+OfOne: TypeAlias = Callable[[Any, Any], Counterfactual]
+
+_VARIABLE = re.compile(r"'[^']*'|\d[\d.,:%-]*")  # what differs between like warnings
+_FEW = 3  # groups that a message names
+
+
+class GroupedRegressor(
+    MetaEstimatorMixin,
+    RegressorMixin,
+    BaseEstimator,
+):
+    """One fit of an estimator per group of rows: per brand, market, or both.
+
+    Groups share no parameters. What they share is the table, and questions: one
+    summary, and one plan of a budget over the channels of all groups.
+
+    Parameters
+    ----------
+    estimator : object
+        With `fit` and `predict`; a clone is fitted to each group. An integer
+        `random_state` of it is the same in every group.
+    by : str, int or list of str or int
+        Columns of X that tell groups apart, by name or position. The estimator does not
+        see them (positions in its parameters count without them), but for one that it
+        names itself as its `region`.
+    n_jobs : int or None, default=None
+        How many groups are fitted at once, as in joblib.
+    error_score : "raise" or float, default="raise"
+        What to do if the fit of a group fails: raise, or go on without the group and
+        predict this number for its rows.
+    verbose : bool or int, default=False
+        How much joblib tells of the progress over groups.
+
+    Attributes
+    ----------
+    groups_ : list
+        Groups in sorted order: values of the column in `by`, or tuples of values of
+        several columns.
+    estimators_ : dict
+        From groups to fitted estimators.
+    failures_ : dict
+        From groups whose fit failed to what went wrong.
+    n_features_in_ : int
+        Columns of X in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Only if the columns of X have names.
+
+    See Also
+    --------
+    DeepCausalMMMRegressor : With `region`, regions learn from each other.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmmm import GroupedRegressor
+    >>> from skmmm.baselines import make_linear_mmm
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> worlds = {b: make_mmm_panel(1, 60, n_media=2, random_state=b) for b in (0, 1)}
+    >>> X = pd.concat([world.X.assign(brand=b) for b, world in worlds.items()])
+    >>> y = pd.concat([world.y for world in worlds.values()])
+    >>> linear = make_linear_mmm(media=["media_1", "media_2"], time="week")
+    >>> model = GroupedRegressor(linear, by="brand").fit(X, y)
+    >>> model.groups_
+    [0, 1]
+    >>> plan = model.optimize_budget(X=X)
+    >>> plan.allocation.index.tolist()
+    [(0, 'media_1'), (0, 'media_2'), (1, 'media_1'), (1, 'media_2')]
+    """
+
+    _parameter_constraints = {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "by": [str, Integral, "array-like"],
+        "n_jobs": [Integral, None],
+        "error_score": [StrOptions({"raise"}), Real],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        by: Column | Labels,
+        *,
+        n_jobs: int | None = None,
+        error_score: Literal["raise"] | float = "raise",
+        verbose: bool | int = False,
+    ) -> None:
+        self.estimator = estimator
+        self.by = by
+        self.n_jobs = n_jobs
+        self.error_score = error_score
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: Table,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Self:
+        """Fit a clone of the estimator to each group.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+            Rows of all groups, in any order.
+        y : array-like of shape (n_rows,)
+            KPI.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Passed on to the estimator.
+
+        Warns
+        -----
+        FitFailedWarning
+            If fits failed and `error_score` is a number.
+        UserWarning
+            Of what the fits warn of: each kind once, with the groups it came from.
+
+        Returns
+        -------
+        self : GroupedRegressor
+            The fitted estimator. A fit that raises leaves it as it was.
+
+        Raises
+        ------
+        ValueError
+            If a grouping column has missing values, or every fit failed. With
+            ``error_score="raise"`` also what the first failed fit raises, the group
+            before its message.
+        """
+        self._validate_params()
+        fitted = copy.copy(self)
+        fitted._fit(rows_of(X), y, sample_weight)
+        self.__dict__ = fitted.__dict__
+        return self
+
+    def _fit(self, X, y, sample_weight):
+        """Set all fitted attributes."""
+        frame = read_table(self, X, y, reset=True)
+        if y is None:
+            raise ValueError(
+                "GroupedRegressor requires y to be passed, but the target y is None."
+            )
+        y = check_target(column_or_1d(y, warn=True), len(frame), row_namer(frame))
+        weight = None
+        if sample_weight is not None:
+            weight = check_sample_weight(sample_weight, y[:, None], dtype=np.float64)
+        self._by_labels = self._read_by(frame)
+        hidden = set(self._by_labels) - _named_as_region(self.estimator)
+        self._shown = [label for label in self._labels if label not in hidden]
+        self._training_index = frame.index
+        self._training_rows = self._rows_by_group(frame)
+        fits = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
+            delayed(_fit_group)(
+                clone(self.estimator),
+                frame[self._shown].iloc[rows],
+                y[rows],
+                None if weight is None else weight[rows],
+                self._name(group),
+                keep_error=self.error_score != "raise",
+            )
+            for group, rows in self._training_rows.items()
+        )
+        found = dict(zip(self._training_rows, fits, strict=True))
+        self.groups_ = list(found)
+        self.estimators_ = {
+            group: one.estimator for group, one in found.items() if one.error is None
+        }
+        self.failures_ = {
+            group: one.error for group, one in found.items() if one.error is not None
+        }
+        self._tell(found)
+
+    def _read_by(self, frame):
+        """Return the labels of the grouping columns."""
+        labels = resolve_many(frame, self.by, "by")
+        if not labels:
+            raise ValueError(
+                "by=[] names no column: name what tells groups apart, or fit the "
+                "estimator itself."
+            )
+        return labels
+
+    def _rows_by_group(self, frame):
+        """Return the positions of the rows of each group, groups in sorted order."""
+        codes, values = [], []
+        for label in self._by_labels:
+            code, levels = _levels_of(frame[label], label)
+            codes.append(code)
+            values.append(levels)
+        cells, group = np.unique(np.column_stack(codes), axis=0, return_inverse=True)
+        order = np.argsort(group.ravel(), kind="stable")
+        ends = np.cumsum(np.bincount(group.ravel()))[:-1]
+        keys = [tuple(v[i] for v, i in zip(values, c, strict=True)) for c in cells]
+        if len(values) == 1:
+            keys = [key for (key,) in keys]
+        return dict(zip(keys, np.split(order, ends), strict=True))
+
+    def _key(self, group):
+        """Return a group as a tuple of one value per grouping column."""
+        return group if len(self._by_labels) > 1 else (group,)
+
+    def _name(self, group):
+        """Return what a group is called in messages."""
+        pairs = zip(self._by_labels, self._key(group), strict=True)
+        return ", ".join(f"{label} {value!r}" for label, value in pairs)
+
+    def _names(self, groups):
+        """Return what several groups are called in messages."""
+        groups = list(groups)
+        named = "; ".join(map(self._name, groups[:_FEW]))
+        more = len(groups) - _FEW
+        return named + (f"; and {more} more" if more > 0 else "")
+
+    def _tell(self, found):
+        """Warn of failed fits, and of what the fits have warned of."""
+        failed = self.failures_
+        if failed:
+            first = list(failed)[:_FEW]
+            reasons = "; ".join(f"{self._name(g)}: {failed[g]}" for g in first)
+            more = len(failed) - len(first)
+            reasons += f"; and {more} more (failures_)." if more > 0 else ""
+            said = f"{len(failed)} of {len(found)} fits failed. {reasons}"
+            if len(failed) == len(found):
+                raise ValueError(f"All {said}")
+            warn_user(
+                f"{said} Their rows are predicted as {self.error_score}.",
+                FitFailedWarning,
+            )
+        kinds: dict[tuple, tuple[str, list]] = {}
+        for group, one in found.items():
+            for category, text in one.warnings:
+                kind = category, _VARIABLE.sub("", text)
+                groups = kinds.setdefault(kind, (text, []))[1]
+                if group not in groups:
+                    groups.append(group)
+        for (category, _), (text, groups) in kinds.items():
+            where = f"{self._names(groups)}; {len(groups)} of {len(found)} groups"
+            warn_user(f"{text} (In {where}.)", category)
+
+    def predict(self, X: Table) -> Array:
+        """Predict the KPI of each row by the fit of its group.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_rows,)
+            In the order of X; `error_score` in rows of groups whose fit failed.
+
+        Raises
+        ------
+        ValueError
+            If X has a group that `fit` did not see.
+        """
+        check_is_fitted(self)
+        frame, by_group = self._read(rows_of(X))
+        predicted = np.empty(len(frame))
+        for group, rows in by_group.items():
+            if group in self.failures_:
+                predicted[rows] = self.error_score
+                continue
+            with _named(self._name(group)):
+                found = self.estimators_[group].predict(frame[self._shown].iloc[rows])
+            predicted[rows] = np.asarray(found, dtype=np.float64).reshape(len(rows))
+        return predicted
+
+    def _read(self, X):
+        """Return X as a frame, and the positions of the rows of its groups."""
+        # The estimators say which of the other columns they cannot do without.
+        optional = [label for label in self._labels if label not in self._by_labels]
+        frame = read_table(self, X, reset=False, optional=optional)
+        by_group = self._rows_by_group(frame)
+        unknown = [group for group in by_group if group not in self._training_rows]
+        if unknown:
+            raise ValueError(
+                f"X has groups that fit did not see: {self._names(unknown)}. Known are "
+                f"{len(self.groups_)}: {in_words(self.groups_)}."
+            )
+        return frame, by_group
+
+    def _counterfactual_by_group(self, X, of_one: OfOne) -> GroupedCounterfactual:
+        """Put the counterfactuals of the groups that were fitted side by side.
+
+        None for X: each estimator is asked for that of its training rows.
+        """
+        frame, by_group, index = None, self._training_rows, self._training_index
+        if X is not None:
+            frame, by_group = self._read(X)
+            index = frame.index
+        fitted = [group for group in by_group if group in self.estimators_]
+        self._check_left_out(by_group, fitted)
+        parts = []
+        for group in fitted:
+            own = None if frame is None else self._rows_of(frame, by_group[group])
+            with _named(self._name(group)):
+                parts.append(of_one(self.estimators_[group], own))
+        kept = np.sort(np.concatenate([by_group[group] for group in fitted]))
+        rows = [np.searchsorted(kept, by_group[group]) for group in fitted]
+
+        def read_frame():
+            if frame is not None:
+                return frame.iloc[kept]
+            return self._joined(
+                [part.frame for part in parts], fitted, rows, index[kept]
+            )
+
+        keys = [self._key(group) for group in fitted]
+        by = self._by_labels
+        return GroupedCounterfactual(parts, keys, rows, by, index[kept], read_frame)
+
+    def _rows_of(self, frame, rows):
+        """Return rows as an estimator takes them."""
+        return frame[[label for label in self._shown if label in frame]].iloc[rows]
+
+    def _check_left_out(self, groups, fitted):
+        """Warn of groups whose fit failed, raise if there are no others."""
+        failed = [group for group in groups if group in self.failures_]
+        if failed and not fitted:
+            raise ValueError(
+                f"The fits of all groups of X failed: {self._names(failed)}."
+            )
+        if failed:
+            warn_user(f"Left out, as their fits failed: {self._names(failed)}.")
+
+    def _joined(self, frames, groups, rows, index):
+        """Return frames of groups as one, with grouping columns."""
+        named = []
+        for frame, group in zip(frames, groups, strict=True):
+            named.append(frame.copy())
+            named[-1][self._by_labels] = self._key(group)
+        joined = pd.concat(named, ignore_index=True)
+        order = np.argsort(np.concatenate(rows), kind="stable")
+        columns = [label for label in self._labels if label in joined]
+        return joined[columns].iloc[order].set_axis(index)
+
+    def _coming_periods(self, periods):
+        """Return the coming periods of all groups, one group after the other."""
+        check_is_fitted(self)
+        frames = []
+        for group, estimator in self.estimators_.items():
+            with _named(self._name(group)):
+                frames.append(coming_rows(estimator, periods))
+        self._check_left_out(self.groups_, frames)
+        ends = np.cumsum([len(frame) for frame in frames])
+        rows = np.split(np.arange(ends[-1]), ends[:-1])
+        index = pd.RangeIndex(ends[-1])
+        return self._joined(frames, list(self.estimators_), rows, index)
+
+    @documented_by(inspection.contributions)
+    def contributions(
+        self, X: Table | None = None, *, effect: Effect = "direct"
+    ) -> pd.DataFrame:
+        """Split the prediction of each row into baseline, controls and channels.
+
+        Returns
+        -------
+        contributions : DataFrame of shape (n_rows, 1 + n_controls + n_media)
+            Indexed like X, in KPI units; rows sum to `predict`. Channels are called as
+            in X: the group of a row says whose they are.
+        """
+        return inspection.contributions(self, X, effect=effect)
+
+    @documented_by(inspection.channel_summary)
+    def channel_summary(
+        self,
+        X: Table | None = None,
+        *,
+        by: Column | Labels | None = "all",
+        confidence_level: float = 0.9,
+        effect: Effect = "direct",
+        media: Columns = None,
+        media_cost: MediaCost = None,
+    ) -> pd.DataFrame:
+        """Summarise what each channel caused, in each group or summed over groups.
+
+        Parameters
+        ----------
+        by : "all", str, int, list of str or int, or None, default="all"
+            Grouping columns that are kept apart; channels are summed over the others.
+            "all": every group by itself. None: sums over all groups.
+
+        Returns
+        -------
+        summary : DataFrame indexed by the columns in `by` and channel
+            Columns are those of :func:`skmmm.inspection.channel_summary`; `share` is of
+            the KPI of the same groups. Intervals of sums are those of sums of draws, of
+            groups that are independent. Sums have no ``verdict`` and no ``alarm``.
+        """
+        tail = tail_probability(confidence_level)
+        found: Any = counterfactual_of(
+            self, X, effect, media=media, media_cost=media_cost
+        )
+        if isinstance(by, str) and by == "all" and by not in self._by_labels:
+            return summary_of(found, None, tail)
+        return summary_of(PooledChannels(found, self._kept_apart(by)), None, tail)
+
+    def _kept_apart(self, by):
+        """Return the labels of some of the grouping columns."""
+        if by is None:
+            return []
+        labels = resolve_many(pd.DataFrame(columns=self._labels), by, "by")
+        for label in labels:
+            if label not in self._by_labels:
+                raise ValueError(
+                    f"by={label!r} is none of the grouping columns: "
+                    f"{in_words(self._by_labels)}."
+                )
+        return labels
+
+    @documented_by(inspection.response_curve)
+    def response_curve(
+        self,
+        channel: tuple,
+        X: Table | None = None,
+        *,
+        grid: npt.ArrayLike | None = None,
+        effect: Effect = "direct",
+        confidence_level: float = 0.9,
+        media: Columns = None,
+        media_cost: MediaCost = None,
+    ) -> Bunch:
+        """Return what a channel of one group would have caused at other spend.
+
+        Parameters
+        ----------
+        channel : tuple
+            The group, one value per grouping column, and the channel.
+        """
+        return inspection.response_curve(
+            self,
+            channel,  # type: ignore[arg-type]
+            X,
+            grid=grid,
+            effect=effect,
+            confidence_level=confidence_level,
+            media=media,
+            media_cost=media_cost,
+        )
+
+    @documented_by(allocation.optimize_budget)
+    def optimize_budget(
+        self,
+        budget: float | None = None,
+        *,
+        X: Table | None = None,
+        horizon: int | None = None,
+        bounds: Bounds = DEFAULT_BOUNDS,
+        money_bounds: MoneyBounds = None,
+        target_roi: float | None = None,
+        target_mroi: float | None = None,
+        fixed: Fixed = None,
+        constraints: Constraints = None,
+        risk: Risk = None,
+        effect: Effect = "direct",
+        allow_extrapolation: bool = False,
+        confidence_level: float = 0.9,
+        media: Columns = None,
+        media_cost: MediaCost = None,
+    ) -> OptimizeResult:
+        """Find the spend on the channels of all groups together that causes most.
+
+        One budget is shared by all groups. Channels, in `bounds` and in the result, are
+        tuples of the group, one value per grouping column, and the channel.
+        """
+        return allocation.optimize_budget(
+            self,
+            budget,
+            X=X,
+            horizon=horizon,
+            bounds=bounds,
+            money_bounds=money_bounds,
+            target_roi=target_roi,
+            target_mroi=target_mroi,
+            fixed=fixed,
+            constraints=constraints,
+            risk=risk,
+            effect=effect,
+            allow_extrapolation=allow_extrapolation,
+            confidence_level=confidence_level,
+            media=media,
+            media_cost=media_cost,
+        )
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "estimators_")
+
+
+class _Fit(NamedTuple):
+    """What came of the fit of one group."""
+
+    estimator: Any
+    error: str | None
+    warnings: list[tuple[type[Warning], str]]
+
+
+def _fit_group(
+    estimator: Any,
+    X: pd.DataFrame,
+    y: Array,
+    weight: Array | None,
+    name: str,
+    *,
+    keep_error: bool,
+) -> _Fit:
+    """Fit one group; say what it warned of, and why it failed if that is kept."""
+    options = {} if weight is None else {"sample_weight": weight}
+    error = None
+    with warnings.catch_warnings(record=True) as caught:
+        try:
+            with _named(name):
+                estimator.fit(X, y, **options)
+        except Exception as failure:
+            if not keep_error:
+                raise
+            cause = failure.__cause__ or failure
+            error = f"{type(cause).__name__}: {cause}"
+    told = [(one.category, str(one.message)) for one in caught]
+    return _Fit(None if error else estimator, error, told)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Put the name of a group before the message of what is raised."""
+    try:
+        yield
+    except Exception as error:
+        kinds = (TypeError, ValueError)
+        kind = next((k for k in kinds if isinstance(error, k)), RuntimeError)
+        raise kind(f"{name}: {error}") from error
+
+
+def _named_as_region(estimator: Any) -> set[str]:
+    """Return the columns that an estimator, or a part of it, calls its region."""
+    values = estimator.get_params(deep=True).items()
+    regions = (value for name, value in values if name.split("__")[-1] == "region")
+    return {region for region in regions if isinstance(region, str)}
+
+
+def _levels_of(column: pd.Series, label: Column) -> tuple[np.ndarray, Sequence]:
+    """Return the code of each row and the values in sorted order, as of Python."""
+    missing = np.flatnonzero(column.isna().to_numpy())
+    if len(missing):
+        raise ValueError(
+            f"The grouping column {label!r} is missing in row {missing[0]}. Every row "
+            "needs a group."
+        )
+    try:
+        code, levels = pd.factorize(column, sort=True)
+        return code, pd.Index(levels).tolist()
+    except TypeError as error:
+        raise ValueError(
+            f"The grouping column {label!r} mixes values that cannot be sorted. Write "
+            "all of them as text."
+        ) from error
