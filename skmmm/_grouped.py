@@ -24,6 +24,12 @@ from skmmm import allocation, inspection
 from skmmm._data.checks import check_target, in_words, resolve_many
 from skmmm._data.tables import read_table, row_namer
 from skmmm._unwrapping import rows_of
+from skmmm._utils.callbacks import (
+    CallbackSupportMixin,
+    fit_group,
+    group_tasks,
+    with_callbacks,
+)
 from skmmm._utils.docs import documented_by
 from skmmm._utils.sklearn import HasMethods, StrOptions, check_sample_weight
 from skmmm._utils.typing import Array, Column, Columns, Labels, MediaCost, Table
@@ -53,6 +59,7 @@ _FEW = 3  # groups that a message names
 
 
 class GroupedRegressor(
+    CallbackSupportMixin,
     MetaEstimatorMixin,
     RegressorMixin,
     BaseEstimator,
@@ -77,7 +84,8 @@ class GroupedRegressor(
         What to do if the fit of a group fails: raise, or go on without the group and
         predict this number for its rows.
     verbose : bool or int, default=False
-        How much joblib tells of the progress over groups.
+        How much joblib tells of the progress over groups. scikit-learn 1.9 callbacks
+        (``set_callbacks(ProgressBar())``) are supported too.
 
     Attributes
     ----------
@@ -180,6 +188,7 @@ class GroupedRegressor(
         self.__dict__ = fitted.__dict__
         return self
 
+    @with_callbacks
     def _fit(self, X, y, sample_weight):
         """Set all fitted attributes."""
         frame = read_table(self, X, y, reset=True)
@@ -196,18 +205,7 @@ class GroupedRegressor(
         self._shown = [label for label in self._labels if label not in hidden]
         self._training_index = frame.index
         self._training_rows = self._rows_by_group(frame)
-        fits = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
-            delayed(_fit_group)(
-                clone(self.estimator),
-                frame[self._shown].iloc[rows],
-                y[rows],
-                None if weight is None else weight[rows],
-                self._name(group),
-                keep_error=self.error_score != "raise",
-            )
-            for group, rows in self._training_rows.items()
-        )
-        found = dict(zip(self._training_rows, fits, strict=True))
+        found = self._fit_groups(frame[self._shown], y, weight)
         self.groups_ = list(found)
         self.estimators_ = {
             group: one.estimator for group, one in found.items() if one.error is None
@@ -216,6 +214,24 @@ class GroupedRegressor(
             group: one.error for group, one in found.items() if one.error is not None
         }
         self._tell(found)
+
+    def _fit_groups(self, X, y, weight):
+        """Return what came of the fit of each group."""
+        groups = self._training_rows
+        with group_tasks(self, X, y, len(groups)) as tasks:
+            fits = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
+                delayed(_fit_one)(
+                    None if task is None else (task, self),
+                    clone(self.estimator),
+                    X.iloc[rows],
+                    y[rows],
+                    None if weight is None else weight[rows],
+                    self._name(group),
+                    keep_error=self.error_score != "raise",
+                )
+                for (group, rows), task in zip(groups.items(), tasks, strict=True)
+            )
+        return dict(zip(groups, fits, strict=True))
 
     def _read_by(self, frame):
         """Return the labels of the grouping columns."""
@@ -542,7 +558,8 @@ class _Fit(NamedTuple):
     warnings: list[tuple[type[Warning], str]]
 
 
-def _fit_group(
+def _fit_one(
+    task: Any,
     estimator: Any,
     X: pd.DataFrame,
     y: Array,
@@ -557,7 +574,7 @@ def _fit_group(
     with warnings.catch_warnings(record=True) as caught:
         try:
             with _named(name):
-                estimator.fit(X, y, **options)
+                fit_group(task, estimator, X, y, **options)
         except Exception as failure:
             if not keep_error:
                 raise

@@ -13,6 +13,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm import allocation, inspection
+from skmmm._data.checks import called
 from skmmm._unwrapping import bare, unwrap
 from skmmm._utils.bound import BoundTable
 from skmmm._utils.docs import documented_by
@@ -95,7 +96,7 @@ class Effects(BoundTable):
         self._fitted = self._fitted_state()
 
     def __repr__(self):
-        channels = ", ".join(map(str, self.counterfactual().labels))
+        channels = ", ".join(map(called, self.counterfactual().labels))
         name = type(self.estimator).__name__
         return f"Effects of {name} on {len(self):,} rows: {channels}"
 
@@ -129,6 +130,8 @@ class Effects(BoundTable):
         inside = unwrap(self.estimator)
         if not inside.steps and hasattr(inside.model, "_model"):
             return inside.model._model
+        if not inside.steps and hasattr(inside.model, "_counterfactual_by_group"):
+            return inside.model.estimators_
         return np.asarray(self.estimator.predict(self._X))
 
     @documented_by(inspection.contributions)

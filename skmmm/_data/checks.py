@@ -16,6 +16,7 @@ TINY = 1e-150
 HUGE = 1e150
 # Of the mean of equal numbers, relative to them.
 _ROUNDING = 1e-12
+_MOST_LISTED = 30  # labels in a message
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,17 @@ def plain_label(label):
     return label.item() if isinstance(label, np.generic) else label
 
 
+def called(label):
+    """Return a channel in words; one of a group is a tuple, "brand / market / tv"."""
+    return " / ".join(map(str, label)) if isinstance(label, tuple) else str(label)
+
+
+def listed(labels):
+    """Return a list of labels as text, that of hundreds cut."""
+    more = len(labels) - _MOST_LISTED
+    return f"{labels[:_MOST_LISTED]}" + (f" and {more} more" if more > 0 else "")
+
+
 def labels_of(frame):
     """Return the labels of all columns, as values of Python."""
     return [plain_label(label) for label in frame.columns]
@@ -159,7 +171,7 @@ def check_channel(label, media, role, *, key=None):
         named = label if key is None else key
         raise ValueError(
             f"{role} names {named!r}, which is not one of the media columns "
-            f"{list(media)}."
+            f"{listed(list(media))}."
         )
 
 
@@ -175,7 +187,7 @@ def resolve_channel(channel, media, names, role):
     role : str
     """
     label = plain_label(channel)
-    if label not in media and not _is_name(label):
+    if label not in media and not isinstance(label, str | tuple):
         label = resolve_column(pd.DataFrame(columns=names), label, role)
     check_channel(label, media, role, key=channel)
     return label

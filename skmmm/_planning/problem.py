@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from skmmm._data.checks import listed
+
 # From outcomes of the draws, (E,), to their weights, and to what is maximised.
 Weigh: TypeAlias = Callable[[np.ndarray], np.ndarray]
 Worth: TypeAlias = Callable[[np.ndarray], float]
@@ -257,7 +259,7 @@ class _Keys:
         if label not in self.labels:
             raise ValueError(
                 f"{role} names {key!r}, which is not one of the media columns "
-                f"{list(self.labels)}."
+                f"{listed(self.labels)}."
             )
         return self.labels.index(label)
 

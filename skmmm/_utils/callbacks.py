@@ -1,6 +1,6 @@
 """scikit-learn's callbacks (1.9 and later), with a printed line before them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,3 +49,36 @@ def fit_progress(
         context.call_on_fit_task_end(
             estimator=estimator, X=X, y=y, reconstruction_attributes=current_state
         )
+
+
+@contextmanager
+def group_tasks(
+    estimator: Any, X: Any, y: Any, n_groups: int
+) -> Iterator[Sequence[Any]]:
+    """Report a fit to callbacks that consists of one fit per group.
+
+    Yields the context of each group for `fit_group`, None without callbacks.
+    """
+    both = estimator, estimator.estimator
+    if not any(getattr(one, "_skl_callbacks", ()) for one in both):
+        yield [None] * n_groups
+        return
+    context = estimator._init_callback_context(
+        max_subtasks=n_groups, sequential_subtasks=False
+    )
+    context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+    # Before any of them is sent to another process, which writes to the estimator.
+    yield [context.subcontext(task_name="group", task_id=g) for g in range(n_groups)]
+    context.call_on_fit_task_end(estimator=estimator, X=X, y=y)
+
+
+def fit_group(task: Any, estimator: Any, X: Any, y: Any, **options: Any) -> None:
+    """Fit the estimator of one group; callbacks of all groups hear of it."""
+    if task is None:
+        estimator.fit(X, y, **options)
+        return
+    context, whole = task
+    with context.propagate_callback_context(estimator):
+        context.call_on_fit_task_begin(estimator=whole, X=X, y=y)
+        estimator.fit(X, y, **options)
+    context.call_on_fit_task_end(estimator=whole, X=X, y=y)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skmmm._data.checks import called
 from skmmm._planning.flights import Outcomes, best_flights
 from skmmm._planning.problem import ALIKE, GROUPS, Problem, read_risk
 from skmmm._planning.separable import Curves, best_multiples, tabulate
@@ -283,7 +284,7 @@ class PlanResults:
         for cell in range(len(plan)):
             company = p.company(cell)
             if company:
-                reasons[cell] += f"; in step with {', '.join(map(str, company))}"
+                reasons[cell] += f"; in step with {', '.join(map(called, company))}"
         return reasons
 
     @property

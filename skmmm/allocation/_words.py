@@ -1,15 +1,18 @@
 """What is said of a plan."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
 
+from skmmm._data.checks import called, listed
 from skmmm._planning.problem import ALIKE, Problem
 from skmmm._utils.typing import Array
 
 CLOSE = 1e-3  # of the multiples: what counts as at a bound
 _SURE = 0.9  # share of draws that agree with a plan, from which no test is spoken of
+_MOST_NAMED = 30  # channels in a message
 BEYOND_ERROR = 2.0  # Monte Carlo errors from which a value is one
 
 
@@ -155,11 +158,13 @@ def knowledge_in_words(label: Any, value: float, error: float) -> str:
     """Return a sentence on what it is worth to know the effect of a channel."""
     if value < BEYOND_ERROR * error:
         return (
-            f"To know what {label} causes would hardly change the plan: its value is "
+            f"To know what {called(label)} causes would hardly change the plan: its "
+            "value is "
             "within the error of the draws."
         )
     return (
-        f"To know what {label} causes would let the plan earn {in_money(value)} more."
+        f"To know what {called(label)} causes would let the plan earn "
+        f"{in_money(value)} more."
     )
 
 
@@ -173,7 +178,7 @@ def joined_in_words(problem: Problem) -> str:
     }
     if not joined:
         return ""
-    names = "; ".join(" + ".join(map(str, one)) for one in joined)
+    names = _some(" + ".join(map(called, one)) for one in joined)
     return (
         f" Moved by one factor, because their total is known and its split is not: "
         f"{names}. Bound one of them by name to plan each by itself."
@@ -187,7 +192,7 @@ def kept_in_words(problem: Problem, cells: Array | None = None) -> str:
     why = {of_channel[c]: problem.kept[c] for c in np.flatnonzero(kept != "")}
     if not why:
         return ""
-    names = "; ".join(f"{problem.labels[m]} {said}" for m, said in why.items())
+    names = _some(f"{called(problem.labels[m])} {said}" for m, said in why.items())
     it = "it" if len(why) == 1 else "them"
     return (
         f" Kept at current spend, because fit warns of {it}: {names}. Bound {it} "
@@ -197,12 +202,20 @@ def kept_in_words(problem: Problem, cells: Array | None = None) -> str:
 
 def costless_in_words(still: list, responding: list) -> str:
     """Return a sentence on channels without a cost beside others, if there are any."""
-    said = f" Without a cost, as today: {still}." if still else ""
+    said = f" Without a cost, as today: {listed(still)}." if still else ""
     if responding:
         said += (
-            f" Without a cost, own spend as today, responds to others: {responding}."
+            " Without a cost, own spend as today, responds to others: "
+            f"{listed(responding)}."
         )
     return said
+
+
+def _some(parts: Iterable[str]) -> str:
+    """Return parts of a sentence, those of hundreds cut."""
+    each = list(parts)
+    more = len(each) - _MOST_NAMED
+    return "; ".join(each[:_MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
 def in_money(amount: float) -> str:

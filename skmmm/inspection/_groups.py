@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skmmm._data.checks import called
 from skmmm._utils.docs import documented_by
 from skmmm._utils.typing import Array, Columns, MediaCost, Table
 from skmmm.inspection._effects import channel_summary
@@ -60,7 +61,7 @@ def channel_groups(
     counterfactual = counterfactual_of(estimator, X, media=media, media_cost=media_cost)
     groups = counterfactual.known_together()
     rows = [_row(counterfactual, members, tail) for members in groups]
-    names = [" + ".join(map(str, row["channels"])) for row in rows]
+    names = [" + ".join(map(called, row["channels"])) for row in rows]
     amounts = [
         f"{name}{end}"
         for name in ("contribution", "roi")
@@ -97,7 +98,7 @@ def _row(counterfactual, members, tail):
             draws, tail, amount, least=least
         )
     row["sentence"] = (
-        f"{', '.join(map(str, channels[:-1]))} and {channels[-1]} together: "
+        f"{', '.join(map(called, channels[:-1]))} and {called(channels[-1])} together: "
         f"{_plain(row['contribution_low'])} to {_plain(row['contribution_high'])}; "
         "the split is not identified."
     )

@@ -125,10 +125,15 @@ class BudgetPlanDisplay(Display):
 
     @property
     def _by_group(self):
-        return self.allocation.index.nlevels > 1
+        return self.allocation.index.names[-1] != "channel"
+
+    @property
+    def _channels(self):
+        index = self.allocation.index
+        return index.droplevel(-1).unique() if self._by_group else index
 
     def _figure_size(self):
-        n_channels = self.allocation.index.unique("channel").size
+        n_channels = len(self._channels)
         if self._by_group:
             return (WIDTH, 1.5 + 0.27 * max(n_channels, 3))
         return (WIDTH, row_height(1.2 * n_channels))
@@ -170,9 +175,9 @@ class BudgetPlanDisplay(Display):
         add_title(ax, "Spend today and planned", [self.today_, self.planned_])
 
     def _draw_changes(self, ax):
-        by = self.allocation.index.names[1]
+        by = self.allocation.index.names[-1]
         table = self.allocation["change"].unstack(by)
-        order = self.allocation.index.unique("channel")
+        order = self._channels
         spend = self.allocation["current_spend"].unstack(by).loc[order]
         table = table.loc[order]
         if by == "region":  # the largest first

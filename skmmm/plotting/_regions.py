@@ -50,9 +50,7 @@ def media_by_region(estimator, X=None, *, confidence_level=0.9):
     table = channel_summary(
         estimator, X, confidence_level=confidence_level, by="region"
     )
-    counted = table.index.get_level_values("channel").isin(
-        np.array(counterfactual.labels, dtype=object)[paid]
-    )
+    counted = np.repeat(paid, len(names))
     table["spend"] = table["spend"].where(counted, 0.0)
     sums = table[["spend", "contribution"]].groupby(level="region").sum()
     returned = (table["roi"] * table["spend"]).groupby(level="region").sum()

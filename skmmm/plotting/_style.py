@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, dataclass_trans
 
 import numpy as np
 
+from skmmm._data.checks import called
 from skmmm._storage.files import replacing
 from skmmm._utils.docs import section, shared_docs
 
@@ -142,7 +143,7 @@ def shorten(names, width):
     They are cut at the end; where that makes names equal, in the middle; where that
     does not help, they are numbered.
     """
-    names = [" ".join(str(name).split()) for name in names]
+    names = [" ".join(called(name).split()) for name in names]
     for cut in (_cut_end, _cut_middle):
         short = [cut(name, width) for name in names]
         if len(set(short)) == len(set(names)):
