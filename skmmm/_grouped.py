@@ -21,9 +21,10 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skmmm import allocation, inspection
+from skmmm._data.checks import Columns as RolesOfColumns
 from skmmm._data.checks import check_target, in_words, resolve_many
 from skmmm._data.tables import read_table, row_namer
-from skmmm._unwrapping import rows_of
+from skmmm._unwrapping import bare, rows_of, unwrap
 from skmmm._utils.callbacks import (
     CallbackSupportMixin,
     fit_group,
@@ -325,15 +326,13 @@ class GroupedRegressor(
                 predicted[rows] = self.error_score
                 continue
             with _named(self._name(group)):
-                found = self.estimators_[group].predict(frame[self._shown].iloc[rows])
+                found = self.estimators_[group].predict(self._rows_of(frame, rows))
             predicted[rows] = np.asarray(found, dtype=np.float64).reshape(len(rows))
         return predicted
 
     def _read(self, X):
         """Return X as a frame, and the positions of the rows of its groups."""
-        # The estimators say which of the other columns they cannot do without.
-        optional = [label for label in self._labels if label not in self._by_labels]
-        frame = read_table(self, X, reset=False, optional=optional)
+        frame = read_table(self, X, reset=False, optional=self._ignored())
         by_group = self._rows_by_group(frame)
         unknown = [group for group in by_group if group not in self._training_rows]
         if unknown:
@@ -342,6 +341,18 @@ class GroupedRegressor(
                 f"{len(self.groups_)}: {in_words(self.groups_)}."
             )
         return frame, by_group
+
+    def _ignored(self):
+        """Return the columns of `fit` that all fits can do without in X."""
+        ignored = dict.fromkeys(self._labels)
+        for estimator in self.estimators_.values():
+            inside = unwrap(estimator)
+            columns = getattr(inside.model, "_columns", None)
+            if inside.steps or not isinstance(columns, RolesOfColumns):
+                return []
+            used = {*columns.media, *columns.controls, columns.region, columns.time}
+            ignored = {c: None for c in ignored if c not in used | set(self._by_labels)}
+        return list(ignored)
 
     def _counterfactual_by_group(self, X, of_one: OfOne) -> GroupedCounterfactual:
         """Put the counterfactuals of the groups that were fitted side by side.
@@ -397,6 +408,24 @@ class GroupedRegressor(
         order = np.argsort(np.concatenate(rows), kind="stable")
         columns = [label for label in self._labels if label in joined]
         return joined[columns].iloc[order].set_axis(index)
+
+    def _draws_of_prediction(self, X):
+        """Return the expected KPI of every row by draw, None without draws."""
+        check_is_fitted(self)
+        frame, by_group = self._read(rows_of(X))
+        found = []
+        for group, rows in by_group.items():
+            model = bare(self.estimators_.get(group))
+            draws_of = getattr(model, "_draws_of_prediction", None)
+            draws = None if draws_of is None else draws_of(self._rows_of(frame, rows))
+            if draws is None:
+                return None
+            found.append(draws)
+        n_draws = max(map(len, found))
+        drawn = np.empty((n_draws, len(frame)))
+        for draws, rows in zip(found, by_group.values(), strict=True):
+            drawn[:, rows] = draws[np.arange(n_draws) % len(draws)]
+        return drawn
 
     def _coming_periods(self, periods):
         """Return the coming periods of all groups, one group after the other."""

@@ -13,6 +13,11 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    check_param_validation,
+    parametrize_with_checks,
+)
 from sklearn.utils.fixes import parse_version
 
 from skmmm import DeepCausalMMMRegressor, GroupedRegressor
@@ -21,6 +26,14 @@ from skmmm.baselines import make_linear_mmm
 from skmmm.datasets import make_mmm_panel
 from skmmm.effects import effects_of
 from skmmm.inspection import channel_summary, contributions, response_curve
+from skmmm.plotting import (
+    BudgetPlanDisplay,
+    ContributionSharesDisplay,
+    ReturnsDisplay,
+    SpendShareDisplay,
+    WaterfallDisplay,
+)
+from skmmm.scenarios import compare_scenarios
 
 pytestmark = pytest.mark.usefixtures("short_chains")
 
@@ -216,6 +229,32 @@ def test_warnings_come_once(table):
 
 
 # --- scikit-learn -------------------------------------------------------------------
+
+
+class OneGroup(GroupedRegressor):
+    """All rows are one group: tables of the common checks have no column for it."""
+
+    def _read_by(self, frame):
+        return []
+
+    def _rows_by_group(self, frame):
+        return {"all": np.arange(len(frame))}
+
+    def _name(self, group):
+        return group
+
+
+@parametrize_with_checks([OneGroup(LinearRegression(), 0)])
+def test_common_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize(
+    "check", [check_param_validation, check_dataframe_column_names_consistency]
+)
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
+def test_checks_that_check_estimator_leaves_out(check):
+    check("OneGroup", OneGroup(LinearRegression(), 0))
 
 
 def test_clone_and_pickle(table, grouped):
@@ -465,3 +504,56 @@ def test_read_once(table, grouped):
 def test_experiments_are_asked_of_one_group(grouped):
     with pytest.raises(ValueError, match=r"estimators_\[\('a', 'n'\)\]"):
         effects_of(grouped).counterfactual().experiment_grid  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "display",
+    [ContributionSharesDisplay, ReturnsDisplay, SpendShareDisplay, WaterfallDisplay],
+)
+def test_pictures_name_group_and_channel(table, grouped, pyplot, display):
+    shown = display.from_estimator(grouped, table[0])
+    names = {label.get_text() for label in shown.ax_.get_yticklabels()}
+    assert {"a / n / media_1", "b / n / media_2"} <= names
+
+
+def test_pictures_of_plans(table, grouped, pyplot):
+    X = table[0]
+    shown = BudgetPlanDisplay.from_estimator(grouped, X=X)
+    assert len(shown.texts_) == 6
+    some = X[X["week"] >= X["week"].sort_values().unique()[-2]]
+    shown = BudgetPlanDisplay.from_estimator(grouped, X=some, by="period")
+    assert shown.image_.get_array().shape == (6, 2)
+    assert shown.ax_.get_yticklabels()[0].get_text() == "a / n / media_1"
+
+
+def test_scenarios(table, grouped):
+    X = table[0]
+    more = X.assign(media_1=1.1 * X["media_1"])
+    found = compare_scenarios(grouped, {"now": X, "more": more}, media=MEDIA)
+    assert found.loc["now", "kpi"] == pytest.approx(grouped.predict(X).sum())
+    draws = sum(
+        grouped.estimators_[key]
+        ._draws_of_prediction(own_rows(more, key)[1])
+        .sum(axis=1)
+        - grouped.estimators_[key]._draws_of_prediction(own_rows(X, key)[1]).sum(axis=1)
+        for key in CELLS
+    )
+    assert found.loc["more", "probability_better"] == (draws > 0).mean()
+
+
+@pytest.mark.parametrize("kind", ["categorical", "polars", "dates"])
+def test_kinds_of_tables(table, linear, kind):
+    X, y = table
+    if kind == "categorical":
+        X = X.astype({"brand": "category", "market": "category"})
+    elif kind == "dates":
+        X = X.assign(brand=X["brand"].map({"a": "2020-01-01", "b": "2021-01-01"}))
+        X["brand"] = pd.to_datetime(X["brand"])
+    else:
+        X = pytest.importorskip("polars").from_pandas(X)
+    model = GroupedRegressor(LINEAR, ["brand", "market"]).fit(X, y)
+    assert_allclose(model.predict(X), linear.predict(table[0]))
+    summary = model.channel_summary(X, by="brand")
+    assert_allclose(summary, linear.channel_summary(table[0], by="brand"))
+    if kind == "dates":
+        assert summary.index[0][0] == pd.Timestamp("2020-01-01")
