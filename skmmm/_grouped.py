@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import copy
-import re
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, Literal, NamedTuple, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import OptimizeResult
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
-from sklearn.exceptions import FitFailedWarning
 from sklearn.utils import Bunch
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, column_or_1d
@@ -24,10 +20,16 @@ from skmmm import allocation, inspection
 from skmmm._data.checks import Columns as RolesOfColumns
 from skmmm._data.checks import check_target, in_words, resolve_many
 from skmmm._data.tables import read_table, row_namer
+from skmmm._group_fits import (
+    fit_one,
+    named,
+    some_names,
+    warn_of_failures,
+    warn_once_each,
+)
 from skmmm._unwrapping import bare, rows_of, unwrap
 from skmmm._utils.callbacks import (
     CallbackSupportMixin,
-    fit_group,
     group_tasks,
     with_callbacks,
 )
@@ -54,9 +56,6 @@ from skmmm.inspection._side_by_side import GroupedCounterfactual, PooledChannels
 Group: TypeAlias = Any
 # From an estimator and its rows to the counterfactual.
 OfOne: TypeAlias = Callable[[Any, Any], Counterfactual]
-
-_VARIABLE = re.compile(r"'[^']*'|\d[\d.,:%-]*")  # what differs between like warnings
-_FEW = 3  # groups that a message names
 
 
 class GroupedRegressor(
@@ -214,14 +213,16 @@ class GroupedRegressor(
         self.failures_ = {
             group: one.error for group, one in found.items() if one.error is not None
         }
-        self._tell(found)
+        by_name = {self._name(group): one for group, one in found.items()}
+        warn_of_failures(by_name, self.error_score)
+        warn_once_each(by_name)
 
     def _fit_groups(self, X, y, weight):
         """Return what came of the fit of each group."""
         groups = self._training_rows
         with group_tasks(self, X, y, len(groups)) as tasks:
             fits = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
-                delayed(_fit_one)(
+                delayed(fit_one)(
                     None if task is None else (task, self),
                     clone(self.estimator),
                     X.iloc[rows],
@@ -270,36 +271,7 @@ class GroupedRegressor(
 
     def _names(self, groups):
         """Return what several groups are called in messages."""
-        groups = list(groups)
-        named = "; ".join(map(self._name, groups[:_FEW]))
-        more = len(groups) - _FEW
-        return named + (f"; and {more} more" if more > 0 else "")
-
-    def _tell(self, found):
-        """Warn of failed fits, and of what the fits have warned of."""
-        failed = self.failures_
-        if failed:
-            first = list(failed)[:_FEW]
-            reasons = "; ".join(f"{self._name(g)}: {failed[g]}" for g in first)
-            more = len(failed) - len(first)
-            reasons += f"; and {more} more (failures_)." if more > 0 else ""
-            said = f"{len(failed)} of {len(found)} fits failed. {reasons}"
-            if len(failed) == len(found):
-                raise ValueError(f"All {said}")
-            warn_user(
-                f"{said} Their rows are predicted as {self.error_score}.",
-                FitFailedWarning,
-            )
-        kinds: dict[tuple, tuple[str, list]] = {}
-        for group, one in found.items():
-            for category, text in one.warnings:
-                kind = category, _VARIABLE.sub("", text)
-                groups = kinds.setdefault(kind, (text, []))[1]
-                if group not in groups:
-                    groups.append(group)
-        for (category, _), (text, groups) in kinds.items():
-            where = f"{self._names(groups)}; {len(groups)} of {len(found)} groups"
-            warn_user(f"{text} (In {where}.)", category)
+        return some_names([self._name(group) for group in groups])
 
     def predict(self, X: Table) -> Array:
         """Predict the KPI of each row by the fit of its group.
@@ -325,7 +297,7 @@ class GroupedRegressor(
             if group in self.failures_:
                 predicted[rows] = self.error_score
                 continue
-            with _named(self._name(group)):
+            with named(self._name(group)):
                 found = self.estimators_[group].predict(self._rows_of(frame, rows))
             predicted[rows] = np.asarray(found, dtype=np.float64).reshape(len(rows))
         return predicted
@@ -368,7 +340,7 @@ class GroupedRegressor(
         parts = []
         for group in fitted:
             own = None if frame is None else self._rows_of(frame, by_group[group])
-            with _named(self._name(group)):
+            with named(self._name(group)):
                 parts.append(of_one(self.estimators_[group], own))
         kept = np.sort(np.concatenate([by_group[group] for group in fitted]))
         rows = [np.searchsorted(kept, by_group[group]) for group in fitted]
@@ -432,7 +404,7 @@ class GroupedRegressor(
         check_is_fitted(self)
         frames = []
         for group, estimator in self.estimators_.items():
-            with _named(self._name(group)):
+            with named(self._name(group)):
                 frames.append(coming_rows(estimator, periods))
         self._check_left_out(self.groups_, frames)
         ends = np.cumsum([len(frame) for frame in frames])
@@ -577,51 +549,6 @@ class GroupedRegressor(
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimators_")
-
-
-class _Fit(NamedTuple):
-    """What came of the fit of one group."""
-
-    estimator: Any
-    error: str | None
-    warnings: list[tuple[type[Warning], str]]
-
-
-def _fit_one(
-    task: Any,
-    estimator: Any,
-    X: pd.DataFrame,
-    y: Array,
-    weight: Array | None,
-    name: str,
-    *,
-    keep_error: bool,
-) -> _Fit:
-    """Fit one group; say what it warned of, and why it failed if that is kept."""
-    options = {} if weight is None else {"sample_weight": weight}
-    error = None
-    with warnings.catch_warnings(record=True) as caught:
-        try:
-            with _named(name):
-                fit_group(task, estimator, X, y, **options)
-        except Exception as failure:
-            if not keep_error:
-                raise
-            cause = failure.__cause__ or failure
-            error = f"{type(cause).__name__}: {cause}"
-    told = [(one.category, str(one.message)) for one in caught]
-    return _Fit(None if error else estimator, error, told)
-
-
-@contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Put the name of a group before the message of what is raised."""
-    try:
-        yield
-    except Exception as error:
-        kinds = (TypeError, ValueError)
-        kind = next((k for k in kinds if isinstance(error, k)), RuntimeError)
-        raise kind(f"{name}: {error}") from error
 
 
 def _named_as_region(estimator: Any) -> set[str]:

@@ -13,10 +13,10 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm import allocation, inspection
-from skmmm._data.checks import called
 from skmmm._unwrapping import bare, unwrap
 from skmmm._utils.bound import BoundTable
 from skmmm._utils.docs import documented_by
+from skmmm._utils.labels import called
 from skmmm._utils.typing import Column, Columns, MediaCost, Seed, Table
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.inspection._protocol import Counterfactual, Effect

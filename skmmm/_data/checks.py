@@ -9,6 +9,8 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype, is_scalar
 from sklearn.utils import check_array
 
+from skmmm._utils.labels import listed
+
 # A channel whose spend varies less, relative to its mean, is part of the baseline.
 _STEADY = 0.01
 # One over the square of a smaller number is none.
@@ -16,7 +18,6 @@ TINY = 1e-150
 HUGE = 1e150
 # Of the mean of equal numbers, relative to them.
 _ROUNDING = 1e-12
-_MOST_LISTED = 30  # labels in a message
 
 
 @dataclass(frozen=True)
@@ -99,17 +100,6 @@ def _is_integer(key):
 def plain_label(label):
     """Return a label as a value of Python where it is one of numpy."""
     return label.item() if isinstance(label, np.generic) else label
-
-
-def called(label):
-    """Return a channel in words; one of a group is a tuple, "brand / market / tv"."""
-    return " / ".join(map(str, label)) if isinstance(label, tuple) else str(label)
-
-
-def listed(labels):
-    """Return a list of labels as text, that of hundreds cut."""
-    more = len(labels) - _MOST_LISTED
-    return f"{labels[:_MOST_LISTED]}" + (f" and {more} more" if more > 0 else "")
 
 
 def labels_of(frame):

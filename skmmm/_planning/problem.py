@@ -7,14 +7,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from skmmm._data.checks import listed
-
 # From outcomes of the draws, (E,), to their weights, and to what is maximised.
 Weigh: TypeAlias = Callable[[np.ndarray], np.ndarray]
 Worth: TypeAlias = Callable[[np.ndarray], float]
 DEFAULT_BOUNDS = (0.5, 2.0)
 GROUPS = {"channel": None, "region": "region", "period": "period"}
 ALIKE = 1e-6  # relative: what counts as the same spend
+_MOST_NAMED = 30  # channels in a message
 MOST_MULTIPLE = 100.0  # of current spend; beyond, bounds must be meant as money
 
 
@@ -257,9 +256,10 @@ class _Keys:
         if position and -len(self.columns) <= key < len(self.columns):
             label = self.columns[key]
         if label not in self.labels:
+            more = ", and more" if len(self.labels) > _MOST_NAMED else ""
             raise ValueError(
                 f"{role} names {key!r}, which is not one of the media columns "
-                f"{listed(self.labels)}."
+                f"{self.labels[:_MOST_NAMED]}{more}."
             )
         return self.labels.index(label)
 

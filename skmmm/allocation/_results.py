@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skmmm._data.checks import called
 from skmmm._planning.flights import Outcomes, best_flights
 from skmmm._planning.problem import ALIKE, GROUPS, Problem, read_risk
 from skmmm._planning.separable import Curves, best_multiples, tabulate
+from skmmm._utils.labels import called
 from skmmm.allocation._information import can_know
 from skmmm.allocation._plan import BudgetPlan
 from skmmm.allocation._words import (

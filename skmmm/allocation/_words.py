@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from skmmm._data.checks import called, listed
 from skmmm._planning.problem import ALIKE, Problem
+from skmmm._utils.labels import called, listed
 from skmmm._utils.typing import Array
 
 CLOSE = 1e-3  # of the multiples: what counts as at a bound

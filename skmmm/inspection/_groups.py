@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skmmm._data.checks import called
 from skmmm._utils.docs import documented_by
+from skmmm._utils.labels import called
 from skmmm._utils.typing import Array, Columns, MediaCost, Table
 from skmmm.inspection._effects import channel_summary
 from skmmm.inspection._intervals import bounds, tail_probability

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, dataclass_trans
 
 import numpy as np
 
-from skmmm._data.checks import called
 from skmmm._storage.files import replacing
 from skmmm._utils.docs import section, shared_docs
+from skmmm._utils.labels import called
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
