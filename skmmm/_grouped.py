@@ -44,6 +44,7 @@ from skmmm.allocation._question import (
     Fixed,
     MoneyBounds,
     Risk,
+    Split,
     coming_rows,
 )
 from skmmm.inspection._effects import summary_of
@@ -512,6 +513,7 @@ class GroupedRegressor(
         horizon: int | None = None,
         bounds: Bounds = DEFAULT_BOUNDS,
         money_bounds: MoneyBounds = None,
+        by: Split = "channel",
         target_roi: float | None = None,
         target_mroi: float | None = None,
         fixed: Fixed = None,
@@ -535,6 +537,7 @@ class GroupedRegressor(
             horizon=horizon,
             bounds=bounds,
             money_bounds=money_bounds,
+            by=by,
             target_roi=target_roi,
             target_mroi=target_mroi,
             fixed=fixed,

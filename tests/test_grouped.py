@@ -25,7 +25,9 @@ from skmmm.allocation import budget_path, optimize_budget
 from skmmm.baselines import make_linear_mmm
 from skmmm.datasets import make_mmm_panel
 from skmmm.effects import effects_of
+from skmmm.graph import StructuralVAR
 from skmmm.inspection import channel_summary, contributions, response_curve
+from skmmm.inspection._side_by_side import GroupedCounterfactual
 from skmmm.plotting import (
     BudgetPlanDisplay,
     ContributionSharesDisplay,
@@ -260,7 +262,6 @@ def test_checks_that_check_estimator_leaves_out(check):
 def test_clone_and_pickle(table, grouped):
     X, _ = table
     copy = clone(grouped)
-    assert not hasattr(copy, "estimators_")
     assert copy.get_params()["estimator__n_draws"] == 8
     with pytest.raises(NotFittedError):
         copy.predict(X)
@@ -295,29 +296,24 @@ def test_searches(table):
     assert np.isfinite(scores["test_score"]).all()
 
 
-def test_behind_steps_that_leave_media_alone(table):
+def test_behind_other_steps_media_are_named(table):
     X, y = table
     frame = X[["brand", *MEDIA]].assign(brand=(X["brand"] == "b") * 1.0)
     scaler = StandardScaler().set_output(transform="pandas")
+    model = make_pipeline(scaler, GroupedRegressor(LinearRegression(), "brand"))
     with pytest.raises(ValueError, match="which columns are media"):
-        channel_summary(
-            make_pipeline(scaler, GroupedRegressor(LinearRegression(), "brand")).fit(
-                frame, y
-            ),
-            frame,
-        )
+        channel_summary(model.fit(frame, y), frame)
 
 
 @needs_callbacks
-@pytest.mark.parametrize("n_jobs", [None, 2])
-def test_callbacks_hear_of_groups(table, n_jobs):
+def test_callbacks_hear_of_groups(table):
     from sklearn.callback import ScoringMonitor
 
     X, y = table
     monitor = ScoringMonitor(scoring="r2")
     model = DeepCausalMMMRegressor(**QUICK.get_params() | {"n_draws": 0, "max_iter": 3})
     model.set_params(region="brand").set_callbacks(monitor)
-    GroupedRegressor(model, "market", n_jobs=n_jobs).fit(X, y)
+    GroupedRegressor(model, "market").fit(X, y)
     log = monitor.get_logs(select="most_recent").data_as_pandas
     assert (log["task_name"] == "iteration").sum() == 6
 
@@ -387,11 +383,10 @@ def caused(model, rows):
     return model.predict(rows).sum() - model.predict(nothing).sum()
 
 
-@pytest.mark.parametrize("how", ["grouped", "linear"])
-def test_one_budget(how, table, request):
-    model, (X, _) = request.getfixturevalue(how), table
+def test_one_budget(table, grouped):
+    X, _ = table
     budget = 1.1 * X[MEDIA].to_numpy().sum()
-    plan = model.optimize_budget(budget, X=X, bounds=(0.7, 1.5))
+    plan = grouped.optimize_budget(budget, X=X, bounds=(0.7, 1.5))
     assert plan.success
     assert plan.allocation["spend"].sum() == pytest.approx(budget, rel=1e-6)
     assert plan.allocation["factor"].between(0.7, 1.5).all()
@@ -404,7 +399,7 @@ def test_one_budget(how, table, request):
         planned = plan.X[mask].drop(columns=["brand", "market"])
         spend = plan.allocation.loc[key, "spend"].to_numpy()
         assert_allclose(planned[MEDIA].sum().to_numpy(), spend)
-        alone = model.estimators_[key]
+        alone = grouped.estimators_[key]
         outcome += optimize_budget(
             alone, spend.sum(), X=planned, bounds=(1, 1)
         ).current_outcome
@@ -481,12 +476,56 @@ def test_costs(table, linear):
 def test_plans_by_period(table, grouped):
     X = table[0]
     some = X[X["week"] >= X["week"].sort_values().unique()[-4]]
-    plan = optimize_budget(grouped, X=some, by="period")
+    plan = grouped.optimize_budget(X=some, by="period")
     assert plan.allocation["spend"].sum() == pytest.approx(
         some[MEDIA].to_numpy().sum(), rel=1e-6
     )
     assert plan.outcome > plan.current_outcome
     assert plan.allocation.index.names == ["brand", "market", "channel", "period"]
+
+
+def test_plans_by_region(table):
+    X, y = table
+    linear = make_linear_mmm(media=MEDIA, region="market", time="week")
+    model = GroupedRegressor(linear, "brand").fit(X, y)
+    one = ("a", "media_1")
+    plan = model.optimize_budget(
+        X=X, by="region", bounds={one: (0.5, 1.0), (one, "n"): (0.9, 1.1)}
+    )
+    assert plan.allocation["spend"].sum() == pytest.approx(X[MEDIA].to_numpy().sum())
+    factor = plan.allocation["factor"]
+    assert 0.9 - 1e-9 <= factor["a", "media_1", "n"] <= 1.1 + 1e-9
+    assert 0.5 - 1e-9 <= factor["a", "media_1", "s"] <= 1.0 + 1e-9
+    # The brand is not in this market.
+    assert (plan.allocation["reason"].loc["b", :, "s"] == "no spend to scale").all()
+
+
+def test_total_effects(table):
+    X, y = table
+    model = DeepCausalMMMRegressor(**QUICK.get_params(deep=False))
+    model.set_params(graph=StructuralVAR(max_lag=1, n_bootstraps=4), max_iter=5)
+    model.set_params(n_draws=2, media_cost={"media_1": 1.0})
+    found = GroupedRegressor(model, ["brand", "market"]).fit(X, y)
+    total = found.channel_summary(X, effect="total")
+    alone = found.estimators_["a", "s"].channel_summary(
+        own_rows(X, ("a", "s"))[1], effect="total"
+    )
+    pd.testing.assert_frame_equal(total.loc[("a", "s")], alone, rtol=1e-12)
+    plan = found.optimize_budget(X=X, effect="total")
+    assert plan.outcome >= plan.current_outcome
+    assert (plan.allocation["factor"].loc[:, :, "media_2"] == 1.0).all()
+
+
+def test_nothing_is_rows_times_channels(table, grouped, monkeypatch):
+    def refuse(self, **options):
+        raise AssertionError("an array of all rows and all channels")
+
+    monkeypatch.setattr(GroupedCounterfactual, "_in_blocks", refuse)
+    grouped.optimize_budget(risk=("cvar", 0.5))
+    grouped.optimize_budget(target_roi=1.0)
+    grouped.channel_summary(table[0], by="brand")
+    grouped.response_curve(("a", "n", "media_1"))
+    grouped.contributions()
 
 
 def test_read_once(table, grouped):
@@ -497,8 +536,8 @@ def test_read_once(table, grouped):
     )
     now = effects.response_curve(("b", "n", "media_1")).current_spend
     assert now == pytest.approx(X.loc[X["brand"] == "b", "media_1"].sum())
-    curve = response_curve(grouped, ("b", "n", "media_1"), effects)
-    assert curve.current_spend == now
+    again = response_curve(grouped, ("b", "n", "media_1"), effects)
+    assert again.current_spend == now
 
 
 def test_experiments_are_asked_of_one_group(grouped):
