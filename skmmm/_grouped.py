@@ -373,11 +373,12 @@ class GroupedRegressor(
 
     def _joined(self, frames, groups, rows, index):
         """Return frames of groups as one, with grouping columns."""
-        named = []
-        for frame, group in zip(frames, groups, strict=True):
-            named.append(frame.copy())
-            named[-1][self._by_labels] = self._key(group)
-        joined = pd.concat(named, ignore_index=True)
+        joined = pd.concat(list(frames), ignore_index=True)
+        lengths = [len(frame) for frame in frames]
+        for label, values in zip(
+            self._by_labels, zip(*map(self._key, groups), strict=True), strict=True
+        ):
+            joined[label] = pd.Index(values).repeat(lengths)
         order = np.argsort(np.concatenate(rows), kind="stable")
         columns = [label for label in self._labels if label in joined]
         return joined[columns].iloc[order].set_axis(index)

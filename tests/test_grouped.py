@@ -447,7 +447,7 @@ def test_limits_of_a_plan(table, grouped):
     for wrong in ("media_1", ("a", "media_1"), ("a", "n", "tv")):
         with pytest.raises(ValueError, match="not one of the media columns"):
             grouped.optimize_budget(bounds={wrong: (1, 1)})
-        with pytest.raises(ValueError, match="channel"):
+        with pytest.raises(ValueError, match="not one of the media columns"):
             grouped.response_curve(wrong)
 
 
@@ -551,8 +551,8 @@ def test_experiments_are_asked_of_one_group(grouped):
 )
 def test_pictures_name_group_and_channel(table, grouped, pyplot, display):
     shown = display.from_estimator(grouped, table[0])
-    names = {label.get_text() for label in shown.ax_.get_yticklabels()}
-    assert {"a / n / media_1", "b / n / media_2"} <= names
+    names = [label.get_text() for label in shown.ax_.get_yticklabels()]
+    assert "a / n / media_1" in names
 
 
 def test_pictures_of_plans(table, grouped, pyplot):
@@ -594,5 +594,8 @@ def test_kinds_of_tables(table, linear, kind):
     assert_allclose(model.predict(X), linear.predict(table[0]))
     summary = model.channel_summary(X, by="brand")
     assert_allclose(summary, linear.channel_summary(table[0], by="brand"))
-    if kind == "dates":
-        assert summary.index[0][0] == pd.Timestamp("2020-01-01")
+    if kind == "dates":  # values of their own kind, also in rows that are made
+        quick = DeepCausalMMMRegressor(**QUICK.get_params() | {"n_draws": 0})
+        model = GroupedRegressor(quick, ["brand", "market"]).fit(X, y)
+        coming = model.optimize_budget(horizon=2, bounds=(1, 1)).X
+        assert_array_equal(coming["brand"].unique(), np.sort(X["brand"].unique()))
