@@ -283,11 +283,10 @@ def test_a_failed_refit_leaves_the_fit_alone(table, linear):
 
 def test_searches(table):
     X, y = table
-    model = GroupedRegressor(QUICK, ["brand", "market"])
+    quick = clone(QUICK).set_params(max_iter=3, max_lag=2, gap="mask")
+    model = GroupedRegressor(quick, ["brand", "market"])
     folds = KFold(2, shuffle=True, random_state=0)
     search = GridSearchCV(model, {"estimator__n_draws": [0, 2]}, cv=folds)
-    search.set_params(estimator__estimator__max_iter=3, estimator__estimator__max_lag=2)
-    search.set_params(estimator__estimator__gap="mask")
     search.fit(X, y)
     assert set(search.best_estimator_.estimators_) == set(CELLS)
     assert len(channel_summary(search)) == 6
