@@ -1,12 +1,18 @@
 """Draws of a network, few at a time."""
 
-_AT_ONCE = 8  # bounds the memory of predictions
+# What bounds the memory of predictions: draws, and channels of all their regions.
+_AT_ONCE, _CHANNELS = 8, 2**18
 
 
-def few_draws(network):
-    """Yield which draws, a slice, and the twin of a network that has only these."""
-    for first in range(0, len(network.shared), _AT_ONCE):
-        some = slice(first, first + _AT_ONCE)
+def few_draws(network, at_once=_AT_ONCE):
+    """Yield which draws, a slice, and the twin of a network that has only these.
+
+    At most so many; of panels of many regions as few as memory asks for.
+    """
+    channels = network.sizes.n_regions * max(network.sizes.n_media, 1)
+    n_each = max(min(at_once, _CHANNELS // channels), 1)
+    for first in range(0, len(network.shared), n_each):
+        some = slice(first, first + n_each)
         yield some, select(network, some)
 
 

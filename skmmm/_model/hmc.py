@@ -452,9 +452,14 @@ class _Posterior:
 
     def density(self, position):
         """Return the log posterior, shape (n_chains,)."""
+        twin = self.network.at(*self.parameters(position))
         with torch.no_grad():
-            twin = self.network.at(*self.parameters(position))
-            return self._density(twin, self.inputs, self.target)
+            return torch.cat(
+                [
+                    self._density(few, self.inputs, self.target)
+                    for _, few in few_draws(twin, len(position))
+                ]
+            )
 
     def gradient(self, position):
         """Return its gradient, (n_chains, n_coordinates), and slopes by parameters.
@@ -465,14 +470,14 @@ class _Posterior:
         which rounded at another place: by less than one part in ten thousand.
         """
         network, inputs, target = self._rough
-        moved = [
-            part.to(torch.float32).requires_grad_()
-            for part in self.parameters(position)
-        ]
-        density = self._density(network.at(*moved), inputs, target)
+        twin = network.at(*(p.to(torch.float32) for p in self.parameters(position)))
+        found = []
+        for _, few in few_draws(twin, len(position)):
+            parts = few.shared.requires_grad_(), few.regional.requires_grad_()
+            density = self._density(few, inputs, target).sum()
+            found.append(torch.autograd.grad(density, parts))
         slopes = [
-            part.to(position.dtype)
-            for part in torch.autograd.grad(density.sum(), moved)
+            torch.cat(part).to(position.dtype) for part in zip(*found, strict=True)
         ]
         return self._by_position(*slopes), *slopes
 
