@@ -52,9 +52,9 @@ class Information:
 def jacobian(network, inputs, target, part, prior, where):
     """Return the derivative of the errors with respect to each entry of a parameter.
 
-    By central differences of the additive part that the parameter acts on. Regional
-    parameters are moved in all regions at once and those of channels in all channels
-    at once: each moves only its own.
+    Of what is no factor of a fixed column, by central differences of the additive part
+    that the parameter acts on. Regional parameters are moved in all regions at once and
+    those of channels in all channels at once: each moves only its own.
 
     Parameters
     ----------
@@ -88,16 +88,15 @@ def jacobian(network, inputs, target, part, prior, where):
 
 def structural_change(network, inputs, part, prior, entries):
     """Return the derivative of the structural part, shape (prior.size, R, T)."""
+    columns = _columns(network, inputs, prior.name)
+    if columns is not None:  # what the parameter is multiplied with
+        unit = _spreads(network)[prior.name] if prior.hierarchical else prior.scale
+        return unit * columns.expand(-1, len(inputs.media), len(inputs.trend))
 
     def moved(groups, step):
         twin = _moved(network, part, groups, step)
-        values = twin.values()
-        if prior.acts == "channel":
-            return twin.visible_media_effects(values, inputs)
-        if prior.acts == "media":
-            return twin.visible_media_effects(values, inputs).sum(dim=2)
-        controls = torch.einsum("erk,rkt->ert", values["control"], inputs.controls)
-        return twin.baseline(values, inputs) + controls
+        effects = twin.visible_media_effects(twin.values(), inputs)
+        return effects if prior.acts == "channel" else effects.sum(dim=2)
 
     if prior.acts == "channel":
         # Entries are (channel, column): a draw moves one column of every channel.
@@ -113,6 +112,28 @@ def structural_change(network, inputs, part, prior, entries):
     if prior.acts == "channel":  # (column, R, M, T) -> (M * column, R, T)
         return change.permute(2, 0, 1, 3).flatten(0, 1)
     return change
+
+
+def _columns(network, inputs, name):
+    """Return the derivative by a parameter in its own units, None if it is no column.
+
+    Of shape (prior.size, R or 1, T or 1).
+    """
+    if name in ("effect_log", "context_effect"):
+        effects = network.visible_media_effects(network.values(), inputs)[0]
+        effects = effects.transpose(0, 1)  # (M, R, T)
+        if name == "effect_log":
+            return effects
+        return (effects[:, None] * inputs.states.transpose(0, 1)).flatten(0, 1)
+    found = {
+        "intercept": inputs.trend.new_ones(1, 1, 1),
+        "trend": inputs.trend[None, None],
+        "season": inputs.season[:, None],
+        "control": inputs.controls.transpose(0, 1),
+        "context_baseline": inputs.states.transpose(0, 1),
+        "demand": inputs.demand.transpose(0, 1),
+    }
+    return found.get(name)
 
 
 def _moved(network, part, groups, step):
