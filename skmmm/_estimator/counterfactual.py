@@ -37,7 +37,7 @@ from skmmm._estimator.origins import (
     total_curve,
     total_effects,
 )
-from skmmm._model.threads import one_thread
+from skmmm._model.threads import one_thread, threads_for_blocks
 from skmmm._utils.typing import Array
 from skmmm.graph._equations import SpendEquations
 from skmmm.inspection._protocol import (
@@ -195,14 +195,15 @@ class ModelCounterfactual(Counterfactual):
     @cached_property
     def counted(self):
         """Cells that spend of X's rows reaches, shape (R, T), bool."""
-        reached = in_x = self._in_x
+        reached = in_x = self.in_x
         for lag in range(1, self.model.network.sizes.max_lag + 1):
             reached = reached.copy()
             reached[:, lag:] |= in_x[:, :-lag]
         return reached & self.panel.observed
 
     @cached_property
-    def _in_x(self):
+    def in_x(self):
+        """Cells of X's rows, shape (R, T), bool."""
         in_x = np.zeros(self.panel.shape, dtype=bool)
         in_x.ravel()[self.panel.cell] = True
         return in_x
@@ -274,7 +275,7 @@ class ModelCounterfactual(Counterfactual):
             self._found[by, draws] = self._effects(by, draws=draws)
         return self._found[by, draws]
 
-    @one_thread()
+    @threads_for_blocks()
     def _effects(self, by, *, draws):
         if self.equations is None:
             found = self._direct_effects(by, draws=draws)
@@ -287,10 +288,10 @@ class ModelCounterfactual(Counterfactual):
         group, names = self.groups(by)
         factors = np.array([0.0, 1.0, 1.0 + STEP])
         if by == "period":
-            counted = [self._in_x]
+            counted = [self.in_x]
         else:
-            counted = [self.counted, self._in_x]
-        if np.array_equal(self.counted, self._in_x):
+            counted = [self.counted, self.in_x]
+        if np.array_equal(self.counted, self.in_x):
             counted = counted[:1]
         # Of all rows and later ones, and of the rows only.
         sums = [self._scaled(factors, cells, by, draws=draws) for cells in counted]
@@ -332,7 +333,7 @@ class ModelCounterfactual(Counterfactual):
         region, column = np.divmod(self.panel.cell, self.panel.shape[1])
         return effects[..., np.unique(column if by == "period" else region)]
 
-    @one_thread()
+    @threads_for_blocks()
     def curve(
         self, channel: int, factors: Array, by: By = None, *, draws: bool = False
     ) -> Array:
@@ -343,7 +344,7 @@ class ModelCounterfactual(Counterfactual):
                 self._split, [channel], factors, by="region", draws=draws
             )
         else:
-            effects = total_curve(self, channel, factors, draws=draws)
+            effects = total_curve(self, self._split, channel, factors, draws=draws)
         effects = self._grouped(effects, by)
         return effects[:-1] - effects[-1]
 
@@ -365,34 +366,31 @@ class ModelCounterfactual(Counterfactual):
 
     def media_scaled(self, factor):
         """Return the media grid with the spend of X's rows scaled."""
-        return np.where(self._in_x[..., None], factor, 1.0) * self.panel.media
+        return np.where(self.in_x[..., None], factor, 1.0) * self.panel.media
 
     def in_rows(self, media):
         """Return a media grid, (..., R, T, M), that differs in X's rows only."""
-        return np.where(self._in_x[..., None], media, self.panel.media)
+        return np.where(self.in_x[..., None], media, self.panel.media)
 
-    @one_thread()
+    @threads_for_blocks()
     def spend_curve(self, channel: int, factors: Array, by: By = None) -> Array:
         channel = self.shown[channel]
-        if self.equations is None or self._moves_by_itself(channel):
-            group, names = self.groups(by)
-            own = np.bincount(group, self.model_spend[:, channel], minlength=len(names))
-            now = np.bincount(group, self.model_spend.sum(axis=1), minlength=len(names))
-            return now + (np.asarray(factors)[:, None] - 1.0) * own
-        responses = (
-            self.equations.react(self.panel.media, one[..., channel], channel)[0]
-            for one in map(self.media_scaled, factors)
-        )
-        return np.stack(
-            [
-                self._cost_by_group(media @ self.media_cost_or_unit, by)
-                for media in responses
-            ]
-        )
-
-    def _cost_by_group(self, cost, by):
         group, names = self.groups(by)
-        return np.bincount(group, self.panel.rows(cost), minlength=len(names))
+        own = np.bincount(group, self.model_spend[:, channel], minlength=len(names))
+        now = np.bincount(group, self.model_spend.sum(axis=1), minlength=len(names))
+        alone = now + (np.asarray(factors)[:, None] - 1.0) * own
+        if self.equations is None or self._moves_by_itself(channel):
+            return alone
+        changed = np.stack(
+            [one[..., channel] for one in map(self.media_scaled, factors)]
+        )
+        others, spend = self.equations.responses(self.panel.media, changed, channel)
+        more = self.panel.rows(spend[:, 0]) - self._units.T[others, None]  # (C, K, n)
+        more = np.tensordot(self.media_cost_or_unit[others], more, axes=1)
+        alone += np.stack(
+            [np.bincount(group, one, minlength=len(names)) for one in more]
+        )
+        return alone
 
     def planned(self, multiples: Array, by: By = None) -> Self:
         """See `Counterfactual`; with total effects others respond, at the point."""
@@ -409,21 +407,26 @@ class ModelCounterfactual(Counterfactual):
             media[region, column, channel] *= multiple[group]
         return media
 
-    @one_thread()
+    @threads_for_blocks()
     def outcome(
         self, multiples: Array | None = None, by: By = None, *, draws: bool = False
     ) -> Array:
-        media = [self.panel.media, self.media_scaled(0.0)]
-        if multiples is not None:
-            media[0] = self._planned_media(multiples, by)
-            if self.equations is not None:
-                equations = self.equations_for(draws=draws)
-                media[0] = self.in_rows(equations.follow(self.panel.media, media[0]))
-        channels = np.arange(len(self.channels))
-        planned, none = self.model.effects_under(
-            self.reached, channels, media, draws=draws
+        if multiples is None:
+            ends = np.array([0.0, 1.0])
+            found = self._scaled(ends, self.counted, None, draws=draws)
+            return (found[:, 1] - found[:, 0]).sum(axis=(0, 2))
+        planned, none = self._planned_media(multiples, by), self.media_scaled(0.0)
+        if self.equations is not None:
+            equations = self.equations_for(draws=draws)
+            planned = self.in_rows(equations.follow(self.panel.media, planned))
+        media = [planned, none] if none.any() else [planned]
+        total, *of_others = (
+            effects.sum(axis=1)
+            for effects in self.model.effects_under(
+                self.reached, np.arange(len(self.channels)), media, draws=draws
+            )
         )
-        return planned.sum(axis=1) - none.sum(axis=1)
+        return total - sum(of_others)
 
     def planned_rows(self, multiples: Array, by: By = None) -> pd.DataFrame:
         media = self.planned(multiples, by).panel
@@ -435,7 +438,7 @@ class ModelCounterfactual(Counterfactual):
             frame[label] = units
         return frame
 
-    @one_thread()
+    @threads_for_blocks()
     def plan_effects(self, multiples: Array, by: By = None) -> Bunch:
         """Return spend, contribution and returns of every cell of a plan, (M * G,).
 
@@ -510,7 +513,7 @@ class ModelCounterfactual(Counterfactual):
 
         return outcome
 
-    @one_thread()
+    @threads_for_blocks()
     def contributions(self, *, draws: bool = False) -> Array:
         """Return what channels contribute to the rows, (E, n_rows, M), order of X."""
         if self.equations is None and not draws:

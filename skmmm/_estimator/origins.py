@@ -10,10 +10,14 @@ from dataclasses import replace
 import numpy as np
 
 from skmmm._data.panel import Panel
+from skmmm._model.blocks import region_blocks
+from skmmm._model.threads import of_each
 from skmmm._utils.typing import Array
 from skmmm.graph._equations import SpendEquations
 from skmmm.inspection._protocol import By, ChannelEffects
 from skmmm.inspection._support import STEP
+
+_AT_ONCE = 2**20  # spends of cells that respond
 
 
 def total_effects(counterfactual, by: By, *, draws: bool) -> ChannelEffects:
@@ -43,23 +47,38 @@ def total_effects(counterfactual, by: By, *, draws: bool) -> ChannelEffects:
     )
 
 
-def total_curve(counterfactual, channel: int, factors: Array, *, draws: bool) -> Array:
-    """Return effects of a channel and all that it moves, (K, E, R)."""
-    equations = counterfactual.equations_for(draws=draws)
-    moving = moving_with(equations, channel)
-    reactions = (
-        counterfactual.in_rows(
-            equations.react(counterfactual.panel.media, scaled[..., channel], channel)
-        )
-        for scaled in map(counterfactual.media_scaled, factors)
-    )
-    effects = counterfactual.model.effects_under(
-        counterfactual.reached,
-        moving,
-        (spend[..., moving] for spend in reactions),
-        draws=draws,
-    )
-    return np.stack([counterfactual.by_region(rows) for rows in effects])
+def total_curve(
+    counterfactual, split, channel: int, factors: Array, *, draws: bool
+) -> Array:
+    """Return effects of a channel and of those that respond to it, (K, E, R).
+
+    Of draws in which they respond. Some regions at a time, so that few responses are
+    there at once.
+    """
+    model = counterfactual.model
+    (own,) = model.scaled_effects(split, [channel], factors, by="region", draws=draws)
+    equations, draw = counterfactual.equations_for(draws=draws).distinct()
+    media = counterfactual.panel.media[:, split.window]
+    in_x = counterfactual.in_x[:, split.window]
+    reach, equations = equations.reach()[:, channel], equations.extended(len(media))
+
+    def respond(regions):
+        some, rows = media[regions], in_x[regions]
+        changed = np.where(rows, factors[:, None, None], 1.0) * some[..., channel]
+        others, spend = equations.in_regions(regions).responses(some, changed, channel)
+        found = np.zeros((*own.shape[:2], len(some)))
+        for one, moved in zip(others, spend, strict=True):
+            np.copyto(moved, some[..., one], where=~rows)
+            which = np.where(reach[draw, one], draw, -1)
+            found += model.response_effects(
+                split, regions, one, moved, which, draws=draws
+            )
+        return found
+
+    n_channels = len(moving_with(equations, channel))
+    n_cells = n_channels * equations.n_draws * len(factors) * media.shape[1]
+    blocks = region_blocks(len(media), n_cells, _AT_ONCE)
+    return own + np.concatenate(of_each(respond, blocks), axis=2)
 
 
 def contributions_by_origin(

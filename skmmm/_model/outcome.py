@@ -22,6 +22,7 @@ from skmmm._model.likelihood import Loss
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.saturation import half_saturations, per_head_exponent
 from skmmm._model.scaling import Flights, ScaledChannel
+from skmmm._model.threads import of_each
 
 Split = namedtuple("Split", "window inputs own rest weight n_periods")
 
@@ -322,15 +323,55 @@ class OutcomeModel:
         shown = slice(None) if by == "region" else window
         for channel in channels:
             found = np.zeros((len(factors), len(network.shared), n_groups))
-            spend = own[:, [channel]], rest[:, [channel]]
-            with torch.no_grad():
-                for some, twin in few_draws(network):
-                    twin = twin.extended(n_new)
-                    scaled = ScaledChannel(twin, channel, inputs, *spend, weight)
-                    for k, factor in enumerate(factors):
-                        total = scaled.effects(factor).sum(dim=axis)
-                        found[k, some, shown] = total.numpy()
+            moves, stays = own[:, [channel]], rest[:, [channel]]
+
+            def scale(draws, channel=channel, found=found, moves=moves, stays=stays):
+                some, twin = draws
+                twin = twin.extended(n_new)
+                scaled = ScaledChannel(twin, channel, inputs, moves, stays, weight)
+                for k, factor in enumerate(factors):
+                    total = scaled.effects(factor).sum(dim=axis)
+                    found[k, some, shown] = total.numpy()
+
+            of_each(scale, few_draws(network))
             yield found
+
+    def response_effects(self, split, regions, channel, spend, draw, *, draws=False):
+        """Return the effect of a channel under each of several spends.
+
+        Parameters
+        ----------
+        split : Split
+            As `split` returned it.
+        regions : slice
+        channel : int
+        spend : ndarray of shape (D, K, regions, T)
+            In the units of X, in the window of the split.
+        draw : ndarray of shape (E,), int
+            Which of D each draw spends; -1: left out.
+        draws : bool
+            False: at the point, with one draw.
+
+        Returns
+        -------
+        effects : ndarray of shape (K, E, regions)
+            In KPI units, as `split` counts them; zero for draws that are left out.
+        """
+        network, chosen = self.network_of(draws=draws), np.flatnonzero(draw >= 0)
+        n_new = len(split.weight) - network.sizes.n_regions
+        network = select(network, chosen).extended(n_new).in_regions(regions)
+        typical = self.scales.extended(n_new).media[regions, channel, None]
+        inputs, weight = split.inputs.in_regions(regions), split.weight[regions]
+        own, rest = (part[regions, [channel]] for part in (split.own, split.rest))
+        found = np.zeros((spend.shape[1], len(draw), len(weight)))
+        for some, twin in few_draws(network):
+            one = ScaledChannel(twin, channel, inputs, own, rest, weight)
+            media = (own + rest).repeat(len(twin.shared), 1, 1, 1)
+            now = media[:, :, 0, self.network.sizes.max_lag :]
+            for k, effects in enumerate(found):
+                now[:] = torch.from_numpy(spend[draw[chosen[some]], k] / typical)
+                effects[chosen[some]] = one.under(media).sum(dim=-1).numpy()
+        return found
 
     def flights(self, split, *, draws=False):
         """Return what media cause as a function of spend period by period.
@@ -578,10 +619,11 @@ def _effect_rows(network, channels, inputs, media, panel):
     """
     media = torch.from_numpy(media)
     n_new = panel.shape[0] - network.sizes.n_regions
-    found = []
-    with torch.no_grad():
-        for some, twin in few_draws(network):
-            own = media if media.ndim == 3 else media[some]
-            effects = twin.extended(n_new).channel_effects(channels, inputs, own)
-            found.append(panel.rows(effects.sum(dim=2).numpy()))
-    return np.concatenate(found)
+
+    def of_draws(draws):
+        some, twin = draws
+        own = media if media.ndim == 3 else media[some]
+        effects = twin.extended(n_new).channel_effects(channels, inputs, own)
+        return panel.rows(effects.sum(dim=2).numpy())
+
+    return np.concatenate(of_each(of_draws, few_draws(network)))

@@ -15,10 +15,12 @@ so that a whole response curve costs little more than one point of it.
 """
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import torch
 
+from skmmm._model.adstock import carry_known
 from skmmm._model.saturation import half_saturations, hill_odds
 from skmmm._model.spikes import believed_share, find_spikes, take_excess
 
@@ -48,10 +50,21 @@ class ScaledChannel:
         self.spiked = bool(self.network.channel_priors.spiked.any())
         gaps = self.spiked and not inputs.known.all()
         self.linear = self.network.adstock != "gru" and not gaps
-        if self.linear:
-            self.own_carried = self._carried(own)
-            self.rest_carried = self._carried(rest) if rest.any() else None
-            self.own_odds = self._odds(self.own_carried)
+        self.kernel = None
+        if self.network.adstock != "gru" and self.network.sizes.max_lag:
+            self.kernel = self.network.kernel(self.values)
+
+    @cached_property
+    def own_carried(self):
+        return self._carried(self.own)
+
+    @cached_property
+    def rest_carried(self):
+        return self._carried(self.rest) if self.rest.any() else None
+
+    @cached_property
+    def own_odds(self):
+        return self._odds(self.own_carried)
 
     def effects(self, factor):
         """Return the effect of all spend of the channel.
@@ -64,9 +77,26 @@ class ScaledChannel:
         -------
         effects : Tensor of shape (E, R, T)
         """
+        return self._effects(self._odds_under(factor))
+
+    def under(self, media):
+        """Return the effect of the channel under other spend, (E, R, T).
+
+        Parameters
+        ----------
+        media : Tensor of shape ([E,] R, 1, L + T)
+            In units of typical spend.
+        """
+        return self._effects(self._odds_of(media))
+
+    def _effects(self, odds):
         # odds / (1 + odds) = 1 - 1 / (1 + odds), which is 1 where odds are infinite
-        missed = (1.0 + self._odds_under(factor)).reciprocal_().mul_(self.full)
-        return self.full - missed
+        missed = odds.add_(1.0).reciprocal_().mul_(self.full)
+        return missed.neg_().add_(self.full)
+
+    def _odds_of(self, media):
+        inputs = replace(self.inputs, media=media)
+        return self._odds(self._carried(self.network.damped(self.values, inputs)))
 
     def _odds_under(self, factor):
         by_region = factor[..., None] if torch.is_tensor(factor) else factor
@@ -74,10 +104,7 @@ class ScaledChannel:
             spend = self.rest + by_region * self.own  # (R, 1, L + T)
             cells = find_spikes(spend, self.inputs.high)
             if not self.linear or cells is None:
-                inputs = replace(self.inputs, media=spend)
-                return self._odds(
-                    self._carried(self.network.damped(self.values, inputs))
-                )
+                return self._odds_of(spend)
             if len(cells[0]):
                 return self._odds(self._damped(self._all_carried(factor), spend, cells))
         if self.rest_carried is None:
@@ -91,17 +118,19 @@ class ScaledChannel:
 
     def _damped(self, adstock, spend, cells):
         """Return adstock, (E, R, T), less what the excess of spikes carries over."""
-        share = believed_share(self.values)
-        kernel = share.new_ones(*share.shape, 1)
-        if self.network.sizes.max_lag:
-            kernel = self.network.kernel(self.values)
+        share, kernel = believed_share(self.values), self.kernel
+        if kernel is None:
+            kernel = share.new_ones(*share.shape, 1)
         adstock = adstock[:, :, None]
         high = self.inputs.high
         return take_excess(adstock, spend, high, share, kernel, cells)[:, :, 0]
 
     def _carried(self, media):
         known = self.inputs.known
-        carried = self.network.adstocked(self.values, media, known)
+        if self.kernel is None:
+            carried = self.network.adstocked(self.values, media, known)
+        else:
+            carried = carry_known(media, known, self.kernel)
         return carried[:, :, 0].contiguous()
 
     def _odds(self, adstock):

@@ -121,15 +121,16 @@ def tabulate(
     problem: Problem,
     by: str | None,
     base: np.ndarray,
+    outcome: np.ndarray | None = None,
     *,
     draws: bool,
 ) -> Curves:
     """Return the `Curves` around a plan, of which `base`, (C,), are the multiples.
 
-    The counterfactual is the one under that plan.
+    The counterfactual is the one under that plan, and `outcome`, (E,), what it earns.
     """
     low, high = problem.low / base, problem.high / base
-    worth, cost, outcome = [], [], np.zeros(())
+    worth, cost, alone = [], [], np.zeros(())
     cells = np.arange(len(base)).reshape(problem.shape)
     for m, own in enumerate(cells):
         nodes = _nodes(low[own].min(), high[own].max())
@@ -138,8 +139,10 @@ def tabulate(
         spent = counterfactual.spend_curve(m, points, by)
         worth.append(CubicSpline(nodes, earned[:-1] - earned[-1]))
         cost.append(CubicSpline(nodes, spent[:-1] - spent[-1]))
-        outcome = outcome + earned[-1].sum(axis=0)
-    if not counterfactual.additive:
+        alone = alone + earned[-1].sum(axis=0)
+    if outcome is None and counterfactual.additive:
+        outcome = alone
+    elif outcome is None:
         outcome = counterfactual.outcome(draws=draws)
     point = None
     if draws and problem.target_roi is not None:
@@ -189,9 +192,10 @@ def best_multiples(
     for _ in range(_MOST_TABLES):
         start = _on_budget(counterfactual, problem, by, np.maximum(start, _SMALLEST))
         planned = counterfactual.planned(start.reshape(problem.shape), by)
-        curves = tabulate(planned, problem, by, start, draws=draws)
-        merit = _merit(problem, worth, curves.outcome, curves.spend)
+        outcome = planned.outcome(draws=draws)
+        merit = _merit(problem, worth, outcome, planned.spend.sum())
         if best is None or merit > best[0]:
+            curves = tabulate(planned, problem, by, start, outcome, draws=draws)
             best, reach = (merit, start, curves), 2.0 * reach
         else:
             reach = np.abs(start - best[1]).max() / 4.0
@@ -199,7 +203,7 @@ def best_multiples(
         n_rounds += n_more
         if plan is None:
             if np.isinf(reach):
-                return None, n_rounds, curves
+                return None, n_rounds, best[2]
             break
         if np.abs(plan - best[1]).max() < 10 * _SETTLED:
             break

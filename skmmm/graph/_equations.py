@@ -14,6 +14,7 @@ which a channel drives others, for region r, period t, channel j and draw e::
 The own part holds what moves the channel by itself: its usual size, season, events.
 """
 
+from collections import namedtuple
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -123,6 +124,24 @@ class SpendEquations:
         """
         return reached(self.edges())
 
+    def _joined(self):
+        """Return the channels that drive others or are driven in any draw."""
+        edges = self.edges().any(axis=0)
+        return np.flatnonzero(edges.any(axis=0) | edges.any(axis=1))
+
+    def distinct(self):
+        """Return the equations of draws that differ, and which of them each draw has.
+
+        Returns
+        -------
+        equations : SpendEquations
+        draw : ndarray of shape (E,), int
+        """
+        parts = (self.same, self.late, self.own)
+        rows = np.concatenate([part.reshape(self.n_draws, -1) for part in parts], 1)
+        _, first, draw = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        return self.at(first), draw.reshape(-1)
+
     def descendants(self):
         """Return whether j can react to i in any draw, ``[i, j]``, shape (M, M)."""
         return self.reach().any(axis=0) & ~np.eye(self.same.shape[1], dtype=bool)
@@ -155,21 +174,39 @@ class SpendEquations:
         alternatives = changed.reshape(-1, *changed.shape[-2:])  # (G, R, T)
         answer = np.empty((len(alternatives), self.n_draws, *media.shape))
         answer[:] = media
-        answer[..., channel] = alternatives[:, None]
-        reach = self.reach()[:, channel]
-        draws = np.flatnonzero(reach.sum(axis=1) > 1)
-        if len(draws):
-            channels = np.flatnonzero(reach.any(axis=0))
-            equations = self.extended(len(media)).at(draws, channels)
-            set_one = int(np.searchsorted(channels, channel))
-            some = media[..., channels]
-            planned = np.repeat(some[None], len(alternatives), axis=0)
-            planned[..., set_one] = alternatives
-            followed = equations._followed(some, planned, held=set_one)
-            others = channels != channel
-            for draw, spend in zip(draws, followed, strict=True):
-                answer[:, draw][..., channels[others]] = spend[..., others]
-        return _checked(answer).reshape(*changed.shape[:-2], *answer.shape[1:])
+        answer[..., channel] = _checked(alternatives)[:, None]
+        equations, draw = self.distinct()
+        others, spend = equations.responses(media, alternatives, channel)
+        for one, moved in zip(others, spend, strict=True):
+            answer[..., one] = moved[draw].swapaxes(0, 1)
+        return answer.reshape(*changed.shape[:-2], *answer.shape[1:])
+
+    def responses(self, media, changed, channel):
+        """Return what others spend if one channel had been spent otherwise.
+
+        As in `react`, of those channels only that respond to it in some draw.
+
+        Parameters
+        ----------
+        media : ndarray of shape (R, T, M)
+        changed : ndarray of shape (G, R, T)
+        channel : int
+
+        Returns
+        -------
+        others : ndarray of shape (C,), int
+        spend : ndarray of shape (C, E, G, R, T)
+        """
+        others = np.flatnonzero(self.descendants()[channel])
+        if not len(others):
+            return others, np.empty((0, self.n_draws, *changed.shape))
+        channels = np.append(channel, others)
+        equations = self.extended(len(media)).at(slice(None), channels)
+        some = media[..., channels]
+        planned = np.repeat(some[None], len(changed), axis=0)
+        planned[..., 0] = changed
+        followed = equations._followed(some, planned, held=0)[..., 1:]
+        return others, _checked(np.ascontiguousarray(np.moveaxis(followed, -1, 0)))
 
     def follow(self, media, planned):
         """Return the spend of all channels if what each does by itself is planned.
@@ -188,8 +225,14 @@ class SpendEquations:
         -------
         media : ndarray of shape (E, R, T, M)
         """
-        equations = self.extended(len(media))
-        return _checked(equations._followed(media, planned[None])[:, 0])
+        answer = np.empty((self.n_draws, *media.shape))
+        answer[:] = planned
+        joined = self._joined()
+        if len(joined):
+            equations = self.extended(len(media)).at(slice(None), joined)
+            some = equations._followed(media[..., joined], planned[None, ..., joined])
+            answer[..., joined] = some[:, 0]
+        return _checked(answer)
 
     def _followed(self, media, planned, held=None):
         """Return what all spend, (R, T, M), (G, R, T, M) -> (E, G, R, T, M)."""
@@ -199,10 +242,11 @@ class SpendEquations:
         path = np.log1p(planned / unit[:, None]) - u[:, :, None]  # (T, M, G, R)
         with np.errstate(over="ignore", invalid="ignore"):
             moves = self._moves(u, path, held)  # (T, E, M, G, R)
-            media, u = media[:, None, :, None], u[:, None, :, None]
-            spend = np.expm1(u + moves)
+            still, media = moves == 0, media[:, None, :, None]
+            moves += u[:, None, :, None]
+            spend = np.expm1(moves, out=moves)
             spend *= unit[:, None]
-        np.copyto(spend, media, where=moves == 0)
+        np.copyto(spend, media, where=still)
         return spend.transpose(1, 3, 4, 0, 2)
 
     def _moves(self, u, path, held):
@@ -222,22 +266,26 @@ class SpendEquations:
         """
         shape = (self.n_draws, *path.shape[1:])  # (E, M, G, R)
         moves = np.zeros((len(u), *shape))
-        order = self._order()
-        draw = np.arange(len(order))
+        answers = self.edges().any(axis=(0, 1)) & (np.arange(shape[1]) != held)
         past = _Past(self, shape)
+        steps = [step for step in past.steps if answers[step.at[1]].any()]
+        alone = np.flatnonzero(~answers)
         first = np.argmax((path != 0).any(axis=(1, 2, 3)))
         for t in range(first, len(u)):
-            pending, move, drive = past.lag_sum(), moves[t], np.zeros(shape)
-            induced = np.zeros(shape)
-            for j in order.T:  # (E,), one channel per draw
-                now, plan = u[t, j][:, None], path[t, j]  # (E, 1, R), (E, G, R)
-                step = pending[draw, j] + self._same_period(drive, draw, j)
-                answers = (now > 0) & (j != held)[:, None, None]
-                step = np.where(answers, np.maximum(step, -now - plan), 0.0)
-                induced[draw, j] = step
-                move[draw, j] = plan + step
-                drive[draw, j] = self._driven(now, plan + step, j)
+            moves[t] = path[t]
+            induced, drive = np.zeros((2, *shape))
+            drive[:, alone] = self._driven(u[t, alone][:, None], path[t, alone], alone)
+            for step in steps:
+                at, j = step.at, step.at[1]
+                now, plan = u[t, j][..., None, :], path[t, j]  # ([E,] 1, R), (.., G, R)
+                more = np.maximum(past.adds(step, drive), -now - plan)
+                open_to = (now > 0) & answers[j][..., None, None]
+                induced[at] = more = np.where(open_to, more, 0.0)
+                moves[t][at] = more = plan + more
+                drive[at] = self._driven(now, more, j)
             past.append(induced, drive)
+        for drive in past.drives:  # what overflowed once is in the last of them
+            _checked(drive)
         return moves
 
     def origin_shares(self, media):
@@ -278,8 +326,7 @@ class SpendEquations:
         draws = np.flatnonzero(self.edges().any(axis=(1, 2)))
         if not len(draws):
             return shares
-        edges = self.edges().any(axis=0)
-        joined = np.flatnonzero(edges.any(axis=0) | edges.any(axis=1))
+        joined = self._joined()
         equations = self.extended(len(media)).at(draws, joined)
         some = media[..., joined]
         u = _by_period(np.log1p(some / equations.unit[:, None]))  # (T, M, R)
@@ -314,18 +361,18 @@ class SpendEquations:
         """
         n_media, n_regions = u.shape[1:]
         shape = (self.n_draws, n_media, n_media, n_regions)
-        order, draw = self._order(), np.arange(self.n_draws)
         past = _Past(self, shape)
         for now in u:
             size, steepness = -np.expm1(-now), self._steepness(now)  # (M, R)
-            pending, parts, drive = past.lag_sum(), np.zeros(shape), np.zeros(shape)
-            for j in order.T:
-                induced = pending[draw, j] + self._same_period(drive, draw, j)
-                induced[draw, j] = 0.0  # (E, M, R), from others only
-                induced = _bounded(induced, size[j][:, None])
-                induced[draw, j] = size[j] - induced.sum(axis=1)
-                parts[draw, j] = induced
-                drive[draw, j] = induced * steepness[j][:, None]
+            parts, drive = np.zeros(shape), np.zeros(shape)
+            for step in past.steps:
+                at, j = step.at, step.at[1]
+                induced = past.adds(step, drive)
+                induced[at] = 0.0  # (E, M, R), from others only
+                induced = _bounded(induced, size[j][..., None, :])
+                induced[at] = size[j] - induced.sum(axis=1)
+                parts[at] = induced
+                drive[at] = induced * steepness[j][..., None, :]
             past.append(parts, drive)
             yield parts
 
@@ -359,12 +406,6 @@ class SpendEquations:
             step = np.where(proportional, more, step)
         return step
 
-    def _same_period(self, drive, draw, channel):
-        """Return what others add to one channel per draw, shape (E, ..., R)."""
-        weight = self.same[draw, :, channel]  # (E, M)
-        lag_sum = weight[:, None] @ drive.reshape(*drive.shape[:2], -1)
-        return lag_sum.reshape(drive.shape[0], *drive.shape[2:])
-
     def _order(self):
         """Return channels with parents in the same period first, shape (E, M)."""
         driven = self.same != 0
@@ -377,39 +418,58 @@ class SpendEquations:
         return np.argsort(depth, axis=1, kind="stable")
 
 
+_Step = namedtuple("_Step", "at own driven")
+
+
 class _Past:
-    """What earlier periods add to every channel, through persistence and late edges.
+    """What earlier periods, and drives of this one, add to one channel after the other.
 
     Parameters
     ----------
     equations : SpendEquations
     shape : tuple
-        (E, M, ..., R) of the values of one period.
+        (E, M, G, R) of the values of one period.
+
+    Attributes
+    ----------
+    steps : list of _Step
+        The channel that comes next in each draw, an index of (E, M), and the weights,
+        (E, 1, 1), of what adds to it: by lag, and by driving channel and lag.
     """
 
     def __init__(self, equations, shape):
         n_lags = equations.own.shape[2]
-        self.shape = shape
         self.decay = equations.tail_decay
-        size = (shape[0], n_lags, shape[1], int(np.prod(shape[2:])))
-        self.values, self.drives = np.zeros(size), np.zeros(size)
-        self.own = equations.own.transpose(0, 2, 1)[..., None]  # (E, L + 1, M, 1)
-        late = equations.late.transpose(0, 2, 3, 1)  # (E, to, L + 1, from)
-        self.late = late.reshape(*late.shape[:2], -1)
+        self.values, self.drives = ([np.zeros(shape)] * n_lags for _ in range(2))
+        edges = np.concatenate([equations.same[..., None], equations.late], axis=3)
+        self.steps = []
+        for j in equations._order().T:
+            alike = (j == j[0]).all()
+            at = (slice(None), j[0]) if alike else (np.arange(len(j)), j)
+            own = _weights(equations.own[at])
+            self.steps.append(_Step(at, own, _weights(edges.swapaxes(1, 2)[at])))
 
-    def lag_sum(self):
-        """Return what all earlier periods add to the next one."""
-        drives = self.drives.reshape(len(self.drives), -1, self.drives.shape[-1])
-        lag_sum = (self.own * self.values).sum(axis=1) + self.late @ drives
-        return lag_sum.reshape(self.shape)
+    def adds(self, step, drive):
+        """Return what adds to one channel of each draw, shape (E, G, R)."""
+        drives, total = [drive, *self.drives], np.zeros_like(drive[step.at])
+        for (lag,), weight in step.own:
+            total += weight * self.values[lag][step.at]
+        for (channel, lag), weight in step.driven:
+            total += weight * drives[lag][:, channel]
+        return total
 
     def append(self, value, drive):
         """Move on by one period."""
         for lags, new in ((self.values, value), (self.drives, drive)):
-            tail = self.decay * lags[:, -1]
-            lags[:, 1:] = lags[:, :-1].copy()
-            lags[:, 0] = new.reshape(lags[:, 0].shape)
-            lags[:, -1] += tail
+            tail = self.decay * lags.pop()
+            lags.insert(0, new)
+            lags[-1] = lags[-1] + tail
+
+
+def _weights(weights):
+    """Return pairs of index and weights, (E, 1, 1), that are not zero in all draws."""
+    used = np.argwhere((weights != 0).any(axis=0)).tolist()
+    return [(i, weights[(slice(None), *i, None, None)]) for i in used]
 
 
 def _checked(spend):
