@@ -115,29 +115,29 @@ def _spend_by_origin(counterfactual, share: Array) -> Array:
 
 def _gains(counterfactual, reached: Panel, *, draws: bool) -> tuple[Array, Array]:
     """Return gain, (E, n_reached, M), and cost, (E, n_rows, M), of 100 % more."""
-    equations = counterfactual.equations_for(draws=draws)
+    equations, draw = counterfactual.equations_for(draws=draws).distinct()
     panel, n_media = counterfactual.panel, len(counterfactual.channels)
-    gain = np.empty((equations.n_draws, len(reached.cell), n_media))
-    extra_cost = np.empty((equations.n_draws, len(panel.cell), n_media))
+    gain = np.empty((len(draw), len(reached.cell), n_media))
+    extra_cost = np.empty((len(draw), len(panel.cell), n_media))
     more = counterfactual.media_scaled(1.0 + STEP)
     for channel in range(n_media):
-        moving = moving_with(equations, channel)
-        changed = counterfactual.in_rows(
-            equations.react(panel.media, more[..., channel], channel)
+        others, spend = equations.responses(
+            panel.media, more[None, ..., channel], channel
         )
-        effects = list(
-            counterfactual.model.effects_under(
-                reached,
-                moving,
-                [panel.media[..., moving], changed[..., moving]],
-                draws=draws,
-            )
+        moving = [channel, *others]
+        now = panel.media[..., moving]
+        changed = np.empty((equations.n_draws if len(others) else 1, *now.shape))
+        changed[..., 0] = more[..., channel]
+        changed[..., 1:] = np.moveaxis(spend[:, : len(changed), 0], 0, -1)
+        changed = np.where(counterfactual.in_x[..., None], changed, now)
+        which = draw if len(others) else 0
+        before, after = counterfactual.model.effects_under(
+            reached, moving, [now, changed[which]], draws=draws
         )
-        gain[..., channel] = (effects[1] - effects[0]) / STEP
-        cost = _charged(counterfactual.media_cost)[channel]
-        cost = counterfactual.media_cost_or_unit * cost
-        extra = np.moveaxis(changed - panel.media, 3, 1)  # (E, M, R, T)
-        extra_cost[..., channel] = np.einsum("emn,m->en", panel.rows(extra), cost)
+        gain[..., channel] = (after - before) / STEP
+        cost = _charged(counterfactual.media_cost)[channel, moving]
+        cost = counterfactual.media_cost_or_unit[moving] * cost
+        extra_cost[..., channel] = panel.rows((changed - now) @ cost)[which]
     return gain, extra_cost / STEP
 
 

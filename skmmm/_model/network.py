@@ -477,8 +477,8 @@ class OutcomeNetwork:
         found = found - self.log_misfit(self.values())[:, chosen]
         return (found - priors.effect_log[chosen]) / priors.effect_spread[chosen]
 
-    def origin_fractions(self, inputs, shares):
-        """Return which part of each channel's effect is owed to which origin.
+    def origin_fractions(self, origins, channels, inputs, shares):
+        """Return which part of the effects of some channels is owed to which origin.
 
         A response to adstocked spend along the path that scales all spend together
         owes each part of that spend its part of the sum, whatever its curve (Aumann,
@@ -486,22 +486,27 @@ class OutcomeNetwork:
 
         Parameters
         ----------
+        origins : ndarray of shape (K,), int
+            All in which their spend originates.
+        channels : ndarray of shape (C,), int
         inputs : Inputs
-        shares : Tensor of shape (M, R, M, T)
+        shares : Tensor of shape (K, R, C, T)
             ``[k, :, j]``: of channel j's spend, from origin k; sums to one over k.
 
         Returns
         -------
-        fractions : Tensor of shape (M, R, M, T)
+        fractions : Tensor of shape (K, R, C, T)
             ``[k, :, j]``, of one draw; sums to one over k. Where nothing is carried
             over, all belongs to the channel itself.
         """
-        values = self.values()
-        media = self.damped(values, inputs).reshape(inputs.media.shape)
-        itself = torch.eye(len(shares), dtype=media.dtype)[:, None, :, None]
+        twin, values = self.among(channels)
+        inputs = inputs.among(channels, inputs.media[:, channels])
+        media = twin.damped(values, inputs).reshape(inputs.media.shape)
+        itself = torch.from_numpy(1.0 * (origins[:, None] == channels))
+        itself = itself[:, None, :, None]
         before = itself.expand(-1, len(media), -1, self.sizes.max_lag)
         parts = torch.cat([before, shares], dim=-1) * media
-        carried = self._adstocked_parts(values, media, inputs.known, parts)
+        carried = twin._adstocked_parts(values, media, inputs.known, parts)
         total = carried.sum(dim=0)
         return torch.where(total > 0, carried / total, itself)
 

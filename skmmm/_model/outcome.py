@@ -450,15 +450,23 @@ class OutcomeModel:
         contributions = self.components(panel, draws=draws).media
         inputs = self.inputs(panel)
         n_new = panel.shape[0] - len(self.scales.kpi)
-        divided = np.empty_like(contributions)
         for e, (effect, share) in enumerate(zip(contributions, shares, strict=True)):
-            twin = select(network, slice(e, e + 1))
-            share = torch.tensor(share.transpose(2, 0, 3, 1))
+            from_others = share.any(axis=(0, 1)) & ~np.eye(share.shape[3], dtype=bool)
+            driven = np.flatnonzero(from_others.any(axis=0))
+            if not len(driven):
+                continue
+            origins = np.union1d(driven, np.flatnonzero(from_others.any(axis=1)))
+            twin = select(network, slice(e, e + 1)).extended(n_new)
+            share = share[..., origins[:, None], driven].transpose(2, 0, 3, 1)
             with torch.no_grad():
-                fractions = twin.extended(n_new).origin_fractions(inputs, share)
-            rows = panel.rows(fractions.transpose(1, 2).numpy())  # (M, M, rows)
-            divided[e] = np.einsum("kjn,nj->nk", rows, effect)
-        return divided
+                fractions = twin.origin_fractions(
+                    origins, driven, inputs, torch.tensor(share)
+                )
+            rows = panel.rows(fractions.transpose(1, 2).numpy())  # (K, C, rows)
+            divided = np.einsum("kcn,nc->nk", rows, effect[:, driven])
+            effect[:, driven] = 0.0
+            effect[:, origins] += divided
+        return contributions
 
     def adstocked(self):
         """Return spend of the training rows after carry-over, (n_media, n_rows).

@@ -19,6 +19,7 @@ References
 """
 
 from dataclasses import dataclass
+from functools import cache
 from heapq import heappop, heappush
 from itertools import count, pairwise, starmap
 from typing import Any
@@ -218,6 +219,7 @@ def _on_budget(counterfactual, problem, by, plan):
         return plan
     low, high = np.maximum(problem.low, _SMALLEST), np.maximum(problem.high, _SMALLEST)
 
+    @cache  # the ends are asked for twice
     def over(scale):
         scaled = np.clip(scale * plan, low, high).reshape(problem.shape)
         return counterfactual.planned(scaled, by).total_spend / problem.budget - 1.0
