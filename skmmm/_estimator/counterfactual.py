@@ -36,6 +36,7 @@ from skmmm._estimator.origins import (
     moving_with,
     total_curve,
     total_effects,
+    total_outcome,
 )
 from skmmm._model.threads import one_thread, threads_for_blocks
 from skmmm._utils.typing import Array
@@ -415,18 +416,18 @@ class ModelCounterfactual(Counterfactual):
             ends = np.array([0.0, 1.0])
             found = self._scaled(ends, self.counted, None, draws=draws)
             return (found[:, 1] - found[:, 0]).sum(axis=(0, 2))
-        planned, none = self._planned_media(multiples, by), self.media_scaled(0.0)
+        planned = self._planned_media(multiples, by)
         if self.equations is not None:
-            equations = self.equations_for(draws=draws)
-            planned = self.in_rows(equations.follow(self.panel.media, planned))
-        media = [planned, none] if none.any() else [planned]
-        total, *of_others = (
-            effects.sum(axis=1)
-            for effects in self.model.effects_under(
-                self.reached, np.arange(len(self.channels)), media, draws=draws
-            )
+            (none,) = self._scaled(np.zeros(1), self.counted, None, draws=draws).sum(0)
+            total = total_outcome(self, self._split, planned, draws=draws)
+            return total - none[:, 0]
+        planned, none = self.model.effects_under(
+            self.reached,
+            np.arange(len(self.channels)),
+            [planned, self.media_scaled(0.0)],
+            draws=draws,
         )
-        return total - sum(of_others)
+        return planned.sum(axis=1) - none.sum(axis=1)
 
     def planned_rows(self, multiples: Array, by: By = None) -> pd.DataFrame:
         media = self.planned(multiples, by).panel

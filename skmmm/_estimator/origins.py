@@ -61,6 +61,12 @@ def total_curve(
     media = counterfactual.panel.media[:, split.window]
     in_x = counterfactual.in_x[:, split.window]
     reach, equations = equations.reach()[:, channel], equations.extended(len(media))
+    effects_of = {
+        one: model.response_effects(
+            split, one, np.where(reach[draw, one], draw, -1), draws=draws
+        )
+        for one in np.flatnonzero(equations.descendants()[channel])
+    }
 
     def respond(regions):
         some, rows = media[regions], in_x[regions]
@@ -69,16 +75,26 @@ def total_curve(
         found = np.zeros((*own.shape[:2], len(some)))
         for one, moved in zip(others, spend, strict=True):
             np.copyto(moved, some[..., one], where=~rows)
-            which = np.where(reach[draw, one], draw, -1)
-            found += model.response_effects(
-                split, regions, one, moved, which, draws=draws
-            )
+            found += effects_of[one](regions, moved)
         return found
 
     n_channels = len(moving_with(equations, channel))
     n_cells = n_channels * equations.n_draws * len(factors) * media.shape[1]
     blocks = region_blocks(len(media), n_cells, _AT_ONCE)
     return own + np.concatenate(of_each(respond, blocks), axis=2)
+
+
+def total_outcome(counterfactual, split, planned: Array, *, draws: bool) -> Array:
+    """Return what all spend causes if channels by themselves spend as planned, (E,)."""
+    model = counterfactual.model
+    equations, draw = counterfactual.equations_for(draws=draws).distinct()
+    media = equations.follow(counterfactual.panel.media, planned)
+    media = counterfactual.in_rows(media)[:, None, :, split.window]  # (D, 1, R, T, M)
+    total = np.zeros(len(draw))
+    for channel in range(media.shape[-1]):
+        effects = model.response_effects(split, channel, draw, draws=draws)
+        total += effects(slice(None), media[..., channel]).sum(axis=(0, 2))
+    return total
 
 
 def contributions_by_origin(

@@ -336,42 +336,49 @@ class OutcomeModel:
             of_each(scale, few_draws(network))
             yield found
 
-    def response_effects(self, split, regions, channel, spend, draw, *, draws=False):
-        """Return the effect of a channel under each of several spends.
+    def response_effects(self, split, channel, draw, *, draws=False):
+        """Return a function from spend of a channel in some regions to its effects.
 
         Parameters
         ----------
         split : Split
             As `split` returned it.
-        regions : slice
         channel : int
-        spend : ndarray of shape (D, K, regions, T)
-            In the units of X, in the window of the split.
         draw : ndarray of shape (E,), int
-            Which of D each draw spends; -1: left out.
+            Which of D spends each draw has; -1: left out.
         draws : bool
             False: at the point, with one draw.
 
         Returns
         -------
-        effects : ndarray of shape (K, E, regions)
-            In KPI units, as `split` counts them; zero for draws that are left out.
+        effects : callable
+            From a slice of the regions, and spend of shape (D, K, regions, T) in the
+            units of X in the window of the split, to effects of shape (K, E, regions)
+            in KPI units, as `split` counts them; zero for draws that are left out.
         """
         network, chosen = self.network_of(draws=draws), np.flatnonzero(draw >= 0)
         n_new = len(split.weight) - network.sizes.n_regions
-        network = select(network, chosen).extended(n_new).in_regions(regions)
-        typical = self.scales.extended(n_new).media[regions, channel, None]
-        inputs, weight = split.inputs.in_regions(regions), split.weight[regions]
-        own, rest = (part[regions, [channel]] for part in (split.own, split.rest))
-        found = np.zeros((spend.shape[1], len(draw), len(weight)))
-        for some, twin in few_draws(network):
-            one = ScaledChannel(twin, channel, inputs, own, rest, weight)
-            media = (own + rest).repeat(len(twin.shared), 1, 1, 1)
-            now = media[:, :, 0, self.network.sizes.max_lag :]
-            for k, effects in enumerate(found):
-                now[:] = torch.from_numpy(spend[draw[chosen[some]], k] / typical)
-                effects[chosen[some]] = one.under(media).sum(dim=-1).numpy()
-        return found
+        network = select(network, chosen).extended(n_new)
+        typical = self.scales.extended(n_new).media[:, channel, None]
+        own, rest = split.own[:, [channel]], split.rest[:, [channel]]
+        with torch.no_grad():
+            every = ScaledChannel(
+                network, channel, split.inputs, own, rest, split.weight
+            )
+
+        def effects(regions, spend):
+            found = np.zeros((spend.shape[1], len(draw), spend.shape[2]))
+            with torch.no_grad():
+                one = every.in_regions(regions)
+                media = (one.own + one.rest).repeat(len(chosen), 1, 1, 1)
+                now = media[:, :, 0, self.network.sizes.max_lag :]
+                for k, effect in enumerate(found):
+                    spent = spend[draw[chosen], k] / typical[regions]
+                    now[:] = torch.from_numpy(spent)
+                    effect[chosen] = one.under(media).sum(dim=-1).numpy()
+            return found
+
+        return effects
 
     def flights(self, split, *, draws=False):
         """Return what media cause as a function of spend period by period.
@@ -627,11 +634,10 @@ def _effect_rows(network, channels, inputs, media, panel):
     """
     media = torch.from_numpy(media)
     n_new = panel.shape[0] - network.sizes.n_regions
-
-    def of_draws(draws):
-        some, twin = draws
-        own = media if media.ndim == 3 else media[some]
-        effects = twin.extended(n_new).channel_effects(channels, inputs, own)
-        return panel.rows(effects.sum(dim=2).numpy())
-
-    return np.concatenate(of_each(of_draws, few_draws(network)))
+    found = []
+    with torch.no_grad():
+        for some, twin in few_draws(network):
+            own = media if media.ndim == 3 else media[some]
+            effects = twin.extended(n_new).channel_effects(channels, inputs, own)
+            found.append(panel.rows(effects.sum(dim=2).numpy()))
+    return np.concatenate(found)

@@ -14,6 +14,7 @@ nothing is in excess, ``hill`` depends on f through its odds alone::
 so that a whole response curve costs little more than one point of it.
 """
 
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 
@@ -53,6 +54,19 @@ class ScaledChannel:
         self.kernel = None
         if self.network.adstock != "gru" and self.network.sizes.max_lag:
             self.kernel = self.network.kernel(self.values)
+
+    def in_regions(self, regions):
+        """Return the same in some regions; nothing is carried over yet."""
+        twin = copy(self)
+        for name in ("own_carried", "rest_carried", "own_odds"):
+            vars(twin).pop(name, None)
+        twin.network = self.network.in_regions(regions)
+        twin.inputs = self.inputs.in_regions(regions)
+        twin.own, twin.rest = self.own[regions], self.rest[regions]
+        twin.full = self.full[:, regions]
+        if self.half_log.shape[1] > 1:
+            twin.half_log = self.half_log[:, regions]
+        return twin
 
     @cached_property
     def own_carried(self):

@@ -205,7 +205,7 @@ class SpendEquations:
         some = media[..., channels]
         planned = np.repeat(some[None], len(changed), axis=0)
         planned[..., 0] = changed
-        followed = equations._followed(some, planned, held=0)[..., 1:]
+        followed = equations._followed(some, planned, held=True)
         return others, _checked(np.ascontiguousarray(np.moveaxis(followed, -1, 0)))
 
     def follow(self, media, planned):
@@ -234,14 +234,24 @@ class SpendEquations:
             answer[..., joined] = some[:, 0]
         return _checked(answer)
 
-    def _followed(self, media, planned, held=None):
-        """Return what all spend, (R, T, M), (G, R, T, M) -> (E, G, R, T, M)."""
+    def _followed(self, media, planned, *, held=False):
+        """Return what all spend, (R, T, M), (G, R, T, M) -> (E, G, R, T, M).
+
+        All but the first, if that is held.
+        """
         media, planned = _by_period(media), planned.transpose(2, 3, 0, 1)
         unit = np.ascontiguousarray(self.unit.T)  # (M, R)
         u = np.log1p(media / unit)  # (T, M, R)
         path = np.log1p(planned / unit[:, None]) - u[:, :, None]  # (T, M, G, R)
         with np.errstate(over="ignore", invalid="ignore"):
             moves = self._moves(u, path, held)  # (T, E, M, G, R)
+            if held:
+                moves, u, media, unit = (
+                    moves[:, :, 1:],
+                    u[:, 1:],
+                    media[:, 1:],
+                    unit[1:],
+                )
             still, media = moves == 0, media[:, None, :, None]
             moves += u[:, None, :, None]
             spend = np.expm1(moves, out=moves)
@@ -257,8 +267,8 @@ class SpendEquations:
         u : ndarray of shape (T, M, R)
         path : ndarray of shape (T, M, G, R)
             Change of u by plan in each of G alternatives, before others are answered.
-        held : int or None
-            A channel that responds to none.
+        held : bool
+            Whether the first channel responds to none.
 
         Returns
         -------
@@ -266,7 +276,7 @@ class SpendEquations:
         """
         shape = (self.n_draws, *path.shape[1:])  # (E, M, G, R)
         moves = np.zeros((len(u), *shape))
-        answers = self.edges().any(axis=(0, 1)) & (np.arange(shape[1]) != held)
+        answers = self.edges().any(axis=(0, 1)) & (np.arange(shape[1]) >= held)
         past = _Past(self, shape)
         steps = [step for step in past.steps if answers[step.at[1]].any()]
         alone = np.flatnonzero(~answers)
