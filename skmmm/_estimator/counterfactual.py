@@ -418,9 +418,11 @@ class ModelCounterfactual(Counterfactual):
             return (found[:, 1] - found[:, 0]).sum(axis=(0, 2))
         planned = self._planned_media(multiples, by)
         if self.equations is not None:
-            (none,) = self._scaled(np.zeros(1), self.counted, None, draws=draws).sum(0)
             total = total_outcome(self, self._split, planned, draws=draws)
-            return total - none[:, 0]
+            if self._split.rest.any():
+                none = self._scaled(np.zeros(1), self.counted, None, draws=draws)
+                total -= none.sum(axis=(0, 1, 3))
+            return total
         planned, none = self.model.effects_under(
             self.reached,
             np.arange(len(self.channels)),

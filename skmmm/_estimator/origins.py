@@ -17,7 +17,7 @@ from skmmm.graph._equations import SpendEquations
 from skmmm.inspection._protocol import By, ChannelEffects
 from skmmm.inspection._support import STEP
 
-_AT_ONCE = 2**20  # spends of cells that respond
+_AT_ONCE = 2**21  # spends of cells that respond
 
 
 def total_effects(counterfactual, by: By, *, draws: bool) -> ChannelEffects:
