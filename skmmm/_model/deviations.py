@@ -1,19 +1,25 @@
-"""What rows say of the deviations of regions, as the level takes more or less."""
+"""What rows say of the deviations of regions, wherever the other parameters are."""
 
 import torch
 
-from skmmm._model.laplace import row_precision, spread_information, structural_change
-from skmmm._model.level import innovations
+from skmmm._model.laplace import (
+    row_precision,
+    spread_information,
+    spreads_of,
+    structural_change,
+)
+from skmmm._model.likelihood import whiten
 
-_REGIONS = 32  # that say how information changes with the level
+_REGIONS = 8  # that say how information changes with the other parameters
 
 
 class DeviationInformation:
     """Information about the deviations that each spread governs, in their own units.
 
-    The level follows whatever moves slowly, and what it takes no longer tells of
-    intercepts, trends and seasons of regions. Some regions say by how much, for any
-    level; all else that information depends on stays where it was computed.
+    It depends on the other parameters: a level that follows whatever moves slowly
+    leaves little that tells of trends and seasons of regions, and of an effect that is
+    larger, or elsewhere on its curve, rows say more. Some regions say by how much, for
+    any shared parameters.
 
     Parameters
     ----------
@@ -33,46 +39,42 @@ class DeviationInformation:
 
     def __init__(self, network, inputs, target, loss, known):
         self.told = spread_information(network, known)
-        self._columns, self._changes = [], None
-        if network.level:
-            self._follow_level(network, inputs, target, loss)
-
-    def _follow_level(self, network, inputs, target, loss):
-        """Keep what deviations change in some regions, before the level takes part."""
         n_regions = network.sizes.n_regions
-        some = torch.arange(n_regions)[:: -(-n_regions // _REGIONS)]
-        few, inputs, seen = (
-            part.in_regions(some) for part in (network, inputs, target)
+        self._some = torch.arange(n_regions)[:: -(-n_regions // _REGIONS)]
+        self._inputs, self._target = (
+            part.in_regions(self._some) for part in (inputs, target)
         )
-        changes = []
-        for prior, where in network.regional_priors.positions():
-            entries = list(range(where.start, where.stop))
-            if not prior.hierarchical or prior.acts == "scale" or not entries:
-                continue
-            with torch.no_grad():
-                change = structural_change(few, inputs, "regional", prior, entries)
-            changes.append(change)
-            self._columns.append((f"{prior.name}_spread_log", len(change)))
-        if changes:
-            self._changes, self._precision = torch.cat(changes), seen.precision
-            self._weight = row_precision(few, inputs, seen, loss)
-            with torch.no_grad():
-                self._before = self._sizes(network).clamp_min(1e-30)
+        few = network.in_regions(self._some)
+        self._weight = row_precision(few, self._inputs, self._target, loss)
+        with torch.no_grad():
+            self._before = self._sizes(network)
 
     def _sizes(self, network):
-        """Return the information about each kind of deviation in these regions."""
-        values = network.shared_priors.unpack(network.shared)
-        level = network.level_parameters(values)
-        left = innovations(self._changes, self._precision, *level)
-        return (left.square() * self._weight).sum(dim=(1, 2))
+        """Return the information in these regions, by the name of the spread."""
+        few, spreads = network.in_regions(self._some), spreads_of(network)
+        # As if they did not deviate: few must not gain by what changes for all.
+        few = few.at(few.shared, torch.zeros_like(few.regional))
+        changes = {}
+        for prior, where in network.regional_priors.positions():
+            entries = list(range(where.start, where.stop))
+            if prior.hierarchical and prior.acts != "scale" and entries:
+                changes[f"{prior.name}_spread_log"] = (
+                    structural_change(few, self._inputs, "regional", prior, entries)
+                    / spreads[prior.name]
+                )
+        if not changes:
+            return {}
+        change = torch.cat(list(changes.values()))
+        left = whiten(few, change, self._target, few.values())
+        sizes = (left.square() * self._weight).sum(dim=(1, 2))
+        counts = [len(change) for change in changes.values()]
+        return dict(zip(changes, sizes.split(counts), strict=True))
 
     def at(self, network):
-        """Return the information with the level of a network, like `told`."""
-        if self._changes is None:
-            return self.told
+        """Return the information at the parameters of a network, like `told`."""
         now = dict(self.told)
-        ratios = self._sizes(network) / self._before
-        sizes = [size for _, size in self._columns]
-        for (name, _), ratio in zip(self._columns, ratios.split(sizes), strict=True):
-            now[name] = now[name] * ratio
+        for name, size in self._sizes(network).items():
+            before = self._before[name]
+            ratio = size / torch.where(before > 0.0, before, 1.0)
+            now[name] = now[name] * torch.where(before > 0.0, ratio, 1.0)
         return now

@@ -90,7 +90,7 @@ def structural_change(network, inputs, part, prior, entries):
     """Return the derivative of the structural part, shape (prior.size, R, T)."""
     columns = _columns(network, inputs, prior.name)
     if columns is not None:  # what the parameter is multiplied with
-        unit = _spreads(network)[prior.name] if prior.hierarchical else prior.scale
+        unit = spreads_of(network)[prior.name] if prior.hierarchical else prior.scale
         return unit * columns.expand(-1, len(inputs.media), len(inputs.trend))
 
     def moved(groups, step):
@@ -288,7 +288,7 @@ def _noise_information(network, target):
 def _noise_response(network, prior, entry):
     """Return the derivative of a log noise scale by its entry: less near its floor."""
     if prior.hierarchical:
-        scale, floor = _spreads(network)["noise_log"], NOISE_RATIO
+        scale, floor = spreads_of(network)["noise_log"], NOISE_RATIO
         log = scale * entry
     else:
         scale, floor = prior.scale, NOISE_FLOOR
@@ -296,7 +296,7 @@ def _noise_response(network, prior, entry):
     return scale * torch.sigmoid(2.0 * (log - math.log(floor)))
 
 
-def _spreads(network):
+def spreads_of(network):
     """Return the spread of every kind of deviation, by the name of its prior."""
     values = network.shared_priors.unpack(network.shared)
     suffix = "_spread_log"
@@ -316,7 +316,7 @@ def spread_information(network, known):
         For each spread, the information about the deviations that it governs, in
         their own units.
     """
-    spreads = _spreads(network)
+    spreads = spreads_of(network)
     diagonals = (
         known.without_shock().diagonal(),
         known.regional.diagonal(dim1=1, dim2=2),
@@ -537,7 +537,7 @@ def with_spreads(network, known, deviations):
         What `spread_information` returned.
     """
     diagonal = known.shared.new_zeros(len(known.shared))
-    spreads = _spreads(network)
+    spreads = spreads_of(network)
     for prior, where in network.shared_priors.positions():
         if prior.name in deviations:
             spread = spreads[prior.name.removesuffix("_spread_log")]

@@ -18,9 +18,10 @@ from skmmm._model.laplace import (
 from skmmm._model.likelihood import effective_regions, log_likelihood, log_prior
 
 # Spreads and independence depend on the fit and the fit on them. They have settled when
-# a whole round changes the loss per row by less than this.
+# a whole round changes the loss per row by less than the first of these, and that of all
+# rows by less than the second.
 ITERATIONS_PER_ROUND = 15
-SETTLED = 1e-3
+SETTLED, SETTLED_ROWS = 1e-3, 10.0
 # A round that raises the loss per row by this much has lost its way; with fewer
 # fraction of independent regions the loss is another, and may rise by less.
 DIVERGENCE_TOLERANCE = 1.0
@@ -128,6 +129,7 @@ def _alternate(network, inputs, target, loss, tol, record, max_iter):
     """
     settled, step, losses = False, 1.0, [np.inf]
     end = max(record.left - max_iter, 0)
+    small = min(SETTLED, SETTLED_ROWS / float(target.count.sum()))
     while not (record.stopped or settled) and record.left > end:
         budget = min(ITERATIONS_PER_ROUND, record.left - end)
         last = network.independent_share, network.shared, network.regional
@@ -162,7 +164,7 @@ def _alternate(network, inputs, target, loss, tol, record, max_iter):
             step /= 2.0
             settled = step < SMALLEST_STEP
             continue
-        settled = abs(before - now) < SETTLED * step
+        settled = abs(before - now) < small * step
         losses.append(now)
         if _swings(losses):
             step, losses = step / 2.0, losses[-1:]

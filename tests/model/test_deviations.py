@@ -1,4 +1,4 @@
-"""What rows say of deviations of regions changes with the level."""
+"""What rows say of deviations of regions changes with what regions share."""
 
 import pytest
 import torch
@@ -15,64 +15,85 @@ def informed(network, inputs, target):
     return DeviationInformation(network, inputs, target, GAUSS, known)
 
 
-def with_level(network, gain, persistence):
-    """Return a twin whose level has other parameters, each moved by so much."""
+def moved(network, **steps):
+    """Return a twin with some shared parameters moved by so much."""
     shared = network.shared.clone()
-    shared[:, entries_of(network, "level_gain_logit")] += gain
-    shared[:, entries_of(network, "level_persistence_logit")] += persistence
+    for name, step in steps.items():
+        shared[:, entries_of(network, name)] += step
     return network.at(shared, network.regional)
 
 
-def test_information_is_that_of_any_level():
+@pytest.mark.parametrize(
+    "steps",
+    [
+        {"level_gain_logit": 1.0},
+        {"level_persistence_logit": 2.0, "level_gain_logit": -0.5},
+        {"effect": 0.5},
+        {"half_saturation_log": 0.4, "decay_logit": -0.5},
+        {"effect_log_spread_log": 0.5, "trend_spread_log": -0.5},
+    ],
+)
+def test_information_is_that_of_any_shared_parameters(steps):
     network, inputs, target = make_problem(n_regions=5)
-    told = informed(network, inputs, target)
-    assert told.at(network).keys() == told.told.keys()
+    network.regional = 0.1 * network.regional
+    told, there = informed(network, inputs, target), moved(network, **steps)
     for name, size in told.at(network).items():
         assert_allclose(size, told.told[name], rtol=1e-12)
-    before = told.told["trend_spread_log"].sum()
-    for gain, persistence in ((1.0, 0.0), (0.0, 2.0), (-0.5, 1.0)):
-        moved = with_level(network, gain, persistence)
-        known = information(moved, inputs, target, GAUSS)
-        expected, found = spread_information(moved, known), told.at(moved)
-        # What is left of an error, and with it the weight of a row, moves a little too.
-        for name in ("intercept", "trend", "season", "control"):
-            key = f"{name}_spread_log"
-            assert found[key].sum().item() == pytest.approx(
-                expected[key].sum().item(), rel=0.02
-            )
-    assert told.at(with_level(network, 1.0, 2.0))["trend_spread_log"].sum() < before
+    known = information(there, inputs, target, GAUSS)
+    expected, found = spread_information(there, known), told.at(there)
+    off = 0.0
+    for prior in ("intercept", "trend", "season", "control", "effect_log"):
+        name = f"{prior}_spread_log"
+        # Weights of rows and regions that deviate move a little, too.
+        assert_allclose(found[name].sum(0), expected[name].sum(0), rtol=0.05)
+        off = max(off, (told.told[name] / expected[name] - 1.0).abs().max())
+    assert "effect_log_spread_log" in steps or off > 0.1
 
 
 def test_a_few_regions_speak_for_all(monkeypatch):
     network, inputs, target = make_problem(n_regions=9)
-    moved = with_level(network, 0.7, 1.0)
-    everyone = informed(network, inputs, target).at(moved)
+    there = moved(network, level_gain_logit=0.7, level_persistence_logit=1.0)
+    everyone = informed(network, inputs, target).at(there)
     monkeypatch.setattr(deviations, "_REGIONS", 4)
     few = informed(network, inputs, target)
-    assert few._changes.shape[1] == 3
-    for name, size in few.at(moved).items():
+    assert len(few._some) == 3
+    for name, size in few.at(there).items():
         assert_allclose(size, everyone[name], rtol=0.25)
 
 
-@pytest.mark.parametrize("settings", [{"n_regions": 1}, {"level": False}])
-def test_nothing_follows_a_level_that_is_not_there(settings):
-    network, inputs, target = make_problem(**settings)
-    told = informed(network, inputs, target)
-    assert told.at(network) is told.told
-
-
-def test_the_level_has_a_slope():
+def test_the_few_do_not_gain_by_deviating():
     network, inputs, target = make_problem(n_regions=5)
-    told, name = informed(network, inputs, target), "intercept_spread_log"
+    told = informed(network, inputs, target)
+    away = network.at(network.shared, network.regional - 3.0)
+    for name, size in told.at(away).items():
+        assert_allclose(size, told.told[name], rtol=1e-12)
+
+
+def test_one_region_has_no_deviations():
+    network, inputs, target = make_problem(n_regions=1)
+    told = informed(network, inputs, target)
+    found = told.at(moved(network, effect=1.0, level_gain_logit=1.0))
+    assert found.keys() == told.told.keys()
+    assert all(torch.equal(found[name], size) for name, size in told.told.items())
+
+
+def test_rows_without_order_have_no_level():
+    network, inputs, target = make_problem(level=False)
+    told, name = informed(network, inputs, target), "effect_log_spread_log"
+    assert (told.at(moved(network, effect=1.0))[name] > told.told[name]).all()
+
+
+def test_the_information_has_a_slope():
+    network, inputs, target = make_problem(n_regions=5)
+    told, name = informed(network, inputs, target), "effect_log_spread_log"
+    names = ("level_gain_logit", "level_persistence_logit", "effect")
 
     def size(by):
-        return told.at(with_level(network, by, by))[name].sum()
+        return told.at(moved(network, **dict.fromkeys(names, by)))[name].sum()
 
     shared = network.shared.clone().requires_grad_()
     total = told.at(network.at(shared, network.regional))[name].sum()
     (slope,) = torch.autograd.grad(total, shared)
-    both = ("level_gain_logit", "level_persistence_logit")
-    found = sum(slope[0, entries_of(network, one)].sum() for one in both)
+    found = sum(slope[0, entries_of(network, one)].sum() for one in names)
     expected = (size(1e-5) - size(-1e-5)) / 2e-5
     assert found.item() == pytest.approx(expected.item(), rel=1e-6)
-    assert torch.isfinite(slope).all()
