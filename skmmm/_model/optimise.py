@@ -18,7 +18,7 @@ from skmmm._model.laplace import (
 from skmmm._model.likelihood import effective_regions, log_likelihood, log_prior
 
 # Spreads and independence depend on the fit and the fit on them. They have settled when
-# a whole round changes the loss per row by less than the first of these, and that of all
+# a whole round changes the loss per row by less than the first of these, and of all
 # rows by less than the second.
 ITERATIONS_PER_ROUND = 15
 SETTLED, SETTLED_ROWS = 1e-3, 10.0
