@@ -20,13 +20,17 @@ from skmmm._data.checks import (
 from skmmm._data.costs import is_number
 from skmmm._unwrapping import rows_of
 from skmmm._utils.typing import Array, Column, Columns, Table
+from skmmm._utils.warnings import warn_user
+from skmmm.scenarios._gaps import by_weekday
 from skmmm.scenarios._past import Past, read_past
-from skmmm.scenarios._planned import Plan, planned_controls, planned_spend
+from skmmm.scenarios._planned import Plan, planned_controls, planned_spend, repeated
 
 NO_TIME = (
     "make_future_frame needs a time column: rows without an order have no coming "
     "periods."
 )
+
+_MOST_NAMED = 10  # rows in a warning
 
 # Ways to write a period as text; a later one only if the earlier do not fit.
 _TEXT_FORMATS = (
@@ -54,7 +58,8 @@ def make_future_frame(
     """Make the table of the periods that follow X, with spend as planned.
 
     There is one row for each coming period and each region that has a row in the last
-    period of X. Nothing is filled in that the plan does not say.
+    period of X. Nothing is filled in that the plan does not say, but for short gaps in
+    what it repeats.
 
     Parameters
     ----------
@@ -76,7 +81,10 @@ def make_future_frame(
 
         - "last_year": what each region spent one season before (52 weeks, 364 days, 12
           months; 52 periods of integers; or `periods_per_year`). Beyond one season, the
-          last season repeats.
+          last season repeats. Where a region has no row for up to a twelfth of a season
+          in a row, the mean of its nearest rows before and after is repeated (of days,
+          those of the same weekday); columns in which regions never differ are as in
+          other regions.
         - "last_periods": the last `periods` periods of X, repeated in order.
         - A mapping from every channel to "last_year", "last_periods", a number, an
           array-like with one number per coming period, or a Series that is indexed like
@@ -106,16 +114,17 @@ def make_future_frame(
     Warns
     -----
     UserWarning
-        If regions of X have no row in its last period. They have ended and are left
-        out; if they only report late, add their rows.
+        If regions of X have no row in its last period (they have ended and are left
+        out; if they only report late, add their rows), or for short gaps that are
+        filled to be repeated.
 
     Raises
     ------
     ValueError
-        If a column has no role, if X does not reach back far enough or has no row for a
-        region and period whose spend or control is to be repeated, if a plan does not
-        cover every channel (or control), coming period and region exactly once, or if
-        spend is negative or a value no finite number.
+        If a column has no role, if X does not reach back far enough or has no row for
+        longer than such a gap whose spend or control is to be repeated, if a plan does
+        not cover every channel (or control), coming period and region exactly once, or
+        if spend is negative or a value no finite number.
 
     See Also
     --------
@@ -171,7 +180,29 @@ def coming_frame(
     periods = _check_periods(periods)
     past = read_past(frame, columns, periods, _check_year(periods_per_year))
     values = planned_spend(spend, past) | planned_controls(control_values, past)
+    _warn_filled(past, repeated(spend, past), repeated(control_values, past))
     return _lay_out(values, past)
+
+
+def _warn_filled(past: Past, *sources: np.ndarray) -> None:
+    """Warn of rows that X lacks and that were filled to be repeated."""
+    source = np.unique(np.concatenate(sources))
+    region, column = np.nonzero(past.lacks()[:, source])
+    cells = zip(region[:_MOST_NAMED], source[column[:_MOST_NAMED]], strict=True)
+    names = [past.where(r, t) for r, t in cells]
+    if not names:
+        return
+    more = len(region) - len(names)
+    rows = "rows of its weekday" if by_weekday(past.calendar) else "rows"
+    own, shared = "", ""
+    if past.columns.region is not None:
+        own = " in its region"
+        shared = "; columns in which regions never differ are as in others"
+    warn_user(
+        f"X has no row for {'; '.join(names)}{f'; and {more} more' if more else ''}, "
+        "which the coming periods repeat. In place of each stands the mean of the "
+        f"nearest {rows} before and after{own}{shared}. Add what is known of them to X."
+    )
 
 
 def _check_periods(periods: Any) -> int:

@@ -19,6 +19,7 @@ from skmmm._data.panel import Panel, make_panel
 from skmmm._data.tables import row_namer
 from skmmm._utils.typing import Array, Column
 from skmmm._utils.warnings import warn_user
+from skmmm.scenarios._gaps import without_short_gaps
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,8 @@ class Past:
     calendar : Calendar
     panel : Panel
         All rows of the frame, T periods.
+    whole : Panel
+        The same, with short gaps of regions filled.
     rows : ndarray of shape (n_regions,)
         Row of each coming region in the last period.
     going : ndarray of shape (n_regions,)
@@ -46,6 +49,7 @@ class Past:
     columns: Columns
     calendar: Calendar
     panel: Panel
+    whole: Panel
     rows: np.ndarray
     going: np.ndarray
     regions: np.ndarray
@@ -66,11 +70,17 @@ class Past:
         """Periods in a year."""
         return self.calendar.season_length
 
-    def grid(self, label: Column) -> Array:
+    def grid(self, label: Column, *, filled: bool = False) -> Array:
         """Return a column of X on the grid of coming regions, shape (R, T)."""
+        panel = self.whole if filled else self.panel
         labels = (*self.columns.media, *self.columns.controls)
-        values = np.concatenate([self.panel.media, self.panel.controls], axis=2)
+        values = np.concatenate([panel.media, panel.controls], axis=2)
         return values[self.going][..., labels.index(label)]
+
+    def lacks(self, *, filled: bool = False) -> np.ndarray:
+        """Return where X has no row for a coming region, shape (R, T)."""
+        panel = self.whole if filled else self.panel
+        return ~panel.observed[self.going]
 
     def where(self, region: int, period: int) -> str:
         """Say which region and which period, counted from the first of X."""
@@ -106,7 +116,17 @@ def read_past(
     last = np.flatnonzero(period == period.max())
     last = last[np.argsort(code[last])]
     going = code[last]
-    return Past(frame, columns, calendar, panel, last, going, regions[going], periods)
+    return Past(
+        frame=frame,
+        columns=columns,
+        calendar=calendar,
+        panel=panel,
+        whole=without_short_gaps(panel, calendar),
+        rows=last,
+        going=going,
+        regions=regions[going],
+        n_periods=periods,
+    )
 
 
 def _warn_ended(panel: Panel, regions: np.ndarray, calendar: Calendar) -> None:

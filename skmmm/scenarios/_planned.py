@@ -99,7 +99,7 @@ def _read_values(value: Any, past: Past, label: Column, name: str) -> Array:
 def _repeat(pattern: str, past: Past, label: Column, name: str) -> Array:
     """Return a column of X as it was in the periods to repeat, shape (R, P)."""
     source = _source(pattern, past, name)
-    region, column = np.nonzero(~past.panel.observed[past.going][:, source])
+    region, column = np.nonzero(past.lacks(filled=True)[:, source])
     if len(region):
         where = past.where(region[0], source[column[0]])
         other = "last_periods" if pattern == "last_year" else "last_year"
@@ -108,7 +108,14 @@ def _repeat(pattern: str, past: Past, label: Column, name: str) -> Array:
             f"others, as in make_future_frame({past.n_periods}, spend={other!r}), plan "
             "numbers, or add the row to X."
         )
-    return past.grid(label)[:, source]
+    return past.grid(label, filled=True)[:, source]
+
+
+def repeated(plan: Plan, past: Past) -> np.ndarray:
+    """Return the periods of X that a plan repeats, ascending."""
+    given = plan.values() if isinstance(plan, Mapping) else [plan]
+    found = [_source(one, past, "") for one in given if isinstance(one, str)]
+    return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *found]))
 
 
 def _source(pattern: str, past: Past, name: str) -> np.ndarray:
