@@ -58,8 +58,12 @@ def fit_one(
                 raise
             cause = failure.__cause__ or failure
             error = f"{type(cause).__name__}: {cause}"
-    told = [(one.category, str(one.message)) for one in caught]
-    return GroupFit(None if error else estimator, error, told)
+    return GroupFit(None if error else estimator, error, told(caught))
+
+
+def told(caught: Sequence[warnings.WarningMessage]) -> list[tuple[type[Warning], str]]:
+    """Return category and text of recorded warnings."""
+    return [(one.category, str(one.message)) for one in caught]
 
 
 @contextmanager

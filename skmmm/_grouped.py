@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any, Literal, Self, TypeAlias
@@ -21,9 +22,11 @@ from skmmm._data.checks import Columns as RolesOfColumns
 from skmmm._data.checks import check_target, in_words, resolve_many
 from skmmm._data.tables import read_table, row_namer
 from skmmm._group_fits import (
+    GroupFit,
     fit_one,
     named,
     some_names,
+    told,
     warn_of_failures,
     warn_once_each,
 )
@@ -404,10 +407,13 @@ class GroupedRegressor(
     def _coming_periods(self, periods):
         """Return the coming periods of all groups, one group after the other."""
         check_is_fitted(self)
-        frames = []
+        frames, fits = [], {}
         for group, estimator in self.estimators_.items():
-            with named(self._name(group)):
+            name = self._name(group)
+            with warnings.catch_warnings(record=True) as caught, named(name):
                 frames.append(coming_rows(estimator, periods))
+            fits[name] = GroupFit(estimator, None, told(caught))
+        warn_once_each(fits)
         self._check_left_out(self.groups_, frames)
         ends = np.cumsum([len(frame) for frame in frames])
         rows = np.split(np.arange(ends[-1]), ends[:-1])

@@ -66,7 +66,8 @@ def optimize_budget(
     horizon : int, default=None
         In place of X: so many coming periods, spend and controls as one year before,
         or as in the last periods if there is no year (`make_future_frame` says what is
-        done about gaps). For other plans pass `make_future_frame(...)` as X.
+        done about gaps and warns of new channels, which have no spend then). For other
+        plans pass `make_future_frame(...)` as X.
     bounds : (float, float) or mapping, default=(0.5, 2.0)
         Least and most multiples of current spend. A mapping from channels, or from
         (channel, region or period), bounds these, the narrower key before the wider;

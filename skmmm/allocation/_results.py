@@ -18,6 +18,7 @@ from skmmm.allocation._words import (
     CLOSE,
     costless_in_words,
     doubt_in_words,
+    idle_in_words,
     in_words,
     infeasible,
     joined_in_words,
@@ -156,7 +157,7 @@ class PlanResults:
             spends = problem.current > 0
             if spends.any() and (problem.kept != "")[spends].all():
                 message = "Every channel keeps its spend: there is nothing to plan."
-            message += kept_in_words(problem)
+            message += kept_in_words(problem) + idle_in_words(problem, self.costless)
             return self.today(message, success=True, nit=nit)
         missed = unreached(problem, plan, self._marginal(plan, found))
         missed = missed or unspent(problem, found)
@@ -171,7 +172,8 @@ class PlanResults:
             notes=kept_in_words(problem)
             + joined_in_words(problem)
             + self._costless_in_words(result.X)
-            + (doubt_in_words(result.probability_better) if can_know(self) else ""),
+            + (doubt_in_words(result.probability_better) if can_know(self) else "")
+            + idle_in_words(problem, self.costless),
         )
         return result
 

@@ -200,6 +200,23 @@ def kept_in_words(problem: Problem, cells: Array | None = None) -> str:
     )
 
 
+def idle_in_words(problem: Problem, costless: list) -> str:
+    """Return a sentence on channels without spend to scale, if there are any."""
+    spent = problem.current.reshape(problem.shape).sum(axis=1)
+    idle = [
+        label
+        for label, amount in zip(problem.labels, spent, strict=True)
+        if amount == 0 and label not in costless
+    ]
+    if not idle:
+        return ""
+    it = "it" if len(idle) == 1 else "them"
+    return (
+        f" No spend in these rows, so nothing to plan: {listed(idle)}. To plan {it}, "
+        f"give {it} some in X."
+    )
+
+
 def costless_in_words(still: list, responding: list) -> str:
     """Return a sentence on channels without a cost beside others, if there are any."""
     said = f" Without a cost, as today: {listed(still)}." if still else ""

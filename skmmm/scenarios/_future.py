@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from numbers import Integral
 from typing import Any
@@ -19,6 +20,7 @@ from skmmm._data.checks import (
 )
 from skmmm._data.costs import is_number
 from skmmm._unwrapping import rows_of
+from skmmm._utils.labels import listed
 from skmmm._utils.typing import Array, Column, Columns, Table
 from skmmm._utils.warnings import warn_user
 from skmmm.scenarios._gaps import by_weekday
@@ -115,8 +117,9 @@ def make_future_frame(
     -----
     UserWarning
         If regions of X have no row in its last period (they have ended and are left
-        out; if they only report late, add their rows), or for short gaps that are
-        filled to be repeated.
+        out; if they only report late, add their rows), for short gaps that are filled
+        to be repeated, or if channels began only after what is repeated and so have no
+        spend in the coming periods.
 
     Raises
     ------
@@ -181,7 +184,26 @@ def coming_frame(
     past = read_past(frame, columns, periods, _check_year(periods_per_year))
     values = planned_spend(spend, past) | planned_controls(control_values, past)
     _warn_filled(past, repeated(spend, past), repeated(control_values, past))
+    _warn_new(past, spend)
     return _lay_out(values, past)
+
+
+def _warn_new(past: Past, spend: Plan) -> None:
+    """Warn of channels without spend to come because they began after what repeats."""
+    new = []
+    for label in past.columns.media:
+        plan = spend.get(label) if isinstance(spend, Mapping) else spend
+        source = repeated(plan, past)
+        spent = np.flatnonzero(past.grid(label).any(axis=0))
+        if len(source) and len(spent) and source[-1] < spent[0]:
+            new.append(label)
+    if new:
+        warn_user(
+            f"No spend in the coming periods for {listed(new)}: what is repeated lies "
+            "before their first spend. Plan them otherwise, as in make_future_frame("
+            f"{past.n_periods}, spend='last_periods'), or with numbers or a DataFrame "
+            "as spend, and pass the table as X."
+        )
 
 
 def _warn_filled(past: Past, *sources: np.ndarray) -> None:

@@ -333,6 +333,10 @@ def test_channel_that_spends_nothing(X):
     plan = optimize_budget(Known().fit(), X=X)
     assert plan.success
     assert plan.allocation["reason"]["radio"] == "no spend to scale"
+    said = " No spend in these rows, so nothing to plan: ['radio']. To plan it, give it"
+    assert plan.message.count(said) == 1
+    others = optimize_budget(Known().fit(), X=X.assign(radio=1.0))
+    assert "No spend" not in others.message
     assert plan.allocation["spend"]["radio"] == 0.0
     assert plan.allocation["spend"].sum() == pytest.approx(X.sum().sum(), rel=1e-6)
     with refuses("fixed asks to spend 10.0 on 'radio', which spends nothing in X"):

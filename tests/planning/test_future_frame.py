@@ -192,7 +192,7 @@ def test_length_of_the_year(times, season):
     first = len(times) - season
     assert_allclose(made["tv"], [first, first + 1])
     short = series(times[-season:])
-    assert_allclose(make_future_frame(short, 1, **SERIES)["tv"], 0)
+    assert_allclose(make_future_frame(short, 2, **SERIES)["tv"], [0, 1])
     with pytest.raises(ValueError, match=f"needs {season} periods of history, but"):
         make_future_frame(short[1:], 1, **SERIES)
 
@@ -524,6 +524,23 @@ def test_dates_written_in_no_known_way():
     X = series(["2021-1-4", "2021-1-11"])
     with pytest.raises(ValueError, match="has '2021-1-4', a way to write dates that"):
         make_future_frame(X, 1, **SERIES, spend="last_periods")
+
+
+# What is silently nothing.
+
+
+def test_channels_that_began_less_than_a_year_ago(X):
+    new = X.assign(tv=np.where(np.arange(120) < 40, 0.0, X["tv"]))
+    said = r"No spend in the coming periods for \['tv'\]: what is repeated .*\(3, spend"
+    for spend in ("last_year", {"tv": "last_year", "search": 1.0}):
+        with pytest.warns(UserWarning, match=said):
+            assert not future(new, spend=spend)["tv"].any()
+    assert future(new, spend="last_periods")["tv"].all()
+    assert not future(new, spend={"tv": 0.0, "search": "last_year"})["tv"].any()
+    assert future(new, 20)["tv"].any()
+    assert not future(X.assign(tv=0.0))["tv"].any()
+    pause = X.assign(tv=np.where(np.arange(120) // 2 % 52 == 7, 1.0, 0.0))
+    assert not future(pause)["tv"].any()
 
 
 # The length of the season.
