@@ -11,6 +11,7 @@ import numpy as np
 
 from skmmm._data import checks
 from skmmm._data.scales import gross_outliers
+from skmmm._data.tables import BY_PERIOD
 
 _NO_SPEND = (
     "no spend in any training row. The effect stays what was expected beforehand, at "
@@ -357,8 +358,8 @@ def on_missing_periods(panel, calendar):
         f"{len(missing)} {'period' if one else 'periods'} between the first and the "
         f"last {'has' if one else 'have'} no row in any region: "
         f"{_listed([calendar.label(period) for period in missing])}. Nothing is "
-        "learned there, and spend there counts as unknown, not as zero. Add rows "
-        "if spend and KPI are known, or set gap='mask' if they are not."
+        "learned there, and spend there counts as unknown, not as zero. Add rows if "
+        f"spend and KPI are known, or set gap='mask' if they are not. {BY_PERIOD}"
     )
 
 

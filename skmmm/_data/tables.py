@@ -15,6 +15,7 @@ from skmmm._data.checks import (
     resolve_column,
     resolve_many,
 )
+from skmmm._utils.labels import counted
 
 
 def read_table(estimator, X, y="no_validation", *, reset, optional=()):
@@ -176,11 +177,17 @@ def region_codes(values, regions):
     return pd.Index(regions).get_indexer(pd.Index(values))
 
 
+BY_PERIOD = (
+    "If rows were split by their order, as KFold and TimeSeriesSplit do, split by "
+    "period: skmmm.model_selection.PanelTimeSeriesSplit."
+)
+
+
 def check_known_regions(code, values, regions, advice):
     """Raise if a region has the code -1."""
     if (code < 0).any():
         name = _in_words(values[np.argmin(code)].item())
         raise ValueError(
-            f"Region {name} is not among the {len(regions)} regions of the training "
-            f"data. {advice}"
+            f"Region {name} is not among the {counted(len(regions), 'region')} of the "
+            f"training data. {advice}"
         )

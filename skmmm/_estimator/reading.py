@@ -15,7 +15,13 @@ from skmmm._data.panel import (
     make_panel,
     missing_periods,
 )
-from skmmm._data.tables import check_known_regions, read_table, region_codes, row_namer
+from skmmm._data.tables import (
+    BY_PERIOD,
+    check_known_regions,
+    read_table,
+    region_codes,
+    row_namer,
+)
 from skmmm._estimator.state import FittedState
 from skmmm._utils.bound import BoundTable
 from skmmm._utils.sklearn import check_sample_weight
@@ -95,7 +101,8 @@ class ReadingMixin(FittedState):
                 code,
                 values,
                 self.regions_,
-                "Use unseen_region='average' to predict it as an average region.",
+                "Use unseen_region='average' to predict it as an average region. "
+                + BY_PERIOD,
             )
         elif unseen.any():
             _, new = np.unique(values[unseen], return_inverse=True)

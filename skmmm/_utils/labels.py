@@ -1,4 +1,4 @@
-"""What channels are called in messages and pictures."""
+"""What channels are called in messages and pictures, and how many things there are."""
 
 _MOST_LISTED = 30  # labels in a message
 
@@ -12,3 +12,8 @@ def listed(labels):
     """Return a list of labels as text, that of hundreds cut."""
     more = len(labels) - _MOST_LISTED
     return f"{labels[:_MOST_LISTED]}" + (f" and {more} more" if more > 0 else "")
+
+
+def counted(n, noun):
+    """Return a number of things in words: "1 row", "1,200 rows"."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -12,7 +12,13 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm._data.checks import region_values
-from skmmm._data.tables import check_known_regions, read_table, rebuild, region_codes
+from skmmm._data.tables import (
+    BY_PERIOD,
+    check_known_regions,
+    read_table,
+    rebuild,
+    region_codes,
+)
 from skmmm._utils.sklearn import Interval
 from skmmm._utils.typing import Column, Table
 
@@ -148,7 +154,7 @@ def codes_of(frame, label, regions, *, otherwise=None):
     values = region_values(frame, label)
     code = region_codes(values, regions)
     if otherwise is not None:
-        advice = f"Leave it out, or set {otherwise}."
+        advice = f"Leave it out, or set {otherwise}. {BY_PERIOD}"
         check_known_regions(code, values, regions, advice)
     return code
 

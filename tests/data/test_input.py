@@ -185,7 +185,7 @@ def test_periods_without_any_row_stay_gaps(X, y, fast, national):
         kept &= X["region"] == "region_1"
     said = (
         "^2 periods between the first and the last have no row in any region: "
-        "2021-02-22, 2021-03-08. Nothing is learned there"
+        "2021-02-22, 2021-03-08. Nothing is learned there.*split by period: skmmm"
     )
     with pytest.warns(UserWarning, match=said):
         model = DeepCausalMMMRegressor(**fast).fit(X[kept], y[kept])
@@ -390,7 +390,9 @@ def test_unseen_region(X, y, fast):
     model = DeepCausalMMMRegressor(**fast).fit(X[seen], y[seen])
     message = (
         "Region 'region_2' is not among the 2 regions of the training data. Use "
-        "unseen_region='average' to predict it as an average region."
+        "unseen_region='average' to predict it as an average region. If rows were "
+        "split by their order, as KFold and TimeSeriesSplit do, split by period: "
+        "skmmm.model_selection.PanelTimeSeriesSplit."
     )
     with refuses(message):
         model.predict(X)
