@@ -275,6 +275,7 @@ def test_response_curve(panel, fitted):
             "current_incremental",
             "current_marginal_roi",
             "half_saturation_spend",
+            "observed_from",
             "observed_until",
         }
         spend = panel.X[channel].sum()

@@ -32,7 +32,7 @@ model = DeepCausalMMMRegressor(
 ).fit(data.X[some], data.y[some])
 
 # %%
-# Solid where spend was observed, dashed beyond; the dot is today.
+# Solid where spend was observed, dashed on either side; the dot is today.
 ResponseCurvesDisplay.from_estimator(model, kpi_name="sales")
 plt.show()
 

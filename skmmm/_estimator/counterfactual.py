@@ -252,7 +252,7 @@ class ModelCounterfactual(Counterfactual):
         values = np.column_stack([parts.baseline[0], parts.controls[0]])
         return pd.DataFrame(values, index=self.index, columns=columns)
 
-    def observed_until(self, by: By = None) -> Array:
+    def observed_at(self, share: float, by: By = None) -> Array:
         history = self.model.history
         group, names = self.groups(by)
         seen = history.rows(np.moveaxis(history.media, 2, 0)).T
@@ -263,6 +263,7 @@ class ModelCounterfactual(Counterfactual):
             self.panel.cell // self.panel.shape[1],
             group,
             len(names),
+            share,
         )
         return factors[self.shown]
 

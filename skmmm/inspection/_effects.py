@@ -313,12 +313,14 @@ def response_curve(
           in KPI units (per unit of spend). ``marginal_roi`` is seen from one percent
           of current spend more. Without draws the bounds are NaN.
         - ``current_spend``, ``current_incremental``, ``current_marginal_roi``: floats,
-          or ndarrays of shape (n_regions,), as the next two. Marginal ROI is NaN for
+          or ndarrays of shape (n_regions,), as the next three. Marginal ROI is NaN for
           media without a cost beside others that have one.
         - ``half_saturation_spend``: spend at which half of the most that the channel
           can cause is reached; NaN where that is not finite, or for total effects.
-        - ``observed_until``: spend at which the average row spends what one row in a
-          hundred did in training. The curve beyond is extrapolated.
+        - ``observed_from``, ``observed_until``: spend at which the average row spends
+          as little, and as much, as one row in a hundred did in training. The curve
+          below and beyond is extrapolated; ``observed_from`` is 0 for a channel that
+          was dark in more rows than that.
         - ``regions``: only with `by`.
 
     Raises
@@ -355,7 +357,6 @@ def response_curve(
     if counterfactual.is_money.any() and not counterfactual.is_money[m]:
         marginal = np.full_like(marginal, np.nan)
     half = _half_saturation(counterfactual, m, by) * spent
-    until = counterfactual.observed_until(by)[m] * spent
     curve = Bunch(
         spend=factors[:, None] * current,
         incremental=point[:-1],
@@ -366,7 +367,8 @@ def response_curve(
         current_incremental=point[-1],
         current_marginal_roi=marginal[-1],
         half_saturation_spend=half,
-        observed_until=until,
+        observed_from=counterfactual.observed_from(by)[m] * spent,
+        observed_until=counterfactual.observed_until(by)[m] * spent,
     )
     if by is None:
         return Bunch(**{name: values[..., 0][()] for name, values in curve.items()})

@@ -426,14 +426,14 @@ class PredictedCounterfactual(Counterfactual):
         values, measured, errors = np.array(found).T
         return ExperimentValues(values[None], measured, errors)
 
-    def observed_until(self, by: By = None) -> Array:
+    def observed_at(self, share: float, by: By = None) -> Array:
         group, names = self.groups(by)
         if self.region is None:
             region = np.zeros(len(self.frame), dtype=np.int64)
         else:
             region, _ = self.groups("region")
         return support_factors(
-            self.units, region, self.units, region, group, len(names)
+            self.units, region, self.units, region, group, len(names), share
         )
 
 

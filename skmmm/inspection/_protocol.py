@@ -15,6 +15,7 @@ from sklearn.utils import Bunch
 from skmmm._data.experiment_grid import ExperimentGrid
 from skmmm._data.experiments import Experiment
 from skmmm._utils.typing import Array
+from skmmm.inspection._support import RARE
 
 Effect: TypeAlias = Literal["direct", "total"]
 By: TypeAlias = Literal["region", "period"] | None
@@ -326,8 +327,16 @@ class Counterfactual(ABC):
         """
 
     @abstractmethod
+    def observed_at(self, share: float, by: By = None) -> Array:
+        """Return the multiple of spend that a share of rows did not exceed, (M, G)."""
+
+    def observed_from(self, by: By = None) -> Array:
+        """Return from which multiple of its spend each channel was seen, (M, G)."""
+        return self.observed_at(RARE, by)
+
     def observed_until(self, by: By = None) -> Array:
         """Return up to which multiple of its spend each channel was seen, (M, G)."""
+        return self.observed_at(1.0 - RARE, by)
 
     @abstractmethod
     def answers(self, experiment: Experiment) -> bool:

@@ -338,8 +338,8 @@ class GroupedCounterfactual(Counterfactual):
         others = spent.sum(axis=0) - spent[g]
         return others + self._among(g, self.parts[g].spend_curve(own, factors, by), by)
 
-    def observed_until(self, by: By = None) -> Array:
-        found = [part.observed_until(by) for part in self.parts]
+    def observed_at(self, share: float, by: By = None) -> Array:
+        found = [part.observed_at(share, by) for part in self.parts]
         return np.concatenate(self._placed(found, by, axis=1, fill=np.nan))
 
     # Plans.

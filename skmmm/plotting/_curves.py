@@ -35,8 +35,8 @@ class ResponseCurvesDisplay(ChannelPanels):
 
     Attributes
     ----------
-    lines_ : list of (Line2D or None, Line2D or None)
-        Per channel: up to where data end, and beyond.
+    lines_ : list of (Line2D or None, Line2D or None, Line2D or None)
+        Per channel: where spend was observed, beyond, and below.
     bands_ : list of PolyCollection or None
     points_ : list of Line2D
         The current spend.
@@ -49,8 +49,8 @@ class ResponseCurvesDisplay(ChannelPanels):
 
     Notes
     -----
-    The curve is dashed beyond ``observed_until``: there the model extrapolates. Each
-    panel has its own axes, wide enough for the whole interval.
+    The curve is dashed below ``observed_from`` and beyond ``observed_until``: there the
+    model extrapolates. Each panel has its own axes, wide enough for the whole interval.
 
     Examples
     --------
@@ -110,13 +110,13 @@ class ResponseCurvesDisplay(ChannelPanels):
             self._name_artists()
 
     def _name_artists(self):
-        within, beyond = (
+        within, beyond, below = (
             next(filter(None, lines), None) for lines in zip(*self.lines_, strict=True)
         )
         self._draw_legend(
             {
                 "response": within,
-                "beyond the data": beyond,
+                "outside the data": beyond or below,
                 "today": self.points_[0],
                 "half of the highest": next(filter(None, self.halves_), None),
                 f"{self.confidence_level:.0%} interval": next(
@@ -129,21 +129,21 @@ class ResponseCurvesDisplay(ChannelPanels):
         spend, incremental = np.asarray(curve.spend), np.asarray(curve.incremental)
         self.bands_.append(draw_band(ax, spend, curve.low, curve.high))
         now = (curve.current_spend, curve.current_incremental)
-        end = float(np.ravel(curve.observed_until)[0])
-        at_end = np.interp(end, spend, incremental)
+        ends = (curve.observed_from, curve.observed_until)
+        start, end = (float(np.ravel(value)[0]) for value in ends)
+        order = np.argsort(spend)
+        # Neighbouring parts meet where the data begin and end.
+        inside = [x for x in (start, end) if spend.min() < x < spend.max()]
+        x = np.unique([*spend, *inside])
+        y = np.interp(x, spend[order], incremental[order])
         lines: list = []
-        for part, style in ((spend <= end, "-"), (spend > end, "--")):
-            if not part.any():
+        parts = ((start, end, "-"), (end, np.inf, "--"), (-np.inf, start, "--"))
+        for low, high, style in parts:
+            part = (x >= low) & (x <= high)
+            if part.sum() < 2:
                 lines.append(None)
                 continue
-            # Both parts meet where the data end.
-            joined = [spend[part], incremental[part]]
-            if spend[0] < end < spend[-1]:
-                joined = [np.append(joined[0], end), np.append(joined[1], at_end)]
-            order = np.argsort(joined[0])
-            lines += ax.plot(
-                joined[0][order], joined[1][order], style, color=BLUE, linewidth=1.5
-            )
+            lines += ax.plot(x[part], y[part], style, color=BLUE, linewidth=1.5)
         self.lines_.append(tuple(lines))
         half, line = float(np.ravel(curve.half_saturation_spend)[0]), None
         if spend[0] < half < spend[-1]:

@@ -218,6 +218,7 @@ def _curves(content):
             ("current_incremental", "causes"),
             ("current_marginal_roi", "mroi"),
             ("half_saturation_spend", "half"),
+            ("observed_from", "from"),
             ("observed_until", "until"),
         ):
             found[key] = numbers(np.ravel(curve[name])[:1])[0]

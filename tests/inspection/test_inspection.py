@@ -281,6 +281,8 @@ def test_curve_in_money_and_by_hand():
     assert np.isnan(curve.low).all()
     until = np.quantile(units, 0.99) / units.mean()
     assert curve.observed_until == pytest.approx(until * curve.current_spend)
+    start = np.quantile(units, 0.01) / units.mean()
+    assert curve.observed_from == pytest.approx(start * curve.current_spend)
     # Without an end there is no half of it.
     straight = response_curve(known(lambda x: x @ [1.0, 1.0], X), "m0", X=X)
     assert straight.half_saturation_spend > 1e3 * units.sum() or np.isnan(
@@ -288,7 +290,7 @@ def test_curve_in_money_and_by_hand():
     )
 
 
-def test_observed_until_compares_rows_with_their_region(panel, fitted):
+def test_observed_spend_compares_rows_with_their_region(panel, fitted):
     X = panel.X
     typical = X.groupby("region")["media_1"].transform("mean")
     highest = np.quantile(X["media_1"] / typical, 0.99)
@@ -298,6 +300,14 @@ def test_observed_until_compares_rows_with_their_region(panel, fitted):
     parts = response_curve(fitted, "media_1", by="region")
     spend = X.groupby("region")["media_1"].sum()
     assert_allclose(parts.observed_until, highest * spend, rtol=1e-6)
+    # One that is dark at times has been seen from nothing on, others have not.
+    assert curve.observed_from == 0.0
+    steady = panel.X["media_2"] / panel.X.groupby("region")["media_2"].transform("mean")
+    curve = response_curve(fitted, "media_2", by="region")
+    spend = panel.X.groupby("region")["media_2"].sum()
+    lowest = np.quantile(steady, 0.01)
+    assert_allclose(curve.observed_from, lowest * spend, rtol=1e-6)
+    assert (curve.observed_from > 0).all()
     # Half of the spend in X can be doubled before data end.
     less = response_curve(fitted, "media_1", X=X.assign(media_1=X["media_1"] / 2))
     assert less.observed_until == pytest.approx(expected, rel=1e-6)

@@ -67,6 +67,7 @@ def curve(sign=1.0, *, bounds=True):
         current_spend=100.0,
         current_incremental=sign * 100.0 / 150.0,
         half_saturation_spend=50.0,
+        observed_from=25.0,
         observed_until=150.0,
     )
 
@@ -258,15 +259,23 @@ def test_curves_of_a_model(fitted, panel):
     assert all(band is not None for band in display.bands_)
 
 
-def test_curves_are_dashed_beyond_the_data():
+def test_curves_are_dashed_outside_the_data(pyplot):
     display = ResponseCurvesDisplay(curves={"tv": curve()}).plot()
-    within, beyond = display.lines_[0]
+    within, beyond, below = display.lines_[0]
     assert within.get_linestyle() == "-"
-    assert within.get_xdata().max() == 150.0
+    assert (within.get_xdata().min(), within.get_xdata().max()) == (25.0, 150.0)
+    assert below.get_linestyle() == "--"
+    assert (below.get_xdata().min(), below.get_xdata().max()) == (0.0, 25.0)
+    assert_allclose(below.get_ydata()[-1], within.get_ydata()[0])
     assert beyond.get_linestyle() == "--"
     assert beyond.get_xdata().min() == 150.0
     assert list(display.points_[0].get_xdata()) == [100.0]
     assert set(display.halves_[0].get_xdata()) == {50.0}
+    dark = curve() | {"observed_from": 0.0, "observed_until": 300.0}
+    display = ResponseCurvesDisplay(curves={"tv": Bunch(**dark)}).plot()
+    within, *others = display.lines_[0]
+    assert (within.get_xdata().min(), within.get_xdata().max()) == (0.0, 200.0)
+    assert others == [None, None]
 
 
 def test_curves_of_chosen_channels(fitted, panel):

@@ -127,6 +127,10 @@ def test_payload_is_what_the_model_says(world, page):
     for name in ("contribution", "roi_low", "mroi"):
         assert_allclose(payload["summary"][name], summary[name], rtol=1e-4)
     assert len(payload["regions"]) == len(payload["series"]) == 4
+    for name, drawn in zip(model.media_, payload["curves"], strict=True):
+        curve = model.response_curve(name)
+        ends = [curve.observed_from, curve.observed_until]
+        assert_allclose([drawn["from"], drawn["until"]], ends, rtol=1e-4)
 
 
 def test_regions_add_up_to_the_total(page):

@@ -433,18 +433,20 @@
 
   function curveTraces(i, axes = {}) {
     const c = data.curves[i];
-    const seen = c.spend.map((x) => x <= c.until + 1e-9 * c.until);
-    const last = seen.lastIndexOf(true);
+    const begun = c.spend.map((x) => x >= c.from - 1e-9 * c.from).indexOf(true);
+    const first = begun < 0 ? c.spend.length - 1 : begun;
+    const last = c.spend.map((x) => x <= c.until + 1e-9 * c.until).lastIndexOf(true);
     const line = (from, to, dash) => ({
       type: "scatter", mode: "lines", x: c.spend.slice(from, to), y: c.incremental.slice(from, to),
-      line: { color: blue, width: 2, dash }, name: dash === "solid" ? "response" : "beyond the data",
+      line: { color: blue, width: 2, dash }, name: dash === "solid" ? "response" : "outside the data",
       hovertemplate: "%{x:.4s}: %{y:.4s}", ...axes,
     });
     const traces = [];
     if (c.low.every((v) => v !== null)) {
       traces.push({ ...band(c.spend, c.low, c.high, level), ...axes });
     }
-    traces.push(line(0, last + 1, "solid"));
+    if (first > 0) traces.push(line(0, first + 1, "dash"));
+    traces.push(line(first, last + 1, "solid"));
     if (last + 1 < c.spend.length) traces.push(line(last, c.spend.length, "dash"));
     traces.push({
       type: "scatter", mode: "markers", x: [c.now], y: [c.causes], name: "today",
@@ -504,8 +506,9 @@
 
   function drawCurve() {
     const i = now.channel, c = data.curves[i];
+    const inside = (x) => Math.min(x, Math.max(...c.spend));
     const shapes = [{
-      type: "rect", xref: "x", yref: "paper", x0: 0, x1: Math.min(c.until, Math.max(...c.spend)),
+      type: "rect", xref: "x", yref: "paper", x0: inside(c.from), x1: inside(c.until),
       y0: 0, y1: 1, fillcolor: "#f3f3f3", line: { width: 0 }, layer: "below",
     }];
     const notes = [];
