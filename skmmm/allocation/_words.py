@@ -122,11 +122,14 @@ def in_words(
     causes = f"{abs(gain):.1%} {'more' if gain >= 0 else 'less'}"
     sure = ""
     if np.isfinite(probability):
-        sure = f"; it causes more in {probability:.0%} of draws"
+        sure = f"; they cause more in {probability:.0%} of draws"
     judged = _doubt(gain, probability, counted)
     if worse and not judged:
         judged = " This is worse than today."
-    plan = f"The plan causes {causes} than today{counted}, on {spend}{sure}."
+    plan = (
+        f"Under the plan, media cause {causes} than today (of what media cause, not of "
+        f"the whole KPI){counted}, on {spend}{sure}."
+    )
     return plan + judged + notes
 
 
