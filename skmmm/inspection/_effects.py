@@ -74,9 +74,10 @@ def channel_summary(
           NaN without draws;
         - ``verdict``: "data-driven", "prior-driven" (as expected before the data) or
           "not identified" (cannot be told from baseline or other channels; see
-          `channel_groups`). It is about
-          the channel over all training rows, also where the table is split; None with
-          fewer than eight draws;
+          `channel_groups`). It says how well the effect is known, not that it pays: the
+          interval of ``roi`` of a "data-driven" channel may hold break-even (1, if KPI
+          and spend are money). It is about the channel over all training rows, also
+          where the table is split; None with fewer than eight draws;
         - ``alarm``: why spend, as it was placed, cannot tell the effect, over all
           training rows; "" without a reason. One of "follows past KPI", "reacts to
           the KPI of the same period", "anticipates the KPI", "one switch", "moves with

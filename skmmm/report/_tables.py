@@ -15,6 +15,7 @@ from skmmm.report._words import (
     aligned,
     interval,
     number,
+    pays,
     percent,
     reach_of,
     why_open,
@@ -235,18 +236,18 @@ def regions(content: Content) -> Iterator[Row]:
 def verdicts(content: Content) -> list[Row]:
     """Return how far to believe each channel, and what to do."""
     return [
-        [channel.Index, _verdict(channel), ("wrap", _advice(channel))]
+        [channel.Index, _verdict(channel), ("wrap", _advice(channel, content))]
         for channel in content.summary.itertuples()
     ]
 
 
-def _advice(channel):
+def _advice(channel, content):
     """Return what an alarm, or else a verdict, asks for."""
     if channel.alarm:
         return f"Its spend {ADVICE[channel.alarm]}"
     return {
         "data-driven": "The data narrowed the estimate to less than half of what was "
-        "expected beforehand. Use it with its interval.",
+        "expected beforehand. Use it with its interval." + pays(channel, content),
         "prior-driven": "The channel spends too little or too evenly to tell. The "
         "estimate is what was expected beforehand: vary its spend, or bring in what an "
         "experiment found (priors).",

@@ -245,6 +245,16 @@ def _returns(content):
     return text
 
 
+def pays(channel, content):
+    """Return a sentence if the interval of ROI leaves open whether a channel pays."""
+    if not (content.priced and channel.roi_low < 1.0 < channel.roi_high):
+        return ""
+    return (
+        " Its ROI may be below or above 1: if the KPI is money, the data do not tell "
+        "whether it earned or lost."
+    )
+
+
 def _within(low, high):
     return f" ({interval(low, high)})" if np.isfinite(low) else ""
 

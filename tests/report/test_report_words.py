@@ -21,6 +21,7 @@ from skmmm.report._payload import numbers, to_json
 from skmmm.report._settings import in_words, parameters_in_words
 from skmmm.report._words import (
     aligned,
+    pays,
     why_open,
 )
 
@@ -105,6 +106,23 @@ def test_numbers_of_a_column_stand_below_each_other(values, texts):
     write = aligned(values)
     found = [write(value).replace("\u2009", " ") for value in values]
     assert found == texts
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "priced", "open_"),
+    [
+        (0.8, 1.2, True, True),
+        (1.1, 1.5, True, False),
+        (0.1, 0.9, True, False),
+        (0.8, 1.2, False, False),
+        (np.nan, np.nan, True, False),
+    ],
+)
+def test_roi_around_break_even_is_said(low, high, priced, open_):
+    said = pays(Bunch(roi_low=low, roi_high=high), Bunch(priced=priced))
+    assert (
+        "if the KPI is money, the data do not tell whether it earned" in said
+    ) is open_
 
 
 @pytest.mark.parametrize(
