@@ -16,7 +16,7 @@ from skmmm import allocation, inspection
 from skmmm._unwrapping import bare, unwrap
 from skmmm._utils.bound import BoundTable
 from skmmm._utils.docs import documented_by
-from skmmm._utils.labels import called
+from skmmm._utils.labels import called, counted
 from skmmm._utils.typing import Column, Columns, MediaCost, Seed, Table
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.inspection._protocol import Counterfactual, Effect
@@ -98,7 +98,7 @@ class Effects(BoundTable):
     def __repr__(self):
         channels = ", ".join(map(called, self.counterfactual().labels))
         name = type(self.estimator).__name__
-        return f"Effects of {name} on {len(self):,} rows: {channels}"
+        return f"Effects of {name} on {counted(len(self), 'row')}: {channels}"
 
     @property
     def frame(self) -> pd.DataFrame:

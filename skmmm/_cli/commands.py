@@ -22,6 +22,7 @@ from skmmm._cli.texts import (
 )
 from skmmm._planning.problem import MOST_MULTIPLE
 from skmmm._regressor import DeepCausalMMMRegressor
+from skmmm._utils.labels import counted
 from skmmm._version import __version__
 
 # Options of `report` that are not about a fit.
@@ -116,7 +117,7 @@ COMMANDS = {"demo": demo, "fit": fit, "report": report, "plan": plan}
 def _planned_periods(model, plan):
     """Say which rows a plan is about."""
     if model.time is None:
-        return f"Plan of {len(plan.X):,} rows"
+        return f"Plan of {counted(len(plan.X), 'row')}"
     times = plan.X[model.time]
     n_periods = times.nunique()
     unit = plural(model.period_) if n_periods > 1 else "period"

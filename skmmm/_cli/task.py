@@ -21,6 +21,7 @@ from skmmm._cli.tables import (
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import closest, region_values
 from skmmm._data.tables import row_namer
+from skmmm._utils.labels import counted
 from skmmm.datasets import load_mmm_example
 from skmmm.plotting._style import shorten
 
@@ -324,7 +325,9 @@ def _read_cost(args, frame, columns, spend, notation, where):
 def _filled(frame, notation):
     """Say how many empty cells are taken as 0."""
     counts = {name: count_empty(frame[name]) for name in notation.fill_zero}
-    return [f"{n:,} empty cells of {name} are 0" for name, n in counts.items()]
+    return [
+        f"{counted(n, 'empty cell')} of {name} taken as 0" for name, n in counts.items()
+    ]
 
 
 def _read_control(frame, name, notation, where):
@@ -409,14 +412,14 @@ def describe(task):
     calendar, periods = task.calendar()
     unit = plural(calendar.unit)
     first, last = calendar.label(periods[0]), calendar.label(periods[-1])
-    regions = "" if task.region is None else f", {task.n_regions} regions"
+    regions = "" if task.region is None else f", {counted(task.n_regions, 'region')}"
     lines = [
-        f"Data      {task.source}: {len(task.X):,} rows{regions}, {len(periods)} "
-        f"{unit} from {first} to {last}"
+        f"Data      {task.source}: {counted(len(task.X), 'row')}{regions}, "
+        f"{len(periods)} {unit} from {first} to {last}"
     ]
     missing = task.n_regions * len(periods) - len(task.X)
     if missing > 0:
-        lines.append(f"          {missing:,} rows missing (region and period)")
+        lines.append(f"          {counted(missing, 'row')} missing (region and period)")
     lines.append(f"KPI       {task.y.name}")
     lines.append(f"Media     {name_all(task.media)}")
     lines.append(f"Controls  {name_all(task.controls)}")

@@ -12,6 +12,7 @@ import numpy as np
 from skmmm._data import checks
 from skmmm._data.scales import gross_outliers
 from skmmm._data.tables import BY_PERIOD
+from skmmm._utils.labels import counted
 
 _NO_SPEND = (
     "no spend in any training row. The effect stays what was expected beforehand, at "
@@ -186,10 +187,10 @@ def on_stuck(stuck, panel, regions, calendar):
             "is nothing that media could have changed. Check its column."
         )
     return (
-        f"The KPI stands still, or close to zero without spend, in {stuck.sum()} rows: "
-        f"at {_listed(names)}. Nothing is learned from them, and predictions there are "
-        "those of usual periods. Correct them, or leave them out if a region was "
-        "closed or not tracked then."
+        "The KPI stands still, or close to zero without spend, in "
+        f"{counted(stuck.sum(), 'row')}: at {_listed(names)}. Nothing is learned from "
+        "them, and predictions there are those of usual periods. Correct them, or "
+        "leave them out if a region was closed or not tracked then."
     )
 
 
@@ -237,9 +238,9 @@ def on_outliers(outliers, panel, regions, calendar):
         place = _place(regions, region, calendar, panel.periods[[period]])
         names.append(f"{panel.y[region, period]:g}{place}")
     return (
-        f"The KPI can hardly be right in {len(names)} row(s): {_listed(names)}. They "
-        "count for little in the fit. Correct them or leave them out; if they are "
-        "right, add a control that says what happened then."
+        f"The KPI can hardly be right in {counted(len(names), 'row')}: "
+        f"{_listed(names)}. They count for little in the fit. Correct them or leave "
+        "them out; if they are right, add a control that says what happened then."
     )
 
 
@@ -300,7 +301,7 @@ def on_isolated(label, values, isolated, panel, regions, calendar):
     if not names:
         return ""
     return (
-        f"Column {label!r} can hardly be right in {len(names)} row(s): "
+        f"Column {label!r} can hardly be right in {counted(len(names), 'row')}: "
         f"{_listed(names)}. What is learned of it depends on them. Correct them; if "
         "they are right, a control that says what happened then may help."
     )
@@ -353,10 +354,9 @@ def on_missing_periods(panel, calendar):
     missing = panel.periods[~panel.observed.any(axis=0)]
     if not len(missing):
         return ""
-    one = len(missing) == 1
     return (
-        f"{len(missing)} {'period' if one else 'periods'} between the first and the "
-        f"last {'has' if one else 'have'} no row in any region: "
+        f"{counted(len(missing), 'period')} between the first and the last "
+        f"{'has' if len(missing) == 1 else 'have'} no row in any region: "
         f"{_listed([calendar.label(period) for period in missing])}. Nothing is "
         "learned there, and spend there counts as unknown, not as zero. Add rows if "
         f"spend and KPI are known, or set gap='mask' if they are not. {BY_PERIOD}"

@@ -24,6 +24,7 @@ from skmmm._data.tables import (
 )
 from skmmm._estimator.state import FittedState
 from skmmm._utils.bound import BoundTable
+from skmmm._utils.labels import counted
 from skmmm._utils.sklearn import check_sample_weight
 from skmmm._utils.warnings import warn_user
 
@@ -240,10 +241,10 @@ def _check_gap(missing: np.ndarray, calendar: Calendar) -> None:
     """Raise if periods between training and X are missing altogether."""
     if len(missing):
         raise ValueError(
-            f"X has no row for {len(missing)} period(s) between it and the training "
-            f"data, the first is {calendar.label(missing[0])}: carry-over through them "
-            "is unknown. Add rows for them, or set gap='mask' to leave them out of the "
-            "carry-over."
+            f"X has no row for {counted(len(missing), 'period')} between it and the "
+            f"training data, the first is {calendar.label(missing[0])}: carry-over "
+            "through them is unknown. Add rows for them, or set gap='mask' to leave "
+            "them out of the carry-over."
         )
 
 

@@ -21,6 +21,7 @@ from skmmm._data.tables import (
     region_codes,
     row_namer,
 )
+from skmmm._utils.labels import counted
 from skmmm._utils.sklearn import Interval, StrOptions
 from skmmm._utils.typing import Array, Column, Seed, Table
 from skmmm.experiments._panel import (
@@ -264,7 +265,7 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
         if end + self.cooldown >= n_periods:
             raise ValueError(
                 f"cooldown={self.cooldown} reaches beyond the data, which end "
-                f"{n_periods - 1 - end} periods after end={self.end!r}."
+                f"{counted(n_periods - 1 - end, 'period')} after end={self.end!r}."
             )
         return start, end + self.cooldown + 1
 
@@ -273,8 +274,9 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
         length = stop - start
         if controls.shape[1] < 2:
             raise ValueError(
-                f"{controls.shape[1]} regions of column {self.region!r} are neither in "
-                "treated nor in exclude; at least two are needed as controls."
+                "Neither in treated nor in exclude: "
+                f"{counted(controls.shape[1], 'region')} of column {self.region!r}. At "
+                "least two are needed as controls."
             )
         needed = max(2 * length, length + 4)
         if start < needed:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from skmmm._utils.labels import counted
 from skmmm._utils.typing import Table
 from skmmm.graph._estimate import MIN_ROWS
 from skmmm.graph._experiments import ObservedSpend, check_edges
@@ -295,7 +296,7 @@ def _cautions(fitted, media, order):
         )
     if fitted.n_factors:
         cautions.append(
-            f"{fitted.n_factors} common movement(s) to which regions respond with "
-            "different strength were adjusted for."
+            f"Adjusted for {counted(fitted.n_factors, 'common movement')} to which "
+            "regions respond with different strength."
         )
     return cautions

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 
 from skmmm import inspection
 from skmmm._unwrapping import bare
+from skmmm._utils.labels import counted
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.plotting._baseline import largest, parts_without_media
 from skmmm.plotting._rows import Rows
@@ -168,7 +169,7 @@ class ContributionsDisplay(Display):
         places = table.columns.get_indexer(names) - 1
         colors = [BASELINE, *(colors[place] for place in places)]
         if rest:
-            name = own_name(f"{len(rest)} other channels", table.columns)
+            name = own_name(counted(len(rest), "other channel"), table.columns)
             shown[name] = table[rest].sum(axis=1)
             colors.append(OTHERS)
         return shown, colors

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
+from skmmm._utils.labels import counted
 from skmmm.inspection import channel_summary
 from skmmm.inspection._intervals import bounds, tail_probability
 from skmmm.inspection._predictions import counterfactual_of
@@ -183,7 +184,7 @@ class RegionRankingDisplay(DotsDisplay):
             self.gap_ = ax.text(
                 0.99,
                 n_low - 0.5,
-                f"{left_out} regions between",
+                f"{counted(left_out, 'region')} between",
                 transform=ax.get_yaxis_transform(),
                 ha="right",
                 va="bottom",

@@ -6,6 +6,7 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader
 
 from skmmm import __version__
+from skmmm._utils.labels import counted
 from skmmm.graph._estimate import RULE_OUT
 from skmmm.plotting._style import shorten
 from skmmm.report._content import Content
@@ -58,7 +59,9 @@ def make_page(content: Content, *, title: str | None, plotly: str) -> str:
 
 def _facts(content):
     times = content.times
-    regions = f"{len(content.regions)} regions · " if content.regional else ""
+    regions = (
+        f"{counted(len(content.regions), 'region')} · " if content.regional else ""
+    )
     first, last = (day(t) for t in (times[0], times[-1]))
     held_out = content.cells["holdout"]
     later = ""
@@ -66,6 +69,6 @@ def _facts(content):
         n_later = content.cells[held_out].index.unique("time").size
         later = f" · the last {n_later} {periods(content, n_later)} held out"
     return (
-        f"{content.kpi} · {regions}{len(times)} {periods(content)} from "
-        f"{first} to {last} · {len(content.channels)} channels{later}"
+        f"{content.kpi} · {regions}{len(times)} {periods(content, len(times))} from "
+        f"{first} to {last} · {counted(len(content.channels), 'channel')}{later}"
     )

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 
 from skmmm import __version__
 from skmmm._unwrapping import parameters_of
+from skmmm._utils.labels import counted
 
 _TOLD_ELSEWHERE = ("media", "controls", "verbose")  # roles: in the table of columns
 
@@ -27,7 +28,7 @@ def settings_of(estimator):
     history, calendar = estimator._model.history, estimator._calendar
     first, last = (calendar.label(history.periods[i]) for i in (0, -1))
     regional = estimator._columns.region is not None
-    regions = f" in {len(estimator.regions_)} regions" if regional else ""
+    regions = f" in {counted(len(estimator.regions_), 'region')}" if regional else ""
     rows = [
         ("Version of skmmm", __version__),
         ("Training rows", f"{len(history.cell):,}{regions}, {first} to {last}"),
@@ -77,7 +78,7 @@ def in_words(value):
     if isinstance(value, list | tuple | np.ndarray):
         return f"({', '.join(in_words(own) for own in value)})"
     if hasattr(value, "columns"):
-        return f"a table of {len(value)} row{'' if len(value) == 1 else 's'}"
+        return f"a table of {counted(len(value), 'row')}"
     if isinstance(value, float | np.floating):
         return f"{value:.6g}"
     if isinstance(value, np.random.RandomState | np.random.Generator):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skmmm._utils.labels import counted
 from skmmm.graph._channel_graph import ChannelGraph
 from skmmm.inspection._placement import ADVICE
 from skmmm.plotting._experiments import SHOWN
@@ -140,7 +141,7 @@ def _tested(content, row):
     """Return the cell of what an experiment changed, when and where."""
     first, last = day(row.start), day(row.end)
     when = first if first == last else f"{first} to {last}"
-    n_regions = f"{row.n_regions} region{'s' if row.n_regions > 1 else ''}"
+    n_regions = counted(row.n_regions, "region")
     where = [n_regions] if content.has_regions else []
     kind, said = ("text warn", ["conflict"]) if row.conflict else ("text", [])
     return (kind, row.media, when, *where, *said)

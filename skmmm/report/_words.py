@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.stats import norm
 
+from skmmm._utils.labels import counted
 from skmmm.graph._estimate import RULE_OUT
 from skmmm.inspection._placement import ADVICE
 from skmmm.plotting._style import format_number, shorten, unit_of
@@ -95,6 +96,16 @@ def periods(content, count=2):
     """Return the word for periods: weeks, days, months or periods."""
     word = "period" if content.period == "integer" else content.period
     return word if count == 1 else f"{word}s"
+
+
+def missing_rows(content):
+    """Return how many rows are missing, in a sentence."""
+    n, between = content.n_missing, f"the first and the last {periods(content, 1)}"
+    if not n:
+        return f"No row is missing between {between}."
+    which = " (one row is one region and period)" if content.regional else ""
+    verb = "is" if n == 1 else "are"
+    return f"Between {between}, {counted(n, 'row')} {verb} missing{which}."
 
 
 def summary_sentences(content):

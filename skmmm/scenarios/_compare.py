@@ -22,6 +22,7 @@ from skmmm._data.checks import (
 from skmmm._data.tables import row_namer
 from skmmm._unwrapping import Inside, rows_of, unwrap
 from skmmm._utils.docs import documented_by
+from skmmm._utils.labels import counted
 from skmmm._utils.typing import Array, Column, Columns, Table
 from skmmm.inspection import channel_summary
 from skmmm.inspection._intervals import bounds, tail_probability
@@ -200,10 +201,10 @@ def _check_comparable(
         odd = surplus.index[surplus != 0].sort_values()
         if len(odd):
             raise ValueError(
-                f"Scenario {name!r} has {count.get(odd[0], 0)} rows for {odd[0]}, but "
-                f"{names[base]!r} has {expected.get(odd[0], 0)} ({count.sum()} against "
-                f"{expected.sum()} rows in all). Totals can be compared only over the "
-                "same regions and periods."
+                f"Scenario {name!r} has {counted(count.get(odd[0], 0), 'row')} for "
+                f"{odd[0]}, but {names[base]!r} has {expected.get(odd[0], 0)} "
+                f"({count.sum()} against {expected.sum()} rows in all). Totals can be "
+                "compared only over the same regions and periods."
             )
 
 

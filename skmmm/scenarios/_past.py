@@ -17,6 +17,7 @@ from skmmm._data.checks import (
 )
 from skmmm._data.panel import Panel, make_panel
 from skmmm._data.tables import row_namer
+from skmmm._utils.labels import counted
 from skmmm._utils.typing import Array, Column
 from skmmm._utils.warnings import warn_user
 from skmmm.scenarios._gaps import without_short_gaps
@@ -133,11 +134,12 @@ def _warn_ended(panel: Panel, regions: np.ndarray, calendar: Calendar) -> None:
     """Warn of regions without a row in the last period."""
     ended = np.flatnonzero(~panel.observed[:, -1])
     if len(ended):
+        has, are = ("has", "is") if len(ended) == 1 else ("have", "are")
         first = ended[0]
         seen = np.flatnonzero(panel.observed[first])[-1]
         warn_user(
-            f"{len(ended)} region(s) have no row in the last period of X, "
-            f"{calendar.label(panel.shape[1] - 1)}, and are left out: "
+            f"{counted(len(ended), 'region')} {has} no row in the last period of X, "
+            f"{calendar.label(panel.shape[1] - 1)}, and {are} left out: "
             f"{regions[ended].tolist()} ({regions[first].item()!r} ends "
-            f"{calendar.label(seen)}). If they only report late, add their rows."
+            f"{calendar.label(seen)}). If rows only come late, add them."
         )

@@ -137,7 +137,7 @@ def test_empty_cells_are_zero_where_that_is_said(small):
     columns = ["--kpi", "sales", "--media", "tv", "--fill-zero"]
     task = small(text, *columns, "tv")
     assert task.X["tv"].tolist() == [0.0, 1.5]
-    assert "1 empty cells of tv are 0" in task.notes
+    assert "1 empty cell of tv taken as 0" in task.notes
     with pytest.raises(UsageError, match="--fill-zero names 'radio'"):
         small(text, *columns, "radio")
 

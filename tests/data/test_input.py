@@ -416,7 +416,7 @@ def test_gap_between_training_and_prediction(X, y, fast):
     model = DeepCausalMMMRegressor(**fast).fit(train, y_train)
     assert np.isfinite(model.predict(test)).all()
     message = (
-        "X has no row for 2 period(s) between it and the training data, the first is "
+        "X has no row for 2 periods between it and the training data, the first is "
         "2021-12-20: carry-over through them is unknown. Add rows for them, or set "
         "gap='mask' to leave them out of the carry-over."
     )
@@ -431,7 +431,7 @@ def test_gap_between_training_and_prediction(X, y, fast):
 def test_gap_inside_the_rows_to_predict(X, y, fast):
     train, test, y_train, _ = split_at(X, y, 50)
     model = DeepCausalMMMRegressor(**fast).fit(train, y_train)
-    with pytest.raises(ValueError, match=re.escape("no row for 1 period(s) between")):
+    with pytest.raises(ValueError, match=re.escape("no row for 1 period between")):
         model.predict(test[test["week"] != "2022-01-03"])
 
 

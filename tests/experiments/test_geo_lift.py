@@ -323,7 +323,7 @@ def test_geolift_walkthrough():
         ({"start": "2021-02-01"}, "4 periods come before start='2021-02-01', but a"),
         (
             {"treated": [f"region_{i:02d}" for i in range(1, 12)]},
-            "1 regions of column 'region' are neither in treated nor in exclude",
+            "Neither in treated nor in exclude: 1 region of column 'region'. At least",
         ),
     ],
 )

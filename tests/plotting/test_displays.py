@@ -546,7 +546,7 @@ def test_effects_of_other_estimators_are_drawn_too(panel):
     ("media", "controls"),
     [
         (["baseline and controls", "level", "total"], ["predicted", "all"]),
-        (["prediction", "1 other channels", "trend"], ["season", "controls"]),
+        (["prediction", "1 other channel", "trend"], ["season", "controls"]),
         (["base", "constant", "channel"], ["baseline drift", "observed"]),
     ],
 )

@@ -21,6 +21,7 @@ from skmmm.report._payload import numbers, to_json
 from skmmm.report._settings import in_words, parameters_in_words
 from skmmm.report._words import (
     aligned,
+    missing_rows,
     pays,
     why_open,
 )
@@ -106,6 +107,15 @@ def test_numbers_of_a_column_stand_below_each_other(values, texts):
     write = aligned(values)
     found = [write(value).replace("\u2009", " ") for value in values]
     assert found == texts
+
+
+def test_missing_rows_are_counted():
+    content = Bunch(n_missing=1, regional=False, period="week")
+    said = missing_rows(content)
+    assert said == "Between the first and the last week, 1 row is missing."
+    many = missing_rows(Bunch(**content | {"n_missing": 1200, "regional": True}))
+    assert many.endswith("1,200 rows are missing (one row is one region and period).")
+    assert missing_rows(Bunch(**content | {"n_missing": 0})).startswith("No row is")
 
 
 @pytest.mark.parametrize(

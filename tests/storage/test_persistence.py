@@ -105,7 +105,7 @@ def test_cautions_of_the_graph_read_the_same_after_loading(fitted, tmp_path):
     model.save(tmp_path / "model.skmmm")
     loaded = DeepCausalMMMRegressor.load(tmp_path / "model.skmmm")
     assert loaded.channel_graph().cautions == model.channel_graph().cautions
-    assert "4 common movement(s)" in " ".join(loaded.channel_graph().cautions)
+    assert "4 common movements" in " ".join(loaded.channel_graph().cautions)
 
 
 def small(n_rows=40):

@@ -47,6 +47,8 @@
     return (v) => (v === null ? "–" : `${(v / unit).toFixed(decimals)}${after}`);
   }
   const share = (value) => (value === null ? "–" : `${(100 * value).toFixed(1)}%`);
+  const counted = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
+
   const percent = (value, sign = false) => {
     if (value === null || !Number.isFinite(value)) return "–";
     if (value !== 0 && Math.abs(value) < 0.0005) return sign ? "±0%" : "< 0.1%";
@@ -166,7 +168,7 @@
     const labels = [...w.names.map((name) => cut(name, narrow() ? 14 : 26)), ...shortIn(shown)];
     const values = [...w.values, ...shown.map((i) => data.summary.contribution[i])];
     if (rest.length) {
-      labels.push(`${rest.length} other channels`);
+      labels.push(counted(rest.length, "other channel"));
       values.push(sum(rest.map((i) => data.summary.contribution[i])));
     }
     labels.push(w.total);
@@ -888,7 +890,7 @@
       shapes, yaxis: axis, height: 90 + 20 * rows.length, margin: { l: 20, r: 16, t: 12, b: 44 },
       xaxis: { title: { text: plain(cut(measureName(now.measure), 60)) }, tickformat: key === "share" ? "~%" : "", range: whole(r[key], r[`${key}_low`] ?? [], r[`${key}_high`] ?? []) },
       annotations: order.length > most ? [{
-        text: `${order.length - most} regions in between`, xref: "paper", x: 1, xanchor: "right",
+        text: `${counted(order.length - most, "region")} in between`, xref: "paper", x: 1, xanchor: "right",
         y: 9.5, yanchor: "bottom", showarrow: false, font: { color: "#666", size: 11.5 },
       }] : [],
     });
@@ -1015,7 +1017,7 @@
   });
   if (data.regionsLeftOut) {
     byId("region-note").textContent =
-      `${data.regionsLeftOut} smaller regions are in the total only, to keep this file small.`;
+      `In the total only, to keep this file small: ${counted(data.regionsLeftOut, "smaller region")}.`;
   }
   const withCurve = ordered(data.summary.contribution).reverse().filter((i) => data.curves[i]);
   now.channel = withCurve[0];
