@@ -167,7 +167,8 @@ class DeepCausalMMMRegressor(
         KPI units per unit of the control, averaged over regions.
     causal_graph_ : ndarray of shape (n_media, n_media)
         ``[i, j]``: how i drives j over all lags, in standard deviations of each; zero
-        without an edge, or a graph. `channel_graph` has probabilities and verdicts.
+        without an edge, or a graph. Rows and columns are those of `media_`. With names:
+        ``channel_graph().weights``, beside probabilities and verdicts.
     media_, controls_ : list
         Columns, in the order of X and of the arrays above.
     media_cost_ : dict

@@ -200,7 +200,9 @@ class QuestionsMixin(ReadingMixin):
         Returns
         -------
         interval : ndarray of shape (n_rows, 2)
-            Lower and upper bound, in KPI units.
+            Lower and upper bound, in KPI units. The rows are those of X, without names
+            as from `predict`: ``pd.DataFrame(interval, X.index, ["low", "high"])`` has
+            them. Intervals of channels stand with names in `channel_summary`.
         """
         tail = tail_probability(confidence_level)
         _, _, panel = self._read(X)

@@ -336,7 +336,8 @@ class StructuralVAR(_GraphEstimator):
     ----------
     causal_graph_ : ndarray of shape (n_media, n_media)
         ``[i, j]``: weight with which i drives j, over all lags, in standard deviations
-        of the child per one of the parent; zero where no edge is retained.
+        of the child per one of the parent; zero where no edge is retained. With names:
+        ``channel_graph().weights``.
     media_ : list
         Media columns, in the order of X and of `causal_graph_`.
     n_features_in_ : int
