@@ -40,18 +40,13 @@ from skmmm._model.priors import (
     shared_priors,
 )
 from skmmm._model.responses import summed_effects
-from skmmm._model.saturation import half_saturations, hill
+from skmmm._model.saturation import EXPECTED, half_saturations, hill, none_or_more
 from skmmm._model.spikes import (
     believed_share,
     damped_spikes,
     find_spikes,
     take_excess,
 )
-
-# Width of the bend in which an effect becomes nothing, and where one as large as
-# expected lies beyond it, in expected effects.
-BEND = 0.2
-EXPECTED = 1.0 + BEND / 2.0
 
 # Parameters with a shared value from which regions may deviate.
 BY_REGION = (
@@ -502,8 +497,8 @@ class OutcomeNetwork:
         twin, values = self.among(channels)
         inputs = inputs.among(channels, inputs.media[:, channels])
         media = twin.damped(values, inputs).reshape(inputs.media.shape)
-        itself = torch.from_numpy(1.0 * (origins[:, None] == channels))
-        itself = itself[:, None, :, None]
+        itself = torch.from_numpy(1.0 * (origins[:, None, None, None] == channels))
+        itself = itself.transpose(2, 3)
         before = itself.expand(-1, len(media), -1, self.sizes.max_lag)
         parts = torch.cat([before, shares], dim=-1) * media
         carried = twin._adstocked_parts(values, media, inputs.known, parts)
@@ -586,17 +581,6 @@ class OutcomeNetwork:
 def with_noise_floor(log, floor):
     """Return the log of a standard deviation to which one of `floor` is added."""
     return 0.5 * torch.logaddexp(2.0 * log, torch.full_like(log, 2 * math.log(floor)))
-
-
-def none_or_more(values):
-    """Return zero where values are negative, values where they are well above zero.
-
-    Between zero and `BEND` a parabola joins the two, half a bend below the values. A
-    normal prior on the argument expects an effect around its mean, has a share for no
-    effect at all, and leaves effects beyond the KPI as unlikely as they are.
-    """
-    bent = values.clamp(0.0, BEND)
-    return bent * bent / (2.0 * BEND) + (values - BEND).clamp_min(0.0)
 
 
 def _in_units(values, name, deviation):

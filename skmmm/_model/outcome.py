@@ -20,8 +20,9 @@ from skmmm._model.inputs import PerPanel, Seasons, build_inputs
 from skmmm._model.level import Level, fit_level, level_of_rows
 from skmmm._model.likelihood import Loss
 from skmmm._model.network import OutcomeNetwork
+from skmmm._model.rows import effect_rows, structure_rows
 from skmmm._model.saturation import half_saturations, per_head_exponent
-from skmmm._model.scaling import Flights, ScaledChannel
+from skmmm._model.scaling import Flights, ScaledChannel, SpendResponses
 from skmmm._model.threads import of_each
 
 Split = namedtuple("Split", "window inputs own rest weight n_periods")
@@ -148,7 +149,7 @@ class OutcomeModel:
                 moving = None if level is None else level.select(some)
                 parts.append(
                     (
-                        *_structure(twin.extended(n_new), inputs, panel),
+                        *structure_rows(twin.extended(n_new), inputs, panel),
                         *level_of_rows(twin, moving, panel),
                     )
                 )
@@ -294,7 +295,7 @@ class OutcomeModel:
         for spend in alternatives:
             media = np.swapaxes(spend, -1, -2) / typical
             media = np.pad(media, [*[(0, 0)] * (media.ndim - 1), (before, 0)])
-            yield _effect_rows(network, channels, inputs, media, panel) * unit
+            yield effect_rows(network, channels, inputs, media, panel) * unit
 
     def scaled_effects(self, split, channels, factors, *, by, draws=False):
         """Yield the effect of one channel after the other if its spend is scaled.
@@ -337,7 +338,7 @@ class OutcomeModel:
             yield found
 
     def response_effects(self, split, channel, draw, *, draws=False):
-        """Return a function from spend of a channel in some regions to its effects.
+        """Return the effects of a channel as a function of its spend in some regions.
 
         Parameters
         ----------
@@ -351,34 +352,12 @@ class OutcomeModel:
 
         Returns
         -------
-        effects : callable
-            From a slice of the regions, and spend of shape (D, K, regions, T) in the
-            units of X in the window of the split, to effects of shape (K, E, regions)
-            in KPI units, as `split` counts them; zero for draws that are left out.
+        effects : SpendResponses
         """
-        network, chosen = self.network_of(draws=draws), np.flatnonzero(draw >= 0)
-        n_new = len(split.weight) - network.sizes.n_regions
-        network = select(network, chosen).extended(n_new)
+        n_new = len(split.weight) - self.network.sizes.n_regions
+        network = self.network_of(draws=draws).extended(n_new)
         typical = self.scales.extended(n_new).media[:, channel, None]
-        own, rest = split.own[:, [channel]], split.rest[:, [channel]]
-        with torch.no_grad():
-            every = ScaledChannel(
-                network, channel, split.inputs, own, rest, split.weight
-            )
-
-        def effects(regions, spend):
-            found = np.zeros((spend.shape[1], len(draw), spend.shape[2]))
-            with torch.no_grad():
-                one = every.in_regions(regions)
-                media = (one.own + one.rest).repeat(len(chosen), 1, 1, 1)
-                now = media[:, :, 0, self.network.sizes.max_lag :]
-                for k, effect in enumerate(found):
-                    spent = spend[draw[chosen], k] / typical[regions]
-                    now[:] = torch.from_numpy(spent)
-                    effect[chosen] = one.under(media).sum(dim=-1).numpy()
-            return found
-
-        return effects
+        return SpendResponses(network, split, channel, typical, draw)
 
     def flights(self, split, *, draws=False):
         """Return what media cause as a function of spend period by period.
@@ -612,32 +591,3 @@ class OutcomeModel:
             "coef": (size * kpi).mean(axis=1),
             "control_coef": (control * kpi / scales.control_scale).mean(axis=1),
         }
-
-
-def _structure(network, inputs, panel):
-    """Return baseline, controls and media of the panel's rows, draws first."""
-    parts = network(inputs)
-    return (
-        panel.rows(parts.baseline.numpy()),
-        np.moveaxis(panel.rows(parts.controls.transpose(1, 2).numpy()), 1, 2),
-        np.moveaxis(panel.rows(parts.media.transpose(1, 2).numpy()), 1, 2),
-    )
-
-
-def _effect_rows(network, channels, inputs, media, panel):
-    """Return the effect of channels together, (E, n_rows), in mean KPI.
-
-    Parameters
-    ----------
-    media : ndarray of shape ([E,] R, C, L + T)
-        In units of typical spend.
-    """
-    media = torch.from_numpy(media)
-    n_new = panel.shape[0] - network.sizes.n_regions
-    found = []
-    with torch.no_grad():
-        for some, twin in few_draws(network):
-            own = media if media.ndim == 3 else media[some]
-            effects = twin.extended(n_new).channel_effects(channels, inputs, own)
-            found.append(panel.rows(effects.sum(dim=2).numpy()))
-    return np.concatenate(found)

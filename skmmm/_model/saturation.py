@@ -2,6 +2,11 @@
 
 import torch
 
+# Width of the bend in which an effect becomes nothing, and where one as large as
+# expected lies beyond it, in expected effects.
+BEND = 0.2
+EXPECTED = 1.0 + BEND / 2.0
+
 
 def hill(adstock, log_half_saturation, slope):
     """Hill curve ``x ** slope / (x ** slope + half_saturation ** slope)``.
@@ -70,3 +75,14 @@ def _odds_log(adstock, log_half_saturation, slope):
     # The smallest number keeps the gradient at zero spend finite.
     tiny = torch.finfo(adstock.dtype).tiny
     return slope * (torch.log(adstock.clamp_min(tiny)) - log_half_saturation)
+
+
+def none_or_more(values):
+    """Return zero where values are negative, values where they are well above zero.
+
+    Between zero and `BEND` a parabola joins the two, half a bend below the values. A
+    normal prior on the argument expects an effect around its mean, has a share for no
+    effect at all, and leaves effects beyond the KPI as unlikely as they are.
+    """
+    bent = values.clamp(0.0, BEND)
+    return bent * bent / (2.0 * BEND) + (values - BEND).clamp_min(0.0)

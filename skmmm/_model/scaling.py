@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from skmmm._model.adstock import carry_known
+from skmmm._model.draws import select
 from skmmm._model.saturation import half_saturations, hill_odds
 from skmmm._model.spikes import believed_share, find_spikes, take_excess
 
@@ -149,6 +150,53 @@ class ScaledChannel:
 
     def _odds(self, adstock):
         return hill_odds(adstock, self.half_log, self.slope)
+
+
+class SpendResponses:
+    """The effects of one channel as a function of its spend in some regions.
+
+    Parameters
+    ----------
+    network : OutcomeNetwork
+        With E draws.
+    split : Split
+    channel : int
+    typical : ndarray of shape (R, 1)
+        Typical spend of the channel, in the units of X.
+    draw : ndarray of shape (E,), int
+        Which of D spends each draw has; -1: left out.
+    """
+
+    def __init__(self, network, split, channel, typical, draw):
+        self._draw, self._chosen = draw, np.flatnonzero(draw >= 0)
+        self._typical, self._before = typical, network.sizes.max_lag
+        own, rest = split.own[:, [channel]], split.rest[:, [channel]]
+        few = select(network, self._chosen)
+        with torch.no_grad():
+            self._every = ScaledChannel(
+                few, channel, split.inputs, own, rest, split.weight
+            )
+
+    def __call__(self, regions, spend):
+        """Return effects, (K, E, regions), in KPI units; zero for draws left out.
+
+        Parameters
+        ----------
+        regions : slice
+        spend : ndarray of shape (D, K, regions, T)
+            In the units of X, in the window of the split.
+        """
+        chosen = self._chosen
+        found = np.zeros((spend.shape[1], len(self._draw), spend.shape[2]))
+        with torch.no_grad():
+            one = self._every.in_regions(regions)
+            media = (one.own + one.rest).repeat(len(chosen), 1, 1, 1)
+            now = media[:, :, 0, self._before :]
+            for k, effect in enumerate(found):
+                spent = spend[self._draw[chosen], k] / self._typical[regions]
+                now[:] = torch.from_numpy(spent)
+                effect[chosen] = one.under(media).sum(dim=-1).numpy()
+        return found
 
 
 class Flights:

@@ -24,8 +24,8 @@ from network_problems import (
 from skmmm._model import ADSTOCKS
 from skmmm._model.context import draw_context
 from skmmm._model.inputs import Inputs
-from skmmm._model.network import BEND, EXPECTED, none_or_more
 from skmmm._model.priors import MISFIT, MISFIT_ALWAYS_ON
+from skmmm._model.saturation import BEND, EXPECTED, none_or_more
 from skmmm._model.spikes import find_spikes
 
 
