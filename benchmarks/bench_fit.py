@@ -34,10 +34,15 @@ SHAPES = [
 ]
 
 
-def one(shape):
-    """Fit one panel and print seconds, peak memory and iterations as JSON."""
+def one(shape, n_workers=1):
+    """Fit one panel and print seconds, peak memory and iterations as JSON.
+
+    On so many processes; `peak_gb` is of this one, `worker_peak_gb` of the largest of
+    the others.
+    """
     from skmmm import DeepCausalMMMRegressor
     from skmmm.datasets import make_mmm_panel
+    from skmmm.distributed import region_workers
 
     if shape == "dma":
         data = pd.read_csv(PANEL)
@@ -54,10 +59,12 @@ def one(shape):
         media=media, controls=controls, random_state=0, **roles
     )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.perf_counter()
-    estimator.fit(X, y)
-    seconds = time.perf_counter() - started
+    with region_workers(n_workers):
+        started = time.perf_counter()
+        estimator.fit(X, y)
+        seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    worker_peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     result = {
         "panel": "dma" if shape == "dma" else "simulated",
         "rows": len(X),
@@ -67,6 +74,7 @@ def one(shape):
         "iterations": estimator.n_iter_,
         "peak_gb": round(peak / 1e6, 2),
         "gb_before_fit": round(before / 1e6, 2),
+        "worker_peak_gb": round(worker_peak / 1e6, 2),
     }
     print(json.dumps(result))
 
@@ -90,6 +98,6 @@ def main():
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        one(json.loads(sys.argv[1]))
+        one(*map(json.loads, sys.argv[1:]))
     else:
         main()

@@ -2,11 +2,12 @@
 
 Fits of `bench_fit.py`, each in a process of its own, on one thread and on all: default
 settings, intervals and graph included. Writes results/scale.csv: the panel, threads,
-seconds, peak memory and iterations; prints seconds on one thread by seconds on all, and
-the growth exponent of seconds against rows. Only ratios within one run mean anything on
-other machines.
+processes (`skmmm.distributed.region_workers`), seconds, peak memory and iterations;
+prints seconds on one thread by seconds on all, and the growth exponent of seconds
+against rows. Only ratios within one run mean anything on other machines.
 
     python benchmarks/bench_scale.py --shapes 1x156x6,dma,200x156x20
+    python benchmarks/bench_scale.py --shapes 400x104x10 --threads 1 --workers 1,2
 """
 
 import argparse
@@ -14,6 +15,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -29,38 +31,47 @@ SHAPES = [
 ]
 
 
-def run(shape, n_threads):
-    """Return one row: a fit on so many threads."""
+def run(shape, n_threads, n_workers):
+    """Return one row: a fit on so many threads and processes."""
     asked = shape if shape == "dma" else [int(size) for size in shape.split("x")]
     command = [sys.executable, str(HERE / "bench_fit.py"), json.dumps(asked)]
+    command.append(str(n_workers))
     limit = {"OMP_NUM_THREADS": str(n_threads)}
     output = subprocess.run(
         command, check=True, capture_output=True, text=True, env=os.environ | limit
     )
     found = json.loads(output.stdout.splitlines()[-1])
-    return {"shape": shape, "threads": n_threads} | found
+    return {"shape": shape, "threads": n_threads, "workers": n_workers} | found
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shapes", default=",".join(SHAPES))
     parser.add_argument("--threads", default=f"1,{os.cpu_count()}")
+    parser.add_argument("--workers", default="1")
     arguments = parser.parse_args()
     shapes = [s for s in arguments.shapes.split(",") if s != "dma" or PANEL.exists()]
+    threads, workers = (
+        sorted({int(n) for n in given.split(",")})
+        for given in (arguments.threads, arguments.workers)
+    )
     rows = []
     for shape in shapes:
-        for n_threads in sorted({int(n) for n in arguments.threads.split(",")}):
-            rows.append(run(shape, n_threads))
+        for n_threads, n_workers in product(threads, workers):
+            rows.append(run(shape, n_threads, n_workers))
             print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
     table.to_csv(HERE / "results" / "scale.csv", index=False)
-    seconds = table.pivot(index="shape", columns="threads", values="seconds")
-    print((seconds.iloc[:, 0] / seconds.iloc[:, -1]).round(2).rename("gain by threads"))
+    how = ["threads", "workers"]
+    seconds = table.pivot(index="shape", columns=how, values="seconds")
+    gain = (seconds.iloc[:, 0] / seconds.iloc[:, -1]).round(2)
+    first, last = (tuple(map(int, seconds.columns[at])) for at in (0, -1))
+    print(gain.rename(f"gain, {how} from {first} to {last}"))
     grown = table[table["shape"].str.endswith("x104x10")]
-    for n_threads, some in grown.groupby("threads"):
+    for used, some in grown.groupby(how):
         if len(some) > 1:
             logs = np.log(some["rows"]), np.log(some["seconds"])
-            print(f"exponent on {n_threads} threads: {np.polyfit(*logs, 1)[0]:.2f}")
+            print(f"exponent on {how} {used}: {np.polyfit(*logs, 1)[0]:.2f}")
 
 
 if __name__ == "__main__":

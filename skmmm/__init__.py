@@ -20,6 +20,7 @@ _MODULES = (
     "allocation",
     "baselines",
     "datasets",
+    "distributed",
     "effects",
     "experiments",
     "graph",

@@ -13,5 +13,5 @@ def region_blocks(n_regions, n_cells, at_once):
         Of these in a block, or one region.
     """
     n_each = max(at_once // max(n_cells, 1), 1)
-    for start in range(0, n_regions, n_each):
+    for start in range(0, max(n_regions, 1), n_each):  # of none, one block of none
         yield slice(start, min(start + n_each, n_regions))

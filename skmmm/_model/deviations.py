@@ -9,6 +9,7 @@ from skmmm._model.laplace import (
     structural_change,
 )
 from skmmm._model.likelihood import whiten
+from skmmm._model.sums import all_sum, own_positions, own_regions
 
 _REGIONS = 8  # that say how information changes with the other parameters
 
@@ -39,8 +40,9 @@ class DeviationInformation:
 
     def __init__(self, network, inputs, target, loss, known):
         self.told = spread_information(network, known)
-        n_regions = network.sizes.n_regions
-        self._some = torch.arange(n_regions)[:: -(-n_regions // _REGIONS)]
+        own, n_regions = own_regions(network.sizes.n_regions)
+        some = torch.arange(n_regions)[:: -(-n_regions // _REGIONS)]
+        self._some = own_positions(own, some)
         self._inputs, self._target = (
             part.in_regions(self._some) for part in (inputs, target)
         )
@@ -66,7 +68,7 @@ class DeviationInformation:
             return {}
         change = torch.cat(list(changes.values()))
         left = whiten(few, change, self._target, few.values())
-        sizes = (left.square() * self._weight).sum(dim=(1, 2))
+        sizes = all_sum((left.square() * self._weight).sum(dim=(1, 2)))
         counts = [len(change) for change in changes.values()]
         return dict(zip(changes, sizes.split(counts), strict=True))
 

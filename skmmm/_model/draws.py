@@ -1,5 +1,7 @@
 """Draws of a network, few at a time."""
 
+from skmmm._model.sums import most_regions
+
 # What bounds the memory of predictions: draws, and channels of all their regions.
 _AT_ONCE, _CHANNELS = 8, 2**18
 
@@ -9,7 +11,8 @@ def few_draws(network, at_once=_AT_ONCE):
 
     At most so many; of panels of many regions as few as memory asks for.
     """
-    channels = network.sizes.n_regions * max(network.sizes.n_media, 1)
+    n_regions = most_regions(network.sizes.n_regions)
+    channels = n_regions * max(network.sizes.n_media, 1)
     n_each = max(min(at_once, _CHANNELS // channels), 1)
     for first in range(0, len(network.shared), n_each):
         some = slice(first, first + n_each)

@@ -19,6 +19,9 @@ from skmmm._model.likelihood import log_likelihood, log_prior
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.priors import fields_in_dtype
 from skmmm._model.spreads import draw_spreads, mean_parameters, slopes_after
+from skmmm._model.sums import agreed, all_regions, all_sum, is_first, replicated
+from skmmm._model.vectors import joined, of_all_regions, split_like
+from skmmm._model.workers import blocks_of, workers_for
 
 N_MOVES = 2  # times that chains look for a better place to measure distances from
 N_WARMUP = 7  # transitions in which the step size is found, after every move
@@ -95,18 +98,49 @@ def sample(network, inputs, target, loss, known, n_draws, generator):
     .. [2] Hoffman and Gelman (2014). The No-U-Turn Sampler. JMLR 15, sec. 3.2 (step
        size by dual averaging).
     """
-    n_regions, n_regional = network.regional.shape[1:]
-    n_shared = network.shared.shape[1]
+    workers = workers_for(target)
+    if workers is None:
+        return _sample(network, inputs, target, loss, known, n_draws, generator)
+    rows = blocks_of(network, inputs, target)
+    found = workers.run(
+        _sample_block,
+        network.sizes.n_regions,
+        lambda own: (*rows(own), known.in_regions(own)),
+        *(loss, n_draws, generator),
+    )
+    (draws, mean, trace), *_ = found
+    draws, mean, start, places = (
+        network.at(first.shared, torch.cat([first.regional, *others], dim=1))
+        for first, *others in zip(
+            (draws, mean, trace.start, trace.places), *found[1:], strict=True
+        )
+    )
+    return draws, mean, replace(trace, start=start, places=places)
+
+
+def _sample_block(network, inputs, target, known, loss, n_draws, generator):
+    """Draw with others that have the other regions.
+
+    Returns
+    -------
+    draws, mean, trace
+        In the first process; in others the regional parameters of draws, mean, start
+        and places.
+    """
+    found = _sample(network, inputs, target, loss, known, n_draws, generator)
+    if is_first():
+        return found
+    draws, mean, trace = found
+    return [one.regional for one in (draws, mean, trace.start, trace.places)]
+
+
+def _sample(network, inputs, target, loss, known, n_draws, generator):
+    """Draw the parameters of the regions that this process has."""
     n_chains = min(n_draws, most_chains(inputs))
     approximation = approximate(network, known, inputs, target)
     posterior = _Posterior(network, inputs, target, loss, approximation)
 
-    noise = torch.randn(
-        n_chains,
-        n_shared + n_regions * n_regional,
-        generator=generator,
-        dtype=torch.float64,
-    )
+    noise = _normals(network, n_chains, generator)
     start = _spread_out(network, known, inputs, target, noise)
     state = posterior.state(start.shared, start.regional)
     return _explore(posterior, state, start, N_MOVES, n_draws, generator)
@@ -178,7 +212,7 @@ def _assimilated(places, before, experiments, generator):
             places.regional.mean(dim=0, keepdim=True),
         )
         slopes = before.unwhiten_vjp(*experiments.slopes(centre))
-        slopes = torch.cat([part.flatten(1) for part in slopes], dim=1)  # (Q, N)
+        slopes = joined(*slopes)  # (Q, N)
         slopes = slopes / _N_STEPS_OF_TESTS**0.5
         with torch.no_grad():
             errors = experiments.errors(places) / _N_STEPS_OF_TESTS**0.5
@@ -276,8 +310,7 @@ class _Said:
                 strict=True,
             )
         ]
-        slopes = self.posterior.approximation.unwhiten_vjp(*both)
-        return torch.cat([part.flatten(1) for part in slopes], dim=1)
+        return joined(*self.posterior.approximation.unwhiten_vjp(*both))
 
 
 def _not_refuted(log_density, generator):
@@ -300,9 +333,9 @@ def _not_refuted(log_density, generator):
 
 def _explore(posterior, state, start, n_moves, n_draws, generator):
     """Run chains on, and return draws, mean and trace as `sample` does."""
-    n_chains, n_coordinates = state.position.shape
-    n_each = -(-n_draws // n_chains)
     network, tested = posterior.network, posterior.target.tested
+    n_chains, n_coordinates = len(state.position), _n_coordinates(network)
+    n_each = -(-n_draws // n_chains)
     places, changes, densities = [], [], [state.density]
     for move in range(n_moves + 1):
         step = _StepSize(1.0 / n_coordinates**0.25)
@@ -311,9 +344,7 @@ def _explore(posterior, state, start, n_moves, n_draws, generator):
         for transition in range(n_transitions):
             jitter = 0.8 + 0.4 * torch.rand((), generator=generator).item()
             accept_draw = torch.rand(n_chains, generator=generator, dtype=torch.float64)
-            momentum = torch.randn(
-                state.position.shape, generator=generator, dtype=torch.float64
-            )
+            momentum = _normals(network, n_chains, generator)
             state, change = _transition(
                 posterior, state, momentum, jitter * step.now, N_STEPS, accept_draw
             )
@@ -341,16 +372,34 @@ def _spread_out(network, known, inputs, target, noise):
     approximation = LaplaceApproximation(
         with_spreads(network, known, told), all_ties(network, inputs, target)
     )
-    n_shared, shape = network.shared.shape[1], network.regional.shape[1:]
-    shared, regional = approximation.unwhiten(
-        noise[:, :n_shared], noise[:, n_shared:].reshape(len(noise), *shape)
-    )
+    parts = split_like(noise, (network.shared, network.regional))
+    shared, regional = approximation.unwhiten(*parts)
     return network.at(network.shared + shared, network.regional + regional)
 
 
 def most_chains(inputs):
     """Return the number of chains beyond which chains run longer instead."""
-    return max(_MIN_CHAINS, _CELLS // max(inputs.media.numel(), 1))
+    n_regions, *rest = inputs.media.shape
+    n_cells = all_regions(n_regions) * math.prod(rest)
+    return max(_MIN_CHAINS, _CELLS // max(n_cells, 1))
+
+
+def _n_coordinates(network):
+    """Return how many parameters there are, of all regions."""
+    (shared, regional), _ = of_all_regions(network.shared, network.regional)
+    return shared.shape[1] + regional[0].numel()
+
+
+def _normals(network, n_chains, generator):
+    """Return a standard normal for every own coordinate, (n_chains, N).
+
+    Of those for the coordinates of all regions, so that each process draws the same.
+    """
+    whole, own = of_all_regions(network.shared, network.regional)
+    size = n_chains, sum(part[0].numel() for part in whole)
+    drawn = torch.randn(size, generator=generator, dtype=torch.float64)
+    shared, regional = split_like(drawn, whole)
+    return joined(shared, regional[:, own])
 
 
 class _State(NamedTuple):
@@ -394,12 +443,8 @@ class _Posterior:
 
     def parameters(self, position):
         """Return shared and regional parameters at positions."""
-        n_shared = self.network.shared.shape[1]
-        shape = self.network.regional.shape[1:]
-        shared, regional = self.approximation.unwhiten(
-            position[:, :n_shared],
-            position[:, n_shared:].reshape(len(position), *shape),
-        )
+        parts = split_like(position, (self.network.shared, self.network.regional))
+        shared, regional = self.approximation.unwhiten(*parts)
         return self.network.shared + shared, self.network.regional + regional
 
     def moved(self, state):
@@ -418,15 +463,17 @@ class _Posterior:
 
         What rows say of deviations stays as it is: the density changes by the prior.
         """
-        before = self.parameters(state.position)
+        shared, regional = self.parameters(state.position)
+        before = agreed(shared), regional
         after = draw_spreads(self.network, before[0], before[1], generator)
         slopes = slopes_after(
             self.network, before, after, (state.shared_slope, state.regional_slope)
         )
-        lost = sum(
+        shared, regional = (
             (new.square() - old.square()).flatten(1).sum(dim=1)
             for old, new in zip(before, after, strict=True)
         )
+        lost = shared + all_sum(regional)
         density = state.density - 0.5 * lost
         return _State(
             self._position(*after), density, self._by_position(*slopes), *slopes
@@ -444,22 +491,20 @@ class _Posterior:
         parts = self.approximation.whiten(
             shared - self.network.shared, regional - self.network.regional
         )
-        return torch.cat([part.flatten(1) for part in parts], dim=1)
+        return joined(*parts)
 
     def _by_position(self, *slopes):
-        parts = self.approximation.unwhiten_vjp(*slopes)
-        return torch.cat([part.flatten(1) for part in parts], dim=1)
+        return joined(*self.approximation.unwhiten_vjp(*slopes))
 
     def density(self, position):
         """Return the log posterior, shape (n_chains,)."""
         twin = self.network.at(*self.parameters(position))
         with torch.no_grad():
-            return torch.cat(
-                [
-                    self._density(few, self.inputs, self.target)
-                    for _, few in few_draws(twin, len(position))
-                ]
-            )
+            found = [
+                self._density(few, self.inputs, self.target)
+                for _, few in few_draws(twin, len(position))
+            ]
+        return all_sum(torch.cat(found))
 
     def gradient(self, position):
         """Return its gradient, (n_chains, n_coordinates), and slopes by parameters.
@@ -476,9 +521,10 @@ class _Posterior:
             parts = few.shared.requires_grad_(), few.regional.requires_grad_()
             density = self._density(few, inputs, target).sum()
             found.append(torch.autograd.grad(density, parts))
-        slopes = [
+        shared, regional = (
             torch.cat(part).to(position.dtype) for part in zip(*found, strict=True)
-        ]
+        )
+        slopes = all_sum(shared), regional
         return self._by_position(*slopes), *slopes
 
     def _density(self, network, inputs, target):
@@ -491,7 +537,8 @@ def _transition(posterior, state, momentum, step, n_steps, accept_draw):
 
     The logarithm may be above zero.
     """
-    energy = 0.5 * momentum.square().sum(dim=1) - state.density
+    n_shared = state.shared_slope.shape[1]
+    energy = _kinetic_energy(momentum, n_shared) - state.density
     position, gradient = state.position, state.gradient
     for _ in range(n_steps):
         momentum = momentum + 0.5 * step * gradient
@@ -499,8 +546,15 @@ def _transition(posterior, state, momentum, step, n_steps, accept_draw):
         gradient, *slopes = posterior.gradient(position)
         momentum = momentum + 0.5 * step * gradient
     new = _State(position, posterior.density(position), gradient, *slopes)
-    change = energy - 0.5 * momentum.square().sum(dim=1) + new.density
+    change = energy - _kinetic_energy(momentum, n_shared) + new.density
     return new.where(accept_draw < _acceptance(change), state), change
+
+
+def _kinetic_energy(momentum, n_shared):
+    """Return the energy of momenta, (n_chains,), of which the first are shared."""
+    squares = momentum.square()
+    squares[:, :n_shared] = replicated(squares[:, :n_shared])
+    return 0.5 * all_sum(squares.sum(dim=1))
 
 
 def _acceptance(change):

@@ -9,11 +9,16 @@ import torch
 from skmmm._model.blocks import region_blocks
 from skmmm._model.likelihood import error_precision, errors, split_common, whiten
 from skmmm._model.priors import NOISE_FLOOR, NOISE_RATIO
+from skmmm._model.roots import root_of
+from skmmm._model.sums import all_sum, gathered, own_regions, replicated
 from skmmm._model.threads import of_each
+from skmmm._model.vectors import joined, split_like
+from skmmm._model.workers import blocks_of, workers_for
 
 _STEP = 1e-4  # of the finite differences, in prior standard deviations
 _CHUNK = 8  # draws at once: bounds the memory
 _BLOCK = 2**21  # derivatives at once, of all cells of a block of regions
+_OF_REGIONS = "cross", "regional", "cross_shock"  # of the information
 _EXACT = 1e12  # information about what counts as known
 
 
@@ -42,6 +47,16 @@ class Information:
     shock: torch.Tensor
     shared_shock: torch.Tensor
     cross_shock: torch.Tensor
+
+    def in_regions(self, regions):
+        """Return what is known where only some regions are looked at."""
+        return replace(self, **{n: getattr(self, n)[regions] for n in _OF_REGIONS})
+
+    @classmethod
+    def of_blocks(cls, several):
+        """Return what several blocks of regions have in common, and of each region."""
+        rows = {n: torch.cat([getattr(one, n) for one in several]) for n in _OF_REGIONS}
+        return replace(several[0], **rows)
 
     def without_shock(self):
         """Return the information about shared parameters with shocks integrated out."""
@@ -167,6 +182,11 @@ def information(network, inputs, target, loss):
     information, and spreads and the size of shocks count as unknown. Regions pass block
     by block: the derivatives of all cells are never there at once.
     """
+    workers = workers_for(target)
+    if workers is not None:
+        block = blocks_of(network, inputs, target)
+        found = workers.run(information, network.sizes.n_regions, block, loss)
+        return Information.of_blocks(found)
     precision = row_precision(network, inputs, target, loss)
     values = network.values()
     shock = precision.new_zeros(0)
@@ -179,7 +199,7 @@ def information(network, inputs, target, loss):
         return _information_of(
             network.in_regions(block),
             inputs.in_regions(block),
-            target.in_regions(block),
+            target.part(block),
             precision[block],
             shock,
         )
@@ -187,11 +207,11 @@ def information(network, inputs, target, loss):
     found = of_each(told_by, region_blocks(len(target.y), n_cells, _BLOCK))
     shared, shared_shock, cross, regional, cross_shock = zip(*found, strict=True)
     return Information(
-        shared=sum(shared[1:], shared[0]),
+        shared=all_sum(sum(shared[1:], shared[0])),
         cross=torch.cat(cross),
         regional=torch.cat(regional),
-        shock=shock**2 * precision.sum(dim=0)[: len(shock)],
-        shared_shock=sum(shared_shock[1:], shared_shock[0]),
+        shock=shock**2 * all_sum(precision.sum(dim=0))[: len(shock)],
+        shared_shock=all_sum(sum(shared_shock[1:], shared_shock[0])),
         cross_shock=torch.cat(cross_shock),
     )
 
@@ -375,7 +395,7 @@ def prior_ties(network, inputs, target):
     surprises = twin.surprises(inputs, target.share)[0] if len(chosen) else []
     slopes = [
         torch.autograd.grad(
-            z,
+            replicated(z),
             parameters,
             retain_graph=True,
             allow_unused=True,
@@ -384,10 +404,8 @@ def prior_ties(network, inputs, target):
         for z in surprises
     ]
     nothing = torch.zeros(len(own), *twin.regional.shape[1:], dtype=torch.float64)
-    shared, regional = (
-        torch.cat([start, *(slope[part] for slope in slopes)])
-        for part, start in enumerate((own, nothing))
-    )
+    shared = torch.cat([own, *(all_sum(slope[0]) for slope in slopes)])
+    regional = torch.cat([nothing, *(slope[1] for slope in slopes)])
     sign = torch.ones(len(shared), dtype=torch.float64)
     sign[: len(own)] = -1.0
     return Ties(shared, regional, sign)
@@ -404,23 +422,6 @@ def all_ties(network, inputs, target):
         torch.cat([ties.regional, regional]),
         torch.cat([ties.sign, torch.ones(len(shared), dtype=torch.float64)]),
     )
-
-
-def root_of(precision):
-    """Return lower triangles L with ``L L' = precision``, of shape (..., n, n).
-
-    The prior gives every direction a precision of at least one; where rounding has
-    taken that away, it is given back.
-    """
-    root, failed = torch.linalg.cholesky_ex(precision)
-    if failed.any():
-        values, vectors = torch.linalg.eigh(precision)
-        lost = 1e-15 * values.shape[-1] * values.amax(dim=-1, keepdim=True)
-        size = torch.maximum(values, lost.clamp_min(1.0)).sqrt()
-        mended = torch.linalg.qr(size[..., None] * vectors.transpose(-1, -2)).R
-        bad = (failed > 0)[..., None, None]
-        root = torch.where(bad, mended.transpose(-1, -2), root)
-    return root
 
 
 class LaplaceApproximation:
@@ -449,7 +450,7 @@ class LaplaceApproximation:
         precision[n_shocks:, :n_shocks] += known.shared_shock
         precision[:n_shocks, n_shocks:] += known.shared_shock.T
         precision[n_shocks:, n_shocks:] += known.shared
-        precision = precision - torch.einsum("rkp,rkq->pq", cross, pull)
+        precision = precision - all_sum(torch.einsum("rkp,rkq->pq", cross, pull))
         # Shocks do not move on their own: they come first, so that the root of what
         # is left is that of the shared parameters with shocks integrated out.
         root = root_of((precision + precision.T) / 2)[n_shocks:, n_shocks:]
@@ -468,9 +469,13 @@ class LaplaceApproximation:
         ``(I + V C V')^(-1/2)`` is the identity but for the column space of V.
         """
         moved = self._unwhiten_vjp_without_ties(ties.shared, ties.regional)
-        basis, small = torch.linalg.qr(torch.cat([m.flatten(1) for m in moved], 1).T)
+        own, _ = own_regions(moved[1].shape[1])
+        moved = moved[0], gathered(moved[1], dim=1)
+        basis, small = torch.linalg.qr(joined(*moved).T)
         values, vectors = torch.linalg.eigh(small * ties.sign @ small.T)
-        return basis @ vectors, (1.0 + values).clamp_min(1e-8).rsqrt() - 1.0
+        shared, regional = split_like((basis @ vectors).T, moved)
+        directions = joined(shared, regional[:, own]).T.contiguous()
+        return directions, (1.0 + values).clamp_min(1e-8).rsqrt() - 1.0
 
     def _stretched(self, shared, regional, *, inverse=False):
         """Apply what ties do to standard normals; its own transpose."""
@@ -479,10 +484,9 @@ class LaplaceApproximation:
         directions, stretch = self.tied
         if inverse:
             stretch = -stretch / (1.0 + stretch)
-        flat = torch.cat([shared, regional.flatten(1)], dim=1)
-        flat = flat + (flat @ directions) * stretch @ directions.T
-        shared, rest = flat[:, : shared.shape[1]], flat[:, shared.shape[1] :]
-        return shared, rest.reshape(regional.shape)
+        along = all_sum(joined(replicated(shared), regional) @ directions)
+        flat = joined(shared, regional) + along * stretch @ directions.T
+        return split_like(flat, (shared, regional))
 
     def unwhiten(self, shared, regional):
         """Turn standard normals into distances from the centre.
@@ -523,7 +527,7 @@ class LaplaceApproximation:
         own = torch.linalg.solve_triangular(
             self.root, regional.permute(1, 2, 0), upper=False
         )
-        shared = shared - regional.flatten(1) @ self.pull
+        shared = shared - all_sum(regional.flatten(1) @ self.pull)
         return shared @ self.shared_root, own.permute(2, 0, 1)
 
 
@@ -542,9 +546,10 @@ def with_spreads(network, known, deviations):
         if prior.name in deviations:
             spread = spreads[prior.name.removesuffix("_spread_log")]
             told = spread**2 * deviations[prior.name]
-            diagonal[where] = (
-                prior.scale**2 * 2.0 * (told / (1.0 + told)).square().sum()
-            )
+            number = (told / (1.0 + told)).square().sum()
+            if told.ndim > 1:  # of regions
+                number = all_sum(number)
+            diagonal[where] = prior.scale**2 * 2.0 * number
     return replace(known, shared=known.shared + torch.diag(diagonal))
 
 

@@ -12,6 +12,7 @@ from skmmm._model.independence import independent_share
 from skmmm._model.inputs import tensor_of
 from skmmm._model.level import innovations
 from skmmm._model.priors import EFFECT_DF, fields_in_dtype
+from skmmm._model.sums import all_any, all_regions, all_sum, gathered, replicated
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,8 @@ class Target:
         Of each row in the mean KPI of all rows; sums to one.
     experiments : Measurements or None
         What experiments measured besides.
+    seen : Tensor of shape (T,)
+        1 in periods in which some region was observed, here or in another process.
     """
 
     y: torch.Tensor
@@ -37,6 +40,14 @@ class Target:
     precision: torch.Tensor
     share: torch.Tensor
     experiments: Measurements | None = None
+    seen: torch.Tensor | None = None
+
+    def __post_init__(self):
+        if self.seen is None:
+            object.__setattr__(self, "seen", self._seen())
+
+    def _seen(self):
+        return all_any((self.count > 0).any(dim=0)).to(self.y.dtype)
 
     @property
     def tested(self):
@@ -50,15 +61,20 @@ class Target:
             return rows
         return replace(rows, experiments=self.experiments.in_dtype(dtype))
 
-    def in_regions(self, regions):
-        """Return the same of some regions, without experiments."""
-        share = self.share[regions]
+    def part(self, regions):
+        """Return the rows of some regions, with what they are among all."""
         return Target(
             y=self.y[regions],
             count=self.count[regions],
             precision=self.precision[regions],
-            share=share / share.sum(),
+            share=self.share[regions],
+            seen=self.seen,
         )
+
+    def in_regions(self, regions):
+        """Return the same of some regions, without experiments."""
+        part = self.part(regions)
+        return replace(part, share=part.share / all_sum(part.share.sum()), seen=None)
 
     @property
     def observed(self):
@@ -203,24 +219,29 @@ def split_common(network, error, target, values):
     """
     precise = error_precision(network, target, values)
     precise = precise * torch.exp(-2 * values["noise_log"])[..., None]
-    precision = precise.sum(dim=1)
+    precision, weighted = all_sum(
+        torch.stack([precise.sum(dim=1), (precise * error).sum(dim=1)])
+    )
     # Where nobody was observed a precision of one keeps gradients finite; nothing
     # there is counted.
     safe = torch.where(precision > 0, precision, 1.0)
-    mean = (precise * error).sum(dim=1) / safe
+    mean = weighted / safe
     variance = torch.exp(2 * values["common_log"])[:, None] + 1 / safe
     return mean, variance, safe
 
 
 def log_likelihood(network, inputs, target, loss):
-    """Return the log likelihood of every draw, shape (E,)."""
+    """Return the log likelihood of every draw, shape (E,).
+
+    Of several processes, the part of this one: they sum to it.
+    """
     values = network.values()
     error = errors(network, inputs, target, values)
     total = error.new_zeros(len(error))
     if "common_log" in values:
         mean, variance, precision = split_common(network, error, target, values)
         density = loss(mean / variance.sqrt()) + 0.5 * torch.log(variance * precision)
-        total = (density * target.observed.amax(dim=0)).sum(dim=1)
+        total = replicated((density * target.seen).sum(dim=1))
         error = error - mean[:, None]
     precision = error_precision(network, target, values)
     noise_log = values["noise_log"][..., None] - 0.5 * torch.log(
@@ -235,14 +256,15 @@ def log_likelihood(network, inputs, target, loss):
 
 
 def log_prior(network, inputs, target):
-    """Return the log prior of every draw, shape (E,).
+    """Return the log prior of every draw, shape (E,), or its part of it.
 
     All parameters are standard normal, but for the effects of channels: those of
     pooled ones have a spread in common, and of the others it is the mean effect over
     all rows, the one that is reported, whose logarithm is normal.
     """
     squares = network.shared.square()
-    total = -0.5 * (squares.sum(dim=1) + network.regional.square().sum(dim=(1, 2)))
+    own = network.regional.square().sum(dim=(1, 2))
+    total = -0.5 * (replicated(squares.sum(dim=1)) + own)
     pooled = network.channel_priors.pooled
     for prior, where in network.shared_priors.positions():
         if prior.name == "effect":
@@ -250,12 +272,13 @@ def log_prior(network, inputs, target):
             # Student's t together.
             size = squares[:, where][:, pooled].sum(dim=1)
             power = 0.5 * (EFFECT_DF + pooled.sum())
-            total = total + 0.5 * size - power * torch.log1p(size / EFFECT_DF)
+            total = total + replicated(0.5 * size)
+            total = total - replicated(power * torch.log1p(size / EFFECT_DF))
             own = network.with_own_prior(inputs)
             if len(own):
                 away = network.surprises(inputs, target.share).square()
                 away = away - squares[:, where][:, own]
-                total = total - 0.5 * away.sum(dim=1)
+                total = total - replicated(0.5 * away.sum(dim=1))
     return total
 
 
@@ -264,11 +287,12 @@ def effective_regions(network, inputs, target):
 
     Regions that move together are not independent observations.
     """
-    if not network.level or network.sizes.n_regions < 2:
+    if not network.level or all_regions(network.sizes.n_regions) < 2:
         return 1.0
     observed = target.observed
     with torch.no_grad():
         values = network.values()
         error = errors(network, inputs, target, values)
         error = (error * error_precision(network, target, values).sqrt())[0]
-    return independent_share(torch.where(observed > 0, error, torch.nan)[:, 1:])
+    moves = torch.where(observed > 0, error, torch.nan)[:, 1:]
+    return independent_share(gathered(moves))

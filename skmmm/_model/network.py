@@ -47,6 +47,7 @@ from skmmm._model.spikes import (
     find_spikes,
     take_excess,
 )
+from skmmm._model.sums import all_any, all_sum
 
 # Parameters with a shared value from which regions may deviate.
 BY_REGION = (
@@ -416,7 +417,7 @@ class OutcomeNetwork:
             Of each row in the mean KPI; sums to one.
         """
         effects = self.channel_effects(channels, inputs, inputs.media[:, channels])
-        return torch.einsum("erct,rt->ec", effects, share)
+        return all_sum(torch.einsum("erct,rt->ec", effects, share))
 
     def prior_effects(self, n_draws, inputs, share):
         """Return draws from the prior of the mean effect of each channel.
@@ -459,8 +460,10 @@ class OutcomeNetwork:
 
         Without spend there is no mean effect; the prior is that of typical spend then.
         """
-        spends = (inputs.media > 0).any(dim=2).any(dim=0)
-        return torch.nonzero(~self.channel_priors.pooled & spends)[:, 0]
+        own = ~self.channel_priors.pooled
+        if own.any():
+            own = own & all_any((inputs.media > 0).any(dim=2).any(dim=0))
+        return torch.nonzero(own)[:, 0]
 
     def surprises(self, inputs, share):
         """Return how far channels with a prior of their own are from it, (E, C).

@@ -16,6 +16,18 @@ from skmmm._model.laplace import (
     with_spreads,
 )
 from skmmm._model.likelihood import effective_regions, log_likelihood, log_prior
+from skmmm._model.sums import (
+    agreed,
+    all_regions,
+    all_sum,
+    decided,
+    gathered,
+    own_positions,
+    own_regions,
+    replicated,
+)
+from skmmm._model.vectors import among_all, of_all_regions, split_like
+from skmmm._model.workers import blocks_of, workers_for
 
 # Spreads and independence depend on the fit and the fit on them. They have settled when
 # a whole round changes the loss per row by less than the first of these, and of all
@@ -58,8 +70,49 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
     settled : bool
         False if the iterations did not suffice.
     """
+    workers = workers_for(target)
+    if workers is None:
+        return _train(network, inputs, target, loss, max_iter, tol, on_iteration)
+
+    def told(block, regional, value):
+        _take(network, block, regional)
+        return on_iteration(value)
+
+    found = workers.run(
+        _train_block,
+        network.sizes.n_regions,
+        blocks_of(network, inputs, target),
+        *(loss, max_iter, tol),
+        here=[told],
+    )
+    settled, block = found[0]
+    _take(network, block, torch.cat([one.regional for _, one in found], dim=1))
+    return settled
+
+
+def _take(network, block, regional):
+    """Take over what a block knows of the mode, and the regions of all blocks."""
+    network.shared, network.regional = block.shared, regional
+    network.independent_share = block.independent_share
+    network.n_compared = block.n_compared
+
+
+def _train_block(network, inputs, target, loss, max_iter, tol, told=None):
+    """Train with others that have the other regions; return what was found."""
+
+    def on_iteration(value):
+        regional = gathered(network.regional, dim=1)
+        return decided(lambda: bool(told(network, regional, value)))
+
+    settled = _train(network, inputs, target, loss, max_iter, tol, on_iteration)
+    return settled, network
+
+
+def _train(network, inputs, target, loss, max_iter, tol, on_iteration):
+    """Train the regions that this process has."""
     record = _Record(max_iter, on_iteration)
-    if network.sizes.n_regions >= MANY_REGIONS and target.experiments is None:
+    many = all_regions(network.sizes.n_regions) >= MANY_REGIONS
+    if many and target.experiments is None:
         _start_from_samples(network, inputs, target, loss, tol, record)
     settled = _alternate(network, inputs, target, loss, tol, record, record.left)
     return settled or record.stopped
@@ -115,11 +168,13 @@ def _start_from_samples(network, inputs, target, loss, tol, record):
         network.shared, network.regional = best.shared, best.regional
 
 
-def _samples(n_regions):
-    """Return the positions of the regions of each sample, which share none."""
+def _samples(n_own):
+    """Return which own regions are in each sample, positions; samples share none."""
+    own, n_regions = own_regions(n_own)
     generator = torch.Generator().manual_seed(0)
     order = torch.randperm(n_regions, generator=generator)
-    return [some.sort().values for some in order.split(SAMPLE)[:N_SAMPLES]]
+    samples = [some.sort().values for some in order.split(SAMPLE)[:N_SAMPLES]]
+    return [own_positions(own, some) for some in samples]
 
 
 def _alternate(network, inputs, target, loss, tol, record, max_iter):
@@ -129,7 +184,7 @@ def _alternate(network, inputs, target, loss, tol, record, max_iter):
     """
     settled, step, losses = False, 1.0, [np.inf]
     end = max(record.left - max_iter, 0)
-    small = min(SETTLED, SETTLED_ROWS / float(target.count.sum()))
+    small = min(SETTLED, SETTLED_ROWS / float(all_sum(target.count.sum())))
     while not (record.stopped or settled) and record.left > end:
         budget = min(ITERATIONS_PER_ROUND, record.left - end)
         last = network.independent_share, network.shared, network.regional
@@ -137,7 +192,7 @@ def _alternate(network, inputs, target, loss, tol, record, max_iter):
         if step < 1.0:
             fraction = network.independent_share ** (1.0 - step) * fraction**step
         network.independent_share = fraction
-        network.n_compared = network.sizes.n_regions
+        network.n_compared = all_regions(network.sizes.n_regions)
         known = information(network, inputs, target, loss)
         deviations = DeviationInformation(network, inputs, target, loss, known)
         approximation = LaplaceApproximation(
@@ -205,27 +260,31 @@ def find_mode(
        Constrained Optimization. SIAM J. Sci. Comput. 16.
     """
     centre = network.shared, network.regional
-    n_rows = float(target.count.sum())
+    whole, own = of_all_regions(*centre)
+    n_rows = float(all_sum(target.count.sum()))
 
     def position(vector):
         """Return the parameters at a vector of standardised coordinates."""
-        parts = split_like(torch.from_numpy(vector), centre)
-        shared, regional = approximation.unwhiten(*parts)
-        return centre[0] + shared, centre[1] + regional
+        shared, regional = split_like(torch.from_numpy(vector)[None], whole)
+        shared, regional = approximation.unwhiten(shared, regional[:, own])
+        return agreed(centre[0] + shared), centre[1] + regional
 
     def objective(vector):
         parts = [part.requires_grad_() for part in position(vector)]
         twin = network.at(*parts)
         value = -penalised_posterior(twin, inputs, target, loss, deviations) / n_rows
-        gradient = approximation.unwhiten_vjp(*torch.autograd.grad(value, parts))
-        return value.item(), torch.cat([g.ravel() for g in gradient]).numpy()
+        shared, regional = torch.autograd.grad(value, parts)
+        total = all_sum(torch.cat([shared[0], value.detach()[None]]))
+        shared, regional = approximation.unwhiten_vjp(total[None, :-1], regional)
+        gradient = among_all(shared, regional, whole, own)[0]
+        return total[-1].item(), gradient.numpy()
 
     def callback(intermediate_result):
         network.shared, network.regional = position(intermediate_result.x)
         if record(float(intermediate_result.fun)):
             raise StopIteration
 
-    start = np.zeros(sum(part.numel() for part in centre))
+    start = np.zeros(sum(part.numel() for part in whole))
     if not all(np.isfinite(part).all() for part in objective(start)):
         raise FloatingPointError(
             "The loss or its gradient is not finite where training starts. Check X and "
@@ -243,18 +302,13 @@ def find_mode(
     return float(result.fun)
 
 
-def split_like(vector, parts):
-    """Cut a flat vector into tensors of the shapes of `parts`."""
-    cut = torch.split(vector, [part.numel() for part in parts])
-    return [piece.reshape(part.shape) for piece, part in zip(cut, parts, strict=True)]
-
-
 def penalised_posterior(network, inputs, target, loss, deviations):
     """Return the log posterior, with deviations integrated out of their spreads.
 
     At the joint mode the spread of the deviations would grow without their being
     seen (they are divided by it). Laplace's approximation of the integral over a
-    deviation with information I adds ``-log(1 + spread^2 I) / 2``.
+    deviation with information I adds ``-log(1 + spread^2 I) / 2``. Of several processes
+    it is the part of this one: they sum to it.
 
     References
     ----------
@@ -266,5 +320,7 @@ def penalised_posterior(network, inputs, target, loss, deviations):
     values = network.shared_priors.unpack(network.shared)
     for name, told in deviations.at(network).items():
         spread = torch.exp(values[name])
-        posterior = posterior - 0.5 * torch.log1p(spread**2 * told).sum()
+        likely = 0.5 * torch.log1p(spread**2 * told).sum()
+        of_regions = told.ndim > 1
+        posterior = posterior - (likely if of_regions else replicated(likely))
     return posterior.sum()

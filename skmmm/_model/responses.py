@@ -120,7 +120,8 @@ def _response(block, adstock, half, slope, size, drift, states):
 
 def _blocks(adstock):
     """Yield slices of regions of adstock."""
-    return region_blocks(adstock.shape[1], adstock[:, 0].numel(), _BLOCK)
+    n_draws, n_regions, n_media, n_periods = adstock.shape
+    return region_blocks(n_regions, n_draws * n_media * n_periods, _BLOCK)
 
 
 def _cells(states, block):

@@ -2,6 +2,8 @@
 
 import torch
 
+from skmmm._model.sums import all_regions, all_sum
+
 # Log spreads between this many prior standard deviations, in so many steps.
 _FAR, _N_STEPS = 6.0, 1200
 
@@ -25,11 +27,14 @@ def draw_spreads(network, shared, regional, generator):
     shared, regional : Tensors of the same shapes
     """
 
-    def drawn(deviation, before, prior):
+    def drawn(deviation, before, prior, shared):
         place = torch.linspace(-_FAR, _FAR, _N_STEPS + 1, dtype=torch.float64)
         log = prior.loc + prior.scale * place
         squares = deviation.square().flatten(1).sum(dim=1, keepdim=True)
-        density = -deviation[0].numel() * log - 0.5 * place**2
+        number = deviation[0].numel()
+        if not shared:
+            squares, number = all_sum(squares), all_regions(number)
+        density = -number * log - 0.5 * place**2
         density = density - 0.5 * squares * torch.exp(2.0 * (before - log))
         mass = torch.exp(density - density.amax(dim=1, keepdim=True)).cumsum(dim=1)
         chance, within = torch.rand(
@@ -91,7 +96,7 @@ def mean_parameters(network, shared, regional, *, tested=()):
         With one entry.
     """
 
-    def mean(deviation, before, prior):
+    def mean(deviation, before, prior, shared):
         return before.mean(dim=0, keepdim=True).expand_as(before)
 
     parts = _with_log_spreads(network, shared, regional, mean)
@@ -110,7 +115,7 @@ def _with_log_spreads(network, shared, regional, new):
     """Return the parameters with log spreads as `new` says and deviations as they were.
 
     `new` is called with deviations in units of their spread, (E, ...), the log of
-    that, (E, 1), and its prior.
+    that, (E, 1), its prior, and whether the deviations are shared parameters.
     """
     shared, regional = shared.clone(), regional.clone()
     spreads = {p.name: (p, where) for p, where in network.shared_priors.positions()}
@@ -124,7 +129,7 @@ def _with_log_spreads(network, shared, regional, new):
             own, at = spreads[f"{prior.name}_spread_log"]
             deviation = part[..., where]
             before = own.loc + own.scale * shared[:, at]
-            after = new(deviation, before, own)
+            after = new(deviation, before, own, part is shared)
             stretch = torch.exp(before - after)
             part[..., where] = deviation * stretch.reshape(-1, *[1] * (part.ndim - 1))
             shared[:, at] = (after - own.loc) / own.scale

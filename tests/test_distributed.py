@@ -1,0 +1,223 @@
+"""Fits on several processes: the same model, and no process left behind."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skmmm import DeepCausalMMMRegressor
+from skmmm._model import hmc, workers
+from skmmm.datasets import make_mmm_panel
+from skmmm.distributed import region_workers
+
+SHORT = {"N_MOVES": 1, "N_WARMUP": 1, "N_AFTER": 2, "N_STEPS": 2}
+
+
+@pytest.fixture(scope="module")
+def helpers():
+    """Two processes for all tests of this file; gone afterwards."""
+    with region_workers(2):
+        team = workers._workers.get()
+        with workers._shared_by(None):
+            yield team
+        team.run(set_chains, 2, lambda own: ({},))  # they start anew if they must
+        started = list(team._processes)
+    assert started
+    assert all(process.poll() is not None for process in started)
+
+
+@pytest.fixture
+def shared_out(helpers):
+    """Fits of a test use the two processes."""
+    with workers._shared_by(helpers):
+        yield helpers
+
+
+@pytest.fixture(scope="module")
+def world():
+    return make_mmm_panel(5, 40, n_media=2, random_state=0)
+
+
+def unfitted(world, **parameters):
+    settings = {"max_lag": 3, "n_draws": 0, "max_iter": 12, "graph": None}
+    return DeepCausalMMMRegressor(
+        media=world.media,
+        controls=world.controls,
+        region="region",
+        time="week",
+        random_state=0,
+        **settings | parameters,
+    )
+
+
+@pytest.fixture(scope="module")
+def alone(world):
+    return unfitted(world).fit(world.X, world.y)
+
+
+def test_the_mode_is_that_of_one_process(world, alone, shared_out):
+    model = unfitted(world).fit(world.X, world.y)
+    assert_allclose(model.loss_curve_, alone.loss_curve_, rtol=1e-8)
+    assert_allclose(model.predict(world.X), alone.predict(world.X), rtol=1e-8)
+    assert_allclose(
+        model.channel_summary()["contribution"],
+        alone.channel_summary()["contribution"],
+        rtol=1e-7,
+    )
+    again = unfitted(world).fit(world.X, world.y)
+    assert_array_equal(again.predict(world.X), model.predict(world.X))
+
+
+def set_in_all(team, numbers):
+    """Let chains go so far in all processes."""
+    team.run(set_chains, 2, lambda own: (numbers,))
+
+
+def set_chains(numbers):
+    for name, value in numbers.items():
+        setattr(hmc, name, value)
+
+
+@pytest.fixture
+def short_chains(shared_out):
+    """Chains that go so short a way that rounding stays small."""
+    before = {name: getattr(hmc, name) for name in SHORT}
+    set_in_all(shared_out, SHORT)
+    yield
+    set_in_all(shared_out, before)
+
+
+@pytest.mark.usefixtures("short_chains")
+def test_draws_are_those_of_one_process(world):
+    model = unfitted(world, n_draws=4)
+    first = model.fit(world.X, world.y).predict_interval(world.X)
+    assert_array_equal(model.fit(world.X, world.y).predict_interval(world.X), first)
+    table = model.sampling_diagnostics_
+    with workers._shared_by(None):
+        whole = model.fit(world.X, world.y).predict_interval(world.X)
+    assert_allclose(first, whole, rtol=1e-4)  # forces are of single precision
+    assert_allclose(table, model.sampling_diagnostics_, rtol=1e-2)
+
+
+@pytest.mark.usefixtures("short_chains")
+@pytest.mark.parametrize("n_draws", [0, 4])
+def test_experiments_are_taken_in(world, alone, n_draws):
+    weeks = world.X["week"].unique()
+    caused = alone.channel_summary()["contribution"]["media_1"]
+    test = pd.DataFrame(
+        {
+            "media": ["media_1"],
+            "start": weeks[0],
+            "end": weeks[39],
+            "change": 0.5,
+            "estimate": -0.5 * caused,
+            "std_error": 0.2 * caused,
+        }
+    )
+    model = unfitted(world, experiments=test, n_draws=n_draws)
+    found = model.fit(world.X, world.y).predict(world.X)
+    with workers._shared_by(None):
+        alone = model.fit(world.X, world.y).predict(world.X)
+    assert_allclose(found, alone, rtol=1e-4 if n_draws else 1e-6)
+
+
+class AfterIterations:
+    """A callback of scikit-learn that acts once, and says whether to stop."""
+
+    def __init__(self, number, act):
+        self.number, self.act = number, act
+
+    def setup(self, estimator, context):
+        self.n_done = 0
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, fitted_estimator=None, **_):
+        self.n_done += context.task_name == "iteration"
+        return self.n_done == self.number and self.act()
+
+
+def test_a_callback_may_fit_and_stop(world, alone, shared_out):
+    pytest.importorskip("sklearn.callback")
+    inside = []
+
+    def act():
+        # While the processes wait for this one.
+        inside.append(unfitted(world).fit(world.X, world.y))
+        return True
+
+    model = unfitted(world).set_callbacks(AfterIterations(3, act))
+    model.fit(world.X, world.y)
+    assert model.n_iter_ == 3
+    assert_allclose(model.loss_curve_, alone.loss_curve_[:3], rtol=1e-8)
+    assert_array_equal(inside[0].predict(world.X), alone.predict(world.X))
+
+
+def test_a_worker_that_dies_is_named(world, alone, shared_out):
+    pytest.importorskip("sklearn.callback")
+    (process,) = shared_out._processes
+    model = unfitted(world).fit(world.X, world.y)
+    model.set_callbacks(AfterIterations(2, process.kill))
+    before = dict(vars(model))
+    message = rf"Worker 2 of 2 \(process {process.pid}\) has died"
+    with pytest.raises(RuntimeError, match=message):
+        model.fit(world.X, world.y)
+    assert vars(model) == before
+    assert process.poll() is not None
+    assert shared_out._processes == []
+    # The next fit starts another.
+    again = unfitted(world).fit(world.X, world.y)
+    assert_allclose(again.predict(world.X), alone.predict(world.X), rtol=1e-8)
+
+
+def fail_in_the_second(first):
+    """Fail in one process; it is called in all."""
+    if not first:
+        raise ValueError("of all things")
+
+
+def test_what_a_worker_raises_is_told(shared_out):
+    with pytest.raises(RuntimeError, match=r"(?s)Worker 2 of 2 .*of all things"):
+        shared_out.run(fail_in_the_second, 2, lambda own: (own.start == 0,))
+    assert shared_out._processes == []
+
+
+def test_every_process_needs_a_region(shared_out):
+    world = make_mmm_panel(1, 40, n_media=1, random_state=0)
+    with pytest.raises(ValueError, match=r"2 processes, but there are 1 region"):
+        unfitted(world).fit(world.X, world.y)
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(0, ValueError), (-1, ValueError), (2.0, TypeError)]
+)
+def test_number_of_workers_is_a_positive_integer(number, error):
+    with pytest.raises(error, match="n_workers"), region_workers(number):
+        pass
+
+
+@pytest.mark.usefixtures("shared_out")
+def test_one_worker_is_no_other(world, alone):
+    with region_workers(1):
+        model = unfitted(world).fit(world.X, world.y)
+    assert_array_equal(model.predict(world.X), alone.predict(world.X))
+
+
+def test_workers_do_not_outlive_the_caller():
+    code = (
+        "import os, signal\n"
+        "from skmmm.distributed import region_workers\n"
+        "with region_workers(2):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+    # Workers hold the same pipe: it ends when all of them have ended.
+    _, said = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert said == b""
