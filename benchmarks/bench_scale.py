@@ -1,7 +1,7 @@
 """How do seconds and memory of one fit grow with regions, and what do cores bring?
 
 Fits of `bench_fit.py`, each in a process of its own, on one thread and on all: default
-settings, intervals and graph included. Writes results/scale.csv: the panel, threads,
+settings, intervals and graph included. Adds to results/scale.csv: the panel, threads,
 processes (`skmmm.distributed.region_workers`), seconds, peak memory and iterations;
 prints seconds on one thread by seconds on all, and the growth exponent of seconds
 against rows. Only ratios within one run mean anything on other machines.
@@ -23,6 +23,7 @@ import pandas as pd
 from bench_fit import PANEL
 
 HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "scale.csv"
 # Regions x weeks x channels, and the real panel. Those with ten channels are for the
 # exponent: 5,000 to 208,000 rows.
 SHAPES = [
@@ -60,9 +61,12 @@ def main():
         for n_threads, n_workers in product(threads, workers):
             rows.append(run(shape, n_threads, n_workers))
             print(rows[-1], flush=True)
-    table = pd.DataFrame(rows)
-    table.to_csv(HERE / "results" / "scale.csv", index=False)
-    how = ["threads", "workers"]
+    how, table = ["threads", "workers"], pd.DataFrame(rows)
+    if RESULTS.exists():  # what was measured before stays
+        key = ["shape", *how]
+        both = pd.concat([pd.read_csv(RESULTS), table])
+        table = both.drop_duplicates(key, keep="last").reset_index(drop=True)
+    table.to_csv(RESULTS, index=False)
     seconds = table.pivot(index="shape", columns=how, values="seconds")
     gain = (seconds.iloc[:, 0] / seconds.iloc[:, -1]).round(2)
     first, last = (tuple(map(int, seconds.columns[at])) for at in (0, -1))

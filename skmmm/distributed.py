@@ -39,8 +39,9 @@ def region_workers(n_workers: int) -> Iterator[None]:
         If `n_workers` is no positive integer. A `fit` raises ValueError if it has fewer
         regions than there are processes.
     RuntimeError
-        If a process cannot be started, or dies or fails during `fit`: it says which and
-        why, leaves the estimator as it was, and the next `fit` starts new processes.
+        If PyTorch was built without Gloo, or a process cannot be started, or dies or
+        fails during `fit`: it says which and why, leaves the estimator as it was, and
+        the next `fit` starts new processes.
 
     Notes
     -----

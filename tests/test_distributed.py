@@ -190,7 +190,7 @@ def test_what_a_worker_raises_is_told(shared_out):
 
 def test_every_process_needs_a_region(shared_out):
     world = make_mmm_panel(1, 40, n_media=1, random_state=0)
-    with pytest.raises(ValueError, match=r"2 processes, but there are 1 region"):
+    with pytest.raises(ValueError, match=r"2 processes, and this one has 1"):
         unfitted(world).fit(world.X, world.y)
 
 

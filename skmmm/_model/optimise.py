@@ -150,22 +150,27 @@ def _start_from_samples(network, inputs, target, loss, tol, record):
         few = inputs.in_regions(some), target.in_regions(some)
         try:
             _alternate(sample, *few, loss, tol, record, budget - for_deviations)
+            if record.stopped:
+                return
+            regional = network.regional.index_copy(1, some, sample.regional)
+            whole = network.at(sample.shared, regional)
+            reached = _deviate(whole, inputs, target, loss, tol, record, for_deviations)
         except FloatingPointError:
             continue
-        if record.stopped:
-            return
-        regional = network.regional.index_copy(1, some, sample.regional)
-        whole = network.at(sample.shared, regional)
-        known = information(whole, inputs, target, loss)
-        deviations = DeviationInformation(whole, inputs, target, loss, known)
-        start = LaplaceApproximation(with_shared_held(known))
-        reached = find_mode(
-            whole, inputs, target, loss, deviations, start, for_deviations, tol, record
-        )
         found.append((reached, whole))
     if found:
         _, best = min(found, key=lambda pair: pair[0])
         network.shared, network.regional = best.shared, best.regional
+
+
+def _deviate(network, inputs, target, loss, tol, record, max_iter):
+    """Move deviations to their mode given what regions share; return the loss."""
+    known = information(network, inputs, target, loss)
+    deviations = DeviationInformation(network, inputs, target, loss, known)
+    start = LaplaceApproximation(with_shared_held(known))
+    return find_mode(
+        network, inputs, target, loss, deviations, start, max_iter, tol, record
+    )
 
 
 def _samples(n_own):

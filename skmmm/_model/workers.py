@@ -103,11 +103,15 @@ class Workers:
     def start(self):
         """Start the processes, and meet them."""
         for _ in range(self.size - 1):
-            process = subprocess.Popen(
-                [sys.executable, "-c", _SERVE],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-            )
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-c", _SERVE],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                )
+            except OSError as error:
+                self._kill()
+                raise RuntimeError(f"A worker cannot be started: {error}") from error
             self._processes.append(process)
         with self._stopping_on_failure(), tempfile.TemporaryDirectory() as folder:
             place = str(Path(folder) / "meeting")
@@ -157,8 +161,8 @@ class Workers:
         if n_regions < self.size:
             raise ValueError(
                 f"region_workers({self.size}) shares the regions of a panel among "
-                f"{self.size} processes, but there are {n_regions} region(s) here. Ask "
-                f"for at most {n_regions}, or fit without workers."
+                f"{self.size} processes, and this one has {n_regions}. Ask for at most "
+                f"{n_regions} processes, or fit without workers."
             )
         mine, *others = _blocks(n_regions, self.size)
         with (
