@@ -54,7 +54,11 @@ from skmmm.inspection._effects import summary_of
 from skmmm.inspection._intervals import tail_probability
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.inspection._protocol import Counterfactual, Effect
-from skmmm.inspection._side_by_side import GroupedCounterfactual, PooledChannels
+from skmmm.inspection._side_by_side import (
+    GroupedCounterfactual,
+    PooledChannels,
+    paired_draws,
+)
 
 # A value of the grouping column, or a tuple of one value per grouping column.
 Group: TypeAlias = Any
@@ -273,6 +277,10 @@ class GroupedRegressor(
         pairs = zip(self._by_labels, self._key(group), strict=True)
         return ", ".join(f"{label} {value!r}" for label, value in pairs)
 
+    def _positions(self):
+        """Return the position of each group in `groups_`."""
+        return {group: i for i, group in enumerate(self.groups_)}
+
     def _names(self, groups):
         """Return what several groups are called in messages."""
         return some_names([self._name(group) for group in groups])
@@ -357,8 +365,16 @@ class GroupedRegressor(
             )
 
         keys = [self._key(group) for group in fitted]
-        by = self._by_labels
-        return GroupedCounterfactual(parts, keys, rows, by, index[kept], read_frame)
+        positions = self._positions()
+        return GroupedCounterfactual(
+            parts,
+            keys,
+            [positions[group] for group in fitted],
+            rows,
+            self._by_labels,
+            index[kept],
+            read_frame,
+        )
 
     def _rows_of(self, frame, rows):
         """Return rows as an estimator takes them."""
@@ -398,10 +414,11 @@ class GroupedRegressor(
             if draws is None:
                 return None
             found.append(draws)
-        n_draws = max(map(len, found))
+        n_draws, positions = max(map(len, found)), self._positions()
         drawn = np.empty((n_draws, len(frame)))
-        for draws, rows in zip(found, by_group.values(), strict=True):
-            drawn[:, rows] = draws[np.arange(n_draws) % len(draws)]
+        for draws, (group, rows) in zip(found, by_group.items(), strict=True):
+            order = paired_draws(positions[group], n_draws, len(draws))
+            drawn[:, rows] = draws[order]
         return drawn
 
     def _coming_periods(self, periods):

@@ -27,7 +27,7 @@ from skmmm.datasets import make_mmm_panel
 from skmmm.effects import effects_of
 from skmmm.graph import StructuralVAR
 from skmmm.inspection import channel_summary, contributions, response_curve
-from skmmm.inspection._side_by_side import GroupedCounterfactual
+from skmmm.inspection._side_by_side import GroupedCounterfactual, paired_draws
 from skmmm.plotting import (
     BudgetPlanDisplay,
     ContributionSharesDisplay,
@@ -91,6 +91,11 @@ def own_rows(X, key):
     return mask, X[mask].drop(columns=["brand", "market"])
 
 
+def paired(key, draws):
+    """Return draws of a group in the order in which they stand beside others."""
+    return draws[paired_draws(sorted(CELLS).index(key), len(draws), len(draws))]
+
+
 # --- fit and predict ----------------------------------------------------------------
 
 
@@ -112,7 +117,7 @@ def test_is_a_loop_of_single_fits(table, grouped):
         )
         curve = grouped.response_curve((*key, "media_2"), X)
         for name, values in alone.response_curve("media_2", rows).items():
-            assert_array_equal(curve[name], values)
+            assert_allclose(curve[name], values, rtol=1e-12)
 
 
 def test_training_rows_are_remembered(table, grouped):
@@ -364,16 +369,59 @@ def test_sums_over_groups(table, grouped):
 def test_bounds_are_of_sums_of_draws(table, grouped):
     X, _ = table
     draws = sum(
-        grouped.estimators_[key]
-        ._counterfactual(own_rows(X, key)[1])
-        .effects(draws=True)
-        .contribution[:, 0]
+        paired(
+            key,
+            grouped.estimators_[key]
+            ._counterfactual(own_rows(X, key)[1])
+            .effects(draws=True)
+            .contribution[:, 0],
+        )
         for key in CELLS
     )
     found = grouped.channel_summary(X, by=None, confidence_level=0.5)
     low, high = np.quantile(draws, [0.25, 0.75], axis=0, method="weibull")
     assert_allclose(found["contribution_low"], np.minimum(low, found["contribution"]))
     assert_allclose(found["contribution_high"], np.maximum(high, found["contribution"]))
+
+
+def test_draws_of_groups_are_independent(short_chains):
+    X, y = one_world(0)
+    both = pd.concat([X.assign(brand=1), X.assign(brand=2)], ignore_index=True)
+    one = clone(QUICK).set_params(n_draws=64)
+    model = GroupedRegressor(one, "brand").fit(both, np.append(y, y))
+    alone = model.estimators_[1]._draws_of_prediction(X).sum(axis=1)
+    known = effects_of(model, both).counterfactual()
+    caused = known.effects(draws=True).contribution[:, 0, ::2]  # media_1 of both
+    predicted = model._draws_of_prediction(both)
+    totals = predicted[:, :60].sum(axis=1), predicted[:, 60:].sum(axis=1)
+    for first, second in (caused.T, totals):
+        assert_allclose(np.sort(first), np.sort(second), rtol=1e-12)  # the same seed
+        assert abs(np.corrcoef(first, second)[0, 1]) < 0.3
+        ratio = np.std(first + second) / np.std(first)
+        assert ratio == pytest.approx(np.sqrt(2), rel=0.15)
+    assert_allclose(np.sort(totals[0]), np.sort(alone), rtol=1e-12)
+    # The same order of draws in all that is asked, and whatever groups X has.
+    shape = (len(known.labels), 1)
+    summed = known.effects(draws=True).contribution.sum(axis=(1, 2))
+    assert_allclose(known.outcome(np.ones(shape), draws=True), summed, rtol=1e-6)
+    assert_allclose(known.contributions(draws=True).sum(axis=(1, 2)), summed, rtol=1e-6)
+    later = effects_of(model, both[60:]).counterfactual().effects(draws=True)
+    assert_array_equal(later.contribution[:, 0, 0], caused[:, 1])
+    curve = known.curve(0, np.array([1.0]), draws=True).ravel()
+    assert_allclose(curve, caused[:, 0], rtol=1e-6)
+
+
+def test_slopes_of_flights_are_those_of_paired_draws(table, grouped):
+    known = effects_of(grouped, table[0]).counterfactual()
+    flights = known.flights(draws=True)
+    plan = np.ones((len(known.labels), len(known.groups("period")[1])))
+    weight = np.arange(8.0)
+    total, slope = flights(plan, lambda outcome: weight)
+    assert_allclose(total, known.outcome(draws=True), rtol=1e-6)
+    step = 1e-5 * np.random.default_rng(0).normal(size=plan.shape)
+    ahead, behind = (flights(plan + d, np.ones_like)[0] for d in (step, -step))
+    change = weight @ (ahead - behind) / 2
+    assert change == pytest.approx((slope * step).sum(), rel=1e-3)
 
 
 def caused(model, rows):
@@ -421,9 +469,9 @@ def test_same_groups_get_the_same_plan(short_chains):
     X, y = one_world(0)
     both = pd.concat([X.assign(brand=1), X.assign(brand=2)])
     model = GroupedRegressor(QUICK, "brand").fit(both, np.append(y, y))
-    plan = model.optimize_budget(risk=("cvar", 0.5))
+    plan = model.optimize_budget()
     assert_allclose(plan.x[:2], plan.x[2:], atol=2e-3)
-    alone = model.estimators_[1].optimize_budget(risk=("cvar", 0.5))
+    alone = model.estimators_[1].optimize_budget()
     assert plan.outcome == pytest.approx(2 * alone.outcome, rel=1e-4)
 
 
@@ -569,13 +617,12 @@ def test_scenarios(table, grouped):
     more = X.assign(media_1=1.1 * X["media_1"])
     found = compare_scenarios(grouped, {"now": X, "more": more}, media=MEDIA)
     assert found.loc["now", "kpi"] == pytest.approx(grouped.predict(X).sum())
-    draws = sum(
-        grouped.estimators_[key]
-        ._draws_of_prediction(own_rows(more, key)[1])
-        .sum(axis=1)
-        - grouped.estimators_[key]._draws_of_prediction(own_rows(X, key)[1]).sum(axis=1)
-        for key in CELLS
-    )
+
+    def total(key, rows):
+        model = grouped.estimators_[key]
+        return model._draws_of_prediction(own_rows(rows, key)[1]).sum(axis=1)
+
+    draws = sum(paired(key, total(key, more) - total(key, X)) for key in CELLS)
     assert found.loc["more", "probability_better"] == (draws > 0).mean()
 
 

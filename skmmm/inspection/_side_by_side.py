@@ -35,8 +35,7 @@ from skmmm.inspection._protocol import (
 class GroupedCounterfactual(Counterfactual):
     """The counterfactuals of groups that have nothing to do with each other.
 
-    Draw i of one group stands beside draw i of every other; where one has fewer, its
-    draws are repeated.
+    Draws of groups stand side by side in the orders of `paired_draws`.
 
     Attributes
     ----------
@@ -44,6 +43,8 @@ class GroupedCounterfactual(Counterfactual):
         One per group.
     keys : list of tuple
         Of the groups: one value per grouping column.
+    positions : list of int
+        Of the groups, among all that were fitted.
     rows : list of ndarray
         Positions of the rows of each group.
     by : list
@@ -56,6 +57,7 @@ class GroupedCounterfactual(Counterfactual):
 
     parts: list[Counterfactual]
     keys: list[tuple]
+    positions: list[int]
     rows: list[np.ndarray]
     by: list
     index: pd.Index
@@ -171,11 +173,22 @@ class GroupedCounterfactual(Counterfactual):
             placed.append(wide)
         return placed
 
+    @cached_property
+    def _paired(self):
+        """Which draw of each part stands at each place, (n_draws,) per part."""
+        return [
+            paired_draws(position, self.n_draws, part.n_draws)
+            for position, part in zip(self.positions, self.parts, strict=True)
+        ]
+
     def _draws_of(self, values, axis=0):
-        """Return as many draws of a part as of all others."""
-        if not self.has_draws or values.shape[axis] == self.n_draws:
-            return values
-        return np.take(values, np.arange(self.n_draws) % values.shape[axis], axis)
+        """Return values of each part with its draws where they stand among all."""
+        if not self.has_draws:
+            return list(values)
+        return [
+            np.take(one, order, axis)
+            for one, order in zip(values, self._paired, strict=True)
+        ]
 
     def _in_blocks(self, blocks):
         """Return (..., n_rows, M) from those of the parts, zero elsewhere."""
@@ -262,12 +275,8 @@ class GroupedCounterfactual(Counterfactual):
         return rest.fillna(0.0)  # controls that a group has not
 
     def contributions(self, *, draws: bool = False) -> Array:
-        return self._in_blocks(
-            self._draws_of(part.contributions(draws=draws))
-            if draws
-            else part.contributions()
-            for part in self.parts
-        )
+        found = [part.contributions(draws=draws) for part in self.parts]
+        return self._in_blocks(self._draws_of(found) if draws else found)
 
     def contribution_table(self) -> pd.DataFrame:
         """Return what `Counterfactual` does, channels called as in X.
@@ -301,7 +310,7 @@ class GroupedCounterfactual(Counterfactual):
         def joined(name):
             values = [getattr(one, name) for one in found]
             if draws:
-                values = [self._draws_of(one) for one in values]
+                values = self._draws_of(values)
             return np.concatenate(self._placed(values, by, axis=1), axis=2)
 
         return ChannelEffects(
@@ -313,8 +322,8 @@ class GroupedCounterfactual(Counterfactual):
     ) -> Array:
         g, own = self._part_of(channel)
         found = self.parts[g].curve(own, factors, by, draws=draws)
-        if draws:
-            found = self._draws_of(found, axis=1)
+        if draws and self.has_draws:
+            found = np.take(found, self._paired[g], axis=1)
         return self._among(g, found, by)
 
     def _among(self, g, values, by):
@@ -395,7 +404,7 @@ class GroupedCounterfactual(Counterfactual):
         else:
             plans = self._plans(multiples, by)
             found = [part.outcome(own, by, draws=draws) for part, own in plans]
-        return sum(map(self._draws_of, found)) if draws else sum(found)  # type: ignore
+        return sum(self._draws_of(found)) if draws else sum(found)  # type: ignore
 
     def flights(self, *, draws: bool = False) -> Flights:
         """See `Counterfactual`; weights are those of the outcomes of all groups."""
@@ -406,16 +415,26 @@ class GroupedCounterfactual(Counterfactual):
             each = [
                 f(own, np.ones_like)[0] for f, own in zip(found, plans, strict=True)
             ]
-            total = sum(map(self._draws_of, each)) if draws else sum(each)
+            total = sum(self._draws_of(each)) if draws else sum(each)
             weight = weigh(total)
+            weights = self._weights_of(weight, each) if draws else [weight] * len(each)
             slopes = [
-                f(own, lambda one: _folded(weight, len(one)))[1]
-                for f, own in zip(found, plans, strict=True)
+                f(own, _always(one))[1]
+                for f, own, one in zip(found, plans, weights, strict=True)
             ]
             gradient = np.concatenate(self._placed(slopes, "period", axis=1))
             return total, gradient
 
         return outcome
+
+    def _weights_of(self, weight, each):
+        """Return the weights of the own draws of each part."""
+        if not self.has_draws:
+            return [weight] * len(each)
+        return [
+            np.bincount(order, weight, minlength=len(one))
+            for order, one in zip(self._paired, each, strict=True)
+        ]
 
     # Experiments are of one group.
 
@@ -436,11 +455,19 @@ class GroupedCounterfactual(Counterfactual):
         self._experiments_are_of_one()
 
 
-def _folded(weight: Array, n_draws: int) -> Array:
-    """Return the weights of draws of which some stand for several."""
-    total = np.zeros(n_draws)
-    np.add.at(total, np.arange(len(weight)) % n_draws, weight)
-    return total
+def paired_draws(position: int, n_draws: int, n_own: int) -> np.ndarray:
+    """Return which of its own draws a group has at each place among all, (n_draws,).
+
+    In an order of its own: fits that share a seed would else be wrong alike in draws of
+    the same number. It is the same for all rows and questions. Draws of a group that
+    has fewer than others are repeated.
+    """
+    return np.random.default_rng(position).permutation(n_draws) % n_own
+
+
+def _always(weight: Array) -> Callable[[Array], Array]:
+    """Return a function from outcomes to weights that are known already."""
+    return lambda _: weight
 
 
 @dataclass(frozen=True, eq=False)
