@@ -1,21 +1,24 @@
-"""The fit of one group, and what is said of the fits of all."""
+"""What tells groups apart, the fit of one, and what is said of the fits of all."""
 
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from sklearn.exceptions import FitFailedWarning
 
 from skmmm._utils.callbacks import fit_group
-from skmmm._utils.typing import Array
+from skmmm._utils.parallel import Note
+from skmmm._utils.typing import Array, Column
 from skmmm._utils.warnings import warn_user
+from skmmm.allocation._question import coming_rows
 
-_VARIABLE = re.compile(r"'[^']*'|\d[\d.,:%-]*")  # what differs between like warnings
+# Numbers, which differ between like warnings, and names in quotes, which stay.
+_NUMBER_OR_NAME = re.compile(r"(?<!\w)('[^']*')|(?<!\w)\d[\d.,:%-]*(?:e[+-]?\d+)?")
 _FEW = 3  # groups that a message names
 
 
@@ -28,12 +31,10 @@ class GroupFit(NamedTuple):
         None if the fit failed.
     error : str or None
         Why it failed.
-    warnings : list of (category, str)
     """
 
     estimator: Any
     error: str | None
-    warnings: list[tuple[type[Warning], str]]
 
 
 def fit_one(
@@ -43,27 +44,25 @@ def fit_one(
     y: Array,
     weight: Array | None,
     name: str,
-    *,
     keep_error: bool,
 ) -> GroupFit:
-    """Fit one group; say what it warned of, and why it failed if that is kept."""
+    """Fit one group; say why it failed if that is kept."""
     options = {} if weight is None else {"sample_weight": weight}
-    error = None
-    with warnings.catch_warnings(record=True) as caught:
-        try:
-            with named(name):
-                fit_group(task, estimator, X, y, **options)
-        except Exception as failure:
-            if not keep_error:
-                raise
-            cause = failure.__cause__ or failure
-            error = f"{type(cause).__name__}: {cause}"
-    return GroupFit(None if error else estimator, error, told(caught))
+    try:
+        with named(name):
+            fit_group(task, estimator, X, y, **options)
+    except Exception as failure:
+        if not keep_error:
+            raise
+        cause = failure.__cause__ or failure
+        return GroupFit(None, f"{type(cause).__name__}: {cause}")
+    return GroupFit(estimator, None)
 
 
-def told(caught: Sequence[warnings.WarningMessage]) -> list[tuple[type[Warning], str]]:
-    """Return category and text of recorded warnings."""
-    return [(one.category, str(one.message)) for one in caught]
+def coming_of_one(estimator: Any, periods: Any, name: str) -> pd.DataFrame:
+    """Return the coming rows of one group."""
+    with named(name):
+        return coming_rows(estimator, periods)
 
 
 @contextmanager
@@ -97,16 +96,34 @@ def warn_of_failures(fits: Mapping[str, GroupFit], error_score: Any) -> None:
     )
 
 
-def warn_once_each(fits: Mapping[str, GroupFit]) -> None:
-    """Warn of each kind of what the fits warned of, with the groups it came from.
+def warn_once_each(notes: Mapping[str, Sequence[Note]]) -> None:
+    """Warn of each kind of what groups warned of, with the groups it came from.
 
-    Warnings that differ in numbers and names only are of one kind.
+    Warnings that differ in numbers only are of one kind.
     """
     kinds: dict[tuple, tuple[str, dict]] = {}
-    for name, one in fits.items():
-        for category, text in one.warnings:
-            kind = category, _VARIABLE.sub("", text)
-            kinds.setdefault(kind, (text, {}))[1][name] = None
+    for name, own in notes.items():
+        for message, category in own:
+            kind = category, _NUMBER_OR_NAME.sub(r"\1", str(message))
+            kinds.setdefault(kind, (str(message), {}))[1][name] = None
     for (category, _), (text, names) in kinds.items():
-        where = f"{some_names(list(names))}; {len(names)} of {len(fits)} groups"
+        where = f"{some_names(list(names))}; {len(names)} of {len(notes)} groups"
         warn_user(f"{text} (In {where}.)", category)
+
+
+def levels_of(column: pd.Series, label: Column) -> tuple[np.ndarray, Sequence]:
+    """Return the code of each row and the values in sorted order, as of Python."""
+    missing = np.flatnonzero(column.isna().to_numpy())
+    if len(missing):
+        raise ValueError(
+            f"The grouping column {label!r} is missing in row {missing[0]}. Every row "
+            "needs a group."
+        )
+    try:
+        code, levels = pd.factorize(column, sort=True)
+        return code, pd.Index(levels).tolist()
+    except TypeError as error:
+        raise ValueError(
+            f"The grouping column {label!r} mixes values that cannot be sorted. Write "
+            "all of them as text."
+        ) from error

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, Literal, Self, TypeAlias
 
@@ -14,7 +13,6 @@ import pandas as pd
 from scipy.optimize import OptimizeResult
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.utils import Bunch
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skmmm import allocation, inspection
@@ -22,11 +20,11 @@ from skmmm._data.checks import Columns as RolesOfColumns
 from skmmm._data.checks import check_target, in_words, resolve_many
 from skmmm._data.tables import read_table, row_namer
 from skmmm._group_fits import (
-    GroupFit,
+    coming_of_one,
     fit_one,
+    levels_of,
     named,
     some_names,
-    told,
     warn_of_failures,
     warn_once_each,
 )
@@ -37,6 +35,7 @@ from skmmm._utils.callbacks import (
     with_callbacks,
 )
 from skmmm._utils.docs import documented_by
+from skmmm._utils.parallel import call_each_noting
 from skmmm._utils.sklearn import HasMethods, StrOptions, check_sample_weight
 from skmmm._utils.typing import Array, Column, Columns, Labels, MediaCost, Table
 from skmmm._utils.warnings import warn_user
@@ -48,7 +47,6 @@ from skmmm.allocation._question import (
     MoneyBounds,
     Risk,
     Split,
-    coming_rows,
 )
 from skmmm.inspection._effects import summary_of
 from skmmm.inspection._intervals import tail_probability
@@ -213,7 +211,7 @@ class GroupedRegressor(
         self._shown = [label for label in self._labels if label not in hidden]
         self._training_index = frame.index
         self._training_rows = self._rows_by_group(frame)
-        found = self._fit_groups(frame[self._shown], y, weight)
+        found, notes = self._fit_groups(frame[self._shown], y, weight)
         self.groups_ = list(found)
         self.estimators_ = {
             group: one.estimator for group, one in found.items() if one.error is None
@@ -223,25 +221,28 @@ class GroupedRegressor(
         }
         by_name = {self._name(group): one for group, one in found.items()}
         warn_of_failures(by_name, self.error_score)
-        warn_once_each(by_name)
+        warn_once_each(notes)
 
     def _fit_groups(self, X, y, weight):
-        """Return what came of the fit of each group."""
+        """Return what came of the fit of each group, and by name what it warned of."""
         groups = self._training_rows
+        names = [self._name(group) for group in groups]
         with group_tasks(self, X, y, len(groups)) as tasks:
-            fits = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
-                delayed(fit_one)(
+            calls = (
+                (
                     None if task is None else (task, self),
                     clone(self.estimator),
                     X.iloc[rows],
                     y[rows],
                     None if weight is None else weight[rows],
-                    self._name(group),
-                    keep_error=self.error_score != "raise",
+                    name,
+                    self.error_score != "raise",
                 )
-                for (group, rows), task in zip(groups.items(), tasks, strict=True)
+                for rows, name, task in zip(groups.values(), names, tasks, strict=True)
             )
-        return dict(zip(groups, fits, strict=True))
+            found = call_each_noting(fit_one, calls, self.n_jobs, self.verbose)
+        fits = {group: fit for group, (fit, _) in zip(groups, found, strict=True)}
+        return fits, {name: own for name, (_, own) in zip(names, found, strict=True)}
 
     def _read_by(self, frame):
         """Return the labels of the grouping columns."""
@@ -257,7 +258,7 @@ class GroupedRegressor(
         """Return the positions of the rows of each group, groups in sorted order."""
         codes, values = [], []
         for label in self._by_labels:
-            code, levels = _levels_of(frame[label], label)
+            code, levels = levels_of(frame[label], label)
             codes.append(code)
             values.append(levels)
         cells, group = np.unique(np.column_stack(codes), axis=0, return_inverse=True)
@@ -424,13 +425,13 @@ class GroupedRegressor(
     def _coming_periods(self, periods):
         """Return the coming periods of all groups, one group after the other."""
         check_is_fitted(self)
-        frames, fits = [], {}
-        for group, estimator in self.estimators_.items():
-            name = self._name(group)
-            with warnings.catch_warnings(record=True) as caught, named(name):
-                frames.append(coming_rows(estimator, periods))
-            fits[name] = GroupFit(estimator, None, told(caught))
-        warn_once_each(fits)
+        calls = [
+            (estimator, periods, self._name(group))
+            for group, estimator in self.estimators_.items()
+        ]
+        found = call_each_noting(coming_of_one, calls, n_jobs=1)
+        frames = [frame for frame, _ in found]
+        warn_once_each({c[-1]: own for c, (_, own) in zip(calls, found, strict=True)})
         self._check_left_out(self.groups_, frames)
         ends = np.cumsum([len(frame) for frame in frames])
         rows = np.split(np.arange(ends[-1]), ends[:-1])
@@ -583,21 +584,3 @@ def _named_as_region(estimator: Any) -> set[str]:
     values = estimator.get_params(deep=True).items()
     regions = (value for name, value in values if name.split("__")[-1] == "region")
     return {region for region in regions if isinstance(region, str)}
-
-
-def _levels_of(column: pd.Series, label: Column) -> tuple[np.ndarray, Sequence]:
-    """Return the code of each row and the values in sorted order, as of Python."""
-    missing = np.flatnonzero(column.isna().to_numpy())
-    if len(missing):
-        raise ValueError(
-            f"The grouping column {label!r} is missing in row {missing[0]}. Every row "
-            "needs a group."
-        )
-    try:
-        code, levels = pd.factorize(column, sort=True)
-        return code, pd.Index(levels).tolist()
-    except TypeError as error:
-        raise ValueError(
-            f"The grouping column {label!r} mixes values that cannot be sorted. Write "
-            "all of them as text."
-        ) from error

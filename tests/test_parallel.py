@@ -12,7 +12,8 @@ from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import TimeSeriesSplit
 
-from skmmm._utils.parallel import call_each
+from skmmm import GroupedRegressor
+from skmmm._utils.parallel import call_each, call_each_noting
 from skmmm.experiments import design_experiment
 from skmmm.inspection import block_stability, placebo_channel, refresh_stability
 from skmmm.metrics import rolling_skill
@@ -137,3 +138,84 @@ def test_designs_side_by_side(panel):
     with joblib.parallel_config("threading"):
         designs = design_experiment(panel.X, panel.y, **options, n_jobs=2)
     pd.testing.assert_frame_equal(designs, expected, check_exact=True)
+
+
+def refuse_last(number, n_warnings):
+    found = square(number, n_warnings)
+    if number == 0:
+        raise OverflowError("nothing is left")
+    return found
+
+
+@pytest.mark.parametrize("backend", ["sequential", "loky", "threading"])
+def test_a_call_that_raises_has_warned(backend):
+    def ask():
+        with pytest.raises(OverflowError, match="nothing is left") as raised:
+            call_each(refuse_last, CALLS, 2)
+        return raised.value
+
+    with joblib.parallel_config(backend):
+        error, said = caught(ask)
+    texts = [text for text, _, _ in said]
+    # Another process brings home what the call that raised has warned of.
+    expected = [f"{n} for the time {i}" for n, many in CALLS for i in range(many)]
+    assert texts == (expected[-1:] if backend == "loky" else expected)
+    assert {Path(file).name for _, _, file in said} == {Path(__file__).name}
+    assert vars(error) == {}
+
+
+def nested(number, n_warnings):
+    return call_each(square, [(number, n_warnings)] * 2)
+
+
+def test_calls_within_calls():
+    before = warnings.showwarning
+    with joblib.parallel_config("threading"):
+        _, said = caught(call_each, nested, CALLS, 2)
+    assert [text for text, _, _ in said] == [
+        f"{n} for the time {i}" for n, many in CALLS for _ in "12" for i in range(many)
+    ]
+    assert warnings.showwarning is before
+
+
+def test_each_call_warns_again_under_the_usual_filters():
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("default")
+        found = call_each_noting(square, [(3, 1)] * 3)
+    assert [len(notes) for _, notes in found] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_groups_in_threads(shop, n_jobs):
+    X, y = shop
+    both = pd.concat([X.assign(brand=brand) for brand in "ab"], ignore_index=True)
+    model = GroupedRegressor(Telling(), "brand", n_jobs=n_jobs)
+    with joblib.parallel_config("threading"):
+        before = warnings.showwarning, list(warnings.filters)
+        _, said = caught(model.fit, both, np.append(y, y + 1.0))
+        assert (warnings.showwarning, list(warnings.filters)) == before
+        with pytest.raises(ValueError, match="brand 'b'"), pytest.warns(match="KPI is"):
+            model.fit(both.assign(tv=both["tv"].where(both["brand"] == "a")), [*y, *y])
+    assert (warnings.showwarning, list(warnings.filters)) == before
+    ((text, _, file),) = said
+    assert text.endswith("(In brand 'a'; brand 'b'; 2 of 2 groups.)")
+    assert Path(file).name == Path(__file__).name
+
+
+def test_warnings_of_groups_that_name_others_are_told_each(shop):
+    X, y = shop
+    both = pd.concat([X.assign(brand=brand) for brand in "ab"], ignore_index=True)
+
+    class Naming(Telling):
+        def fit(self, X, y):
+            name = "tv 1 x" if y[0] == both_y[0] else "tv 2 x"
+            warnings.warn(f"{name!r} is dark in 3 rows.", stacklevel=1)
+            return super().fit(X, y)
+
+    both_y = np.append(y, y + 1.0)
+    _, said = caught(GroupedRegressor(Naming(), "brand").fit, both, both_y)
+    texts = [text for text, _, _ in said if "dark" in text]
+    assert texts == [
+        "'tv 1 x' is dark in 3 rows. (In brand 'a'; 1 of 2 groups.)",
+        "'tv 2 x' is dark in 3 rows. (In brand 'b'; 1 of 2 groups.)",
+    ]
