@@ -194,7 +194,7 @@ def best_multiples(
         start = _on_budget(counterfactual, problem, by, np.maximum(start, _SMALLEST))
         planned = counterfactual.planned(start.reshape(problem.shape), by)
         outcome = planned.outcome(draws=draws)
-        merit = _merit(problem, worth, outcome, planned.spend.sum())
+        merit = _merit(problem, worth, outcome, planned.total_spend)
         if best is None or merit > best[0]:
             curves = tabulate(planned, problem, by, start, outcome, draws=draws)
             best, reach = (merit, start, curves), 2.0 * reach

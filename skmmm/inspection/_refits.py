@@ -132,13 +132,15 @@ def without_extras(estimator: Any, *names: str) -> Any:
 @contextmanager
 def warned_once() -> Iterator[None]:
     """Emit each kind of warning of the refits once, with how often it came."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    for category in dict.fromkeys(warning.category for warning in caught):
-        messages = [w.message for w in caught if w.category is category]
-        count = f"(The first of {len(messages)} such warnings of the fits.)"
-        warn_user(f"{messages[0]} {count}", category)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield
+    finally:
+        for category in dict.fromkeys(warning.category for warning in caught):
+            messages = [w.message for w in caught if w.category is category]
+            count = f"(The first of {len(messages)} such warnings of the fits.)"
+            warn_user(f"{messages[0]} {count}", category)
 
 
 def check_integer(value: Any, name: str, minimum: int) -> None:

@@ -227,8 +227,10 @@ def refresh_stability(
         for rows, of_rows in zip(seen, parts, strict=True)
     ]
     with warned_once():
-        rois = call_each(_roi_of_seen, refits[::-1], n_jobs)[::-1]
-        _check_spend(frame, rois[-1][0].index, seen[0], frame[time])
+        (last_roi,) = call_each(_roi_of_seen, refits[-1:], n_jobs)
+        # Before the other fits: only a fit says which columns are channels.
+        _check_spend(frame, last_roi[0].index, seen[0], frame[time])
+        rois = call_each(_roi_of_seen, refits[-2::-1], n_jobs)[::-1] + [last_roi]
     tables = []
     for e in range(n_refreshes):
         table = _moves(rois[e][-1], rois[e + 1][0], "roi_before", "roi_after")

@@ -124,7 +124,7 @@ def curves_of(estimator, X, channels, confidence_level):
     Curves reach from no spend to twice the spend of X.
     """
     counterfactual = counterfactual_of(estimator, X)
-    spend = counterfactual.spend.sum(axis=0)
+    spend = counterfactual.spend_in(None)[0]
     labels, names = counterfactual.labels, counterfactual.names
     places = {
         channel: labels.index(resolve_channel(channel, labels, names, "channels"))
