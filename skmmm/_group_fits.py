@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from sklearn.exceptions import FitFailedWarning
 
+from skmmm._data.checks import in_words, resolve_many
 from skmmm._utils.callbacks import fit_group
 from skmmm._utils.parallel import Note
-from skmmm._utils.typing import Array, Column
+from skmmm._utils.typing import Array, Column, Labels
 from skmmm._utils.warnings import warn_user
 from skmmm.allocation._question import coming_rows
 
@@ -127,3 +128,26 @@ def levels_of(column: pd.Series, label: Column) -> tuple[np.ndarray, Sequence]:
             f"The grouping column {label!r} mixes values that cannot be sorted. Write "
             "all of them as text."
         ) from error
+
+
+def named_as_region(estimator: Any) -> set[str]:
+    """Return the columns that an estimator, or a part of it, calls its region."""
+    values = estimator.get_params(deep=True).items()
+    regions = (value for name, value in values if name.split("__")[-1] == "region")
+    return {region for region in regions if isinstance(region, str)}
+
+
+def kept_apart(by: Column | Labels | None, grouping: Labels, labels: Labels) -> list:
+    """Return the labels of some of the grouping columns, of all that fit saw."""
+    if by is None:
+        return []
+    split = isinstance(by, str) and by in ("region", "period") and by not in labels
+    kept = [by] if split else resolve_many(pd.DataFrame(columns=labels), by, "by")
+    for label in kept:
+        if label not in grouping:
+            raise ValueError(
+                f"by={label!r} is none of the grouping columns: {in_words(grouping)}. "
+                "For regions or periods ask "
+                'skmmm.inspection.channel_summary(model, by="region").'
+            )
+    return kept

@@ -22,8 +22,10 @@ from skmmm._data.tables import read_table, row_namer
 from skmmm._group_fits import (
     coming_of_one,
     fit_one,
+    kept_apart,
     levels_of,
     named,
+    named_as_region,
     some_names,
     warn_of_failures,
     warn_once_each,
@@ -88,7 +90,7 @@ class GroupedRegressor(
         How many groups are fitted at once, as in joblib.
     error_score : "raise" or float, default="raise"
         What to do if the fit of a group fails: raise, or go on without the group and
-        predict this number for its rows.
+        predict this number for its rows. `score` and searches need a finite one.
     verbose : bool or int, default=False
         How much joblib tells of the progress over groups. scikit-learn 1.9 callbacks
         (``set_callbacks(ProgressBar())``) are supported too.
@@ -130,7 +132,7 @@ class GroupedRegressor(
     """
 
     _parameter_constraints = {
-        "estimator": [HasMethods(["fit", "predict"])],
+        "estimator": [HasMethods(["fit", "predict", "get_params"])],
         "by": [str, Integral, "array-like"],
         "n_jobs": [Integral, None],
         "error_score": [StrOptions({"raise"}), Real],
@@ -207,7 +209,8 @@ class GroupedRegressor(
         if sample_weight is not None:
             weight = check_sample_weight(sample_weight, y[:, None], dtype=np.float64)
         self._by_labels = self._read_by(frame)
-        hidden = set(self._by_labels) - _named_as_region(self.estimator)
+        self._error_score = self.error_score
+        hidden = set(self._by_labels) - named_as_region(self.estimator)
         self._shown = [label for label in self._labels if label not in hidden]
         self._training_index = frame.index
         self._training_rows = self._rows_by_group(frame)
@@ -296,7 +299,8 @@ class GroupedRegressor(
         Returns
         -------
         y_pred : ndarray of shape (n_rows,)
-            In the order of X; `error_score` in rows of groups whose fit failed.
+            In the order of X; `error_score`, as of `fit`, in rows of groups whose fit
+            failed.
 
         Raises
         ------
@@ -308,7 +312,7 @@ class GroupedRegressor(
         predicted = np.empty(len(frame))
         for group, rows in by_group.items():
             if group in self.failures_:
-                predicted[rows] = self.error_score
+                predicted[rows] = self._error_score
                 continue
             with named(self._name(group)):
                 found = self.estimators_[group].predict(self._rows_of(frame, rows))
@@ -448,7 +452,14 @@ class GroupedRegressor(
         -------
         contributions : DataFrame of shape (n_rows, 1 + n_controls + n_media)
             Indexed like X, in KPI units; rows sum to `predict`. Channels are called as
-            in X: the group of a row says whose they are.
+            in X: the group of a row says whose they are. Without rows of groups whose
+            fit failed, in a warning.
+
+        Raises
+        ------
+        ValueError
+            If X has a group that `fit` did not see or only groups whose fits failed, or
+            if X is None and an estimator does not remember its training rows.
         """
         return inspection.contributions(self, X, effect=effect)
 
@@ -469,7 +480,8 @@ class GroupedRegressor(
         ----------
         by : "all", str, int, list of str or int, or None, default="all"
             Grouping columns that are kept apart; channels are summed over the others.
-            "all": every group by itself. None: sums over all groups.
+            "all": every group by itself. None: sums over all groups. For regions or
+            periods ask :func:`skmmm.inspection.channel_summary` (``by="region"``).
 
         Returns
         -------
@@ -477,6 +489,11 @@ class GroupedRegressor(
             Columns are those of :func:`skmmm.inspection.channel_summary`; `share` is of
             the KPI of the same groups. Intervals of sums are those of sums of draws, of
             groups that are independent. Sums have no ``verdict`` and no ``alarm``.
+
+        Raises
+        ------
+        ValueError
+            As `contributions`, and if `by` names no grouping column.
         """
         tail = tail_probability(confidence_level)
         found: Any = counterfactual_of(
@@ -484,20 +501,8 @@ class GroupedRegressor(
         )
         if isinstance(by, str) and by == "all" and by not in self._by_labels:
             return summary_of(found, None, tail)
-        return summary_of(PooledChannels(found, self._kept_apart(by)), None, tail)
-
-    def _kept_apart(self, by):
-        """Return the labels of some of the grouping columns."""
-        if by is None:
-            return []
-        labels = resolve_many(pd.DataFrame(columns=self._labels), by, "by")
-        for label in labels:
-            if label not in self._by_labels:
-                raise ValueError(
-                    f"by={label!r} is none of the grouping columns: "
-                    f"{in_words(self._by_labels)}."
-                )
-        return labels
+        apart = kept_apart(by, self._by_labels, self._labels)
+        return summary_of(PooledChannels(found, apart), None, tail)
 
     @documented_by(inspection.response_curve)
     def response_curve(
@@ -517,6 +522,16 @@ class GroupedRegressor(
         ----------
         channel : tuple
             The group, one value per grouping column, and the channel.
+
+        Returns
+        -------
+        curve : Bunch
+            That of :func:`skmmm.inspection.response_curve`, of the rows of the group.
+
+        Raises
+        ------
+        ValueError
+            As `contributions`, and if the channel is none of the group or has no spend.
         """
         return inspection.response_curve(
             self,
@@ -577,10 +592,3 @@ class GroupedRegressor(
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimators_")
-
-
-def _named_as_region(estimator: Any) -> set[str]:
-    """Return the columns that an estimator, or a part of it, calls its region."""
-    values = estimator.get_params(deep=True).items()
-    regions = (value for name, value in values if name.split("__")[-1] == "region")
-    return {region for region in regions if isinstance(region, str)}

@@ -214,6 +214,9 @@ def test_failures(table):
     assert model.groups_ == sorted(CELLS)
     failed = (X["market"] == "s").to_numpy()
     assert_array_equal(np.isnan(model.predict(X)), failed)
+    model.set_params(error_score="raise")  # is of the next fit
+    assert_array_equal(np.isnan(model.predict(X)), failed)
+    model.set_params(error_score=np.nan)
     with pytest.warns(UserWarning, match="Left out, as their fits failed: brand 'a'"):
         summary = model.channel_summary(X)
     assert list(summary.index.unique("market")) == ["n"]
@@ -362,8 +365,11 @@ def test_sums_over_groups(table, grouped):
     width = width.groupby("channel").sum()
     summed = (brand["contribution_high"] - brand["contribution_low"]).loc["a"]
     assert (summed < width).all()
-    with pytest.raises(ValueError, match="by='week' is none of the grouping columns"):
-        grouped.channel_summary(X, by="week")
+    for by in ("week", "region"):
+        with pytest.raises(
+            ValueError, match=f"by='{by}' is none .* For regions or per"
+        ):
+            grouped.channel_summary(X, by=by)
 
 
 def test_bounds_are_of_sums_of_draws(table, grouped):

@@ -219,3 +219,16 @@ def test_warnings_of_groups_that_name_others_are_told_each(shop):
         "'tv 1 x' is dark in 3 rows. (In brand 'a'; 1 of 2 groups.)",
         "'tv 2 x' is dark in 3 rows. (In brand 'b'; 1 of 2 groups.)",
     ]
+
+
+def test_refreshes_stop_after_the_fit_that_names_the_channels(shop):
+    X, y = shop
+    X = X.assign(radio=X["radio"].where(X["week"] >= 36, 0.0))
+    with warnings.catch_warnings(record=True) as log:
+        warnings.simplefilter("always")
+        with pytest.raises(ValueError, match="'radio' has no spend before the first"):
+            refresh_stability(
+                Telling(), X, y, n_periods=2, media=["tv", "radio"], time="week"
+            )
+    (only,) = log
+    assert "The first of 1 such warnings" in str(only.message)

@@ -42,7 +42,8 @@ def channel_summary(
         Fitted, with `predict`: :class:`~skmmm.DeepCausalMMMRegressor`, a linear MMM,
         any pipeline or search.
     X : DataFrame or array-like of shape (n_rows, n_columns), default=None
-        None: the training rows, which only `DeepCausalMMMRegressor` remembers.
+        None: the training rows, which only `DeepCausalMMMRegressor` remembers, alone or
+        in groups.
     confidence_level : float in (0, 1), default=0.9
         Of the intervals.
     by : {"region", "period"} or None, default=None

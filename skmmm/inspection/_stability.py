@@ -230,7 +230,7 @@ def refresh_stability(
         (last_roi,) = call_each(_roi_of_seen, refits[-1:], n_jobs)
         # Before the other fits: only a fit says which columns are channels.
         _check_spend(frame, last_roi[0].index, seen[0], frame[time])
-        rois = call_each(_roi_of_seen, refits[-2::-1], n_jobs)[::-1] + [last_roi]
+        rois = [*call_each(_roi_of_seen, refits[-2::-1], n_jobs)[::-1], last_roi]
     tables = []
     for e in range(n_refreshes):
         table = _moves(rois[e][-1], rois[e + 1][0], "roi_before", "roi_after")
