@@ -13,6 +13,7 @@ from sklearn.exceptions import FitFailedWarning
 
 from skmmm._data.checks import in_words, resolve_many
 from skmmm._utils.callbacks import fit_group
+from skmmm._utils.labels import first_few
 from skmmm._utils.parallel import Note
 from skmmm._utils.typing import Array, Column, Labels
 from skmmm._utils.warnings import warn_user
@@ -20,7 +21,7 @@ from skmmm.allocation._question import coming_rows
 
 # Numbers, which differ between like warnings, and names in quotes, which stay.
 _NUMBER_OR_NAME = re.compile(r"(?<!\w)('[^']*')|(?<!\w)\d[\d.,:%-]*(?:e[+-]?\d+)?")
-_FEW = 3  # groups that a message names
+FEW = 3  # groups that a message names
 
 
 class GroupFit(NamedTuple):
@@ -77,18 +78,12 @@ def named(name: str) -> Iterator[None]:
         raise kind(f"{name}: {error}") from error
 
 
-def some_names(names: Sequence[str]) -> str:
-    """Return the first names in a list, and how many there are beyond them."""
-    more = len(names) - _FEW
-    return "; ".join(names[:_FEW]) + (f"; and {more} more" if more > 0 else "")
-
-
 def warn_of_failures(fits: Mapping[str, GroupFit], error_score: Any) -> None:
     """Warn of failed fits, by the names of the groups; raise if there are no others."""
     failed = [f"{name}: {one.error}" for name, one in fits.items() if one.error]
     if not failed:
         return
-    said = f"{len(failed)} of {len(fits)} fits failed. {some_names(failed)}"
+    said = f"{len(failed)} of {len(fits)} fits failed. {first_few(failed, FEW)}"
     if len(failed) == len(fits):
         raise ValueError(f"All {said}")
     warn_user(
@@ -108,7 +103,7 @@ def warn_once_each(notes: Mapping[str, Sequence[Note]]) -> None:
             kind = category, _NUMBER_OR_NAME.sub(r"\1", str(message))
             kinds.setdefault(kind, (str(message), {}))[1][name] = None
     for (category, _), (text, names) in kinds.items():
-        where = f"{some_names(list(names))}; {len(names)} of {len(notes)} groups"
+        where = f"{first_few(list(names), FEW)}; {len(names)} of {len(notes)} groups"
         warn_user(f"{text} (In {where}.)", category)
 
 

@@ -20,13 +20,13 @@ from skmmm._data.checks import Columns as RolesOfColumns
 from skmmm._data.checks import check_target, in_words, resolve_many
 from skmmm._data.tables import read_table, row_namer
 from skmmm._group_fits import (
+    FEW,
     coming_of_one,
     fit_one,
     kept_apart,
     levels_of,
     named,
     named_as_region,
-    some_names,
     warn_of_failures,
     warn_once_each,
 )
@@ -37,6 +37,7 @@ from skmmm._utils.callbacks import (
     with_callbacks,
 )
 from skmmm._utils.docs import documented_by
+from skmmm._utils.labels import first_few
 from skmmm._utils.parallel import call_each_noting
 from skmmm._utils.sklearn import HasMethods, StrOptions, check_sample_weight
 from skmmm._utils.typing import Array, Column, Columns, Labels, MediaCost, Table
@@ -287,7 +288,7 @@ class GroupedRegressor(
 
     def _names(self, groups):
         """Return what several groups are called in messages."""
-        return some_names([self._name(group) for group in groups])
+        return first_few([self._name(group) for group in groups], FEW)
 
     def predict(self, X: Table) -> Array:
         """Predict the KPI of each row by the fit of its group.

@@ -254,6 +254,16 @@ class OneGroup(GroupedRegressor):
         return group
 
 
+class OnlyFits:
+    """Can be fitted, but not cloned."""
+
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+
 @parametrize_with_checks([OneGroup(LinearRegression(), 0)])
 def test_common_checks(estimator, check):
     check(estimator)
@@ -279,6 +289,8 @@ def test_clone_and_pickle(table, grouped):
     assert_array_equal(restored.predict(X), grouped.predict(X))
     with pytest.raises(ValueError, match="The 'n_jobs' parameter"):
         GroupedRegressor(LINEAR, "brand", n_jobs="two").fit(X, X["price"])
+    with pytest.raises(ValueError, match="The 'estimator' parameter"):
+        GroupedRegressor(OnlyFits(), "brand").fit(X, X["price"])
 
 
 def test_a_failed_refit_leaves_the_fit_alone(table, linear):

@@ -14,6 +14,12 @@ def listed(labels):
     return f"{labels[:_MOST_LISTED]}" + (f" and {more} more" if more > 0 else "")
 
 
+def first_few(parts, most=_MOST_LISTED):
+    """Return the first of several texts, and how many there are beyond them."""
+    more = len(parts) - most
+    return "; ".join(parts[:most]) + (f"; and {more} more" if more > 0 else "")
+
+
 def counted(n, noun):
     """Return a number of things in words: "1 row", "1,200 rows"."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"

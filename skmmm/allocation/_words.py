@@ -1,18 +1,16 @@
 """What is said of a plan."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from skmmm._planning.problem import ALIKE, Problem
-from skmmm._utils.labels import called, listed
+from skmmm._utils.labels import called, first_few, listed
 from skmmm._utils.typing import Array
 
 CLOSE = 1e-3  # of the multiples: what counts as at a bound
 _SURE = 0.9  # share of draws that agree with a plan, from which no test is spoken of
-_MOST_NAMED = 30  # channels in a message
 BEYOND_ERROR = 2.0  # Monte Carlo errors from which a value is one
 
 
@@ -181,7 +179,7 @@ def joined_in_words(problem: Problem) -> str:
     }
     if not joined:
         return ""
-    names = _some(" + ".join(map(called, one)) for one in joined)
+    names = first_few([" + ".join(map(called, one)) for one in joined])
     return (
         f" Moved by one factor, because their total is known and its split is not: "
         f"{names}. Bound one of them by name to plan each by itself."
@@ -195,7 +193,9 @@ def kept_in_words(problem: Problem, cells: Array | None = None) -> str:
     why = {of_channel[c]: problem.kept[c] for c in np.flatnonzero(kept != "")}
     if not why:
         return ""
-    names = _some(f"{called(problem.labels[m])} {said}" for m, said in why.items())
+    names = first_few(
+        [f"{called(problem.labels[m])} {said}" for m, said in why.items()]
+    )
     it = "it" if len(why) == 1 else "them"
     return (
         f" Kept at current spend, because fit warns of {it}: {names}. Bound {it} "
@@ -229,13 +229,6 @@ def costless_in_words(still: list, responding: list) -> str:
             f"{listed(responding)}."
         )
     return said
-
-
-def _some(parts: Iterable[str]) -> str:
-    """Return parts of a sentence, those of hundreds cut."""
-    each = list(parts)
-    more = len(each) - _MOST_NAMED
-    return "; ".join(each[:_MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
 def in_money(amount: float) -> str:
