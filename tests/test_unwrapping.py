@@ -163,7 +163,7 @@ def test_reports_are_about_the_fit(model, changed, world, tmp_path):
     assert content.graph is None
     settings = dict(content.settings)
     assert settings["max_lag"] == "3"
-    assert " in 1 regions, " in settings["Training rows"]
+    assert " in 1 region, " in settings["Training rows"]
 
 
 def test_questions_are_about_the_fit(model, changed, world):
