@@ -187,7 +187,7 @@ def _alternate(network, inputs, target, loss, tol, record, max_iter):
 
     In at most `max_iter` of the iterations that `record` has left.
     """
-    settled, step, losses = False, 1.0, [np.inf]
+    settled, step, before = False, 1.0, np.inf
     end = max(record.left - max_iter, 0)
     small = min(SETTLED, SETTLED_ROWS / float(all_sum(target.count.sum())))
     while not (record.stopped or settled) and record.left > end:
@@ -215,7 +215,7 @@ def _alternate(network, inputs, target, loss, tol, record, max_iter):
             tol,
             record,
         )
-        now, before = now / fraction, losses[-1]  # of rows, whatever they are worth
+        now = now / fraction  # of rows, whatever they are worth
         if np.isfinite(before) and not now < before + DIVERGENCE_TOLERANCE:
             # The new fraction of independent regions made the fit diverge: go back,
             # and on in smaller steps.
@@ -225,19 +225,8 @@ def _alternate(network, inputs, target, loss, tol, record, max_iter):
             settled = step < SMALLEST_STEP
             continue
         settled = abs(before - now) < small * step
-        losses.append(now)
-        if _swings(losses):
-            step, losses = step / 2.0, losses[-1:]
+        before = now
     return settled
-
-
-def _swings(losses):
-    """Return whether the last losses rose and fell in turns."""
-    last = losses[-4:]
-    if len(last) < 4 or not np.isfinite(last).all():
-        return False
-    first, second, third = np.sign(np.diff(last))
-    return first == third == -second
 
 
 def find_mode(

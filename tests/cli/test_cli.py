@@ -41,29 +41,6 @@ PICTURES = [
 ]
 
 
-@pytest.fixture
-def no_pictures(monkeypatch):
-    """They take half the time of a quick fit, and test_one_series asks for them."""
-    monkeypatch.setattr("skmmm._cli.commands.write_pictures", lambda *args: [])
-
-
-@pytest.fixture(scope="module")
-def regional_arguments(tmp_path_factory, panel):
-    """Arguments of a quick fit of three regions, but for the output."""
-    path = tmp_path_factory.mktemp("data") / "panel.csv.gz"
-    to_csv(panel.frame, path)
-    columns = ["--kpi", "sales", "--media", *panel.media, "--controls", *panel.controls]
-    return ["fit", str(path), *columns, "--region", "region", "--time", "week", *QUICK]
-
-
-@pytest.fixture(scope="module")
-def regional(tmp_path_factory, regional_arguments):
-    """The folder that such a fit writes."""
-    out = tmp_path_factory.mktemp("out")
-    assert main([*regional_arguments, "--quiet", "--out", str(out)]) == 0
-    return out
-
-
 def test_one_series(tmp_path, capsys, series):
     path, out = tmp_path / "s.csv", tmp_path / "out" / "deep"
     to_csv(series.frame.drop(columns="region"), path)
