@@ -194,7 +194,9 @@ def test_a_channel_that_moves_in_groups_as_the_kpi_does_is_not_identified():
     assert summary["alarm"].iloc[0] == ""
     assert summary["alarm"].iloc[1] != ""
     assert summary["verdict"].iloc[1] == "not identified"
-    assert summary["contribution_low"].iloc[1] < 0.1 * summary["contribution"].iloc[1]
+    # It does nothing, and how much it seems to do is far from sure.
+    low, high = summary[["contribution_low", "contribution_high"]].iloc[1]
+    assert low < high / 2.0
     parts = model.baseline_parts().sum(axis=1)
     baseline = model.contributions()["baseline"]
     np.testing.assert_allclose(parts, baseline, rtol=1e-9)
