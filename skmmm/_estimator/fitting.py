@@ -35,6 +35,7 @@ from skmmm._model.outcome import OutcomeModel
 from skmmm._model.priors import Sizes
 from skmmm._model.threads import threads_for_blocks
 from skmmm._utils.callbacks import fit_progress
+from skmmm._utils.regions import some_regions
 from skmmm._utils.warnings import warn_user
 from skmmm.inspection._placement import (
     ADVICE,
@@ -425,8 +426,11 @@ def _spend_alarms(estimator, panel, season):
     """Return what the placement of spend says against each channel, (n_media,)."""
     alarms = np.full(len(estimator._columns.media), "", dtype=object)
     if estimator._calendar is not None and len(alarms):
-        seen = panel.weight > 0
-        alarms[:] = spend_alarms(panel.media, panel.y, seen, panel.controls, season)
+        some = some_regions(*panel.media.shape)
+        seen = panel.weight[some] > 0
+        alarms[:] = spend_alarms(
+            panel.media[some], panel.y[some], seen, panel.controls[some], season
+        )
     return alarms
 
 

@@ -2,7 +2,7 @@
 
 
 def region_blocks(n_regions, n_cells, at_once):
-    """Yield slices of regions.
+    """Yield slices of regions, all of nearly one size, so that threads end together.
 
     Parameters
     ----------
@@ -12,6 +12,9 @@ def region_blocks(n_regions, n_cells, at_once):
     at_once : int
         Of these in a block, or one region.
     """
-    n_each = max(at_once // max(n_cells, 1), 1)
+    n_blocks = min(-(-n_regions * n_cells // at_once), n_regions)
+    if n_blocks > 1:
+        n_blocks += n_blocks % 2
+    n_each = max(-(-n_regions // max(n_blocks, 1)), 1)
     for start in range(0, max(n_regions, 1), n_each):  # of none, one block of none
         yield slice(start, min(start + n_each, n_regions))

@@ -3,17 +3,17 @@
 from skmmm._model.sums import most_regions
 
 # What bounds the memory of predictions: draws, and channels of all their regions.
-_AT_ONCE, _CHANNELS = 8, 2**18
+_AT_ONCE, _CHANNELS = 8, 2**16
 
 
-def few_draws(network, at_once=_AT_ONCE):
+def few_draws(network, at_once=_AT_ONCE, channels=_CHANNELS):
     """Yield which draws, a slice, and the twin of a network that has only these.
 
     At most so many; of panels of many regions as few as memory asks for.
     """
     n_regions = most_regions(network.sizes.n_regions)
-    channels = n_regions * max(network.sizes.n_media, 1)
-    n_each = max(min(at_once, _CHANNELS // channels), 1)
+    of_each = n_regions * max(network.sizes.n_media, 1)
+    n_each = max(min(at_once, channels // of_each), 1)
     for first in range(0, len(network.shared), n_each):
         some = slice(first, first + n_each)
         yield some, select(network, some)

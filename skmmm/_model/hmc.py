@@ -35,6 +35,7 @@ N_STEPS = 8  # leapfrog steps of a transition
 _ACCEPT = 0.8  # mean acceptance aimed at
 _CELLS = 2**17  # region-period-channels of all chains together: bounds the memory
 _MIN_CHAINS = 8
+_CHANNELS = 2**18  # of all regions of the chains that move at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -502,7 +503,7 @@ class _Posterior:
         with torch.no_grad():
             found = [
                 self._density(few, self.inputs, self.target)
-                for _, few in few_draws(twin, len(position))
+                for _, few in few_draws(twin, len(position), _CHANNELS)
             ]
         return all_sum(torch.cat(found))
 
@@ -517,7 +518,7 @@ class _Posterior:
         network, inputs, target = self._rough
         twin = network.at(*(p.to(torch.float32) for p in self.parameters(position)))
         found = []
-        for _, few in few_draws(twin, len(position)):
+        for _, few in few_draws(twin, len(position), _CHANNELS):
             parts = few.shared.requires_grad_(), few.regional.requires_grad_()
             density = self._density(few, inputs, target).sum()
             found.append(torch.autograd.grad(density, parts))

@@ -17,7 +17,7 @@ from skmmm._model.workers import blocks_of, workers_for
 
 _STEP = 1e-4  # of the finite differences, in prior standard deviations
 _CHUNK = 8  # draws at once: bounds the memory
-_BLOCK = 2**21  # derivatives at once, of all cells of a block of regions
+_BLOCK = 2**19  # derivatives at once, of all cells of a block of regions
 _OF_REGIONS = "cross", "regional", "cross_shock"  # of the information
 _EXACT = 1e12  # information about what counts as known
 
@@ -443,24 +443,37 @@ class LaplaceApproximation:
         n_shocks = len(known.shock)
         own = known.regional + torch.eye(n_regional, dtype=torch.float64)
         self.root = root_of(own)
-        cross = torch.cat([known.cross_shock, known.cross], dim=2)
-        pull = torch.cholesky_solve(cross, self.root)  # (R, K, T + P)
+        # One matrix: of all regions after one another.
+        self.pull = own.new_empty(len(own) * n_regional, n_shared)  # (R * K, P)
         precision = torch.eye(n_shocks + n_shared, dtype=torch.float64)
         precision[:n_shocks, :n_shocks] += torch.diag(known.shock)
         precision[n_shocks:, :n_shocks] += known.shared_shock
         precision[:n_shocks, n_shocks:] += known.shared_shock.T
         precision[n_shocks:, n_shocks:] += known.shared
-        precision = precision - all_sum(torch.einsum("rkp,rkq->pq", cross, pull))
+        precision = precision - all_sum(self._pull_of(known))
         # Shocks do not move on their own: they come first, so that the root of what
         # is left is that of the shared parameters with shocks integrated out.
         root = root_of((precision + precision.T) / 2)[n_shocks:, n_shocks:]
         identity = torch.eye(n_shared, dtype=torch.float64)
         self.shared_root = torch.linalg.solve_triangular(root, identity, upper=False).T
-        # One matrix: of all regions after one another.
-        self.pull = pull[..., n_shocks:].flatten(0, 1).contiguous()  # (R * K, P)
         self.tied = None
         if ties is not None and len(ties.sign):
             self.tied = self._turned(ties)
+
+    def _pull_of(self, known):
+        """Fill in `pull`; return what it takes from the precision, (T + P, T + P)."""
+        n_regions, n_regional, n_shocks = known.cross_shock.shape
+        pulls = self.pull.view(n_regions, n_regional, known.cross.shape[2])
+
+        def told_by(block):
+            cross = torch.cat([known.cross_shock[block], known.cross[block]], dim=2)
+            pull = torch.cholesky_solve(cross, self.root[block])
+            pulls[block] = pull[..., n_shocks:]
+            return torch.einsum("rkp,rkq->pq", cross, pull)
+
+        n_numbers = n_regional * (n_shocks + pulls.shape[2])
+        found = of_each(told_by, region_blocks(n_regions, n_numbers, _BLOCK))
+        return sum(found[1:], found[0])
 
     def _turned(self, ties):
         """Return directions (N, Q) and how far to stretch along them, (Q,).

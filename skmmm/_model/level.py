@@ -148,26 +148,27 @@ def smooth_level(residual, precision, gain, persistence, scale):
 
 def fit_level(network, inputs, target):
     """Return the level of every draw of a network over the training window."""
-    levels = []
+    n_draws, n_regions = len(network.shared), network.sizes.n_regions
+    whole = Level(
+        mean=target.y.new_empty(n_draws, *target.y.shape),
+        variance=target.y.new_empty(n_draws, *target.y.shape),
+        persistence=target.y.new_empty(n_draws),
+        shock=target.y.new_empty(n_draws, n_regions),
+    )
     with torch.no_grad():
-        for _, twin in few_draws(network):
+        for some, twin in few_draws(network):
             values = twin.values()
             gain, persistence = twin.level_parameters(values)
-            levels.append(
-                smooth_level(
-                    target.y - twin(inputs).total,
-                    target.precision,
-                    gain,
-                    persistence,
-                    innovation_scale(values, network.sizes.n_regions),
-                )
+            level = smooth_level(
+                target.y - twin(inputs).total,
+                target.precision,
+                gain,
+                persistence,
+                innovation_scale(values, n_regions),
             )
-    return Level(
-        *(
-            torch.cat([getattr(level, name) for level in levels])
-            for name in ("mean", "variance", "persistence", "shock")
-        )
-    )
+            for name, part in vars(level).items():
+                getattr(whole, name)[some] = part
+    return whole
 
 
 def innovation_scale(values, n_regions):

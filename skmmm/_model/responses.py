@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 from skmmm._model.blocks import region_blocks
 from skmmm._model.threads import of_each
 
-_BLOCK = 2**18  # cells of all draws and channels at once
+_BLOCK = 2**17  # cells of all draws and channels at once
 # Least adstock that has a response; and the logarithm of less, whose is nothing.
 _LEAST, _LOG_OF_LESS = 1e-20, -1e6
 

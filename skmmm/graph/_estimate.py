@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import f as f_distribution
 
+from skmmm._utils.regions import some_regions
 from skmmm.graph._demand import explain, total_gram
 from skmmm.graph._equations import SpendEquations, reached
 from skmmm.graph._features import TAIL_DECAY, make_features
@@ -95,7 +96,8 @@ def fit_channel_graph(
     Spend is brought to the scale on which channels respond to each other, adjusted for
     region and period effects (with one region: for trend and season) and controls, and
     regressed on its own and the other channels' spend of now and before. The edges are
-    those of the best acyclic structure that come back when regions are drawn again.
+    those of the best acyclic structure that come back when regions are drawn again. Of
+    many regions some are looked at, as `some_regions` says.
 
     Parameters
     ----------
@@ -124,7 +126,9 @@ def fit_channel_graph(
     n_regions, n_periods, _ = media.shape
     terms = _terms(n_regions, n_periods, season)
     links = _possible_links(media, observed, spend_units(media, observed, terms))
-    blocks = links.values(media)
+    some = some_regions(*media.shape)
+    controls, observed = controls[some], observed[some]
+    blocks = links.in_regions(some).values(media[some])
     features = make_features(blocks, controls, observed, terms, n_lags)
     if features.n_rows < MIN_ROWS:
         return _nothing_found(features, rules, links)
@@ -251,6 +255,13 @@ class _Links:
         centre = self.centre[:, None]
         curve = centre + self.width * np.tanh((u - centre) / self.width)
         return [u, curve, self.straight[:, None] * np.expm1(u)]
+
+    def in_regions(self, regions):
+        """Return the links of some regions."""
+        unit, centre, straight = (
+            part[regions] for part in (self.unit, self.centre, self.straight)
+        )
+        return _Links(unit, centre, self.width, straight)
 
     def only(self, chosen):
         """Return the links that were chosen, positions in LINKS, and no others."""

@@ -7,6 +7,7 @@ two fits is seen from the data, channel by channel.
 
 import numpy as np
 
+from skmmm._utils.regions import some_regions
 from skmmm.graph._features import complete_rows, filled, lagged, partial_out
 
 # Units tried, in medians of spend: from nearly logarithmic to nearly linear. The
@@ -28,7 +29,8 @@ def spend_units(media, observed, terms):
 
         -\frac n2 \log \hat\sigma^2(c) - \sum_{rt} \log(x_{rt} + c)
 
-    over the cells with spend, as :math:`du_c / dx = 1 / (x + c)`.
+    over the cells with spend, as :math:`du_c / dx = 1 / (x + c)`. Of many regions, over
+    those of `some_regions`.
 
     Parameters
     ----------
@@ -48,6 +50,15 @@ def spend_units(media, observed, terms):
        Statistical Society B 26.
     """
     typical = _typical(media, observed)
+    some = some_regions(*media.shape)
+    scores = _log_density(media[some], observed[some], typical[some], terms)
+    stops = (observed[..., None] & (media <= 0)).any(axis=(0, 1))
+    scores[: len(ALWAYS_ON), stops] = -np.inf
+    return typical * np.array(UNITS)[scores.argmax(axis=0)]
+
+
+def _log_density(media, observed, typical, terms):
+    """Return the log density of spend with each unit, (n_units, n_media)."""
     rows = complete_rows(observed, N_LAGS)
     usual = filled(np.log1p(media / typical[:, None]), observed)
     now_and_before = np.concatenate([usual[..., None], lagged(usual, N_LAGS)], axis=3)
@@ -74,9 +85,7 @@ def spend_units(media, observed, terms):
             n_cells = max(int(spending.sum()), 1)
             scores[k, j] = -n_cells / 2 * np.log(spread / n_cells)
             scores[k, j] -= np.log(shifted.ravel()[spending]).sum()
-    stops = (observed[..., None] & (media <= 0)).any(axis=(0, 1))
-    scores[: len(ALWAYS_ON), stops] = -np.inf
-    return typical * np.array(UNITS)[scores.argmax(axis=0)]
+    return scores
 
 
 def _typical(media, observed):
