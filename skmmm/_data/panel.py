@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+
 @dataclass(frozen=True, eq=False)
 class Panel:
     """A long table arranged on a grid of regions (R) and periods (T).
