@@ -50,7 +50,8 @@ class ChannelGraph:
     cautions : list of str
         What speaks against trusting the graph as a whole.
     n_regions, n_rows : int
-        Regions, and rows less what the adjustment for region and period effects took.
+        Regions that were looked at (of many, a part), and their rows less what the
+        adjustment for region and period effects took.
     """
 
     weights: pd.DataFrame
