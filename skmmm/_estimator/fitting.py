@@ -24,7 +24,7 @@ from skmmm._estimator.experiments import (
 )
 from skmmm._model.context import draw_context
 from skmmm._model.contrasts import reported_experiments
-from skmmm._model.demand import SHIFTS, fit_demand, moves_kpi
+from skmmm._model.demand import SHIFTS, fit_demand, moves_kpi, moving_with
 from skmmm._model.hmc import most_chains, sample, sample_on
 from skmmm._model.inputs import Seasons, context_columns
 from skmmm._model.laplace import conditional_contraction, information
@@ -38,11 +38,13 @@ from skmmm._utils.callbacks import fit_progress
 from skmmm._utils.regions import some_regions
 from skmmm._utils.warnings import warn_user
 from skmmm.inspection._placement import (
+    ACCOMPANIES,
     ADVICE,
     CONSEQUENCES,
     DISPUTED,
     GROUPS,
     LOWERS,
+    SUSPECTS,
     TOGETHER,
     WHOLE,
     spend_alarms,
@@ -427,10 +429,12 @@ def _spend_alarms(estimator, panel, season):
     alarms = np.full(len(estimator._columns.media), "", dtype=object)
     if estimator._calendar is not None and len(alarms):
         some = some_regions(*panel.media.shape)
+        media, controls = panel.media[some], panel.controls[some]
         seen = panel.weight[some] > 0
-        alarms[:] = spend_alarms(
-            panel.media[some], panel.y[some], seen, panel.controls[some], season
-        )
+        alarms[:] = spend_alarms(media, panel.y[some], seen, controls, season)
+        suspects = np.isin(alarms, SUSPECTS)
+        others = moving_with(media, seen, controls, season, suspects)
+        alarms[others & (alarms == "")] = ACCOMPANIES
     return alarms
 
 

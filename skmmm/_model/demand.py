@@ -42,6 +42,8 @@ BY_CHANCE, N_SHIFTS, APART = 0.005, 999, 0.1
 N_ROUNDS = 3  # of filling in what was not seen and fitting
 N_CONJUGATE = 40  # steps of conjugate gradients
 MOVES = 0.2  # loading from which a channel moves with demand
+# Standard score and correlation from which a channel moves with one that is suspected.
+ACCOMPANIES, ALIKE = 1.64, 0.1
 LOCAL = 0.5  # share of independent regions in the spend of channels that move locally
 LEAST_OWN = 0.02  # share of log spend that every channel has for itself
 # Prior sd of loadings, in standard deviations of log spend; and around local ones.
@@ -127,7 +129,7 @@ def fit_demand(panel, season, shown, generator):
     n_regions, n_periods = panel.shape
     if n_periods < MIN_PERIODS or panel.media.shape[2] < 2:
         return None
-    spend, seen = _log_spend(panel, season)
+    spend, seen = _log_spend(panel.media, panel.observed, panel.controls, season)
     together, apart = _split(spend, seen & shown)
     found, usual = [], None
     # Budgets that move in groups of regions tell nothing of local demand.
@@ -151,6 +153,36 @@ def fit_demand(panel, season, shown, generator):
         np.array(known),
         np.array(national),
     )
+
+
+def moving_with(media, observed, controls, season, suspects):
+    """Return channels that rise and fall with some suspects, more than by chance.
+
+    What moves the budget of a suspect may move theirs, too.
+
+    Parameters
+    ----------
+    media : ndarray of shape (R, T, M)
+    observed : ndarray of shape (R, T), bool
+    controls : ndarray of shape (R, T, K)
+    season : ndarray of shape (S, T)
+    suspects : ndarray of shape (M,), bool
+
+    Returns
+    -------
+    found : ndarray of shape (M,), bool
+        Suspects are not among them.
+    """
+    if media.shape[1] < MIN_PERIODS or not suspects.any() or suspects.all():
+        return np.zeros(len(suspects), dtype=bool)
+    spend, seen = _log_spend(media, observed, controls, season)
+    size = np.sqrt((spend**2).sum(axis=(0, 1)) / seen.sum(axis=(0, 1)).clip(1))
+    spend = np.clip(spend / np.where(size > 0, size, 1.0), -FAR, FAR)
+    now = _scores(spend, seen)[0]
+    alike = np.einsum("rti,rtj->ij", spend, spend)
+    alike = alike / np.einsum("rti,rtj->ij", 1.0 * seen, 1.0 * seen).clip(1.0)
+    found = (now >= ACCOMPANIES) & (alike >= ALIKE)
+    return found[:, suspects].any(axis=1) & ~suspects
 
 
 def moves_kpi(draws):
@@ -239,6 +271,31 @@ def _move_together(spend, seen, generator):
     .. [1] Dutilleul (1993). Modifying the t Test for Assessing the Correlation Between
        Two Spatial Processes. Biometrics 49.
     """
+    n_periods, n_media = spend.shape[1:]
+    scores = _scores(spend, seen)
+    # Every channel has a part of the window for its own, at least half a part apart.
+    part, within = torch.rand(
+        (2, N_SHIFTS, n_media), generator=generator, dtype=torch.float64
+    ).numpy()
+    shifts = (part.argsort(axis=1) + 0.5 * within) * n_periods / n_media
+    shifts = shifts.round().astype(int)
+    lags = (shifts[:, :, None] - shifts[:, None]) % n_periods
+    rows, columns = np.indices((n_media, n_media))
+    shifted = scores[lags, rows, columns]
+    # Two channels have few shifts that differ; the score of one pair is normal.
+    limit = max(
+        np.quantile(np.linalg.eigvalsh(shifted)[:, -1], 1.0 - BY_CHANCE),
+        norm.isf(BY_CHANCE / 2),
+    )
+    return np.linalg.eigvalsh(scores[0])[-1] > limit
+
+
+def _scores(spend, seen):
+    """Return how much channels move together, in standard scores, (T, M, M).
+
+    First as they are, then as one is shifted against the other, period by period. The
+    scores of a pair are those of all shifts that are far; nothing on the diagonal.
+    """
     spend = np.where(seen, spend, 0.0)
     n_periods, n_media = spend.shape[1:]
     angle = 2.0 * np.pi * np.arange(n_periods // 2 + 1) / n_periods
@@ -257,36 +314,21 @@ def _move_together(spend, seen, generator):
     far = np.minimum(lags, n_periods - lags) >= APART * n_periods
     scores = scores / np.sqrt((scores[far] ** 2).mean(axis=0)).clip(1e-300)
     scores[:, range(n_media), range(n_media)] = 0.0
-
-    # Every channel has a part of the window for its own, at least half a part apart.
-    part, within = torch.rand(
-        (2, N_SHIFTS, n_media), generator=generator, dtype=torch.float64
-    ).numpy()
-    shifts = (part.argsort(axis=1) + 0.5 * within) * n_periods / n_media
-    shifts = shifts.round().astype(int)
-    lags = (shifts[:, :, None] - shifts[:, None]) % n_periods
-    rows, columns = np.indices((n_media, n_media))
-    shifted = scores[lags, rows, columns]
-    # Two channels have few shifts that differ; the score of one pair is normal.
-    limit = max(
-        np.quantile(np.linalg.eigvalsh(shifted)[:, -1], 1.0 - BY_CHANCE),
-        norm.isf(BY_CHANCE / 2),
-    )
-    return np.linalg.eigvalsh(scores[0])[-1] > limit
+    return scores
 
 
-def _log_spend(panel, season):
+def _log_spend(media, observed, controls, season):
     """Return log spend without region means, season, trend and controls, and a mask.
 
     Both of shape (R, T, M); zero where a channel is dark.
     """
-    seen = (panel.media > 0) & panel.observed[..., None]
-    logs = np.log(np.where(seen, panel.media, 1.0))
-    n_regions, n_periods = panel.shape
+    seen = (media > 0) & observed[..., None]
+    logs = np.log(np.where(seen, media, 1.0))
+    n_regions, n_periods = observed.shape
     time = np.linspace(-1.0, 1.0, n_periods)
     terms = np.concatenate([season, [time, time**2]])
     terms = np.broadcast_to(terms.T, (n_regions, n_periods, len(terms)))
-    terms = np.concatenate([terms, panel.controls], axis=2)
+    terms = np.concatenate([terms, controls], axis=2)
     found = np.zeros_like(logs)
     for m in range(logs.shape[2]):
         use = seen[..., m]

@@ -83,8 +83,9 @@ def channel_summary(
           training rows; "" without a reason. One of "follows past KPI", "reacts to
           the KPI of the same period", "anticipates the KPI", "one switch", "moves with
           a hidden event", "lowers the KPI", "moves in groups of regions, as the KPI
-          does", "moves with other budgets, as demand does", "seems to cause more than
-          the whole KPI" and "says another effect than an experiment". The verdict is
+          does", "moves with other budgets, as demand does", "moves with a budget that
+          rings an alarm", "seems to cause more than the whole KPI" and "says another
+          effect than an experiment". The verdict is
           then "not identified", the interval starts at nothing and the estimate is half
           of what moves with the channel (of what is expected of it, if the KPI moves
           its spend), unless `priors` say what it causes.

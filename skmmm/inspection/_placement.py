@@ -38,6 +38,7 @@ EVENT = "moves with a hidden event"
 LOWERS = "lowers the KPI"
 GROUPS = "moves in groups of regions, as the KPI does"
 TOGETHER = "moves with other budgets, as demand does"
+ACCOMPANIES = "moves with a budget that rings an alarm"
 DISPUTED = "says another effect than an experiment"
 WHOLE = "seems to cause more than the whole KPI"
 
@@ -72,6 +73,10 @@ ADVICE = {
     TOGETHER: "moves with that of other channels, and so may the KPI, as they do that "
     "follow the same demand; one series is too short to tell an effect from that. "
     + _DO.format("what moves the budgets"),
+    ACCOMPANIES: "moves with that of a channel which reacts to the KPI, anticipates it "
+    "or follows it (its own warning says which): what moves that budget may move this "
+    "one and the KPI, and its estimated effect holds it then. "
+    + _DO.format("what moves the budgets"),
     WHOLE: "seems to cause more than the whole KPI, which is hardly so: where a "
     "channel is never dark, no row says what no spend does, and what moves the KPI "
     "otherwise may decide. " + _DO.format("what moves the KPI of all regions"),
@@ -82,6 +87,8 @@ ADVICE = {
 
 # Spend that is a consequence of the KPI, or of what moves it.
 CONSEQUENCES = REACTS, ANTICIPATES
+# With whom others may be moved by the same thing.
+SUSPECTS = FOLLOWS, *CONSEQUENCES
 
 # Weeks without which nothing is looked for but spend that follows the past KPI.
 MIN_PERIODS = 52

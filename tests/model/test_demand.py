@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.signal import lfilter
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm._data.panel import Panel
-from skmmm._model.demand import SHIFTS, Demand, fit_demand, moves_kpi
+from skmmm._model.demand import SHIFTS, Demand, fit_demand, moves_kpi, moving_with
 from skmmm.datasets import make_mmm_panel
-from skmmm.inspection._placement import TOGETHER
+from skmmm.inspection._placement import ACCOMPANIES, TOGETHER
 
 pytestmark = pytest.mark.filterwarnings("ignore:The spend of")
 
@@ -208,7 +209,46 @@ def test_budgets_of_one_series_ring_where_the_kpi_moves_with_them(moved):
     ).fit(X, y)
     alarms = model.channel_summary()["alarm"]
     assert model.hidden_demand().attrs  # budgets move together in either case
-    assert (alarms.iloc[:3] == TOGETHER).any() == moved
+    assert alarms.iloc[:3].isin([TOGETHER, ACCOMPANIES]).any() == moved
+
+
+def reacting(seed, loading=0.45):
+    """Return X and y of a series in which demand moves two of four budgets."""
+    rng = np.random.default_rng(seed)
+    demand = autoregression(rng, 0.5, (1, 130))[0]
+    own = rng.gamma(3.0, 1.0 / 3.0, (130, 4))
+    follows = np.exp(loading * demand[:, None] * [1, 1, 0, 0])
+    X = np.column_stack([np.arange(130), own * follows * [12, 8, 5, 3]])
+    adstock = sum(lfilter([0.6], [1, -0.4], x) / (x.mean() + x) for x in X.T[1:])
+    kpi = 100.0 * (1.0 + 0.15 * demand + 0.03 * rng.normal(size=130)) + 10.0 * adstock
+    return X, kpi
+
+
+def test_what_moves_with_a_budget_that_reacts_rings_too():
+    alarms = []
+    for seed in range(6):
+        X, kpi = reacting(seed)
+        model = DeepCausalMMMRegressor(
+            media=[1, 2, 3, 4], time=0, periods_per_year=52, n_draws=0, max_iter=2
+        ).fit(X, kpi)
+        alarms.append(model.channel_summary()["alarm"])
+    rings = np.array(alarms) != ""
+    both = rings[:, :2].all(axis=1)
+    assert (rings[:, :2].any(axis=1) == both).all()  # of two that demand moves, both
+    assert both.sum() >= 5
+    assert (np.array(alarms) == ACCOMPANIES).any()
+    assert rings[:, 2:].sum() <= 2
+
+
+def test_nothing_moves_with_nothing():
+    panel, _ = make_panel(n_regions=1)
+    season = np.zeros((0, panel.shape[1]))
+    table = panel.media, panel.observed, panel.controls, season
+    nobody, everybody = np.zeros(4, dtype=bool), np.ones(4, dtype=bool)
+    assert not moving_with(*table, nobody).any()
+    assert not moving_with(*table, everybody).any()
+    first = everybody.cumsum() == 1
+    assert_array_equal(moving_with(*table, first), [False, True, True, False])
 
 
 def test_few_draws_leave_open_whether_demand_moves_the_kpi(model):
