@@ -324,6 +324,7 @@ _KINDS = {
     "chased_lead": partial(chased, lead=1),
     "chased_half": partial(chased, untouched=3),
     "chased_series": partial(chased, sizes=(1, 156, 6)),
+    "chased_series_half": partial(chased, sizes=(1, 156, 6), untouched=3),
     "grouped": grouped,
     "per_head": per_head,
     "per_head_flights": partial(per_head, flights=True),

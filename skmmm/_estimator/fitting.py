@@ -47,6 +47,7 @@ from skmmm.inspection._placement import (
     SUSPECTS,
     TOGETHER,
     WHOLE,
+    is_kpi,
     spend_alarms,
 )
 from skmmm.inspection._sampling import (
@@ -117,7 +118,7 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
                 estimator, reported, model, target, trace, alarms, generator
             )
         sampling, untrusted = _check_sampling(estimator, model, target, trace)
-        model = model.doubting(alarms != "")
+        model = model.doubting(~np.isin(alarms, ("", ACCOMPANIES)))
         if reported is not None:
             alarms = alarms_after(alarms, reported, experiments)
         _warn_of_alarms(estimator, alarms)
@@ -428,14 +429,16 @@ def _spend_alarms(estimator, panel, season):
     """Return what the placement of spend says against each channel, (n_media,)."""
     alarms = np.full(len(estimator._columns.media), "", dtype=object)
     if estimator._calendar is not None and len(alarms):
-        some = some_regions(*panel.media.shape)
-        media, controls = panel.media[some], panel.controls[some]
-        seen = panel.weight[some] > 0
-        alarms[:] = spend_alarms(media, panel.y[some], seen, controls, season)
-        suspects = np.isin(alarms, SUSPECTS)
-        others = moving_with(media, seen, controls, season, suspects)
-        alarms[others & (alarms == "")] = ACCOMPANIES
+        media, kpi, seen, controls = _looked_at(panel)
+        alarms[:] = spend_alarms(media, kpi, seen, controls, season)
     return alarms
+
+
+def _looked_at(panel):
+    """Return media, KPI, cells that count, and controls of enough regions."""
+    some = some_regions(*panel.media.shape)
+    seen = panel.weight[some] > 0
+    return panel.media[some], panel.y[some], seen, panel.controls[some]
 
 
 def _placement_alarms(model, target, alarms, trace):
@@ -453,7 +456,23 @@ def _placement_alarms(model, target, alarms, trace):
         effects = model.mean_effects_of(model.network, target)[0]
     positive = model.network.channel_priors.pooled & ~model.network.free_sign
     alarms[(effects > 1.0) & positive.numpy() & (alarms == "")] = WHOLE
+    alarms[_with_suspects(model, alarms) & (alarms == "")] = ACCOMPANIES
     return alarms
+
+
+def _with_suspects(model, alarms):
+    """Return channels that move with one which may be moved by what moves the KPI.
+
+    A share of the KPI moves with what causes the KPI, and says nothing against that.
+    """
+    suspects = np.isin(alarms, SUSPECTS)
+    if not suspects.any():
+        return suspects
+    media, kpi, seen, controls = _looked_at(model.history)
+    for m in np.flatnonzero(suspects):
+        suspects[m] = not is_kpi(media[..., m], kpi, seen)
+    season = model.seasons.fourier(model.history)
+    return moving_with(media, seen, controls, season, suspects)
 
 
 def _warn_of_alarms(estimator, alarms):

@@ -156,9 +156,11 @@ def fit_demand(panel, season, shown, generator):
 
 
 def moving_with(media, observed, controls, season, suspects):
-    """Return channels that rise and fall with some suspects, more than by chance.
+    """Return channels of one series that rise and fall with some suspects, (M,), bool.
 
-    What moves the budget of a suspect may move theirs, too.
+    More than by chance. What moves the budget of a suspect may move theirs, too; from
+    an effect that moves the KPI, and by it the suspect, that cannot be told. Of several
+    regions none: there hidden demand is told from effects.
 
     Parameters
     ----------
@@ -173,15 +175,15 @@ def moving_with(media, observed, controls, season, suspects):
     found : ndarray of shape (M,), bool
         Suspects are not among them.
     """
-    if media.shape[1] < MIN_PERIODS or not suspects.any() or suspects.all():
+    n_regions, n_periods, _ = media.shape
+    if n_regions > 1 or n_periods < MIN_PERIODS or not suspects.any():
         return np.zeros(len(suspects), dtype=bool)
     spend, seen = _log_spend(media, observed, controls, season)
-    size = np.sqrt((spend**2).sum(axis=(0, 1)) / seen.sum(axis=(0, 1)).clip(1))
+    size = np.sqrt((spend**2).sum(axis=1) / seen.sum(axis=1).clip(1))
     spend = np.clip(spend / np.where(size > 0, size, 1.0), -FAR, FAR)
-    now = _scores(spend, seen)[0]
-    alike = np.einsum("rti,rtj->ij", spend, spend)
-    alike = alike / np.einsum("rti,rtj->ij", 1.0 * seen, 1.0 * seen).clip(1.0)
-    found = (now >= ACCOMPANIES) & (alike >= ALIKE)
+    both = np.einsum("rti,rtj->ij", 1.0 * seen, 1.0 * seen).clip(1.0)
+    alike = np.einsum("rti,rtj->ij", spend, spend) / both
+    found = (_scores(spend, seen)[0] >= ACCOMPANIES) & (alike >= ALIKE)
     return found[:, suspects].any(axis=1) & ~suspects
 
 

@@ -86,9 +86,10 @@ def channel_summary(
           does", "moves with other budgets, as demand does", "moves with a budget that
           rings an alarm", "seems to cause more than the whole KPI" and "says another
           effect than an experiment". The verdict is
-          then "not identified", the interval starts at nothing and the estimate is half
+          then "not identified"; the interval starts at nothing and the estimate is half
           of what moves with the channel (of what is expected of it, if the KPI moves
-          its spend), unless `priors` say what it causes.
+          its spend), unless `priors` say what it causes, or the reason is only that it
+          moves with a budget that rings an alarm.
 
         The last two only where the estimator has them; predictions do not tell them.
         ``summary.attrs["verdict"]`` says why verdicts are None.

@@ -197,7 +197,7 @@ def spend_alarms(
     now = _Placement(media, kpi, observed, controls, season)
     ahead = _Placement(media, kpi, observed, controls, season, lead=1)
     for m in np.flatnonzero(used & (alarms == "")):
-        if _is_kpi(media[..., m], kpi, observed) or now.reacts(m):
+        if is_kpi(media[..., m], kpi, observed) or now.reacts(m):
             alarms[m] = REACTS
         elif ahead.reacts(m):
             alarms[m] = ANTICIPATES
@@ -416,7 +416,7 @@ def _lead(values, lead):
     return _lag(values[:, ::-1], lead)[:, ::-1]
 
 
-def _is_kpi(spend, kpi, observed):
+def is_kpi(spend, kpi, observed):
     """Whether spend (R, T) is proportional to the KPI wherever both are positive."""
     use = observed & (spend > 0) & (np.where(observed, kpi, 0.0) > 0)
     if use.sum() < 0.9 * observed.sum():

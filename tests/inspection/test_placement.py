@@ -162,6 +162,7 @@ def test_without_data_there_is_no_alarm(what):
     assert set(spend_alarms(**shops)) <= {""}
 
 
+@pytest.mark.filterwarnings(r"ignore:The spend of \[2\] moves with that of a channel")
 def test_the_regressor_warns_with_the_reason_and_calls_it_not_identified():
     shops = make_shops(0, "reacts")
     X = np.column_stack([np.arange(N_PERIODS), shops["media"][0]])
@@ -171,7 +172,7 @@ def test_the_regressor_warns_with_the_reason_and_calls_it_not_identified():
     with pytest.warns(UserWarning, match=r"spend of \[3\] reacts to the KPI"):
         model.fit(X, shops["kpi"][0])
     summary = model.channel_summary()
-    assert list(summary["alarm"]) == ["", "", placement.REACTS]
+    assert list(summary["alarm"]) == ["", placement.ACCOMPANIES, placement.REACTS]
     assert summary["verdict"].iloc[LAST] == "not identified"
 
 

@@ -249,6 +249,9 @@ def test_nothing_moves_with_nothing():
     assert not moving_with(*table, everybody).any()
     first = everybody.cumsum() == 1
     assert_array_equal(moving_with(*table, first), [False, True, True, False])
+    several, _ = make_panel()
+    table = several.media, several.observed, several.controls, season
+    assert not moving_with(*table, first).any()
 
 
 def test_few_draws_leave_open_whether_demand_moves_the_kpi(model):
