@@ -64,8 +64,8 @@ class DeepCausalMMMRegressor(
         Column with the region (geo). None: one series.
     time : str, int or None, default=None
         Column with the period: datetimes, Periods, ISO strings or integers; weeks,
-        days or months are inferred. None: rows have no order, and there is no
-        carry-over, season, trend, level or GRU.
+        days, months and other lengths are inferred. None: rows have no order, and there
+        is no carry-over, season, trend, level or GRU.
     population : str, int or None, default=None
         Column with the size of the region, the same in all its rows; used in `fit`
         alone. How far all regions are on one curve in spend per head is then learned.
@@ -102,7 +102,7 @@ class DeepCausalMMMRegressor(
         "Experiments" in the user guide. They join the rows in the likelihood.
     n_harmonics : int, default=3
         Harmonics of the yearly season; the k-th is expected to fall with ``k ** -2``.
-        Daily data get three harmonics of the week as well.
+        Daily data get three harmonics of the week as well, business days two.
     periods_per_year : float or None, default=None
         Length of the season, in periods. None: read from the dates; integers are
         taken as weeks.
@@ -174,8 +174,9 @@ class DeepCausalMMMRegressor(
     media_cost_ : dict
         Cost of one unit of each media column whose cost is known.
     regions_ : ndarray of shape (n_regions,)
-    period_ : {"week", "day", "month", "integer"} or None
-        Length of a period.
+    period_ : str or None
+        Length of a period: "day", "business day", "week", "two weeks", "four weeks",
+        "month", "retail month", "quarter" or "integer".
     n_iter_ : int
     loss_curve_ : ndarray of shape (`n_iter_`,)
         Negative log posterior per row after each iteration.

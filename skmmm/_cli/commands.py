@@ -10,7 +10,7 @@ from skmmm._cli.files import remove_others, write_csv, write_pictures, write_tab
 from skmmm._cli.forecasts import compare
 from skmmm._cli.parser import UsageError, parse
 from skmmm._cli.paths import REPORT, make_room
-from skmmm._cli.task import demo_task, describe, plural, read_rows, read_task
+from skmmm._cli.task import demo_task, describe, read_rows, read_task
 from skmmm._cli.texts import (
     LEVEL,
     channel_text,
@@ -20,6 +20,7 @@ from skmmm._cli.texts import (
     skill_text,
     truth_text,
 )
+from skmmm._data.periods import several
 from skmmm._planning.problem import MOST_MULTIPLE
 from skmmm._regressor import DeepCausalMMMRegressor
 from skmmm._utils.labels import counted
@@ -120,7 +121,7 @@ def _planned_periods(model, plan):
         return f"Plan of {counted(len(plan.X), 'row')}"
     times = plan.X[model.time]
     n_periods = times.nunique()
-    unit = plural(model.period_) if n_periods > 1 else "period"
+    unit = several(model.period_) if n_periods > 1 else "period"
     ends = (str(end).removesuffix(" 00:00:00") for end in (times.min(), times.max()))
     return f"Plan of {n_periods} {unit} from {' to '.join(ends)}"
 

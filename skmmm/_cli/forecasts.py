@@ -9,7 +9,8 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from skmmm._cli.console import one_line
-from skmmm._cli.task import Task, name_all, plural
+from skmmm._cli.task import Task, name_all
+from skmmm._data.periods import several
 from skmmm._utils.parallel import call_each
 from skmmm.baselines import (
     LastValueRegressor,
@@ -71,7 +72,7 @@ def compare(task, model, console, n_origins, n_jobs):
     if n_origins == 0:
         return None, None
     calendar, periods = task.calendar()
-    unit = plural(calendar.unit)
+    unit = several(calendar.unit)
     size = _horizon(len(periods), model.max_lag, n_origins)
     if size == 0:
         console.say(f"No forecasts: {len(periods)} {unit} are too few for them.")

@@ -20,6 +20,7 @@ from skmmm._cli.tables import (
 )
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import closest, region_values
+from skmmm._data.periods import several
 from skmmm._data.tables import row_namer
 from skmmm._utils.labels import counted
 from skmmm.datasets import load_mmm_example
@@ -410,7 +411,7 @@ def _known_text(column, name, labels, where):
 def describe(task):
     """Say what was read."""
     calendar, periods = task.calendar()
-    unit = plural(calendar.unit)
+    unit = several(calendar.unit)
     first, last = calendar.label(periods[0]), calendar.label(periods[-1])
     regions = "" if task.region is None else f", {counted(task.n_regions, 'region')}"
     lines = [
@@ -429,11 +430,6 @@ def describe(task):
         lines.append(f"Tests     {len(media)}, of {name_all(dict.fromkeys(tested))}")
     lines += [f"Note      {note}" for note in task.notes]
     return "\n".join(lines)
-
-
-def plural(unit):
-    """Return the word for several periods."""
-    return "periods" if unit == "integer" else f"{unit}s"
 
 
 def name_all(names):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmmm._cli.task import plural
+from skmmm._data.periods import several
 from skmmm.plotting._style import format_number, shorten
 
 LEVEL = 0.9
@@ -136,7 +136,7 @@ def skill_text(task, skill):
     horizon = skill["horizon"].iloc[0]
     return (
         f"{layout(rows)}\n\n"
-        f"Errors over the next {horizon} {plural(calendar.unit)} from {len(origins)} "
+        f"Errors over the next {horizon} {several(calendar.unit)} from {len(origins)} "
         "origins; each\ncolumn is headed by its origin. Media and controls of the "
         "forecast are given. "
         "wMAPE is the absolute error as a\nshare of the KPI, skill the share of the "

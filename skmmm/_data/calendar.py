@@ -1,16 +1,21 @@
-"""Periods: weeks, days or months read from dates, Periods, ISO strings or integers."""
+"""Periods: days, weeks, months and others, read from dates, ISO strings or integers."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from skmmm._data.periods import (
+    UNITS,
+    count,
+    first_day,
+    grid_of,
+    is_weekend,
+    several,
+)
+from skmmm._data.retail import RetailMonths, read_retail_months
 from skmmm._data.times import check_no_written_dates, read_times
-
-# From one season to the next; for days a multiple of seven, so that weekdays meet.
-_SEASON_LENGTH = {"week": 52, "day": 364, "month": 12, "integer": 52}
-PERIODS_PER_YEAR = {"week": 365.25 / 7, "day": 365.25, "month": 12.0}
-
 
 # In the order of the days since 1970.
 _WEEKDAYS = (
@@ -24,6 +29,7 @@ _WEEKDAYS = (
 )
 # Daily rows over fewer days may miss a day of the week by chance.
 _SPAN_OF_WEEKDAYS = 28
+_DAYS_OF_MONTH = 365.25 / 12
 
 
 @dataclass(frozen=True)
@@ -32,33 +38,45 @@ class Calendar:
 
     Attributes
     ----------
-    unit : {"week", "day", "month", "integer"}
-        Length of one period. Integers count periods of unknown length.
+    unit : str
+        Length of one period, a key of `UNITS`. Integers count periods of unknown
+        length.
     origin : int
-        First training period, in days (week, day) or months since 1970, or the
-        integer itself.
+        First training period, in days, business days or months since 1970, as its unit
+        is counted, or the integer itself.
     step : int
-        Distance between neighbouring periods in the same units.
+        Distance between neighbouring periods in the same units; of retail months, a
+        week.
+    periods_per_year : float, default=None
+        None: what the unit says.
+    months : RetailMonths, default=None
+        None for other units.
     """
 
     unit: str
     origin: int
     step: int
     periods_per_year: float | None = None
+    months: RetailMonths | None = None
 
     @property
     def year(self):
         """Periods in a year; integers are taken as weeks."""
         if self.periods_per_year is not None:
             return float(self.periods_per_year)
-        return PERIODS_PER_YEAR.get(self.unit, PERIODS_PER_YEAR["week"])
+        return UNITS[self.unit].per_year
+
+    @property
+    def week(self):
+        """Periods after which weekdays meet again, 1 where they are not told apart."""
+        return UNITS[self.unit].week
 
     @property
     def season_length(self):
         """Whole periods from one season to the next; whole weeks of days."""
         if self.periods_per_year is None:
-            return _SEASON_LENGTH[self.unit]
-        whole = 7 if self.unit == "day" and self.year >= 7 else 1
+            return UNITS[self.unit].season
+        whole = self.week if self.year >= self.week else 1
         return whole * max(round(self.year / whole), 1)
 
     def ordinals(self, column, label):
@@ -66,19 +84,42 @@ class Calendar:
         stamps = read_times(column, label)
         units = _in_units(stamps, self.unit, label)
         ordinal, off = np.divmod(units - self.origin, self.step)
+        off = off != 0
+        if self.months is not None:
+            ordinal, between = self.months.month_that_begins(ordinal)
+            off |= between
+        if self.unit == "business day":
+            off |= is_weekend(stamps)
         bad = np.flatnonzero(off)
         if len(bad):
             raise ValueError(
                 f"The time column {label!r} has {column.iloc[bad[0]]} in row {bad[0]}, "
-                f"which is not on the {self.unit} grid of the training data (it starts "
-                f"at {self.label(0)})."
+                f"which is not on the {grid_of(self.unit)} grid of the training data "
+                f"(it starts at {self.label(0)})."
             )
         return ordinal
 
     def period_of(self, column, label):
         """Return the period that holds the time of every row: any of its days."""
         units = _in_units(read_times(column, label), self.unit, label)
-        return (units - self.origin) // self.step
+        steps = (units - self.origin) // self.step
+        return steps if self.months is None else self.months.month_of(steps)
+
+    def since_1970(self, ordinals):
+        """Return periods counted from a fixed day, not from the first training row.
+
+        Two calendars of the same periods agree on it, up to whole periods.
+        """
+        start = self.origin / self.step
+        if self.unit == "quarter":
+            # Of four periods, waves must not fall between.
+            start = np.floor(start)
+        if self.months is not None:
+            # By the day on which the months of five weeks begin.
+            place = self.months.weeks.index(5)
+            day = self.origin + self.step * self.months.start(place)
+            start = np.round(day / _DAYS_OF_MONTH) - place
+        return start + ordinals
 
     def fourier(self, ordinals, n_harmonics):
         """Return yearly sines and cosines, and weekly ones for daily data.
@@ -88,12 +129,14 @@ class Calendar:
         Returns
         -------
         terms : ndarray of shape (n_terms, n_periods)
-            Two per harmonic; daily data add three harmonics of the week.
+            Two per harmonic, of quarters three in all; daily data add three harmonics
+            of the week, business days two.
         """
-        # Counted from a fixed day, so that two calendars agree on the phase.
-        time = self.origin / self.step + np.asarray(ordinals, dtype=np.float64)
-        angles = [2 * np.pi * k * time / cycle for cycle, k in self._waves(n_harmonics)]
-        terms = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
+        time = self.since_1970(np.asarray(ordinals, dtype=np.float64))
+        terms = [
+            wave(2 * np.pi * k * time / cycle)
+            for cycle, k, wave in self._waves(n_harmonics)
+        ]
         return np.array(terms).reshape(len(terms), len(time))
 
     def season(self, ordinals, n_harmonics):
@@ -108,16 +151,20 @@ class Calendar:
         a season is as smooth as a spline; weekdays are as rough as they like.
         """
         sizes = [
-            1.0 if cycle == 7.0 else k**-2.0 for cycle, k in self._waves(n_harmonics)
+            1.0 if cycle == self.week else k**-2.0
+            for cycle, k, _ in self._waves(n_harmonics)
         ]
-        return np.repeat(sizes, 2)
+        return np.array(sizes, dtype=np.float64)
 
     def _waves(self, n_harmonics):
-        """Return length of the cycle, in periods, and order of every harmonic."""
+        """Return cycle in periods, order, and sine or cosine of every harmonic."""
         waves = [(self.year, k) for k in range(1, n_harmonics + 1)]
-        if self.unit == "day" and n_harmonics:
-            waves += [(7.0, k) for k in (1, 2, 3)]
-        return waves
+        if self.week > 1 and n_harmonics:
+            waves += [(float(self.week), k) for k in range(1, self.week // 2 + 1)]
+        both = [(*wave, f) for wave in waves for f in (np.sin, np.cos)]
+        if self.unit == "quarter":  # a season of four has no more
+            both = both[:2] + both[3:4]
+        return both
 
     def value(self, ordinal):
         """Return the start of a period as a timestamp, or the integer."""
@@ -127,12 +174,15 @@ class Calendar:
 
     def label(self, ordinal):
         """Return the period as people write it, e.g. ``2021-01-04``."""
-        units = int(self.origin + self.step * ordinal)
         if self.unit == "integer":
-            return str(units)
-        if self.unit == "month":
+            return str(self.value(ordinal))
+        if self.months is not None:
+            ordinal = self.months.start(ordinal)
+        units = int(self.origin + self.step * ordinal)
+        counted_in = UNITS[self.unit].counted_in
+        if counted_in == "month":
             return str(np.datetime64(units, "M"))
-        return str(np.datetime64(units, "D"))
+        return str(first_day(np.array([units]), counted_in)[0])
 
 
 def infer_calendar(column, label, region=None, periods_per_year=None):
@@ -160,7 +210,7 @@ def infer_calendar(column, label, region=None, periods_per_year=None):
     ------
     ValueError
         If times cannot be parsed, are missing, are all equal, or follow no regular
-        weekly, daily or monthly grid, the same in all regions.
+        grid, the same in all regions.
     """
     if not len(column):
         raise ValueError(f"X has no rows, so the time column {label!r} is empty.")
@@ -177,20 +227,22 @@ def infer_calendar(column, label, region=None, periods_per_year=None):
             f"No region has two periods in the time column {label!r}, so their length "
             "is unknown. Use more periods, or time=None for rows without an order."
         )
+    begin = partial(Calendar, periods_per_year=periods_per_year)
     if np.issubdtype(series.stamp.dtype, np.integer):
         check_no_written_dates(distinct, label)
-        unit, step = "integer", _integer_step(series)
+        step = int(_integer_step(series))
+        _check_span(distinct, step, label)
+        calendar = begin("integer", int(distinct[0]), step)
     else:
-        unit, step = _date_step(series)
-    _check_span(distinct, unit, step, label)
-    units = _in_units(series.stamp, unit, label)
-    calendar = Calendar(unit, int(units.min()), int(step), periods_per_year)
-    _check_one_grid(series, units, calendar)
-    _check_rhythm(
-        series.code, (units - units.min()) // step, calendar, label, series.names
-    )
-    if unit == "day":
-        _check_weekdays(series, units)
+        unit, months = _date_unit(series)
+        _check_span(distinct, np.timedelta64(round(24 * UNITS[unit].days), "h"), label)
+        first = int(count(distinct[:1], UNITS[unit].counted_in)[0])
+        calendar = begin(unit, first, UNITS[unit].step, months=months)
+    _check_one_grid(series, calendar)
+    period = calendar.ordinals(pd.Series(series.stamp), label)
+    _check_rhythm(series.code, period, calendar, label, series.names)
+    if calendar.week > 1:
+        _check_weekdays(series, calendar)
     return calendar
 
 
@@ -252,14 +304,9 @@ def _arrange(stamp, label, region):
     return _Series(stamp[new], code[new], names, label)
 
 
-def _check_span(distinct, unit, step, label):
+def _check_span(distinct, step, label):
     """Raise if one time is so far off that it must be a typing error."""
-    gaps = np.diff(distinct)
-    if unit != "integer":
-        days = {"week": 7, "day": 1, "month": 30}[unit]
-        gaps = gaps / np.timedelta64(days, "D")
-    else:
-        gaps = gaps / step
+    gaps = np.diff(distinct) / step
     if gaps.max() > 100 * max(len(distinct), 10):
         far = int(np.argmax(gaps))
         raise ValueError(
@@ -283,29 +330,44 @@ def _integer_step(series):
     return step
 
 
-def _date_step(series):
-    """Return the unit of dates, and the step between them in it."""
+def _date_unit(series):
+    """Return the unit of dates, and the months of a retail calendar or None."""
     days = series.stamp.astype("datetime64[D]").astype(np.int64)
     gaps, at = series.gaps(days)
-    if gaps.min() == 0:
+    shortest, usual = gaps.min(), int(np.median(gaps))
+    if shortest == 0:
         raise ValueError(
             f"The time column {series.label!r} has two times within one day "
             f"({series.stamp[at[np.argmin(gaps)]]}); hourly data are not supported, "
             "aggregate to days or weeks."
         )
-    if gaps.min() == 7 and not (gaps % 7).any():
-        return "week", 7
-    if 28 <= gaps.min() <= 31 and _same_day(series, days)[at].all():
-        return "month", 1
-    usual = int(np.median(gaps))
-    if gaps.min() == usual == 1:
-        return "day", 1
+    if shortest == usual == 1:
+        return "business day" if _are_business_days(days) else "day", None
+    if 28 <= shortest <= 92 and _same_day(series, days)[at].all():
+        months = series.gaps(series.stamp.astype("datetime64[M]").astype(np.int64))[0]
+        if months.min() == 1:
+            return "month", None
+        if months.min() == 3 and not (months % 3).any():
+            return "quarter", None
+    for unit in ("week", "two weeks", "four weeks"):
+        step = UNITS[unit].step
+        if shortest == step and not (gaps % step).any():
+            return unit, None
+    months = read_retail_months(np.unique(days)) if shortest == 28 else None
+    if months is not None:
+        return "retail month", months
     if (gaps == usual).all():
         raise ValueError(
             f"The time column {series.label!r} has periods {usual} days apart. Use one "
             "row per week, day or month."
         )
     raise _mixed(series, gaps, at)
+
+
+def _are_business_days(days):
+    """Say whether days of four weeks or more are all from Monday to Friday."""
+    weekday = np.unique((days + 3) % 7)  # Monday is 0
+    return np.ptp(days) >= _SPAN_OF_WEEKDAYS and np.array_equal(weekday, np.arange(5))
 
 
 def _same_day(series, days):
@@ -342,23 +404,33 @@ def _days(n):
     return f"{n} day{'s' if n != 1 else ''}"
 
 
-def _check_one_grid(series, units, calendar):
+def _check_one_grid(series, calendar):
     """Raise if periods of one length begin at different times, region by region."""
+    units = _in_units(series.stamp, calendar.unit, series.label)
     phase = units % calendar.step
     _, first = np.unique(phase, return_index=True)
     if len(first) == 1:
         return
-    begin = {i: f"from {units[i]}" for i in np.sort(first)}
+    first = np.sort(first)
     if calendar.unit == "week":
-        begin = {i: _WEEKDAYS[units[i] % 7] for i in begin}
+        begin = [_WEEKDAYS[units[i] % 7] for i in first]
+    elif calendar.unit == "integer":
+        begin = [f"from {units[i]}" for i in first]
+    else:
+        begin = [f"from {series.date(i)}" for i in first]
     found = "; ".join(
         said + series.of(*np.unique(series.code[phase == phase[i]]))
-        for i, said in begin.items()
+        for i, said in zip(first, begin, strict=True)
     )
     if calendar.unit == "integer":
         raise ValueError(
             f"The periods of the time column {series.label!r} are {calendar.step} "
             f"apart, but do not meet: {found}. Number them alike in all regions."
+        )
+    if calendar.unit != "week":
+        raise ValueError(
+            f"The {several(calendar.unit)} of the time column {series.label!r} do not "
+            f"meet: {found}. All regions need periods that begin together."
         )
     raise ValueError(
         f"Weeks begin on different weekdays in the time column {series.label!r}: "
@@ -368,10 +440,13 @@ def _check_one_grid(series, units, calendar):
     )
 
 
-def _check_weekdays(series, days):
+def _check_weekdays(series, calendar):
     """Raise if daily rows of a region leave out a day of the week, every week."""
+    days = series.stamp.astype("datetime64[D]").astype(np.int64)
     present = np.zeros((series.code[-1] + 1, 7), dtype=bool)
     present[series.code, days % 7] = True
+    if calendar.unit == "business day":
+        present[:, [2, 3]] = True  # Saturdays and Sundays
     codes = np.arange(len(present))
     first = days[np.searchsorted(series.code, codes, "left")]
     last = days[np.searchsorted(series.code, codes, "right") - 1]
@@ -456,8 +531,8 @@ def _pace(calendar, n):
     """Return n periods in words."""
     if calendar.unit == "integer":
         return str(n * calendar.step)
-    if calendar.unit == "month":
-        return f"{n} month{'s' if n != 1 else ''}"
+    if UNITS[calendar.unit].counted_in != "day" or calendar.months is not None:
+        return f"{n} {calendar.unit if n == 1 else several(calendar.unit)}"
     return _days(n * calendar.step)
 
 
@@ -472,5 +547,4 @@ def _in_units(stamps, unit, label):
         )
     if unit == "integer":
         return stamps
-    code = "datetime64[M]" if unit == "month" else "datetime64[D]"
-    return stamps.astype(code).astype(np.int64)
+    return count(stamps, UNITS[unit].counted_in)

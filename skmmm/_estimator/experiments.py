@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from skmmm._data.calendar import Calendar
 from skmmm._data.experiments import CONFLICT, Experiment
+from skmmm._data.periods import one_of
 from skmmm._utils.typing import Array
 from skmmm.inspection._placement import DISPUTED
 
@@ -22,6 +23,13 @@ SETTLED = 0.5  # share of the doubt that an experiment removes which answers an 
 _HARDLY = 0.1  # share of the doubt that is hardly worth a word
 _WIDTH = 3.29  # of a 90 % interval, in standard deviations
 _CLOSE = 1.5  # factor up to which an estimate is close to what a mistake would make it
+# Periods that a report may take for its own by mistake, in one of the data.
+_SHORTER = {
+    "week": {"day": 7},
+    "two weeks": {"week": 2, "day": 14},
+    "four weeks": {"week": 4, "day": 28},
+    "quarter": {"month": 3},
+}
 _FEWEST = 3  # regions or periods: half of an effect is no sign of an average over two
 
 
@@ -137,9 +145,8 @@ def _likely_mistake(one: Experiment, size: float, unit: str) -> str:
     if not size > 0:  # nor nan
         return ""
     n_regions, n_periods = len(one.regions), one.stop - one.start + one.cooldown
-    times = {"period" if unit == "integer" else unit: n_periods}
-    if unit == "week":
-        times["day"] = 7 * n_periods
+    times = {one_of(unit): n_periods}
+    times |= {name: n * n_periods for name, n in _SHORTER.get(unit, {}).items()}
     counts = times | {"region": n_regions}
     if n_regions > 1:
         counts |= {f"region and {name}": n_regions * n for name, n in times.items()}

@@ -6,6 +6,8 @@ import numpy as np
 
 from skmmm._data.calendar import Calendar
 from skmmm._data.checks import Columns
+from skmmm._data.periods import UNITS
+from skmmm._data.retail import RetailMonths
 from skmmm._storage.archive import check_kinds
 from skmmm._storage.plain import plain, restored
 from skmmm.graph import NOTEARS, StructuralVAR
@@ -43,10 +45,11 @@ _CALENDAR = {
     "step": int,
     "periods_per_year": (int, float, type(None)),
 }
+# Where periods differ in length.
+_MONTHS = {"months": {"weeks": list, "longer": list, "n_known": int}}
 # What a parameter may be apart from data; a file names no other class.
 _ESTIMATORS = {cls.__name__: cls for cls in (NOTEARS, StructuralVAR)}
 _ESTIMATOR = {"class": str, "parameters": dict}
-_STEPS = {"week": 7, "day": 1, "month": 1}
 
 
 def check_header(header):
@@ -173,7 +176,10 @@ def pack_calendar(calendar, n_periods):
     if calendar is None:
         return {"calendar": None, "periods": []}
     ends = [calendar.label(0), calendar.label(n_periods - 1)]
-    return {"calendar": asdict(calendar), "periods": ends}
+    packed = asdict(calendar)
+    if calendar.months is None:
+        del packed["months"]
+    return {"calendar": packed, "periods": ends}
 
 
 def unpack_calendar(header, n_periods):
@@ -181,10 +187,12 @@ def unpack_calendar(header, n_periods):
     stored = header["calendar"]
     if stored is None:
         return None
-    check_kinds(stored, _CALENDAR, "calendar")
-    calendar = Calendar(**stored)
+    retail = stored.get("unit") == "retail month"
+    check_kinds(stored, _CALENDAR | (_MONTHS if retail else {}), "calendar")
+    calendar = Calendar(**stored | _unpack_months(stored))
     year, step = calendar.periods_per_year, calendar.step
-    if calendar.unit != "integer" and _STEPS.get(calendar.unit) != step:
+    unit = UNITS.get(calendar.unit)
+    if unit is None or (calendar.unit != "integer" and unit.step != step):
         raise ValueError(f"its calendar has {calendar.unit!r:.80} of length {step}.")
     if not 0 < step < 2**31 or not (year is None or 1 < year < np.inf):
         raise ValueError(f"its calendar has steps of {step} and {year} in a year.")
@@ -198,6 +206,19 @@ def unpack_calendar(header, n_periods):
     if header["periods"] != ends:
         raise ValueError(f"its calendar is not that of its periods, {ends}.")
     return calendar
+
+
+def _unpack_months(stored):
+    """Rebuild the months of a retail calendar, if it has them."""
+    if "months" not in stored:
+        return {}
+    months = stored["months"]
+    weeks, longer = tuple(months["weeks"]), tuple(months["longer"])
+    numbers = [*weeks, *longer, months["n_known"]]
+    whole = all(type(n) is int and 0 <= n < 2**31 for n in numbers)
+    if not whole or sorted(weeks) != [4, 4, 5] or list(longer) != sorted(set(longer)):
+        raise ValueError(f"its calendar has months of {weeks} weeks, {longer} longer.")
+    return {"months": RetailMonths(weeks, longer, months["n_known"])}
 
 
 def unpack_regions(arrays, columns):

@@ -191,9 +191,9 @@ class SeasonalNaiveRegressor(_NaiveRegressor):
     Parameters
     ----------
     time : str or int, default=None
-        Name or position of the time column: weeks, days or months, as dates, Periods,
-        ISO strings or integers. None: rows have no order, and the mean of the region's
-        training rows is predicted.
+        Name or position of the time column: days, weeks, months or other periods, as
+        dates, Periods, ISO strings or integers. None: rows have no order, and the mean
+        of the region's training rows is predicted.
     season_length : int, default=None
         Periods from one season to the next. None: 52 weeks, 364 days (so that weekdays
         meet) or 12 months; integers count weeks.

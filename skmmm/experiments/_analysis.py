@@ -26,7 +26,6 @@ from skmmm._utils.sklearn import Interval, StrOptions
 from skmmm._utils.typing import Array, Column, Seed, Table
 from skmmm.experiments._panel import (
     check_share,
-    cycle_of,
     find_cells,
     find_period,
     find_regions,
@@ -295,7 +294,7 @@ class GeoLiftRegressor(RegressorMixin, BaseEstimator):
             treated.to_numpy()[:stop].sum(axis=1),
             draw_sets(rng, controls.shape[1], size, self.n_placebos),
             start,
-            settings_for(self.method, start, cycle_of(self._calendar)),
+            settings_for(self.method, start, self._calendar.week),
         )
 
     def _read_results(self, analyses, controls):

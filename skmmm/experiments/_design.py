@@ -27,7 +27,7 @@ from skmmm.experiments._candidates import (
     rescore_designs,
     score_designs,
 )
-from skmmm.experiments._panel import check_share, cycle_of, find_regions, read_kpi
+from skmmm.experiments._panel import check_share, find_regions, read_kpi
 from skmmm.experiments._synthetic_control import settings_for
 
 _COUNT = Interval(Integral, 1, None, closed="left")
@@ -207,7 +207,7 @@ def design_experiment(
     length = n_periods + cooldown
     _check_length(len(kpi), length)
     rng = check_random_state(random_state)
-    settings = settings_for(method, len(kpi), cycle_of(calendar))
+    settings = settings_for(method, len(kpi), calendar.week)
     recent = int(min(len(kpi), max(calendar.season_length, length)))
     spend = _spend_per_period(frame, kpi, media, region, time, calendar, recent)
     values, tables = kpi.to_numpy(), []

@@ -16,6 +16,7 @@ from skmmm._data.checks import (
     region_values,
     resolve_column,
 )
+from skmmm._data.periods import one_of
 from skmmm._data.tables import row_namer
 from skmmm._data.times import read_times
 
@@ -126,10 +127,12 @@ def find_period(value, role, calendar, n_periods, time):
         stamp = read_times(pd.Series([value]), role)
         ordinal = int(read(pd.Series(stamp), time)[0])
     except (TypeError, ValueError) as error:
+        is_number = calendar.unit == "integer"
+        step = calendar.step if is_number else one_of(calendar.unit)
         raise ValueError(
             f"{role}={value!r} is not a period of the time column {time!r}, which goes "
             f"from {calendar.label(0)} to {calendar.label(n_periods - 1)} in steps of "
-            f"one {_unit(calendar)}."
+            f"one {step}."
         ) from error
     if not 0 <= ordinal < n_periods:
         raise ValueError(
@@ -146,12 +149,3 @@ def check_share(lift, role):
             f"{role}={lift:g} is more than the whole KPI. It is a share: write "
             f"{lift / 100:g} for {lift:g} %."
         )
-
-
-def _unit(calendar):
-    return str(calendar.step) if calendar.unit == "integer" else calendar.unit
-
-
-def cycle_of(calendar):
-    """Return the periods after which weekdays meet again, 1 if there are none."""
-    return 7 if calendar.unit == "day" else 1

@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from skmmm._data.checks import check_channel
+from skmmm._data.periods import several
 from skmmm._unwrapping import bare
 from skmmm._utils.typing import Column
 from skmmm.plotting._rows import Rows, channels_by_size
@@ -132,8 +133,7 @@ class AdstockDisplay(_TablePanels):
             tidy_panel(panel)
             panel.set_ylim(0.0, 1.05 * most)
             percent_ticks(panel.yaxis)
-        unit = "period" if self.period == "integer" else self.period
-        self._label_panels(f"{unit}s later", "share of effect")
+        self._label_panels(f"{several(self.period)} later", "share of effect")
         if self.intervals_ and self.intervals_[0] is not None:
             level = f"{self.confidence_level:.0%} interval"
             self._draw_legend({level: self.intervals_[0]})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, dataclass_trans
 
 import numpy as np
 
+from skmmm._data.periods import one_of
 from skmmm._storage.files import replacing
 from skmmm._utils.docs import section, shared_docs
 from skmmm._utils.labels import called
@@ -351,7 +352,7 @@ def brief(kpi_name, width=36):
 
 
 def per_period(kpi_name, period):
-    return f"{brief(kpi_name, 24)} per {'period' if period == 'integer' else period}"
+    return f"{brief(kpi_name, 24)} per {one_of(period)}"
 
 
 class DotsDisplay(Display):

@@ -39,9 +39,9 @@ columns : list of str or int, callable, or None, default=None
 region : str or int, default=None
     Name or position of the region column. None: one series.
 time : str or int, default=None
-    Name or position of the time column: weeks, days or months, as dates, Periods,
-    ISO strings or integers. None: rows have no order, so nothing carries over and
-    values stay as they are.
+    Name or position of the time column: days, weeks, months or other periods, as
+    dates, Periods, ISO strings or integers. None: rows have no order, so nothing
+    carries over and values stay as they are.
 gap : {"error", "mask"}, default="error"
     What to do in `transform` with whole periods missing between the training data
     and X: raise, or treat their spend as unknown.
@@ -53,8 +53,8 @@ columns_ : list
     Labels of the columns.
 regions_ : ndarray of shape (n_regions,) or None
     Regions seen in `fit`, sorted; None if `region` is None.
-period_ : {"week", "day", "month", "integer"} or None
-    Length of a period; None if `time` is None.
+period_ : str or None
+    Length of a period, as in `DeepCausalMMMRegressor`; None if `time` is None.
 """
 Gap: TypeAlias = Literal["error", "mask"]
 

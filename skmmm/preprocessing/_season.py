@@ -12,17 +12,15 @@ from skmmm._utils.sklearn import Interval
 from skmmm._utils.typing import Column
 from skmmm.preprocessing._base import COLUMN, FEATURES, ColumnMaker, check_new_names
 
-# Harmonics of the week in daily data: three make any pattern of seven days.
-_N_WEEKDAY = 3
-
 
 @shared_docs("", attributes=FEATURES)
 class FourierSeason(ColumnMaker):
     """Add sines and cosines of the time of the year as columns.
 
     The columns ``sin1``, ``cos1``, ``sin2``, ... come last; all other columns stay as
-    they are. For daily data the columns ``weekday_sin1`` to ``weekday_cos3``, which
-    make any pattern over the days of the week, follow [1]_. The phase depends on the
+    they are. For daily data the columns ``weekday_sin1`` to ``weekday_cos3`` (business
+    days: ``weekday_cos2``), which make any pattern over the days of the week, follow
+    [1]_. The phase depends on the
     date only, so the columns of later rows continue those of the training rows.
 
     Parameters
@@ -31,19 +29,22 @@ class FourierSeason(ColumnMaker):
         Name or position of the region column, within which the length of a period is
         read. None: one series, or regions with the same periods.
     time : str or int, default=None
-        Name or position of the time column: weeks, days or months, as dates, Periods,
-        ISO strings or integers. None: rows have no order and no column is added.
+        Name or position of the time column: days, weeks, months or other periods, as
+        dates, Periods, ISO strings or integers. None: rows have no order and no column
+        is added.
     order : int, default=2
         Number of harmonics, each a sine and a cosine; below half of the periods in a
-        season. 0 adds none for the year.
+        season. 0 adds none for the year. Quarters have two at most, and of the second
+        only the cosine.
     period : float, default=None
         Length of the season, in periods of the data. None: one year, where integers
         count weeks, and for daily data the week as well.
 
     Attributes
     ----------
-    period_ : {"week", "day", "month", "integer"} or None
-        Length of a period of the data; None if `time` is None.
+    period_ : str or None
+        Length of a period of the data, as in `DeepCausalMMMRegressor`; None if `time`
+        is None.
 
     References
     ----------
@@ -97,32 +98,35 @@ class FourierSeason(ColumnMaker):
         self._calendar = infer_calendar(frame[label], label, values)
         self.period_ = self._calendar.unit
         length = self._calendar.year if self.period is None else self.period
-        if self.order >= length / 2:
+        waves = [("", k, length) for k in range(1, self.order + 1)]
+        self._waves = [(*wave, f) for wave in waves for f in ("sin", "cos")]
+        if self.period_ == "quarter" and self.order == 2 == length / 2:
+            del self._waves[2]  # zero in all quarters
+        elif self.order >= length / 2:
             raise ValueError(
                 f"order={self.order} is too high for a season of {length:g} periods: "
                 "it must be below half of that."
             )
-        self._waves = [("", k, length) for k in range(1, self.order + 1)]
-        if self.period is None and self.period_ == "day":
-            self._waves += [("weekday_", k, 7.0) for k in range(1, _N_WEEKDAY + 1)]
+        week = self._calendar.week
+        if self.period is None and week > 1:
+            waves = [("weekday_", k, float(week)) for k in range(1, week // 2 + 1)]
+            self._waves += [(*wave, f) for wave in waves for f in ("sin", "cos")]
         check_new_names(frame.columns, self._names(), "season column")
 
     def _names(self):
-        return [f"{kind}{f}{k}" for kind, k, _ in self._waves for f in ("sin", "cos")]
+        return [f"{kind}{f}{k}" for kind, k, _, f in self._waves]
 
     def _apply(self, frame):
         columns = dict.fromkeys(frame.columns)
         if not self._waves:
             return columns
         label = resolve_column(frame, self.time, "time")
-        # Counted from a fixed date (1970), not from the first training row.
-        start = self._calendar.origin / self._calendar.step
-        periods = start + self._calendar.ordinals(frame[label], label)
-        for kind, k, length in self._waves:
+        ordinals = self._calendar.ordinals(frame[label], label)
+        periods = self._calendar.since_1970(ordinals)
+        for name, (_, k, length, f) in zip(self._names(), self._waves, strict=True):
             # Whole turns are taken off first: they would cost digits of the sine.
             angle = 2.0 * np.pi * (k * periods / length % 1.0)
-            columns[f"{kind}sin{k}"] = np.sin(angle)
-            columns[f"{kind}cos{k}"] = np.cos(angle)
+            columns[name] = np.sin(angle) if f == "sin" else np.cos(angle)
         return columns
 
     def _names_out(self, names):

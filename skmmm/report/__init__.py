@@ -40,8 +40,9 @@ def make_report(
     The file opens in any browser, needs no network and sends nothing. Its charts are
     interactive: a region can be chosen, a channel, and a total budget, for each of
     which the best plan has been computed: for the coming quarter (13 weeks, 3 months,
-    91 days or 13 other periods), or as many periods as there are in the training data.
-    Text and tables are there without JavaScript, too.
+    91 days, 65 business days, 6 periods of two weeks, 3 of four weeks, or 13 integers),
+    or as many periods as there are in the training data. Text and tables are there
+    without JavaScript, too.
 
     Parameters
     ----------

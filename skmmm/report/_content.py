@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skmmm._data.periods import UNITS
 from skmmm.inspection._intervals import bounds, tail_probability
 from skmmm.metrics import interval_coverage, weighted_mape, within_region_r2
 from skmmm.plotting._baseline import baseline_and_controls, parts_without_media
@@ -19,7 +20,6 @@ from skmmm.plotting._style import shorten
 from skmmm.report._settings import settings_of
 
 _BRIEF = 42  # characters of a name in a sentence
-_QUARTER = {"week": 13, "month": 3, "day": 91, "integer": 13}  # periods
 _LARGE = 4.0  # standard deviations of an error that is listed by date
 
 
@@ -32,7 +32,7 @@ class Content:
     kpi : str
         Name of the KPI.
     period : str
-        Length of a period: "week", "day", "month" or "integer".
+        Length of a period, as in ``period_``.
     level : float
         Confidence level of all intervals.
     regional : bool
@@ -302,7 +302,7 @@ def _all_media(counterfactual, summary, tail):
 def _plan(estimator, level):
     """Return plans for the coming quarter, as far as the data reach, or why not."""
     n_seen = estimator._model.history.shape[1]
-    n_periods = min(_QUARTER[estimator.period_], n_seen)
+    n_periods = min(UNITS[estimator.period_].quarter, n_seen)
     try:
         coming = estimator.effects(estimator._coming_periods(n_periods))
         counterfactual = coming.counterfactual()

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skmmm._data.periods import one_of, several
 from skmmm.plotting._diagnostics import autocorrelation, errors_over_time
 from skmmm.plotting._experiments import SHOWN, names_of, size_of
 from skmmm.plotting._graph import drawn_pairs, layered
@@ -67,7 +68,8 @@ def make_payload(content):
     names = [str(channel) for channel in content.channels]
     return {
         "kpi": content.kpi,
-        "period": content.period,
+        "period": one_of(content.period),
+        "periods": several(content.period),
         "level": content.level,
         "priced": content.priced,
         "paid": content.paid.tolist(),

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.stats import norm
 
+from skmmm._data.periods import one_of, several
 from skmmm._utils.labels import counted
 from skmmm.graph._estimate import RULE_OUT
 from skmmm.inspection._placement import ADVICE
@@ -93,9 +94,8 @@ def quote(content, name):
 
 
 def periods(content, count=2):
-    """Return the word for periods: weeks, days, months or periods."""
-    word = "period" if content.period == "integer" else content.period
-    return word if count == 1 else f"{word}s"
+    """Return the word for periods: weeks, two-week periods, or periods of integers."""
+    return one_of(content.period) if count == 1 else several(content.period)
 
 
 def missing_rows(content):

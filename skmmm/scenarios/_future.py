@@ -19,6 +19,7 @@ from skmmm._data.checks import (
     resolve_columns,
 )
 from skmmm._data.costs import is_number
+from skmmm._data.periods import UNITS
 from skmmm._unwrapping import rows_of
 from skmmm._utils.labels import listed
 from skmmm._utils.typing import Array, Column, Columns, Table
@@ -69,7 +70,7 @@ def make_future_frame(
         One row per region and period, in any order; usually the training table. Every
         column must have a role. A Polars frame, an array or `Effects` are read too.
     periods : int
-        Number of coming periods (weeks, days, months or steps of integers, as in X).
+        Number of coming periods (weeks, days, months or what else X has).
     media : list of str or int, str, int, callable or None
         Media columns, by name or position. None: every column not named otherwise.
     controls : list of str or int, str, int, callable or None, default=None
@@ -81,12 +82,12 @@ def make_future_frame(
     spend : str, mapping or DataFrame, default="last_year"
         Spend per period, in the units of the media columns of X.
 
-        - "last_year": what each region spent one season before (52 weeks, 364 days, 12
-          months; 52 periods of integers; or `periods_per_year`). Beyond one season, the
-          last season repeats. Where a region has no row for up to a twelfth of a season
-          in a row, the mean of its nearest rows before and after is repeated (of days,
-          those of the same weekday); columns in which regions never differ are as in
-          other regions.
+        - "last_year": what each region spent one season before (52 weeks, 364 days, 260
+          business days, 12 months, 4 quarters; 52 periods of integers; or
+          `periods_per_year`). Beyond one season, the last season repeats. Where a
+          region has no row for up to a twelfth of a season in a row, the mean of its
+          nearest rows before and after is repeated (of days, those of the same
+          weekday); columns in which regions never differ are as in other regions.
         - "last_periods": the last `periods` periods of X, repeated in order.
         - A mapping from every channel to "last_year", "last_periods", a number, an
           array-like with one number per coming period, or a Series that is indexed like
@@ -103,8 +104,8 @@ def make_future_frame(
         Required if there are controls.
     periods_per_year : float or None, default=None
         Length of the season, in periods: 13 for integers that count periods of four
-        weeks, 4 for quarters. Rounded, of days to whole weeks. None: read from the
-        dates; integers are taken as weeks.
+        weeks, 4 for those that count quarters. Rounded, of days to whole weeks. None:
+        read from the dates; integers are taken as weeks.
 
     Returns
     -------
@@ -305,10 +306,10 @@ def _coming_times(column: pd.Series, past: Past) -> pd.Series:
 
 
 def _from_starts(starts, stamps, calendar):
-    """Return the coming times of day and, for months, days of the month."""
+    """Return the coming times of day and, where months count, days of the month."""
     last = stamps.max()
     starts = starts + (last - last.normalize())
-    if calendar.unit != "month":
+    if UNITS[calendar.unit].counted_in != "month":
         return starts
     # Month ends are the 31st, where there is one.
     day = np.minimum(stamps.dt.day.max(), starts.days_in_month)

@@ -11,7 +11,6 @@ from skmmm._data.panel import Panel
 from skmmm._utils.typing import Array
 
 _LONGEST = 12  # gaps in a year: what is filled is no longer than such a part of it
-_WEEK = 7  # days
 
 
 def without_short_gaps(panel: Panel, calendar: Calendar) -> Panel:
@@ -21,7 +20,9 @@ def without_short_gaps(panel: Panel, calendar: Calendar) -> Panel:
     days of the same weekday; columns in which regions never differ are as in others.
     """
     gap = _short_gaps(panel.observed, max(calendar.season_length // _LONGEST, 1))
-    before, after = _nearest_alike(panel.observed, _WEEK if by_weekday(calendar) else 1)
+    before, after = _nearest_alike(
+        panel.observed, calendar.week if by_weekday(calendar) else 1
+    )
     n_periods = panel.shape[1]
     region, column = np.nonzero(gap & ((before >= 0) | (after < n_periods)))
     earlier, later = before[region, column], after[region, column]
@@ -46,7 +47,7 @@ def without_short_gaps(panel: Panel, calendar: Calendar) -> Panel:
 
 def by_weekday(calendar: Calendar) -> bool:
     """Return whether periods are days, of which those of one weekday are alike."""
-    return calendar.unit == "day" and calendar.season_length >= _WEEK
+    return 1 < calendar.week <= calendar.season_length
 
 
 def _short_gaps(observed: np.ndarray, longest: int) -> np.ndarray:

@@ -93,7 +93,7 @@
 
   /** The name of the KPI at a length that fits beside a chart. */
   const kpi = plain(Array.from(data.kpi).length > 34 ? `${Array.from(data.kpi).slice(0, 33).join("")}…` : data.kpi);
-  const kpiPer = `${kpi} per ${data.period === "integer" ? "period" : data.period}`;
+  const kpiPer = `${kpi} per ${data.period}`;
 
   /** The space that names need at the left of a chart. */
   const names = (list) => list.map((name) => plain(name));
@@ -470,7 +470,7 @@
       } : undefined,
       hovertemplate: "%{x} later: %{y:.1%}", name: "",
     }], {
-      xaxis: { title: { text: `${data.period === "integer" ? "period" : data.period}s later` } },
+      xaxis: { title: { text: `${data.periods} later` } },
       yaxis: { tickformat: ".0%", rangemode: "tozero" }, showlegend: false, height: 300,
     });
     const f = s.saturation;
