@@ -11,6 +11,7 @@ from skmmm._data.periods import (
     count,
     first_day,
     grid_of,
+    is_month_end,
     is_weekend,
     several,
 )
@@ -104,6 +105,32 @@ class Calendar:
         units = _in_units(read_times(column, label), self.unit, label)
         steps = (units - self.origin) // self.step
         return steps if self.months is None else self.months.month_of(steps)
+
+    def days(self, column, label):
+        """Return the first day of the period of every row, and how many days it has.
+
+        Quarters may be dated by their last day, other periods by their first; of months
+        any day will do.
+
+        Returns
+        -------
+        first : ndarray of shape (n_rows,), int
+            In days since 1970.
+        n_days : ndarray of shape (n_rows,), int
+        """
+        ordinal, stamps = self.ordinals(column, label), read_times(column, label)
+        if self.months is not None:
+            n_weeks = self.months.start(ordinal + 1) - self.months.start(ordinal)
+            return count(stamps, "day"), 7 * n_weeks
+        if UNITS[self.unit].counted_in != "month":
+            return count(stamps, "day"), np.full(len(stamps), self.step)
+        month = count(stamps, "month")
+        if self.unit == "quarter":
+            month = np.where(is_month_end(stamps), month - self.step + 1, month)
+        first, stop = (
+            first_day(m, "month").astype(np.int64) for m in (month, month + self.step)
+        )
+        return first, stop - first
 
     def since_1970(self, ordinals):
         """Return periods counted from a fixed day, not from the first training row.
@@ -379,7 +406,7 @@ def _same_day(series, days):
     """
     month = series.stamp.astype("datetime64[M]")
     day = days - month.astype("datetime64[D]").astype(np.int64)
-    is_last = (days + 1).astype("datetime64[D]").astype("datetime64[M]") != month
+    is_last = is_month_end(series.stamp)
     same = (np.diff(day) == 0) | (is_last[1:] & is_last[:-1])
     return same & (np.diff(month.astype(np.int64)) > 0)
 

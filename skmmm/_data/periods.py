@@ -100,6 +100,13 @@ def is_weekend(stamps):
     return (stamps.astype("datetime64[D]").astype(np.int64) + 3) % 7 > 4
 
 
+def is_month_end(stamps):
+    """Return which times are on the last day of a month, shape (n,)."""
+    days = stamps.astype("datetime64[D]")
+    month = days.astype("datetime64[M]")
+    return (days + 1).astype("datetime64[M]") != month
+
+
 def first_day(counts, counted_in):
     """Return the first day of each period from its count, datetime64[D]."""
     counts = np.asarray(counts, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Steps of a linear MMM: region codes, scales, carry-over, saturation, season.
+"""Steps before a model: region codes, scales, carry-over, season, holidays.
 
 Every transformer takes a table and gives back the same kind of table (pandas, Polars
 or ndarray) with the columns it does not work on as they were.
@@ -9,6 +9,7 @@ from skmmm.preprocessing._adstock import (
     GeometricAdstock,
     WeibullAdstock,
 )
+from skmmm.preprocessing._holidays import HolidayEncoder
 from skmmm.preprocessing._regions import RegionEncoder
 from skmmm.preprocessing._saturation import HillSaturation
 from skmmm.preprocessing._scaling import PanelScaler
@@ -19,6 +20,7 @@ __all__ = [
     "FourierSeason",
     "GeometricAdstock",
     "HillSaturation",
+    "HolidayEncoder",
     "PanelScaler",
     "RegionEncoder",
     "WeibullAdstock",

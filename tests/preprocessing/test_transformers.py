@@ -28,6 +28,7 @@ from skmmm.preprocessing import (
     FourierSeason,
     GeometricAdstock,
     HillSaturation,
+    HolidayEncoder,
     PanelScaler,
     RegionEncoder,
     WeibullAdstock,
@@ -43,6 +44,7 @@ TRANSFORMERS = [
     WeibullAdstock(),
     HillSaturation(),
     FourierSeason(),
+    HolidayEncoder(),
 ]
 
 STEPS = [
@@ -50,6 +52,11 @@ STEPS = [
     GeometricAdstock(columns=["media_1", "media_2"], region="region", time="week"),
     HillSaturation(columns=["media_1", "media_2"]),
     FourierSeason(time="week"),
+    HolidayEncoder(
+        time="week",
+        region="region",
+        dates=pd.DataFrame({"date": ["2021-04-02"], "name": ["Good Friday"]}),
+    ),
     RegionEncoder(region="region"),
     RegionEncoder(region="region", encoding="onehot"),
 ]
