@@ -36,9 +36,9 @@ _COLUMNS = ["array-like", str, Integral, callable, None]
 class DeepCausalMMMRegressor(
     QuestionsMixin,
     ModelPartsMixin,
+    SimulationMixin,
     ReadingMixin,
     SavingMixin,
-    SimulationMixin,
     DesignsMixin,
     CallbackSupportMixin,
     RegressorMixin,

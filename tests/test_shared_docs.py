@@ -13,6 +13,7 @@ PUBLIC = [
     getattr(module, name)
     for module in (allocation, inspection, scenarios)
     for name in module.__all__
+    if not inspect.isclass(getattr(module, name))
 ]
 SHARED = ("contributions", "channel_summary", "response_curve", "optimize_budget")
 METHODS = [

@@ -528,6 +528,22 @@ class ModelCounterfactual(Counterfactual):
             media = contributions_by_origin(self, self.panel, draws=draws)
         return media[..., self.shown]
 
+    def parts(self, *, draws: bool = False) -> Array:
+        """Return baseline, controls and channels, (E, n_rows, 1 + K + M), order of X.
+
+        Controls are in the order of the model.
+        """
+        found = self._components
+        if draws:
+            with one_thread():
+                found = self.model.components(self.panel, draws=True)
+        media = found.media[..., self.shown]
+        if self.responds:
+            media = self.contributions(draws=draws)
+        return np.concatenate(
+            [found.baseline[..., None], found.controls, media], axis=2
+        )
+
     @cached_property
     def experiment_grid(self):
         panel, regions = self.panel, self.regions

@@ -236,6 +236,47 @@ class ReadingMixin(FittedState):
             check_continuation(joint, self._calendar, self._columns.time, regions)
         return rows.frame, rows.frame.index, joint
 
+    def _as_it_came(self, planned, X, y):
+        """Return planned rows, the same as they came about, and their KPI.
+
+        Rows that X does not have are in both as planned, and have no KPI.
+        """
+        if self._calendar is None:
+            raise ValueError(
+                "Rows of a plan are found again by region and period, but the model "
+                "has no time column: fit it with time=... and plan once more."
+            )
+        frame = self._read_frame(planned)
+        rows, came = self._read_rows(frame), self._read_rows(self._read_frame(X))
+        y = checks.check_target(column_or_1d(y, warn=True), len(came.frame), came.where)
+        at = self._keys(rows).get_indexer(self._keys(came))
+        if (at < 0).any():
+            odd = came.where(int(np.argmin(at)))
+            raise ValueError(
+                f"X_actual has a row for {odd}, which the plan has not "
+                f"({counted(int((at < 0).sum()), 'such row')}). Leave out what is not "
+                "in plan.X."
+            )
+        frame = frame.reset_index(drop=True)
+        actual, kpi = frame.copy(), np.full(len(frame), np.nan)
+        kpi[at] = y
+        columns = (*self._columns.media, *self._columns.controls)
+        values = np.concatenate([came.media, came.controls], axis=1)
+        for label, new in zip(columns, values.T, strict=True):
+            column = frame[label].to_numpy(dtype=np.float64, copy=True)
+            column[at] = new
+            actual[label] = column
+        return frame, actual, kpi
+
+    def _keys(self, rows):
+        """Return region and period of every row as an index."""
+        region = np.zeros(len(rows.frame), dtype=np.int64)
+        if self._columns.region is not None:
+            region = checks.region_values(rows.frame, self._columns.region)
+            if self.regions_.dtype.kind == "U":
+                region = region.astype(str)
+        return pd.MultiIndex.from_arrays([region, rows.period])
+
 
 def _check_gap(missing: np.ndarray, calendar: Calendar) -> None:
     """Raise if periods between training and X are missing altogether."""

@@ -1,5 +1,7 @@
 """A fitted regressor as a file: what is written, and how it is read again."""
 
+from __future__ import annotations
+
 from os import PathLike, fspath
 from typing import Self
 
@@ -8,7 +10,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmmm._data.checks import as_frame
 from skmmm._model.threads import one_thread
-from skmmm._storage.archive import check_kinds, loading, read_model, write_model
+from skmmm._storage.archive import (
+    MODEL,
+    StoredArrays,
+    check_kind,
+    check_kinds,
+    headed,
+    loading,
+    read_archive,
+    write_archive,
+)
 from skmmm._storage.header import (
     check_header,
     pack_calendar,
@@ -21,6 +32,8 @@ from skmmm._storage.header import (
 )
 from skmmm._storage.index import pack_index, unpack_index
 from skmmm._storage.plain import plain, restored
+from skmmm.allocation import BudgetPlan
+from skmmm.allocation._storage import read_plan
 from skmmm.graph._storage import pack_graph, unpack_graph
 from skmmm.inspection._placement import ADVICE
 from skmmm.inspection._sampling import COLUMNS
@@ -52,7 +65,8 @@ class SavingMixin:
         set since; `gap` and `unseen_region`, which `predict` reads, are as they are.
         """
         check_is_fitted(self)
-        write_model(path, *_packed(self))
+        header, arrays = _packed(self)
+        write_archive(path, header, arrays, MODEL)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -75,9 +89,47 @@ class SavingMixin:
             wrote it.
         """
         with loading(path):
-            header, arrays = read_model(path)
+            header, arrays = read_archive(path, MODEL)
+        return cls._of_parts(path, header, arrays)
+
+    @classmethod
+    def load_plan(cls, path: str | PathLike[str]) -> BudgetPlan:
+        """Read a plan that its `save` wrote, with the model that made it.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Returns
+        -------
+        plan : BudgetPlan
+            With `review`. It no longer knows what other plans would have caused: to ask
+            what is ``worth_testing()``, plan again.
+
+        Raises
+        ------
+        ValueError
+            If the file is no plan, was cut short or changed, contradicts itself, or
+            it or the model in it is of a format that this version does not read.
+        """
+        question, found = read_plan(path, cls._of_parts)
+        return BudgetPlan(question, None, **found)
+
+    @classmethod
+    def _of_parts(
+        cls, path: str | PathLike[str], header: dict, arrays: StoredArrays
+    ) -> Self:
+        """Return the model of a header and arrays that were read from a file."""
+        with loading(path):
+            check_kind(header, MODEL)
         with loading(f"{path}, written by skmmm {header['version']:.20},"):
             return _unpacked(cls, header, arrays)
+
+    def _as_parts(self) -> tuple[dict, dict]:
+        """Return the header and the arrays of a file inside of which the model is."""
+        check_is_fitted(self)
+        header, arrays = _packed(self)
+        return headed(header, MODEL) | {"arrays": {}}, arrays
 
 
 def _packed(estimator):

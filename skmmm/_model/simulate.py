@@ -20,7 +20,7 @@ from torch.nn.functional import pad
 
 from skmmm._model.adstock import linear_scan
 from skmmm._model.draws import few_draws, select
-from skmmm._model.likelihood import error_precision, make_target
+from skmmm._model.likelihood import Target, error_precision, make_target
 from skmmm._model.priors import EFFECT_DF
 
 N_GUESSES = 64  # draws of the prior from which one with the mean KPI is chosen
@@ -66,6 +66,19 @@ def residuals(network, target, loss, random):
     loss : Loss
     random : RandomState
     """
+    error = errors(network, target, loss, random)
+    if not network.level:
+        return error
+    gain, persistence = (
+        value[:, None, None] for value in network.level_parameters(network.values())
+    )
+    stays = gain * target.precision / (gain * target.precision + (1.0 - gain))
+    level = linear_scan(persistence.expand(error.shape), stays * error)
+    return error + pad(persistence * level[..., :-1], (1, 0))
+
+
+def errors(network, target, loss, random):
+    """Return what one period adds by chance, shape (E, R, T), as `residuals`."""
     values = network.values()
     shape = len(network.shared), *target.precision.shape
 
@@ -79,14 +92,35 @@ def residuals(network, target, loss, random):
     if "common_log" in values:
         common = standard(shape[0], 1, shape[2])
         error = error + common * torch.exp(values["common_log"])[:, None, None]
-    if not network.level:
-        return error
-    gain, persistence = (
-        value[:, None, None] for value in network.level_parameters(values)
-    )
-    stays = gain * target.precision / (gain * target.precision + (1.0 - gain))
-    level = linear_scan(persistence.expand(shape), stays * error)
-    return error + pad(persistence * level[..., :-1], (1, 0))
+    return error
+
+
+def noise_of_rows(model, panel, random):
+    """Return by how much new observations miss what each draw predicts, (E, n_rows).
+
+    In KPI units. After training the level moves as well; inside it only the noise of
+    the rows counts.
+
+    Parameters
+    ----------
+    model : OutcomeModel
+        With draws.
+    panel : Panel
+        On a grid that continues the history.
+    random : RandomState
+    """
+    n_new = panel.shape[0] - len(model.scales.kpi)
+    network = model.draws.extended(n_new)
+    after = panel.periods > model.history.periods[-1]
+    noise = np.zeros((len(network.shared), *panel.shape))
+    with torch.no_grad():
+        for chosen, drawn in ((~after, errors), (after, residuals)):
+            if chosen.any():
+                one = torch.ones(panel.shape[0], int(chosen.sum()), dtype=torch.float64)
+                target = Target(one, one, one, one)
+                noise[..., chosen] = drawn(network, target, model.loss, random).numpy()
+    unit = model.scales.extended(n_new).kpi[panel.cell // panel.shape[1]]
+    return panel.rows(noise) * unit
 
 
 def from_posterior(model, n_draws, random):

@@ -15,6 +15,7 @@ import struct
 import zipfile
 import zlib
 from contextlib import contextmanager
+from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -23,8 +24,28 @@ import numpy as np
 from skmmm._storage.files import replacing
 from skmmm._version import __version__
 
+
+@dataclass(frozen=True)
+class Kind:
+    """What a file is, and the format in which this version writes and reads it."""
+
+    name: str
+    format: int
+    advice: str  # on files of an earlier format
+
+
 FORMAT = 11
-_MAGIC = "skmmm model"
+MODEL = Kind(
+    "skmmm model",
+    FORMAT,
+    "the model has changed. Fit and save it again, or load it with the version that "
+    "wrote it.",
+)
+PLAN = Kind(
+    "skmmm plan",
+    1,
+    "plans are stored otherwise now. Load it with the version that wrote it.",
+)
 _NPY = re.compile(
     rb"\x93NUMPY\x01\x00(?P<length>..)"
     rb"\{'descr': '(?P<dtype>[<|][biufcmMU]\d+(?:\[\w+\])?)', "
@@ -54,7 +75,7 @@ def loading(path):
         raise ValueError(f"{path} cannot be loaded: {error}") from error
 
 
-def write_model(path, header, arrays):
+def write_archive(path, header, arrays, kind):
     """Write a header and named arrays to one file, which is whole or not there.
 
     The same header and arrays give the same bytes.
@@ -65,6 +86,7 @@ def write_model(path, header, arrays):
     header : dict
         Of what JSON knows, and numbers of numpy.
     arrays : dict of str to ndarray
+    kind : Kind
 
     Raises
     ------
@@ -72,18 +94,23 @@ def write_model(path, header, arrays):
         If the file cannot be written. The one that was there is as it was.
     """
     members = {name: _npy(array) for name, array in arrays.items()}
-    header = header | {
-        "version": __version__,
-        "magic": _MAGIC,
-        "format": FORMAT,
-        "arrays": {name: _sha256(member) for name, member in members.items()},
-    }
+    digests = {name: _sha256(member) for name, member in members.items()}
+    header = headed(header, kind) | {"arrays": digests}
     text = json.dumps(header, indent=1, allow_nan=False, default=_number).encode()
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         _write_member(archive, "header.json", text)
         _write_member(archive, "digest", _sha256(text).encode())
         for name, member in members.items():
             _write_member(archive, f"{name}.npy", member)
+
+
+def headed(header, kind):
+    """Return a header that says what it is of, and which version writes it."""
+    return header | {
+        "version": __version__,
+        "magic": kind.name,
+        "format": kind.format,
+    }
 
 
 def _write_member(archive, name, content):
@@ -93,8 +120,13 @@ def _write_member(archive, name, content):
     archive.writestr(entry, content)
 
 
-def read_model(path):
-    """Read what `write_model` wrote, or say what is wrong with it.
+def read_archive(path, kind):
+    """Read what `write_archive` wrote, or say what is wrong with it.
+
+    Parameters
+    ----------
+    path : str or path-like
+    kind : Kind
 
     Returns
     -------
@@ -106,18 +138,18 @@ def read_model(path):
     ------
     FileNotFoundError
     ValueError
-        If the file is not a model, was cut short or changed, or is of a format that
-        this version does not read.
+        If it is of another kind, was cut short or changed, or is of a format that this
+        version does not read.
     """
     content = Path(path).read_bytes()
-    with _unreadable_is_no_model():
+    with _unreadable_is_none(kind):
         archive = zipfile.ZipFile(io.BytesIO(content))
         entries = _entries(archive, len(content))
-    header = _read_header(archive, entries)
+    header = _read_header(archive, entries, kind)
     _check_members(header, entries)
     arrays = {}
     for name, digest in header["arrays"].items():
-        with _unreadable_is_no_model():
+        with _unreadable_is_none(kind):
             member = _read(archive, entries[f"{name}.npy"])
         if _sha256(member) != digest:
             raise ValueError(
@@ -129,12 +161,12 @@ def read_model(path):
 
 
 @contextmanager
-def _unreadable_is_no_model():
+def _unreadable_is_none(kind):
     try:
         yield
     except _UNREADABLE as error:
         raise ValueError(
-            f"it is not a skmmm model, or was cut short or damaged: {error}."
+            f"it is not a {kind.name}, or was cut short or damaged: {error}."
         ) from error
 
 
@@ -164,43 +196,46 @@ def _read(archive, entry):
     return content
 
 
-def _read_header(archive, entries):
+def _read_header(archive, entries, kind):
     """Return the header of a format that is read, as it was written."""
     if "header.json" not in entries:
-        raise ValueError("it is not a skmmm model: it has no header of one.")
-    with _unreadable_is_no_model():
+        raise ValueError(f"it is not a {kind.name}: it has no header of one.")
+    with _unreadable_is_none(kind):
         text = _read(archive, entries["header.json"])
     try:
         header = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         header = None
-    if not isinstance(header, dict) or header.get("magic") != _MAGIC:
-        raise ValueError("it is not a skmmm model: it has no header of one.")
-    _check_format(header)
-    with _unreadable_is_no_model():
+    check_kind(header, kind)
+    with _unreadable_is_none(kind):
         digest = _read(archive, entries["digest"]) if "digest" in entries else b""
     if digest.decode(errors="replace") != _sha256(text):
         raise ValueError("it was changed after it was saved: header.json differs.")
     return header
 
 
-def _check_format(header):
+def check_kind(header, kind):
+    """Raise if a header is not one of a kind and a format that is read."""
+    magic = header.get("magic") if isinstance(header, dict) else None
+    if magic in (MODEL.name, PLAN.name) and magic != kind.name:
+        raise ValueError(f"it is a {magic}, not a {kind.name}.")
+    if magic != kind.name:
+        raise ValueError(f"it is not a {kind.name}: it has no header of one.")
     file_format, version = header.get("format"), header.get("version")
     if type(file_format) is not int or not isinstance(version, str):
         raise ValueError(
-            "it is not a skmmm model: its header names no format and version."
+            f"it is not a {kind.name}: its header names no format and version."
         )
     written = f"it was written by skmmm {version:.20} in file format {file_format}"
-    if file_format > FORMAT:
+    if file_format > kind.format:
         raise ValueError(
-            f"{written}; this version, {__version__}, reads formats up to {FORMAT}. "
-            "Upgrade skmmm to load it."
+            f"{written}; this version, {__version__}, reads formats up to "
+            f"{kind.format}. Upgrade skmmm to load it."
         )
-    if file_format < FORMAT:
+    if file_format < kind.format:
         raise ValueError(
-            f"{written}, which this version, {__version__}, no longer reads: the model "
-            "has changed. Fit and save it again, or load it with the version that "
-            "wrote it."
+            f"{written}, which this version, {__version__}, no longer reads: "
+            f"{kind.advice}"
         )
 
 
@@ -287,10 +322,17 @@ class StoredArrays:
             raise ValueError(f"array {name!r} has values that are not above {above}.")
         return array
 
+    def part(self, prefix):
+        """Take out all arrays whose names begin with a prefix, and leave it out."""
+        names = [name for name in self._arrays if name.startswith(prefix)]
+        return StoredArrays(
+            {name.removeprefix(prefix): self._arrays.pop(name) for name in names}
+        )
+
     def check_empty(self):
         """Raise if there is an array that nobody has taken."""
         for name in self._arrays:
-            raise ValueError(f"array {name!r} is not one of this model.")
+            raise ValueError(f"array {name!r} is not one of this file.")
 
 
 def check_kinds(value, kinds, name):

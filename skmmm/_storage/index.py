@@ -12,26 +12,83 @@ _ZONE = re.compile(r"(?!dateutil/)[\w+:/-]+")
 
 
 def pack_index(index):
-    """Return a frame's index as scalars and arrays.
+    """Return the index of a training frame as scalars and arrays.
 
     Raises
     ------
     ValueError
         If it has entries, such as intervals, that are not stored as data.
     """
-    try:
-        scalars, arrays = _pack(index, "index")
-        again = _unpack(scalars, StoredArrays(arrays), "index")
-        exact = again.identical(index) and again.dtype == index.dtype
-    except (KeyError, TypeError, ValueError):
-        exact = False
-    if not exact:
+    found = _exactly(index, "index")
+    if found is None:
         raise ValueError(
             f"The index of the training frame ({type(index).__name__} of "
             f"{index.dtype}) cannot be saved as data. Fit on "
             "X.reset_index(drop=True), or pickle the estimator."
         )
-    return scalars, arrays
+    return found
+
+
+def _exactly(index, key):
+    """Return scalars and arrays that make an index again, None if none do."""
+    try:
+        scalars, arrays = _pack(index, key)
+        again = _unpack(scalars, StoredArrays(arrays), key)
+        exact = again.identical(index) and again.dtype == index.dtype
+    except (KeyError, TypeError, ValueError):
+        exact = False
+    return (scalars, arrays) if exact else None
+
+
+def pack_frame(frame, key):
+    """Return a frame as scalars and arrays, each of which is named after a key.
+
+    Raises
+    ------
+    ValueError
+        If a column, or the index, has entries that are not stored as data.
+    """
+    arrays: dict[str, np.ndarray] = {}
+
+    def packed(values, part, said):
+        found = _exactly(values, f"{key}.{part}")
+        if found is None:
+            raise ValueError(
+                f"{said} of {key} ({values.dtype}) cannot be saved as data. Plan with "
+                "an X that holds numbers, text and dates only."
+            )
+        arrays.update(found[1])
+        return found[0]
+
+    columns = [
+        [
+            plain("a column", label),
+            packed(pd.Index(frame[label], name=None), f"{j}", f"The column {label!r}"),
+        ]
+        for j, label in enumerate(frame)
+    ]
+    return {"index": packed(frame.index, "index", "The index"), "columns": columns}, (
+        arrays
+    )
+
+
+def unpack_frame(scalars, arrays, key):
+    """Rebuild the frame that `pack_frame` split.
+
+    Raises
+    ------
+    ValueError
+        If it is no frame, or its columns are not equally long.
+    """
+    try:
+        index = _unpack(scalars["index"], arrays, f"{key}.index")
+        columns = {
+            restored(label): _unpack(column, arrays, f"{key}.{j}")
+            for j, (label, column) in enumerate(scalars["columns"])
+        }
+    except (KeyError, TypeError, OverflowError) as error:
+        raise ValueError(f"its {key} cannot be read: {error}.") from error
+    return pd.DataFrame(columns, index=index)
 
 
 def _pack(index, key):

@@ -2,5 +2,7 @@
 
 from skmmm.allocation._optimize import optimize_budget
 from skmmm.allocation._path import budget_path
+from skmmm.allocation._plan import BudgetPlan
+from skmmm.allocation._review import PlanReview
 
-__all__ = ["budget_path", "optimize_budget"]
+__all__ = ["BudgetPlan", "PlanReview", "budget_path", "optimize_budget"]

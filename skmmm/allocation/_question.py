@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from functools import partial
 from numbers import Integral
@@ -17,8 +18,9 @@ from skmmm._planning.problem import (
     make_problem,
     read_risk,
 )
-from skmmm._unwrapping import unwrap
+from skmmm._unwrapping import bare, unwrap
 from skmmm._utils.typing import Column, Columns, MediaCost, Table
+from skmmm.allocation._asked import Question
 from skmmm.allocation._results import PlanResults
 from skmmm.inspection._intervals import tail_probability
 from skmmm.inspection._predictions import counterfactual_of
@@ -66,7 +68,22 @@ def read_question(
     counterfactual, costless = _in_money(counterfactual)
     problem = make_problem(counterfactual, by, costless=costless, **limits)
     apart = partial(_problem_apart, problem, counterfactual, costless, limits)
-    return PlanResults(counterfactual, problem, by, risk, tail, costless, apart)
+    settings = {
+        "horizon": horizon,
+        "by": by,
+        "risk": risk,
+        "effect": effect,
+        "confidence_level": confidence_level,
+        "media": media,
+        "region": region,
+        "time": time,
+        "media_cost": media_cost,
+    }
+    # A model that is fitted again is another one, and lists of the user may change.
+    question = Question(copy.copy(bare(estimator)), copy.deepcopy(settings | limits))
+    return PlanResults(
+        counterfactual, problem, by, risk, tail, costless, apart, question
+    )
 
 
 def _problem_apart(

@@ -12,6 +12,7 @@ from skmmm._planning.flights import Outcomes, best_flights
 from skmmm._planning.problem import ALIKE, GROUPS, Problem, read_risk
 from skmmm._planning.separable import Curves, best_multiples, tabulate
 from skmmm._utils.labels import called
+from skmmm.allocation._asked import Question
 from skmmm.allocation._information import can_know
 from skmmm.allocation._plan import BudgetPlan
 from skmmm.allocation._words import (
@@ -51,6 +52,7 @@ class PlanResults:
         tail: float,
         costless: list,
         apart: Callable[..., Problem],
+        question: Question,
     ):
         self.counterfactual, self.problem, self.by, self.tail = (
             counterfactual,
@@ -60,6 +62,7 @@ class PlanResults:
         )
         self.costless = costless  # channels
         self._apart = apart
+        self.question = question
         self.weigh, self.worth = read_risk(risk)
         self.risk = risk if counterfactual.has_draws else None
         self.curves: Curves | None = None  # that all searches share
@@ -80,6 +83,8 @@ class PlanResults:
         """Return the results of the same problem with another budget."""
         other = copy(self)
         other.problem = replace(self.problem, budget=float(budget))
+        settings = self.question.settings | {"budget": float(budget)}
+        other.question = replace(self.question, settings=settings)
         return other
 
     def tabulate(self):
@@ -214,6 +219,7 @@ class PlanResults:
             origin = np.where(costless, np.nan, found.origin_spend)
             allocation.insert(3, "origin_spend", origin)
         return BudgetPlan(
+            self.question,
             self,
             allocation=allocation,
             outcome=float(found.outcome),

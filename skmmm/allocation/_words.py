@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
+from skmmm._data.tables import row_namer
 from skmmm._planning.problem import ALIKE, Problem
 from skmmm._utils.labels import called, first_few, listed
 from skmmm._utils.typing import Array
@@ -229,6 +230,75 @@ def costless_in_words(still: list, responding: list) -> str:
             f"{listed(responding)}."
         )
     return said
+
+
+def review_in_words(review: Any, model: Any, *, refitted: bool) -> str:
+    """Return sentences on a `PlanReview`."""
+    gap, table = review.actual - review.expected, review.by_period
+    first, last = (str(end).removesuffix(" 00:00:00") for end in table.index[[0, -1]])
+    said = (
+        f"From {first} to {last} the KPI was {in_money(review.actual)}: "
+        f"{in_money(abs(gap))} ({abs(relative(review.actual, review.expected)):.1%}) "
+        f"{'more' if gap >= 0 else 'less'} than the plan expected. Of this, "
+    )
+    parts = review.summary["kpi"].iloc[1:-1]
+    parts = parts.where(parts.abs() > 1e-9 * abs(review.expected), 0.0)
+    named = []
+    for part, own in parts.groupby(level="part", sort=False):
+        if not refitted and part in ("response", "level"):
+            continue
+        if part in ("confounding", "drift") and not own.any():
+            continue
+        named.append(f"{part} {_signed(own.sum())}{_largest(own.droplevel('part'))}")
+    said += "; ".join(named) + "."
+    said += _surprise(review)
+    if not refitted:
+        said += (
+            " Whether channels respond otherwise than when the plan was made is not "
+            "asked: pass model=..., fitted again."
+        )
+    if len(review.missing):
+        rows = _missing(review, model)
+        said += f" Not reviewed, as X_actual has no row for it: {rows}."
+    return said
+
+
+def _largest(own: Any) -> str:
+    """Return the largest of several parts by name, in brackets."""
+    own = own[own != 0].sort_values(key=np.abs, ascending=False, kind="stable")
+    if len(own) < 2 and "" in own.index:
+        return ""
+    few = own.iloc[:3]
+    more = f", {len(own) - 3} more" if len(own) > 3 else ""
+    said = ", ".join(f"{called(name)} {_signed(v)}" for name, v in few.items())
+    return f" ({said}{more})" if len(few) else ""
+
+
+def _signed(amount: float) -> str:
+    """Return an amount with its sign."""
+    return f"{'-' if amount < 0 else '+'}{in_money(abs(amount))}"
+
+
+def _surprise(review: Any) -> str:
+    """Return a sentence on how unusual the unexplained part is."""
+    chance = review.tail_probability
+    if np.isnan(chance):
+        return " How surprising that is takes draws of the model (n_draws)."
+    usual = chance >= 1.0 - review.confidence_level
+    where = "inside" if usual else "outside"
+    share = "less than 0.1%" if chance < 0.00105 else f"{chance:.1%}"
+    return (
+        f" Given spend and controls as they came, the KPI is {where} the "
+        f"{review.confidence_level:.0%} interval of the plan's model: it goes as far "
+        f"by chance in {share} of cases."
+    )
+
+
+def _missing(review: Any, model: Any) -> str:
+    """Return the rows of a plan that did not come, the first few by name."""
+    columns = model._columns
+    where = row_namer(review.missing, columns.region, columns.time)
+    return first_few([where(i) for i in range(len(review.missing))])
 
 
 def in_money(amount: float) -> str:

@@ -15,6 +15,7 @@ from skmmm.plotting._graph import ChannelGraphDisplay, ChannelGraphHeatmapDispla
 from skmmm.plotting._plans import BudgetPathDisplay, BudgetPlanDisplay, ScenariosDisplay
 from skmmm.plotting._regions import RegionRankingDisplay
 from skmmm.plotting._returns import ReturnsDisplay, SpendShareDisplay, VerdictsDisplay
+from skmmm.plotting._review import PlanReviewDisplay
 from skmmm.plotting._shapes import (
     AdstockDisplay,
     EffectivenessDisplay,
@@ -35,6 +36,7 @@ __all__ = [
     "FitDisplay",
     "HiddenDemandDisplay",
     "HoldoutDisplay",
+    "PlanReviewDisplay",
     "RegionRankingDisplay",
     "ResidualsDisplay",
     "ResponseCurvesDisplay",

@@ -268,31 +268,49 @@ class WaterfallDisplay(Display):
         return (WIDTH, row_height(len(self.parts) + 1))
 
     def _draw(self, ax):
-        values = self.parts.to_numpy(dtype=float)
-        total = values.sum()
-        widths = np.append(values, total)
-        starts = np.append(values.cumsum() - values, 0.0)
-        heights = np.arange(len(widths))[::-1]
-        colors = [BLUE if value >= 0 else VERMILLION for value in values]
-        colors[0] = BASELINE
-        self.bars_ = ax.barh(heights, widths, 0.7, left=starts, color=[*colors, OTHERS])
-        ends = starts + widths
-        ax.vlines(ends[:-1], heights[1:] - 0.35, heights[:-1] + 0.35, INK, lw=0.6)
-        low, high = min(0.0, starts.min(), ends.min()), max(starts.max(), ends.max())
-        for width, start, end, height in zip(
-            widths, starts, ends, heights, strict=True
-        ):
-            size = 0.0 if abs(width) < 1e-6 * abs(total) else width
-            text = format_number(size, trim=False).replace("\u2009", " ")
-            at = max(start, end) + 0.01 * (high - low)
-            ax.text(at, height, text, va="center", fontsize=TINY)
-        total_name = own_name("prediction", self.parts.index)
-        name_rows(ax, [*self.parts.index, total_name][::-1])
-        ax.axvline(0.0, color=INK, linewidth=0.6)
-        ax.set_xlim(low, high + 0.14 * (high - low))
-        tidy_rows(ax)
+        self.bars_ = draw_waterfall(ax, self.parts, "prediction")
+        self.bars_[0].set_color(BASELINE)
         ax.set_xlabel(brief(self.kpi_name, 60), fontsize=SMALL)
         add_title(ax, f"Where {brief(self.kpi_name)} came from")
+
+
+def draw_waterfall(ax, parts, total_name, bounds=None):
+    """Draw parts one after the other, and their sum; return the bars.
+
+    Parameters
+    ----------
+    ax : Axes
+    parts : Series of length n
+    total_name : str
+    bounds : ndarray of shape (2, n), default=None
+        Intervals of the parts, in thin lines; NaN for none.
+    """
+    values = parts.to_numpy(dtype=float)
+    total = values.sum()
+    widths = np.append(values, total)
+    starts = np.append(values.cumsum() - values, 0.0)
+    heights = np.arange(len(widths))[::-1]
+    colors = [BLUE if value >= 0 else VERMILLION for value in values]
+    bars = ax.barh(heights, widths, 0.7, left=starts, color=[*colors, OTHERS])
+    ends = starts + widths
+    ax.vlines(ends[:-1], heights[1:] - 0.35, heights[:-1] + 0.35, INK, lw=0.6)
+    reach = np.stack([starts, ends])
+    if bounds is not None:
+        whiskers = starts[:-1] + bounds
+        ax.hlines(heights[:-1], *whiskers, INK, lw=1.2)
+        whiskers = np.where(np.isfinite(whiskers), whiskers, starts[:-1])
+        reach = np.concatenate([reach, np.pad(whiskers, [(0, 0), (0, 1)])])
+    low, high = min(0.0, reach.min()), max(0.0, reach.max())
+    size = np.abs(widths).max()
+    for width, at, height in zip(widths, reach.max(axis=0), heights, strict=True):
+        shown = 0.0 if abs(width) < 1e-6 * size else width
+        text = format_number(shown, trim=False).replace("\u2009", " ")
+        ax.text(at + 0.01 * (high - low), height, text, va="center", fontsize=TINY)
+    name_rows(ax, [*parts.index, own_name(total_name, parts.index)][::-1])
+    ax.axvline(0.0, color=INK, linewidth=0.6)
+    ax.set_xlim(low, high + 0.14 * (high - low))
+    tidy_rows(ax)
+    return bars
 
 
 @display

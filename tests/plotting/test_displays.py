@@ -65,6 +65,9 @@ MAKERS = {
     "HoldoutDisplay": lambda m, X, y, ax: plotting.HoldoutDisplay.from_estimator(
         m, X, y, ax=ax
     ),
+    "PlanReviewDisplay": lambda m, X, y, ax: plotting.PlanReviewDisplay.from_review(
+        m.optimize_budget(X=X).review(_twice(X), y), ax=ax
+    ),
     "RegionRankingDisplay": lambda m, X, y, ax: (
         plotting.RegionRankingDisplay.from_estimator(m, ax=ax)
     ),
@@ -168,6 +171,19 @@ def test_waterfall_ends_at_the_prediction(fitted, panel):
     assert list(display.parts.index[:3]) == ["base", "trend", "season"]
     assert display.parts.index[-1] == "2 other channels"
     assert display.parts.sum() == pytest.approx(total)
+
+
+def test_waterfall_of_a_review_ends_at_the_gap(fitted, panel):
+    review = fitted.optimize_budget().review(_twice(panel.X), panel.y)
+    display = plotting.PlanReviewDisplay.from_review(review, max_channels=2)
+    gap = panel.y.sum() - fitted.predict(fitted.optimize_budget().X).sum()
+    assert display.bars_[-1].get_width() == pytest.approx(gap)
+    assert display.parts["kpi"].sum() == pytest.approx(gap)
+    names = list(display.parts.index)
+    assert names[-1] == "unexplained"
+    assert "delivery: 2 other channels" in names
+    assert not [name for name in names if name.startswith(("response", "controls"))]
+    assert "planned" in display.ax_.get_title(loc="left")
 
 
 def test_waterfall_counts_events_from_none_and_trend_from_the_start(fitted, panel):
