@@ -1,4 +1,4 @@
-"""What the commands do: fit a table, report on it, plan a budget."""
+"""What the commands do: fit a table, report on it, plan a budget, review a plan."""
 
 from dataclasses import replace
 from importlib.util import find_spec
@@ -17,6 +17,7 @@ from skmmm._cli.texts import (
     experiment_text,
     graph_text,
     plan_text,
+    review_text,
     skill_text,
     truth_text,
 )
@@ -109,10 +110,32 @@ def plan(args, console):
     if args.out is not None:
         write_csv(found.allocation.reset_index(), args.out, digits=8)
         console.say(f"\nWritten to {args.out}")
+    if args.save is not None:
+        found.save(args.save)
+        console.say(f"\nSaved to {args.save}, for skmmm review")
     return 0
 
 
-COMMANDS = {"demo": demo, "fit": fit, "report": report, "plan": plan}
+def review(args, console):
+    """Compare a saved plan with what came."""
+    make_room(args)
+    planned = DeepCausalMMMRegressor.load_plan(args.plan)
+    again = None if args.model is None else DeepCausalMMMRegressor.load(args.model)
+    X, y = read_rows(args, planned.model)
+    found = planned.review(X, y, model=again, confidence_level=LEVEL)
+    console.say(review_text(found))
+    if args.out is not None:
+        write_csv(found.summary.reset_index(), args.out, digits=8)
+        console.say(f"\nWritten to {args.out}")
+
+
+COMMANDS = {
+    "demo": demo,
+    "fit": fit,
+    "report": report,
+    "plan": plan,
+    "review": review,
+}
 
 
 def _planned_periods(model, plan):

@@ -64,6 +64,15 @@ Money is in the units of the media columns, or of --media-cost of the fit. Witho
 --horizon or --data the plan is about the rows of the fit: how they should have been
 spent. If no plan keeps all limits, the exit code is 1.
 """
+_REVIEW_EPILOG = """\
+examples:
+  skmmm plan results/model.skmmm --horizon 13 --save q3.plan.skmmm
+  skmmm review q3.plan.skmmm q3.csv --kpi revenue
+  skmmm review q3.plan.skmmm q3.csv --kpi revenue --model new/model.skmmm
+
+DATA has the periods of the plan only, in the columns of the fit, with what was spent
+and came in fact. Rows that are not there yet are left out, and named.
+"""
 # Options whose values are read together, and how.
 _TOGETHER = {
     "media_cost": read_costs,
@@ -137,6 +146,7 @@ def make_parser():
     _add_fit(commands)
     _add_report(commands)
     _add_plan(commands)
+    _add_review(commands)
     return parser
 
 
@@ -215,6 +225,38 @@ def _add_plan(commands):
     _add_reading(plan, "--data")
     plan.add_argument("--out", metavar="FILE", help="write the plan to this .csv file")
     plan.add_argument(
+        "--save",
+        metavar="FILE",
+        help="write plan and model to this file, for skmmm review",
+    )
+    plan.add_argument(
+        "--quiet", action="store_true", help="print errors only, no warnings"
+    )
+
+
+def _add_review(commands):
+    review = commands.add_parser(
+        "review",
+        help="say why the KPI is not what a plan expected",
+        usage="skmmm review PLAN DATA --kpi NAME [--model FILE] [--out FILE] ...",
+        description="Split the difference between the KPI and what a plan expected "
+        "into delivery, controls, response and what is unexplained.",
+        epilog=_REVIEW_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    review.add_argument("plan", metavar="PLAN", help="a file of skmmm plan --save")
+    review.add_argument("data", metavar="DATA", help="a table of what came")
+    review.add_argument(
+        "--kpi", metavar="NAME", required=True, help="column with the KPI"
+    )
+    review.add_argument(
+        "--model",
+        metavar="FILE",
+        help="a model fitted again since, to tell changed response",
+    )
+    _add_reading(review, "DATA")
+    review.add_argument("--out", metavar="FILE", help="write parts to this .csv file")
+    review.add_argument(
         "--quiet", action="store_true", help="print errors only, no warnings"
     )
 

@@ -23,7 +23,7 @@ PICTURES = (
     "channel_graph.png",
     "experiments.png",
 )
-_INPUTS = ("data", "model", "experiments")
+_INPUTS = ("data", "model", "plan", "experiments")
 MODEL, REPORT = "model.skmmm", "report.html"
 
 
@@ -44,21 +44,25 @@ def check_paths(args):
             hint = f"; did you mean {inside}?" if inside.is_file() else ""
             option = "--experiments: " if name == "experiments" else ""
             raise ValueError(f"{option}there is no file {path}{hint}")
-    for path in outputs(args):
+    written = outputs(args)
+    if len(set(written)) < len(written):
+        raise UsageError(f"--out and --save are the same file, {written[0]}")
+    for path in written:
+        saved = getattr(args, "save", None)
+        option = "--save" if saved is not None and path == Path(saved) else "--out"
         if path.is_dir():
-            raise UsageError(f"--out: {path} is a folder; name a file")
+            raise UsageError(f"{option}: {path} is a folder; name a file")
         for read in inputs.values():
             if path.exists() and path.samefile(read):
-                raise UsageError(f"--out would replace {read}, which is read")
+                raise UsageError(f"{option} would replace {read}, which is read")
 
 
 def outputs(args):
     """Return the paths of all files that a command may write or remove."""
-    if args.out is None:
-        return []
-    out = Path(args.out)
     if args.command not in ("fit", "demo"):
-        return [out]
+        named = args.out, getattr(args, "save", None)
+        return [Path(path) for path in named if path is not None]
+    out = Path(args.out)
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out: {out} is a file; name a folder")
     names = [*TABLES, *PICTURES, MODEL]

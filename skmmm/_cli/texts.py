@@ -113,6 +113,16 @@ def plan_text(plan):
     return f"{layout(rows)}\n\nKPI caused: {caused}.\n{plan.message}"
 
 
+def review_text(review):
+    """Return the parts of a review that are not zero, and its message."""
+    rows = [["Part", "", "KPI", f"{LEVEL:.0%} interval"]]
+    for (part, name), line in review.summary.iterrows():
+        if line["kpi"] or part in ("expected", "unexplained", "actual"):
+            bounds = interval(line["low"], line["high"])
+            rows.append([part, str(name), number(line["kpi"]), bounds])
+    return f"{layout(rows)}\n\n{review.message}"
+
+
 def graph_text(graph):
     """Return which channel drives which, and how much of it is undecided."""
     edges = [f"{edge.parent} drives {edge.child}" for edge in graph.edges.itertuples()]

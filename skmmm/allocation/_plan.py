@@ -16,7 +16,7 @@ from skmmm.allocation._information import Knowledge
 from skmmm.allocation._review import PlanReview, review_plan
 from skmmm.allocation._storage import write_plan
 
-_METHODS = ("review", "save", "settings", "worth_testing")
+_METHODS = ("model", "review", "save", "settings", "worth_testing")
 
 
 class BudgetPlan(OptimizeResult):
@@ -31,6 +31,8 @@ class BudgetPlan(OptimizeResult):
     ----------
     settings : dict
         With which arguments it was asked for.
+    model : object
+        The estimator that made it, as it was fitted then.
     """
 
     def __init__(self, question: Question, results: Any, **found: Any):
@@ -57,6 +59,11 @@ class BudgetPlan(OptimizeResult):
     def settings(self) -> dict[str, Any]:
         """With which arguments the plan was asked for."""
         return copy.deepcopy(self._question.settings)
+
+    @property
+    def model(self) -> Any:
+        """The estimator that made the plan, as it was fitted then."""
+        return self._question.estimator
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the plan, and the model that made it, to one file.
