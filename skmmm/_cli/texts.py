@@ -117,7 +117,7 @@ def review_text(review):
     """Return the parts of a review that are not zero, and its message."""
     rows = [["Part", "", "KPI", f"{LEVEL:.0%} interval"]]
     for (part, name), line in review.summary.iterrows():
-        if line["kpi"] or part in ("expected", "unexplained", "actual"):
+        if line.any() or part in ("expected", "unexplained", "actual"):
             bounds = interval(line["low"], line["high"])
             rows.append([part, str(name), number(line["kpi"]), bounds])
     return f"{layout(rows)}\n\n{review.message}"

@@ -85,7 +85,7 @@ class PlanReviewDisplay(Display):
         rows = []
         for part, own in table.groupby(level="part", sort=False):
             own = own.droplevel("part")
-            own = own[own["kpi"].abs() > 1e-9 * abs(review.expected)]
+            own = own[own.abs().max(axis=1) > 1e-9 * abs(review.expected)]
             what = "controls" if part == "controls" else "channels"
             shown = largest(own["kpi"], max_channels, what).to_frame("kpi")
             shown = shown.join(own[["low", "high"]])
@@ -116,5 +116,5 @@ class PlanReviewDisplay(Display):
         ax.set_xlabel(f"{kpi} beyond the {expected} expected", fontsize=SMALL)
         lines = f"lines: {self.confidence_level:.0%} intervals"
         note = lines if self.parts["low"].notna().any() else ""
-        title = f"Why {brief(self.kpi_name)} is {abs(gap):.1%} {side} than planned"
+        title = f"{brief(self.kpi_name)}: {abs(gap):.1%} {side} than planned, and why"
         add_title(ax, title, note=note)
