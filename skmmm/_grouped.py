@@ -10,7 +10,6 @@ from typing import Any, Literal, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import OptimizeResult
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted, column_or_1d
@@ -565,7 +564,7 @@ class GroupedRegressor(
         confidence_level: float = 0.9,
         media: Columns = None,
         media_cost: MediaCost = None,
-    ) -> OptimizeResult:
+    ) -> allocation.BudgetPlan:
         """Find the spend on the channels of all groups together that causes most.
 
         One budget is shared by all groups. Channels, in `bounds` and in the result, are

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import OptimizeResult
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
@@ -162,7 +161,7 @@ class Effects(BoundTable):
     @documented_by(allocation.optimize_budget, without=(*_KNOWN, "horizon"))
     def optimize_budget(
         self, budget: float | None = None, **options: Any
-    ) -> OptimizeResult:
+    ) -> allocation.BudgetPlan:
         """Find the spend that causes most."""
         _refuse_horizon(options)
         return allocation.optimize_budget(self.estimator, budget, X=self, **options)

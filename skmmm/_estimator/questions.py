@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import OptimizeResult
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
@@ -120,7 +119,7 @@ class QuestionsMixin(ReadingMixin):
         effect: Effect = "direct",
         allow_extrapolation: bool = False,
         confidence_level: float = 0.9,
-    ) -> OptimizeResult:
+    ) -> allocation.BudgetPlan:
         """Find the spend that causes most."""
         return allocation.optimize_budget(
             self,

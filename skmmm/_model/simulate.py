@@ -99,7 +99,7 @@ def noise_of_rows(model, panel, random):
     """Return by how much new observations miss what each draw predicts, (E, n_rows).
 
     In KPI units. After training the level moves as well; inside it only the noise of
-    the rows counts.
+    the rows counts. The unknown level of regions never seen is left out.
 
     Parameters
     ----------

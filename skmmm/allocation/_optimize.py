@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from scipy.optimize import OptimizeResult
-
 from skmmm._utils.docs import documented_by
 from skmmm._utils.typing import Column, Columns, MediaCost, Table
+from skmmm.allocation._plan import BudgetPlan
 from skmmm.allocation._question import (
     DEFAULT_BOUNDS,
     Bounds,
@@ -44,7 +43,7 @@ def optimize_budget(
     region: Column | None = None,
     time: Column | None = None,
     media_cost: MediaCost = None,
-) -> OptimizeResult:
+) -> BudgetPlan:
     """Find the spend that causes most.
 
     What is planned are multiples of the spend of X: of whole channels, of channels by
@@ -101,7 +100,9 @@ def optimize_budget(
 
     Returns
     -------
-    result : OptimizeResult
+    result : BudgetPlan
+        An OptimizeResult with
+
         - ``allocation``: DataFrame indexed by channel, or by channel and region or
           period, with ``spend``, ``current_spend`` and ``change`` (relative),
           ``contribution`` (what the planned spend causes, KPI units), ``roi``,
@@ -132,6 +133,8 @@ def optimize_budget(
         - ``worth_testing()``: a table of what it is worth to this plan to know what
           each channel causes, the channel whose test would pay most first; for plans
           by channel, of direct effects, within a budget and bounds.
+        - ``save(path)`` and ``review(X_actual, y_actual)``: the plan as a record, and
+          why the KPI is not what it expected; of `DeepCausalMMMRegressor` only.
 
         If no plan can keep budget, bounds, constraints and target, ``success`` is False
         and the allocation that of today.
