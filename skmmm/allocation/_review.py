@@ -308,7 +308,7 @@ def _split(sums: list[Array], actual: Array, n_controls: int) -> Array:
         moved[media],
         moved[rest].sum(axis=0)[None],
         other[control],
-        (other[:1].sum(axis=0) + other[media].sum(axis=0))[None],
+        (other[0] + other[media].sum(axis=0))[None],
         refit[media],
         refit[rest].sum(axis=0)[None],
         (actual - after.sum(axis=0))[None],
