@@ -427,10 +427,9 @@ def all_ties(network, inputs, target):
 class LaplaceApproximation:
     """The Gaussian approximation of the posterior around a point (Laplace).
 
-    Its precision has the shape of an arrow: a block per region, tied together only
-    through the shared parameters. Their Schur complement gives the shared ones, and
-    each region follows given them: cost linear in regions. Ties between regions turn
-    and stretch few directions after that (Woodbury).
+    Its precision has the shape of an arrow: a block per region, tied together only by
+    shared parameters. Their Schur complement gives the shared ones, and each region
+    follows given them. Ties turn and stretch few directions after that (Woodbury).
 
     Parameters
     ----------
@@ -451,14 +450,12 @@ class LaplaceApproximation:
         precision[:n_shocks, n_shocks:] += known.shared_shock.T
         precision[n_shocks:, n_shocks:] += known.shared
         precision = precision - all_sum(self._pull_of(known))
-        # Shocks do not move on their own: they come first, so that the root of what
-        # is left is that of the shared parameters with shocks integrated out.
+        # Shocks come first: what is left are shared parameters without them.
         root = root_of((precision + precision.T) / 2)[n_shocks:, n_shocks:]
         identity = torch.eye(n_shared, dtype=torch.float64)
         self.shared_root = torch.linalg.solve_triangular(root, identity, upper=False).T
-        self.tied = None
-        if ties is not None and len(ties.sign):
-            self.tied = self._turned(ties)
+        tied = ties is not None and len(ties.sign)
+        self.tied = self._turned(ties) if tied else None
 
     def _pull_of(self, known):
         """Fill in `pull`; return what it takes from the precision, (T + P, T + P)."""
@@ -471,8 +468,8 @@ class LaplaceApproximation:
             pulls[block] = pull[..., n_shocks:]
             return torch.einsum("rkp,rkq->pq", cross, pull)
 
-        n_numbers = n_regional * (n_shocks + pulls.shape[2])
-        found = of_each(told_by, region_blocks(n_regions, n_numbers, _BLOCK))
+        n_each = n_regional * (n_shocks + pulls.shape[2])
+        found = of_each(told_by, region_blocks(n_regions, n_each, _BLOCK))
         return sum(found[1:], found[0])
 
     def _turned(self, ties):
