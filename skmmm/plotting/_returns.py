@@ -52,7 +52,8 @@ class ReturnsDisplay(Display):
     ----------
     summary : DataFrame indexed by channel
         With ``roi``, ``roi_low``, ``roi_high`` and the same of ``mroi``, as returned
-        by ``channel_summary``.
+        by ``channel_summary``. Where it has a ``verdict``, points that are not
+        "data-driven" are hollow.
     unit : str, default="unit of spend"
         Of what is spent, for the axis.
     returns : {"roi", "mroi", "both"}, default="roi"
@@ -62,6 +63,8 @@ class ReturnsDisplay(Display):
     ----------
     points_ : dict of str to Line2D
     intervals_ : dict of str to LineCollection or None
+    hollow_ : list of Line2D
+        Over the points of channels that the data do not tell.
 
     See Also
     --------
@@ -130,7 +133,8 @@ class ReturnsDisplay(Display):
         ax = self._axes(ax)
         table = self.summary.sort_values(kinds[0], na_position="first", kind="stable")
         rows = np.arange(len(table))
-        self.points_, self.intervals_ = {}, {}
+        self.points_, self.intervals_, self.hollow_ = {}, {}, []
+        doubtful = self._doubtful(table)
         everything = []
         for kind in kinds:
             values = table[[kind, f"{kind}_low", f"{kind}_high"]].to_numpy(dtype=float)
@@ -140,11 +144,24 @@ class ReturnsDisplay(Display):
             self.points_[kind], self.intervals_[kind] = draw_dots(
                 ax, rows + shift, *values.T, color=color, marker=marker
             )
+            at = (rows + shift)[doubtful]
+            self.hollow_ += ax.plot(
+                values[doubtful, 0], at, marker, color="white", markersize=2.5
+            )
         name_rows(ax, table.index)
         self._scale(ax, np.concatenate(everything), log_scale)
         tidy_rows(ax)
         self._label(ax, kinds)
         return self
+
+    @staticmethod
+    def _doubtful(table):
+        """Whether the data do not tell the return of each channel, as far as known."""
+        if "verdict" not in table:
+            return np.zeros(len(table), dtype=bool)
+        return (
+            table["verdict"].notna() & (table["verdict"] != "data-driven")
+        ).to_numpy()
 
     def _label(self, ax, kinds):
         words = {"roi": "ROI", "mroi": "marginal ROI"}
@@ -162,6 +179,8 @@ class ReturnsDisplay(Display):
                 self.points_[kind].set_label(words[kind])
         titles = {"roi": "Return of all spend", "mroi": "Return of the next unit"}
         title = titles[kinds[0]] if len(kinds) == 1 else "Return of all and of the next"
+        if any(len(line.get_xdata()) for line in self.hollow_):
+            title = f"{title} (hollow: not data-driven)"
         add_title(ax, title, handles)
 
     def _scale(self, ax, values, log_scale):
