@@ -133,7 +133,8 @@ class ReturnsDisplay(Display):
         ax = self._axes(ax)
         table = self.summary.sort_values(kinds[0], na_position="first", kind="stable")
         rows = np.arange(len(table))
-        self.points_, self.intervals_, self.hollow_ = {}, {}, []
+        self.points_, self.intervals_ = {}, {}
+        self.hollow_: list = []
         doubtful = self._doubtful(table)
         everything = []
         for kind in kinds:
@@ -159,9 +160,8 @@ class ReturnsDisplay(Display):
         """Whether the data do not tell the return of each channel, as far as known."""
         if "verdict" not in table:
             return np.zeros(len(table), dtype=bool)
-        return (
-            table["verdict"].notna() & (table["verdict"] != "data-driven")
-        ).to_numpy()
+        verdict = table["verdict"]
+        return np.asarray(verdict.notna() & (verdict != "data-driven"))
 
     def _label(self, ax, kinds):
         words = {"roi": "ROI", "mroi": "marginal ROI"}

@@ -350,6 +350,18 @@ def test_returns_are_sorted(fitted):
     assert "KPI per unit of X" in display.ax_.get_xlabel()
 
 
+def test_returns_that_the_data_do_not_tell_are_hollow():
+    summary = pd.DataFrame({"roi": [3.0, 1.0, 2.0]}, index=["tv", "radio", "search"])
+    summary = summary.assign(roi_low=0.5, roi_high=4.0)
+    plain = ReturnsDisplay(summary=summary).plot()
+    assert plain.hollow_[0].get_xdata().size == 0
+    verdicts = ["data-driven", "not identified", "prior-driven"]
+    display = ReturnsDisplay(summary=summary.assign(verdict=verdicts)).plot()
+    assert_allclose(display.hollow_[0].get_xdata(), [1.0, 2.0])
+    assert "hollow: not data-driven" in display.ax_.get_title(loc="left")
+    assert "hollow" not in plain.ax_.get_title(loc="left")
+
+
 def test_marginal_returns(fitted, tmp_path):
     display = ReturnsDisplay.from_estimator(fitted, returns="mroi")
     display.save(tmp_path / "mroi.svg", log_scale=True)
