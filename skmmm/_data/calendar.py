@@ -386,7 +386,7 @@ def _date_unit(series):
     if (gaps == usual).all():
         raise ValueError(
             f"The time column {series.label!r} has periods {usual} days apart. Use one "
-            "row per week, day or month."
+            "row per day, week, two or four weeks, month or quarter."
         )
     raise _mixed(series, gaps, at)
 
@@ -423,7 +423,8 @@ def _mixed(series, gaps, at):
         f"Mixed frequency in the time column {series.label!r}: periods are mostly "
         f"{_days(usual)} apart{elsewhere}, but "
         f"{series.date(at[odd] + 1)} follows {series.date(at[odd])} after "
-        f"{_days(gaps[odd])}{series.of(code[odd])}. Use one row per week, day or month."
+        f"{_days(gaps[odd])}{series.of(code[odd])}. Use one row per day, "
+        "week, two or four weeks, month or quarter."
     )
 
 

@@ -466,8 +466,8 @@ def _with_suspects(model, alarms):
     A share of the KPI moves with what causes the KPI, and says nothing against that.
     """
     suspects = np.isin(alarms, SUSPECTS)
-    if not suspects.any():
-        return suspects
+    if len(model.history.media) > 1 or not suspects.any():
+        return np.zeros_like(suspects)
     media, kpi, seen, controls = _looked_at(model.history)
     for m in np.flatnonzero(suspects):
         suspects[m] = not is_kpi(media[..., m], kpi, seen)

@@ -10,11 +10,12 @@ def region_blocks(n_regions, n_cells, at_once):
     n_cells : int
         Numbers that each region makes.
     at_once : int
-        Of these in a block, or one region.
+        Of these in a block at most, or one region.
     """
-    n_blocks = min(-(-n_regions * n_cells // at_once), n_regions)
-    if n_blocks > 1:
-        n_blocks += n_blocks % 2
-    n_each = max(-(-n_regions // max(n_blocks, 1)), 1)
-    for start in range(0, max(n_regions, 1), n_each):  # of none, one block of none
-        yield slice(start, min(start + n_each, n_regions))
+    n_blocks = -(-n_regions // max(at_once // max(n_cells, 1), 1))
+    if n_blocks > 1:  # for two threads
+        n_blocks = min(n_blocks + n_blocks % 2, n_regions)
+    n_blocks = max(n_blocks, 1)  # of none, one block of none
+    for block in range(n_blocks):
+        start, stop = (n_regions * n // n_blocks for n in (block, block + 1))
+        yield slice(start, stop)

@@ -42,8 +42,8 @@ BY_CHANCE, N_SHIFTS, APART = 0.005, 999, 0.1
 N_ROUNDS = 3  # of filling in what was not seen and fitting
 N_CONJUGATE = 40  # steps of conjugate gradients
 MOVES = 0.2  # loading from which a channel moves with demand
-# Standard score and correlation from which a channel moves with one that is suspected.
-ACCOMPANIES, ALIKE = 1.64, 0.1
+# Chance at which a channel seems to move with suspects, and least correlation with one.
+ACCOMPANIES, ALIKE = 0.05, 0.1
 LOCAL = 0.5  # share of independent regions in the spend of channels that move locally
 LEAST_OWN = 0.02  # share of log spend that every channel has for itself
 # Prior sd of loadings, in standard deviations of log spend; and around local ones.
@@ -183,7 +183,8 @@ def moving_with(media, observed, controls, season, suspects):
     spend = np.clip(spend / np.where(size > 0, size, 1.0), -FAR, FAR)
     both = np.einsum("rti,rtj->ij", 1.0 * seen, 1.0 * seen).clip(1.0)
     alike = np.einsum("rti,rtj->ij", spend, spend) / both
-    found = (_scores(spend, seen)[0] >= ACCOMPANIES) & (alike >= ALIKE)
+    limit = norm.isf(ACCOMPANIES / suspects.sum())  # as many as there are suspects
+    found = (_scores(spend, seen)[0] >= limit) & (alike >= ALIKE)
     return found[:, suspects].any(axis=1) & ~suspects
 
 
@@ -303,7 +304,8 @@ def _scores(spend, seen):
     angle = 2.0 * np.pi * np.arange(n_periods // 2 + 1) / n_periods
     moved = np.fft.rfft(spend, axis=1)[:, 1:]  # means were taken out
     own = (np.abs(moved) ** 2).sum(axis=0)
-    lasts = (own * np.cos(angle[1:, None])).sum(axis=0) / own.sum(axis=0)
+    power = own.sum(axis=0).clip(1e-300)  # of a channel that stands still, nothing
+    lasts = (own * np.cos(angle[1:, None])).sum(axis=0) / power
     moved = moved / _ar_spectrum(lasts, angle[1:, None])
     cross = np.einsum("rki,rkj->kij", moved, moved.conj())
     cross = cross * _ar_spectrum(LASTS, angle[1:, None, None])

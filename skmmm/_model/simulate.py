@@ -112,9 +112,11 @@ def noise_of_rows(model, panel, random):
     n_new = panel.shape[0] - len(model.scales.kpi)
     network = model.draws.extended(n_new)
     after = panel.periods > model.history.periods[-1]
+    asked = np.zeros(panel.shape[1], dtype=bool)
+    asked[panel.cell % panel.shape[1]] = True
     noise = np.zeros((len(network.shared), *panel.shape))
     with torch.no_grad():
-        for chosen, drawn in ((~after, errors), (after, residuals)):
+        for chosen, drawn in ((asked & ~after, errors), (after, residuals)):
             if chosen.any():
                 one = torch.ones(panel.shape[0], int(chosen.sum()), dtype=torch.float64)
                 target = Target(one, one, one, one)

@@ -70,7 +70,9 @@ class BudgetPlan(OptimizeResult):
 
         It holds the planned rows with the controls that were assumed, the allocation,
         the settings and the fitted model, as arrays and JSON: all that `review` needs.
-        `DeepCausalMMMRegressor.load_plan` reads it.
+        `DeepCausalMMMRegressor.load_plan` reads it, in versions that read the model
+        in it; ``allocation`` and ``X`` as CSV last longer. Pickled, a plan is a plain
+        ``OptimizeResult``.
 
         Parameters
         ----------

@@ -232,6 +232,8 @@ class _Gap:
                 n_own = in_draws[other].shape[1]
                 order = paired_draws(1, first.n_draws, n_own)
                 in_draws[other] = in_draws[other][:, order]
+                if not tables[other].has_draws:  # how sure it is, nobody knows
+                    in_draws[other] = np.full_like(in_draws[other], np.nan)
             drawn = _split(in_draws, actual, len(controls))
         return cls(
             names=pd.MultiIndex.from_tuples(named, names=["part", "name"]),
@@ -332,10 +334,21 @@ class _Paid:
         if media_cost is None:
             return
         labels, names = model.media_, model._labels
+        if isinstance(media_cost, str):
+            raise ValueError(
+                f"media_cost={media_cost!r} would be the money of every channel. Say "
+                f"of which: media_cost={{{labels[0]!r}: {media_cost!r}}}."
+            )
         if not isinstance(media_cost, Mapping):
             media_cost = dict.fromkeys(labels, media_cost)
         given = by_channel("media_cost", media_cost, labels, names)
         spent = {m: c for m, c in given.items() if isinstance(c, str)}
+        for label, column in spent.items():
+            if list(spent.values()).count(column) > 1:
+                raise ValueError(
+                    f"media_cost names the column {column!r} for {label!r} and for "
+                    "another channel. Each needs a column of its own."
+                )
         paid = {m: c for m, c in given.items() if m not in spent}
         self.cost = costs_per_unit(paid, labels, names)
         if not spent:

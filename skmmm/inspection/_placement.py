@@ -74,9 +74,8 @@ ADVICE = {
     "follow the same demand; one series is too short to tell an effect from that. "
     + _DO.format("what moves the budgets"),
     ACCOMPANIES: "moves with that of a channel which reacts to the KPI, anticipates it "
-    "or follows it (its own warning says which): what moves that budget may move this "
-    "one and the KPI, and its estimated effect holds it then. "
-    + _DO.format("what moves the budgets"),
+    "or follows it: what moves that budget may move this one and the KPI, and its "
+    "estimated effect may include that. " + _DO.format("what moves the budgets"),
     WHOLE: "seems to cause more than the whole KPI, which is hardly so: where a "
     "channel is never dark, no row says what no spend does, and what moves the KPI "
     "otherwise may decide. " + _DO.format("what moves the KPI of all regions"),

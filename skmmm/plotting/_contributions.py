@@ -301,6 +301,7 @@ def draw_waterfall(ax, parts, total_name, bounds=None):
         whiskers = np.where(np.isfinite(whiskers), whiskers, starts[:-1])
         reach = np.concatenate([reach, np.pad(whiskers, [(0, 0), (0, 1)])])
     low, high = min(0.0, reach.min()), max(0.0, reach.max())
+    high += low == high  # where nothing happened
     low -= 0.03 * (high - low) * (bounds is not None and low < 0.0)
     size = np.abs(widths).max()
     for width, at, height in zip(widths, reach.max(axis=0), heights, strict=True):

@@ -12,9 +12,12 @@ from skmmm._data.checks import (
     labels_of,
     region_values,
 )
+from skmmm._data.times import read_times
 
 # A holiday that is kept on another day, or whose day is computed, is the same holiday.
-_NOTE = re.compile(r" \((observed|estimated|observed, estimated)\)$")
+_NOTE = re.compile(
+    r"\s*[(（]([^()（）]*\b(observed|estimated|substitut|in lieu)[^()（）]*)[)）]$"
+)
 _INSTALL = (
     "HolidayEncoder(country=...) needs the package holidays: pip install "
     "'skmmm[holidays]'. Or pass your own dates: HolidayEncoder(dates=...)."
@@ -106,6 +109,9 @@ def read_dates(dates, region):
             f"'region', if regions differ), got {type(dates).__name__}."
         )
     table = as_frame(dates).reset_index(drop=True)
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise ValueError(f"The table of dates has several columns {twice[0]!r}.")
     for label in ("date", "name"):
         if label not in table:
             raise ValueError(
@@ -140,15 +146,15 @@ def dates_of_table(table, region):
 
 def _read_days(column):
     try:
-        stamps = pd.to_datetime(column, format="ISO8601")
-    except (TypeError, ValueError) as error:
-        bad = pd.to_datetime(column.astype(str), format="ISO8601", errors="coerce")
-        row = int(np.argmax(bad.isna()))
+        stamps = read_times(column, "date")
+    except ValueError as error:
+        raise ValueError(f"The table of dates cannot be read. {error}") from error
+    if np.issubdtype(stamps.dtype, np.integer):
         raise ValueError(
-            f"The table of dates has {column.iloc[row]!r} in row {row}, which is not a "
-            "date. Use datetimes or ISO strings (2021-12-25)."
-        ) from error
-    return stamps.dt.tz_localize(None).dt.normalize()
+            f"The table of dates has {column.iloc[0]!r} in row 0, which is not a date. "
+            "Use datetimes or ISO strings (2021-12-25)."
+        )
+    return stamps.astype("datetime64[D]").astype("datetime64[s]")
 
 
 def _by_name(days, names):

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from skmmm._data.calendar import infer_calendar
-from skmmm._data.checks import closest, in_words, region_values
+from skmmm._data.checks import closest, did_you_mean, in_words, region_values
 from skmmm._data.tables import find_columns, row_namer
 from skmmm._utils.docs import shared_docs
 from skmmm._utils.labels import listed
@@ -24,8 +24,8 @@ from skmmm.preprocessing._holiday_dates import (
 )
 
 _DAYS = [Interval(Integral, 0, 366, closed="both")]
-# What returns every year is missing after so long without it.
-_LATEST = pd.Timedelta(days=400)
+# What returns every year, if not always on the same day, is missing after so long.
+_LATEST = pd.Timedelta(days=386)
 
 
 @shared_docs("", attributes=FEATURES)
@@ -36,8 +36,9 @@ class HolidayEncoder(ColumnMaker):
     1. The columns come last; all other columns stay as they are. Dates of coming
     periods are known, so that forecasts and plans have their holidays.
 
-    A date in the time column is the first day of its period, also of weeks and fiscal
-    months; months may be written as any of their days, quarters as their first or last.
+    A date in the time column is the first day of its period, also of weeks and retail
+    months; calendar months may be written as any of their days, quarters as their first
+    or last.
 
     Parameters
     ----------
@@ -45,8 +46,8 @@ class HolidayEncoder(ColumnMaker):
         Name or position of the region column. None: one series, or regions with the
         same holidays.
     time : str or int, default=None
-        Name or position of the time column, which holds dates. None: rows have no
-        order and no column is added.
+        Name or position of the time column, which holds dates. None, without `country`
+        and `dates`: no column is added.
     country : str, mapping or None, default=None
         Whose public holidays: a code of ISO 3166 ("DE", or "DE-BY" for a part of a
         country), the name of a column of X that holds such codes, or a mapping from
@@ -57,7 +58,7 @@ class HolidayEncoder(ColumnMaker):
         with the columns ``date`` and ``name``, and ``region`` if regions differ.
     names : list of str or None, default=None
         Which holidays; with those of countries, in English where the package knows the
-        English name. None: all that fall in the rows of `fit`.
+        English name. None: all that fall in the rows of `fit`, or, pooled, all.
     pooled : bool, default=False
         Whether all holidays make one column, in place of one each.
     lead, lag : int, default=0
@@ -163,8 +164,13 @@ class HolidayEncoder(ColumnMaker):
 
     def _learn(self, frame):
         self.period_, self.holidays_ = None, []
-        if self.time is None:
+        if self.time is None and self.country is None and self.dates is None:
             return
+        if self.time is None:
+            raise ValueError(
+                "HolidayEncoder has holidays, but time=None: name the column of X that "
+                "holds the dates of rows."
+            )
         if self.country is None and self.dates is None:
             raise ValueError(
                 "HolidayEncoder knows no holidays: set country, as 'DE', or dates, a "
@@ -176,6 +182,8 @@ class HolidayEncoder(ColumnMaker):
         if self.dates is not None:
             self._table = read_dates(self.dates, self.region)
         values = None if region is None else region_values(frame, region)
+        if values is not None and self._table is not None:
+            _check_regions(self._table, values)
         self._calendar = infer_calendar(frame[time], time, values)
         self.period_ = self._calendar.unit
         if self.period_ == "integer":
@@ -322,6 +330,20 @@ class HolidayEncoder(ColumnMaker):
                 f"{last.date()}, but X goes to {latest}. If they return, add their "
                 "days and fit again."
             )
+
+
+def _check_regions(table, values):
+    """Raise if own dates are of regions that X does not have."""
+    if "region" not in table:
+        return
+    known = np.unique(values)
+    foreign = [name for name in table["region"].unique() if name not in set(known)]
+    if foreign:
+        raise ValueError(
+            f"The table of dates has the region {foreign[0]!r}, which X has not. It "
+            f"has {in_words(known.tolist())}."
+            f"{did_you_mean(str(foreign[0]), [str(name) for name in known])}"
+        )
 
 
 def _codes_of_regions(country, frame, region):

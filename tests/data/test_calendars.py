@@ -50,7 +50,7 @@ def test_mixed_frequency(X, y, fast):
     message = (
         "Mixed frequency in the time column 'week': periods are mostly 7 days apart, "
         "but 2021-03-09 follows 2021-03-01 after 8 days in region 'region_1'. Use one "
-        "row per week, day or month."
+        "row per day, week, two or four weeks, month or quarter."
     )
     with refuses(message):
         DeepCausalMMMRegressor(**fast).fit(X, y)
@@ -71,8 +71,8 @@ def test_every_third_week(X, y, fast):
     third = X["week"].dt.day_of_year % 21 == 4
     third &= X["week"].dt.year == 2021
     message = (
-        "The time column 'week' has periods 21 days apart. Use one row per week, day "
-        "or month."
+        "The time column 'week' has periods 21 days apart. Use one row per day, "
+        "week, two or four weeks, month or quarter."
     )
     with refuses(message):
         DeepCausalMMMRegressor(**fast).fit(X[third], y[third])

@@ -1,5 +1,6 @@
 """Hidden demand: found where it is, nowhere else, and left as it was by plans."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -238,6 +239,33 @@ def test_what_moves_with_a_budget_that_reacts_rings_too():
     assert both.sum() >= 5
     assert (np.array(alarms) == ACCOMPANIES).any()
     assert rings[:, 2:].sum() <= 2
+
+
+@pytest.mark.parametrize("still", ["dark", "constant", "one period"])
+def test_a_channel_that_stands_still_moves_with_nobody(still):
+    X, _ = reacting(0)
+    X[:, 4] = 5.0 if still == "constant" else 0.0
+    if still == "one period":
+        X[60, 4] = 7.0
+    season, nobody = np.zeros((0, 130)), np.zeros((1, 130, 0))
+    suspects = np.array([False, True, False, False])
+    table = X[None, :, 1:], np.ones((1, 130), dtype=bool), nobody, season
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = moving_with(*table, suspects)
+    assert found[0]
+    assert not found[3]
+
+
+def test_many_suspects_are_no_reason_to_suspect_more():
+    rings = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        media = np.exp(autoregression(rng, 0.4, (8, 130))).T[None]
+        suspects = np.arange(8) < 3
+        table = media, np.ones((1, 130), dtype=bool), np.zeros((1, 130, 0))
+        rings.append(moving_with(*table, np.zeros((0, 130)), suspects)[3:])
+    assert np.mean(rings) < 0.12
 
 
 def test_nothing_moves_with_nothing():

@@ -357,3 +357,19 @@ def test_the_model_is_that_of_the_plan_whatever_is_fitted_later(model, split, ca
     past, _, y_past, _ = split
     other.set_params(random_state=3, max_iter=30).fit(past, 2.0 * y_past)
     pd.testing.assert_frame_equal(before.summary, plan.review(X, y).summary)
+
+
+def test_money_of_one_column_is_of_one_channel(plan, came):
+    X, y = came
+    for cost in ("money", dict.fromkeys(["media_1", "media_2"], "money")):
+        with pytest.raises(ValueError, match=r"every channel|another channel"):
+            plan.review(X.assign(money=1.0), y, media_cost=cost)
+
+
+def test_how_sure_a_model_without_draws_is_nobody_knows(world, plan, came):
+    X, y = came
+    point = DeepCausalMMMRegressor(**settings(world, n_draws=0)).fit(world.X, world.y)
+    summary = plan.review(X, y, model=point).summary
+    assert summary["kpi"].notna().all()
+    assert summary.loc[["response", "level", "unexplained"], "low"].isna().all()
+    assert summary.loc[["delivery", "controls"], "low"].notna().all()

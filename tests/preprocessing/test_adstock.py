@@ -301,7 +301,7 @@ def test_adstock_of_days_months_weeks(freq):
         ),
         (list(range(202101, 202113)), "such as 202101, a year and a week or month"),
         ([20240130, 20240131], "such as 20240130, which are dates written as YYYYMMDD"),
-        (["2024-01-01", "2024-01-22"], "periods 21 days apart. Use one row per week"),
+        (["2024-01-01", "2024-01-22"], "periods 21 days apart. Use one row per day"),
     ],
 )
 def test_times_that_are_no_grid_are_refused(weeks, message):

@@ -17,6 +17,7 @@ from skmmm import DeepCausalMMMRegressor
 from skmmm.baselines import make_linear_mmm
 from skmmm.datasets import make_mmm_panel
 from skmmm.preprocessing import HolidayEncoder
+from skmmm.preprocessing._holiday_dates import dates_of_country
 from skmmm.scenarios import make_future_frame
 
 DATES = pd.DataFrame(
@@ -215,6 +216,31 @@ def test_tables_of_dates_that_are_refused(dates, message):
 def test_dates_that_are_no_table():
     with pytest.raises(TypeError, match=r"dates must be a DataFrame .* got list"):
         HolidayEncoder(time="time", dates=["2021-12-25"]).fit(table("7D"))
+
+
+def test_holidays_without_the_column_of_dates_are_a_mistake():
+    with pytest.raises(ValueError, match="name the column of X that holds the dates"):
+        HolidayEncoder(country="DE").fit(pd.DataFrame({"week": ["2021-01-04"]}))
+
+
+def test_dates_of_a_region_that_is_not_there():
+    weeks = pd.date_range("2021-11-22", periods=6, freq="7D").repeat(2)
+    X = pd.DataFrame({"week": weeks, "city": ["North", "South"] * 6})
+    dates = pd.DataFrame({"date": ["2021-12-25"], "name": ["Fair"], "region": ["Nort"]})
+    encoder = HolidayEncoder(region="city", time="week", dates=dates)
+    with pytest.raises(ValueError, match=r"'Nort', which X has not.*mean 'North'"):
+        encoder.fit(X)
+
+
+def test_no_name_of_a_holiday_is_a_note_about_a_day(package):
+    ends = np.array(["2020-01-01", "2023-12-31"], dtype="datetime64[D]").astype(int)
+    names = [
+        name
+        for code in ("CN", "RU", "HU", "TH", "US", "GB", "DE", "JP", "KR", "UA")
+        for name in dates_of_country(code, *ends.tolist())
+    ]
+    assert not [name for name in names if "(observed" in name or "/20" in name]
+    assert not [name for name in names if "in lieu" in name or "ubstitut" in name]
 
 
 def test_unknown_names():
