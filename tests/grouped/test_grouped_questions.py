@@ -13,6 +13,7 @@ from skmmm.baselines import make_linear_mmm
 from skmmm.effects import effects_of
 from skmmm.graph import StructuralVAR
 from skmmm.inspection import channel_summary, response_curve
+from skmmm.inspection._pooled import PooledChannels
 from skmmm.inspection._side_by_side import GroupedCounterfactual
 from skmmm.plotting import (
     BudgetPlanDisplay,
@@ -26,8 +27,9 @@ from skmmm.scenarios import compare_scenarios
 pytestmark = pytest.mark.usefixtures("short_chains")
 
 
-def test_sums_over_groups(table, grouped):
+def test_sums_over_groups(table, grouped, monkeypatch):
     X, _ = table
+    judged(monkeypatch, [KNOWN] * 6)
     each, brand = grouped.channel_summary(X), grouped.channel_summary(X, by="brand")
     everything = grouped.channel_summary(X, by=None)
     assert each.index.names == ["brand", "market", "channel"]
@@ -44,7 +46,7 @@ def test_sums_over_groups(table, grouped):
     # A brand in one market is that market.
     names = ["contribution_low", "roi_high", "mroi", "mroi_low", "share"]
     assert_allclose(brand.loc["b", names], each.loc[("b", "n"), names])
-    # Groups are independent: their sum is known better than the sum of bounds says.
+    # What data told groups is independent: sums are known better than bounds added up.
     width = (each["contribution_high"] - each["contribution_low"]).loc["a"]
     width = width.groupby("channel").sum()
     summed = (brand["contribution_high"] - brand["contribution_low"]).loc["a"]
@@ -56,22 +58,78 @@ def test_sums_over_groups(table, grouped):
             grouped.channel_summary(X, by=by)
 
 
-def test_bounds_are_of_sums_of_draws(table, grouped):
+KNOWN = "data-driven"
+
+
+def judged(monkeypatch, verdicts):
+    """Let channels of all groups, media_1 and media_2 of each cell, have verdicts."""
+    alarms = np.full(len(verdicts), "")
+    found = {"verdict": np.array(verdicts, dtype=object), "alarm": alarms}
+    monkeypatch.setattr(GroupedCounterfactual, "judgements", lambda self: found)
+
+
+@pytest.mark.parametrize("n_known", [0, 1, 3])
+def test_bounds_are_of_sums_of_draws(table, grouped, monkeypatch, n_known):
     X, _ = table
-    draws = sum(
-        paired(
-            key,
-            grouped.estimators_[key]
-            ._counterfactual(own_rows(X, key)[1])
-            .effects(draws=True)
-            .contribution[:, 0],
-        )
-        for key in CELLS
-    )
+    judged(monkeypatch, [KNOWN] * 2 * n_known + ["prior-driven"] * 2 * (3 - n_known))
+    draws = 0.0
+    for i, key in enumerate(CELLS):
+        known = grouped.estimators_[key]._counterfactual(own_rows(X, key)[1])
+        own = known.effects(draws=True).contribution[:, 0]
+        # What the data did not tell is wrong alike in all groups.
+        draws = draws + (paired(key, own) if i < n_known else np.sort(own, axis=0))
     found = grouped.channel_summary(X, by=None, confidence_level=0.5)
     low, high = np.quantile(draws, [0.25, 0.75], axis=0, method="weibull")
     assert_allclose(found["contribution_low"], np.minimum(low, found["contribution"]))
     assert_allclose(found["contribution_high"], np.maximum(high, found["contribution"]))
+
+
+def test_one_draw_of_a_sum_is_one_draw_of_each_group(table, grouped, monkeypatch):
+    judged(monkeypatch, ["prior-driven"] * 6)
+    known = effects_of(grouped, table[0]).counterfactual()
+    drawn = known.effects(draws=True)
+    found = PooledChannels(known, []).effects(None, draws=True)
+    for i in range(2):
+        order = np.argsort(drawn.contribution[:, 0, i::2], axis=0)
+        gain = np.take_along_axis(drawn.gain[:, 0, i::2], order, axis=0).sum(axis=1)
+        assert_allclose(found.gain[:, 0, i], gain)
+
+
+def test_verdicts_on_sums(table, grouped, monkeypatch):
+    X, _ = table
+    caused = grouped.channel_summary(X)["contribution"].to_numpy().reshape(3, 2)
+    share = caused / caused.sum(axis=0)
+
+    def told(*verdicts, by=None):
+        judged(monkeypatch, [v for v in verdicts for _ in MEDIA])
+        return grouped.channel_summary(X, by=by)
+
+    found = told(KNOWN, KNOWN, "prior-driven")
+    assert "alarm" not in found
+    assert_allclose(found["data_driven"], share[:2].sum(axis=0))
+    assert found["verdict"].tolist() == ["prior-driven"] * 2  # of a tenth and more
+    found = told(KNOWN, "not identified", "prior-driven")
+    assert_allclose(found["data_driven"], share[0])
+    assert found["verdict"].tolist() == ["not identified"] * 2
+    found = told(KNOWN, "not identified", KNOWN, by="brand")
+    assert_allclose(found.loc["b", "data_driven"], 1.0)
+    assert found.loc["b", "verdict"].tolist() == [KNOWN] * 2
+    found = told(KNOWN, KNOWN, None)
+    assert found[["data_driven", "verdict"]].isna().all(axis=None)
+    monkeypatch.setattr("skmmm.inspection._pooled._MOST", share[:2].sum(axis=0).min())
+    assert KNOWN in told(KNOWN, KNOWN, "not identified")["verdict"].tolist()
+
+
+def test_all_grouping_columns_are_single_groups(table, grouped, linear):
+    X, _ = table
+    each = grouped.channel_summary(X)
+    named = grouped.channel_summary(X, by=["brand", "market"])
+    pd.testing.assert_frame_equal(named, each)
+    turned = grouped.channel_summary(X, by=["market", "brand"])
+    assert turned.index.names == ["market", "brand", "channel"]
+    pd.testing.assert_frame_equal(turned.swaplevel(0, 1), each)
+    assert {"verdict", "alarm"} <= set(turned)
+    assert "verdict" not in linear.channel_summary(X, by=None)
 
 
 def test_draws_of_groups_are_independent(short_chains):

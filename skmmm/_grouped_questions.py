@@ -1,0 +1,190 @@
+"""What fits of groups can be asked: effects, sums over groups, one plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+import pandas as pd
+from sklearn.utils import Bunch
+
+from skmmm import allocation, inspection
+from skmmm._group_fits import kept_apart
+from skmmm._utils.docs import documented_by
+from skmmm._utils.typing import Column, Columns, Labels, MediaCost, Table
+from skmmm.allocation._question import (
+    DEFAULT_BOUNDS,
+    Bounds,
+    Constraints,
+    Fixed,
+    MoneyBounds,
+    Risk,
+    Split,
+)
+from skmmm.inspection._effects import summary_of
+from skmmm.inspection._intervals import tail_probability
+from skmmm.inspection._pooled import PooledChannels
+from skmmm.inspection._predictions import counterfactual_of
+from skmmm.inspection._protocol import Effect
+
+
+class GroupQuestions:
+    """Methods of a fitted `GroupedRegressor` that tell what it found."""
+
+    _by_labels: list
+    _labels: list
+
+    @documented_by(inspection.contributions)
+    def contributions(
+        self, X: Table | None = None, *, effect: Effect = "direct"
+    ) -> pd.DataFrame:
+        """Split the prediction of each row into baseline, controls and channels.
+
+        Returns
+        -------
+        contributions : DataFrame of shape (n_rows, 1 + n_controls + n_media)
+            Indexed like X, in KPI units; rows sum to `predict`. Channels are called as
+            in X: the group of a row says whose they are. Without rows of groups whose
+            fit failed, in a warning.
+
+        Raises
+        ------
+        ValueError
+            If X has a group that `fit` did not see or only groups whose fits failed, or
+            if X is None and an estimator does not remember its training rows.
+        """
+        return inspection.contributions(self, X, effect=effect)
+
+    @documented_by(inspection.channel_summary)
+    def channel_summary(
+        self,
+        X: Table | None = None,
+        *,
+        by: Column | Labels | None = "all",
+        confidence_level: float = 0.9,
+        effect: Effect = "direct",
+        media: Columns = None,
+        media_cost: MediaCost = None,
+    ) -> pd.DataFrame:
+        """Summarise what each channel caused, in each group or summed over groups.
+
+        Parameters
+        ----------
+        by : "all", str, int, list of str or int, or None, default="all"
+            Grouping columns that are kept apart; channels are summed over the others.
+            "all": every group by itself. None: sums over all groups. For regions or
+            periods ask :func:`skmmm.inspection.channel_summary` (``by="region"``).
+
+        Returns
+        -------
+        summary : DataFrame indexed by the columns in `by` and channel
+            Columns are those of :func:`skmmm.inspection.channel_summary`; `share` is of
+            the KPI of the same groups. Intervals of sums are those of sums of draws:
+            groups in which the channel is "data-driven" are independent, others are
+            wrong alike. Sums have no ``alarm``, but ``data_driven``, the share of the
+            contribution that such groups hold, and the best ``verdict`` that, with
+            better ones, holds nine tenths of it.
+
+        Raises
+        ------
+        ValueError
+            As `contributions`, and if `by` names no grouping column.
+        """
+        tail = tail_probability(confidence_level)
+        found: Any = counterfactual_of(
+            self, X, effect, media=media, media_cost=media_cost
+        )
+        apart = self._by_labels
+        if not (isinstance(by, str) and by == "all" and by not in self._by_labels):
+            apart = kept_apart(by, self._by_labels, self._labels)
+        if len(apart) < len(self._by_labels):
+            return summary_of(PooledChannels(found, apart), None, tail)
+        order = [*map(self._by_labels.index, apart), len(apart)]
+        summary = summary_of(found, None, tail)
+        return summary.set_axis(summary.index.reorder_levels(order))
+
+    @documented_by(inspection.response_curve)
+    def response_curve(
+        self,
+        channel: tuple,
+        X: Table | None = None,
+        *,
+        grid: npt.ArrayLike | None = None,
+        effect: Effect = "direct",
+        confidence_level: float = 0.9,
+        media: Columns = None,
+        media_cost: MediaCost = None,
+    ) -> Bunch:
+        """Return what a channel of one group would have caused at other spend.
+
+        Parameters
+        ----------
+        channel : tuple
+            The group, one value per grouping column, and the channel.
+
+        Returns
+        -------
+        curve : Bunch
+            That of :func:`skmmm.inspection.response_curve`, of the rows of the group.
+
+        Raises
+        ------
+        ValueError
+            As `contributions`, and if the channel is none of the group or has no spend.
+        """
+        return inspection.response_curve(
+            self,
+            channel,  # type: ignore[arg-type]
+            X,
+            grid=grid,
+            effect=effect,
+            confidence_level=confidence_level,
+            media=media,
+            media_cost=media_cost,
+        )
+
+    @documented_by(allocation.optimize_budget)
+    def optimize_budget(
+        self,
+        budget: float | None = None,
+        *,
+        X: Table | None = None,
+        horizon: int | None = None,
+        bounds: Bounds = DEFAULT_BOUNDS,
+        money_bounds: MoneyBounds = None,
+        by: Split = "channel",
+        target_roi: float | None = None,
+        target_mroi: float | None = None,
+        fixed: Fixed = None,
+        constraints: Constraints = None,
+        risk: Risk = None,
+        effect: Effect = "direct",
+        allow_extrapolation: bool = False,
+        confidence_level: float = 0.9,
+        media: Columns = None,
+        media_cost: MediaCost = None,
+    ) -> allocation.BudgetPlan:
+        """Find the spend on the channels of all groups together that causes most.
+
+        One budget is shared by all groups. Channels, in `bounds` and in the result, are
+        tuples of the group, one value per grouping column, and the channel.
+        """
+        return allocation.optimize_budget(
+            self,
+            budget,
+            X=X,
+            horizon=horizon,
+            bounds=bounds,
+            money_bounds=money_bounds,
+            by=by,
+            target_roi=target_roi,
+            target_mroi=target_mroi,
+            fixed=fixed,
+            constraints=constraints,
+            risk=risk,
+            effect=effect,
+            allow_extrapolation=allow_extrapolation,
+            confidence_level=confidence_level,
+            media=media,
+            media_cost=media_cost,
+        )
