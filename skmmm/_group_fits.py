@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ import pandas as pd
 from sklearn.exceptions import FitFailedWarning
 
 from skmmm._data.checks import in_words, resolve_many
+from skmmm._unwrapping import bare
 from skmmm._utils.callbacks import fit_group
 from skmmm._utils.labels import first_few
 from skmmm._utils.parallel import Note
@@ -56,9 +58,40 @@ def fit_one(
     except Exception as failure:
         if not keep_error:
             raise
-        cause = failure.__cause__ or failure
-        return GroupFit(None, f"{type(cause).__name__}: {cause}")
+        return failed_fit(failure)
     return GroupFit(estimator, None)
+
+
+def failed_fit(failure: Exception) -> GroupFit:
+    """Return what came of a fit that raised, the name of the group left out."""
+    cause = failure.__cause__ or failure
+    return GroupFit(None, f"{type(cause).__name__}: {cause}")
+
+
+def refusal(
+    estimator: Any, X: pd.DataFrame, y: Array, weight: Array | None, name: str
+) -> Exception | None:
+    """Return why a group cannot be fitted, if the estimator sees that at once."""
+    check = getattr(bare(estimator), "_check_training", None)
+    if check is None:
+        return None
+    try:
+        with warnings.catch_warnings(), named(name):
+            warnings.simplefilter("ignore")  # `fit` warns again
+            check(X, y, weight)
+    except Exception as error:
+        return error
+    return None
+
+
+def raise_refusals(refused: Mapping[str, Exception]) -> None:
+    """Raise the first of the reasons why groups cannot be fitted; name all groups."""
+    if not refused:
+        return
+    (_, first), *others = refused.items()
+    more = first_few([name for name, _ in others], FEW)
+    also = f" (Nor can be fitted: {more}.)" if others else ""
+    raise type(first)(f"{first}{also}") from first.__cause__
 
 
 def coming_of_one(estimator: Any, periods: Any, name: str) -> pd.DataFrame:
@@ -83,11 +116,12 @@ def warn_of_failures(fits: Mapping[str, GroupFit], error_score: Any) -> None:
     failed = [f"{name}: {one.error}" for name, one in fits.items() if one.error]
     if not failed:
         return
-    said = f"{len(failed)} of {len(fits)} fits failed. {first_few(failed, FEW)}"
+    why = first_few([one.rstrip(".") for one in failed], FEW)
+    said = f"{len(failed)} of {len(fits)} fits failed. {why}."
     if len(failed) == len(fits):
         raise ValueError(f"All {said}")
     warn_user(
-        f"{said} (failures_). Their rows are predicted as {error_score}.",
+        f"{said} See failures_. Rows of these groups are predicted as {error_score}.",
         FitFailedWarning,
     )
 
@@ -116,20 +150,49 @@ def levels_of(column: pd.Series, label: Column) -> tuple[np.ndarray, Sequence]:
             "needs a group."
         )
     try:
-        code, levels = pd.factorize(column, sort=True)
-        return code, pd.Index(levels).tolist()
+        code, found = pd.factorize(column, sort=True)
     except TypeError as error:
         raise ValueError(
             f"The grouping column {label!r} mixes values that cannot be sorted. Write "
             "all of them as text."
         ) from error
+    levels = pd.Index(found).tolist()
+    _check_spaces(levels, label)
+    return code, levels
 
 
-def named_as_region(estimator: Any) -> set[str]:
-    """Return the columns that an estimator, or a part of it, calls its region."""
-    values = estimator.get_params(deep=True).items()
-    regions = (value for name, value in values if name.split("__")[-1] == "region")
-    return {region for region in regions if isinstance(region, str)}
+def _check_spaces(levels, label):
+    """Raise if two values of a grouping column differ in spaces only."""
+    seen: dict[str, str] = {}
+    for level in levels:
+        if isinstance(level, str):
+            other = seen.setdefault(" ".join(level.split()), level)
+            if other != level:
+                raise ValueError(
+                    f"The grouping column {label!r} has {other!r} and {level!r}, which "
+                    "differ in spaces only. Write them alike."
+                )
+
+
+def named_as(estimator: Any, role: str) -> set[str]:
+    """Return the columns that an estimator, or a part of it, calls its region, say."""
+    found: set[str] = set()
+    for name, value in estimator.get_params(deep=True).items():
+        if name.split("__")[-1] == role:
+            several = [value] if isinstance(value, str) else value
+            if isinstance(several, Iterable):
+                found |= {label for label in several if isinstance(label, str)}
+    return found
+
+
+def check_no_media(grouping: Labels, estimator: Any) -> None:
+    """Raise if a grouping column is one of the media of the estimator."""
+    for label in grouping:
+        if label in named_as(estimator, "media"):
+            raise ValueError(
+                f"by names a media column, {label!r}. Name columns that tell groups "
+                "apart, such as the brand or the market."
+            )
 
 
 def kept_apart(by: Column | Labels | None, grouping: Labels, labels: Labels) -> list:

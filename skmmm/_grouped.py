@@ -18,11 +18,15 @@ from skmmm._data.checks import check_target, in_words, resolve_many
 from skmmm._data.tables import read_table, row_namer
 from skmmm._group_fits import (
     FEW,
+    check_no_media,
     coming_of_one,
+    failed_fit,
     fit_one,
     levels_of,
     named,
-    named_as_region,
+    named_as,
+    raise_refusals,
+    refusal,
     warn_of_failures,
     warn_once_each,
 )
@@ -192,7 +196,7 @@ class GroupedRegressor(
             weight = check_sample_weight(sample_weight, y[:, None], dtype=np.float64)
         self._by_labels = self._read_by(frame)
         self._error_score = self.error_score
-        hidden = set(self._by_labels) - named_as_region(self.estimator)
+        hidden = set(self._by_labels) - named_as(self.estimator, "region")
         self._shown = [label for label in self._labels if label not in hidden]
         self._training_index = frame.index
         self._training_rows = self._rows_by_group(frame)
@@ -210,7 +214,10 @@ class GroupedRegressor(
 
     def _fit_groups(self, X, y, weight):
         """Return what came of the fit of each group, and by name what it warned of."""
-        groups = self._training_rows
+        groups, fits = dict(self._training_rows), {}
+        for group, error in self._refusals(X, y, weight).items():
+            fits[group] = failed_fit(error)
+            del groups[group]
         names = [self._name(group) for group in groups]
         with group_tasks(self, X, y, len(groups)) as tasks:
             calls = (
@@ -225,9 +232,23 @@ class GroupedRegressor(
                 )
                 for rows, name, task in zip(groups.values(), names, tasks, strict=True)
             )
-            found = call_each_noting(fit_one, calls, self.n_jobs, self.verbose)
-        fits = {group: fit for group, (fit, _) in zip(groups, found, strict=True)}
-        return fits, {name: own for name, (_, own) in zip(names, found, strict=True)}
+            found = call_each_noting(fit_one, calls, self.n_jobs, self.verbose, names)
+        fits |= {group: fit for group, (fit, _) in zip(groups, found, strict=True)}
+        notes = {name: own for name, (_, own) in zip(names, found, strict=True)}
+        return {group: fits[group] for group in self._training_rows}, notes
+
+    def _refusals(self, X, y, weight):
+        """Return why groups cannot be fitted, as far as their rows say so at once."""
+        found = {}
+        for group, rows in self._training_rows.items():
+            own = None if weight is None else weight[rows]
+            name = self._name(group)
+            error = refusal(self.estimator, X.iloc[rows], y[rows], own, name)
+            if error is not None:
+                found[group] = error
+        if self.error_score == "raise":
+            raise_refusals({self._name(group): error for group, error in found.items()})
+        return found
 
     def _read_by(self, frame):
         """Return the labels of the grouping columns."""
@@ -237,6 +258,7 @@ class GroupedRegressor(
                 "by=[] names no column: name what tells groups apart, or fit the "
                 "estimator itself."
             )
+        check_no_media(labels, self.estimator)
         return labels
 
     def _rows_by_group(self, frame):
@@ -301,6 +323,43 @@ class GroupedRegressor(
             predicted[rows] = np.asarray(found, dtype=np.float64).reshape(len(rows))
         return predicted
 
+    def score(
+        self,
+        X: Table,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> float:
+        """Return the coefficient of determination of `predict`.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns)
+        y : array-like of shape (n_rows,)
+            KPI.
+        sample_weight : array-like of shape (n_rows,), default=None
+
+        Returns
+        -------
+        score : float
+
+        Raises
+        ------
+        ValueError
+            As `predict`, and if X has groups whose fit failed and `error_score`, as of
+            `fit`, is not finite.
+        """
+        check_is_fitted(self)
+        if self.failures_ and not np.isfinite(self._error_score):
+            _, by_group = self._read(rows_of(X))
+            failed = [group for group in by_group if group in self.failures_]
+            if failed:
+                raise ValueError(
+                    f"The fits of some groups failed: {self._names(failed)}. Their "
+                    f"rows, predicted as {self._error_score}, have no score. Leave "
+                    "them out, or fit with a finite error_score."
+                )
+        return super().score(X, y, sample_weight)
+
     def _read(self, X):
         """Return X as a frame, and the positions of the rows of its groups."""
         frame = read_table(self, X, reset=False, optional=self._ignored())
@@ -361,6 +420,7 @@ class GroupedRegressor(
             self._by_labels,
             index[kept],
             read_frame,
+            [self._key(group) for group in self.failures_],
         )
 
     def _rows_of(self, frame, rows):

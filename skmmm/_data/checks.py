@@ -144,7 +144,7 @@ def resolve_many(frame, keys, role):
     return labels
 
 
-def check_channel(label, media, role, *, key=None):
+def check_channel(label, media, role, *, key=None, failed=()):
     """Raise a ValueError if a label is none of the media's.
 
     Parameters
@@ -156,16 +156,27 @@ def check_channel(label, media, role, *, key=None):
         What names it, for the message.
     key : object, default=None
         What the user wrote, if not the label.
+    failed : sequence of tuple, default=()
+        Groups whose fits failed, where channels are tuples of group and channel.
     """
-    if label not in media:
-        named = label if key is None else key
+    if label in media:
+        return
+    named, media = label if key is None else key, list(media)
+    if isinstance(label, tuple) and label[:-1] in failed:
         raise ValueError(
-            f"{role} names {named!r}, which is not one of the media columns "
-            f"{listed(list(media))}."
+            f"{role} names {named!r}, but the fit of its group failed (failures_), so "
+            "that nothing is known of it. Leave it out, or repair its rows."
         )
+    known = listed(media)
+    if media and isinstance(media[0], tuple):
+        known = f"of the groups, {len(media)} tuples such as {media[0]}"
+    raise ValueError(
+        f"{role} names {named!r}, which is not one of the media columns {known}."
+        f"{did_you_mean(named, media)}"
+    )
 
 
-def resolve_channel(channel, media, names, role):
+def resolve_channel(channel, media, names, role, failed=()):
     """Return the label of a channel given by its label, or by its column's position.
 
     Parameters
@@ -175,11 +186,13 @@ def resolve_channel(channel, media, names, role):
     media, names : list
         Labels of the channels, and of all columns.
     role : str
+    failed : sequence of tuple, default=()
+        As of `check_channel`.
     """
     label = plain_label(channel)
     if label not in media and not isinstance(label, str | tuple):
         label = resolve_column(pd.DataFrame(columns=names), label, role)
-    check_channel(label, media, role, key=channel)
+    check_channel(label, media, role, key=channel, failed=failed)
     return label
 
 
@@ -382,8 +395,19 @@ def closest(name, known):
 
 def did_you_mean(name, known):
     """Return a sentence for the end of a message, "" if no name is like this one."""
+    if isinstance(name, tuple):
+        found = closest(name, [label for label in known if _alike(name, label)])
+        return "" if found is None else f" Did you mean {found}?"
     found = closest(name, known)
     return "" if found is None else f" Did you mean {found!r}?"
+
+
+def _alike(name, label):
+    """Return whether a label is a tuple whose values are each like those of a name."""
+    if not isinstance(label, tuple) or len(label) != len(name):
+        return False
+    pairs = zip(name, label, strict=True)
+    return all(one == other or closest(one, [other]) for one, other in pairs)
 
 
 def check_target(y, n_rows, where):

@@ -1,5 +1,6 @@
 """From a table to regions, periods and numbers on a grid."""
 
+import copy
 from collections import namedtuple
 
 import numpy as np
@@ -154,6 +155,14 @@ class ReadingMixin(FittedState):
             y=y,
             weight=weight,
         )
+
+    def _check_training(self, X, y, sample_weight):
+        """Raise what `fit` would raise as soon as it has read the rows."""
+        reader = copy.copy(self)
+        reader._validate_params()
+        rows = reader._read_training(X, y)
+        reader._read_population(rows)
+        reader._arrange_training(rows, *reader._read_target(rows, y, sample_weight))
 
     def _remark(self, panel, learned, stuck, outliers):
         """Keep what training rows have against them, and warn of it."""

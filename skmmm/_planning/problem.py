@@ -13,7 +13,6 @@ Worth: TypeAlias = Callable[[np.ndarray], float]
 DEFAULT_BOUNDS = (0.5, 2.0)
 GROUPS = {"channel": None, "region": "region", "period": "period"}
 ALIKE = 1e-6  # relative: what counts as the same spend
-_MOST_NAMED = 30  # channels in a message
 MOST_MULTIPLE = 100.0  # of current spend; beyond, bounds must be meant as money
 
 
@@ -240,6 +239,7 @@ class _Keys:
 
     def __init__(self, counterfactual, groups, by, costless):
         self.labels, self.columns = counterfactual.labels, counterfactual.names
+        self.check_channel = counterfactual.check_channel
         self.groups = [
             group.astype("datetime64[us]").item()
             if isinstance(group, np.datetime64)
@@ -255,12 +255,7 @@ class _Keys:
         position = isinstance(key, Integral) and key not in self.labels
         if position and -len(self.columns) <= key < len(self.columns):
             label = self.columns[key]
-        if label not in self.labels:
-            more = ", and more" if len(self.labels) > _MOST_NAMED else ""
-            raise ValueError(
-                f"{role} names {key!r}, which is not one of the media columns "
-                f"{self.labels[:_MOST_NAMED]}{more}."
-            )
+        self.check_channel(label, role, key)
         return self.labels.index(label)
 
     def is_cell(self, key):

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import chain, repeat
 from typing import Any, TypeAlias, TypeVar
 
 from sklearn.utils.parallel import Parallel, delayed
@@ -42,38 +43,41 @@ def call_each_noting(
     calls: Iterable[tuple[Any, ...]],
     n_jobs: int | None = None,
     verbose: bool | int = False,
+    names: Iterable[str] = (),
 ) -> list[tuple[_Result, list[Note]]]:
     """Return what a function returns, and what it warns of, for each call, in order.
 
     If a call raises, warnings are given before that: those of all calls in this
-    process, or those of the call that raised in another.
+    process, or those of the call that raised in another. They begin with the name of
+    the call, if there are names.
     """
     home = os.getpid()
-    heard: list[list[Note]] = []
+    heard: list[tuple[str, list[Note]]] = []
 
     def tasks():
-        for arguments in calls:
-            heard.append([])
-            yield delayed(_call)(home, heard[-1], function, arguments)
+        for name, arguments in zip(chain(names, repeat("")), calls, strict=False):
+            heard.append((name, []))
+            yield delayed(_call)(home, *heard[-1], function, arguments)
 
     try:
         with _noting():
             return Parallel(n_jobs=n_jobs, verbose=verbose)(tasks())
     except Exception as error:
-        afar = vars(error).pop(_TOLD, [])
-        for notes in (*heard, afar):
-            _warn_of(notes)
+        afar = vars(error).pop(_TOLD, ("", []))
+        for name, notes in (*heard, afar):
+            _warn_of(notes, name)
         raise
 
 
-def _warn_of(notes: Iterable[Note]) -> None:
+def _warn_of(notes: Iterable[Note], name: str = "") -> None:
     """Give the warnings of a call."""
     for message, category in notes:
-        warn_user(message, category)
+        warn_user(f"{name}: {message}" if name else message, category)
 
 
 def _call(
     home: int,
+    name: str,
     notes: list[Note],
     function: Callable[..., _Result],
     arguments: tuple[Any, ...],
@@ -87,7 +91,7 @@ def _call(
             return function(*arguments), notes
     except Exception as error:
         if os.getpid() != home:
-            vars(error)[_TOLD] = notes
+            vars(error)[_TOLD] = name, notes
         raise
     finally:
         _notes.reset(token)

@@ -9,7 +9,6 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.utils import Bunch, check_array
 
-from skmmm._data.checks import resolve_channel
 from skmmm._utils.docs import documented_by
 from skmmm._utils.typing import Column, Columns, MediaCost, Seed, Table
 from skmmm.inspection._intervals import bounds, tail_probability
@@ -338,7 +337,7 @@ def response_curve(
     if by not in (None, "region"):
         raise ValueError(f"by={by!r} must be None or 'region'.")
     tail = tail_probability(confidence_level)
-    m = _position(counterfactual, channel)
+    m = counterfactual.position(channel, "channel")
     names = counterfactual.groups(by)[1]
     current = counterfactual.spend_in(by)[:, m]
     if current.sum() == 0:
@@ -377,14 +376,6 @@ def response_curve(
     if by is None:
         return Bunch(**{name: values[..., 0][()] for name, values in curve.items()})
     return Bunch(**curve, regions=names)
-
-
-def _position(counterfactual, channel):
-    """Return the position of a channel among the labels."""
-    labels = counterfactual.labels
-    return labels.index(
-        resolve_channel(channel, labels, counterfactual.names, "channel")
-    )
 
 
 def _factors(grid, current):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from skmmm._data.checks import check_channel, resolve_channel
 from skmmm._data.experiment_grid import ExperimentGrid
 from skmmm._data.experiments import Experiment
 from skmmm._utils.typing import Array
@@ -91,6 +92,7 @@ class Counterfactual(ABC):
     """
 
     media_cost: Array  # per unit of the columns, nan where unknown, (n_media,)
+    failed: Sequence[tuple] = ()  # groups that are left out, as their fits failed
 
     if TYPE_CHECKING:  # fields of one maker are computed by the other
 
@@ -216,6 +218,15 @@ class Counterfactual(ABC):
     def judgements(self) -> dict[str, np.ndarray]:
         """Return what else is known of the channels, arrays of shape (n_media,)."""
         return {}
+
+    def position(self, channel: Any, role: str) -> int:
+        """Return the position of a channel that a user names; `role` says where."""
+        known = self.labels, self.names, role, self.failed
+        return self.labels.index(resolve_channel(channel, *known))
+
+    def check_channel(self, label: Any, role: str, key: Any) -> None:
+        """Raise a ValueError if a label, which a user wrote as key, is no channel's."""
+        check_channel(label, self.labels, role, key=key, failed=self.failed)
 
     def known_together(self) -> list[np.ndarray]:
         """Return positions of channels of which only the sum is known, by group."""

@@ -53,6 +53,8 @@ class GroupedCounterfactual(Counterfactual):
         Of all rows.
     read_frame : callable
         Returns all rows as a frame, grouping columns included.
+    failed : sequence of tuple
+        Keys of the groups whose fits failed.
     """
 
     parts: list[Counterfactual]
@@ -62,6 +64,7 @@ class GroupedCounterfactual(Counterfactual):
     by: list
     index: pd.Index
     read_frame: Callable[[], pd.DataFrame]
+    failed: Sequence[tuple] = ()
 
     @cached_property
     def labels(self):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from skmmm._data.calendar import infer_calendar
-from skmmm._data.checks import region_values, resolve_channel
+from skmmm._data.checks import region_values
 from skmmm._unwrapping import parameter_of, unwrap
 from skmmm._utils.bound import BoundTable
 from skmmm._utils.sklearn import num_samples, safe_indexing
@@ -125,10 +125,8 @@ def curves_of(estimator, X, channels, confidence_level):
     """
     counterfactual = counterfactual_of(estimator, X)
     spend = counterfactual.spend_in(None)[0]
-    labels, names = counterfactual.labels, counterfactual.names
     places = {
-        channel: labels.index(resolve_channel(channel, labels, names, "channels"))
-        for channel in channels
+        channel: counterfactual.position(channel, "channels") for channel in channels
     }
     return {
         channel: response_curve(

@@ -1,6 +1,8 @@
 """One fit per group: the same as a loop of fits, as scikit-learn expects it."""
 
 import pickle
+import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -161,6 +163,86 @@ def test_failures(table):
         model.channel_summary(X[failed])
     with pytest.raises(ValueError, match="All 3 of 3 fits failed"):
         model.fit(X.assign(media_1=np.nan), y)
+
+
+def test_a_failed_group_has_no_score(table):
+    X, y = table
+    bad = X.assign(media_1=X["media_1"].where(X["market"] == "n"))
+    model = GroupedRegressor(LINEAR, ["brand", "market"], error_score=np.nan)
+    with pytest.warns(FitFailedWarning) as told:
+        model.fit(bad, y)
+    assert re.search(r"\w\. See failures_\. Rows of these", str(told[0].message))
+    with pytest.raises(ValueError, match=r"groups failed: brand 'a', market 's'\. T"):
+        model.score(bad, y)
+    fine = (bad["market"] == "n").to_numpy()
+    assert np.isfinite(model.score(bad[fine], y[fine]))
+    rows = bad[["market", *MEDIA]]
+    linear = GroupedRegressor(LinearRegression(), "market", error_score=np.nan)
+    with (
+        pytest.warns(FitFailedWarning),
+        pytest.raises(ValueError, match="finite error_score"),
+    ):
+        cross_validate(linear, rows, y, cv=2, error_score="raise")
+    with pytest.warns(FitFailedWarning):
+        model.set_params(error_score=0.0).fit(bad, y)
+    assert np.isfinite(model.score(bad, y))
+
+
+def test_cheap_things_of_all_groups_come_first(table, monkeypatch):
+    X, y = table
+    fitted = []
+
+    def fit(self, X, y, sample_weight=None):
+        fitted.append(len(X))
+        raise ValueError("not that far")
+
+    monkeypatch.setattr(DeepCausalMMMRegressor, "fit", fit)
+    short = X["week"].rank(method="dense") <= 9
+    kept = ((X["brand"] == "a") | short).to_numpy()
+    model = GroupedRegressor(QUICK, ["brand", "market"])
+    with pytest.raises(ValueError, match=r"^brand 'b', market 'n': X has 9 periods"):
+        model.fit(X[kept], y[kept])
+    both = ((X["market"] == "n") & (X["brand"] == "a") | short).to_numpy()
+    with pytest.raises(ValueError, match=r"'a', market 's': .* \(Nor can be .*'b', m"):
+        model.fit(X[both], y[both])
+    assert fitted == []
+    model.set_params(error_score=np.nan)
+    with pytest.raises(ValueError, match=r"All 3 of 3 fits failed.*X has 9 periods"):
+        model.fit(X[kept], y[kept])
+    assert fitted == [60, 60]  # the others
+
+
+def test_names_that_differ_in_spaces(table):
+    X, y = table
+    stray = X.assign(brand=X["brand"].where(np.arange(len(X)) != 7, X["brand"] + " "))
+    with pytest.raises(
+        ValueError, match=r"'brand' has '(.)' and '. ', which differ in"
+    ):
+        GroupedRegressor(LINEAR, "brand").fit(stray, y)
+
+
+@pytest.mark.parametrize("estimator", [LINEAR, QUICK])
+def test_a_channel_is_no_group(table, estimator):
+    with pytest.raises(ValueError, match="by names a media column, 'media_1'"):
+        GroupedRegressor(estimator, ["brand", "media_1"]).fit(*table)
+
+
+class Telling(LinearRegression):
+    """Warns, and cannot be fitted to some rows."""
+
+    def fit(self, X, y):
+        warnings.warn("The KPI is odd.", stacklevel=2)
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_warnings_before_an_error_name_the_group(table, n_jobs):
+    X, y = table
+    bad = X[["market", *MEDIA]]
+    bad = bad.assign(media_1=bad["media_1"].where(bad["market"] == "n"))
+    with pytest.warns() as told, pytest.raises(ValueError, match=r"^market 's': Input"):
+        GroupedRegressor(Telling(), "market", n_jobs=n_jobs).fit(bad, y)
+    assert "market 's': The KPI is odd." in [str(w.message) for w in told]
 
 
 def test_warnings_come_once(table):

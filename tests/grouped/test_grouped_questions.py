@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import FitFailedWarning
 
 from grouped_tables import CELLS, LINEAR, MEDIA, QUICK, one_world, own_rows, paired
 from skmmm import DeepCausalMMMRegressor, GroupedRegressor
@@ -240,10 +241,36 @@ def test_limits_of_a_plan(table, grouped):
     assert factor["a", "s", "media_1"] == 1.0
     assert factor["a", "s", "media_2"] <= 1.0 + 1e-9
     for wrong in ("media_1", ("a", "media_1"), ("a", "n", "tv")):
-        with pytest.raises(ValueError, match="not one of the media columns"):
+        unknown = (
+            r"not one of the media columns of the groups, 6 tuples such as "
+            r"\('a', 'n', 'media_1'\)\.$"
+        )
+        with pytest.raises(ValueError, match=unknown):
             grouped.optimize_budget(bounds={wrong: (1, 1)})
-        with pytest.raises(ValueError, match="not one of the media columns"):
+        with pytest.raises(ValueError, match=unknown):
             grouped.response_curve(wrong)
+    with pytest.raises(ValueError, match=r"mean \('a', 's', 'media_2'\)\?$"):
+        grouped.optimize_budget(fixed=[("a", "S", "media2")])
+
+
+def test_channels_of_failed_groups(table):
+    X, y = table
+    bad = X.assign(media_1=X["media_1"].where(X["market"] == "n"))
+    model = GroupedRegressor(LINEAR, ["brand", "market"], error_score=np.nan)
+    lost = ("a", "s", "media_2")
+    with pytest.warns(FitFailedWarning):
+        model.fit(bad, y)
+    asked = [
+        lambda: model.response_curve(lost, X),
+        lambda: response_curve(model, lost, X),
+        lambda: model.optimize_budget(X=X, bounds={lost: (1, 1)}),
+    ]
+    for ask in asked:
+        with (
+            pytest.warns(UserWarning, match="Left out"),
+            pytest.raises(ValueError, match=r"'media_2'.*fit of its group failed"),
+        ):
+            ask()
 
 
 def test_plans_of_coming_periods_and_money(table, grouped):
