@@ -1,5 +1,6 @@
 """Questions about all groups: sums, one budget, pictures, scenarios."""
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,9 +21,11 @@ from skmmm.plotting import (
     BudgetPlanDisplay,
     ContributionSharesDisplay,
     ReturnsDisplay,
+    SaturationDisplay,
     SpendShareDisplay,
     WaterfallDisplay,
 )
+from skmmm.report import make_report
 from skmmm.scenarios import compare_scenarios
 
 pytestmark = pytest.mark.usefixtures("short_chains")
@@ -399,6 +402,21 @@ def test_scenarios(table, grouped):
 
     draws = sum(paired(key, total(key, more) - total(key, X)) for key in CELLS)
     assert found.loc["more", "probability_better"] == (draws > 0).mean()
+
+
+def test_one_group_has_a_report_pictures_and_a_file(table, grouped, pyplot, tmp_path):
+    X, y = table
+    joblib.dump(grouped, tmp_path / "groups.joblib")
+    restored = joblib.load(tmp_path / "groups.joblib")
+    assert_array_equal(restored.predict(X), grouped.predict(X))
+    mask, rows = own_rows(X, ("b", "n"))
+    alone = restored.estimators_["b", "n"]
+    alone.save(tmp_path / "b-n.skmmm")
+    loaded = DeepCausalMMMRegressor.load(tmp_path / "b-n.skmmm")
+    assert_array_equal(loaded.predict(rows), grouped.predict(X)[mask])
+    assert len(SaturationDisplay.from_estimator(alone).axes_) == 2
+    path = make_report(alone, rows, y[mask], tmp_path / "b-n.html")
+    assert "media_2" in path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("kind", ["categorical", "polars", "dates"])
