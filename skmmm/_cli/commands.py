@@ -87,15 +87,22 @@ def report(args, console):
 
 def plan(args, console):
     """Plan with a saved model; 1 if there is no plan."""
+    if args.spend is not None and args.horizon is None:
+        raise UsageError("--spend says what the periods of --horizon repeat; give both")
     make_room(args)
     model = DeepCausalMMMRegressor.load(args.model)
-    X = None
+    X, horizon, before = None, args.horizon, "Today"
     if args.data is not None:
         X, _ = read_rows(args, model)
+    if horizon is not None:
+        repeats = args.spend or model._usual_pattern()
+        before = {"last_year": "Year before", "last_periods": "Last periods"}[repeats]
+    if args.spend is not None:
+        X, horizon = model._coming_periods(horizon, args.spend), None
     found = model.optimize_budget(
         args.budget,
         X=X,
-        horizon=args.horizon,
+        horizon=horizon,
         by=args.by,
         fixed=args.fix,
         target_roi=args.target_roi,
@@ -106,7 +113,7 @@ def plan(args, console):
     if not found.success:
         complain(found.message)
         return 1
-    console.say(f"{_planned_periods(model, found)}\n\n{plan_text(found)}")
+    console.say(f"{_planned_periods(model, found)}\n\n{plan_text(found, before)}")
     if args.out is not None:
         write_csv(found.allocation.reset_index(), args.out, digits=8)
         console.say(f"\nWritten to {args.out}")

@@ -6,6 +6,8 @@ import warnings
 from contextlib import contextmanager
 from time import perf_counter
 
+from skmmm._cli.advice import for_command_line
+
 
 class Console:
     """Prints, unless quiet; on a terminal fits get a progress bar."""
@@ -72,11 +74,12 @@ class Console:
 
 
 def complain(text):
-    """Print one line on stderr, if there is one."""
+    """Print one line on stderr, if there is one, with options for what is Python."""
     if sys.stderr is None:
         return
     encoding = sys.stderr.encoding or "utf-8"
-    line = f"skmmm: {one_line(text)}".encode(encoding, "replace").decode(encoding)
+    said = for_command_line(one_line(text))
+    line = f"skmmm: {said}".encode(encoding, "replace").decode(encoding)
     print(line, file=sys.stderr, flush=True)
 
 

@@ -57,6 +57,7 @@ _PLAN_EPILOG = """\
 examples:
   skmmm plan results/model.skmmm
   skmmm plan results/model.skmmm --horizon 13 --budget 500000 --fix tv
+  skmmm plan results/model.skmmm --horizon 13 --spend last_periods
   skmmm plan results/model.skmmm --target-mroi 1.5 --bounds 0 3 tv=0.8:1.2
   skmmm plan results/model.skmmm --horizon 13 --money-bounds tv=0:900000
 
@@ -210,10 +211,17 @@ def _add_plan(commands):
         "--horizon",
         metavar="N",
         type=whole_number(1),
-        help="so many coming periods, as a year ago",
+        help="so many coming periods",
     )
     rows.add_argument(
         "--data", metavar="DATA", help="instead: a table of the rows to plan"
+    )
+    what.add_argument(
+        "--spend",
+        choices=("last_year", "last_periods"),
+        help="what channels spend before the plan moves it, with --horizon: as one "
+        "year before, or as in the last so many periods (default: last_year, if the "
+        "fit has a year); controls are as by default",
     )
     what.add_argument(
         "--by",

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skmmm._cli.advice import for_command_line
 from skmmm._data.periods import several
 from skmmm.plotting._style import format_number, shorten
 
@@ -88,11 +89,14 @@ def truth_text(truth, told):
     )
 
 
-def plan_text(plan):
-    """Return a plan by channel, region or period, and what it causes."""
+def plan_text(plan, before):
+    """Return a plan by channel, region or period, and what it causes.
+
+    `before` is what the spend is called that the plan starts from.
+    """
     table = plan.allocation
     head = ["Channel", *([table.index.names[1]] if table.index.nlevels > 1 else [])]
-    rows = [[*head, "Today", "Plan", "Change", "Causes", "mROI", "Stops"]]
+    rows = [[*head, before, "Plan", "Change", "Causes", "mROI", "Stops"]]
     for key, cell in table.iterrows():
         keys = key if isinstance(key, tuple) else (key,)
         change = cell["change"]
@@ -107,10 +111,11 @@ def plan_text(plan):
                 cell["reason"],
             ]
         )
-    caused = f"{number(plan.current_outcome)} today, {number(plan.outcome)} planned"
+    now = "today" if before == "Today" else f"with the spend of the {before.lower()}"
+    caused = f"{number(plan.current_outcome)} {now}, {number(plan.outcome)} planned"
     if np.isfinite(plan.outcome_low):
         caused += f" ({interval(plan.outcome_low, plan.outcome_high)})"
-    return f"{layout(rows)}\n\nKPI caused: {caused}.\n{plan.message}"
+    return f"{layout(rows)}\n\nKPI caused: {caused}.\n{for_command_line(plan.message)}"
 
 
 def review_text(review):
@@ -120,7 +125,7 @@ def review_text(review):
         if line.any() or part in ("expected", "unexplained", "actual"):
             bounds = interval(line["low"], line["high"])
             rows.append([part, str(name), number(line["kpi"]), bounds])
-    return f"{layout(rows)}\n\n{review.message}"
+    return f"{layout(rows)}\n\n{for_command_line(review.message)}"
 
 
 def graph_text(graph):

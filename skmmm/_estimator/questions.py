@@ -225,14 +225,21 @@ class QuestionsMixin(ReadingMixin):
         weight = np.repeat(weight, samples.shape[1]) / samples.shape[1]
         return mixture_quantiles(samples.reshape(len(weight), -1), weight, ends)
 
-    def _coming_periods(self, periods):
+    def _usual_pattern(self):
+        """Return which periods the coming ones repeat if nobody says: "last_year"."""
+        n_seen = self._model.history.shape[1]
+        if self._calendar is not None and n_seen >= self._calendar.season_length:
+            return "last_year"
+        return "last_periods"
+
+    def _coming_periods(self, periods, spend=None):
         """Return the coming periods as a year before, or as the last ones."""
         check_is_fitted(self)
-        n_seen, pattern = self._model.history.shape[1], "last_periods"
-        if self._calendar is not None and n_seen >= self._calendar.season_length:
-            pattern = "last_year"
+        pattern = self._usual_pattern()
         return self.make_future_frame(
-            periods, spend=pattern, control_values=pattern if self.controls_ else None
+            periods,
+            spend=pattern if spend is None else spend,
+            control_values=pattern if self.controls_ else None,
         )
 
     def _draws_of_prediction(self, X):

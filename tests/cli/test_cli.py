@@ -206,7 +206,7 @@ def test_errors_of_arguments(broken, capsys, arguments, message):
 
 def test_a_setting_that_the_data_do_not_allow(broken, capsys):
     assert broken(lambda frame: frame, *SALES, "--max-lag", "99") == 1
-    assert "X has 80 periods, but max_lag=99" in one_error(capsys)
+    assert "X has 80 periods, but --max-lag 99 needs" in one_error(capsys)
 
 
 def test_errors_of_values(broken, capsys):

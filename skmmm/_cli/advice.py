@@ -1,0 +1,78 @@
+"""What messages advise, in words of the command line."""
+
+import re
+import shlex
+from ast import literal_eval
+
+_OPTIONS = "max_lag|max_iter|adstock|media_cost|target_roi|target_mroi|money_bounds"
+_NOT_A_NAME = r"(?<![\w'\"-])"  # of a column, which is quoted
+# What the package says to a programmer, and the same at the command line; what no
+# option can do is left out.
+SAID = (
+    (
+        r"Plan them otherwise, as in make_future_frame\(\d+, spend='(\w+)'\), or with "
+        r"numbers or a DataFrame as spend, and pass the table as X\.",
+        r"Plan them otherwise: --spend \1, or a table of these periods as --data in "
+        r"place of --horizon.",
+    ),
+    (
+        r"(control_values.*)Repeat others, as in make_future_frame\(.*?\), plan "
+        r"numbers, or add the row to X\.",
+        r"\1Add the row to the data and fit again, or give a table of the coming "
+        r"periods as --data in place of --horizon.",
+    ),
+    (
+        r"Repeat others, as in make_future_frame\(\d+, spend='(\w+)'\), plan numbers, "
+        r"or add the row to X\.",
+        r"Repeat others with --spend \1, or give a table of the coming periods as "
+        r"--data in place of --horizon.",
+    ),
+    (r"\bspend(\[.+?\])?='(last_\w+)' (?=needs|repeats)", r"--spend \2 "),
+    (
+        r"\bcontrol_values\[(.+?)\]='last_(\w+)' (?=needs|repeats)",
+        r"the control \1, as last \2, ",
+    ),
+    (r"Use '(last_\w+)', or plan numbers\.", r"Use --spend \1, or --data."),
+    (r"Ask for fewer, or plan numbers\.", "Ask for fewer, or use --data."),
+    (r"( to leave them out of the carry-over)?, or set gap='mask'.*?\.", "."),
+    (r" ?If rows were split by their order, .*?PanelTimeSeriesSplit\.", ""),
+    (r" ?Use unseen_region='average' to predict it as an average region\.", ""),
+    (r" ?Its worth_testing\(\) says which channel's test would pay most\.", ""),
+    (r" passed to DeepCausalMMMRegressor", ""),
+    (r" by DeepCausalMMMRegressor\b", ""),
+    (r" are needed to know their length; use time=None .*?\.", " are needed."),
+    (r"Use more periods, or time=None for rows .*?\.", "Use more periods."),
+    (r" If the dates are first days of weeks, the nearest Monday is .*", ""),
+    (r"pass model=\.\.\., fitted again", "say --model, a model fitted again"),
+    (r"\bX_actual\b", "DATA"),
+    (r", or set allow_extrapolation=True\.", "."),
+    (r"the parameter priors\b", "--prior"),
+    (r"\bpriors\[('[^']*')\]\['(\w+)'\]", r"--prior of \1:\2"),
+    (r"\bpriors\[('[^']*')\]", r"--prior of \1"),
+    (r"\bn_draws=(\d+)", r"--draws \1"),
+    (rf"{_NOT_A_NAME}({_OPTIONS})='?(\w+(?:\.\w+)?)'?(?![\w'])", None),
+    (rf"{_NOT_A_NAME}({_OPTIONS})(?![\w'=])", None),
+    (r"(?:^|(?<=^error: ))(bounds|fixed)(?= (?:of|names|asks?|sets)\b)", None),
+)
+_NAMES = {"fixed": "fix"}
+
+
+def for_command_line(text):
+    """Return a message with options in place of what is Python."""
+    for pattern, said in SAID:
+        text = re.sub(pattern, _as_option if said is None else said, text)
+    return re.sub(r"fixed=\[(.*?)\] keeps", _as_fix, text)
+
+
+def _as_option(found):
+    """Return an argument as an option, with its value if it has one."""
+    name = found[1]
+    option = f"--{_NAMES.get(name, name).replace('_', '-')}"
+    valued = "=" in found[0]
+    return f"{option} {found[2]}" if valued else option
+
+
+def _as_fix(found):
+    """Return channels that a message fixes as the option that does."""
+    channels = map(str, literal_eval(f"[{found[1]}]"))
+    return f"--fix {shlex.join(channels)} keeps"

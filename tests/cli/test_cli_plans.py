@@ -1,0 +1,146 @@
+"""Plans of the command line: what they start from, and what their messages advise."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from command_line import one_error
+from skmmm import DeepCausalMMMRegressor
+from skmmm.__main__ import main
+from skmmm._cli.advice import for_command_line
+
+pytestmark = [
+    pytest.mark.usefixtures("short_chains"),
+    pytest.mark.filterwarnings("default"),  # lines on stderr, not errors
+]
+
+
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory, series):
+    """A saved model of a series in which media_2 began ten weeks ago."""
+    frame = series.frame.drop(columns="region")
+    frame.loc[frame.index[:-10], "media_2"] = 0.0
+    columns = ["media_1", "media_2", "price", "holiday", "week"]
+    model = DeepCausalMMMRegressor(
+        media=["media_1", "media_2"],
+        controls=["price", "holiday"],
+        time="week",
+        n_draws=0,
+        max_iter=5,
+        max_lag=3,
+        random_state=0,
+    )
+    with pytest.warns(ConvergenceWarning):
+        model.fit(frame[columns], frame["sales"])
+    path = tmp_path_factory.mktemp("launched") / "model.skmmm"
+    model.save(path)
+    return str(path)
+
+
+# --- what a plan starts from ----------------------------------------------------------
+
+
+def test_a_new_channel_is_planned_from_its_last_periods(launched, tmp_path, capsys):
+    out = tmp_path / "plan.csv"
+    asked = ["plan", launched, "--horizon", "6", "--out", str(out)]
+    assert main(asked) == 0
+    said = capsys.readouterr()
+    assert "Plan them otherwise: --spend last_periods, or a table" in said.err
+    assert "make_future_frame" not in said.err
+    assert re.search(r"^Channel +Year before +Plan", said.out, flags=re.MULTILINE)
+    assert "with the spend of the year before" in said.out
+    assert pd.read_csv(out, index_col="channel")["spend"]["media_2"] == 0.0
+    assert main([*asked, "--spend", "last_periods"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert re.search(r"^Channel +Last periods +Plan", said.out, flags=re.MULTILINE)
+    model = DeepCausalMMMRegressor.load(launched)
+    last = model.make_future_frame(6, spend="last_periods", control_values="last_year")
+    table = pd.read_csv(out, index_col="channel")
+    assert table["spend"]["media_2"] > 0.0
+    assert table["current_spend"]["media_2"] == pytest.approx(last["media_2"].sum())
+    expected = model.optimize_budget(X=last).allocation["spend"]
+    np.testing.assert_allclose(table["spend"], expected, rtol=1e-6)
+
+
+def test_the_default_is_said_as_it_is(launched, tmp_path, capsys):
+    table = tmp_path / "plan.csv"
+    spends = []
+    for more in ([], ["--spend", "last_year"]):
+        asked = ["plan", launched, "--horizon", "6", "--out", str(table), "--quiet"]
+        assert main([*asked, *more]) == 0
+        spends.append(table.read_text())
+    assert spends[0] == spends[1]
+    assert main(["plan", launched]) == 0
+    assert re.search(r"^Channel +Today +Plan", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_spend_is_for_coming_periods(launched, capsys):
+    assert main(["plan", launched, "--spend", "last_year"]) == 2
+    assert "--horizon" in one_error(capsys)
+
+
+def test_a_season_that_is_not_there_is_advised_by_options(regional, capsys):
+    asked = ["plan", str(regional / "model.skmmm"), "--horizon", "99"]
+    assert main([*asked, "--spend", "last_periods"]) == 1
+    said = one_error(capsys)
+    assert "--spend last_periods repeats the last 99 periods" in said
+    assert "Ask for fewer, or use --data." in said
+
+
+# --- advice ---------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_gap_of_all_regions_is_not_advised_in_python(broken, capsys):
+    assert broken(lambda frame: frame.drop(index=frame.index[30])) == 0
+    (line,) = (
+        line for line in capsys.readouterr().err.splitlines() if "no row" in line
+    )
+    assert line.endswith("Add rows if spend and KPI are known.")
+
+
+def test_errors_of_the_model_speak_of_options(broken, capsys):
+    assert broken(lambda frame: frame.assign(media_1=-1.0)) == 1
+    assert "Negative values in data: column 'media_1' is -1" in one_error(capsys)
+
+
+@pytest.mark.parametrize(
+    ("said", "advised"),
+    [
+        (
+            "Stopped after max_iter=5 iterations. Increase max_iter.",
+            "Stopped after --max-iter 5 iterations. Increase --max-iter.",
+        ),
+        ("the column 'max_lag' is empty", "the column 'max_lag' is empty"),
+        ("error: fixed names 'x'", "error: --fix names 'x'"),
+        ("bounds of 'tv' ask for", "--bounds of 'tv' ask for"),
+        (
+            "control_values['price']='last_year' repeats week 3, but X has no row for "
+            "it. Repeat others, as in make_future_frame(13, spend='last_periods'), "
+            "plan numbers, or add the row to X.",
+            "the control 'price', as last year, repeats week 3, but X has no row for "
+            "it. Add the row to the data and fit again, or give a table of the coming "
+            "periods as --data in place of --horizon.",
+        ),
+        ("It has fixed costs.", "It has fixed costs."),
+        (
+            "less than target_mroi=0.25. Lower the target.",
+            "less than --target-mroi 0.25. Lower the target.",
+        ),
+        (
+            "fixed=['paid search', 'tv'] keeps their spend.",
+            "--fix 'paid search' tv keeps their spend.",
+        ),
+        ("priors['tv']['roi'] must", "--prior of 'tv':roi must"),
+        (
+            "better. Its worth_testing() says which channel's test would pay most.",
+            "better.",
+        ),
+    ],
+)
+def test_python_becomes_options(said, advised):
+    assert for_command_line(said) == advised
