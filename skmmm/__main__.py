@@ -4,7 +4,7 @@ import sys
 
 from skmmm._cli.console import Console, complain, let_go_of_stdout
 from skmmm._cli.parser import UsageError, parse
-from skmmm._cli.paths import check_paths
+from skmmm._cli.paths import check_paths, no_empty_folders
 
 # What data, files and arithmetic can raise; anything else is a fault of the package.
 _ERRORS = (
@@ -56,7 +56,8 @@ def _run(argv):
         # torch and pandas take seconds to import: not before the arguments are right.
         from skmmm._cli.commands import COMMANDS
 
-        return COMMANDS[args.command](args, console) or 0
+        with no_empty_folders(args):
+            return COMMANDS[args.command](args, console) or 0
 
 
 if __name__ == "__main__":

@@ -433,8 +433,9 @@ def _add_settings(parser):
         metavar="COST",
         nargs="+",
         action="extend",
-        help="cost of one unit of the media columns, 1 if they are money; or by "
-        "channel, tv=12.5 search=col:search_spend, where the cost is the total of "
+        help="cost of one unit of the media columns, 1 if they are money; or, also "
+        "beside it, by channel, tv=12.5 search=col:search_spend, where the cost is the "
+        "total of "
         "search_spend / that of search over the rows of DATA. Channels with a cost are "
         "expected to earn similar returns (default: unknown)",
     )

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from skmmm._cli.parser import UsageError
@@ -80,6 +81,23 @@ def make_room(args):
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=path.parent):
                 pass
+
+
+@contextmanager
+def no_empty_folders(args):
+    """Remove folders that a command has made, and left empty where it was stopped."""
+    made = {
+        folder
+        for path in outputs(args)
+        for folder in path.parents
+        if not folder.exists()
+    }
+    try:
+        yield
+    finally:
+        for folder in sorted(made, key=lambda path: len(path.parts), reverse=True):
+            with suppress(OSError):  # not made, or not empty
+                folder.rmdir()
 
 
 def _check_notation(args):

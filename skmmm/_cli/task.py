@@ -1,6 +1,7 @@
 """A table, and which role each of its columns has."""
 
 import re
+import shlex
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from skmmm._cli.tables import (
     read_table,
     read_times,
 )
+from skmmm._cli.values import costs_by_channel
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import closest, region_values
 from skmmm._data.periods import several
@@ -94,6 +96,8 @@ class Task:
 def demo_task(media_cost=1.0):
     """Return the bundled example, whose channels are euros, with its truth."""
     data = load_mmm_example()
+    if isinstance(media_cost, dict):
+        media_cost = costs_by_channel(media_cost, data.media)
     return Task(
         "bundled example",
         data.X,
@@ -241,15 +245,20 @@ def _check_columns(frame, names, source):
     """Raise if a column is not there, or is named twice."""
     for name in names:
         if name not in frame:
-            close = closest(name, frame)
-            hint = f"did you mean {close!r}?" if close else f"it has {_all(frame)}"
-            raise UsageError(f"{source} has no column {name!r}; {hint}")
+            raise UsageError(f"{source} has no column {name!r}; {_hint(name, frame)}")
         if names.count(name) > 1:
             raise UsageError(f"the column {name!r} is named twice; give it one role")
 
 
-def _all(frame):
-    return ", ".join(frame.columns[:20])
+def _hint(name, frame):
+    """Return what may have been meant by a column that is not there."""
+    parts = [part for part in map(str.strip, name.split(",")) if part]
+    if len(parts) > 1 and any(part in frame for part in parts):
+        return f"separate names by spaces: {shlex.join(parts)}"
+    close = closest(name, frame)
+    if close:
+        return f"did you mean {close!r}?"
+    return f"it has {', '.join(frame.columns[:20])}"
 
 
 def _ask_for_media(frame, named, source):
@@ -273,7 +282,7 @@ def _check_names(args):
     costs = args.media_cost if isinstance(args.media_cost, dict) else {}
     for option, names in (("--media-cost", costs), ("--prior", args.prior or {})):
         for name in names:
-            if name not in args.media:
+            if name is not None and name not in args.media:
                 raise UsageError(f"{option} names {name!r}, which is not in --media")
 
 
@@ -301,7 +310,7 @@ def _read_cost(args, frame, columns, spend, notation, where):
     """Return the cost of a unit, by channel where it differs, and what to say of it."""
     if not isinstance(args.media_cost, dict):
         return args.media_cost, []
-    costs, said = dict(args.media_cost), []
+    costs, said = costs_by_channel(args.media_cost, args.media), []
     for channel, name in spend.items():
         paid = read_numbers(frame[name], name, notation, where)
         if (paid < 0).any():

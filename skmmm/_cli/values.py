@@ -45,16 +45,36 @@ def mark(text):
 
 
 def read_costs(texts):
-    """Read ``1``, or ``tv=12.5 search=col:search_spend``.
+    """Read ``1``, ``tv=12.5 search=col:search_spend``, or both together.
 
     Returns
     -------
-    costs : float or dict of str to float or str
-        Of all channels, or by channel; a str is the column that holds the spend.
+    costs : float or dict of str or None to float or str
+        Of all channels, or by channel, the key None for those that are not named; a
+        str is the column that holds the spend.
     """
-    if len(texts) == 1 and _number(texts[0]) is not None:
-        return positive(texts[0])
-    costs: dict[str, float | str] = {}
+    plain = [text for text in texts if _number(text) is not None]
+    named = _costs_by_name([text for text in texts if text not in plain])
+    if len(plain) > 1:
+        raise ArgumentTypeError(
+            f"takes one number, the cost of all channels that are not named, got "
+            f"{' and '.join(plain)}"
+        )
+    if not plain:
+        return named
+    general = positive(plain[0])
+    return {None: general} | named if named else general
+
+
+def costs_by_channel(costs, media):
+    """Return what `read_costs` has read by name, for the channels of a table."""
+    general = dict.fromkeys(media, costs[None]) if None in costs else {}
+    return general | {name: cost for name, cost in costs.items() if name is not None}
+
+
+def _costs_by_name(texts):
+    """Return costs, or columns of spend, by channel."""
+    costs: dict[str | None, float | str] = {}
     for text in texts:
         name, equal, cost = text.partition("=col:")
         if not equal:

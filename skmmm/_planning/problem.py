@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from skmmm._utils.labels import shown
+
 # From outcomes of the draws, (E,), to their weights, and to what is maximised.
 Weigh: TypeAlias = Callable[[np.ndarray], np.ndarray]
 Worth: TypeAlias = Callable[[np.ndarray], float]
@@ -159,6 +161,14 @@ def _read_budget(budget, targets, current):
     if budget is None:
         return None if targets else current.sum()
     return _positive("budget", budget)
+
+
+def check_budget(budget: Any) -> None:
+    """Raise if rows are given in place of a budget, before any are read."""
+    if hasattr(budget, "__len__") and not isinstance(budget, str):
+        raise ValueError(
+            f"budget is a number, got a {type(budget).__name__}; pass rows as X=..."
+        )
 
 
 def _end_with_data(low, high, until, keys):
@@ -347,7 +357,7 @@ def _pair(role, pair, unit):
     ends = list(pair) if isinstance(pair, tuple | list | np.ndarray) else []
     if len(ends) != 2 or not all(_is_number(end) for end in ends):
         raise ValueError(
-            f"{role} must be two numbers (low, high), {unit}, got {pair!r}."
+            f"{role} must be two numbers (low, high), {unit}, got {shown(pair)}."
         )
     if not 0 <= ends[0] <= ends[1]:
         raise ValueError(f"{role} must hold 0 <= low <= high, got {tuple(ends)!r}.")
@@ -373,7 +383,7 @@ def _read_money_bounds(money_bounds, keys, current, low, high):
     if not isinstance(money_bounds, Mapping):
         raise ValueError(
             "money_bounds must map channels to (least, most) in money, got "
-            f"{money_bounds!r}."
+            f"{shown(money_bounds)}."
         )
 
     def read(key, pair):
@@ -476,7 +486,8 @@ def _read_constraints(constraints, keys):
     for i, constraint in enumerate(constraints):
         if not isinstance(constraint, tuple | list) or len(constraint) != 3:
             raise ValueError(
-                f"constraint {i} must be (channels, least, most), got {constraint!r}."
+                f"constraint {i} must be (channels, least, most), got "
+                f"{shown(constraint)}."
             )
         channels, least, most = constraint
         alone = isinstance(channels, str) or not hasattr(channels, "__iter__")
@@ -523,7 +534,7 @@ def read_risk(risk: Any) -> tuple[Weigh, Worth]:
     if kind not in ("cvar", "sd") or not _is_number(amount):
         raise ValueError(
             "risk must be None (the mode), ('cvar', share), the mean of "
-            f"that share of the worst draws, or ('sd', k), got {risk!r}."
+            f"that share of the worst draws, or ('sd', k), got {shown(risk)}."
         )
     if kind == "cvar":
         if not 0 < amount <= 1:
@@ -552,7 +563,7 @@ def read_risk(risk: Any) -> tuple[Weigh, Worth]:
 
 def _positive(name, value):
     if not _is_number(value) or not 0 < value < np.inf:
-        raise ValueError(f"{name} must be a positive number, got {value!r}.")
+        raise ValueError(f"{name} must be a positive number, got {shown(value)}.")
     return float(value)
 
 

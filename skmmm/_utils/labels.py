@@ -14,6 +14,14 @@ def listed(labels):
     return f"{labels[:_MOST_LISTED]}" + (f" and {more} more" if more > 0 else "")
 
 
+def shown(value):
+    """Return a value as text, of a table or an array what it is and how large."""
+    shape = getattr(value, "shape", ())
+    if not shape:
+        return f"{value!r}"
+    return f"a {type(value).__name__} of shape {tuple(shape)}"
+
+
 def first_few(parts, most=_MOST_LISTED):
     """Return the first of several texts, and how many there are beyond them."""
     more = len(parts) - most

@@ -15,10 +15,12 @@ from skmmm._planning.problem import (
     DEFAULT_BOUNDS,
     GROUPS,
     Problem,
+    check_budget,
     make_problem,
     read_risk,
 )
 from skmmm._unwrapping import bare, unwrap
+from skmmm._utils.labels import shown
 from skmmm._utils.typing import Column, Columns, MediaCost, Table
 from skmmm.allocation._asked import Question
 from skmmm.allocation._results import PlanResults
@@ -59,6 +61,7 @@ def read_question(
         raise ValueError(f"by={by!r} must be one of {sorted(GROUPS)}.")
     tail = tail_probability(confidence_level)
     read_risk(risk)
+    check_budget(limits.get("budget"))
     roles = media, region, time, media_cost
     if X is not None and horizon is not None:
         raise ValueError("Give X or horizon, not both.")
@@ -131,7 +134,9 @@ def coming_rows(estimator: Any, horizon: int) -> pd.DataFrame:
     """Return the rows of the coming periods."""
     is_integer = isinstance(horizon, Integral) and not isinstance(horizon, bool)
     if not is_integer or horizon < 1:
-        raise ValueError(f"horizon must be an integer of at least 1, got {horizon!r}.")
+        raise ValueError(
+            f"horizon must be an integer of at least 1, got {shown(horizon)}."
+        )
     inside = unwrap(estimator)
     if inside.steps or not hasattr(inside.model, "_coming_periods"):
         raise ValueError(

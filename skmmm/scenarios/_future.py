@@ -21,7 +21,7 @@ from skmmm._data.checks import (
 from skmmm._data.costs import is_number
 from skmmm._data.periods import UNITS
 from skmmm._unwrapping import rows_of
-from skmmm._utils.labels import listed
+from skmmm._utils.labels import listed, shown
 from skmmm._utils.typing import Array, Column, Columns, Table
 from skmmm._utils.warnings import warn_user
 from skmmm.scenarios._gaps import by_weekday
@@ -230,7 +230,9 @@ def _warn_filled(past: Past, *sources: np.ndarray) -> None:
 
 def _check_periods(periods: Any) -> int:
     if isinstance(periods, bool) or not isinstance(periods, Integral) or periods < 1:
-        raise ValueError(f"periods={periods!r} must be an integer of at least 1.")
+        raise ValueError(
+            f"periods must be an integer of at least 1, got {shown(periods)}."
+        )
     return int(periods)
 
 

@@ -273,6 +273,7 @@ def test_output_that_cannot_be_written(tmp_path, capsys, regional_arguments):
         ["demo", "--media-cost", "tv"],
         ["demo", "--media-cost", "0"],
         ["demo", "--media-cost", "tv=1", "tv=2"],
+        ["demo", "--media-cost", "1", "2"],
         ["demo", "--media-cost", "tv=col:"],
         ["demo", "--prior", "tv:roi=3:1"],
         ["demo", "--prior", "tv:return=1:3"],

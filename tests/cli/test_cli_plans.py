@@ -91,6 +91,25 @@ def test_a_season_that_is_not_there_is_advised_by_options(regional, capsys):
     assert "Ask for fewer, or use --data." in said
 
 
+# --- folders that are left behind -----------------------------------------------------
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_fit_that_is_stopped_leaves_no_empty_folder(
+    kept, broken, tmp_path, monkeypatch, capsys
+):
+    def stop(*args, **options):
+        assert (tmp_path / "out").is_dir()
+        raise KeyboardInterrupt
+
+    if kept:
+        (tmp_path / "out").mkdir()
+    monkeypatch.setattr("skmmm._cli.commands._fit", stop)
+    assert broken(lambda frame: frame) == 130
+    assert (tmp_path / "out").exists() == kept
+    assert capsys.readouterr().err == "skmmm: stopped\n"
+
+
 # --- advice ---------------------------------------------------------------------------
 
 

@@ -211,6 +211,8 @@ def test_costs_come_from_numbers_and_from_columns_of_spend(small):
     assert said in task.notes
     assert small(text, *columns, "--media-cost", "2").media_cost == 2.0
     assert small(text, *columns).media_cost is None
+    both = small(text, *columns, "--media-cost", "2", "--media-cost", "search=col:paid")
+    assert both.media_cost == {"tv": 2.0, "search": 0.5}
 
 
 @pytest.mark.parametrize(
@@ -220,6 +222,8 @@ def test_costs_come_from_numbers_and_from_columns_of_spend(small):
         (["--prior", "radio:roi=1:2"], "--prior names 'radio'"),
         (["--media-cost", "tv=col:tv"], "'tv' is named twice"),
         (["--media-cost", "tv=col:paidd"], "did you mean 'paid'"),
+        (["--media-cost", "1", "--media-cost", "tvv=2"], "--media-cost names 'tvv'"),
+        (["--media", "tv,paid"], "separate names by spaces: tv paid"),
         (["--media-cost", "tv=col:nothing"], "'nothing' has no total"),
         (["--media-cost", "tv=col:back"], "'back' is negative"),
     ],

@@ -454,6 +454,20 @@ def test_what_makes_no_sense_is_refused(X, arguments, message):
         optimize_budget(Known().fit(), **{"X": X} | arguments)
 
 
+def test_rows_in_place_of_a_budget_are_not_printed(X):
+    model = Known().fit()
+    said = "budget is a number, got a DataFrame; pass rows as X=..."
+    for arguments in ({}, {"X": X}):
+        with refuses(said):
+            optimize_budget(model, X, **arguments)
+    with refuses("budget is a number, got a ndarray; pass rows as X=..."):
+        optimize_budget(model, X.to_numpy())
+    wrong = [{"target_roi": X}, {"bounds": X}, {"constraints": [X]}, {"risk": X}]
+    for arguments in ({"horizon": X}, *({"X": X} | one for one in wrong)):
+        with pytest.raises(ValueError, match=r"got a DataFrame of shape \(30, 3\)"):
+            optimize_budget(model, **arguments)
+
+
 def test_money(X):
     cost = {"tv": 2.0, "search": 0.5, "radio": 1.0}
     money = X * pd.Series(cost)
