@@ -96,7 +96,9 @@ def plan_text(plan, before):
     """
     table = plan.allocation
     head = ["Channel", *([table.index.names[1]] if table.index.nlevels > 1 else [])]
+    judged = "verdict" in table
     rows = [[*head, before, "Plan", "Change", "Causes", "mROI", "Stops"]]
+    rows[0] += ["Verdict"] if judged else []
     for key, cell in table.iterrows():
         keys = key if isinstance(key, tuple) else (key,)
         change = cell["change"]
@@ -109,6 +111,7 @@ def plan_text(plan, before):
                 number(cell["contribution"]),
                 number(cell["mroi"]),
                 cell["reason"],
+                *([cell["verdict"] or "-"] if judged else []),
             ]
         )
     now = "today" if before == "Today" else f"with the spend of the {before.lower()}"

@@ -117,6 +117,9 @@ def optimize_budget(
           "kept: rings an alarm (...)" and "kept: contradicts its prior" are for
           channels that `fit` warns of, "responds to others" is added where total
           effects move them nevertheless.
+          ``verdict`` is how far the data tell what the channel causes, as in
+          `channel_summary` (of estimators that say so); ``message`` names channels that
+          move by more than one percent and are not data-driven.
           ``factor`` is the multiple of what the channel spends by itself, which for
           total effects is not all of its spend. With total effects, ``spend`` is what
           each channel spends in all, as in ``X``, and a further column,

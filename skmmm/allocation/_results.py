@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from skmmm.allocation._words import (
     risk_in_words,
     unreached,
     unspent,
+    untold_in_words,
     why_none,
 )
 from skmmm.inspection._intervals import bounds as quantiles
@@ -176,6 +178,7 @@ class PlanResults:
             worse=not better and not problem.has_target,
             notes=kept_in_words(problem)
             + joined_in_words(problem)
+            + untold_in_words(problem, plan, self._verdicts)
             + self._costless_in_words(result.X)
             + (doubt_in_words(result.probability_better) if can_know(self) else "")
             + idle_in_words(problem, self.costless),
@@ -218,6 +221,8 @@ class PlanResults:
         if self.counterfactual.responds:
             origin = np.where(costless, np.nan, found.origin_spend)
             allocation.insert(3, "origin_spend", origin)
+        if self._verdicts is not None:
+            allocation["verdict"] = np.repeat(self._verdicts, len(problem.groups))
         return BudgetPlan(
             self.question,
             self,
@@ -235,6 +240,11 @@ class PlanResults:
     @property
     def _group(self):
         return GROUPS[self.by]
+
+    @cached_property
+    def _verdicts(self):
+        """The verdict on each channel, (M,); None of estimators that give none."""
+        return self.counterfactual.judgements().get("verdict")
 
     def _effects(self, plan):
         """Return what a plan causes: by cell at the point, by draw, and its outcome."""

@@ -9,9 +9,11 @@ from skmmm._data.tables import row_namer
 from skmmm._planning.problem import ALIKE, Problem
 from skmmm._utils.labels import called, first_few, listed
 from skmmm._utils.typing import Array
+from skmmm.inspection._verdicts import VERDICTS
 
 CLOSE = 1e-3  # of the multiples: what counts as at a bound
 _SURE = 0.9  # share of draws that agree with a plan, from which no test is spoken of
+_MOVED = 0.01  # of its spend: from which a channel is said to move
 BEYOND_ERROR = 2.0  # Monte Carlo errors from which a value is one
 
 
@@ -202,6 +204,31 @@ def kept_in_words(problem: Problem, cells: Array | None = None) -> str:
         f" Kept at current spend, because fit warns of {it}: {names}. Bound {it} "
         f"by name to let {it} move."
     )
+
+
+def untold_in_words(problem: Problem, plan: Array, verdicts: Array | None) -> str:
+    """Return sentences on channels that a plan moves and the data do not tell of.
+
+    Not on those that are set to what the user says, or move by one factor with others,
+    of which the total is known.
+    """
+    if verdicts is None:
+        return ""
+    alone = np.array([not problem.company(cell) for cell in range(len(plan))])
+    moved = (np.abs(plan - 1.0) > _MOVED) & problem.free & alone
+    moves = moved.reshape(problem.shape).any(axis=1)
+    untold: dict[str, list] = {}
+    for label, verdict, moving in zip(problem.labels, verdicts, moves, strict=True):
+        if moving and verdict not in (None, VERDICTS[0]):
+            untold.setdefault(verdict, []).append(label)
+    said = ""
+    for verdict, labels in untold.items():
+        bring, their = ("brings", "its") if len(labels) == 1 else ("bring", "their")
+        said += (
+            f" The data do not tell what {listed(labels)} {bring} ({verdict}): "
+            f"fixed={listed(labels)} keeps {their} spend."
+        )
+    return said
 
 
 def idle_in_words(problem: Problem, costless: list) -> str:

@@ -91,6 +91,20 @@ def test_a_season_that_is_not_there_is_advised_by_options(regional, capsys):
     assert "Ask for fewer, or use --data." in said
 
 
+def test_verdicts_stand_in_the_table(regional, tmp_path, capsys, monkeypatch):
+    asked = ["plan", str(regional / "model.skmmm")]
+    assert main(asked) == 0
+    assert re.search(r"Stops +Verdict$", capsys.readouterr().out, re.MULTILINE)
+    told = np.array(["data-driven", "not identified", "prior-driven"], dtype=object)
+    monkeypatch.setattr(DeepCausalMMMRegressor, "_verdicts", lambda self: told)
+    out = tmp_path / "plan.csv"
+    assert main([*asked, "--fix", "media_3", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^media_3 .* fixed +prior-driven$", said, re.MULTILINE)
+    assert "(not identified): --fix media_2 keeps its spend." in said
+    assert list(pd.read_csv(out)["verdict"]) == list(told)
+
+
 # --- folders that are left behind -----------------------------------------------------
 
 

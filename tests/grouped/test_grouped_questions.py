@@ -298,6 +298,22 @@ def test_costs(table, linear):
     assert plan.allocation["spend"].loc[:, :, "media_2"].isna().all()
 
 
+def test_plans_name_what_data_do_not_tell(table, grouped, linear, monkeypatch):
+    X = table[0]
+    assert "verdict" not in linear.optimize_budget(X=X).allocation
+    told = ["data-driven", "not identified"]
+    monkeypatch.setattr(
+        DeepCausalMMMRegressor, "_verdicts", lambda self: np.array(told, dtype=object)
+    )
+    plan = grouped.optimize_budget(X=X)
+    channel = plan.allocation.index.get_level_values("channel")
+    assert list(plan.allocation["verdict"]) == [told[c == "media_2"] for c in channel]
+    factor = plan.allocation["factor"]
+    moved = factor.index[(channel == "media_2") & (abs(factor - 1.0) > 0.01)]
+    assert len(moved)
+    assert f"bring (not identified): fixed={list(moved)} keeps" in plan.message
+
+
 def test_plans_by_period(table, grouped):
     X = table[0]
     some = X[X["week"] >= X["week"].sort_values().unique()[-4]]
