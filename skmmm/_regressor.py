@@ -85,7 +85,13 @@ class DeepCausalMMMRegressor(
     media_cost : float, mapping or None, default=None
         Cost of one unit of the media columns: 1 if they are money, the cost of one
         impression if they are impressions, or a mapping from columns (names or
-        positions) to costs. Columns with a cost are expected to earn the same return
+        positions) to costs. Where the money stands in a column of X of its own beside
+        delivery (GRPs, impressions), a text in the mapping is its name,
+        ``{"tv_grps": "tv_spend"}``: a unit then costs total money / total delivery over
+        the training rows. `channel_summary`, ``roi`` and the report divide by the money
+        of the rows they are asked about; marginal returns, curves and plans count at
+        that mean price, and so do rows of which X has no such column. Such a column has
+        no other role. Columns with a cost are expected to earn the same return
         on it, give or take a spread that is learned; the others to have the same
         effect, more widely. None: no column is taken for money.
     priors : mapping or None, default=None
@@ -172,7 +178,8 @@ class DeepCausalMMMRegressor(
     media_, controls_ : list
         Columns, in the order of X and of the arrays above.
     media_cost_ : dict
-        Cost of one unit of each media column whose cost is known.
+        Cost of one unit of each media column whose cost is known; the mean over the
+        training rows where a column of X holds the money.
     regions_ : ndarray of shape (n_regions,)
     period_ : str or None
         Length of a period: "day", "business day", "week", "two weeks", "four weeks",

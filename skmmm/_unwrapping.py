@@ -167,7 +167,7 @@ class Inside:
 
     def _parameters(self) -> dict[str, Any]:
         """Return what the parameters say of columns."""
-        roles = ("media", "controls", "region", "time", "population")
+        roles = ("media", "controls", "region", "time", "population", "media_cost")
         return {role: parameter_of(self.model, role) for role in roles}
 
     def role(self, frame: pd.DataFrame, role: str) -> Column | None:

@@ -434,10 +434,10 @@ def _add_settings(parser):
         nargs="+",
         action="extend",
         help="cost of one unit of the media columns, 1 if they are money; or, also "
-        "beside it, by channel, tv=12.5 search=col:search_spend, where the cost is the "
-        "total of "
-        "search_spend / that of search over the rows of DATA. Channels with a cost are "
-        "expected to earn similar returns (default: unknown)",
+        "beside it, by channel, tv=12.5 search=search_spend: the money of each row is "
+        "the column search_spend, and a unit costs its total / that of search over the "
+        "rows of DATA (search=col:search_spend: at that cost in every row). Channels "
+        "with a cost are expected to earn similar returns (default: unknown)",
     )
     settings.add_argument(
         "--prior",

@@ -19,7 +19,7 @@ from skmmm._cli.tables import (
     read_table,
     read_times,
 )
-from skmmm._cli.values import costs_by_channel
+from skmmm._cli.values import TOTAL_ONLY, costs_by_channel
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import closest, region_values
 from skmmm._data.periods import several
@@ -48,8 +48,8 @@ class Task:
         What was done to the table.
     truth : DataFrame of shape (n_rows, n_media) or None
         What every channel really caused, where that is known.
-    media_cost : float, dict of str to float, or None
-        Cost of one unit of the media columns.
+    media_cost : float, dict of str to float or str, or None
+        Cost of one unit of the media columns, or the column of X with the money.
     population : str or None
         Column with the size of the region.
     experiments : DataFrame or None
@@ -145,6 +145,9 @@ def read_task(args):
         columns[args.population] = heads
     y = read_numbers(frame[args.kpi], args.kpi, notation, where)
     cost, said = _read_cost(args, frame, columns, spend, notation, where)
+    if isinstance(cost, dict):  # money that stays beside delivery
+        paid = [name for name in cost.values() if isinstance(name, str)]
+        columns |= {n: read_numbers(frame[n], n, notation, where) for n in paid}
     unused = [
         name for name in frame if name not in [*named, *args.media, *spend.values()]
     ]
@@ -190,7 +193,9 @@ def read_rows(args, model):
             "the model was fitted on columns without names; use it in Python"
         )
     frame = read_table(args.data, args.sep)
-    names, kpi = list(model.feature_names_in_), getattr(args, "kpi", None)
+    kpi, paid = getattr(args, "kpi", None), [*model._money_columns.values()]
+    all_names = list(model.feature_names_in_)
+    names = [name for name in all_names if name in frame or name not in paid]
     of_text = [name for name in names if name not in frame and values_of(name)]
     texts = dict.fromkeys(values_of(name)[0] for name in of_text)
     plain = [name for name in names if name not in of_text]
@@ -198,7 +203,7 @@ def read_rows(args, model):
     _check_columns(frame, known, args.data)
     notation = notation_of(args)
     region, time = (
-        names[key] if isinstance(key, int) else key
+        all_names[key] if isinstance(key, int) else key
         for key in (model.region, model.time)
     )
     keys, where = _read_keys(frame, region, time, notation)
@@ -207,7 +212,8 @@ def read_rows(args, model):
     columns: dict[str, pd.Series] = {}
     for name in texts:
         columns |= _known_text(frame[name], name, of_text, where)
-    numbers = [name for name in plain if name in (*model.media_, *model.controls_)]
+    read = (*model.media_, *model.controls_, *paid)
+    numbers = [name for name in plain if name in read]
     _check_filled(args, numbers if kpi is None else [*numbers, kpi])
     for name in plain:
         if name in numbers:
@@ -274,7 +280,11 @@ def _ask_for_media(frame, named, source):
 def _spend_columns(args):
     """Return the columns that hold the spend of channels, by channel."""
     costs = args.media_cost if isinstance(args.media_cost, dict) else {}
-    return {name: cost for name, cost in costs.items() if isinstance(cost, str)}
+    return {
+        name: cost.removeprefix(TOTAL_ONLY)
+        for name, cost in costs.items()
+        if isinstance(cost, str)
+    }
 
 
 def _check_names(args):
@@ -312,6 +322,9 @@ def _read_cost(args, frame, columns, spend, notation, where):
         return args.media_cost, []
     costs, said = costs_by_channel(args.media_cost, args.media), []
     for channel, name in spend.items():
+        if costs[channel] == name:
+            said.append(f"the money of {channel} is {name}, row by row")
+            continue
         paid = read_numbers(frame[name], name, notation, where)
         if (paid < 0).any():
             raise ValueError(

@@ -3,6 +3,7 @@
 import math
 from argparse import ArgumentTypeError
 
+TOTAL_ONLY = "col:"  # before a column of money whose rows do not count
 QUANTITIES = ("roi", "decay", "half_saturation")
 
 
@@ -45,13 +46,13 @@ def mark(text):
 
 
 def read_costs(texts):
-    """Read ``1``, ``tv=12.5 search=col:search_spend``, or both together.
+    """Read ``1``, ``tv=12.5 search=search_spend``, or both together.
 
     Returns
     -------
     costs : float or dict of str or None to float or str
         Of all channels, or by channel, the key None for those that are not named; a
-        str is the column that holds the spend.
+        str is the column that holds the money, after "col:" if only its total counts.
     """
     plain = [text for text in texts if _number(text) is not None]
     named = _costs_by_name([text for text in texts if text not in plain])
@@ -79,13 +80,15 @@ def _costs_by_name(texts):
         name, equal, cost = text.partition("=col:")
         if not equal:
             name, equal, cost = text.rpartition("=")
-            cost = positive(cost) if equal else None
         if not name or not cost:
             raise ArgumentTypeError(
-                f"{text!r} is neither NAME=COST nor NAME=col:COLUMN (a single number "
-                "is the cost of all channels)"
+                f"{text!r} is neither NAME=COST nor NAME=COLUMN (a single number is "
+                "the cost of all channels)"
             )
-        _put(costs, name, cost)
+        if equal == "=col:":
+            _put(costs, name, f"{TOTAL_ONLY}{cost}")
+        else:
+            _put(costs, name, cost if _number(cost) is None else positive(cost))
     return costs
 
 

@@ -1,6 +1,7 @@
 """Data validation: one function per rule, errors that name column, region or week."""
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -196,7 +197,9 @@ def resolve_channel(channel, media, names, role, failed=()):
     return label
 
 
-def resolve_columns(frame, *, media, controls, region, time, population=None):
+def resolve_columns(
+    frame, *, media, controls, region, time, population=None, media_cost=None
+):
     """Give every column of the frame one role.
 
     Parameters
@@ -206,6 +209,8 @@ def resolve_columns(frame, *, media, controls, region, time, population=None):
         `media=None` takes every column that is not named otherwise;
         `controls=None` means no controls.
     region, time, population : str, int or None
+    media_cost : float, mapping or None
+        Texts in it are columns with the money of a channel.
 
     Returns
     -------
@@ -231,11 +236,39 @@ def resolve_columns(frame, *, media, controls, region, time, population=None):
             )
     controls = [] if controls is None else resolve_many(frame, controls, "controls")
     if media is None:
-        taken = {region, time, population, *controls} - {None}
+        paid = _money_labels(frame, media_cost)
+        taken = {region, time, population, *controls, *paid} - {None}
         media = [label for label in labels_of(frame) if label not in taken]
     else:
         media = resolve_many(frame, media, "media")
-    return assign_roles(media, controls, region, time, population)
+    columns = assign_roles(media, controls, region, time, population)
+    named = [*media, *controls, region, time, population]
+    for label in _money_labels(frame, media_cost):
+        if label in named:
+            raise ValueError(
+                f"The column {label!r} is the money of a channel in media_cost, and "
+                "also named among media, controls, region, time and population; it "
+                "has no other role, so leave it out there."
+            )
+    return columns
+
+
+def _money_labels(frame, media_cost):
+    """Return the columns that hold money of channels, or raise if two share one."""
+    if not isinstance(media_cost, Mapping):
+        return []
+    named = {key: name for key, name in media_cost.items() if _is_name(name)}
+    found = [
+        resolve_column(frame, name, f"media_cost of {key!r}")
+        for key, name in named.items()
+    ]
+    for label in found:
+        if found.count(label) > 1:
+            raise ValueError(
+                f"media_cost names the column {label!r} as the money of two channels; "
+                "split it, a column for each."
+            )
+    return found
 
 
 def assign_roles(media, controls, region, time, population=None):

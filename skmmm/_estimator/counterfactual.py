@@ -95,6 +95,11 @@ class ModelCounterfactual(Counterfactual):
         Returns what `doubted` does.
     equations_of : callable
         Returns `equations` and `drawn_equations` of an effect.
+    paid : ndarray of shape (n_rows, n_media) or None
+        Money that was paid in X's rows, in the order of the model, nan where no column
+        tells it; there spend is units times cost, as in plans.
+    money_columns : tuple
+        Labels of the columns of X that tell it.
     """
 
     model: "OutcomeModel"
@@ -116,6 +121,8 @@ class ModelCounterfactual(Counterfactual):
     equations_of: Callable[
         [Effect], tuple[SpendEquations | None, SpendEquations | None]
     ]
+    paid: Array | None
+    money_columns: tuple
 
     def with_costs(self, media_cost: Array) -> Self:
         return replace(self, media_cost=media_cost)
@@ -192,6 +199,17 @@ class ModelCounterfactual(Counterfactual):
     def model_spend(self):
         """As `spend`, in the order of the model."""
         return self._units * self.media_cost_or_unit
+
+    @cached_property
+    def paid_spend(self):
+        return self.model_paid_spend[:, self.shown]
+
+    @property
+    def model_paid_spend(self):
+        """As `paid_spend`, in the order of the model."""
+        if self.paid is None:
+            return self.model_spend
+        return np.where(np.isfinite(self.paid), self.paid, self.model_spend)
 
     @cached_property
     def counted(self):
@@ -299,15 +317,16 @@ class ModelCounterfactual(Counterfactual):
         sums = [self._scaled(factors, cells, by, draws=draws) for cells in counted]
         none, now, more = np.moveaxis(sums[0], 1, 0)  # (M, E, G)
         contribution = sums[-1][:, 1]
-        spend = np.zeros((len(names), len(self.channels)))
-        np.add.at(spend, group, self.model_spend)
-        spend = np.broadcast_to(spend, (now.shape[1], *spend.shape))
+        shape = (len(names), len(self.channels))
+        spend, at_cost = np.zeros(shape), np.zeros(shape)
+        np.add.at(spend, group, self.model_paid_spend)
+        np.add.at(at_cost, group, self.model_spend)
         return ChannelEffects(
             contribution=np.moveaxis(contribution, 0, 2),
             incremental=np.moveaxis(now - none, 0, 2),
-            spend=spend,
+            spend=np.broadcast_to(spend, (now.shape[1], *shape)),
             gain=np.moveaxis(more - now, 0, 2) / STEP,
-            extra_cost=spend,
+            extra_cost=np.broadcast_to(at_cost, (now.shape[1], *shape)),
         )
 
     def _scaled(self, factors, counted, by, *, draws):
@@ -395,11 +414,14 @@ class ModelCounterfactual(Counterfactual):
         return alone
 
     def planned(self, multiples: Array, by: By = None) -> Self:
-        """See `Counterfactual`; with total effects others respond, at the point."""
+        """See `Counterfactual`; with total effects others respond, at the point.
+
+        A plan is paid at `media_cost`, whatever rows paid before.
+        """
         media = self._planned_media(multiples, by)
         if self.equations is not None:
             media = self.in_rows(self.equations.follow(self.panel.media, media)[0])
-        return replace(self, panel=replace(self.panel, media=media))
+        return replace(self, panel=replace(self.panel, media=media), paid=None)
 
     def _planned_media(self, multiples, by):
         group, _ = self.groups(by)
@@ -435,7 +457,7 @@ class ModelCounterfactual(Counterfactual):
     def planned_rows(self, multiples: Array, by: By = None) -> pd.DataFrame:
         media = self.planned(multiples, by).panel
         rows = media.rows(np.moveaxis(media.media, 2, 0))
-        frame = self.frame.copy()
+        frame = self.frame.drop(columns=list(self.money_columns), errors="ignore")
         for label, units in zip(
             self.channels, rows * self.media_scale[:, None], strict=True
         ):

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
 from skmmm._data import checks
-from skmmm._data.costs import by_channel, costs_per_unit
+from skmmm._data.costs import by_channel
 from skmmm._data.experiments import read_experiments
 from skmmm._data.faults import loss_regions
 from skmmm._data.scales import fit_scales
@@ -142,9 +142,6 @@ def _generator(estimator):
 def _start(estimator, panel, stuck, outliers, population, generator):
     """Return an untrained model, its target, and alarms of how spend was placed."""
     ordered = estimator._calendar is not None
-    estimator._media_cost = costs_per_unit(
-        estimator.media_cost, list(estimator._columns.media), estimator._labels
-    )
     cost = estimator._media_cost
     scales = fit_scales(panel, outliers, stuck, cost, population)
     _check_finite(scales, estimator._columns)

@@ -125,7 +125,7 @@ def _spend_by_origin(counterfactual, share: Array) -> Array:
     region, column = np.divmod(counterfactual.panel.cell, counterfactual.panel.shape[1])
     moved = share[region, column] * _charged(counterfactual.media_cost)
     stays = 1.0 - moved.sum(axis=1)  # not in the same units as its origin
-    spend = counterfactual.model_spend
+    spend = counterfactual.model_paid_spend
     return np.einsum("nkj,nj->nk", moved, spend) + stays * spend
 
 

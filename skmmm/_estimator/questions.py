@@ -285,6 +285,8 @@ class QuestionsMixin(ReadingMixin):
             judge=self._judgements,
             doubt=self._shown_doubts,
             equations_of=self._equations_of,
+            paid=self._paid_in(frame),
+            money_columns=tuple(self._money_columns.values()),
         )
 
     def _judgements(self):

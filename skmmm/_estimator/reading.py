@@ -9,6 +9,13 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skmmm._data import checks
 from skmmm._data.calendar import Calendar, check_continuation, infer_calendar
+from skmmm._data.costs import (
+    costs_per_unit,
+    mean_prices,
+    money_columns,
+    read_money,
+    unmatched_money,
+)
 from skmmm._data.faults import remarks_on
 from skmmm._data.panel import (
     continue_panel,
@@ -50,6 +57,7 @@ class ReadingMixin(FittedState):
             region=self.region,
             time=self.time,
             population=self.population,
+            media_cost=self.media_cost,
         )
         columns = self._columns
         region = None
@@ -62,7 +70,28 @@ class ReadingMixin(FittedState):
             self._calendar = infer_calendar(
                 frame[columns.time], columns.time, region, self.periods_per_year
             )
-        return self._read_rows(frame)
+        rows = self._read_rows(frame)
+        self._read_costs(rows)
+        return rows
+
+    def _read_costs(self, rows):
+        """Learn what a unit of each channel costs, and what was paid in each row."""
+        media = list(self._columns.media)
+        named = media, self._labels
+        self._money_columns = money_columns(self.media_cost, *named)
+        told = self._money_columns, media
+        self._money = read_money(rows.frame, *told, rows.where)
+        prices = mean_prices(self._money, rows.media, *told)
+        self._media_cost = costs_per_unit(self.media_cost, *named, prices)
+        for text in unmatched_money(self._money, rows.media, *told, rows.where):
+            warn_user(text)
+
+    def _paid_in(self, frame):
+        """Return the money of rows of X, or of training rows; None where none tell."""
+        if frame is None:
+            return self._money
+        where = row_namer(frame, self._columns.region, self._columns.time)
+        return read_money(frame, self._money_columns, self._columns.media, where)
 
     def _read_rows(self, frame):
         """Return region codes, periods and numbers of a frame's rows."""

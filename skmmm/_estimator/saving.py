@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skmmm._data.checks import as_frame
+from skmmm._data.costs import money_columns
 from skmmm._model.threads import one_thread
 from skmmm._storage.archive import (
     MODEL,
@@ -153,6 +154,8 @@ def _packed(estimator):
     arrays |= {} if estimator._graph is None else pack_graph(estimator._graph)
     if estimator._sampling is not None:
         arrays["sampling"] = estimator._sampling
+    if estimator._money is not None:
+        arrays["money"] = estimator._money
     arrays |= {
         "regions": estimator.regions_,
         "loss_curve": estimator.loss_curve_,
@@ -215,6 +218,10 @@ def _unpacked(cls, header, arrays):
     )
     estimator._sampling = _sampling_in(arrays, n_media)
     n_rows = len(estimator._model.history.cell)
+    estimator._money_columns = money_columns(
+        estimator.media_cost, list(columns.media), estimator._labels
+    )
+    estimator._money = _money_in(arrays, estimator._money_columns, (n_rows, n_media))
     estimator._training_index = unpack_index(header["index"], arrays, n_rows)
     losses = arrays.take("loss_curve", (None,), above=-np.inf)
     _check_predictions(estimator._model, arrays.take("answers", (2, n_rows)))
@@ -254,6 +261,16 @@ def _sampling_in(arrays, n_media):
     if "sampling" not in arrays:
         return None
     return arrays.take("sampling", (n_media + 1, len(COLUMNS)))
+
+
+def _money_in(arrays, columns, shape):
+    """Return the money of training rows, None if no column told it."""
+    if not columns:
+        return None
+    money = arrays.take("money", shape)
+    if np.isfinite(money).all(axis=0).sum() != len(columns):
+        raise ValueError("array 'money' is not that of the columns of media_cost.")
+    return money
 
 
 def _cost_in(arrays, n_media):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from skmmm._data.calendar import Calendar
 from skmmm._data.checks import Columns as Roles
-from skmmm._utils.typing import Array, Column, Columns
+from skmmm._utils.typing import Array, Column, Columns, MediaCost
 from skmmm.graph._estimate import FittedGraph
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class FittedState:
     population: Column | None
     max_lag: int
     periods_per_year: float | None
+    media_cost: MediaCost
     gap: str
     unseen_region: str
 
@@ -51,6 +53,10 @@ class FittedState:
     _calendar: Calendar | None
     _training_index: pd.Index
     _media_cost: Array  # per unit of the columns, nan where unknown, (n_media,)
+    # Columns with the money of channels, and what they say of training rows, NaN where
+    # none does, (n_rows, n_media). A model that was pickled before has none.
+    _money_columns: Mapping = MappingProxyType({})
+    _money: Array | None = None
     _graph: FittedGraph | None
     _alarms: tuple[str, ...]  # which alarm each channel's spend rings, "" without
     # What `diagnose` found; None without draws.

@@ -27,5 +27,5 @@ Columns: TypeAlias = Column | Labels | Callable[[Any], Any] | None
 # A data frame, a two-dimensional array, or a table that an estimator has read.
 Table: TypeAlias = Frame | npt.NDArray[Any] | Sequence[Sequence[Any]] | BoundTable
 # One cost of a unit of every medium, or one per column.
-MediaCost: TypeAlias = float | Mapping[Any, float] | None
+MediaCost: TypeAlias = float | Mapping[Any, float | str] | None
 Seed: TypeAlias = int | RandomState | None

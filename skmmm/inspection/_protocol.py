@@ -167,6 +167,11 @@ class Counterfactual(ABC):
         return np.where(np.isfinite(self.media_cost), self.media_cost, 1.0)
 
     @property
+    def paid_spend(self) -> Array:
+        """As `spend`, but the money that was paid where rows tell it."""
+        return self.spend
+
+    @property
     def total_spend(self) -> float:
         """Spend of all rows and channels."""
         return self.spend.sum()

@@ -97,6 +97,10 @@ class GroupedCounterfactual(Counterfactual):
         return self._in_blocks(part.spend for part in self.parts)
 
     @cached_property
+    def paid_spend(self):
+        return self._in_blocks(part.paid_spend for part in self.parts)
+
+    @cached_property
     def media_cost(self):  # type: ignore[override]  # a field of the other makers
         return np.concatenate([part.media_cost for part in self.parts])
 
@@ -371,9 +375,15 @@ class GroupedCounterfactual(Counterfactual):
         return replace(planned, read_frame=lambda: self.planned_rows(multiples, by))
 
     def planned_rows(self, multiples: Array, by: By = None) -> pd.DataFrame:
-        frame = self.frame.copy()
         plans = self._plans(multiples, by)
         found = [part.planned_rows(own, by) for part, own in plans]
+        left_out = {
+            label
+            for part, planned in zip(self.parts, found, strict=True)
+            for label in part.frame
+            if label not in planned
+        }
+        frame = self.frame.drop(columns=list(left_out), errors="ignore")
         for label in dict.fromkeys(name for part in self.parts for name in part.labels):
             values = frame[label].to_numpy(dtype=np.float64, copy=True)
             for part, rows, planned in zip(self.parts, self.rows, found, strict=True):

@@ -255,7 +255,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         demand=estimator.hidden_demand(X, **told).set_axis(fitted.index),
         parts=pd.DataFrame(counterfactual.contributions()[0], fitted.index, labels),
         without_media=parts_without_media(estimator, X),
-        spend=pd.DataFrame(counterfactual.spend, fitted.index, labels),
+        spend=pd.DataFrame(counterfactual.paid_spend, fitted.index, labels),
         media=media,
         returned=returned,
         summary=summary,

@@ -175,6 +175,7 @@ def test_regions_of_numbers_are_numbers_for_a_model_of_numbers(tmp_path):
     path.write_text("geo,week,note,tv\n01,1,a,5\n2,1,b,6\n")
     model = Bunch(
         feature_names_in_=np.array(["geo", "week", "note", "tv"]),
+        _money_columns={},
         region="geo",
         regions_=np.array([1, 2]),
         time="week",
@@ -277,6 +278,7 @@ def test_text_that_the_fit_has_not_seen_is_refused(small, tmp_path):
     X = small(text, *columns).X
     model = Bunch(
         feature_names_in_=np.array(list(X)),
+        _money_columns={},
         region=None,
         time=0,
         media_=["tv"],
