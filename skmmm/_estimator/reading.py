@@ -88,7 +88,7 @@ class ReadingMixin(FittedState):
 
     def _paid_in(self, frame):
         """Return the money of rows of X, or of training rows; None where none tell."""
-        if frame is None:
+        if frame is None or not self._money_columns:
             return self._money
         where = row_namer(frame, self._columns.region, self._columns.time)
         return read_money(frame, self._money_columns, self._columns.media, where)

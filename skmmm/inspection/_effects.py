@@ -64,7 +64,8 @@ def channel_summary(
     -------
     summary : DataFrame indexed by channel, or by channel and region or period
         - ``spend``: in money where `media_cost` says what a unit costs, else in the
-          units of X;
+          units of X; what was paid, where `media_cost` of `DeepCausalMMMRegressor`
+          names a column of X with the money (``mroi`` is then at the mean price);
         - ``contribution``: in KPI units; ``share`` of the predicted KPI;
         - ``roi``: KPI units per unit of spend, a return on investment only where the
           column is money; ``mroi``: KPI units per unit of spend if all spend of the

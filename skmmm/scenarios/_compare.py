@@ -74,7 +74,8 @@ def compare_scenarios(
           baseline; ties count half, so that it is .5 for the baseline itself;
         - ``spend``: total of the media columns, in money if the model has a
           `media_cost`, else in the units of X; channels that `media_cost` does not name
-          are not money and do not count. NaN if the model has costs, and steps before
+          are not money and do not count. At the mean price of the training rows, where
+          a column holds the money. NaN if the model has costs, and steps before
           it do anything else to a media column than multiply it by a factor: what a
           unit of X costs is unknown;
         - ``difference_spend``: ``spend`` minus that of the baseline;
