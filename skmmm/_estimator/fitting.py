@@ -463,7 +463,7 @@ def _with_suspects(model, alarms):
     A share of the KPI moves with what causes the KPI, and says nothing against that.
     """
     suspects = np.isin(alarms, SUSPECTS)
-    if len(model.history.media) > 1 or not suspects.any():
+    if not suspects.any() or len(model.history.media) > 1:
         return np.zeros_like(suspects)
     media, kpi, seen, controls = _looked_at(model.history)
     for m in np.flatnonzero(suspects):
