@@ -593,22 +593,3 @@ def test_columns_called_like_our_labels_keep_their_numbers(panel, media, control
     lines = plotting.BaselineDisplay.from_estimator(model).lines_
     own = model.contributions()[controls[0]].groupby(X["week"]).sum()
     assert_allclose(lines[controls[0]].get_ydata(), own)
-
-
-def test_media_without_a_cost_have_no_return_beside_paid_ones(panel, fitted):
-    cost = dict.fromkeys(panel.media[:2], 1.0)
-    model = clone(fitted).set_params(media_cost=cost, max_iter=10, graph=None)
-    model.fit(panel.X, panel.y)
-    free = panel.media[2]
-    returns = plotting.ReturnsDisplay.from_estimator(model, returns="both").summary
-    assert returns.loc[free, ["roi", "roi_high", "mroi"]].isna().all()
-    assert returns.loc[panel.media[:2], "roi"].notna().all()
-    shares = plotting.SpendShareDisplay.from_estimator(model)
-    shares.figure_.canvas.draw()
-    assert np.isnan(shares.summary.loc[free, "spend"])
-    regions = media_by_region(model)
-    paid = panel.X.groupby("region")[panel.media[:2]].sum().sum(axis=1)
-    assert_allclose(regions["spend"], paid)
-    assert (
-        plotting.VerdictsDisplay.from_estimator(model).texts_[free][2].get_text() == "–"
-    )
