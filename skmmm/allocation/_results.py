@@ -25,6 +25,7 @@ from skmmm.allocation._words import (
     infeasible,
     joined_in_words,
     kept_in_words,
+    price_in_words,
     relative,
     risk_in_words,
     unreached,
@@ -164,7 +165,8 @@ class PlanResults:
             spends = problem.current > 0
             if spends.any() and (problem.kept != "")[spends].all():
                 message = "Every channel keeps its spend: there is nothing to plan."
-            message += kept_in_words(problem) + idle_in_words(problem, self.costless)
+            message += kept_in_words(problem) + self._price_in_words()
+            message += idle_in_words(problem, self.costless)
             return self.today(message, success=True, nit=nit)
         missed = unreached(problem, plan, self._marginal(plan, found))
         missed = missed or unspent(problem, found)
@@ -180,10 +182,17 @@ class PlanResults:
             + joined_in_words(problem)
             + untold_in_words(problem, plan, self._verdicts)
             + self._costless_in_words(result.X)
+            + self._price_in_words()
             + (doubt_in_words(result.probability_better) if can_know(self) else "")
             + idle_in_words(problem, self.costless),
         )
         return result
+
+    def _price_in_words(self):
+        """Say where these rows paid another price than the one that is counted."""
+        table, group = self.counterfactual, self._group
+        paid, at_mean = table.paid_in(group), table.spend_in(group)
+        return price_in_words(table.labels, paid.T, at_mean.T)
 
     def today(self, message, *, success, nit):
         """Return the result of leaving everything as it is."""

@@ -12,6 +12,7 @@ from skmmm._utils.typing import Array
 from skmmm.inspection._verdicts import VERDICTS
 
 CLOSE = 1e-3  # of the multiples: what counts as at a bound
+_PRICE = 0.05  # away from the mean price: what is said
 _SURE = 0.9  # share of draws that agree with a plan, from which no test is spoken of
 _MOVED = 0.01  # of its spend: from which a channel is said to move
 BEYOND_ERROR = 2.0  # Monte Carlo errors from which a value is one
@@ -245,6 +246,22 @@ def idle_in_words(problem: Problem, costless: list) -> str:
     return (
         f" No spend in these rows, so nothing to plan: {listed(idle)}. To plan {it}, "
         f"give {it} some in X."
+    )
+
+
+def price_in_words(labels: list, paid: Array, at_mean: Array) -> str:
+    """Return a sentence on channels that paid another price, if there are any.
+
+    Both of shape (n_channels, n_cells), of money: what was, and what is counted.
+    """
+    counted = np.where(at_mean > 0, at_mean, 1.0)
+    away = np.where(at_mean > 0, np.abs(paid / counted - 1.0), 0.0).max(axis=1)
+    off = [label for label, far in zip(labels, away, strict=True) if far > _PRICE]
+    if not off:
+        return ""
+    return (
+        f" The plan counts at the mean price of the training rows (media_cost_); what "
+        f"{listed(off)} cost in these rows is up to {away.max():.0%} away from that."
     )
 
 

@@ -234,7 +234,7 @@ class PredictedCounterfactual(Counterfactual):
     def groups(self, by: By) -> tuple[np.ndarray, list]:
         if by is None:
             return np.zeros(len(self.frame), dtype=np.int64), [None]
-        if by not in ("region", "period"):
+        if not isinstance(by, str) or by not in ("region", "period"):
             raise ValueError(f"by={by!r} must be None, 'region' or 'period'.")
         role = {"region": "region", "period": "time"}[by]
         label = getattr(self, role)

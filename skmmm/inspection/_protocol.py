@@ -178,9 +178,16 @@ class Counterfactual(ABC):
 
     def spend_in(self, by: By) -> Array:
         """Return the spend of groups of rows, shape (n_groups, n_media)."""
+        return self._sum_in(by, self.spend)
+
+    def paid_in(self, by: By) -> Array:
+        """As `spend_in`, but the money that was paid where rows tell it."""
+        return self._sum_in(by, self.paid_spend)
+
+    def _sum_in(self, by, rows):
         group, names = self.groups(by)
         total = np.zeros((len(names), len(self.labels)))
-        np.add.at(total, group, self.spend)
+        np.add.at(total, group, rows)
         return total
 
     def kpi_in(self, by: By) -> Array:

@@ -297,6 +297,10 @@ class GroupedCounterfactual(Counterfactual):
         found = [part.spend_in(by) for part in self.parts]
         return np.concatenate(self._placed(found, by, axis=0), axis=1)
 
+    def paid_in(self, by: By) -> Array:
+        found = [part.paid_in(by) for part in self.parts]
+        return np.concatenate(self._placed(found, by, axis=0), axis=1)
+
     def kpi_in(self, by: By) -> Array:
         """Return the prediction of each channel's own group, (n_groups, n_media)."""
         found = [part.kpi_in(by) for part in self.parts]

@@ -120,6 +120,13 @@ def test_plans_count_at_the_mean_price(model, mean, last):
     assert review.actual == pytest.approx(review.expected)
 
 
+def test_plans_say_where_another_price_was_paid(model, mean, last):
+    said = model.optimize_budget(X=last, by="region").message
+    assert "mean price of the training rows" in said
+    assert "['media_1']" in said or "media_1 cost in these rows" in said
+    assert "mean price" not in mean.optimize_budget(X=last.drop(columns="paid")).message
+
+
 def test_effects_read_once_and_the_money_of_rows(model, X, last):
     effects = model.effects(last)
     expected = model.channel_summary(last, by="period")
