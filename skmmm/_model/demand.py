@@ -43,7 +43,7 @@ N_ROUNDS = 3  # of filling in what was not seen and fitting
 N_CONJUGATE = 40  # steps of conjugate gradients
 MOVES = 0.2  # loading from which a channel moves with demand
 # Chance at which a channel seems to move with suspects, and least correlation with one.
-ACCOMPANIES, ALIKE = 0.05, 0.1
+WITH_SUSPECTS, LEAST_CORRELATION = 0.05, 0.1
 LOCAL = 0.5  # share of independent regions in the spend of channels that move locally
 LEAST_OWN = 0.02  # share of log spend that every channel has for itself
 # Prior sd of loadings, in standard deviations of log spend; and around local ones.
@@ -183,8 +183,8 @@ def moving_with(media, observed, controls, season, suspects):
     spend = np.clip(spend / np.where(size > 0, size, 1.0), -FAR, FAR)
     both = np.einsum("rti,rtj->ij", 1.0 * seen, 1.0 * seen).clip(1.0)
     alike = np.einsum("rti,rtj->ij", spend, spend) / both
-    limit = norm.isf(ACCOMPANIES / suspects.sum())  # as many as there are suspects
-    found = (_scores(spend, seen)[0] >= limit) & (alike >= ALIKE)
+    limit = norm.isf(WITH_SUSPECTS / suspects.sum())  # the chance of any of them
+    found = (_scores(spend, seen)[0] >= limit) & (alike >= LEAST_CORRELATION)
     return found[:, suspects].any(axis=1) & ~suspects
 
 

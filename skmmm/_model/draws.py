@@ -12,8 +12,8 @@ def few_draws(network, at_once=_AT_ONCE, channels=_CHANNELS):
     At most so many; of panels of many regions as few as memory asks for.
     """
     n_regions = most_regions(network.sizes.n_regions)
-    of_each = n_regions * max(network.sizes.n_media, 1)
-    n_each = max(min(at_once, channels // of_each), 1)
+    n_channels = n_regions * max(network.sizes.n_media, 1)
+    n_each = max(min(at_once, channels // n_channels), 1)
     for first in range(0, len(network.shared), n_each):
         some = slice(first, first + n_each)
         yield some, select(network, some)

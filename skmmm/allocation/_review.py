@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -105,19 +106,19 @@ def review_plan(
     effect = question.settings["effect"]
     tables = [counterfactual_of(who, X, effect) for who, X in asked]
     groups = _Groups.of(first, tables[0], frame, np.isfinite(kpi))
-    gap = _Gap.of(tables, groups, groups.add_up(kpi[None])[0])
+    gap = _Gap.of(tables, groups, groups.add_up(kpi[None])[0], tail)
     if first._model.draws is not None:
         noise = first._noise_of_sums(actual, groups.add_up, _SIMULATIONS)
         gap = replace(gap, noise=noise)
-    by_period, by_region = (gap.by(groups.where[by], by, tail) for by in _BY)
+    by_period, by_region = (gap.by(groups.where[by], by) for by in _BY)
     review = PlanReview(
-        summary=gap.summary(tail),
+        summary=gap.summary(),
         by_period=by_period,
         by_region=None if first._columns.region is None else by_region,
         money=paid.compared(tables[0], frame, actual, np.isfinite(kpi)),
         expected=float(gap.expected[0]),
         actual=float(gap.actual[0]),
-        tail_probability=float(gap.surprise()[0]),
+        tail_probability=float(gap.surprise[0]),
         missing=planned[~np.isfinite(kpi)],
         message="",
         confidence_level=confidence_level,
@@ -196,6 +197,8 @@ class _Gap:
     expected, actual : ndarray of shape (G,)
     foreseen : tuple of ndarray of shape (E, G), or None
         What draws of the plan's model expect, as planned and as it came.
+    tail : float
+        Beyond each end of an interval.
     noise : ndarray of shape (S, G) or None
         Of simulated KPI, draws one after the other.
     """
@@ -206,10 +209,11 @@ class _Gap:
     expected: Array
     actual: Array
     foreseen: tuple[Array, Array] | None
+    tail: float
     noise: Array | None = None
 
     @classmethod
-    def of(cls, tables: list, groups: _Groups, actual: Array) -> _Gap:
+    def of(cls, tables: list, groups: _Groups, actual: Array, tail: float) -> _Gap:
         """Return the gap between what tables say, and the KPI, (G,)."""
         first = tables[0]
         channels, controls = first.labels, first.controls
@@ -242,15 +246,18 @@ class _Gap:
             expected=at_point[0].sum(axis=0)[0],
             actual=actual,
             foreseen=foreseen,
+            tail=tail,
         )
 
-    def interval(self, tail: float) -> Array:
+    @cached_property
+    def interval(self) -> Array:
         """Return the interval of the KPI that was expected, (2, G)."""
         if self.foreseen is None or self.noise is None:
             return np.full((2, len(self.actual)), np.nan)
         simulated = self._simulated(self.foreseen[0], self.noise)
-        return bounds(simulated, tail, self.expected)
+        return bounds(simulated, self.tail, self.expected)
 
+    @cached_property
     def surprise(self) -> Array:
         """Return the two-sided tail probability of the KPI, as it came, (G,)."""
         if self.foreseen is None or self.noise is None:
@@ -267,21 +274,21 @@ class _Gap:
     def _simulated(expected, noise):
         return expected[np.arange(len(noise)) % len(expected)] + noise
 
-    def summary(self, tail: float) -> pd.DataFrame:
+    def summary(self) -> pd.DataFrame:
         """Return expected KPI, parts and actual KPI of all rows."""
         kpi = [self.expected[0], *self.parts[:, 0], self.actual[0]]
         inside = np.full((2, len(self.parts)), np.nan)
         if self.drawn is not None:
-            inside = bounds(self.drawn[..., 0].T, tail, self.parts[:, 0])
-        ends = np.column_stack([self.interval(tail)[:, 0], inside, np.full(2, np.nan)])
+            inside = bounds(self.drawn[..., 0].T, self.tail, self.parts[:, 0])
+        ends = np.column_stack([self.interval[:, 0], inside, np.full(2, np.nan)])
         index = [("expected", ""), *self.names, ("actual", "")]
         index = pd.MultiIndex.from_tuples(index, names=self.names.names)
         return pd.DataFrame({"kpi": kpi, "low": ends[0], "high": ends[1]}, index)
 
-    def by(self, where: tuple[slice, list], by: str, tail: float) -> pd.DataFrame:
+    def by(self, where: tuple[slice, list], by: str) -> pd.DataFrame:
         """Return expected KPI, parts and actual KPI of some groups."""
         some, names = where
-        low, high = self.interval(tail)[:, some]
+        low, high = self.interval[:, some]
         table = {
             "expected": self.expected[some],
             "expected_low": low,
@@ -292,7 +299,7 @@ class _Gap:
             table[part] = self.parts[of_part == part][:, some].sum(axis=0)
         table |= {
             "actual": self.actual[some],
-            "tail_probability": self.surprise()[some],
+            "tail_probability": self.surprise[some],
         }
         return pd.DataFrame(table, index=pd.Index(names, name=by))
 

@@ -294,12 +294,14 @@ class GroupedCounterfactual(Counterfactual):
         return table.fillna(0.0)
 
     def spend_in(self, by: By) -> Array:
-        found = [part.spend_in(by) for part in self.parts]
-        return np.concatenate(self._placed(found, by, axis=0), axis=1)
+        return self._beside([part.spend_in(by) for part in self.parts], by)
 
     def paid_in(self, by: By) -> Array:
-        found = [part.paid_in(by) for part in self.parts]
-        return np.concatenate(self._placed(found, by, axis=0), axis=1)
+        return self._beside([part.paid_in(by) for part in self.parts], by)
+
+    def _beside(self, sums, by):
+        """Put sums of groups, (n, n_media), beside each other."""
+        return np.concatenate(self._placed(sums, by, axis=0), axis=1)
 
     def kpi_in(self, by: By) -> Array:
         """Return the prediction of each channel's own group, (n_groups, n_media)."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from skmmm import DeepCausalMMMRegressor
 from skmmm._utils import regions
 from skmmm._utils.regions import some_regions
 
@@ -29,8 +30,6 @@ def test_a_large_panel_has_the_graph_and_the_alarms_of_a_part(
     monkeypatch, panel, arguments, n_channels
 ):
     """Alarms and edges come from some regions, links and effects from all."""
-    from skmmm import DeepCausalMMMRegressor
-
     monkeypatch.setattr(regions, "_ENOUGH", 2 * 60 * n_channels)
     monkeypatch.setattr(regions, "_FEWEST", 1)
     media = panel.media[:n_channels]
