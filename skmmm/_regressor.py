@@ -125,7 +125,7 @@ class DeepCausalMMMRegressor(
         Where Huber's density turns from Gaussian to exponential, in noise scales.
     degrees_of_freedom : float, default=4.0
         Of Student's t.
-    n_draws : int, default=32
+    n_draws : int, default=64
         Draws from the posterior, learned spreads included, for intervals. 0: point fit
         only.
     max_iter : int, default=400
@@ -288,7 +288,7 @@ class DeepCausalMMMRegressor(
         loss: Literal["huber", "student_t"] = "huber",
         huber_delta: float = 1.345,
         degrees_of_freedom: float = 4.0,
-        n_draws: int = 32,
+        n_draws: int = 64,
         max_iter: int = 400,
         tol: float = 1e-8,
         graph: Literal["svar", "notears"] | StructuralVAR | NOTEARS | None = "svar",

@@ -35,6 +35,7 @@ N_STEPS = 8  # leapfrog steps of a transition
 _ACCEPT = 0.8  # mean acceptance aimed at
 _CELLS = 2**17  # region-period-channels of all chains together: bounds the memory
 _MIN_CHAINS = 8
+_MAX_CHAINS = 32  # beyond, draws come from more transitions of each
 _CHANNELS = 2**18  # of all regions of the chains that move at once
 
 
@@ -358,7 +359,9 @@ def _explore(posterior, state, start, n_moves, n_draws, generator):
                 changes.append(change)
         if not last:
             posterior, state = posterior.moved(state)
-    draws = [torch.cat(part)[:n_draws] for part in zip(*places[-n_each:], strict=True)]
+    apart = (n_transitions - N_WARMUP) // n_each
+    chosen = places[-1 - apart * (n_each - 1) :: apart]
+    draws = [torch.cat(part)[:n_draws] for part in zip(*chosen, strict=True)]
     seen = [torch.cat(part) for part in zip(*places, strict=True)]
     mean = mean_parameters(network, *seen, tested=tested)
     trace = Trace(
@@ -382,7 +385,7 @@ def most_chains(inputs):
     """Return the number of chains beyond which chains run longer instead."""
     n_regions, *rest = inputs.media.shape
     n_cells = all_regions(n_regions) * math.prod(rest)
-    return max(_MIN_CHAINS, _CELLS // max(n_cells, 1))
+    return min(_MAX_CHAINS, max(_MIN_CHAINS, _CELLS // max(n_cells, 1)))
 
 
 def _n_coordinates(network):

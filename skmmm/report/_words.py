@@ -155,7 +155,7 @@ def _sureness(content):
         return (
             "The model was fitted without draws (or with fewer than eight), so that "
             "there are no verdicts on what the data can tell. Fit again with "
-            "n_draws=32."
+            "n_draws=64."
         )
     names = {v: verdict.index[verdict == v] for v in verdict.unique()}
     told = names.get("data-driven", [])

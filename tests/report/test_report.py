@@ -195,7 +195,7 @@ def test_one_series_without_draws(national_page):
     reader, payload = read(national_page)
     said = " ".join(reader.text)
     assert "no interval without draws" in said
-    assert "Fit again with n_draws=32" in said
+    assert "Fit again with n_draws=64" in said
     assert "cost of a unit is not known" in said
     assert payload["series"][0]["low"] is None
     assert payload["ranking"] is None
