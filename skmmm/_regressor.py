@@ -21,6 +21,7 @@ from skmmm._estimator.designs import DesignsMixin
 from skmmm._estimator.parts import ModelPartsMixin
 from skmmm._estimator.questions import QuestionsMixin
 from skmmm._estimator.reading import ReadingMixin
+from skmmm._estimator.refreshing import RefreshMixin
 from skmmm._estimator.saving import SavingMixin
 from skmmm._estimator.simulation import SimulationMixin
 from skmmm._model import ADSTOCKS, Adstock
@@ -37,6 +38,7 @@ class DeepCausalMMMRegressor(
     QuestionsMixin,
     ModelPartsMixin,
     SimulationMixin,
+    RefreshMixin,
     ReadingMixin,
     SavingMixin,
     DesignsMixin,
@@ -147,6 +149,9 @@ class DeepCausalMMMRegressor(
     unseen_region : {"error", "average"}, default="error"
         Whether `predict` refuses regions without training rows, or takes them as
         average regions of average size.
+    forgetting_factor : float in (0, 1], default=1.0
+        What rows learned before still count for after each further period that
+        `partial_fit` takes in (without a time column, after each call). 1: for ever.
     verbose : int, default=0
         Prints the loss every ``50 // verbose`` iterations. scikit-learn 1.9 callbacks
         (``set_callbacks(ProgressBar())``) are supported too.
@@ -262,6 +267,7 @@ class DeepCausalMMMRegressor(
         "graph": [StrOptions({"svar", "notears"}), StructuralVAR, NOTEARS, None],
         "gap": [StrOptions({"error", "mask"})],
         "unseen_region": [StrOptions({"error", "average"})],
+        "forgetting_factor": [Interval(Real, 0, 1, closed="right")],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
@@ -294,6 +300,7 @@ class DeepCausalMMMRegressor(
         graph: Literal["svar", "notears"] | StructuralVAR | NOTEARS | None = "svar",
         gap: Literal["error", "mask"] = "error",
         unseen_region: Literal["error", "average"] = "error",
+        forgetting_factor: float = 1.0,
         verbose: bool | int = 0,
         random_state: Seed = None,
     ) -> None:
@@ -322,6 +329,7 @@ class DeepCausalMMMRegressor(
         self.graph = graph
         self.gap = gap
         self.unseen_region = unseen_region
+        self.forgetting_factor = forgetting_factor
         self.verbose = verbose
         self.random_state = random_state
 

@@ -59,6 +59,7 @@ ORDERED = [
 _ORDER_MATTERS = {
     "check_methods_subset_invariance": "a batch lacks the spend of the rows before it",
     "check_methods_sample_order_invariance": "spend carries over to the rows after it",
+    "check_fit_score_takes_y": "partial_fit does not take rows of periods twice",
     "check_sample_weight_equivalence_on_dense_data": (
         "a row of weight zero still has spend that carries over, and a repeated row is "
         "another period of spend"

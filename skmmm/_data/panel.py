@@ -139,26 +139,46 @@ def continue_panel(history, panel):
     first = min(history.first_period, panel.first_period)
     last = max(history.periods[-1], panel.periods[-1])
     shape = (panel.shape[0], last - first + 1)
-
-    def spread(name):
-        grid = np.zeros((*shape, *getattr(panel, name).shape[2:]))
-        for part in (history, panel):
-            start = part.first_period - first
-            inside = grid[: part.shape[0], start : start + part.shape[1]]
-            inside[part.observed] = getattr(part, name)[part.observed]
-        return grid
-
-    region, column = np.divmod(panel.cell, panel.shape[1])
+    parts = history, panel
     return replace(
         panel,
-        media=spread("media"),
-        controls=spread("controls"),
-        observed=spread("observed").astype(bool),
+        media=_spread(parts, "media", first, shape),
+        controls=_spread(parts, "controls", first, shape),
+        observed=_spread(parts, "observed", first, shape).astype(bool),
         first_period=first,
-        cell=region * shape[1] + column + panel.first_period - first,
+        cell=_cells_of(panel, first, shape[1]),
         y=None,
         weight=None,
     )
+
+
+def append_panel(history, panel):
+    """Return a panel with the rows of both; those of `panel` are later."""
+    joint = continue_panel(history, panel)
+    first, shape = joint.first_period, joint.shape
+    cells = [_cells_of(part, first, shape[1]) for part in (history, panel)]
+    return replace(
+        joint,
+        cell=np.concatenate(cells),
+        y=_spread((history, panel), "y", first, shape),
+        weight=_spread((history, panel), "weight", first, shape),
+    )
+
+
+def _spread(parts, name, first, shape):
+    """Return the values of several panels on a grid that begins at a period."""
+    grid = np.zeros((*shape, *getattr(parts[-1], name).shape[2:]))
+    for part in parts:
+        start = part.first_period - first
+        inside = grid[: part.shape[0], start : start + part.shape[1]]
+        inside[part.observed] = getattr(part, name)[part.observed]
+    return grid
+
+
+def _cells_of(panel, first, n_periods):
+    """Return where the rows of a panel are on a grid that begins at a period."""
+    region, column = np.divmod(panel.cell, panel.shape[1])
+    return region * n_periods + column + panel.first_period - first
 
 
 def as_usual(history, n_periods):

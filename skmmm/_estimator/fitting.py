@@ -24,7 +24,13 @@ from skmmm._estimator.experiments import (
 )
 from skmmm._model.context import draw_context
 from skmmm._model.contrasts import reported_experiments
-from skmmm._model.demand import SHIFTS, fit_demand, moves_kpi, moving_with
+from skmmm._model.demand import (
+    SHIFTS,
+    extend_demand,
+    fit_demand,
+    moves_kpi,
+    moving_with,
+)
 from skmmm._model.hmc import most_chains, sample, sample_on
 from skmmm._model.inputs import Seasons, context_columns
 from skmmm._model.laplace import conditional_contraction, information
@@ -33,6 +39,7 @@ from skmmm._model.network import OutcomeNetwork
 from skmmm._model.optimise import train
 from skmmm._model.outcome import OutcomeModel
 from skmmm._model.priors import Sizes
+from skmmm._model.refresh import refresh
 from skmmm._model.threads import threads_for_blocks
 from skmmm._utils.callbacks import fit_progress
 from skmmm._utils.regions import some_regions
@@ -65,6 +72,7 @@ from skmmm.inspection._verdicts import (
     known_together,
 )
 
+_SURPRISING = 0.99  # share of expected rows that are likelier than new ones
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
 
 
@@ -131,6 +139,99 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
             "_graph": estimator._fit_graph(model, graph, generator.initial_seed()),
         }
     return {"_model": model, **state}, losses
+
+
+def refresh_model(estimator, panel, outliers):
+    """Let a fitted model take in later rows.
+
+    Parameters
+    ----------
+    estimator : DeepCausalMMMRegressor
+        As it was fitted.
+    panel : Panel
+        All rows, those of training first.
+    outliers : ndarray of shape (n_regions, n_periods)
+        As of `fit_model`.
+
+    Returns
+    -------
+    state : dict
+        Private attributes of the fitted regressor.
+    """
+    model = estimator._model
+    n_before, n_periods = model.history.shape[1], panel.shape[1]
+    ordered = estimator._calendar is not None
+    n_passed = n_periods - n_before if ordered else 1
+    generator = _generator(estimator)
+    seed = generator.initial_seed()
+    with (
+        threads_for_blocks(),
+        threadpool_limits(1, user_api="blas"),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+    ):
+        season = model.seasons.fourier(panel)
+        alarms = _spend_alarms(estimator, panel, season)
+        shown = ~np.isin(alarms, CONSEQUENCES)
+        demand = extend_demand(model.demand, panel, season, shown, generator)
+        memory = np.ones(n_before) if model.memory is None else model.memory
+        model = replace(model, history=panel, demand=demand, memory=memory)
+        target = make_target(panel, model.scales, outliers, ordered=ordered)
+        tests, reported = _read_experiments(estimator, n_periods), None
+        if tests is not None:
+            reported = reported_experiments(tests, model, estimator._media_cost)
+            target = replace(target, experiments=reported.measurements)
+        # Not the same errors again at every call.
+        model, surprise = refresh(
+            model,
+            target,
+            estimator.forgetting_factor**n_passed,
+            generator.manual_seed(seed + n_periods),
+        )
+        _warn_of_surprise(surprise)
+        contradicted = _check_priors(estimator, model, target)
+        alarms = _placement_alarms(model, target, alarms, None)
+        if reported is not None:
+            alarms = alarms_after(alarms, reported, estimator.experiments_)
+        alarms = _with_those_of_fit(estimator, alarms)
+        untrusted = np.zeros(len(alarms), dtype=bool)
+        if estimator._sampling is not None:
+            untrusted = is_untrusted(estimator._sampling)[:-1]
+        return {
+            "_model": _judged(model, target, alarms != "", contradicted, untrusted),
+            "_contradicted": contradicted,
+            "_alarms": tuple(alarms),
+        }
+
+
+def _with_those_of_fit(estimator, alarms):
+    """Return alarms, (n_media,) of str, of which those of the fit go on ringing.
+
+    Of others it warns: what they change, only a fit does.
+    """
+    before = np.array(estimator._alarms, dtype=object)
+    media = estimator._columns.media
+    rings = [
+        f"{label!r} ({alarm})"
+        for label, alarm, rang in zip(media, alarms, before, strict=True)
+        if alarm and not rang
+    ]
+    if rings:
+        warn_user(
+            f"With the new rows an alarm rings on {', '.join(rings)}: no longer "
+            "data-driven. Fit again, for what the alarm says of the estimate."
+        )
+    return np.where(before == "", alarms, before)
+
+
+def _warn_of_surprise(surprise):
+    """Warn if new rows are less likely than nearly all that was expected."""
+    if surprise >= _SURPRISING:
+        warn_user(
+            f"Of rows such as the model expected, {surprise:.0%} are likelier than the "
+            "new ones: something has changed that it does not know, as a break, "
+            "another unit or an error in the data. Look at them, and fit again."
+        )
 
 
 def _generator(estimator):

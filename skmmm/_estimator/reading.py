@@ -257,22 +257,31 @@ class ReadingMixin(FittedState):
             period = exchangeable_periods(*arranged)
         else:
             period = rows.period
-        still = checks.still_value(history.controls[self._cells_learned()])
         panel = make_panel(
             rows.region,
             period,
             rows.media,
-            _held(rows.controls, still),
+            self._held_controls(rows),
             n_regions=n_regions,
         )
-        if rows.period is None or self._calendar is None:
+        if rows.period is None:
             return rows.frame, rows.frame.index, panel
         joint = continue_panel(history, panel)
-        if self.gap == "error":
-            _check_gap(missing_periods(history, panel), self._calendar)
-            regions = None if self._columns.region is None else self.regions_
-            check_continuation(joint, self._calendar, self._columns.time, regions)
+        self._check_goes_on(panel, joint)
         return rows.frame, rows.frame.index, joint
+
+    def _held_controls(self, rows):
+        """Return controls of rows; those that stood still in training as they were."""
+        seen = self._model.history.controls[self._cells_learned()]
+        return _held(rows.controls, checks.still_value(seen))
+
+    def _check_goes_on(self, panel, joint):
+        """Raise if later rows leave a gap, or come in longer periods."""
+        if self.gap != "error" or self._calendar is None:
+            return
+        _check_gap(missing_periods(self._model.history, panel), self._calendar)
+        regions = None if self._columns.region is None else self.regions_
+        check_continuation(joint, self._calendar, self._columns.time, regions)
 
     def _as_it_came(self, planned, X, y):
         """Return planned rows, the same as they came about, and their KPI.

@@ -23,7 +23,7 @@ References
    Human Resources 50.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -152,6 +152,36 @@ def fit_demand(panel, season, shown, generator):
         np.array(persistence),
         np.array(known),
         np.array(national),
+    )
+
+
+def extend_demand(demand, panel, season, shown, generator):
+    """Return demand estimated again from more rows, as the one before is meant.
+
+    Parameters
+    ----------
+    demand : Demand or None
+        Of the first periods of the panel.
+    panel, season, shown, generator
+        As of `fit_demand`.
+
+    Returns
+    -------
+    demand : Demand or None
+        The one before, which fades, if other demand is found than there was.
+    """
+    if demand is None:
+        return None
+    found = fit_demand(panel, season, shown, generator)
+    if found is None or not np.array_equal(found.national, demand.national):
+        longer = demand.now(panel.periods, panel.shape[0])
+        return replace(demand, mean=longer)
+    both = (found.mean[..., : demand.mean.shape[2]] * demand.mean).sum(axis=(1, 2))
+    sign = np.where(both < 0, -1.0, 1.0)
+    return replace(
+        found,
+        mean=found.mean * sign[:, None, None],
+        loading=found.loading * sign[:, None],
     )
 
 

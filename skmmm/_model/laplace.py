@@ -17,7 +17,7 @@ from skmmm._model.workers import blocks_of, workers_for
 
 _STEP = 1e-4  # of the finite differences, in prior standard deviations
 _CHUNK = 8  # draws at once: bounds the memory
-_BLOCK = 2**19  # derivatives at once, of all cells of a block of regions
+BLOCK = 2**19  # derivatives at once, of all cells of a block of regions
 _OF_REGIONS = "cross", "regional", "cross_shock"  # of the information
 _EXACT = 1e12  # information about what counts as known
 
@@ -204,7 +204,7 @@ def information(network, inputs, target, loss):
             shock,
         )
 
-    found = of_each(told_by, region_blocks(len(target.y), n_cells, _BLOCK))
+    found = of_each(told_by, region_blocks(len(target.y), n_cells, BLOCK))
     shared, shared_shock, cross, regional, cross_shock = zip(*found, strict=True)
     return Information(
         shared=all_sum(sum(shared[1:], shared[0])),
@@ -246,7 +246,7 @@ def _information_of(network, inputs, target, precision, shock):
                 ),
             ]
         )
-        for part, priors in _parts(network)
+        for part, priors in parts_of(network)
     )
     shared = _with_spread_responses(network, shared, regional)
     weighted = regional * precision
@@ -267,7 +267,7 @@ def _with_spread_responses(network, shared, regional):
     places = {p.name: where for p, where in network.shared_priors.positions()}
     scales = {p.name: p.scale for p in network.shared_priors}
     shared_z, regional_z = network.shared[0], network.regional[0]
-    for part, priors in _parts(network):
+    for part, priors in parts_of(network):
         for prior, where in priors.positions():
             if not prior.hierarchical:
                 continue
@@ -343,13 +343,13 @@ def spread_information(network, known):
     )
     return {
         f"{prior.name}_spread_log": diagonal[..., where] / spreads[prior.name] ** 2
-        for (_, priors), diagonal in zip(_parts(network), diagonals, strict=True)
+        for (_, priors), diagonal in zip(parts_of(network), diagonals, strict=True)
         for prior, where in priors.positions()
         if prior.hierarchical
     }
 
 
-def _parts(network):
+def parts_of(network):
     """Return the two flat vectors of parameters with their priors."""
     return (
         ("shared", network.shared_priors),
@@ -469,7 +469,7 @@ class LaplaceApproximation:
             return torch.einsum("rkp,rkq->pq", cross, pull)
 
         n_each = n_regional * (n_shocks + pulls.shape[2])
-        found = of_each(told_by, region_blocks(n_regions, n_each, _BLOCK))
+        found = of_each(told_by, region_blocks(n_regions, n_each, BLOCK))
         return sum(found[1:], found[0])
 
     def _turned(self, ties):

@@ -237,6 +237,14 @@ def log_likelihood(network, inputs, target, loss):
     """
     values = network.values()
     error = errors(network, inputs, target, values)
+    likelihood = log_density(network, error, target, values, loss)
+    if target.experiments is not None:
+        likelihood = likelihood + target.experiments.log_density(network)
+    return likelihood
+
+
+def log_density(network, error, target, values, loss):
+    """Return the log density of errors, shape (E,), or its part of this process."""
     total = error.new_zeros(len(error))
     if "common_log" in values:
         mean, variance, precision = split_common(network, error, target, values)
@@ -249,10 +257,25 @@ def log_likelihood(network, inputs, target, loss):
     )
     density = loss(error * torch.exp(-noise_log)) + noise_log
     count = target.count * network.independent_share
-    likelihood = -(total + (count * density).sum(dim=(1, 2)))
-    if target.experiments is not None:
-        likelihood = likelihood + target.experiments.log_density(network)
-    return likelihood
+    return -(total + (count * density).sum(dim=(1, 2)))
+
+
+def simulated_errors(network, target, values, loss, generator):
+    """Return errors as the model expects them, (E, R, T); zero in masked cells."""
+    n_draws = len(network.shared)
+
+    def standardised(*shape):
+        chance = torch.rand(n_draws, *shape, generator=generator, dtype=torch.float64)
+        return torch.from_numpy(loss.quantiles(chance.clamp(1e-12).numpy()))
+
+    precision = error_precision(network, target, values)
+    noise = torch.exp(values["noise_log"])[..., None] * target.observed
+    noise = noise / torch.where(precision > 0, precision, 1.0).sqrt()
+    error = noise * standardised(*target.y.shape)
+    if "common_log" in values:
+        shock = standardised(1, target.y.shape[1]) * target.observed
+        error = error + torch.exp(values["common_log"])[:, None, None] * shock
+    return error
 
 
 def log_prior(network, inputs, target):

@@ -81,6 +81,8 @@ class OutcomeModel:
     history : Panel
         The training rows.
     loss : Loss
+    memory : ndarray of shape (T,) or None
+        How much a row of each period counts for the parameters; None: all as one.
     conditional_contraction : ndarray of shape (n_media,) or None
         Share of the prior variance of each channel's log effect that the data would
         remove if all else was known. None without draws.
@@ -105,6 +107,7 @@ class OutcomeModel:
     demand: Demand | None
     history: Panel
     loss: Loss
+    memory: np.ndarray | None = None
     conditional_contraction: np.ndarray | None = None
     contraction: np.ndarray | None = None
     narrow: np.ndarray | None = None

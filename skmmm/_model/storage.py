@@ -58,6 +58,8 @@ def pack_model(model):
         **_fields("scales", model.scales),
         **_fields("history", model.history),
     }
+    if model.memory is not None:
+        arrays["memory"] = model.memory
     if model.context is not None:
         arrays |= _fields("context", model.context)
     if model.demand is not None:
@@ -122,11 +124,12 @@ def unpack_model(scalars, arrays, calendar, *, n_regions, n_media, n_controls):
             else None
         ),
         scales=_scales(arrays, sizes),
-        seasons=Seasons(calendar, scalars["n_harmonics"], n_periods),
+        seasons=Seasons(calendar, scalars["n_harmonics"], scalars["n_train"]),
         context=_context(arrays, sizes),
         demand=_demand(arrays, sizes, n_periods),
         history=_history(arrays, sizes, n_periods),
         loss=Loss(**scalars["loss"]),
+        memory=_memory(arrays, scalars["n_train"], n_periods),
         conditional_contraction=conditional,
         contraction=contraction,
         narrow=narrow,
@@ -164,7 +167,7 @@ def _check_words(scalars, calendar):
 
 def _check_sizes(scalars, sizes, n_periods):
     """Raise if the header promises other sizes than the arrays have."""
-    found = asdict(sizes) | {"n_train": n_periods, "first_period": 0}
+    found = asdict(sizes) | {"first_period": 0}
     for name, value in found.items():
         promised = (scalars | scalars["sizes"])[name]
         if promised != value:
@@ -174,6 +177,20 @@ def _check_sizes(scalars, sizes, n_periods):
     most = n_periods - 1 if scalars["ordered"] else 0
     if not 0 <= sizes.max_lag <= most:
         raise ValueError(f"max_lag in its header is {sizes.max_lag}, above {most}.")
+
+
+def _memory(arrays, n_train, n_periods):
+    """Return how much rows of each period count, None if no later ones came."""
+    if "memory" not in arrays:
+        if n_train != n_periods:
+            raise ValueError(
+                f"n_train in its header is {n_train}, but its arrays say {n_periods}."
+            )
+        return None
+    memory = arrays.take("memory", (n_periods,), above=0.0)
+    if not 0 < n_train < n_periods or (memory > 1.0).any():
+        raise ValueError("array 'memory' is not what later rows left of it.")
+    return memory
 
 
 def _network(scalars, arrays, sizes):

@@ -1,0 +1,159 @@
+"""How far do estimates move if new weeks come in, and do they follow what changed?
+
+Simulated markets (`make_mmm_panel`) with two years of history and a third one that
+comes in every four weeks. In the world "stationary" nothing changes; in "drift" the
+channel that causes most causes 30 % less from the third year on. A model of the first
+two years takes in the new weeks by `partial_fit`, with some forgetting factors, or is
+fitted again to all rows. Writes results/refresh.csv, one row per market, contender,
+refresh and channel:
+
+- roi: of the first two years, in KPI units per money; roi_before: at the refresh before
+- roi_last: of the last 13 weeks, and roi_last_true
+- verdict, holds: 1 if the 90 % interval of all training rows holds the truth
+- seconds: of the refresh, on one thread; compare within one market only
+
+    python benchmarks/bench_refresh.py --seeds 0-4
+"""
+
+import argparse
+import itertools
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from bench_recovery import read_seeds
+from joblib import Parallel, delayed
+
+from skmmm import DeepCausalMMMRegressor
+from skmmm.datasets import make_mmm_panel
+
+RESULTS = Path(__file__).parent / "results"
+N_HISTORY, N_COMING, N_AT_ONCE, N_LAST = 104, 52, 4, 13
+SIZES = {"series": 1, "panel": 6}  # regions
+FACTORS = (1.0, 0.99, 0.98, 0.96)
+FALLS = 0.3  # share of its effect that a channel loses
+COLUMNS = [
+    *("world", "market", "seed", "contender", "weeks", "channel", "moves"),
+    *("roi", "roi_before", "roi_last", "roi_last_true", "verdict", "holds", "seconds"),
+]
+
+
+def make_market(world, n_regions, seed):
+    """Return rows, KPI, true contributions, roles, and which channel changes."""
+    panel = make_mmm_panel(
+        n_regions, N_HISTORY + N_COMING, n_media=4, random_state=seed
+    )
+    caused = panel.contributions[panel.media].to_numpy(copy=True)
+    week = panel.X["week"].rank(method="dense").to_numpy().astype(int) - 1
+    moves = int(caused.sum(axis=0).argmax())
+    y = np.asarray(panel.y, dtype=float).copy()
+    if world == "drift":
+        lost = FALLS * caused[:, moves] * (week >= N_HISTORY)
+        y -= lost
+        caused[:, moves] -= lost
+    roles = {"media": panel.media, "controls": panel.controls}
+    return panel.X, y, week, caused, roles, panel.media[moves]
+
+
+def run_market(world, size, seed, contender):
+    """Return one row per refresh and channel of one contender."""
+    X, y, week, caused, roles, moves = make_market(world, SIZES[size], seed)
+    model = DeepCausalMMMRegressor(
+        **roles,
+        region="region",
+        time="week",
+        media_cost=1.0,
+        graph=None,
+        random_state=0,
+        **({} if contender == "refit" else {"forgetting_factor": contender}),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        history = week < N_HISTORY
+        model.fit(X[history], y[history])
+        found, before = [], None
+        for stop in range(N_HISTORY, N_HISTORY + N_COMING + 1, N_AT_ONCE):
+            seen, new = week < stop, (week >= stop - N_AT_ONCE) & (week < stop)
+            start = time.perf_counter()
+            if stop > N_HISTORY and contender == "refit":
+                model = DeepCausalMMMRegressor(**model.get_params())
+                model.fit(X[seen], y[seen])
+            elif stop > N_HISTORY:
+                model.partial_fit(X[new], y[new])
+            seconds = time.perf_counter() - start
+            last = seen & (week >= stop - N_LAST)
+            told = _told(model, X, caused, roles["media"], history, seen, last)
+            told["roi_before"] = np.nan if before is None else before
+            before = told["roi"]
+            told = told.assign(weeks=stop - N_HISTORY, seconds=seconds)
+            found.append(told.reset_index(names="channel"))
+    table = pd.concat(found, ignore_index=True)
+    given = {"world": world, "market": size, "seed": seed, "contender": contender}
+    table = table.assign(**given, moves=(table["channel"] == moves).astype(int))
+    return table[COLUMNS]
+
+
+def _told(model, X, caused, media, history, seen, last):
+    """Return what a model says of channels, and the truth."""
+    early, late = (model.channel_summary(X[rows]) for rows in (history, last))
+    whole = model.channel_summary(X[seen])
+    truth = pd.Series(caused[seen].sum(axis=0), media)
+    low, high = (whole[f"contribution_{end}"] for end in ("low", "high"))
+    table = pd.DataFrame(
+        {
+            "roi": early["roi"],
+            "roi_last": late["roi"],
+            "roi_last_true": pd.Series(caused[last].sum(axis=0), media)
+            / X.loc[last, media].sum(),
+            "verdict": whole["verdict"],
+            "holds": ((low <= truth) & (truth <= high)).astype(int),
+        }
+    )
+    return table.loc[media]
+
+
+def summarise(table):
+    """Return how far estimates moved, held and followed, by world and contender."""
+    change = (table["roi"] / table["roi_before"] - 1.0).abs()
+    told = table["verdict"] == "data-driven"
+    end = table["weeks"] == table["weeks"].max()
+    keys = ["world", "market", "contender"]
+    rows = table.assign(change=change, told_change=change.where(told))
+    by = rows[rows["weeks"] > 0].groupby(keys)
+    found = by[["change", "told_change", "seconds"]].mean()
+    found["holds at the end"] = table[end].groupby(keys)["holds"].mean()
+    drifted = table[(table["moves"] == 1) & table["weeks"].isin([0, 12, 16, 52])]
+    wide = drifted.pivot_table(
+        index=[*keys, "seed"], columns="weeks", values=["roi_last", "roi_last_true"]
+    )
+    for weeks in (12, 16, 52):
+        moved = np.log(wide["roi_last", weeks] / wide["roi_last", 0])
+        true = np.log(wide["roi_last_true", weeks] / wide["roi_last_true", 0])
+        means = pd.DataFrame({"moved": moved, "true": true}).groupby(keys).mean()
+        found[f"moved by week {weeks}"] = np.expm1(means["moved"])
+        found[f"true {weeks}"] = np.expm1(means["true"])
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=read_seeds, default=range(5), help="as 0-4")
+    parser.add_argument("--contenders", help="factors and refit, by comma; all else")
+    parser.add_argument("--out", type=Path, default=RESULTS / "refresh.csv")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    options = parser.parse_args()
+    contenders = [*FACTORS, "refit"]
+    if options.contenders:
+        named = options.contenders.split(",")
+        contenders = [one if one == "refit" else float(one) for one in named]
+    tasks = itertools.product(("stationary", "drift"), SIZES, options.seeds, contenders)
+    tables = Parallel(options.jobs, verbose=5)(delayed(run_market)(*t) for t in tasks)
+    table = pd.concat(tables, ignore_index=True)
+    table.round(4).to_csv(options.out, index=False)
+    print(summarise(table).round(3).to_string())
+
+
+if __name__ == "__main__":
+    main()

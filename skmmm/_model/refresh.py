@@ -1,0 +1,267 @@
+"""Draws moved by rows that came after those they were drawn for.
+
+Of the rows seen before only what they said is needed: with forgetting, as if it had
+been said with less precision. New rows enter once, as in a Kalman filter.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+
+from skmmm._model.blocks import region_blocks
+from skmmm._model.draws import few_draws
+from skmmm._model.inputs import Inputs
+from skmmm._model.laplace import (
+    BLOCK,
+    Information,
+    LaplaceApproximation,
+    all_ties,
+    conditional_contraction,
+    information,
+    jacobian,
+    parts_of,
+    with_spreads_held,
+)
+from skmmm._model.likelihood import (
+    Loss,
+    Target,
+    errors,
+    log_density,
+    simulated_errors,
+)
+from skmmm._model.network import OutcomeNetwork
+from skmmm._model.spreads import draw_spreads
+from skmmm._model.threads import of_each
+
+_N_STEPS = 4  # in which new rows enter: effects are not linear in parameters
+
+
+def refresh(model, target, kept, generator):
+    """Return a model moved by rows of later periods, and how they surprised it.
+
+    Each draw is moved to where the new rows, and errors such as the model expects of
+    them, would have led it: its score, plus that of simulated errors, times the
+    covariance of the posterior [1]_. In several steps, in which rows count as often as
+    in all together once [2]_.
+
+    Parameters
+    ----------
+    model : OutcomeModel
+        With all rows in its history, of which `memory` has the first periods.
+    target : Target
+        All rows, and experiments.
+    kept : float
+        Share of what rows counted before that they count from now on.
+    generator : torch.Generator
+
+    Returns
+    -------
+    model : OutcomeModel
+    surprise : float
+        Share of draws under which errors as expected are likelier than those of the
+        new rows; 0 without draws.
+
+    References
+    ----------
+    .. [1] Evensen (1994). Sequential data assimilation with a nonlinear
+       quasi-geostrophic model. Journal of Geophysical Research 99.
+    .. [2] Emerick, Reynolds (2013). Ensemble Smoother with Multiple Data Assimilation.
+       Computers and Geosciences 55.
+    """
+    network, inputs = model.network, model.inputs()
+    n_new = len(target.seen) - len(model.memory)
+    memory = np.pad(model.memory, (0, n_new))
+    before = _counted(target, torch.from_numpy(memory))
+    new = _counted(target, torch.from_numpy(1.0 * (memory == 0)))
+    known, told = (
+        information(network, inputs, rows, model.loss) for rows in (before, new)
+    )
+    ties = all_ties(network, inputs, target)
+
+    def approximation(known):
+        return LaplaceApproximation(with_spreads_held(network, known), ties)
+
+    rows = _NewRows(
+        *(network, inputs, new, model.loss, generator),
+        *_derivatives(network, inputs, new, n_new),
+    )
+    places, surprise = network, 0.0
+    if model.draws is not None:
+        surprise = rows.surprise(model.draws)
+        places = network.at(
+            torch.cat([network.shared, model.draws.shared]),
+            torch.cat([network.regional, model.draws.regional]),
+        )
+    if kept < 1.0:
+        fully, known = approximation(known), _sum((known, kept))
+        places = _forgotten(places, fully, approximation(known), kept)
+    for step in range(1, _N_STEPS + 1):
+        nearer = approximation(_sum((known, 1.0), (told, step / _N_STEPS)))
+        shared, regional = nearer.unwhiten(*nearer.unwhiten_vjp(*rows.slopes(places)))
+        places = places.at(places.shared + shared, places.regional + regional)
+    known = _sum((known, 1.0), (told, 1.0))
+    memory = np.where(memory == 0, 1.0, kept * memory)
+    model = replace(model, memory=memory)
+    return _moved(model, places, target, known, generator), surprise
+
+
+def _moved(model, places, target, known, generator):
+    """Return the model at the first of some places, with the others as draws."""
+    network = places.at(places.shared[:1], places.regional[:1])
+    if model.draws is None:
+        return replace(model, network=network).at_mode(target)
+    draws = draw_spreads(network, places.shared[1:], places.regional[1:], generator)
+    told = conditional_contraction(network, known)
+    model = replace(model, conditional_contraction=told)
+    return model.with_draws(network.at(*draws), network, target)
+
+
+def _counted(target, weight):
+    """Return a target whose rows count as much as their period."""
+    return replace(target, count=target.count * weight, seen=None, experiments=None)
+
+
+def _sum(*several):
+    """Return the sum of information, of each as much as it is multiplied with."""
+    return Information(
+        **{
+            f.name: sum(share * getattr(one, f.name) for one, share in several)
+            for f in fields(Information)
+        }
+    )
+
+
+def _forgotten(places, before, now, kept):
+    """Return places as if rows had told only a share of what they did.
+
+    They spread further around the first, which moves towards the prior, zero: with P
+    what rows tell, from ``c`` to the solution of ``(I + kept P) new = kept (I + P) c``.
+    """
+    centre = places.shared[:1], places.regional[:1]
+    away = before.whiten(places.shared - centre[0], places.regional - centre[1])
+    away = now.unwhiten(*away)
+    back = now.unwhiten(*now.unwhiten_vjp(*centre))
+    return places.at(
+        *(c + a - (1.0 - kept) * b for c, a, b in zip(centre, away, back, strict=True))
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _NewRows:
+    """Rows that a model has not seen, with their errors around its point.
+
+    Attributes
+    ----------
+    network : OutcomeNetwork
+        At the point.
+    inputs : Inputs
+    target : Target
+        Of which only new rows count.
+    loss : Loss
+    generator : torch.Generator
+    shared : Tensor of shape (n_shared, R, n_new)
+        Derivatives of errors at the point.
+    regional : Tensor of shape (n_regional, R, n_new)
+    """
+
+    network: OutcomeNetwork
+    inputs: Inputs
+    target: Target
+    loss: Loss
+    generator: torch.Generator
+    shared: torch.Tensor
+    regional: torch.Tensor
+
+    def slopes(self, places):
+        """Return what moves each place: its score, and by chance that of others.
+
+        Of errors as expected; of the first place, the point, only its score. Errors are
+        taken to be linear, so that of errors a place makes what moves it is the same
+        for all: else the places at which errors say most would move most.
+        """
+        found = []
+        for some, few in few_draws(places):
+            centre = self._repeated(len(few.shared))
+            with torch.no_grad():
+                seen = errors(few, self.inputs, self.target)
+                expected = self._expected(centre)
+            chance = torch.full((len(seen),), _N_STEPS**-0.5, dtype=torch.float64)
+            chance[: 1 if some.start == 0 else 0] = 0.0
+            told, simulated = self._score(centre, seen), self._score(centre, expected)
+            found.append(
+                [
+                    one / _N_STEPS + other * chance.reshape(-1, *[1] * (one.ndim - 1))
+                    for one, other in zip(told, simulated, strict=True)
+                ]
+            )
+        return tuple(torch.cat(part) for part in zip(*found, strict=True))
+
+    def _score(self, centre, error):
+        """Return the slopes of the density of errors by shared and regional."""
+        error = error.requires_grad_()
+        parts = centre.shared.requires_grad_(), centre.regional.requires_grad_()
+        density = self._density(centre, error).sum()
+        pull, shared, regional = torch.autograd.grad(
+            density, (error, *parts), materialize_grads=True
+        )
+        pull = pull[..., -self.shared.shape[2] :]
+        return (
+            shared + torch.einsum("prt,ert->ep", self.shared, pull),
+            regional + torch.einsum("krt,ert->erk", self.regional, pull),
+        )
+
+    def surprise(self, draws):
+        """Return the share of draws whose expected errors are likelier than those."""
+        likelier = []
+        with torch.no_grad():
+            for _, few in few_draws(draws):
+                expected = self._expected(few)
+                seen = errors(few, self.inputs, self.target)
+                densities = (self._density(few, error) for error in (expected, seen))
+                likelier.append(torch.gt(*densities))
+        return torch.cat(likelier).double().mean().item()
+
+    def _repeated(self, n_places):
+        """Return a twin of the point with so many entries."""
+        return self.network.at(
+            *(
+                part.expand(n_places, *part.shape[1:]).clone()
+                for part in (self.network.shared, self.network.regional)
+            )
+        )
+
+    def _expected(self, network):
+        values = network.values()
+        return simulated_errors(network, self.target, values, self.loss, self.generator)
+
+    def _density(self, network, error):
+        values = network.values()
+        return log_density(network, error, self.target, values, self.loss)
+
+
+def _derivatives(network, inputs, target, n_new):
+    """Return derivatives of the errors of the last periods, (P, R, n_new) and (K, ...).
+
+    Block by block: those of all periods are never there at once.
+    """
+    n_parameters = network.shared.shape[1] + network.regional.shape[2]
+
+    def of_block(block):
+        parts = network.in_regions(block), inputs.in_regions(block), target.part(block)
+        return [
+            torch.cat(
+                [
+                    target.y.new_zeros(0, len(parts[2].y), n_new),
+                    *(
+                        jacobian(*parts, part, prior, where)[..., -n_new:]
+                        for prior, where in priors.positions()
+                    ),
+                ]
+            )
+            for part, priors in parts_of(network)
+        ]
+
+    n_cells = n_parameters * target.y.shape[1]
+    found = of_each(of_block, region_blocks(len(target.y), n_cells, BLOCK))
+    return [torch.cat(part, dim=1) for part in zip(*found, strict=True)]

@@ -1,0 +1,263 @@
+"""Rows of later periods move a fitted model, and enter once."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from skmmm import DeepCausalMMMRegressor
+
+WEEKS = 52  # of 60 that the model is fitted to
+
+
+@pytest.fixture(scope="module")
+def parts(panel):
+    """Rows and KPI of the first weeks, and of those that come in."""
+    week = panel.X["week"].rank(method="dense").to_numpy()
+    early, y = week <= WEEKS, panel.y.to_numpy()
+    return panel.X[early], y[early], panel.X[~early], y[~early]
+
+
+@pytest.fixture(scope="module")
+def before(parts, arguments, short_chains):
+    """A model of the first weeks; not to be changed."""
+    return DeepCausalMMMRegressor(
+        **arguments | {"n_draws": 16, "max_iter": 60, "graph": None}
+    ).fit(*parts[:2])
+
+
+def took_in(model, X, y, **settings):
+    """Return a copy of a model that took in rows."""
+    copied = DeepCausalMMMRegressor.__new__(DeepCausalMMMRegressor)
+    copied.__dict__ = dict(model.__dict__)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "With the new rows an alarm")  # by chance
+        return copied.set_params(**settings).partial_fit(X, y)
+
+
+def in_spread(model):
+    """Return how each parameter's draws spread around the point, flattened."""
+    draws, network = model._model.draws, model._model.network
+    away = [
+        (getattr(draws, name) - getattr(network, name)).flatten(1)
+        for name in ("shared", "regional")
+    ]
+    return np.concatenate([part.square().mean(dim=0).numpy() for part in away])
+
+
+def test_new_rows_are_training_rows_afterwards(before, parts, panel):
+    after = took_in(before, *parts[2:])
+    assert len(after.contributions()) == len(panel.X)
+    assert list(after.contributions().index) == [*parts[0].index, *parts[2].index]
+    # The level now has seen them: what it says of them is closer.
+    missed = [np.abs(m.predict(parts[2]) - parts[3]).mean() for m in (before, after)]
+    assert missed[1] < missed[0]
+
+
+def test_the_model_before_is_as_it_was(before, parts):
+    said = before.predict(parts[2])
+    took_in(before, *parts[2:])
+    np.testing.assert_array_equal(before.predict(parts[2]), said)
+
+
+def test_same_rows_same_answer_and_other_errors_at_every_call(before, parts):
+    first, again = (took_in(before, *parts[2:]) for _ in range(2))
+    np.testing.assert_array_equal(first._model.draws.shared, again._model.draws.shared)
+    other = took_in(before, *parts[2:], random_state=1)
+    assert (first._model.draws.shared != other._model.draws.shared).any()
+    np.testing.assert_array_equal(
+        first._model.network.shared, other._model.network.shared
+    )
+
+
+def test_order_of_rows_does_not_matter(before, parts):
+    X, y = parts[2:]
+    order = np.random.default_rng(0).permutation(len(y))
+    expected = took_in(before, X, y).predict(parts[0])
+    found = took_in(before, X.iloc[order], y[order]).predict(parts[0])
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_two_calls_come_to_about_the_same_as_one(before, parts):
+    X, y = parts[2:]
+    week = X["week"].rank(method="dense").to_numpy()
+    once, twice = took_in(before, X, y), before
+    for own in (week <= 4, week > 4):
+        twice = took_in(twice, X[own], y[own])
+    moved = [np.abs(m.coef_ - before.coef_).max() for m in (once, twice)]
+    assert moved[0] > 0
+    apart = np.abs(once.coef_ - twice.coef_).max()
+    assert apart < 0.5 * moved[0]
+
+
+def test_rows_enter_once(parts, arguments, panel):
+    """A linear model, where that is exact: the same as a fit to all rows."""
+    settings = arguments | {
+        "media": [],
+        "max_lag": 0,
+        "n_hidden": 0,
+        "n_harmonics": 1,
+        "n_draws": 128,
+        "max_iter": 200,
+        "graph": None,
+    }
+    X, y, more, z = parts
+    columns = ["region", "week", *panel.controls]
+    model = DeepCausalMMMRegressor(**settings).fit(X[columns], y)
+    whole = clone(model).fit(panel.X[columns], panel.y)
+    before = model.control_coef_, in_spread(model)
+    model = took_in(model, more[columns], z)
+    sd = whole._model.summary(draws=True)["control_coef"].std(axis=0)
+    assert (np.abs(model.control_coef_ - whole.control_coef_) < 0.5 * sd).all()
+    # 8 of 60 weeks: hardly less is known without them, and no more with them.
+    ratio = in_spread(model) / before[1]
+    assert 0.8 < np.median(ratio) <= 1.02
+    assert 0.7 < np.median(in_spread(model) / in_spread(whole)) < 1.5
+
+
+def test_what_was_learned_fades(before, parts):
+    X, y = parts[2:]
+    kept, faded = (
+        took_in(before, X, y, forgetting_factor=factor) for factor in (1.0, 0.8)
+    )
+    assert np.median(in_spread(faded) / in_spread(kept)) > 1.1
+    np.testing.assert_allclose(faded._model.memory[:WEEKS], 0.8**8)
+    np.testing.assert_allclose(faded._model.memory[WEEKS:], 1.0)
+    again = pd.concat([X.assign(week=X["week"] + pd.Timedelta(weeks=8))])
+    twice = took_in(faded, again, y)
+    np.testing.assert_allclose(twice._model.memory[:WEEKS], 0.8**16)
+
+
+def test_without_draws_the_mode_moves_like_that_of_all_rows(parts, fast, panel):
+    settings = fast | {"n_draws": 0, "max_iter": 300}
+    model = DeepCausalMMMRegressor(**settings).fit(*parts[:2])
+    whole = clone(model).fit(panel.X, panel.y)
+    after = took_in(model, *parts[2:])
+    apart = [np.abs(m.coef_ / whole.coef_ - 1.0).mean() for m in (model, after)]
+    assert apart[1] < apart[0]
+
+
+def test_saved_and_loaded_it_goes_on(before, parts, tmp_path):
+    X, y = parts[2:]
+    first = X["week"] < X["week"].sort_values().iloc[-1]
+    after = took_in(before, X[first], y[first])
+    after.save(tmp_path / "after.skmmm")
+    read = DeepCausalMMMRegressor.load(tmp_path / "after.skmmm")
+    np.testing.assert_array_equal(read.predict(X), after.predict(X))
+    np.testing.assert_array_equal(read._model.memory, after._model.memory)
+    last = X[~first], y[~first]
+    np.testing.assert_array_equal(
+        read.partial_fit(*last).coef_, took_in(after, *last).coef_
+    )
+
+
+def test_a_model_that_was_not_fitted_is_fitted(parts, fast):
+    fitted = DeepCausalMMMRegressor(**fast).fit(*parts[:2])
+    found = DeepCausalMMMRegressor(**fast).partial_fit(*parts[:2])
+    np.testing.assert_array_equal(found.coef_, fitted.coef_)
+
+
+def test_rows_that_something_has_changed_are_told(before, parts, recwarn):
+    X, y = parts[2:]
+    took_in(before, X, y)
+    assert not [w for w in recwarn if "likelier than" in str(w.message)]
+    with pytest.warns(UserWarning, match="are likelier than the new ones"):
+        took_in(before, X, 3.0 * y)
+
+
+def test_experiments_go_on_counting(parts, fast):
+    X, y, more, z = parts
+    tests = pd.DataFrame(
+        {
+            "media": ["media_1"],
+            "start": [X["week"].min()],
+            "end": [X["week"].max()],
+            "estimate": [-2e5],
+            "std_error": [1e5],
+            "change": [0.0],
+        }
+    )
+    model = DeepCausalMMMRegressor(**fast | {"n_draws": 8, "experiments": tests})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what they say
+        model.fit(X, y)
+        after = took_in(model, more, z)
+    pd.testing.assert_frame_equal(after.experiments_, model.experiments_)
+
+
+def refused(before, X, y, match):
+    """Assert that rows are refused, and that the model is as it was."""
+    state = dict(before.__dict__)
+    with pytest.raises(ValueError, match=match):
+        before.partial_fit(X, y)
+    assert before.__dict__ == state
+
+
+def test_rows_that_were_learned_are_refused(before, parts):
+    X, y = parts[0].tail(3), parts[1][-3:]
+    refused(before, X, y, "not after the last training period, .* learned already")
+
+
+def test_regions_that_are_new_are_refused(before, parts):
+    X, y = parts[2:]
+    refused(before, X.assign(region="elsewhere"), y, "elsewhere")
+    model = took_in(before, X, y, unseen_region="average")
+    later = X.assign(
+        week=X["week"] + pd.Timedelta(weeks=8),
+        region=["elsewhere", *X["region"].tolist()[1:]],
+    )
+    refused(model, later, y, "region 'elsewhere'.*without training rows")
+
+
+def test_gaps_are_refused_or_left_out(before, parts):
+    X, y = parts[2:]
+    late = (X["week"] > X["week"].min()).to_numpy()
+    refused(before, X[late], y[late], "no row for 1 period between it and the")
+    after = took_in(before, X[late], y[late], gap="mask")
+    assert after._model.history.shape[1] == 60
+
+
+def test_without_time_rows_are_more_of_the_same(parts, fast):
+    X, y, more, z = parts
+    columns = ["region", "media_1", "media_2", "media_3", "price"]
+    settings = fast | {"time": None, "controls": ["price"], "n_draws": 0}
+    settings |= {"max_iter": 300}
+    model = DeepCausalMMMRegressor(**settings).fit(X[columns], y)
+    whole = clone(model).fit(pd.concat([X, more])[columns], np.concatenate([y, z]))
+    after = took_in(model, more[columns], z)
+    said = [m.predict(X[columns]) for m in (model, after, whole)]
+    apart = [np.abs(one - said[2]).mean() for one in said[:2]]
+    assert apart[1] < 0.5 * apart[0]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, "many"])
+def test_bad_kpi_names_the_row(before, parts, bad):
+    X, y = parts[2:]
+    y = y.astype(object)
+    y[5] = bad
+    refused(before, X, y, "y|KPI")
+
+
+def test_bad_media_name_column_and_row(before, parts):
+    X, y = parts[2:]
+    X = X.copy()
+    X.iloc[2, X.columns.get_loc("media_1")] = -1.0
+    refused(before, X, y, "media_1")
+    refused(before, X.drop(columns="media_1"), y, "media_1")
+
+
+def test_money_in_a_column_is_needed_again(parts, fast):
+    X, y, more, z = (p.copy() for p in parts)
+    X["paid"], more["paid"] = 2.0 * X["media_1"], 3.0 * more["media_1"]
+    costs = {"media_1": "paid", "media_2": 1.0, "media_3": 1.0}
+    model = DeepCausalMMMRegressor(
+        media=list(costs), **fast | {"media_cost": costs, "n_draws": 8}
+    ).fit(X, y)
+    refused(model, more.drop(columns="paid"), z, "no column 'paid'")
+    after = took_in(model, more, z)
+    price = (X["paid"].sum() + more["paid"].sum()) / (
+        X["media_1"].sum() + more["media_1"].sum()
+    )
+    assert after.media_cost_["media_1"] == pytest.approx(price)
