@@ -67,7 +67,8 @@ def region_workers(n_workers: int) -> Iterator[None]:
         raise TypeError(f"n_workers must be an integer, got {n_workers!r}.")
     if n_workers < 1:
         raise ValueError(f"n_workers must be at least 1, got {n_workers}.")
-    from skmmm._model.workers import processes  # torch takes seconds to import
+    # torch takes seconds to import
+    from skmmm._model.workers import ThisMachine, processes
 
-    with processes(int(n_workers)):
+    with processes(int(n_workers), ThisMachine()):
         yield

@@ -39,3 +39,23 @@ def benchmark_modules(*names):
     sys.path.remove(str(BENCHMARKS))
     for name in names:
         sys.modules.pop(name, None)
+
+
+class AfterIterations:
+    """A callback of scikit-learn that acts once, and says whether to stop."""
+
+    def __init__(self, number, act):
+        self.number, self.act = number, act
+
+    def setup(self, estimator, context):
+        self.n_done = 0
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, fitted_estimator=None, **_):
+        self.n_done += context.task_name == "iteration"
+        return self.n_done == self.number and self.act()

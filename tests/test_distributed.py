@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from helpers import AfterIterations
 from skmmm import DeepCausalMMMRegressor
 from skmmm._model import hmc, workers
 from skmmm.datasets import make_mmm_panel
@@ -121,26 +122,6 @@ def test_experiments_are_taken_in(world, alone, n_draws):
     with workers._shared_by(None):
         alone = model.fit(world.X, world.y).predict(world.X)
     assert_allclose(found, alone, rtol=1e-4 if n_draws else 1e-6)
-
-
-class AfterIterations:
-    """A callback of scikit-learn that acts once, and says whether to stop."""
-
-    def __init__(self, number, act):
-        self.number, self.act = number, act
-
-    def setup(self, estimator, context):
-        self.n_done = 0
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
-
-    def on_fit_task_end(self, estimator, context, fitted_estimator=None, **_):
-        self.n_done += context.task_name == "iteration"
-        return self.n_done == self.number and self.act()
 
 
 def test_a_callback_may_fit_and_stop(world, alone, shared_out):

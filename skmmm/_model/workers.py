@@ -31,8 +31,8 @@ from skmmm._model.threads import share_of_threads, threads_for_blocks
 
 # How long to wait for a process that is there but says nothing. One that dies is
 # noticed at once; others may have to wait for memory.
-_PATIENCE = timedelta(minutes=10)
-_GRACE = 5.0  # seconds in which a process ends by itself
+PATIENCE = timedelta(minutes=10)
+GRACE = 5.0  # seconds in which a process ends by itself
 _SERVE = (
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
     "from skmmm._model.workers import serve; serve()"
@@ -64,7 +64,8 @@ def _generator_at(state):
     return generator
 
 
-def _send(stream, thing):
+def send(stream, thing):
+    """Write something to a stream, or raise if nobody reads it."""
     try:
         _Pickler(stream, protocol=5).dump(thing)
         stream.flush()
@@ -72,29 +73,118 @@ def _send(stream, thing):
         raise PeerLostError(str(error)) from error
 
 
-def _receive(stream):
+def receive(stream):
+    """Return what a stream says next, or raise if nobody writes to it."""
     try:
         return pickle.load(stream)
     except (EOFError, OSError, pickle.UnpicklingError) as error:
         raise PeerLostError(str(error)) from error
 
 
-def _connected(place, rank, size):
-    """Return the group of processes that meet at a file, on this machine only."""
+def _connected(place, host, rank, size):
+    """Return the group of processes that meet at a place.
+
+    Parameters
+    ----------
+    place : str or tuple of (str, int)
+        A file of this machine, or the address of a `TCPStore`.
+    host : str
+        Where the others reach this process.
+    rank, size : int
+    """
     options = distributed.ProcessGroupGloo._Options()
-    options._timeout = _PATIENCE
-    options._devices = [
-        distributed.ProcessGroupGloo.create_device(hostname="127.0.0.1")
-    ]
-    store = distributed.FileStore(place, size)
+    options._timeout = PATIENCE
+    options._devices = [distributed.ProcessGroupGloo.create_device(hostname=host)]
+    if isinstance(place, str):
+        store = distributed.FileStore(place, size)
+    else:
+        store = distributed.TCPStore(*place, size, False, PATIENCE)
     return distributed.ProcessGroupGloo(store, rank, size, options)
 
 
-class Workers:
-    """Processes that compute with this one, which is one of `size`."""
+class LocalProcess(subprocess.Popen):
+    """A worker on this machine, which hears and tells through pipes."""
 
-    def __init__(self, size):
+    host = "127.0.0.1"
+    n_threads = None  # its share of those of the calling process
+
+    def __init__(self):
+        super().__init__(
+            [sys.executable, "-c", _SERVE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    @property
+    def name(self):
+        """What messages call it."""
+        return f"process {self.pid}"
+
+    def introduce(self):
+        """Make it ready to be told where to meet."""
+        send(self.stdin, sys.path)
+
+    def hang_up(self):
+        """Let it end, as there is no more to do."""
+        _close(self.stdin)
+
+    def end(self):
+        """Wait until it has ended."""
+        try:
+            self.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self.wait()
+        _close(self.stdout)
+
+    def fate(self):
+        """Return in words how it ended, None if it did not."""
+        try:
+            code = self.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            return None
+        return died(code)
+
+
+def died(code):
+    """Return in words that a process has ended with an exit code."""
+    why = " Often that is for want of memory." if code == -9 else ""
+    return f"has died (exit code {code}).{why}"
+
+
+class ThisMachine:
+    """Where workers run that the calling process starts itself."""
+
+    host = "127.0.0.1"
+
+    def start(self, rank):
+        """Return a new process."""
+        return LocalProcess()
+
+    def sharing(self, size):
+        """Return how many of all processes share the threads of the calling one."""
+        return size
+
+    @contextmanager
+    def meeting(self, size):
+        """Yield where the processes meet."""
+        with tempfile.TemporaryDirectory() as folder:
+            yield str(Path(folder) / "meeting")
+
+
+class Workers:
+    """Processes that compute with this one, which is one of `size`.
+
+    Parameters
+    ----------
+    size : int
+    machines : ThisMachine or DaskMachines
+        Where the others run.
+    """
+
+    def __init__(self, size, machines):
         self.size, self.pid = size, os.getpid()
+        self._machines = machines
         self._processes = []
         self._group = None
         self._failures = {}  # that were read already, by process
@@ -102,40 +192,30 @@ class Workers:
 
     def start(self):
         """Start the processes, and meet them."""
-        for _ in range(self.size - 1):
+        for rank in range(1, self.size):
             try:
-                process = subprocess.Popen(
-                    [sys.executable, "-c", _SERVE],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                )
+                process = self._machines.start(rank)
             except OSError as error:
                 self._kill()
                 raise RuntimeError(f"A worker cannot be started: {error}") from error
             self._processes.append(process)
-        with self._stopping_on_failure(), tempfile.TemporaryDirectory() as folder:
-            place = str(Path(folder) / "meeting")
+        with self._stopping_on_failure(), self._machines.meeting(self.size) as place:
             for rank, process in enumerate(self._processes, 1):
-                _send(process.stdin, sys.path)
-                _send(process.stdin, (place, rank, self.size))
+                process.introduce()
+                send(process.stdin, (place, process.host, rank, self.size))
             for process in self._processes:
-                _receive(process.stdout)
-            self._group = _connected(place, 0, self.size)
+                receive(process.stdout)
+            self._group = _connected(place, self._machines.host, 0, self.size)
             for process in self._processes:
-                _receive(process.stdout)
+                receive(process.stdout)
 
     def stop(self):
         """End the processes; harmless where there are none."""
         self._group = None
         for process in self._processes:
-            _close(process.stdin)
+            process.hang_up()
         for process in self._processes:
-            try:
-                process.wait(_GRACE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            _close(process.stdout)
+            process.end()
         self._processes = []
 
     def run(self, function, n_regions, block, *arguments, here=()):
@@ -169,20 +249,21 @@ class Workers:
             self._lock,  # a thread may have a copy of the context
             self._stopping_on_failure(),
             _shared_by(None),
-            share_of_threads(self.size) as n_threads,
+            share_of_threads(self._machines.sharing(self.size)) as n_threads,
         ):
             if not self._processes:
                 self.start()
             for process, own in zip(self._processes, others, strict=True):
-                task = n_regions, n_threads, function, (*block(own), *arguments)
-                _send(process.stdin, task)
+                own_threads = process.n_threads or n_threads
+                task = n_regions, own_threads, function, (*block(own), *arguments)
+                send(process.stdin, task)
             del task  # its memory is for what follows
             with among(Ranks(self._group, 0, self.size, n_regions, self._decide)):
                 found = [function(*block(mine), *arguments, *here)]
             for process in self._processes:
-                answer = _receive(process.stdout)
+                answer = receive(process.stdout)
                 if isinstance(answer, _Failure):
-                    self._failures[process.pid] = answer
+                    self._failures[process] = answer
                     raise PeerLostError(answer.told)
                 found.append(answer)
         return found
@@ -192,7 +273,7 @@ class Workers:
         with among(None):
             chosen = choose()
         for process in self._processes:
-            _send(process.stdin, chosen)
+            send(process.stdin, chosen)
         return chosen
 
     @contextmanager
@@ -217,24 +298,22 @@ class Workers:
         """Return which worker failed first, and why as far as it can be said."""
         found: dict[int, str] = {}
         for rank, process in enumerate(self._processes, 1):
-            name = f"Worker {rank + 1} of {self.size} (process {process.pid})"
-            fate, severity = _fate(process, self._failures.get(process.pid))
+            name = f"Worker {rank + 1} of {self.size} ({process.name})"
+            fate, severity = _fate(process, self._failures.get(process))
             found.setdefault(severity, f"{name} {fate}")
         return f"{found[min(found)]} All were stopped; the next fit starts new ones."
 
 
 def _fate(process, failure):
     """Return what became of a worker, and its place among likely causes."""
-    try:
-        code = process.wait(_GRACE)
-    except subprocess.TimeoutExpired:
+    fate = process.fate()
+    if fate is None:
         return "does not answer.", 2
     while failure is None:
         try:
-            said = _receive(process.stdout)
+            said = receive(process.stdout)
         except PeerLostError:
-            why = " Often that is for want of memory." if code == -9 else ""
-            return f"has died (exit code {code}).{why}", 0
+            return fate, 0
         failure = said if isinstance(said, _Failure) else None
     return f"failed.\n{failure.told}", 3 if failure.lost else 1
 
@@ -258,22 +337,35 @@ def serve():
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the calling process decides
     hear, tell = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what anything prints is no answer
+    answer(lambda: receive(hear), tell)
+
+
+def answer(next_word, tell):
+    """Compute what the calling process asks for, until it ends.
+
+    Parameters
+    ----------
+    next_word : callable
+        Returns what the calling process says next.
+    tell : binary file
+        Takes answers to it.
+    """
     try:
-        _serve(hear, tell)
+        _answer(next_word, tell)
     except PeerLostError:
         pass
     # Without waiting for threads of lost connections.
     os._exit(0)
 
 
-def _serve(hear, tell):
-    place, rank, size = _receive(hear)
-    _send(tell, "here")
-    group = _connected(place, rank, size)
-    _send(tell, "connected")
+def _answer(next_word, tell):
+    place, host, rank, size = next_word()
+    send(tell, "here")
+    group = _connected(place, host, rank, size)
+    send(tell, "connected")
     while True:
-        n_regions, n_threads, function, arguments = _receive(hear)
-        ranks = Ranks(group, rank, size, n_regions, lambda choose: _receive(hear))
+        n_regions, n_threads, function, arguments = next_word()
+        ranks = Ranks(group, rank, size, n_regions, lambda choose: next_word())
         torch.set_num_threads(n_threads)
         try:
             with (
@@ -281,13 +373,13 @@ def _serve(hear, tell):
                 threadpool_limits(1, user_api="blas"),
                 among(ranks),
             ):
-                answer = function(*arguments)
+                found = function(*arguments)
         except Exception as error:
             lost = isinstance(error, PeerLostError)
-            _send(tell, _Failure(traceback.format_exc(), lost))
+            send(tell, _Failure(traceback.format_exc(), lost))
             os._exit(1)
-        _send(tell, answer)
-        del function, arguments, answer  # their memory is for the next
+        send(tell, found)
+        del function, arguments, found  # their memory is for the next
 
 
 _workers: ContextVar[Workers | None] = ContextVar("workers", default=None)
@@ -304,7 +396,7 @@ def _shared_by(workers):
 
 
 @contextmanager
-def processes(size):
+def processes(size, machines):
     """Fit on so many processes, this one among them, until the end of the block."""
     if size == 1:
         with _shared_by(None):
@@ -315,7 +407,7 @@ def processes(size):
             "This build of PyTorch cannot connect processes: it has no "
             "torch.distributed with Gloo. Fit without workers."
         )
-    workers = Workers(size)
+    workers = Workers(size, machines)
     try:
         workers.start()
         with _shared_by(workers):

@@ -1,0 +1,285 @@
+"""Workers that run beside the workers of a Dask cluster.
+
+A task of Dask starts each of them (`skmmm._model.hosting`) and waits until it ends. The
+worker connects to the calling process, where both prove that they know a secret, and
+then is a worker as any other: it ends with the connection, and with its Dask worker.
+"""
+
+import io
+import os
+import pickle
+import queue
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from asyncio import CancelledError
+from contextlib import contextmanager
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client, Listener
+from urllib.parse import urlsplit
+
+from torch.distributed import TCPStore
+
+from skmmm._model.hosting import host
+from skmmm._model.sums import PeerLostError
+from skmmm._model.workers import GRACE, PATIENCE, answer, died, processes, receive
+from skmmm._version import __version__
+
+# Seconds in which a process has to come: a Dask worker may be busy, and torch may come
+# from a slow disk.
+_ARRIVAL = 120.0
+_GLANCE = 0.5  # seconds from one look at Dask to the next
+
+
+class Door:
+    """Where processes come in that know the secret.
+
+    Attributes
+    ----------
+    address : tuple of (str, int)
+    secret : bytes
+    """
+
+    def __init__(self, host):
+        self.secret = secrets.token_bytes(32)
+        self._listener = Listener((host, 0), backlog=128, authkey=self.secret)
+        self.address = self._listener.address
+        self._visitors = {}  # by rank
+        self._came = threading.Condition()
+        self._open = True
+        self._keeper = threading.Thread(target=self._let_in, daemon=True)
+        self._keeper.start()
+
+    def _let_in(self):
+        while self._open:
+            try:
+                visitor = self._listener.accept()
+                rank = int(visitor.recv_bytes(maxlength=20))
+            except (AuthenticationError, EOFError, OSError, ValueError):
+                continue  # somebody else, or the door closes
+            with self._came:
+                self._visitors[rank] = visitor
+                self._came.notify_all()
+
+    def visitor(self, rank, seconds):
+        """Return the connection of a process, None if it does not come so soon."""
+        with self._came:
+            self._came.wait_for(lambda: rank in self._visitors, seconds)
+            return self._visitors.pop(rank, None)
+
+    def close(self):
+        """Let nobody in any more."""
+        self._open = False
+        # It waits for somebody.
+        socket.create_connection(self.address, timeout=GRACE).close()
+        self._keeper.join(GRACE)
+        self._listener.close()
+
+
+class DaskProcess:
+    """A worker beside a Dask worker, which hears and tells through a socket.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    address : str
+        Of the Dask worker.
+    door : Door
+    rank : int
+    """
+
+    def __init__(self, client, address, door, rank):
+        self.name = f"at Dask worker {address}"
+        self.host = host_of(address)
+        self.n_threads = client.nthreads().get(address, 1)
+        self.stdin, self.stdout = io.BytesIO(), io.BytesIO()
+        self._client, self._address = client, address
+        self._door, self._rank = door, rank
+        self._socket = None
+        self._task = client.submit(
+            host,
+            __version__,
+            door.address,
+            door.secret,
+            rank,
+            workers=[address],
+            pure=False,
+            retries=0,
+        )
+
+    def introduce(self):
+        """Wait until it has come."""
+        end = time.monotonic() + _ARRIVAL
+        while (visitor := self._door.visitor(self._rank, _GLANCE)) is None:
+            if self._task.done() or not self._hosted() or time.monotonic() > end:
+                raise PeerLostError("a process has not come")
+        self._socket, self.stdout, self.stdin = files_of(visitor)
+
+    def hang_up(self):
+        """Let it end, as there is no more to do."""
+        if self._socket is not None:
+            try:
+                self._socket.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it has gone already
+
+    kill = hang_up  # it ends with the connection, whatever it computes
+
+    def end(self):
+        """Wait until it has ended."""
+        self.fate()
+        self._task.cancel()
+        if self._socket is not None:
+            self._socket.close()
+
+    def fate(self):
+        """Return in words how it ended, None if it did not."""
+        end = time.monotonic() + GRACE
+        while not self._task.done():
+            if not self._hosted():
+                self.hang_up()  # nothing comes any more, not even an end
+                return (
+                    "is gone, as its Dask worker has died or was closed. Often that is "
+                    "for want of memory."
+                )
+            if time.monotonic() > end:
+                return None if self._socket else "was not started: is it busy?"
+            time.sleep(_GLANCE / 10)
+        try:
+            code = self._task.result()
+        except (Exception, CancelledError) as error:
+            return f"was not started: {type(error).__name__}: {error}."
+        return f"{died(code)} The log of the Dask worker may say why."
+
+    def _hosted(self):
+        """Return whether its Dask worker is there."""
+        return self._address in self._client.nthreads()
+
+
+class DaskMachines:
+    """Where workers run that the workers of a Dask cluster start.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    addresses : list of str
+        Of the Dask workers, one for each worker.
+    own_host : str
+        Where they reach the calling process.
+    door : Door
+    """
+
+    def __init__(self, client, addresses, own_host, door):
+        self.host = own_host
+        self._client, self._addresses, self._door = client, addresses, door
+
+    def start(self, rank):
+        """Return a new process, which may still be on its way."""
+        return DaskProcess(self._client, self._addresses[rank - 1], self._door, rank)
+
+    def sharing(self, size):
+        """Return how many of all processes share the threads of the calling one."""
+        return 1 + sum(is_here(host_of(a), self.host) for a in self._addresses)
+
+    @contextmanager
+    def meeting(self, size):
+        """Yield where the processes meet: a store that other networks cannot reach."""
+        with socket.create_server((self.host, 0)) as server:
+            place = server.getsockname()[:2]
+            store = TCPStore(
+                *place,
+                size,
+                True,
+                PATIENCE,
+                wait_for_workers=False,
+                master_listen_fd=os.dup(server.fileno()),
+            )
+            yield place
+            del store
+
+
+@contextmanager
+def dask_processes(client, addresses):
+    """Fit on this process and one beside each of some Dask workers, in the block.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    addresses : list of str
+        Of the Dask workers.
+    """
+    own_host = own_host_towards([host_of(address) for address in addresses])
+    door = Door(own_host)
+    try:
+        machines = DaskMachines(client, addresses, own_host, door)
+        with processes(1 + len(addresses), machines):
+            yield
+    finally:
+        door.close()
+
+
+def host_of(address):
+    """Return the host of the address of a Dask worker."""
+    parts = urlsplit(address)
+    return "127.0.0.1" if parts.scheme == "inproc" else parts.hostname
+
+
+def own_host_towards(hosts):
+    """Return the host under which others reach this process, loopback if they can."""
+    own = "127.0.0.1"
+    for other in hosts:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
+            way.connect((other, 1))  # sends nothing
+            own = way.getsockname()[0]
+        if not own.startswith("127."):
+            break
+    return own
+
+
+def is_here(host, own_host):
+    """Return whether a host is the machine of this process."""
+    return host == own_host or host.startswith("127.")
+
+
+def files_of(connection):
+    """Return the socket of a connection, and files that read and write it."""
+    with connection:
+        own = socket.socket(fileno=os.dup(connection.fileno()))
+    own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return own, own.makefile("rb"), own.makefile("wb")
+
+
+def serve():
+    """Do what the calling process asks for, until it or the Dask worker ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the calling process decides
+    starter = sys.stdin.buffer
+    address, secret, rank = pickle.load(starter)
+    _in_background(starter.read, lambda _: os._exit(0))
+    caller = Client(address, authkey=secret)
+    caller.send_bytes(str(rank).encode())
+    _, hear, tell = files_of(caller)
+    heard: queue.SimpleQueue = queue.SimpleQueue()
+    # Read at once, so that the end of the connection is noticed while it computes.
+    _in_background(lambda: _read_on(hear, heard.put), os._exit)
+    answer(heard.get, tell)
+
+
+def _read_on(hear, tell):
+    """Pass on what a stream says; return an exit code once it ends."""
+    try:
+        while True:
+            tell(receive(hear))
+    except PeerLostError:
+        return 0
+    except BaseException:
+        traceback.print_exc()
+        return 1
+
+
+def _in_background(call, then):
+    """Call a function in another thread, and another one with what it returns."""
+    threading.Thread(target=lambda: then(call()), daemon=True).start()

@@ -1,0 +1,288 @@
+"""One panel on a Dask cluster: the same model, and no process left behind."""
+
+import os
+import pickle
+import signal
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+
+from helpers import AfterIterations
+from skmmm import DeepCausalMMMRegressor
+from skmmm.dask import DaskMMMRegressor
+from skmmm.datasets import make_mmm_panel
+from skmmm.distributed import region_workers
+
+distributed = pytest.importorskip("distributed")
+dd = pytest.importorskip("dask.dataframe")
+N_TRAINED = 40  # weeks
+
+
+@pytest.fixture(scope="module")
+def client():
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    )
+    with cluster, distributed.Client(cluster) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def world():
+    return make_mmm_panel(5, N_TRAINED + 6, n_media=2, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def trained(world):
+    """Which rows models are fitted to: all but the last six weeks."""
+    return world.X["week"].isin(world.X["week"].unique()[:N_TRAINED])
+
+
+@pytest.fixture(scope="module")
+def wide(world, trained):
+    """Rows in any order, beside columns that no model uses."""
+    frame = world.X.assign(sales=world.y, note="x", more=1.0)[trained]
+    return frame.sample(frac=1.0, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def settings(world):
+    return {
+        "media": world.media,
+        "controls": world.controls,
+        "region": "region",
+        "time": "week",
+        "max_lag": 3,
+        "max_iter": 8,
+        "n_draws": 0,
+        "graph": None,
+        "random_state": 0,
+    }
+
+
+@pytest.fixture
+def one(settings):
+    return DeepCausalMMMRegressor(**settings)
+
+
+def in_partitions(frame, n):
+    return dd.from_pandas(frame, npartitions=n, sort=False)
+
+
+@pytest.fixture(scope="module")
+def fitted(client, wide, settings):
+    one = DeepCausalMMMRegressor(**settings)
+    model = DaskMMMRegressor(one, client=client, n_workers=2)
+    return model.fit(in_partitions(wide, 3), "sales")
+
+
+def test_the_fit_is_that_of_as_many_processes(world, trained, fitted, one):
+    with region_workers(2):
+        one.fit(world.X[trained], world.y[trained])
+    model = fitted.to_local()
+    assert_array_equal(model.loss_curve_, one.loss_curve_)
+    assert_array_equal(model.predict(world.X), one.predict(world.X))
+    assert model.feature_names_in_.tolist() == list(world.X)
+
+
+@pytest.mark.usefixtures("client")
+def test_partitions_change_nothing(world, trained, wide, one):
+    # In another order, some of them empty, and y beside X.
+    empty = in_partitions(wide, 1).query("more < 0")
+    X = dd.concat([in_partitions(wide[::-1], 2), empty])
+    assert not X.known_divisions
+    model = DaskMMMRegressor(one, n_workers=1).fit(X.drop(columns="more"), X["sales"])
+    model = model.to_local()
+    one.fit(world.X[trained], world.y[trained])
+    assert_array_equal(model.loss_curve_, one.loss_curve_)
+    assert_array_equal(model.predict(world.X), one.predict(world.X))
+
+
+def by_region(frame):
+    """Return rows with a partition for each of the five regions."""
+    parts = [rows for _, rows in frame.groupby("region")]
+    assert len(parts) == 5
+    return dd.concat([in_partitions(part, 1) for part in parts])
+
+
+@pytest.mark.parametrize("missing", [None, 0])
+def test_predictions_are_those_of_all_rows(world, trained, fitted, missing):
+    coming = world.X[~trained].sort_values(["region", "week"]).assign(note="x")
+    if missing is not None:  # a week in one region
+        coming = coming.drop(index=coming.index[missing])
+    X = by_region(coming)
+    found = fitted.predict(X)
+    assert isinstance(found, dd.Series)
+    assert found.npartitions == X.npartitions
+    found = found.compute(scheduler="synchronous")
+    expected = fitted.predict(coming)
+    assert isinstance(expected, np.ndarray)
+    assert_array_equal(found.index, coming.index)
+    assert_allclose(found, expected, rtol=1e-12)
+    assert_array_equal(expected, fitted.to_local().predict(coming.drop(columns="note")))
+
+
+def test_partitions_that_part_a_region_are_refused(world, trained, fitted):
+    X = in_partitions(world.X[~trained], 4)
+    found = fitted.predict(X)
+    with pytest.raises(
+        ValueError, match=r"partitions 0 and 3 .*shuffle\(on='region'\)"
+    ):
+        found.compute(scheduler="synchronous")
+    found = fitted.predict(X.shuffle(on="region")).compute()  # on the cluster
+    expected = pd.Series(fitted.predict(world.X[~trained]), world.X.index[~trained])
+    assert_allclose(found.sort_index(), expected, rtol=1e-12)
+
+
+def test_periods_that_no_partition_has_are_missed(world, fitted):
+    weeks = world.X["week"].unique()[N_TRAINED + 1 :]
+    X = by_region(world.X[world.X["week"].isin(weeks)])
+    with pytest.raises(ValueError, match="no row for 1 period between"):
+        fitted.predict(X).compute(scheduler="synchronous")
+    with pytest.raises(ValueError, match="no column 'week'"):
+        fitted.predict(X.drop(columns="week"))
+
+
+def test_copies_share_the_client_and_pickles_leave_it_out(fitted, client, world):
+    copied = clone(fitted)
+    assert copied.client is client
+    assert not hasattr(copied, "estimator_")
+    stored = pickle.loads(pickle.dumps(fitted))
+    assert stored.client is None
+    assert_array_equal(stored.predict(world.X), fitted.predict(world.X))
+
+
+def test_another_version_is_told(client, wide, one, monkeypatch):
+    from skmmm._model import dask_machines
+
+    monkeypatch.setattr(dask_machines, "__version__", "0.0.1")
+    with pytest.raises(RuntimeError, match=r"this Dask worker has skmmm .*0\.0\.1"):
+        DaskMMMRegressor(one, n_workers=2).fit(in_partitions(wide, 1), "sales")
+
+
+def children():
+    """Return the processes that a Dask worker has started."""
+    import psutil
+
+    return [child.pid for child in psutil.Process().children()]
+
+
+def gone(pid):
+    """Return whether a process ends within some seconds."""
+    import psutil
+
+    for _ in range(100):
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_strangers_are_not_let_in():
+    from multiprocessing import AuthenticationError
+    from multiprocessing.connection import Client
+
+    from skmmm._model.dask_machines import Door
+
+    door = Door("127.0.0.1")
+    try:
+        with pytest.raises(AuthenticationError):
+            Client(door.address, authkey=b"guessed")
+        assert door.visitor(1, 0.1) is None
+        with Client(door.address, authkey=door.secret) as friend:
+            friend.send_bytes(b"1")
+            assert door.visitor(1, 5.0) is not None
+    finally:
+        door.close()
+    with pytest.raises(OSError, match="refused"):
+        Client(door.address, authkey=door.secret)
+
+
+@pytest.mark.usefixtures("client")
+@pytest.mark.parametrize(
+    ("changed", "y", "message"),
+    [
+        ({}, "sale", "y='sale' is not a column of X"),
+        ({"media": ["tv"]}, "sales", "media='tv' is not a column of X"),
+        ({"media": [0, 1]}, "sales", "media names column 0 by its position"),
+        ({"media_cost": {0: 1.0}}, "sales", "media_cost names column 0"),
+        ({"region": None}, "sales", "Ask for at most 1"),
+    ],
+)
+def test_bad_columns_are_named(wide, one, changed, y, message):
+    one.set_params(**changed)
+    model = DaskMMMRegressor(one, n_workers=2)
+    with pytest.raises(ValueError, match=message):
+        model.fit(in_partitions(wide, 2), y)
+    assert not hasattr(model, "estimator_")
+
+
+@pytest.mark.usefixtures("client")
+def test_bad_tables_are_named(wide, one):
+    model = DaskMMMRegressor(one, n_workers=2)
+    X = in_partitions(wide, 2)
+    with pytest.raises(TypeError, match="X must be a Dask DataFrame, got DataFrame"):
+        model.fit(wide, "sales")
+    with pytest.raises(TypeError, match="y must be the name"):
+        model.fit(X, wide["sales"])
+    with pytest.raises(ValueError, match="y has 3 partitions and X 2"):
+        model.fit(X, in_partitions(wide["sales"], 3))
+    with pytest.raises(ValueError, match=r"index of partition [01] differs"):
+        model.fit(X, in_partitions(wide["sales"][::-1], 2))
+    with pytest.raises(ValueError, match=r"Found array with 0 sample"):
+        model.fit(X.query("more < 0"), "sales")
+    with pytest.raises(ValueError, match="n_workers=4 needs 3 Dask workers"):
+        DaskMMMRegressor(one, n_workers=4).fit(X, "sales")
+    with pytest.raises(ValueError, match="labelled 7"):
+        model.fit(X.rename(columns={"note": 7}), "sales")
+
+
+def test_somebody_has_to_start_a_client(wide, one, monkeypatch):
+    def nobody():
+        raise ValueError("no clients")
+
+    monkeypatch.setattr(distributed.Client, "current", nobody)
+    with pytest.raises(ValueError, match=r"Start one first, client = distributed"):
+        DaskMMMRegressor(one).fit(in_partitions(wide, 2), "sales")
+    client = type("Other", (), {"submit": print, "gather": print})()
+    with pytest.raises(TypeError, match=r"must be a distributed\.Client"):
+        DaskMMMRegressor(one, client=client).fit(in_partitions(wide, 2), "sales")
+
+
+@pytest.mark.parametrize("missing", ["distributed", "dask.dataframe"])
+def test_what_to_install_is_told(fitted, wide, monkeypatch, missing):
+    monkeypatch.setitem(sys.modules, missing, None)
+    call = fitted.predict if missing == "dask.dataframe" else clone(fitted).fit
+    arguments = (wide,) if missing == "dask.dataframe" else (wide, "sales")
+    with pytest.raises(ImportError, match=r'pip install "skmmm\[dask\]"'):
+        call(*arguments)
+
+
+def test_a_dask_worker_that_dies_is_named(client, wide, fitted, one):
+    pytest.importorskip("sklearn.callback")
+    started = []
+
+    def act():
+        found = {address: own for address, own in client.run(children).items() if own}
+        ((address, started[:]),) = found.items()
+        os.kill(client.run(os.getpid)[address], signal.SIGKILL)
+
+    one.set_callbacks(AfterIterations(2, act))
+    model = DaskMMMRegressor(one, n_workers=2)
+    model.estimator_ = fitted.estimator_
+    before = dict(vars(model))
+    start = time.monotonic()
+    message = r"Worker 2 of 2 \(at Dask worker tcp://\S+\) is gone"
+    with pytest.raises(RuntimeError, match=message):
+        model.fit(in_partitions(wide, 2), "sales")
+    assert time.monotonic() - start < 60
+    assert vars(model) == before
+    assert gone(*started)
