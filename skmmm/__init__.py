@@ -19,6 +19,7 @@ _ESTIMATORS = {
 _MODULES = (
     "allocation",
     "baselines",
+    "dask",
     "datasets",
     "distributed",
     "effects",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Integral
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from skmmm._dask_hosting import host
 from skmmm._dask_tables import (
     check_fit_tables,
     check_named,
@@ -23,6 +25,7 @@ from skmmm._data.costs import money_columns
 from skmmm._regressor import DeepCausalMMMRegressor
 from skmmm._utils.labels import counted
 from skmmm._utils.sklearn import HasMethods, Interval
+from skmmm._version import __version__
 
 __all__ = ["DaskMMMRegressor"]
 
@@ -159,7 +162,7 @@ class DaskMMMRegressor(MetaEstimatorMixin, BaseEstimator):
         # torch takes seconds to import
         from skmmm._model.dask_machines import dask_processes
 
-        with dask_processes(client, addresses):
+        with dask_processes(client, addresses, partial(host, __version__)):
             return model.fit(frame, target)
 
     def predict(self, X: Any) -> Any:

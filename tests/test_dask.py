@@ -12,6 +12,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
+import skmmm.dask
 from helpers import AfterIterations
 from skmmm import DeepCausalMMMRegressor
 from skmmm.dask import DaskMMMRegressor
@@ -158,9 +159,7 @@ def test_copies_share_the_client_and_pickles_leave_it_out(fitted, client, world)
 
 
 def test_another_version_is_told(client, wide, one, monkeypatch):
-    from skmmm._model import dask_machines
-
-    monkeypatch.setattr(dask_machines, "__version__", "0.0.1")
+    monkeypatch.setattr(skmmm.dask, "__version__", "0.0.1")
     with pytest.raises(RuntimeError, match=r"this Dask worker has skmmm .*0\.0\.1"):
         DaskMMMRegressor(one, n_workers=2).fit(in_partitions(wide, 1), "sales")
 

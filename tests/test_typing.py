@@ -13,6 +13,7 @@ PUBLIC = [
     "skmmm",
     "skmmm.allocation",
     "skmmm.baselines",
+    "skmmm.dask",
     "skmmm.datasets",
     "skmmm.effects",
     "skmmm.graph",

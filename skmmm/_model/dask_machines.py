@@ -1,8 +1,8 @@
 """Workers that run beside the workers of a Dask cluster.
 
-A task of Dask starts each of them (`skmmm._model.hosting`) and waits until it ends. The
-worker connects to the calling process, where both prove that they know a secret, and
-then is a worker as any other: it ends with the connection, and with its Dask worker.
+A task of Dask starts each of them and waits until it ends. The worker connects to the
+calling process, where both prove that they know a secret, and then is a worker as any
+other: it ends with the connection, and with its Dask worker.
 """
 
 import io
@@ -24,10 +24,8 @@ from urllib.parse import urlsplit
 
 from torch.distributed import TCPStore
 
-from skmmm._model.hosting import host
 from skmmm._model.sums import PeerLostError
 from skmmm._model.workers import GRACE, PATIENCE, answer, died, processes, receive
-from skmmm._version import __version__
 
 # Seconds in which a process has to come: a Dask worker may be busy, and torch may come
 # from a slow disk.
@@ -90,9 +88,11 @@ class DaskProcess:
         Of the Dask worker.
     door : Door
     rank : int
+    run : callable
+        As of `dask_processes`.
     """
 
-    def __init__(self, client, address, door, rank):
+    def __init__(self, client, address, door, rank, run):
         self.name = f"at Dask worker {address}"
         self.host = host_of(address)
         self.n_threads = client.nthreads().get(address, 1)
@@ -101,8 +101,7 @@ class DaskProcess:
         self._door, self._rank = door, rank
         self._socket = None
         self._task = client.submit(
-            host,
-            __version__,
+            run,
             door.address,
             door.secret,
             rank,
@@ -171,15 +170,19 @@ class DaskMachines:
     own_host : str
         Where they reach the calling process.
     door : Door
+    run : callable
+        As of `dask_processes`.
     """
 
-    def __init__(self, client, addresses, own_host, door):
+    def __init__(self, client, addresses, own_host, door, run):
         self.host = own_host
-        self._client, self._addresses, self._door = client, addresses, door
+        self._client, self._addresses = client, addresses
+        self._door, self._run = door, run
 
     def start(self, rank):
         """Return a new process, which may still be on its way."""
-        return DaskProcess(self._client, self._addresses[rank - 1], self._door, rank)
+        address = self._addresses[rank - 1]
+        return DaskProcess(self._client, address, self._door, rank, self._run)
 
     def sharing(self, size):
         """Return how many of all processes share the threads of the calling one."""
@@ -203,7 +206,7 @@ class DaskMachines:
 
 
 @contextmanager
-def dask_processes(client, addresses):
+def dask_processes(client, addresses, run):
     """Fit on this process and one beside each of some Dask workers, in the block.
 
     Parameters
@@ -211,11 +214,14 @@ def dask_processes(client, addresses):
     client : distributed.Client
     addresses : list of str
         Of the Dask workers.
+    run : callable
+        Called by them with an address where this process listens, the secret and the
+        rank: runs a process that calls `serve`, tells it these, and waits for its end.
     """
     own_host = own_host_towards([host_of(address) for address in addresses])
     door = Door(own_host)
     try:
-        machines = DaskMachines(client, addresses, own_host, door)
+        machines = DaskMachines(client, addresses, own_host, door, run)
         with processes(1 + len(addresses), machines):
             yield
     finally:
