@@ -150,27 +150,33 @@ def gathered(
     frame : DataFrame of shape (n_rows, len(used))
     target : Series of shape (n_rows,)
     """
-    import dask
-
     if isinstance(y, str):
-        label, parts = y, X[[*used, y]].to_delayed()
+        label, rows = y, X[[*used, y]]
     else:
         label = "y"
         while label in used:
             label += "_"
-        both = zip(X[used].to_delayed(), y.to_delayed(), strict=True)
-        with_kpi = dask.delayed(_with_kpi)
-        parts = [with_kpi(*pair, label, i) for i, pair in enumerate(both)]
-    frame = _joined(client.gather(client.compute(list(parts))))
+        meta = X._meta[used].assign(**{label: y._meta})
+        rows = X[used].map_partitions(
+            _with_kpi, y, label, meta=meta, align_dataframes=False
+        )
+    frame = _joined(client.gather(client.compute(list(rows.to_delayed()))))
     return frame, frame.pop(label)
 
 
-def _with_kpi(rows, kpi, label, number):
+def _with_kpi(rows, kpi, label):
     """Return a partition of X with its KPI as the last column."""
+    said = "Make y a column of X and pass its name."
     if not rows.index.equals(kpi.index):
         raise ValueError(
-            f"y is not aligned with X: the index of partition {number} differs. Make y "
-            "a column of X and pass its name."
+            f"y is not aligned with X: the index of a partition differs. {said}"
+        )
+    if not rows.index.is_unique:
+        # Rows that were shuffled twice may come in another order.
+        odd = rows.index[rows.index.duplicated()][0]
+        raise ValueError(
+            "y cannot be aligned with X: the index of a partition has "
+            f"{checks.plain_label(odd)!r} twice. {said}"
         )
     return pd.concat([rows, kpi.rename(label)], axis=1)
 

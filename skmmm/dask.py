@@ -74,17 +74,22 @@ class DaskMMMRegressor(MetaEstimatorMixin, BaseEstimator):
 
     Examples
     --------
-    >>> from distributed import Client  # doctest: +SKIP
-    >>> import dask.dataframe as dd  # doctest: +SKIP
+    >>> import dask.dataframe as dd
+    >>> from distributed import Client
     >>> from skmmm import DeepCausalMMMRegressor
     >>> from skmmm.dask import DaskMMMRegressor
-    >>> client = Client("tcp://scheduler:8786")  # doctest: +SKIP
-    >>> X = dd.read_parquet("panel/*.parquet")  # doctest: +SKIP
-    >>> model = DaskMMMRegressor(
-    ...     DeepCausalMMMRegressor(media=["tv", "search"], region="region", time="week")
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> data = make_mmm_panel(3, 60, n_media=2, random_state=0)
+    >>> X = dd.from_pandas(data.X.assign(sales=data.y), npartitions=2)
+    >>> one = DeepCausalMMMRegressor(
+    ...     media=data.media, region="region", time="week", n_draws=0, graph=None
     ... )
-    >>> model = model.fit(X, "sales")  # doctest: +SKIP
-    >>> model.to_local().channel_summary()  # doctest: +SKIP
+    >>> with Client(processes=False, dashboard_address=":0") as client:
+    ...     model = DaskMMMRegressor(one, client=client, n_workers=1).fit(X, "sales")
+    >>> model.predict(data.X).shape
+    (180,)
+    >>> list(model.to_local().channel_summary().index)
+    ['media_1', 'media_2']
     """
 
     _parameter_constraints = {
@@ -114,7 +119,7 @@ class DaskMMMRegressor(MetaEstimatorMixin, BaseEstimator):
             not change the result.
         y : str or dask.dataframe.Series of shape (n_rows,)
             KPI: the name of its column in X, which then is no medium, or a Series with
-            the partitions and the index of X.
+            the partitions and the index of X, which has no value twice in a partition.
 
         Warns
         -----

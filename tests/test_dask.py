@@ -1,5 +1,6 @@
 """One panel on a Dask cluster: the same model, and no process left behind."""
 
+import doctest
 import os
 import pickle
 import signal
@@ -27,7 +28,7 @@ N_TRAINED = 40  # weeks
 @pytest.fixture(scope="module")
 def client():
     cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     )
     with cluster, distributed.Client(cluster) as client:
         yield client
@@ -234,8 +235,11 @@ def test_bad_tables_are_named(wide, one):
         model.fit(X, wide["sales"])
     with pytest.raises(ValueError, match="y has 3 partitions and X 2"):
         model.fit(X, in_partitions(wide["sales"], 3))
-    with pytest.raises(ValueError, match=r"index of partition [01] differs"):
+    with pytest.raises(ValueError, match="the index of a partition differs"):
         model.fit(X, in_partitions(wide["sales"][::-1], 2))
+    alike = in_partitions(wide.set_axis([7] * len(wide)), 2)
+    with pytest.raises(ValueError, match="index of a partition has 7 twice"):
+        model.fit(alike, alike["sales"])
     with pytest.raises(ValueError, match=r"Found array with 0 sample"):
         model.fit(X.query("more < 0"), "sales")
     with pytest.raises(ValueError, match="n_workers=4 needs 3 Dask workers"):
@@ -254,6 +258,12 @@ def test_somebody_has_to_start_a_client(wide, one, monkeypatch):
     client = type("Other", (), {"submit": print, "gather": print})()
     with pytest.raises(TypeError, match=r"must be a distributed\.Client"):
         DaskMMMRegressor(one, client=client).fit(in_partitions(wide, 2), "sales")
+
+
+def test_example_in_docstring():
+    result = doctest.testmod(skmmm.dask)
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 @pytest.mark.parametrize("missing", ["distributed", "dask.dataframe"])
