@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from numbers import Integral
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from skmmm._data import checks
+from skmmm._data.costs import is_number
 from skmmm._data.tables import row_namer
 from skmmm._data.times import read_times
 
@@ -110,17 +111,13 @@ def check_named(estimator: Any) -> None:
     """Raise if an estimator names columns by position, which count otherwise here."""
     for name, value in estimator.get_params(deep=True).items():
         own = name.split("__")[-1]
-        if own not in _NAMING or (own == "media_cost" and not _is_mapping(value)):
+        if own not in _NAMING or (own == "media_cost" and is_number(value)):
             continue
         for key in _integers(value):
             raise ValueError(
                 f"{name} names column {key} by its position, which is another one once "
                 "columns that the model does not use are gone. Name it by its label."
             )
-
-
-def _is_mapping(value):
-    return isinstance(value, Mapping)
 
 
 def _integers(value: Any) -> list:

@@ -20,7 +20,7 @@ from skmmm._dask_tables import (
     predicted_lazily,
     running_client,
 )
-from skmmm._data.checks import region_values, resolve_columns
+from skmmm._data.checks import resolve_columns
 from skmmm._data.costs import money_columns
 from skmmm._regressor import DeepCausalMMMRegressor
 from skmmm._utils.labels import counted
@@ -70,7 +70,7 @@ class DaskMMMRegressor(MetaEstimatorMixin, BaseEstimator):
     not count. They reach the calling process and each other by TCP, on ports that the
     system chooses and addresses of IPv4 that the cluster uses, and prove to it that
     they know a secret which came with the task. What passes between them is not
-    encrypted.
+    encrypted. Weights of rows are not taken.
 
     Examples
     --------
@@ -162,7 +162,7 @@ class DaskMMMRegressor(MetaEstimatorMixin, BaseEstimator):
         frame, target = in_canonical_order(*gathered(client, X, y, used), columns)
         n_regions = 1
         if columns.region is not None:
-            n_regions = len(set(region_values(frame, columns.region).tolist()))
+            n_regions = frame[columns.region].nunique()
         addresses = _share(addresses, self.n_workers, n_regions)
         # torch takes seconds to import
         from skmmm._model.dask_machines import dask_processes
@@ -185,7 +185,8 @@ class DaskMMMRegressor(MetaEstimatorMixin, BaseEstimator):
         -------
         y_pred : dask.dataframe.Series or ndarray of shape (n_rows,)
             In KPI units. Of a Dask DataFrame a Series of its partitions and index,
-            which nothing has computed yet: every partition is predicted where it is.
+            which nothing has computed yet: every partition is predicted where it is,
+            after the columns of region and time of all partitions were checked.
 
         Raises
         ------

@@ -6,6 +6,7 @@ import pickle
 import signal
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -246,6 +247,25 @@ def test_bad_tables_are_named(wide, one):
         DaskMMMRegressor(one, n_workers=4).fit(X, "sales")
     with pytest.raises(ValueError, match="labelled 7"):
         model.fit(X.rename(columns={"note": 7}), "sales")
+
+
+class ClusterOf:
+    """As much of a client as is asked before anything is sent."""
+
+    def __init__(self, address, n_workers):
+        self.scheduler, self.n_workers = SimpleNamespace(address=address), n_workers
+
+    def nthreads(self):
+        return {f"{self.scheduler.address}{k}": 1 for k in range(self.n_workers)}
+
+
+def test_data_of_encrypted_clusters_stay_there():
+    cluster = ClusterOf("tls://a:1", 2)
+    with pytest.raises(ValueError, match=r"encrypts .* Pass n_workers=1"):
+        skmmm.dask._dask_workers(cluster, None)
+    assert skmmm.dask._dask_workers(cluster, 1) == []
+    with pytest.raises(ValueError, match="no workers"):
+        skmmm.dask._dask_workers(ClusterOf("tcp://a:1", 0), None)
 
 
 def test_somebody_has_to_start_a_client(wide, one, monkeypatch):

@@ -17,7 +17,7 @@ import threading
 import time
 import traceback
 from asyncio import CancelledError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener
 from urllib.parse import urlsplit
@@ -72,8 +72,8 @@ class Door:
     def close(self):
         """Let nobody in any more."""
         self._open = False
-        # It waits for somebody.
-        socket.create_connection(self.address, timeout=GRACE).close()
+        with suppress(OSError):  # it waits for somebody
+            socket.create_connection(self.address, timeout=GRACE).close()
         self._keeper.join(GRACE)
         self._listener.close()
 
@@ -121,17 +121,16 @@ class DaskProcess:
     def hang_up(self):
         """Let it end, as there is no more to do."""
         if self._socket is not None:
-            try:
+            with suppress(OSError):  # it may have gone already
                 self._socket.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # it has gone already
 
     kill = hang_up  # it ends with the connection, whatever it computes
 
     def end(self):
         """Wait until it has ended."""
         self.fate()
-        self._task.cancel()
+        with suppress(OSError):  # the scheduler may be gone as well
+            self._task.cancel()
         if self._socket is not None:
             self._socket.close()
 
@@ -151,12 +150,16 @@ class DaskProcess:
         try:
             code = self._task.result()
         except (Exception, CancelledError) as error:
-            return f"was not started: {type(error).__name__}: {error}."
+            lost = "was lost" if self._socket else "was not started"
+            return f"{lost}: {type(error).__name__}: {error}."
         return f"{died(code)} The log of the Dask worker may say why."
 
     def _hosted(self):
-        """Return whether its Dask worker is there."""
-        return self._address in self._client.nthreads()
+        """Return whether its Dask worker is there, and the scheduler to say so."""
+        try:
+            return self._address in self._client.nthreads()
+        except OSError:
+            return False
 
 
 class DaskMachines:
