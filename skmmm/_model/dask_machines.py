@@ -129,7 +129,7 @@ class DaskProcess:
     def end(self):
         """Wait until it has ended."""
         self.fate()
-        with suppress(OSError):  # the scheduler may be gone as well
+        with suppress(Exception):  # the client may be closed, or the scheduler gone
             self._task.cancel()
         if self._socket is not None:
             self._socket.close()
@@ -151,14 +151,14 @@ class DaskProcess:
             code = self._task.result()
         except (Exception, CancelledError) as error:
             lost = "was lost" if self._socket else "was not started"
-            return f"{lost}: {type(error).__name__}: {error}."
+            return f"{lost}: {type(error).__name__}: {error}"
         return f"{died(code)} The log of the Dask worker may say why."
 
     def _hosted(self):
         """Return whether its Dask worker is there, and the scheduler to say so."""
         try:
             return self._address in self._client.nthreads()
-        except OSError:
+        except Exception:  # the client is closed, or the scheduler gone
             return False
 
 

@@ -301,6 +301,8 @@ class Workers:
             name = f"Worker {rank + 1} of {self.size} ({process.name})"
             fate, severity = _fate(process, self._failures.get(process))
             found.setdefault(severity, f"{name} {fate}")
+            if severity == 0:
+                break  # no need to wait for the others
         return f"{found[min(found)]} All were stopped; the next fit starts new ones."
 
 
