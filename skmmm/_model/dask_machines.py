@@ -203,6 +203,7 @@ class DaskMachines:
                 PATIENCE,
                 wait_for_workers=False,
                 master_listen_fd=os.dup(server.fileno()),
+                use_libuv=False,  # which took no sockets in some versions
             )
             yield place
             del store
