@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from skmmm.allocation._question import (
 )
 from skmmm.inspection._effects import summary_of
 from skmmm.inspection._intervals import tail_probability
+from skmmm.inspection._payback import SHARES
 from skmmm.inspection._pooled import PooledChannels
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.inspection._protocol import Effect
@@ -102,6 +104,31 @@ class GroupQuestions:
         order = [*map(self._by_labels.index, apart), len(apart)]
         summary = summary_of(found, None, tail)
         return summary.set_axis(summary.index.reorder_levels(order))
+
+    @documented_by(inspection.payback)
+    def payback(
+        self,
+        X: Table | None = None,
+        *,
+        shares: Sequence[float] = SHARES,
+        value: float | None = None,
+        confidence_level: float = 0.9,
+    ) -> pd.DataFrame:
+        """Return how many periods pass until the effect of a unit of spend arrived.
+
+        Returns
+        -------
+        payback : DataFrame indexed by the grouping columns and channel
+            With the columns of :func:`skmmm.inspection.payback`.
+
+        Raises
+        ------
+        ValueError
+            As `contributions`, and as :func:`skmmm.inspection.payback`.
+        """
+        return inspection.payback(
+            self, X, shares=shares, value=value, confidence_level=confidence_level
+        )
 
     @documented_by(inspection.response_curve)
     def response_curve(

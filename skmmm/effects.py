@@ -45,9 +45,9 @@ def effects_of(
     -------
     effects : Effects
         With `contributions`, `channel_summary`, `channel_groups`, `response_curve`,
-        `marginal_roi`, `optimize_budget`, `budget_path` and `compare_scenarios`. It
-        also stands for X in the functions of these names and in the methods of
-        `DeepCausalMMMRegressor`.
+        `marginal_roi`, `payback`, `optimize_budget`, `budget_path` and
+        `compare_scenarios`. It also stands for X in the functions of these names and
+        in the methods of `DeepCausalMMMRegressor`.
 
     Raises
     ------
@@ -147,6 +147,11 @@ class Effects(BoundTable):
     def channel_groups(self, **options: Any) -> pd.DataFrame:
         """Return groups of channels whose total is known although its split is not."""
         return inspection.channel_groups(self.estimator, self, **options)
+
+    @documented_by(inspection.payback, without=_KNOWN)
+    def payback(self, **options: Any) -> pd.DataFrame:
+        """Return how many periods pass until the effect of a unit of spend arrived."""
+        return inspection.payback(self.estimator, self, **options)
 
     @documented_by(inspection.marginal_roi, without=_KNOWN)
     def marginal_roi(self, **options: Any) -> pd.DataFrame:

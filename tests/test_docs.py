@@ -32,6 +32,7 @@ MODULES = (
     "inspection._calibration",
     "inspection._confounding",
     "inspection._effects",
+    "inspection._payback",
     "inspection._placebo",
     "inspection._stability",
     "metrics",

@@ -24,6 +24,7 @@ from skmmm.plotting import (
     FitDisplay,
     HiddenDemandDisplay,
     HoldoutDisplay,
+    PaybackDisplay,
     ResidualsDisplay,
     SaturationDisplay,
     WaterfallDisplay,
@@ -116,6 +117,7 @@ def test_other_pictures_of_a_search(search, pyplot):
         EffectivenessDisplay,
         ExperimentsDisplay,
         HiddenDemandDisplay,
+        PaybackDisplay,
         SaturationDisplay,
         WaterfallDisplay,
     ):

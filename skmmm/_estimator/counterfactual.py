@@ -178,6 +178,14 @@ class ModelCounterfactual(Counterfactual):
     def doubted(self) -> np.ndarray:
         return self.doubt()
 
+    def lag_weights(self, *, draws: bool = False) -> Array:
+        with one_thread():
+            return self.model.summary(draws=draws)["carryover"][:, self.shown]
+
+    def prior_lag_weights(self) -> Array:
+        with one_thread():
+            return self.model.prior_lag_weights()[:, self.shown]
+
     @cached_property
     def media_cost_or_unit(self) -> Array:
         """What a unit of a column costs, or is in units of X, shape (n_media,)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -39,6 +39,7 @@ from skmmm.inspection._intervals import (
     mixture_quantiles,
     tail_probability,
 )
+from skmmm.inspection._payback import SHARES
 from skmmm.inspection._protocol import By, Effect
 from skmmm.inspection._verdicts import MIN_DRAWS, channel_verdicts
 from skmmm.scenarios import compare_scenarios, make_future_frame
@@ -78,6 +79,20 @@ class QuestionsMixin(ReadingMixin):
     ) -> pd.DataFrame:
         """Return groups of channels whose total is known although its split is not."""
         return inspection.channel_groups(self, X, confidence_level=confidence_level)
+
+    @documented_by(inspection.payback)
+    def payback(
+        self,
+        X: Table | None = None,
+        *,
+        shares: Sequence[float] = SHARES,
+        value: float | None = None,
+        confidence_level: float = 0.9,
+    ) -> pd.DataFrame:
+        """Return how many periods pass until the effect of a unit of spend arrived."""
+        return inspection.payback(
+            self, X, shares=shares, value=value, confidence_level=confidence_level
+        )
 
     @documented_by(inspection.response_curve)
     def response_curve(

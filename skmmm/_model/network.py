@@ -419,6 +419,17 @@ class OutcomeNetwork:
         effects = self.channel_effects(channels, inputs, inputs.media[:, channels])
         return all_sum(torch.einsum("erct,rt->ec", effects, share))
 
+    def prior_guess(self, n_draws):
+        """Return a network of draws from the prior, of a region that does not deviate.
+
+        The same draws in each call.
+        """
+        random = torch.Generator().manual_seed(0)
+        shape = n_draws, self.shared.shape[1]
+        guesses = torch.randn(shape, generator=random, dtype=torch.float64)
+        nowhere = guesses.new_zeros(n_draws, 1, self.regional.shape[2])
+        return self.at(guesses, nowhere)
+
     def prior_effects(self, n_draws, inputs, share):
         """Return draws from the prior of the mean effect of each channel.
 
@@ -435,11 +446,7 @@ class OutcomeNetwork:
             In mean KPI.
         """
         mean_to_typical = self._mean_to_typical(inputs, share)
-        random = torch.Generator().manual_seed(0)
-        shape = n_draws, self.shared.shape[1]
-        guesses = torch.randn(shape, generator=random, dtype=torch.float64)
-        nowhere = guesses.new_zeros(n_draws, 1, self.regional.shape[2])
-        guessed = self.at(guesses, nowhere)
+        guessed = self.prior_guess(n_draws)
         values, priors = guessed.values(), self.channel_priors
         own = torch.exp(priors.effect_log + priors.effect_spread * values["effect"])
         pooled = guessed.typical_effects(values) * mean_to_typical

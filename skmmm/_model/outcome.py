@@ -556,6 +556,15 @@ class OutcomeModel:
         values = self.network.values()
         return per_head_exponent(values).item() if "per_head" in values else None
 
+    def prior_lag_weights(self, n_prior_draws=4000):
+        """Return prior draws of the lag weights, (n_prior_draws, n_media, n_lags)."""
+        network = self.network
+        if not network.sizes.n_media:
+            return np.zeros((n_prior_draws, 0, network.sizes.max_lag + 1))
+        with torch.no_grad():
+            guessed = network.prior_guess(n_prior_draws)
+            return guessed.impulse_response(guessed.values()).numpy()
+
     def summary(self, *, draws=False):
         """Return what the parameters say, in the units of X and the KPI.
 

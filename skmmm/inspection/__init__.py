@@ -9,6 +9,7 @@ from skmmm.inspection._effects import (
     response_curve,
 )
 from skmmm.inspection._groups import channel_groups
+from skmmm.inspection._payback import payback
 from skmmm.inspection._placebo import placebo_channel
 from skmmm.inspection._stability import block_stability, refresh_stability
 
@@ -20,6 +21,7 @@ __all__ = [
     "confounding_robustness",
     "contributions",
     "marginal_roi",
+    "payback",
     "placebo_channel",
     "refresh_stability",
     "response_curve",

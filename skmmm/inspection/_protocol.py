@@ -20,6 +20,10 @@ from skmmm.inspection._support import RARE
 
 Effect: TypeAlias = Literal["direct", "total"]
 By: TypeAlias = Literal["region", "period"] | None
+NO_LAGS = (
+    "Carry-over is a part of DeepCausalMMMRegressor: the predictions of other "
+    "estimators do not tell when an effect comes."
+)
 # From multiples of spend, and a function from outcomes of draws to their weights, to
 # outcomes and the gradient of their weighted sum.
 Flights: TypeAlias = Callable[[Array, Callable[[Array], Array]], tuple[Array, Array]]
@@ -250,6 +254,17 @@ class Counterfactual(ABC):
         It ends a sentence that starts with the channel: "rings an alarm (...)"; or "".
         """
         return np.full(len(self.labels), "", dtype=object)
+
+    def lag_weights(self, *, draws: bool = False) -> Array:
+        """Return the share of each channel's effect by lag, (E, n_media, n_lags).
+
+        NaN after the last lag of a channel that has fewer than others.
+        """
+        raise ValueError(NO_LAGS)
+
+    def prior_lag_weights(self) -> Array:
+        """Return prior draws of `lag_weights`."""
+        raise ValueError(NO_LAGS)
 
     def standard_error(self) -> Array | None:
         """Return that of each channel's total from sampled orders, None if exact."""

@@ -245,6 +245,13 @@ class GroupedCounterfactual(Counterfactual):
     def doubted(self) -> np.ndarray:
         return np.concatenate([part.doubted() for part in self.parts])
 
+    def lag_weights(self, *, draws: bool = False) -> Array:
+        found = [part.lag_weights(draws=draws) for part in self.parts]
+        return _with_all_lags(self._draws_of(found) if draws else found)
+
+    def prior_lag_weights(self) -> Array:
+        return _with_all_lags([part.prior_lag_weights() for part in self.parts])
+
     def standard_error(self) -> Array | None:
         found = [part.standard_error() for part in self.parts]
         if all(error is None for error in found):
@@ -482,6 +489,16 @@ def paired_draws(position: int, n_draws: int, n_own: int) -> np.ndarray:
     has fewer than others are repeated.
     """
     return np.random.default_rng(position).permutation(n_draws) % n_own
+
+
+def _with_all_lags(kernels: list[Array]) -> Array:
+    """Put lag weights of the parts beside each other, nan where a part has no lag."""
+    most = max(one.shape[-1] for one in kernels)
+    padded = [
+        np.pad(one, [(0, 0), (0, 0), (0, most - one.shape[-1])], constant_values=np.nan)
+        for one in kernels
+    ]
+    return np.concatenate(padded, axis=1)
 
 
 def _always(weight: Array) -> Callable[[Array], Array]:

@@ -19,6 +19,7 @@ from skmmm.plotting._review import PlanReviewDisplay
 from skmmm.plotting._shapes import (
     AdstockDisplay,
     EffectivenessDisplay,
+    PaybackDisplay,
     SaturationDisplay,
 )
 
@@ -36,6 +37,7 @@ __all__ = [
     "FitDisplay",
     "HiddenDemandDisplay",
     "HoldoutDisplay",
+    "PaybackDisplay",
     "PlanReviewDisplay",
     "RegionRankingDisplay",
     "ResidualsDisplay",

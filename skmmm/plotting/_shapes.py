@@ -13,16 +13,21 @@ from skmmm._data.checks import check_channel
 from skmmm._data.periods import several
 from skmmm._unwrapping import bare
 from skmmm._utils.typing import Column
+from skmmm.inspection._intervals import tail_probability
+from skmmm.inspection._payback import SHARES, arrived_of, named_shares, payback_of
+from skmmm.inspection._predictions import counterfactual_of
 from skmmm.plotting._rows import Rows, channels_by_size
 from skmmm.plotting._style import (
     BLUE,
     INK,
     OTHERS,
+    TINY,
     VERMILLION,
     AxesOrNone,
     ChannelPanels,
     display,
     draw_band,
+    draw_dots,
     format_time,
     percent_ticks,
     tidy_panel,
@@ -137,6 +142,145 @@ class AdstockDisplay(_TablePanels):
         if self.intervals_ and self.intervals_[0] is not None:
             level = f"{self.confidence_level:.0%} interval"
             self._draw_legend({level: self.intervals_[0]})
+
+
+@display
+class PaybackDisplay(_TablePanels):
+    """Share of the effect of one period's spend that has arrived, by periods since.
+
+    Parameters
+    ----------
+    arrived : DataFrame indexed by (channel, periods)
+        ``share``, ``low`` and ``high`` after so many periods, from zero on.
+    payback : DataFrame indexed by channel
+        As returned by :func:`skmmm.inspection.payback`.
+    shares : sequence of float in (0, 1), default=(0.5, 0.9)
+        Whose times are marked.
+
+    Attributes
+    ----------
+    lines_ : list of Line2D
+    bands_ : list of PolyCollection or None
+    points_ : list of Line2D
+        When the shares have arrived.
+    intervals_ : list of LineCollection or None
+    priors_ : list of LineCollection
+        Intervals of the priors.
+    notes_ : list of Text
+        The verdict on the first time, and what `max_lag` cuts off.
+
+    See Also
+    --------
+    AdstockDisplay : How much arrives at each lag.
+
+    Examples
+    --------
+    >>> from skmmm import DeepCausalMMMRegressor
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> from skmmm.plotting import PaybackDisplay
+    >>> world = make_mmm_panel(1, 60, n_media=2, random_state=0)
+    >>> model = DeepCausalMMMRegressor(
+    ...     media=world.media, region="region", time="week", graph=None, n_draws=0,
+    ...     max_iter=20, random_state=0,
+    ... ).fit(world.X, world.y)
+    >>> display = PaybackDisplay.from_estimator(model)
+    >>> len(display.lines_)
+    2
+    """
+
+    _title, _held = "Payback: when the effect has arrived", "arrived"
+
+    arrived: pd.DataFrame
+    payback: pd.DataFrame
+    shares: Sequence[float] = SHARES
+    period: str = "period"
+    confidence_level: float = 0.9
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        *,
+        channels: Sequence[Column] | None = None,
+        shares: Sequence[float] = SHARES,
+        ax: AxesOrNone = None,
+        confidence_level: float = 0.9,
+    ) -> Self:
+        """Plot the payback.
+
+        Parameters
+        ----------
+        estimator : DeepCausalMMMRegressor
+            Fitted, with a `time` column.
+        """
+        names, tail = named_shares(shares), tail_probability(confidence_level)
+        estimator = bare(estimator)
+        found = counterfactual_of(estimator)
+        payback = payback_of(found, names, tail)
+        arrived = _chosen(estimator, arrived_of(found, tail), channels)
+        return cls(
+            arrived=arrived,
+            payback=payback.loc[list(arrived.index.unique("channel"))],
+            shares=tuple(names.values()),
+            period=estimator.period_ or "period",
+            confidence_level=confidence_level,
+        ).plot(ax=ax)
+
+    def _draw(self, ax):
+        self.lines_, self.bands_, self.notes_ = [], [], []
+        self.points_, self.intervals_, self.priors_ = [], [], []
+        for panel, rows in self._panels():
+            after = rows.index.to_numpy()
+            low, high = rows[["low", "high"]].to_numpy(dtype=float).T
+            self.bands_.append(draw_band(panel, after, low, high))
+            self.lines_ += panel.plot(after, rows["share"], color=BLUE, linewidth=1.5)
+            tidy_panel(panel)
+            panel.set_xlim(0.0, after[-1])
+            panel.set_ylim(0.0, 1.04)
+            percent_ticks(panel.yaxis)
+        for panel, row in zip(self.axes_, self.payback.itertuples(), strict=True):
+            self._mark(panel, row)
+        self._label_panels(f"{several(self.period)} since spend", "of the effect")
+        if self.lines_:
+            self._name_artists()
+
+    def _mark(self, panel, row):
+        """Mark when the shares have arrived, and how far to believe it."""
+        names, height = list(named_shares(self.shares)), np.array(self.shares)
+        point, low, high, first, last = (
+            np.array([getattr(row, f"{name}{end}") for name in names], dtype=float)
+            for end in ("", "_low", "_high", "_prior_low", "_prior_high")
+        )
+        lines = panel.hlines(height - 0.05, first, last, color=OTHERS, linewidth=1.0)
+        self.priors_.append(lines)
+        points, intervals = draw_dots(panel, height, point, low, high, color=INK)
+        points.set_markersize(3.5)
+        self.points_.append(points)
+        self.intervals_.append(intervals)
+        said = [row.verdict] if row.verdict else []
+        said += [f"max_lag cuts off {row.cut_off:.0%}"] if row.truncated else []
+        note = panel.text(
+            0.97,
+            0.04,
+            "\n".join(said),
+            transform=panel.transAxes,
+            ha="right",
+            va="bottom",
+            fontsize=TINY,
+            color=VERMILLION if row.truncated else INK,
+        )
+        self.notes_.append(note)
+
+    def _name_artists(self):
+        shares = " and ".join(f"{100 * share:.3g} %" for share in self.shares)
+        self._draw_legend(
+            {
+                "has arrived": self.lines_[0],
+                f"{shares} of it": self.points_[0],
+                f"{self.confidence_level:.0%} interval": self.intervals_[0],
+                "prior": self.priors_[0],
+            }
+        )
 
 
 @display

@@ -9,6 +9,7 @@ import pandas as pd
 
 from skmmm._data.periods import UNITS
 from skmmm.inspection._intervals import bounds, tail_probability
+from skmmm.inspection._payback import SHARES, named_shares, payback_of
 from skmmm.metrics import interval_coverage, weighted_mape, within_region_r2
 from skmmm.plotting._baseline import baseline_and_controls, parts_without_media
 from skmmm.plotting._demand import loading_table
@@ -70,6 +71,8 @@ class Content:
         By channel, as of `response_curve`.
     carryover, saturation, effectiveness : DataFrame
         As of the methods of the model.
+    payback : DataFrame
+        As of :func:`skmmm.inspection.payback`.
     residuals : DataFrame indexed by (region, time)
         As of `residuals_of`, of the rows of X that `fit` learned from.
     plan : Plan or str
@@ -116,6 +119,7 @@ class Content:
     carryover: pd.DataFrame
     saturation: pd.DataFrame
     effectiveness: pd.DataFrame
+    payback: pd.DataFrame
     residuals: pd.DataFrame
     plan: Any
     graph: Any
@@ -266,6 +270,9 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         carryover=estimator.carryover(**told),
         saturation=estimator.saturation(n_points=SATURATION_POINTS, **told),
         effectiveness=estimator.effectiveness(X, **told),
+        payback=payback_of(
+            counterfactual, named_shares(SHARES), tail_probability(level)
+        ),
         residuals=residuals_of(judged[~judged["holdout"]]),
         plan=plan,
         graph=_graph(estimator),

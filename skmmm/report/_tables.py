@@ -111,6 +111,24 @@ def channels(content: Content) -> Iterator[Row]:
     )
 
 
+def payback(content: Content) -> Iterator[Row]:
+    """Return after how many periods half and nine tenths of effects have arrived."""
+    found = content.payback
+    return zip(
+        found.index,
+        _within(found, "t50"),
+        _within(found, "t90"),
+        map(_verdict, found.assign(alarm="").itertuples()),
+        [
+            ("warn" if row.truncated else "", f"{row.cut_off:.1%}")
+            if np.isfinite(row.cut_off)
+            else "–"
+            for row in found.itertuples()
+        ],
+        strict=True,
+    )
+
+
 def experiments(content: Content) -> Iterator[Row]:
     """Return what experiments measured, and what the model said before and after."""
     found = content.experiments

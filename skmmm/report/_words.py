@@ -6,6 +6,7 @@ from scipy.stats import norm
 from skmmm._data.periods import one_of, several
 from skmmm._utils.labels import counted
 from skmmm.graph._estimate import RULE_OUT
+from skmmm.inspection._payback import truncation
 from skmmm.inspection._placement import ADVICE
 from skmmm.plotting._style import format_number, shorten, unit_of
 
@@ -96,6 +97,11 @@ def quote(content, name):
 def periods(content, count=2):
     """Return the word for periods: weeks, two-week periods, or periods of integers."""
     return one_of(content.period) if count == 1 else several(content.period)
+
+
+def cut_off(content):
+    """Return which effects `max_lag` ends too early, in a sentence, or ""."""
+    return truncation(content.payback)
 
 
 def missing_rows(content):

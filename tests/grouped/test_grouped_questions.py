@@ -16,7 +16,7 @@ from skmmm.effects import effects_of
 from skmmm.graph import StructuralVAR
 from skmmm.inspection import channel_summary, response_curve
 from skmmm.inspection._pooled import PooledChannels
-from skmmm.inspection._side_by_side import GroupedCounterfactual
+from skmmm.inspection._side_by_side import GroupedCounterfactual, _with_all_lags
 from skmmm.plotting import (
     BudgetPlanDisplay,
     ContributionSharesDisplay,
@@ -134,6 +134,21 @@ def test_all_grouping_columns_are_single_groups(table, grouped, linear):
     pd.testing.assert_frame_equal(turned.swaplevel(0, 1), each)
     assert {"verdict", "alarm"} <= set(turned)
     assert "verdict" not in linear.channel_summary(X, by=None)
+
+
+def test_payback_of_groups_is_that_of_their_models(table, grouped):
+    X, _ = table
+    found = grouped.payback(X)
+    assert found.index.names == ["brand", "market", "channel"]
+    for key in CELLS:
+        own = grouped.estimators_[key].payback()
+        pd.testing.assert_frame_equal(found.loc[key], own)
+
+
+def test_lags_that_a_group_has_not_are_nan():
+    joined = _with_all_lags([np.ones((4, 2, 3)), np.ones((4, 1, 5))])
+    assert joined.shape == (4, 3, 5)
+    assert_array_equal(np.isnan(joined).sum(axis=-1), [[2, 2, 0]] * 4)
 
 
 def test_draws_of_groups_are_independent(short_chains):

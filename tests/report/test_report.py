@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -29,8 +30,9 @@ from skmmm.inspection._placement import ADVICE, REACTS, SWITCH
 from skmmm.report import make_report
 from skmmm.report._content import read_content
 from skmmm.report._page import make_page
-from skmmm.report._tables import verdicts
+from skmmm.report._tables import payback, verdicts
 from skmmm.report._words import (
+    cut_off,
     number,
     percent,
     summary_sentences,
@@ -131,6 +133,24 @@ def test_payload_is_what_the_model_says(world, page):
         curve = model.response_curve(name)
         ends = [curve.observed_from, curve.observed_until]
         assert_allclose([drawn["from"], drawn["until"]], ends, rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:max_lag cuts off")
+def test_payback_stands_beside_the_carry_over(world, page):
+    model, *_ = world
+    table = model.payback()
+    content = SimpleNamespace(payback=table)
+    rows = list(payback(content))
+    assert [row[0] for row in rows] == HOSTILE
+    for row, (_, own) in zip(rows, table.iterrows(), strict=True):
+        assert float(row[1][1]) == pytest.approx(own["t50"], abs=0.006)
+        assert row[3][1] == own["verdict"]
+        assert row[4] == ("warn" * own["truncated"], f"{own['cut_off']:.1%}")
+    reader, _ = read(page)
+    assert rows[0][2][2] in reader.text
+    assert ("raise max_lag" in " ".join(reader.text)) == table["truncated"].any()
+    quiet = SimpleNamespace(payback=table.assign(truncated=False))
+    assert cut_off(quiet) == ""
 
 
 def test_regions_add_up_to_the_total(page):
