@@ -21,6 +21,7 @@ MODULES = (
     "allocation._plan",
     "baselines._linear",
     "baselines._naive",
+    "datasets._environment",
     "datasets._loaders",
     "datasets._synthetic",
     "experiments._adapters",

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 REGION, WEEK = "region", "week"
+_GRID = 1000  # spends of a cell, from a thousandth of its budget of a period on
 
 
 class PanelResponse:
@@ -71,12 +72,45 @@ class PanelResponse:
         """KPI due to spend of shape (T, R, M), of the same shape."""
         p = self.parameters
         relative = spend / p["media_scale"].to_numpy()
-        carried = _carry_over(relative, p["kernel"].to_numpy())
+        carried = carry_over(relative, p["kernel"].to_numpy())
         effect = p["scale"].to_numpy()[:, None] * p["effect"].to_numpy()  # (R, M)
         drift = p["drift"].to_numpy()[:, None, :]  # (T, 1, M)
-        return effect * drift * self._saturate(carried)
+        return effect * drift * self.saturate(carried)
 
-    def _saturate(self, carried):
+    def cell_curves(self, spend, once, budget, counted):
+        """Spends of every region's channels, and the KPI that they cause.
+
+        Parameters
+        ----------
+        spend, once : ndarray of shape (T, R, M)
+            What is spent in any case, and the course of a unit more of each cell.
+        budget : float
+            The highest spend.
+        counted : slice
+            Periods whose KPI counts.
+
+        Returns
+        -------
+        spends, responses : ndarray of shape (_GRID, R * M)
+            Rising from zero.
+        """
+        p = self.parameters
+        scale, kernel = p["media_scale"].to_numpy(), p["kernel"].to_numpy()
+        fixed, per_unit = (
+            carry_over(values / scale, kernel)[counted] for values in (spend, once)
+        )
+        size = p["scale"].to_numpy()[:, None] * p["effect"].to_numpy()
+        size = size * p["drift"].to_numpy()[counted, None]  # (T, R, M)
+        least = 1e-3 * np.minimum(budget, scale)
+        grid = np.geomspace(least, np.full_like(least, budget), _GRID - 1)
+        grid = np.concatenate([np.zeros((1, *least.shape)), grid])
+        kpi = np.stack(
+            [(size * self.saturate(fixed + x * per_unit)).sum(axis=0) for x in grid]
+        )
+        return grid.reshape(_GRID, -1), (kpi - kpi[0]).reshape(_GRID, -1)
+
+    def saturate(self, carried):
+        """Response to carried-over spend of shape (..., M), as a share of the most."""
         half = self.parameters["half_saturation"].to_numpy()
         if self.saturation == "hill":
             power = (carried / half) ** self.parameters["slope"].to_numpy()
@@ -112,7 +146,7 @@ def _check_values(values, media):
         raise ValueError(f"Negative spend in column {name!r}; spend must be >= 0.")
 
 
-def _carry_over(x, kernel):
+def carry_over(x, kernel):
     """Spread x of shape (T, R, M) over later periods by kernel of shape (M, L)."""
     carried = np.zeros_like(x)
     for lag in range(min(kernel.shape[1], len(x))):
