@@ -13,6 +13,7 @@ from skmmm import allocation, inspection
 from skmmm._group_fits import kept_apart
 from skmmm._utils.docs import documented_by
 from skmmm._utils.typing import Column, Columns, Labels, MediaCost, Table
+from skmmm.allocation._prices import PriceElasticity, PriceLevel
 from skmmm.allocation._question import (
     DEFAULT_BOUNDS,
     Bounds,
@@ -187,6 +188,8 @@ class GroupQuestions:
         risk: Risk = None,
         effect: Effect = "direct",
         allow_extrapolation: bool = False,
+        price_level: PriceLevel = None,
+        price_elasticity: PriceElasticity = None,
         confidence_level: float = 0.9,
         media: Columns = None,
         media_cost: MediaCost = None,
@@ -211,6 +214,8 @@ class GroupQuestions:
             risk=risk,
             effect=effect,
             allow_extrapolation=allow_extrapolation,
+            price_level=price_level,
+            price_elasticity=price_elasticity,
             confidence_level=confidence_level,
             media=media,
             media_cost=media_cost,

@@ -4,7 +4,10 @@ import re
 import shlex
 from ast import literal_eval
 
-_OPTIONS = "max_lag|max_iter|adstock|media_cost|target_roi|target_mroi|money_bounds"
+_OPTIONS = (
+    "max_lag|max_iter|adstock|media_cost|target_roi|target_mroi|money_bounds|"
+    "price_level|price_elasticity"
+)
 _NOT_A_NAME = r"(?<![\w'\"-])"  # of a column, which is quoted
 # What the package says to a programmer, and the same at the command line; what no
 # option can do is left out.

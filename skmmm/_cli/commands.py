@@ -157,9 +157,12 @@ def _planned_periods(model, plan):
 
 
 def _limits(args, model):
-    """Return bounds as `optimize_budget` takes them."""
-    limits = {"money_bounds": args.money_bounds}
-    _check_channels("--money-bounds", args.money_bounds or {}, model)
+    """Return bounds and prices as `optimize_budget` takes them."""
+    limits = {}
+    for name in ("money_bounds", "price_level", "price_elasticity"):
+        limits[name] = getattr(args, name)
+        option = f"--{name.replace('_', '-')}"
+        _check_channels(option, limits[name] or {}, model)
     if args.bounds is not None:
         limits["bounds"] = _bounds(args, model)
     return limits

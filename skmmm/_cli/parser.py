@@ -8,6 +8,7 @@ from skmmm._cli.values import (
     read_bounds,
     read_costs,
     read_intervals,
+    read_numbers,
     read_priors,
     separator,
     whole_number,
@@ -60,6 +61,7 @@ examples:
   skmmm plan results/model.skmmm --horizon 13 --spend last_periods
   skmmm plan results/model.skmmm --target-mroi 1.5 --bounds 0 3 tv=0.8:1.2
   skmmm plan results/model.skmmm --horizon 13 --money-bounds tv=0:900000
+  skmmm plan results/model.skmmm --horizon 13 --price-level tv=1.08
 
 Money is in the units of the media columns, or of --media-cost of the fit. Without
 --horizon or --data the plan is about the rows of the fit: how they should have been
@@ -80,6 +82,8 @@ _TOGETHER = {
     "prior": read_priors,
     "bounds": read_bounds,
     "money_bounds": read_intervals,
+    "price_level": read_numbers,
+    "price_elasticity": read_numbers,
 }
 
 
@@ -105,8 +109,8 @@ def parse(argv=None):
     Returns
     -------
     args : Namespace
-        `media_cost`, `prior`, `bounds` and `money_bounds` as `skmmm._cli.values` reads
-        them.
+        `media_cost`, `prior`, `bounds`, `money_bounds`, `price_level` and
+        `price_elasticity` as `skmmm._cli.values` reads them.
     """
     parser = make_parser()
     args = parser.parse_args(argv)
@@ -230,6 +234,7 @@ def _add_plan(commands):
         help="what gets a spend of its own (default: %(default)s)",
     )
     _add_limits(plan)
+    _add_prices(plan)
     _add_reading(plan, "--data")
     plan.add_argument("--out", metavar="FILE", help="write the plan to this .csv file")
     plan.add_argument(
@@ -311,6 +316,27 @@ def _add_limits(plan):
         metavar="ROI",
         type=positive,
         help="spend as much as keeps the return of the last unit at this",
+    )
+
+
+def _add_prices(plan):
+    prices = plan.add_argument_group(
+        "prices, of channels in units of delivery with a --media-cost"
+    )
+    prices.add_argument(
+        "--price-level",
+        metavar="NAME=FACTOR",
+        nargs="+",
+        action="extend",
+        help="what a unit costs in these periods over --media-cost: tv=1.08",
+    )
+    prices.add_argument(
+        "--price-elasticity",
+        metavar="NAME=NUMBER",
+        nargs="+",
+        action="extend",
+        help="by how many percent a unit gets dearer with one percent more spend, "
+        "below 1: search=0.2",
     )
 
 

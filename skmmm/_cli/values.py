@@ -130,6 +130,23 @@ def read_intervals(texts):
     return named
 
 
+def read_numbers(texts):
+    """Read ``tv=1.08``.
+
+    Returns
+    -------
+    named : dict of str to float
+        By channel.
+    """
+    named: dict[str, float] = {}
+    for text in texts:
+        name, _, number = text.rpartition("=")
+        if not name or _number(number) is None:
+            raise ArgumentTypeError(f"{text!r} is not NAME=NUMBER")
+        _put(named, name, float(number))
+    return named
+
+
 def read_priors(texts):
     """Read ``tv:roi=1:3``.
 

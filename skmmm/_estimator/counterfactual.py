@@ -38,27 +38,26 @@ from skmmm._estimator.origins import (
     total_effects,
     total_outcome,
 )
+from skmmm._estimator.period_effects import period_effects
 from skmmm._model.threads import one_thread, threads_for_blocks
 from skmmm._utils.typing import Array
 from skmmm.graph._equations import SpendEquations
 from skmmm.inspection._protocol import (
     By,
     ChannelEffects,
-    Counterfactual,
     Effect,
     ExperimentValues,
     Flights,
+    TableCounterfactual,
 )
 from skmmm.inspection._support import STEP, support_factors
 
 if TYPE_CHECKING:
     from skmmm._model.outcome import OutcomeModel
 
-_PATH_NODES = 12
-
 
 @dataclass(frozen=True, eq=False)
-class ModelCounterfactual(Counterfactual):
+class ModelCounterfactual(TableCounterfactual):
     """The counterfactual of a fitted model; channels inside are in its own order.
 
     Attributes
@@ -195,6 +194,14 @@ class ModelCounterfactual(Counterfactual):
     def is_money(self):
         return np.isfinite(self.media_cost[self.shown])
 
+    @property
+    def unit_cost(self):
+        return (self.media_cost / self.media_scale)[self.shown]
+
+    @property
+    def region_codes(self):
+        return self.panel.cell // self.panel.shape[1]
+
     @cached_property
     def spend(self):
         return self.model_spend[:, self.shown]
@@ -286,7 +293,7 @@ class ModelCounterfactual(Counterfactual):
             seen,
             history.cell // history.shape[1],
             self._units,
-            self.panel.cell // self.panel.shape[1],
+            self.region_codes,
             group,
             len(names),
             share,
@@ -377,6 +384,21 @@ class ModelCounterfactual(Counterfactual):
         effects = self._grouped(effects, by)
         return effects[:-1] - effects[-1]
 
+    @threads_for_blocks()
+    def curve_of_rows(
+        self, channel: int, multiples: Array, by: By = None, *, draws: bool = False
+    ) -> Array:
+        channel, model = self.shown[channel], self.model
+        region, column = np.divmod(self.panel.cell, self.panel.shape[1])
+        spend = np.repeat(self.panel.media[None, ..., channel], len(multiples) + 1, 0)
+        spend[:-1, region, column] *= multiples
+        spend[-1, region, column] = 0.0
+        same = np.zeros(len(model.network_of(draws=draws).shared), dtype=np.int64)
+        effects = model.response_effects(self._split, channel, same, draws=draws)
+        found = effects(slice(None), spend[None, ..., self._split.window])
+        found = self._grouped(found, by)
+        return found[:-1] - found[-1]
+
     def _moves_by_itself(self, channel):
         """Return whether no other channel responds to one, in any draw."""
         both = self.equations, self.drawn_equations
@@ -426,18 +448,18 @@ class ModelCounterfactual(Counterfactual):
 
         A plan is paid at `media_cost`, whatever rows paid before.
         """
-        media = self._planned_media(multiples, by)
-        if self.equations is not None:
-            media = self.in_rows(self.equations.follow(self.panel.media, media)[0])
-        return replace(self, panel=replace(self.panel, media=media), paid=None)
+        planned = self.delivering(multiples[:, self.groups(by)[0]].T)
+        if self.equations is None:
+            return planned
+        media = self.equations.follow(self.panel.media, planned.panel.media)[0]
+        return replace(planned, panel=replace(self.panel, media=self.in_rows(media)))
 
-    def _planned_media(self, multiples, by):
-        group, _ = self.groups(by)
+    def delivering(self, multiples: Array) -> Self:
         region, column = np.divmod(self.panel.cell, self.panel.shape[1])
         media = self.panel.media.copy()
-        for channel, multiple in zip(self.shown, multiples, strict=True):
-            media[region, column, channel] *= multiple[group]
-        return media
+        for channel, multiple in zip(self.shown, multiples.T, strict=True):
+            media[region, column, channel] *= multiple
+        return replace(self, panel=replace(self.panel, media=media), paid=None)
 
     @threads_for_blocks()
     def outcome(
@@ -447,7 +469,7 @@ class ModelCounterfactual(Counterfactual):
             ends = np.array([0.0, 1.0])
             found = self._scaled(ends, self.counted, None, draws=draws)
             return (found[:, 1] - found[:, 0]).sum(axis=(0, 2))
-        planned = self._planned_media(multiples, by)
+        planned = self.delivering(multiples[:, self.groups(by)[0]].T).panel.media
         if self.equations is not None:
             total = total_outcome(self, self._split, planned, draws=draws)
             if self._split.rest.any():
@@ -478,17 +500,11 @@ class ModelCounterfactual(Counterfactual):
 
         With total effects also `origin_spend`, which the returns are per unit of.
 
-        By period, what a channel causes is divided among its cells by their
-        Aumann-Shapley values along the path on which the channel's spend grows from
-        nothing [1]_.
-
-        References
-        ----------
-        .. [1] Aumann and Shapley (1974). Values of Non-Atomic Games. Princeton.
+        By period as `period_effects` divides them.
         """
         planned = self.planned(multiples, by)
         if by == "period":
-            return planned._period_effects()
+            return period_effects(planned)
         effects = planned.effects(by)
         cells = {
             "spend": effects.spend,
@@ -507,29 +523,6 @@ class ModelCounterfactual(Counterfactual):
         return Bunch(
             **{name: values[0].T.ravel() for name, values in cells.items()},
             outcome=outcome,
-        )
-
-    def _period_effects(self):
-        group, names = self.groups("period")
-        one = np.ones((len(self.channels), len(names)))
-        spend = np.zeros_like(one)
-        np.add.at(spend.T, group, self.spend)
-        outcome = self.flights()
-        _, slope = outcome(one, np.ones_like)
-        nodes, weights = np.polynomial.legendre.leggauss(_PATH_NODES)
-        earned = np.zeros_like(one)
-        for node, weight in zip(nodes, weights, strict=True):
-            earned += weight / 2.0 * outcome((1.0 + node) / 2.0 * one, np.ones_like)[1]
-        caused = self.effects().incremental[0].T  # (M, 1), what cells must sum to
-        found = earned.sum(axis=1, keepdims=True)
-        earned *= np.where(found == 0, 1.0, caused / np.where(found == 0, 1.0, found))
-        spent = np.where(spend > 0, spend, np.nan)
-        return Bunch(
-            spend=spend.ravel(),
-            contribution=earned.ravel(),
-            roi=(earned / spent).ravel(),
-            mroi=(slope / spent).ravel(),
-            outcome=caused.sum(),
         )
 
     def flights(self, *, draws: bool = False) -> Flights:

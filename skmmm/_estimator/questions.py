@@ -20,6 +20,7 @@ from skmmm._model.threads import one_thread
 from skmmm._utils.docs import documented_by
 from skmmm._utils.typing import Array, Column, Table
 from skmmm._utils.warnings import warn_user
+from skmmm.allocation._prices import PriceElasticity, PriceLevel
 from skmmm.allocation._question import (
     DEFAULT_BOUNDS,
     Bounds,
@@ -133,6 +134,8 @@ class QuestionsMixin(ReadingMixin):
         risk: Risk = None,
         effect: Effect = "direct",
         allow_extrapolation: bool = False,
+        price_level: PriceLevel = None,
+        price_elasticity: PriceElasticity = None,
         confidence_level: float = 0.9,
     ) -> allocation.BudgetPlan:
         """Find the spend that causes most."""
@@ -151,6 +154,8 @@ class QuestionsMixin(ReadingMixin):
             risk=risk,
             effect=effect,
             allow_extrapolation=allow_extrapolation,
+            price_level=price_level,
+            price_elasticity=price_elasticity,
             confidence_level=confidence_level,
         )
 

@@ -244,18 +244,35 @@ def _read_targets(**targets):
     return targets
 
 
+def readable(groups: list) -> list:
+    """Return regions or periods as a user may write them."""
+    return [
+        group.astype("datetime64[us]").item()
+        if isinstance(group, np.datetime64)
+        else group
+        for group in groups
+    ]
+
+
+def position_of(key: Any, groups: list, said: str, by: str) -> int:
+    """Return the position of a region or period among `readable` ones, or raise.
+
+    `said` is how the message begins.
+    """
+    for g, group in enumerate(groups):
+        # Dates may be written as text.
+        if group == key or str(group) in (str(key), f"{key} 00:00:00"):
+            return g
+    raise ValueError(f"{said}, but X has no {by} {key!r}; the first is {groups[0]!r}.")
+
+
 class _Keys:
     """Finds the cells that a key of the user names."""
 
     def __init__(self, counterfactual, groups, by, costless):
         self.labels, self.columns = counterfactual.labels, counterfactual.names
         self.check_channel = counterfactual.check_channel
-        self.groups = [
-            group.astype("datetime64[us]").item()
-            if isinstance(group, np.datetime64)
-            else group
-            for group in groups
-        ]
+        self.groups = readable(groups)
         self.by, self.costless = by, costless
         self.tuples = isinstance(self.labels[0], tuple)
 
@@ -283,14 +300,7 @@ class _Keys:
                 + ("channel." if self.by == "channel" else f"(channel, {self.by}).")
             )
         m = self.channel(key[0], role)
-        for g, group in enumerate(self.groups):
-            # Dates may be written as text.
-            if group == key[1] or str(group) in (str(key[1]), f"{key[1]} 00:00:00"):
-                return m, (g,)
-        raise ValueError(
-            f"{role} names {key!r}, but X has no {self.by} {key[1]!r}; the first is "
-            f"{self.groups[0]!r}."
-        )
+        return m, (position_of(key[1], self.groups, f"{role} names {key!r}", self.by),)
 
     def check_paid(self, m, role):
         """Raise if a channel without a cost is to be planned."""

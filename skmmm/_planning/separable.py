@@ -18,6 +18,7 @@ References
    Management Science 15.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from heapq import heappop, heappush
@@ -57,8 +58,10 @@ class Curves:
     spend : float
         What it costs.
     worth, cost : list of CubicSpline, one per channel
-        Change of outcome, values of shape (G, E), and of spend, (G,), if a cell spends
-        so many times what it does in that plan.
+        Change of outcome, values of shape (G, E), and of spend, (G,), if a cell gets
+        so many times the delivery, and spends so many times what it does in that plan.
+    delivered : callable
+        From multiples of spend to those of delivery, (..., C).
     point : Curves or None
         The same at the point, where `target_roi` is to be met; None: these are.
     """
@@ -68,21 +71,32 @@ class Curves:
     spend: float
     worth: list
     cost: list
+    delivered: Callable[[np.ndarray], np.ndarray]
     point: "Curves | None" = None
 
     def at(self, multiples):
         """Return changes of outcome, (N, C, E), and spend at multiples, (N, C)."""
-        points = np.split(multiples / self.base, len(self.worth), axis=1)
+        both = (self.worth, self._bought(multiples)), (self.cost, multiples / self.base)
         return tuple(
             np.concatenate(
-                [_each(*pair) for pair in zip(splines, points, strict=True)], axis=1
+                [
+                    _each(*pair)
+                    for pair in zip(
+                        splines, np.split(points, len(splines), axis=1), strict=True
+                    )
+                ],
+                axis=1,
             )
-            for splines in (self.worth, self.cost)
+            for splines, points in both
         )
+
+    def _bought(self, multiples):
+        """Return delivery over that of the plan around which curves are, (..., C)."""
+        return self.delivered(multiples) / self.delivered(self.base)
 
     def covers(self, multiples):
         """Return whether a plan, (C,), lies within the tables."""
-        points = np.split(multiples / self.base, len(self.worth))
+        points = np.split(self._bought(multiples), len(self.worth))
         return all(
             np.diff(spline.x).max() < _COARSE
             and spline.x[0] - _SETTLED <= one.min()
@@ -130,17 +144,23 @@ def tabulate(
 
     The counterfactual is the one under that plan, and `outcome`, (E,), what it earns.
     """
-    low, high = problem.low / base, problem.high / base
+
+    def delivered(multiples):
+        cells = multiples.reshape(*multiples.shape[:-1], *problem.shape)
+        return counterfactual.delivered(cells).reshape(multiples.shape)
+
+    ends = np.stack([problem.low, problem.high])
+    bought = delivered(ends) / delivered(base)
     worth, cost, alone = [], [], np.zeros(())
     cells = np.arange(len(base)).reshape(problem.shape)
     for m, own in enumerate(cells):
-        nodes = _nodes(low[own].min(), high[own].max())
-        points = np.append(nodes, 1.0)
+        points = _points_to_tabulate(bought[:, own])
         earned = np.moveaxis(counterfactual.curve(m, points, by, draws=draws), 1, 2)
-        spent = counterfactual.spend_curve(m, points, by)
-        worth.append(CubicSpline(nodes, earned[:-1] - earned[-1]))
-        cost.append(CubicSpline(nodes, spent[:-1] - spent[-1]))
+        worth.append(CubicSpline(points[:-1], earned[:-1] - earned[-1]))
         alone = alone + earned[-1].sum(axis=0)
+        points = _points_to_tabulate((ends / base)[:, own])
+        spent = counterfactual.spend_curve(m, points, by)
+        cost.append(CubicSpline(points[:-1], spent[:-1] - spent[-1]))
     if outcome is None and counterfactual.additive:
         outcome = alone
     elif outcome is None:
@@ -148,16 +168,22 @@ def tabulate(
     point = None
     if draws and problem.target_roi is not None:
         point = tabulate(counterfactual, problem, by, base, draws=False)
-    return Curves(base, outcome, counterfactual.total_spend, worth, cost, point)
+    return Curves(
+        base, outcome, counterfactual.total_spend, worth, cost, delivered, point
+    )
 
 
-def _nodes(low, high):
-    """Return where curves are tabulated: closer towards zero, where they bend most."""
+def _points_to_tabulate(ends):
+    """Return nodes of a channel's curves between the ends of cells, (2, G), and 1.
+
+    They are closer towards zero, where curves bend most.
+    """
+    low, high = ends[0].min(), ends[1].max()
     if high - low < _SETTLED:
         low, high = 0.5 * low, high + _SPACING
     n_nodes = int(np.ceil((high - low) / _SPACING)) + 1
     roots = np.linspace(low**0.5, high**0.5, np.clip(n_nodes, 9, _MOST_NODES))
-    return roots**2
+    return np.append(roots**2, 1.0)
 
 
 def best_multiples(

@@ -7,6 +7,7 @@ from typing import Any
 from skmmm._utils.docs import documented_by
 from skmmm._utils.typing import Column, Columns, MediaCost, Table
 from skmmm.allocation._plan import BudgetPlan
+from skmmm.allocation._prices import PriceElasticity, PriceLevel
 from skmmm.allocation._question import (
     DEFAULT_BOUNDS,
     Bounds,
@@ -38,6 +39,8 @@ def optimize_budget(
     risk: Risk = None,
     effect: Effect = "direct",
     allow_extrapolation: bool = False,
+    price_level: PriceLevel = None,
+    price_elasticity: PriceElasticity = None,
     confidence_level: float = 0.9,
     media: Columns = None,
     region: Column | None = None,
@@ -97,6 +100,17 @@ def optimize_budget(
         the channel graph says, and what they then spend is part of the budget.
     allow_extrapolation : bool, default=False
         Whether plans may go beyond ``observed_until`` of `response_curve`.
+    price_level : mapping or None, default=None
+        What a unit of delivery costs in the rows of X over `media_cost`, by channel:
+        ``{"tv": 1.08}`` for 8 % dearer, or by period, ``{"tv": {"2026-03-02": 1.3}}``
+        (others: 1) or one factor per period in their order. The same money, today's as
+        well, then buys less. For channels in units of delivery (impressions, GRPs) of
+        which `media_cost` is known; of direct effects.
+    price_elasticity : mapping or None, default=None
+        By how many percent the price of a unit rises with one percent more spend, from
+        0 up and below 1, by channel: ``{"paid_search": 0.2}`` (see Notes). The price is
+        that of `media_cost` and `price_level` where a region spends in a period what it
+        spends on the channel on average in the rows of X that spend any.
 
     Returns
     -------
@@ -132,6 +146,9 @@ def optimize_budget(
         - ``probability_better``: share of draws in which the plan causes more than
           current spend; bounds and this are nan without draws.
         - ``success``, ``message``, ``nit``; ``x``: multiples; ``X``: the planned rows.
+        - ``unit_prices``, only with another price than `media_cost`: what a unit costs
+          on average in each planned row, by channel with such a price, in money; times
+          the units in ``X`` that is what the plan spends there.
 
         - ``worth_testing()``: a table of what it is worth to this plan to know what
           each channel causes, the channel whose test would pay most first; for plans
@@ -168,6 +185,15 @@ def optimize_budget(
     current spend is found and current spend is allowed, that is what is returned, and
     ``message`` says so.
 
+    With a price that rises with spend, s money buys ``s**(1 - g) * s_ref**g / p0``
+    units in a region and period: `g` is the elasticity, `p0` `media_cost` times
+    `price_level`, and `s_ref` the mean spend of the region on the channel over the rows
+    of X that spend any, at `media_cost`. The last unit costs ``1 / (1 - g)`` times the
+    mean one there, and ``mroi`` is per unit of money with that. Near no spend, where
+    the price would fall to nothing, units are a quadratic function of spend with the
+    same value and slope; it starts at ``s_ref * (100 * (1 - g) / (1 + g))**(-1 / g)``,
+    less than a thousandth of `s_ref` for `g` up to .5 [4]_.
+
     Of estimators other than `DeepCausalMMMRegressor` the KPI of the rows of X counts,
     not that of later periods; there are no draws, so that `risk` changes nothing; and a
     plan by period takes one prediction for each channel and period in every step.
@@ -179,6 +205,7 @@ def optimize_budget(
     .. [2] Nocedal, Wright (2006). Numerical Optimization, section 17.4. Springer.
     .. [3] Rockafellar, Uryasev (2000). Optimization of Conditional Value-at-Risk.
        Journal of Risk 2.
+    .. [4] PyMC-Marketing 1.3.0, ``PowerPriceResponse``.
 
     Examples
     --------
@@ -213,5 +240,7 @@ def optimize_budget(
         target_roi=target_roi,
         target_mroi=target_mroi,
         allow_extrapolation=allow_extrapolation,
+        price_level=price_level,
+        price_elasticity=price_elasticity,
     )
     return results.best()

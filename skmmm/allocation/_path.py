@@ -14,6 +14,7 @@ from skmmm._planning.problem import ALIKE, Problem
 from skmmm._utils.docs import documented_by
 from skmmm._utils.typing import Array, Column, Columns, MediaCost, Table
 from skmmm.allocation._optimize import optimize_budget
+from skmmm.allocation._prices import PriceElasticity, PriceLevel
 from skmmm.allocation._question import (
     DEFAULT_BOUNDS,
     Bounds,
@@ -43,6 +44,8 @@ def budget_path(
     risk: Risk = None,
     effect: Effect = "direct",
     allow_extrapolation: bool = False,
+    price_level: PriceLevel = None,
+    price_elasticity: PriceElasticity = None,
     confidence_level: float = 0.9,
     media: Columns = None,
     region: Column | None = None,
@@ -109,6 +112,8 @@ def budget_path(
         target_roi=None,
         target_mroi=None,
         allow_extrapolation=allow_extrapolation,
+        price_level=price_level,
+        price_elasticity=price_elasticity,
     )
     current = results.problem.current.sum()
     given = _around(results.problem) if budgets is None else budgets

@@ -165,7 +165,7 @@ class BudgetPlan(OptimizeResult):
         """
         return review_plan(
             self._question,
-            self.X,
+            self,
             X_actual,
             y_actual,
             model=model,

@@ -23,6 +23,7 @@ from skmmm._unwrapping import bare, unwrap
 from skmmm._utils.labels import shown
 from skmmm._utils.typing import Column, Columns, MediaCost, Table
 from skmmm.allocation._asked import Question
+from skmmm.allocation._prices import PriceElasticity, PriceLevel, read_prices
 from skmmm.allocation._results import PlanResults
 from skmmm.inspection._intervals import tail_probability
 from skmmm.inspection._predictions import counterfactual_of
@@ -54,6 +55,8 @@ def read_question(
     region: Column | None,
     time: Column | None,
     media_cost: MediaCost,
+    price_level: PriceLevel = None,
+    price_elasticity: PriceElasticity = None,
     **limits: Any,
 ) -> PlanResults:
     """Return the `PlanResults` of a question; arguments are those of its function."""
@@ -69,6 +72,9 @@ def read_question(
     counterfactual = counterfactual_of(estimator, rows, effect, *roles)
     _check_period(counterfactual, by)
     counterfactual, costless = _in_money(counterfactual)
+    prices = read_prices(counterfactual, price_level, price_elasticity)
+    if prices is not None:
+        counterfactual = prices.paid_by(counterfactual)
     problem = make_problem(counterfactual, by, costless=costless, **limits)
     apart = partial(_problem_apart, problem, counterfactual, costless, limits)
     settings = {
@@ -81,11 +87,13 @@ def read_question(
         "region": region,
         "time": time,
         "media_cost": media_cost,
+        "price_level": price_level,
+        "price_elasticity": price_elasticity,
     }
     # A model that is fitted again is another one, and lists of the user may change.
     question = Question(copy.copy(bare(estimator)), copy.deepcopy(settings | limits))
     return PlanResults(
-        counterfactual, problem, by, risk, tail, costless, apart, question
+        counterfactual, problem, by, risk, tail, costless, apart, question, prices
     )
 
 

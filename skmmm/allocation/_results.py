@@ -16,6 +16,7 @@ from skmmm._utils.labels import called
 from skmmm.allocation._asked import Question
 from skmmm.allocation._information import can_know
 from skmmm.allocation._plan import BudgetPlan
+from skmmm.allocation._prices import Prices
 from skmmm.allocation._words import (
     CLOSE,
     costless_in_words,
@@ -56,6 +57,7 @@ class PlanResults:
         costless: list,
         apart: Callable[..., Problem],
         question: Question,
+        prices: Prices | None,
     ):
         self.counterfactual, self.problem, self.by, self.tail = (
             counterfactual,
@@ -65,7 +67,7 @@ class PlanResults:
         )
         self.costless = costless  # channels
         self._apart = apart
-        self.question = question
+        self.question, self.prices = question, prices
         self.weigh, self.worth = read_risk(risk)
         self.risk = risk if counterfactual.has_draws else None
         self.curves: Curves | None = None  # that all searches share
@@ -189,10 +191,11 @@ class PlanResults:
         return result
 
     def _price_in_words(self):
-        """Say where these rows paid another price than the one that is counted."""
+        """Say which prices are assumed, and where these rows paid another one."""
         table, group = self.counterfactual, self._group
         paid, at_mean = table.paid_in(group), table.spend_in(group)
-        return price_in_words(table.labels, paid.T, at_mean.T)
+        assumed = "" if self.prices is None else self.prices.in_words()
+        return assumed + price_in_words(table.labels, paid.T, at_mean.T)
 
     def today(self, message, *, success, nit):
         """Return the result of leaving everything as it is."""
@@ -210,9 +213,11 @@ class PlanResults:
             more = found.draws - self.current.draws
             tie = np.abs(more) <= _ROUNDING * np.abs(self.current.draws).max()
             better = float(np.where(tie, 0.5, more > 0).mean())
-        planned = self.counterfactual.planned_rows(
-            plan.reshape(problem.shape), self._group
-        )
+        cells = plan.reshape(problem.shape), self._group
+        planned = self.counterfactual.planned_rows(*cells)
+        prices = {}
+        if self.prices is not None:
+            prices["unit_prices"] = self.counterfactual.planned(*cells).unit_prices()
         with np.errstate(divide="ignore", invalid="ignore"):
             allocation = pd.DataFrame(
                 {
@@ -244,6 +249,7 @@ class PlanResults:
             x=plan,
             X=planned,
             nit=nit,
+            **prices,
         )
 
     @property

@@ -59,7 +59,8 @@ class PlanReview:
     money : DataFrame indexed by channel, or None without `media_cost`
         ``planned`` and ``actual`` money, and their difference, which is the sum of
         ``volume`` (other units at the planned cost) and ``price`` (another cost of the
-        units delivered).
+        units delivered). The planned cost is `media_cost`; of a plan with prices of its
+        own (``unit_prices``), what its units cost on average with these.
     expected, actual : float
     tail_probability : float
         Two-sided, of the actual KPI under the model of the plan, given the spend and
@@ -85,7 +86,7 @@ class PlanReview:
 
 def review_plan(
     question: Question,
-    planned: pd.DataFrame,
+    plan: Mapping[str, Any],
     X_actual: Table,
     y_actual: npt.ArrayLike,
     *,
@@ -93,7 +94,8 @@ def review_plan(
     media_cost: Any,
     confidence_level: float,
 ) -> PlanReview:
-    """Return the `PlanReview` of planned rows; arguments are those of `review`."""
+    """Return the `PlanReview` of a plan; arguments are those of `review`."""
+    planned = plan["X"]
     tail = tail_probability(confidence_level)
     first = question.reviewer("review")
     paid = _Paid(first, rows_of(X_actual), media_cost)
@@ -115,7 +117,9 @@ def review_plan(
         summary=gap.summary(),
         by_period=by_period,
         by_region=None if first._columns.region is None else by_region,
-        money=paid.compared(tables[0], frame, actual, np.isfinite(kpi)),
+        money=paid.compared(
+            tables[0], frame, actual, np.isfinite(kpi), plan.get("unit_prices")
+        ),
         expected=float(gap.expected[0]),
         actual=float(gap.actual[0]),
         tail_probability=float(gap.surprise[0]),
@@ -375,16 +379,28 @@ class _Paid:
         self.rows = frame.drop(columns=extra)
 
     def compared(
-        self, table: Any, frame: pd.DataFrame, actual: pd.DataFrame, came: Array
+        self,
+        table: Any,
+        frame: pd.DataFrame,
+        actual: pd.DataFrame,
+        came: Array,
+        unit_prices: pd.DataFrame | None,
     ) -> pd.DataFrame | None:
         """Return planned and actual money by channel, None where costs are not told."""
         if self.cost is None:
             return None
         labels, cost = table.labels, table.media_cost[table.shown]
-        before, now = (
-            rows.loc[came, labels].to_numpy(dtype=np.float64).sum(axis=0)
+        planned, delivered = (
+            rows.loc[came, labels].to_numpy(dtype=np.float64)
             for rows in (frame, actual)
         )
+        before, now = planned.sum(axis=0), delivered.sum(axis=0)
+        if unit_prices is not None:
+            cost = cost.copy()
+            for label in unit_prices:
+                m = labels.index(label)
+                own = unit_prices[label].to_numpy()[came]
+                cost[m] = np.average(own, weights=planned[:, m] if before[m] else None)
         paid = self.cost * now
         for label, money in self.columns.items():
             paid[labels.index(label)] = money

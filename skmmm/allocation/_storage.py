@@ -31,6 +31,7 @@ _HEADER = {
     "model": dict,
 }
 _FRAMES = ("allocation", "X")
+_MAY_BE_FRAMES = ("unit_prices",)
 
 
 def write_plan(
@@ -85,7 +86,7 @@ def _items(stored: dict[str, Any], arrays: StoredArrays) -> dict[str, Any]:
         raise ValueError("it lacks a part of the plan.")
     found: dict[str, Any] = {}
     for name, value in stored.items():
-        framed = name in _FRAMES
+        framed = name in (*_FRAMES, *_MAY_BE_FRAMES)
         found[name] = unpack_frame(value, arrays, name) if framed else restored(value)
     found["x"] = arrays.take("x", (None,))
     return found

@@ -36,6 +36,7 @@ from skmmm.inspection._protocol import (
     Effect,
     ExperimentValues,
     Flights,
+    TableCounterfactual,
 )
 from skmmm.inspection._support import STEP, support_factors
 
@@ -167,7 +168,7 @@ def _role(
 
 
 @dataclass(frozen=True, eq=False)
-class PredictedCounterfactual(Counterfactual):
+class PredictedCounterfactual(TableCounterfactual):
     """The counterfactual of predictions of any estimator.
 
     Only the KPI of the rows of X counts: later rows may not be predictable.
@@ -186,6 +187,8 @@ class PredictedCounterfactual(Counterfactual):
         Money per unit of the columns, nan where it is unknown.
     n_permutations : int
     random_state : int, RandomState instance or None
+    observed : ndarray of shape (n_rows, n_media) or None
+        Media of the rows before they were planned; None: they are as they were.
     """
 
     estimator: Any
@@ -197,6 +200,7 @@ class PredictedCounterfactual(Counterfactual):
     media_cost: Array
     n_permutations: int
     random_state: Seed
+    observed: Array | None = None
 
     n_draws = 0
     responds = False
@@ -271,7 +275,7 @@ class PredictedCounterfactual(Counterfactual):
         """Return a frame as the estimator takes it: with names, if X has any."""
         return frame if hasattr(self.X, "columns") else frame.to_numpy()
 
-    def _predict(self, factors: Array) -> Array:
+    def _predict(self, factors: Array | list) -> Array:
         """Predict with spend multiplied, (n_media,) or (n_media, n_rows)."""
         frame = self.frame.copy()
         for label, units, factor in zip(
@@ -301,6 +305,12 @@ class PredictedCounterfactual(Counterfactual):
     @cached_property
     def has_periods(self):
         return self.time is not None
+
+    @cached_property
+    def region_codes(self):
+        if self.region is None:
+            return np.zeros(len(self.frame), dtype=np.int64)
+        return self.groups("region")[0]
 
     @cached_property
     def additive(self):
@@ -348,10 +358,19 @@ class PredictedCounterfactual(Counterfactual):
     def curve(
         self, channel: int, factors: Array, by: By = None, *, draws: bool = False
     ) -> Array:
+        return self._scaled(channel, factors, by)
+
+    def curve_of_rows(
+        self, channel: int, multiples: Array, by: By = None, *, draws: bool = False
+    ) -> Array:
+        return self._scaled(channel, multiples, by)
+
+    def _scaled(self, channel, factors, by):
+        """Return what factors of a channel cause, each one or one per row."""
         group, names = self.groups(by)
 
         def total(factor):
-            all_factors = np.ones(len(self.labels))
+            all_factors = [1.0] * len(self.labels)
             all_factors[channel] = factor
             predicted = self._predict(all_factors)
             return np.bincount(group, predicted, minlength=len(names))
@@ -359,25 +378,15 @@ class PredictedCounterfactual(Counterfactual):
         nothing = total(0.0)
         return np.stack([total(factor) - nothing for factor in factors])[:, None]
 
-    def spend_curve(self, channel: int, factors: Array, by: By = None) -> Array:
-        group, names = self.groups(by)
-        others = np.delete(self.spend, channel, axis=1).sum(axis=1)
-        own = self.spend[:, channel]
-        return np.stack(
-            [
-                np.bincount(group, others + factor * own, minlength=len(names))
-                for factor in factors
-            ]
-        )
-
     def planned(self, multiples: Array, by: By = None) -> Self:
+        return self.delivering(multiples[:, self.groups(by)[0]].T)
+
+    def delivering(self, multiples: Array) -> Self:
         frame = self.frame.copy()
-        group, _ = self.groups(by)
-        for label, units, multiple in zip(
-            self.labels, self.units.T, multiples, strict=True
-        ):
-            frame[label] = units * multiple[group]
-        return replace(self, X=self._as_given(frame), frame=frame)
+        for label, units in zip(self.labels, (self.units * multiples).T, strict=True):
+            frame[label] = units
+        given = self._as_given(frame)
+        return replace(self, X=given, frame=frame, observed=self._seen)
 
     def planned_rows(self, multiples: Array, by: By = None) -> pd.DataFrame:
         return self.planned(multiples, by).frame
@@ -428,13 +437,14 @@ class PredictedCounterfactual(Counterfactual):
 
     def observed_at(self, share: float, by: By = None) -> Array:
         group, names = self.groups(by)
-        if self.region is None:
-            region = np.zeros(len(self.frame), dtype=np.int64)
-        else:
-            region, _ = self.groups("region")
+        region = self.region_codes
         return support_factors(
-            self.units, region, self.units, region, group, len(names), share
+            self._seen, region, self.units, region, group, len(names), share
         )
+
+    @property
+    def _seen(self):
+        return self.units if self.observed is None else self.observed
 
 
 def shapley_values(

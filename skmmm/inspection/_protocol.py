@@ -171,6 +171,11 @@ class Counterfactual(ABC):
         return np.where(np.isfinite(self.media_cost), self.media_cost, 1.0)
 
     @property
+    def unit_cost(self) -> Array:
+        """What a unit of the columns of X costs, nan where unknown, (n_media,)."""
+        return self.media_cost
+
+    @property
     def paid_spend(self) -> Array:
         """As `spend`, but the money that was paid where rows tell it."""
         return self.spend
@@ -270,6 +275,14 @@ class Counterfactual(ABC):
         """Return that of each channel's total from sampled orders, None if exact."""
         return None
 
+    def delivered(self, multiples: Array) -> Array:
+        """Return the multiples of delivery that those of spend buy, (..., M, G)."""
+        return multiples
+
+    def unit_prices(self) -> pd.DataFrame | None:
+        """Return what a unit of channels costs in each row, None if as in the past."""
+        return None
+
     @abstractmethod
     def with_costs(self, media_cost: Array) -> Self:
         """Return the counterfactual with other costs per unit, shape (n_media,)."""
@@ -302,7 +315,7 @@ class Counterfactual(ABC):
     def curve(
         self, channel: int, factors: Array, by: By = None, *, draws: bool = False
     ) -> Array:
-        """Return what the spend of one channel causes if it is scaled.
+        """Return what the spend of one channel causes if its delivery is scaled.
 
         Parameters
         ----------
@@ -318,7 +331,6 @@ class Counterfactual(ABC):
             Against no spend of the channel in these rows, in KPI units.
         """
 
-    @abstractmethod
     def spend_curve(self, channel: int, factors: Array, by: By = None) -> Array:
         """Return what all spend costs if that of one channel is scaled.
 
@@ -326,6 +338,15 @@ class Counterfactual(ABC):
         -------
         cost : ndarray of shape (n_factors, n_groups)
         """
+        group, names = self.groups(by)
+        others = np.delete(self.spend, channel, axis=1).sum(axis=1)
+        own = self.spend[:, channel]
+        return np.stack(
+            [
+                np.bincount(group, others + factor * own, minlength=len(names))
+                for factor in factors
+            ]
+        )
 
     @abstractmethod
     def planned(self, multiples: Array, by: By = None) -> Self:
@@ -383,3 +404,27 @@ class Counterfactual(ABC):
     @abstractmethod
     def experiment_values(self, experiments: list[Experiment]) -> ExperimentValues:
         """Return what is said of experiments that the rows answer."""
+
+
+class TableCounterfactual(Counterfactual):
+    """The counterfactual of one table, each row of which may deliver on its own."""
+
+    @property
+    @abstractmethod
+    def region_codes(self) -> np.ndarray:
+        """Region of every row as a number, all alike without regions, (n_rows,)."""
+
+    @abstractmethod
+    def delivering(self, multiples: Array) -> Self:
+        """Return the counterfactual in which rows deliver so many times what they do.
+
+        Parameters
+        ----------
+        multiples : ndarray of shape (n_rows, n_media)
+        """
+
+    @abstractmethod
+    def curve_of_rows(
+        self, channel: int, multiples: Array, by: By = None, *, draws: bool = False
+    ) -> Array:
+        """As `curve`, of direct effects, with factors of shape (n_factors, n_rows)."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -103,6 +104,10 @@ class GroupedCounterfactual(Counterfactual):
     @cached_property
     def media_cost(self):  # type: ignore[override]  # a field of the other makers
         return np.concatenate([part.media_cost for part in self.parts])
+
+    @property
+    def unit_cost(self):
+        return np.concatenate([part.unit_cost for part in self.parts])
 
     @cached_property
     def is_money(self):
@@ -272,6 +277,20 @@ class GroupedCounterfactual(Counterfactual):
     def for_effect(self, effect: Effect) -> Self:
         return self._of(part.for_effect(effect) for part in self.parts)
 
+    def of_each(
+        self, change: Callable[..., Counterfactual], by_row: Array, by_channel: Array
+    ) -> Self:
+        """Return the same rows with the counterfactuals that a function makes of each.
+
+        It takes one, and its own part of values of shape (n_rows, n_media) and
+        (n_media,).
+        """
+        parts = zip(self.parts, self.rows, pairwise(self._starts), strict=True)
+        return self._of(
+            change(part, by_row[rows, a:b], by_channel[a:b])
+            for part, rows, (a, b) in parts
+        )
+
     def _of(self, parts):
         """Return the same rows with other counterfactuals of the groups."""
         return replace(self, parts=list(parts))
@@ -372,6 +391,16 @@ class GroupedCounterfactual(Counterfactual):
         return np.concatenate(self._placed(found, by, axis=1, fill=np.nan))
 
     # Plans.
+
+    def delivered(self, multiples: Array) -> Array:
+        own = np.split(multiples, self._starts[1:-1], axis=-2)
+        each = zip(self.parts, own, strict=True)
+        return np.concatenate([part.delivered(one) for part, one in each], axis=-2)
+
+    def unit_prices(self) -> pd.DataFrame | None:
+        prices = [part.unit_prices() for part in self.parts]
+        found = [one for one in prices if one is not None]
+        return self._in_order(found) if len(found) == len(prices) else None
 
     def _plans(self, multiples, by):
         """Return each part with its own multiples."""

@@ -177,3 +177,47 @@ def test_errors_of_the_model_speak_of_options(broken, capsys):
 )
 def test_python_becomes_options(said, advised):
     assert for_command_line(said) == advised
+
+
+# --- prices -------------------------------------------------------------------------
+
+
+def test_prices_of_a_plan(tmp_path, capsys, series):
+    model = DeepCausalMMMRegressor(
+        media=["media_1", "media_2"],
+        controls=["price", "holiday"],
+        time="week",
+        media_cost=2.0,
+        n_draws=0,
+        max_iter=5,
+        max_lag=3,
+        random_state=0,
+    )
+    with pytest.warns(ConvergenceWarning):
+        model.fit(series.frame.drop(columns=["region", "sales"]), series.y)
+    path, out = str(tmp_path / "model.skmmm"), tmp_path / "plan.csv"
+    model.save(path)
+    asked = ["plan", path, "--horizon", "6", "--out", str(out)]
+    prices = ["--price-level", "media_1=1.5", "--price-elasticity", "media_2=.2"]
+    assert main([*asked, *prices]) == 0
+    assert "media_1 costs 1.5 times as much; media_2 gets dearer" in (
+        capsys.readouterr().out
+    )
+    expected = model.optimize_budget(
+        horizon=6, price_level={"media_1": 1.5}, price_elasticity={"media_2": 0.2}
+    )
+    table = pd.read_csv(out, index_col="channel")
+    np.testing.assert_allclose(table["spend"], expected.allocation["spend"], rtol=1e-6)
+    for option, said in (
+        ("tv=1.1", "--price-level names 'tv', which is none of the channels"),
+        ("media_1=0", "--price-level of 'media_1' must be a positive number"),
+    ):
+        assert main([*asked, "--price-level", option]) != 0
+        assert said in one_error(capsys)
+
+
+@pytest.mark.parametrize("option", ["media_1", "media_1=x", "=2", "media_1=nan"])
+def test_prices_that_are_no_numbers(option, capsys):
+    with pytest.raises(SystemExit):
+        main(["plan", "model.skmmm", "--price-elasticity", option])
+    assert f"{option!r} is not NAME=NUMBER" in one_error(capsys)
