@@ -118,8 +118,9 @@ def _by_channel(
         role = f"{name} of {counterfactual.labels[m]!r}"
         if m in found:
             raise ValueError(f"{role} is given twice. Leave one out.")
-        if not np.isfinite(cost[m]) or np.isclose(cost[m], 1.0, rtol=1e-12, atol=0.0):
-            known = "1" if np.isfinite(cost[m]) else "not known"
+        priced = cost[m] > 0  # 0 stands for no cost beside channels that have one
+        if not priced or np.isclose(cost[m], 1.0, rtol=1e-12, atol=0.0):
+            known = "1" if priced else "not known"
             raise ValueError(
                 f"{role} needs to know what money buys, but its media_cost is {known}: "
                 "a column of money has what the price did in it already. Fit with "

@@ -125,7 +125,8 @@ class PricedCounterfactual(Counterfactual):
     """What rows cause that buy at other prices; multiples are of spend, in money.
 
     Multiples of delivery are those of a row that spends the reference. Other rows
-    differ from it only where they spend less than the start of the power.
+    differ from it only where they spend less than the start of the power. What is said
+    of effects without a plan (`effects`) is per delivery at `media_cost`.
 
     Attributes
     ----------
@@ -180,15 +181,19 @@ class PricedCounterfactual(Counterfactual):
     def paid_spend(self):
         if self.paid is None:
             return self.money
-        changed = (self.level != 1.0).any(axis=0) | (self.elasticity > 0)
-        return np.where(changed, self.money, self.paid)
+        return np.where(self._changed, self.money, self.paid)
+
+    @property
+    def _changed(self):
+        """Whether a channel has another price than `media_cost`, (n_media,)."""
+        return (self.level != 1.0).any(axis=0) | (self.elasticity > 0)
 
     @cached_property
     def _relative(self):
         return self.money / self.reference
 
     def unit_prices(self) -> pd.DataFrame:
-        changed = (self.level != 1.0).any(axis=0) | (self.elasticity > 0)
+        changed = self._changed
         bought = delivery(self._relative, self.elasticity)
         over = self._relative / np.where(bought > 0, bought, 1.0)
         price = self.unit_cost * self.level * np.where(bought > 0, over, 1.0)

@@ -488,6 +488,10 @@ def test_what_prices_need(X, priced):
         "price_level of 'tv' needs to know what money buys, but its media_cos"
     ):
         optimize_budget(Known().fit(), X=X, price_level={"tv": 1.1})
+    with refuses("price_level of 'tv' needs to know what money buys, but its media"):
+        optimize_budget(
+            Known().fit(), X=X, media_cost={"radio": 2.0}, price_level={"tv": 1.1}
+        )
     with refuses("price_level of 'tv' is given by period, but periods are not known"):
         optimize_budget(
             Known().fit(), X=X, media_cost=COST, price_level={"tv": {3: 1.1}}
