@@ -195,12 +195,19 @@ class QuestionsMixin(ReadingMixin):
         scenarios: Mapping[str, Table],
         *,
         baseline: str | None = None,
+        price_level: PriceLevel = None,
+        price_elasticity: PriceElasticity = None,
         confidence_level: float = 0.9,
     ) -> pd.DataFrame:
         """Compare the total KPI that is predicted for several tables."""
         check_is_fitted(self)
         return compare_scenarios(
-            self, scenarios, baseline=baseline, confidence_level=confidence_level
+            self,
+            scenarios,
+            baseline=baseline,
+            price_level=price_level,
+            price_elasticity=price_elasticity,
+            confidence_level=confidence_level,
         )
 
     def predict_interval(self, X: Table, confidence_level: float = 0.9) -> Array:

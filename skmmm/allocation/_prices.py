@@ -13,8 +13,8 @@ from skmmm._data.costs import is_number
 from skmmm._planning.problem import position_of, readable
 from skmmm._utils.labels import called, first_few, shown
 from skmmm._utils.typing import Array
-from skmmm.inspection._prices import at_prices
-from skmmm.inspection._protocol import Counterfactual
+from skmmm.inspection._prices import at_prices, mean_on_air, spend_for
+from skmmm.inspection._protocol import Counterfactual, TableCounterfactual
 
 # Keys are channels, and in a mapping of a channel periods.
 Level: TypeAlias = float | Mapping[Any, float] | Sequence[float]
@@ -44,6 +44,21 @@ class Prices:
     def paid_by(self, counterfactual: Counterfactual) -> Counterfactual:
         """Return the counterfactual in which spend of rows buys at these prices."""
         return at_prices(counterfactual, self.level.T[self.period], self.elasticity)
+
+    def money_for(
+        self, counterfactual: TableCounterfactual, usual: TableCounterfactual
+    ) -> Array:
+        """Return what the delivery of rows costs, (n_rows, n_media).
+
+        Rows are of the same regions and periods as the usual ones, whose mean spend on
+        air is where elastic prices are as their level says.
+        """
+        period = self.period
+        if counterfactual.has_periods:
+            period = counterfactual.groups("period")[0]
+        reference = mean_on_air(usual)[counterfactual.region_codes]
+        at_level = counterfactual.spend * self.level.T[period] / reference
+        return reference * spend_for(at_level, self.elasticity)
 
     def in_words(self) -> str:
         """Return a sentence on the channels whose price is another."""

@@ -94,7 +94,7 @@ def at_prices(
         return counterfactual.of_each(at_prices, level, elasticity)
     assert isinstance(counterfactual, TableCounterfactual)
     money = counterfactual.spend
-    reference = _mean_on_air(money, counterfactual.region_codes)
+    reference = mean_on_air(counterfactual)[counterfactual.region_codes]
     relative = money / reference
     bought = delivery(relative, elasticity) / np.where(money > 0, relative, 1.0) / level
     return PricedCounterfactual(
@@ -107,12 +107,13 @@ def at_prices(
     )
 
 
-def _mean_on_air(money, region):
-    """Return the mean spend of each row's region in rows on air, (n_rows, n_media)."""
+def mean_on_air(counterfactual: TableCounterfactual) -> Array:
+    """Return the mean spend of regions in rows on air, else 1, (n_regions, n_media)."""
+    money, region = counterfactual.spend, counterfactual.region_codes
     total, count = np.zeros((2, region.max() + 1, money.shape[1]))
     np.add.at(total, region, money)
     np.add.at(count, region, money > 0)
-    return np.where(count > 0, total / np.maximum(count, 1), 1.0)[region]
+    return np.where(count > 0, total / np.maximum(count, 1), 1.0)
 
 
 def _asked(name: str) -> Any:

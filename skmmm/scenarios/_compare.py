@@ -24,9 +24,11 @@ from skmmm._unwrapping import Inside, rows_of, unwrap
 from skmmm._utils.docs import documented_by
 from skmmm._utils.labels import counted
 from skmmm._utils.typing import Array, Column, Columns, Table
+from skmmm.allocation._prices import PriceElasticity, PriceLevel
 from skmmm.inspection import channel_summary
 from skmmm.inspection._intervals import bounds, tail_probability
 from skmmm.inspection._predictions import known_roles
+from skmmm.scenarios._prices import more_money
 
 
 @documented_by(channel_summary)
@@ -35,6 +37,8 @@ def compare_scenarios(
     scenarios: Mapping[str, Table],
     *,
     baseline: str | None = None,
+    price_level: PriceLevel = None,
+    price_elasticity: PriceElasticity = None,
     confidence_level: float = 0.9,
     media: Columns = None,
     region: Column | None = None,
@@ -57,6 +61,11 @@ def compare_scenarios(
         and periods, in any order and written alike: spend and controls may differ.
     baseline : str, default=None
         Scenario to compare with. None: the first.
+    price_level, price_elasticity : mapping or None, default=None
+        What units will cost, by channel, as in
+        :func:`~skmmm.allocation.optimize_budget`: they change ``spend``, of the same
+        delivery. An elastic price is that of its level where a region spends in a
+        period what it spends in the baseline on average, at `media_cost`.
     region, time : str, int or None, default=None
         Columns that must agree between scenarios. None: those of the estimator. Where
         it has none either, only the numbers of rows are compared.
@@ -75,9 +84,9 @@ def compare_scenarios(
         - ``spend``: total of the media columns, in money if the model has a
           `media_cost`, else in the units of X; channels that `media_cost` does not name
           are not money and do not count. At the mean price of the training rows, where
-          a column holds the money. NaN if the model has costs, and steps before
-          it do anything else to a media column than multiply it by a factor: what a
-          unit of X costs is unknown;
+          a column holds the money, or at the prices that are given. NaN if the model
+          has costs, and steps before it do anything else to a media column than
+          multiply it by a factor: what a unit of X costs is unknown;
         - ``difference_spend``: ``spend`` minus that of the baseline;
         - ``marginal_roi``: ``difference / difference_spend``, KPI units gained
           per unit of spend added, or lost per unit saved. NaN where spend is equal, and
@@ -141,7 +150,9 @@ def compare_scenarios(
     draws = _total_draws(inside, given.values())
     table = _compare_kpi(kpi, draws, base, tail)
     cost = _costs(inside, given.values(), list(columns.media), costs)
-    table |= _compare_spend(units, cost, base)
+    prices = price_level, price_elasticity
+    more = more_money(estimator, list(scenarios.values()), base, *prices)
+    table |= _compare_spend(units, cost, more, base)
     table["marginal_roi"] = table["difference"] / table.pop("extra_spend")
     return pd.DataFrame(table, index=pd.Index(list(tables), name="scenario"))
 
@@ -292,16 +303,19 @@ def _compare_kpi(kpi: Array, draws: Array, base: int, tail: float) -> dict[str, 
     }
 
 
-def _compare_spend(units: Array, cost: Array, base: int) -> dict[str, Array]:
+def _compare_spend(
+    units: Array, cost: Array, more: Array, base: int
+) -> dict[str, Array]:
     """Return the columns on spend, and by how much it pays to divide.
 
-    Units of shape (n_scenarios, n_media); costs, (n_media,), are NaN if not money.
+    Units of shape (n_scenarios, n_media); costs, (n_media,), are NaN if not money. What
+    scenarios cost beyond that has the shape (n_scenarios,).
     """
     money = np.isfinite(cost)
     if not money.any():
         unknown = np.full(len(units), np.nan)
         return dict.fromkeys(("spend", "difference_spend", "extra_spend"), unknown)
-    spend = units[:, money] @ cost[money]
+    spend = units[:, money] @ cost[money] + more
     difference = np.where(_equal(spend, spend[base]), 0.0, spend - spend[base])
     others_equal = _equal(units, units[base])[:, ~money].all(axis=1)
     known = (difference != 0) & others_equal

@@ -13,6 +13,7 @@ from skmmm.allocation import budget_path, optimize_budget
 from skmmm.effects import effects_of
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.inspection._prices import at_prices, delivery, delivery_slope, spend_for
+from skmmm.scenarios import compare_scenarios
 
 pytestmark = pytest.mark.usefixtures("short_chains")
 
@@ -390,6 +391,33 @@ def test_a_plan_with_prices_is_stored_and_reviewed(priced, tmp_path):
     )
 
 
+def test_scenarios_cost_what_the_plan_spends(priced):
+    future = priced.make_future_frame(4, control_values="last_year")
+    plan = priced.optimize_budget(X=future, **PRICES)
+    again = plan.X.iloc[::-1]
+    tables = {"as last year": future, "planned": plan.X, "the same": again}
+    usual = priced.compare_scenarios(tables)
+    table = priced.compare_scenarios(tables, **PRICES)
+    budget = plan.allocation["spend"].sum()
+    assert_allclose(table.loc[["planned", "the same"], "spend"], budget)
+    assert usual.loc["planned", "spend"] < budget
+    # Last year's delivery has become dearer, and is more than the budget buys.
+    assert table.loc["as last year", "spend"] > 1.01 * budget
+    for name in ("kpi", "difference", "kpi_low"):
+        assert_array_equal(table[name], usual[name])
+    ratio = table["difference"] / table["difference_spend"]
+    assert_allclose(table["marginal_roi"].iloc[1:], ratio.iloc[1:])
+    same = priced.compare_scenarios(tables, price_level={"media_1": 1.0})
+    pd.testing.assert_frame_equal(same, usual, check_exact=True)
+    read = effects_of(priced, future).compare_scenarios(
+        {"planned": plan.X}, price_level={"media_1": 1.2}
+    )
+    paid = plan.X["media_1"].sum() * 2.0 * 0.2
+    plain = effects_of(priced, future).compare_scenarios({"planned": plan.X})
+    more = read.loc["planned", "spend"] - plain.loc["planned", "spend"]
+    assert more == pytest.approx(paid)
+
+
 def test_groups_share_a_budget_at_their_prices(panel):
     own = (panel.X["region"] == "region_1").to_numpy()
     one = panel.X[own].drop(columns="region")
@@ -421,6 +449,9 @@ def test_groups_share_a_budget_at_their_prices(panel):
     paid = (plan.unit_prices * plan.X[list(plan.unit_prices)])[~own].sum()
     assert paid["media_2"] == pytest.approx(spend["b", "media_2"])
     late = X.groupby("brand").tail(20)
+    asked = {"media": panel.media, "time": "week", "price_level": {dear: 1.6}}
+    with refuses("price_level and price_elasticity of scenarios are for the rows of o"):
+        compare_scenarios(model, {"a": X, "b": X}, **asked)
     again = model.optimize_budget(X=late, by="period", price_level={dear: 1.6})
     assert again.outcome > again.current_outcome
 
