@@ -58,10 +58,10 @@ class Curves:
     spend : float
         What it costs.
     worth, cost : list of CubicSpline, one per channel
-        Change of outcome, values of shape (G, E), and of spend, (G,), if a cell gets
-        so many times the delivery, and spends so many times what it does in that plan.
+        Change of outcome, values of shape (G, E), and of spend, (G,), if a cell spends
+        so many times what it does in that plan. Worth is a function of `delivered`.
     delivered : callable
-        From multiples of spend to those of delivery, (..., C).
+        From times of spend to those of delivery, (..., C), in which curves are smooth.
     point : Curves or None
         The same at the point, where `target_roi` is to be met; None: these are.
     """
@@ -76,7 +76,8 @@ class Curves:
 
     def at(self, multiples):
         """Return changes of outcome, (N, C, E), and spend at multiples, (N, C)."""
-        both = (self.worth, self._bought(multiples)), (self.cost, multiples / self.base)
+        times = multiples / self.base
+        both = (self.worth, self.delivered(times)), (self.cost, times)
         return tuple(
             np.concatenate(
                 [
@@ -90,13 +91,9 @@ class Curves:
             for splines, points in both
         )
 
-    def _bought(self, multiples):
-        """Return delivery over that of the plan around which curves are, (..., C)."""
-        return self.delivered(multiples) / self.delivered(self.base)
-
     def covers(self, multiples):
         """Return whether a plan, (C,), lies within the tables."""
-        points = np.split(self._bought(multiples), len(self.worth))
+        points = np.split(self.delivered(multiples / self.base), len(self.worth))
         return all(
             np.diff(spline.x).max() < _COARSE
             and spline.x[0] - _SETTLED <= one.min()
@@ -145,22 +142,22 @@ def tabulate(
     The counterfactual is the one under that plan, and `outcome`, (E,), what it earns.
     """
 
-    def delivered(multiples):
-        cells = multiples.reshape(*multiples.shape[:-1], *problem.shape)
-        return counterfactual.delivered(cells).reshape(multiples.shape)
+    def delivered(times):
+        cells = times.reshape(*times.shape[:-1], *problem.shape)
+        return counterfactual.delivered(cells).reshape(times.shape)
 
-    ends = np.stack([problem.low, problem.high])
-    bought = delivered(ends) / delivered(base)
+    low, high = problem.low / base, problem.high / base
     worth, cost, alone = [], [], np.zeros(())
     cells = np.arange(len(base)).reshape(problem.shape)
     for m, own in enumerate(cells):
-        points = _points_to_tabulate(bought[:, own])
+        nodes = _nodes(low[own].min(), high[own].max())
+        points = np.append(nodes, 1.0)
         earned = np.moveaxis(counterfactual.curve(m, points, by, draws=draws), 1, 2)
-        worth.append(CubicSpline(points[:-1], earned[:-1] - earned[-1]))
-        alone = alone + earned[-1].sum(axis=0)
-        points = _points_to_tabulate((ends / base)[:, own])
         spent = counterfactual.spend_curve(m, points, by)
-        cost.append(CubicSpline(points[:-1], spent[:-1] - spent[-1]))
+        bought = delivered(np.repeat(nodes[:, None], len(base), axis=1))[:, own[0]]
+        worth.append(CubicSpline(bought, earned[:-1] - earned[-1]))
+        cost.append(CubicSpline(nodes, spent[:-1] - spent[-1]))
+        alone = alone + earned[-1].sum(axis=0)
     if outcome is None and counterfactual.additive:
         outcome = alone
     elif outcome is None:
@@ -173,17 +170,13 @@ def tabulate(
     )
 
 
-def _points_to_tabulate(ends):
-    """Return nodes of a channel's curves between the ends of cells, (2, G), and 1.
-
-    They are closer towards zero, where curves bend most.
-    """
-    low, high = ends[0].min(), ends[1].max()
+def _nodes(low, high):
+    """Return where curves are tabulated: closer towards zero, where they bend most."""
     if high - low < _SETTLED:
         low, high = 0.5 * low, high + _SPACING
     n_nodes = int(np.ceil((high - low) / _SPACING)) + 1
     roots = np.linspace(low**0.5, high**0.5, np.clip(n_nodes, 9, _MOST_NODES))
-    return np.append(roots**2, 1.0)
+    return roots**2
 
 
 def best_multiples(

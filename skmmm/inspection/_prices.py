@@ -125,9 +125,7 @@ def _asked(name: str) -> Any:
 class PricedCounterfactual(Counterfactual):
     """What rows cause that buy at other prices; multiples are of spend, in money.
 
-    Multiples of delivery are those of a row that spends the reference. Other rows
-    differ from it only where they spend less than the start of the power. What is said
-    of effects without a plan (`effects`) is per delivery at `media_cost`.
+    What is said of effects without a plan (`effects`) is per delivery at `media_cost`.
 
     Attributes
     ----------
@@ -210,17 +208,16 @@ class PricedCounterfactual(Counterfactual):
         return self
 
     def delivered(self, multiples: Array) -> Array:
+        """See `Counterfactual`; as in a row that spends the reference."""
         elasticity = self.elasticity[:, None]
         return delivery(multiples, elasticity) / delivery(1.0, elasticity)
 
     def curve(
         self, channel: int, factors: Array, by: By = None, *, draws: bool = False
     ) -> Array:
-        elasticity = self.elasticity[channel]
-        if elasticity == 0.0:
+        if self.elasticity[channel] == 0.0:
             return self.bought.curve(channel, factors, by, draws=draws)
-        spend = spend_for(factors * delivery(1.0, elasticity), elasticity)
-        more = self._times(spend[:, None], channel)
+        more = self._times(factors[:, None], channel)
         return self.bought.curve_of_rows(channel, more, by, draws=draws)
 
     def _times(self, multiples, channels=slice(None)):
@@ -258,9 +255,9 @@ class PricedCounterfactual(Counterfactual):
         if by == "period":
             return gain * self._cells_times(cells, by)[1].ravel()
         gain = gain.reshape(cells.shape)
-        more = self.delivered(np.outer(np.ones(len(gain)), [1.0, 1.0 + STEP]))
+        more = np.array([1.0, 1.0 + STEP])
         for m in np.flatnonzero(self.elasticity):
-            caused = self.curve(int(m), more[m], by)[:, 0]  # (2, G)
+            caused = self.curve(int(m), more, by)[:, 0]  # (2, G)
             gain[m] = (caused[1] - caused[0]) / STEP
         return gain.ravel()
 

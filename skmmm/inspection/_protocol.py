@@ -276,7 +276,7 @@ class Counterfactual(ABC):
         return None
 
     def delivered(self, multiples: Array) -> Array:
-        """Return the multiples of delivery that those of spend buy, (..., M, G)."""
+        """Return delivery by times of spend, (..., M, G); curves are smooth in it."""
         return multiples
 
     def unit_prices(self) -> pd.DataFrame | None:
@@ -315,7 +315,7 @@ class Counterfactual(ABC):
     def curve(
         self, channel: int, factors: Array, by: By = None, *, draws: bool = False
     ) -> Array:
-        """Return what the spend of one channel causes if its delivery is scaled.
+        """Return what the spend of one channel causes if it is scaled.
 
         Parameters
         ----------

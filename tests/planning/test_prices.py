@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from helpers import refuses_from as refuses
@@ -213,6 +214,43 @@ def test_elasticity_against_a_grid(curve, g):
     assert outcome == pytest.approx(earned, rel=1e-5)
 
 
+@pytest.mark.parametrize(("g", "low"), [(0.3, 0.0), (0.8, 0.0), (0.8, 0.3)])
+def test_spend_that_varies_widely_against_a_climb(X, g, low):
+    elasticity, spent = {"search": g, "tv": 0.2}, [COST[m] * X[m].sum() for m in MEDIA]
+    today = sum(root(X[m], m).sum() for m in MEDIA)
+
+    def lost(factors):
+        total = 0.0
+        for factor, m in zip(factors, MEDIA, strict=True):
+            money = COST[m] * X[m].to_numpy()
+            units = factor * X[m]
+            if m in elasticity:
+                own = elasticity[m], money.mean(), COST[m]
+                units = np.array([units_by_hand(factor * s, *own) for s in money])
+            total += root(units, m).sum()
+        return -total / today
+
+    own = minimize(
+        lost,
+        [1.0, 0.5, 1.5],
+        bounds=[(low, 4.0)] * 3,
+        constraints={"type": "eq", "fun": lambda f: f @ spent / sum(spent) - 1.0},
+        method="SLSQP",
+        options={"ftol": 1e-13},
+    )
+    plan = optimize_budget(
+        Known().fit(),
+        X=X,
+        media_cost=COST,
+        bounds=(low, 4.0),
+        allow_extrapolation=True,
+        price_elasticity=elasticity,
+    )
+    assert plan.outcome == pytest.approx(-lost(plan.x) * today, rel=1e-9)
+    assert plan.outcome == pytest.approx(-own.fun * today, rel=1e-5)
+    assert_allclose(plan.x, own.x, atol=0.01)
+
+
 def test_channels_that_interact_against_a_grid():
     X = steady(tv=6.0, radio=8.0)
     plan = optimize_budget(
@@ -339,8 +377,8 @@ def test_curves_and_gradients_are_of_spend(priced, draws):
             for k in (0.02, 0.6, 1.7):
                 plan = np.ones((3, n))
                 plan[m] = k
-                bought = table.delivered(plan[:, :1])[m]
-                caused = table.curve(m, bought, region, draws=draws)[0].sum(axis=1)
+                one = np.array([k])
+                caused = table.curve(m, one, region, draws=draws)[0].sum(axis=1)
                 off = np.ones((3, n))
                 off[m] = 0.0
                 own = table.outcome(plan, region, draws=draws)
