@@ -93,12 +93,12 @@ class Curves:
 
     def covers(self, multiples):
         """Return whether a plan, (C,), lies within the tables."""
-        points = np.split(self.delivered(multiples / self.base), len(self.worth))
+        points = np.split(multiples / self.base, len(self.cost))
         return all(
             np.diff(spline.x).max() < _COARSE
             and spline.x[0] - _SETTLED <= one.min()
             and one.max() <= spline.x[-1] + _SETTLED
-            for spline, one in zip(self.worth, points, strict=True)
+            for spline, one in zip(self.cost, points, strict=True)
         )
 
     def totals(self, multiples):

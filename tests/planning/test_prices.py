@@ -396,6 +396,16 @@ def test_curves_and_gradients_are_of_spend(priced, draws):
         assert slope[cell] == pytest.approx(change / 2e-5, rel=1e-4)
 
 
+def test_last_euros_earn_the_same_under_risk(priced):
+    asked = {"bounds": (0.0, 9.0), "allow_extrapolation": True, "risk": ("sd", 0.5)}
+    plan = priced.optimize_budget(horizon=4, price_elasticity={"media_3": 0.4}, **asked)
+    inside = plan.allocation["reason"].str.startswith("equal marginal return")
+    assert inside.sum() > 1
+    marginal = plan.allocation.loc[inside, "mroi"]
+    assert_allclose(marginal, marginal.mean(), rtol=0.02)
+    assert plan.outcome > plan.current_outcome
+
+
 def test_effects_and_tests_know_the_prices(priced, panel):
     level = {"media_1": 1.2}
     plan = priced.optimize_budget(price_level=level)
