@@ -183,7 +183,8 @@ class ModelCounterfactual(TableCounterfactual):
 
     def prior_lag_weights(self) -> Array:
         with one_thread():
-            return self.model.prior_lag_weights()[:, self.shown]
+            prior = replace(self.model, draws=self.model.network.prior_guess(4000))
+            return prior.summary(draws=True)["carryover"][:, self.shown]
 
     @cached_property
     def media_cost_or_unit(self) -> Array:

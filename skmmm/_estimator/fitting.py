@@ -16,6 +16,12 @@ from skmmm._data.costs import by_channel
 from skmmm._data.experiments import read_experiments
 from skmmm._data.faults import loss_regions
 from skmmm._data.scales import fit_scales
+from skmmm._estimator.alarms import (
+    alarms_of_spend,
+    placement_alarms,
+    warn_of_alarms,
+    with_those_of_fit,
+)
 from skmmm._estimator.channel_priors import make_channel_priors
 from skmmm._estimator.experiments import (
     Told,
@@ -28,8 +34,6 @@ from skmmm._model.demand import (
     SHIFTS,
     extend_demand,
     fit_demand,
-    moves_kpi,
-    moving_with,
 )
 from skmmm._model.hmc import most_chains, sample, sample_on
 from skmmm._model.inputs import Seasons, context_columns
@@ -42,20 +46,10 @@ from skmmm._model.priors import Sizes
 from skmmm._model.refresh import refresh
 from skmmm._model.threads import threads_for_blocks
 from skmmm._utils.callbacks import fit_progress
-from skmmm._utils.regions import some_regions
 from skmmm._utils.warnings import warn_user
 from skmmm.inspection._placement import (
     ACCOMPANIES,
-    ADVICE,
     CONSEQUENCES,
-    DISPUTED,
-    GROUPS,
-    LOWERS,
-    SUSPECTS,
-    TOGETHER,
-    WHOLE,
-    is_kpi,
-    spend_alarms,
 )
 from skmmm.inspection._sampling import (
     LOG_POSTERIOR,
@@ -120,7 +114,9 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
         losses = _train(estimator, model, target, X, y)
         contradicted = _check_priors(estimator, model, target)
         model, trace = _with_draws(estimator, model, target, generator)
-        alarms = _placement_alarms(model, target, alarms, trace)
+        alarms = placement_alarms(
+            model, target, alarms, None if trace is None else trace.places
+        )
         if reported is not None:
             model, trace, experiments = _with_experiments(
                 estimator, reported, model, target, trace, alarms, generator
@@ -129,7 +125,7 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
         model = model.doubting(~np.isin(alarms, ("", ACCOMPANIES)))
         if reported is not None:
             alarms = alarms_after(alarms, reported, experiments)
-        _warn_of_alarms(estimator, alarms)
+        warn_of_alarms(estimator, alarms)
         model = _judged(model, target, alarms != "", contradicted, untrusted)
         state = {
             "_sampling": sampling,
@@ -171,7 +167,7 @@ def refresh_model(estimator, panel, outliers):
         torch.enable_grad(),
     ):
         season = model.seasons.fourier(panel)
-        alarms = _spend_alarms(estimator, panel, season)
+        alarms = alarms_of_spend(estimator, panel, season)
         shown = ~np.isin(alarms, CONSEQUENCES)
         demand = extend_demand(model.demand, panel, season, shown, generator)
         memory = np.ones(n_before) if model.memory is None else model.memory
@@ -190,10 +186,10 @@ def refresh_model(estimator, panel, outliers):
         )
         _warn_of_surprise(surprise)
         contradicted = _check_priors(estimator, model, target)
-        alarms = _placement_alarms(model, target, alarms, None)
+        alarms = placement_alarms(model, target, alarms, model.draws)
         if reported is not None:
             alarms = alarms_after(alarms, reported, estimator.experiments_)
-        alarms = _with_those_of_fit(estimator, alarms)
+        alarms = with_those_of_fit(estimator, alarms)
         untrusted = np.zeros(len(alarms), dtype=bool)
         if estimator._sampling is not None:
             untrusted = is_untrusted(estimator._sampling)[:-1]
@@ -202,26 +198,6 @@ def refresh_model(estimator, panel, outliers):
             "_contradicted": contradicted,
             "_alarms": tuple(alarms),
         }
-
-
-def _with_those_of_fit(estimator, alarms):
-    """Return alarms, (n_media,) of str, of which those of the fit go on ringing.
-
-    Of others it warns: what they change, only a fit does.
-    """
-    before = np.array(estimator._alarms, dtype=object)
-    media = estimator._columns.media
-    rings = [
-        f"{label!r} ({alarm})"
-        for label, alarm, rang in zip(media, alarms, before, strict=True)
-        if alarm and not rang
-    ]
-    if rings:
-        warn_user(
-            f"With the new rows an alarm rings on {', '.join(rings)}: no longer "
-            "data-driven. Fit again, for what the alarm says of the estimate."
-        )
-    return np.where(before == "", alarms, before)
 
 
 def _warn_of_surprise(surprise):
@@ -248,7 +224,7 @@ def _start(estimator, panel, stuck, outliers, population, generator):
     _check_finite(scales, estimator._columns)
     seasons = Seasons(estimator._calendar, estimator.n_harmonics, panel.shape[1])
     season = seasons.fourier(panel)
-    alarms = _spend_alarms(estimator, panel, season)
+    alarms = alarms_of_spend(estimator, panel, season)
     shown = ~np.isin(alarms, CONSEQUENCES)
     demand = fit_demand(panel, season, shown, generator) if ordered else None
     sizes = Sizes(
@@ -460,8 +436,7 @@ def _with_experiments(estimator, reported, model, target, trace, alarms, generat
 def _told(reported, model, target, before, after):
     """Return the `Told` of networks before and after."""
     values = [reported.values(network) for network in (before, after)]
-    with torch.no_grad():
-        effects = model.mean_effects_of(before, target)
+    effects = model.mean_effects_of(before, target)
     caused = np.stack([effects[:, q.channels].sum(axis=1) for q in reported.rows], 1)
     removed = doubt_removed(values[0], caused, reported.measurements.std_error)
     before, after = map(reported.in_measure, values)
@@ -481,11 +456,10 @@ def _check_sampling(estimator, model, target, trace):
     """
     if trace is None:
         return None, np.zeros(len(estimator._columns.media), dtype=bool)
-    with torch.no_grad():
-        start, after = (
-            model.mean_effects_of(network, target)
-            for network in (trace.start, trace.places)
-        )
+    start, after = (
+        model.mean_effects_of(network, target)
+        for network in (trace.start, trace.places)
+    )
     density = trace.log_density.numpy()
     after = after.reshape(*trace.log_acceptance.shape, -1)
     found = diagnose(
@@ -521,65 +495,6 @@ def _check_priors(estimator, model, target):
             "wrong; widen the prior if it is less certain than it says.",
         )
     return contradicted
-
-
-def _spend_alarms(estimator, panel, season):
-    """Return what the placement of spend says against each channel, (n_media,)."""
-    alarms = np.full(len(estimator._columns.media), "", dtype=object)
-    if estimator._calendar is not None and len(alarms):
-        media, kpi, seen, controls = _looked_at(panel)
-        alarms[:] = spend_alarms(media, kpi, seen, controls, season)
-    return alarms
-
-
-def _looked_at(panel):
-    """Return media, KPI, cells that count, and controls of enough regions."""
-    some = some_regions(*panel.media.shape)
-    seen = panel.weight[some] > 0
-    return panel.media[some], panel.y[some], seen, panel.controls[some]
-
-
-def _placement_alarms(model, target, alarms, trace):
-    """Return why a channel's spend tells nothing of its effect, "" if it may.
-
-    An array of str, one per channel: what the placement of spend says, and what the
-    trained model adds.
-    """
-    # Of a channel that may lower the KPI it is no surprise.
-    alarms[model.network.free_sign.numpy() & (alarms == LOWERS)] = ""
-    alarms[model.network.grouped.numpy() & (alarms == "")] = GROUPS
-    if model.demand is not None and (trace is None or moves_kpi(trace.places)):
-        alarms[model.demand.moving_together() & (alarms == "")] = TOGETHER
-    with torch.no_grad():
-        effects = model.mean_effects_of(model.network, target)[0]
-    positive = model.network.channel_priors.pooled & ~model.network.free_sign
-    alarms[(effects > 1.0) & positive.numpy() & (alarms == "")] = WHOLE
-    alarms[_with_suspects(model, alarms) & (alarms == "")] = ACCOMPANIES
-    return alarms
-
-
-def _with_suspects(model, alarms):
-    """Return channels that move with one which may be moved by what moves the KPI.
-
-    A share of the KPI moves with what causes the KPI, and says nothing against that.
-    """
-    suspects = np.isin(alarms, SUSPECTS)
-    if not suspects.any() or len(model.history.media) > 1:
-        return np.zeros_like(suspects)
-    media, kpi, seen, controls = _looked_at(model.history)
-    for m in np.flatnonzero(suspects):
-        suspects[m] = not is_kpi(media[..., m], kpi, seen)
-    season = model.seasons.fourier(model.history)
-    return moving_with(media, seen, controls, season, suspects)
-
-
-def _warn_of_alarms(estimator, alarms):
-    """Warn of channels whose spend tells nothing of their effect."""
-    media = estimator._columns.media
-    for reason, advice in ADVICE.items():
-        names = [c for c, a in zip(media, alarms, strict=True) if a == reason]
-        if names and reason != DISPUTED:  # of which findings have warned
-            warn_user(f"The spend of {names} {advice}")
 
 
 def _check_finite(scales, columns):

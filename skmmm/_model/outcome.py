@@ -265,10 +265,11 @@ class OutcomeModel:
         channels, inputs = range(network.sizes.n_media), self.inputs()
         if not channels:
             return np.zeros((len(network.shared), 0))
-        effects = [
-            twin.mean_effects(channels, inputs, target.share)
-            for _, twin in few_draws(network)
-        ]
+        with torch.no_grad():
+            effects = [
+                twin.mean_effects(channels, inputs, target.share)
+                for _, twin in few_draws(network)
+            ]
         return torch.cat(effects).numpy()
 
     def effects_under(self, panel, channels, alternatives, *, draws=False):
@@ -555,15 +556,6 @@ class OutcomeModel:
         """Return how far regions are on one curve in spend per head, 0 to 1."""
         values = self.network.values()
         return per_head_exponent(values).item() if "per_head" in values else None
-
-    def prior_lag_weights(self, n_prior_draws=4000):
-        """Return prior draws of the lag weights, (n_prior_draws, n_media, n_lags)."""
-        network = self.network
-        if not network.sizes.n_media:
-            return np.zeros((n_prior_draws, 0, network.sizes.max_lag + 1))
-        with torch.no_grad():
-            guessed = network.prior_guess(n_prior_draws)
-            return guessed.impulse_response(guessed.values()).numpy()
 
     def summary(self, *, draws=False):
         """Return what the parameters say, in the units of X and the KPI.

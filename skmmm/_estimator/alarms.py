@@ -1,0 +1,97 @@
+"""Alarms: spend that was placed so that it tells nothing of its effect."""
+
+import numpy as np
+
+from skmmm._model.demand import moves_kpi, moving_with
+from skmmm._utils.regions import some_regions
+from skmmm._utils.warnings import warn_user
+from skmmm.inspection._placement import (
+    ACCOMPANIES,
+    ADVICE,
+    DISPUTED,
+    GROUPS,
+    LOWERS,
+    SUSPECTS,
+    TOGETHER,
+    WHOLE,
+    is_kpi,
+    spend_alarms,
+)
+
+
+def alarms_of_spend(estimator, panel, season):
+    """Return what the placement of spend says against each channel, (n_media,)."""
+    alarms = np.full(len(estimator._columns.media), "", dtype=object)
+    if estimator._calendar is not None and len(alarms):
+        media, kpi, seen, controls = _looked_at(panel)
+        alarms[:] = spend_alarms(media, kpi, seen, controls, season)
+    return alarms
+
+
+def _looked_at(panel):
+    """Return media, KPI, cells that count, and controls of enough regions."""
+    some = some_regions(*panel.media.shape)
+    seen = panel.weight[some] > 0
+    return panel.media[some], panel.y[some], seen, panel.controls[some]
+
+
+def placement_alarms(model, target, alarms, places):
+    """Return why a channel's spend tells nothing of its effect, "" if it may.
+
+    An array of str, one per channel: what the placement of spend says, and what the
+    trained model, with draws at these places or None, adds.
+    """
+    # Of a channel that may lower the KPI it is no surprise.
+    alarms[model.network.free_sign.numpy() & (alarms == LOWERS)] = ""
+    alarms[model.network.grouped.numpy() & (alarms == "")] = GROUPS
+    if model.demand is not None and (places is None or moves_kpi(places)):
+        alarms[model.demand.moving_together() & (alarms == "")] = TOGETHER
+    effects = model.mean_effects_of(model.network, target)[0]
+    positive = model.network.channel_priors.pooled & ~model.network.free_sign
+    alarms[(effects > 1.0) & positive.numpy() & (alarms == "")] = WHOLE
+    alarms[_with_suspects(model, alarms) & (alarms == "")] = ACCOMPANIES
+    return alarms
+
+
+def _with_suspects(model, alarms):
+    """Return channels that move with one which may be moved by what moves the KPI.
+
+    A share of the KPI moves with what causes the KPI, and says nothing against that.
+    """
+    suspects = np.isin(alarms, SUSPECTS)
+    if not suspects.any() or len(model.history.media) > 1:
+        return np.zeros_like(suspects)
+    media, kpi, seen, controls = _looked_at(model.history)
+    for m in np.flatnonzero(suspects):
+        suspects[m] = not is_kpi(media[..., m], kpi, seen)
+    season = model.seasons.fourier(model.history)
+    return moving_with(media, seen, controls, season, suspects)
+
+
+def warn_of_alarms(estimator, alarms):
+    """Warn of channels whose spend tells nothing of their effect."""
+    media = estimator._columns.media
+    for reason, advice in ADVICE.items():
+        names = [c for c, a in zip(media, alarms, strict=True) if a == reason]
+        if names and reason != DISPUTED:  # of which findings have warned
+            warn_user(f"The spend of {names} {advice}")
+
+
+def with_those_of_fit(estimator, alarms):
+    """Return alarms, (n_media,) of str, of which those of the fit go on ringing.
+
+    Of others it warns: what they change, only a fit does.
+    """
+    before = np.array(estimator._alarms, dtype=object)
+    media = estimator._columns.media
+    rings = [
+        f"{label!r} ({alarm})"
+        for label, alarm, rang in zip(media, alarms, before, strict=True)
+        if alarm and not rang
+    ]
+    if rings:
+        warn_user(
+            f"With the new rows an alarm rings on {', '.join(rings)}: no longer "
+            "data-driven. Fit again, for what the alarm says of the estimate."
+        )
+    return np.where(before == "", alarms, before)
