@@ -1,4 +1,4 @@
-"""What the commands do: fit a table, report on it, plan a budget, review a plan."""
+"""What the commands do: fit, report, plan, review a plan, update a model."""
 
 from dataclasses import replace
 from importlib.util import find_spec
@@ -17,6 +17,7 @@ from skmmm._cli.texts import (
     experiment_text,
     graph_text,
     plan_text,
+    returns_text,
     review_text,
     skill_text,
     truth_text,
@@ -136,12 +137,41 @@ def review(args, console):
         console.say(f"\nWritten to {args.out}")
 
 
+def update(args, console):
+    """Let a model take in new periods, and say how returns have changed."""
+    make_room(args)
+    before = DeepCausalMMMRegressor.load(args.model)
+    X, y = read_rows(args, before)
+    calendar, time = before._calendar, before.time
+    if calendar is None:
+        raise ValueError("the model has no time column: fit again with all rows")
+    new = calendar.ordinals(X[time], time) > before._model.history.periods[-1]
+    if not new.any():
+        raise ValueError(f"{args.data} has no row after those that the model knows")
+    after = DeepCausalMMMRegressor.load(args.model)
+    if args.forgetting_factor is not None:
+        after.set_params(forgetting_factor=args.forgetting_factor)
+    with console.stage(f"Taking in {counted(int(new.sum()), 'new row')}"):
+        after.partial_fit(X[new], y[new])
+    if not new.all():
+        known = counted(int((~new).sum()), "row")
+        console.say(f"Left out: {known} of periods that the model knows.")
+    summaries = [m.channel_summary(confidence_level=LEVEL) for m in (before, after)]
+    console.say(f"\n{returns_text(*summaries)}")
+    after.save(args.save)
+    console.say(f"\nSaved to {args.save}")
+    if args.out is not None:
+        write_csv(summaries[1].reset_index(), args.out, digits=8)
+        console.say(f"Written to {args.out}")
+
+
 COMMANDS = {
     "demo": demo,
     "fit": fit,
     "report": report,
     "plan": plan,
     "review": review,
+    "update": update,
 }
 
 

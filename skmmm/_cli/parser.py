@@ -76,6 +76,15 @@ examples:
 DATA has the periods of the plan only, in the columns of the fit, with what was spent
 and came in fact. Rows that are not there yet are left out, and named.
 """
+_UPDATE_EPILOG = """\
+examples:
+  skmmm update results/model.skmmm october.csv --kpi revenue --save october.skmmm
+  skmmm update results/model.skmmm sales.csv --kpi revenue --save new.skmmm \\
+      --forgetting-factor 0.98
+
+DATA has rows of periods after those the model knows, in the columns of the fit; earlier
+rows are left out, and counted. Fit again from time to time: skmmm fit.
+"""
 # Options whose values are read together, and how.
 _TOGETHER = {
     "media_cost": read_costs,
@@ -152,6 +161,7 @@ def make_parser():
     _add_report(commands)
     _add_plan(commands)
     _add_review(commands)
+    _add_update(commands)
     return parser
 
 
@@ -270,6 +280,39 @@ def _add_review(commands):
     _add_reading(review, "DATA")
     review.add_argument("--out", metavar="FILE", help="write parts to this .csv file")
     review.add_argument(
+        "--quiet", action="store_true", help="print errors only, no warnings"
+    )
+
+
+def _add_update(commands):
+    update = commands.add_parser(
+        "update",
+        help="let a model take in new periods",
+        usage="skmmm update MODEL DATA --kpi NAME --save FILE\n"
+        "                    [--forgetting-factor SHARE] ...",
+        description="Let a model that skmmm fit has saved take in the rows of new "
+        "periods, in seconds, and say how returns have changed.",
+        epilog=_UPDATE_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    update.add_argument("model", metavar="MODEL", help="a .skmmm file")
+    update.add_argument("data", metavar="DATA", help="a table with new periods")
+    update.add_argument(
+        "--kpi", metavar="NAME", required=True, help="column with the KPI"
+    )
+    update.add_argument(
+        "--save", metavar="FILE", required=True, help="write the new model to this file"
+    )
+    update.add_argument(
+        "--forgetting-factor",
+        metavar="SHARE",
+        type=positive,
+        help="what rows learned before still count for after each new period, above 0 "
+        "and at most 1 (default: as the model says)",
+    )
+    _add_reading(update, "DATA")
+    update.add_argument("--out", metavar="FILE", help="write returns to this .csv file")
+    update.add_argument(
         "--quiet", action="store_true", help="print errors only, no warnings"
     )
 

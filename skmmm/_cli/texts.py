@@ -131,6 +131,21 @@ def review_text(review):
     return f"{layout(rows)}\n\n{for_command_line(review.message)}"
 
 
+def returns_text(before, after):
+    """Return the returns of two models, as `channel_summary` says them."""
+    bounds = f"{LEVEL:.0%} interval"
+    rows = [["Channel", "ROI before", bounds, "ROI now", bounds, "Change", "Verdict"]]
+    for name, now in after.iterrows():
+        was = before.loc[name]
+        rows.append([str(name)])
+        for one in (was, now):
+            rows[-1] += [number(one["roi"]), interval(one["roi_low"], one["roi_high"])]
+        change = now["roi"] / was["roi"] - 1.0 if was["roi"] else np.nan
+        rows[-1].append("-" if np.isnan(change) else f"{change:+.0%}")
+        rows[-1].append(now["verdict"] or "-")
+    return f"{layout(rows)}\n\nROI is of all rows that each model knows."
+
+
 def graph_text(graph):
     """Return which channel drives which, and how much of it is undecided."""
     edges = [f"{edge.parent} drives {edge.child}" for edge in graph.edges.itertuples()]
