@@ -96,13 +96,22 @@ class DeepCausalMMMRegressor(
         no other role. Columns with a cost are expected to earn the same return
         on it, give or take a spread that is learned; the others to have the same
         effect, more widely. None: no column is taken for money.
+    frequency : mapping or None, default=None
+        Columns with the average frequency of channels, by name or position:
+        ``{"video": "video_frequency"}``. The media column then holds reach (people, or
+        a share of them, each counted once in a period), the other one impressions /
+        reach, at least 1 where somebody was reached; it is not read where nobody was,
+        and has no other role. Effects are linear in reach, and a Hill curve of
+        frequency [6]_, half of which is expected at .1 + LogNormal(.7, .4) exposures
+        with a slope of LogNormal(.7, .4): see "Reach and frequency" in the user guide.
+        Not with ``adstock="gru"``. None: all columns saturate by themselves.
     priors : mapping or None, default=None
         What is known of channels, by name or position: ``{column: {quantity: (low,
         high)}}``, 90 % intervals before seeing the data. Quantities are ``"roi"`` (KPI
         units per unit of money, or of X without a cost, over all training rows: the
         one that `channel_summary` reports), ``"decay"`` (of geometric carry-over, or of
         the Weibull density of shape one) and ``"half_saturation"`` (adstocked spend per
-        row, units of X). The effect of a
+        row, units of X; exposures for channels in `frequency`). The effect of a
         channel with ``"roi"`` is positive and not pooled.
     experiments : DataFrame (pandas or Polars), path of a CSV file or None, default=None
         Lift tests, a row each: ``media``, ``start``, ``end``, ``estimate``,
@@ -166,14 +175,15 @@ class DeepCausalMMMRegressor(
         What comes at later lags (the decay rate, up to truncation, if geometric).
     half_saturation_ : ndarray of shape (n_media,)
         Adstocked spend per row at which half of the maximum effect is reached, in the
-        units of X, averaged over regions.
+        units of X, averaged over regions; exposures for channels in `frequency`.
     slope_ : ndarray of shape (n_media,)
         Slope of the Hill curve; above 1 it is S-shaped.
     per_head_exponent_ : float or None
         0: regions saturate on scales of their own, 1: on one curve in spend per head.
         None without a `population`, or with one region.
     coef_ : ndarray of shape (n_media,)
-        Effect at full saturation, in KPI units per row, averaged over regions.
+        Effect at full saturation (for channels in `frequency`, of typical reach at full
+        saturation by frequency), in KPI units per row, averaged over regions.
     control_coef_ : ndarray of shape (n_controls,)
         KPI units per unit of the control, averaged over regions.
     causal_graph_ : ndarray of shape (n_media, n_media)
@@ -222,6 +232,8 @@ class DeepCausalMMMRegressor(
     .. [5] Margossian, Hoffman, Sountsov, Riou-Durand, Vehtari, Gelman (2024). Nested
        R-hat: assessing the convergence of Markov chain Monte Carlo when running many
        short chains. Bayesian Analysis.
+    .. [6] Zhang, Wurm, Wakim, Li, Liu (2023). Bayesian Hierarchical Media Mix Model
+       Incorporating Reach and Frequency Data. Google Research.
 
     Examples
     --------
@@ -249,6 +261,7 @@ class DeepCausalMMMRegressor(
         "free_sign": _COLUMNS,
         "media_share": [Interval(Real, 0, 1, closed="neither")],
         "media_cost": [Interval(Real, 0, None, closed="neither"), Mapping, None],
+        "frequency": [Mapping, None],
         "priors": [Mapping, None],
         "experiments": [pd.DataFrame, HasMethods("iter_rows"), str, PathLike, None],
         "n_harmonics": [Interval(Integral, 0, None, closed="left")],
@@ -285,6 +298,7 @@ class DeepCausalMMMRegressor(
         free_sign: Columns = None,
         media_share: float = 0.3,
         media_cost: MediaCost = None,
+        frequency: Mapping[Any, Column] | None = None,
         priors: Mapping[Any, Any] | None = None,
         experiments: Frame | str | PathLike[str] | None = None,
         n_harmonics: int = 3,
@@ -314,6 +328,7 @@ class DeepCausalMMMRegressor(
         self.free_sign = free_sign
         self.media_share = media_share
         self.media_cost = media_cost
+        self.frequency = frequency
         self.priors = priors
         self.experiments = experiments
         self.n_harmonics = n_harmonics

@@ -198,7 +198,15 @@ def resolve_channel(channel, media, names, role, failed=()):
 
 
 def resolve_columns(
-    frame, *, media, controls, region, time, population=None, media_cost=None
+    frame,
+    *,
+    media,
+    controls,
+    region,
+    time,
+    population=None,
+    media_cost=None,
+    frequency=None,
 ):
     """Give every column of the frame one role.
 
@@ -211,6 +219,8 @@ def resolve_columns(
     region, time, population : str, int or None
     media_cost : float, mapping or None
         Texts in it are columns with the money of a channel.
+    frequency : mapping or None
+        Its values are columns with the frequency of a channel.
 
     Returns
     -------
@@ -235,22 +245,37 @@ def resolve_columns(
                 "region."
             )
     controls = [] if controls is None else resolve_many(frame, controls, "controls")
+    beside = _beside_media(frame, media_cost, frequency)
     if media is None:
-        paid = _money_labels(frame, media_cost)
-        taken = {region, time, population, *controls, *paid} - {None}
+        taken = {region, time, population, *controls, *beside} - {None}
         media = [label for label in labels_of(frame) if label not in taken]
     else:
         media = resolve_many(frame, media, "media")
     columns = assign_roles(media, controls, region, time, population)
     named = [*media, *controls, region, time, population]
-    for label in _money_labels(frame, media_cost):
+    for label, role in beside.items():
         if label in named:
             raise ValueError(
-                f"The column {label!r} is the money of a channel in media_cost, and "
+                f"The column {label!r} is the {role}, and "
                 "also named among media, controls, region, time and population; it "
                 "has no other role, so leave it out there."
             )
     return columns
+
+
+def _beside_media(frame, media_cost, frequency):
+    """Return the columns with money or frequency of channels, and what they are."""
+    money = _money_labels(frame, media_cost)
+    roles = dict.fromkeys(money, "money of a channel in media_cost")
+    for key, name in (frequency or {}).items():
+        label = resolve_column(frame, name, f"frequency of {key!r}")
+        if label in money:
+            raise ValueError(
+                f"The column {label!r} is the money of a channel in media_cost, and "
+                f"the frequency of {key!r}; it cannot be both."
+            )
+        roles[label] = "frequency of a channel"
+    return roles
 
 
 def _money_labels(frame, media_cost):

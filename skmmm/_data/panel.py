@@ -29,6 +29,9 @@ class Panel:
         KPI; 0 in masked cells.
     weight : ndarray of shape (n_regions, n_periods) or None
         Sample weight; 0 in masked cells.
+    frequency : ndarray of shape (n_regions, n_periods, n_media) or None
+        How often those reached saw a channel; 0 where nobody was, in masked cells and
+        for channels without one. None if no channel has one.
     """
 
     media: np.ndarray
@@ -38,6 +41,7 @@ class Panel:
     cell: np.ndarray
     y: np.ndarray | None = None
     weight: np.ndarray | None = None
+    frequency: np.ndarray | None = None
 
     @property
     def shape(self):
@@ -73,7 +77,17 @@ class Panel:
         return media, known
 
 
-def make_panel(region, period, media, controls, *, n_regions, y=None, weight=None):
+def make_panel(
+    region,
+    period,
+    media,
+    controls,
+    *,
+    n_regions,
+    y=None,
+    weight=None,
+    frequency=None,
+):
     """Arrange long rows on the grid.
 
     Parameters
@@ -85,6 +99,7 @@ def make_panel(region, period, media, controls, *, n_regions, y=None, weight=Non
     media : ndarray of shape (n_rows, n_media)
     controls : ndarray of shape (n_rows, n_controls)
     y, weight : ndarray of shape (n_rows,), default=None
+    frequency : ndarray of shape (n_rows, n_media), default=None
 
     Returns
     -------
@@ -107,6 +122,7 @@ def make_panel(region, period, media, controls, *, n_regions, y=None, weight=Non
         cell=cell,
         y=None if y is None else on_grid(y),
         weight=None if weight is None else on_grid(weight),
+        frequency=None if frequency is None else on_grid(frequency),
     )
 
 
@@ -149,6 +165,7 @@ def continue_panel(history, panel):
         cell=_cells_of(panel, first, shape[1]),
         y=None,
         weight=None,
+        frequency=None if panel.frequency is None else spread("frequency"),
     )
 
 
@@ -221,7 +238,7 @@ def carried_on(panel, n_periods, media, controls):
     -------
     longer : Panel
         With the same rows. After the last row of a region its unobserved cells are
-        filled; regions without rows stay as they are.
+        filled; regions without rows stay as they are. No frequency is known there.
     """
     region, column = np.divmod(panel.cell, panel.shape[1])
     last = np.full(panel.shape[0], -1)
@@ -237,8 +254,12 @@ def carried_on(panel, n_periods, media, controls):
         longer = np.pad(grid, [(0, 0), (0, n_periods), (0, 0)])
         return np.where(added[..., None], usual[:, None], longer)
 
+    frequency = panel.frequency
+    if frequency is not None:
+        frequency = np.pad(frequency, [(0, 0), (0, n_periods), (0, 0)])
     return replace(
         panel,
+        frequency=frequency,
         media=filled(panel.media, media),
         controls=filled(panel.controls, controls),
         observed=observed | added,

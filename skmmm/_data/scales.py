@@ -30,6 +30,9 @@ class Scales:
     control_scale : ndarray of shape (n_controls,)
         Standard deviation within regions, gross outliers left out, or over all rows if
         a control only differs between regions.
+    frequency : ndarray of shape (n_media,) or None
+        Impressions / reach over all rows, nan for channels without a frequency. None if
+        no channel has one.
     """
 
     kpi: np.ndarray
@@ -38,6 +41,14 @@ class Scales:
     intensity: np.ndarray
     control_centre: np.ndarray
     control_scale: np.ndarray
+    frequency: np.ndarray | None = None
+
+    @property
+    def saturation_unit(self):
+        """What half saturation is a multiple of, shape (n_regions, n_media)."""
+        if self.frequency is None:
+            return self.media
+        return np.where(np.isfinite(self.frequency), self.frequency, self.media)
 
     def extended(self, n_new):
         """Add regions never seen: each is an average of the training regions."""
@@ -56,10 +67,11 @@ class Scales:
             extend(self.intensity),
             extend(self.control_centre),
             self.control_scale,
+            self.frequency,
         )
 
 
-def fit_scales(panel, outliers, stuck, cost, population=None):
+def fit_scales(panel, outliers, stuck, cost, population=None, by_frequency=None):
     """Learn the scales from a training panel, counting rows by their weight.
 
     Parameters
@@ -72,6 +84,8 @@ def fit_scales(panel, outliers, stuck, cost, population=None):
     cost : ndarray of shape (n_media,)
         Of one unit of each channel; NaN where it is unknown.
     population : ndarray of shape (n_regions,) or None
+    by_frequency : ndarray of shape (n_media,), bool, or None
+        Channels with a frequency, which saturate by it and not by spend per head.
     """
     # A KPI that is stuck throughout still has a size; one that nobody may look at has
     # that of an average region.
@@ -89,7 +103,11 @@ def fit_scales(panel, outliers, stuck, cost, population=None):
     if population is not None:
         intensity = np.log(media / population[:, None])
         intensity = intensity - intensity.mean(axis=0)
-    return Scales(kpi, media, highs, intensity, centre, scale)
+    frequency = None
+    if by_frequency is not None:
+        intensity = np.where(by_frequency, 0.0, intensity)
+        frequency = np.where(by_frequency, _mean_frequency(panel, weight), np.nan)
+    return Scales(kpi, media, highs, intensity, centre, scale, frequency)
 
 
 def gross_outliers(values, rows):
@@ -155,6 +173,12 @@ def _media_highs(media, weight, scale):
     place = np.maximum(media.shape[1] - 1 - beyond, 0)
     high = np.take_along_axis(ordered, place[:, None], axis=1)[:, 0]
     return np.where(high > 0, high, scale)
+
+
+def _mean_frequency(panel, weight):
+    """Return impressions / reach of rows that count; 1 where nobody was reached."""
+    mean = _mean(panel.frequency, weight * panel.media, axis=(0, 1))
+    return np.where(mean > 0, mean, 1.0)
 
 
 def _control_scales(controls, weight):

@@ -13,7 +13,12 @@ from skmmm._data.costs import by_channel, is_number
 from skmmm._data.panel import Panel
 from skmmm._data.scales import Scales
 from skmmm._model.independence import independent_spend
-from skmmm._model.priors import CARRYOVER, ChannelPriors, channel_priors
+from skmmm._model.priors import (
+    CARRYOVER,
+    HALF_FREQUENCY_LOG,
+    ChannelPriors,
+    channel_priors,
+)
 from skmmm._utils.typing import Array
 
 _QUANTITIES = ("roi", "decay", "half_saturation")
@@ -60,6 +65,11 @@ def make_channel_priors(
         expected[money] *= len(spend) * spend / spend.sum() / np.maximum(active, 1e-3)
     total, kpi = panel.media.sum(axis=(0, 1)), (panel.observed.T * scales.kpi).sum()
     effect, carry, half = (np.full((2, len(media)), np.nan) for _ in range(3))
+    unit, by_frequency = scales.saturation_unit.mean(axis=0), None
+    if scales.frequency is not None:
+        by_frequency = np.isfinite(scales.frequency)
+        half[0, by_frequency] = HALF_FREQUENCY_LOG[0] - np.log(unit[by_frequency])
+        half[1, by_frequency] = HALF_FREQUENCY_LOG[1]
     for m, quantities in own.items():
         if "roi" in quantities:
             # Of all spend, the mean effect of a row in mean KPI; without any, of
@@ -74,14 +84,12 @@ def make_channel_priors(
             else:
                 carry[:, m] = _normal(logit(decay))
         if "half_saturation" in quantities:
-            relative = (
-                np.array(quantities["half_saturation"]) / scales.media[:, m].mean()
-            )
+            relative = np.array(quantities["half_saturation"]) / unit[m]
             half[:, m] = _normal(np.log(relative))
     spiked = (panel.media * seen > _SPIKE * scales.media_high[:, None]).any(axis=(0, 1))
     apart = independent_spend(panel.media, seen)
     given = effect, carry, half, spiked, apart, _least(panel, seen, scales), shown
-    return channel_priors(np.log(expected), money, *given, adstock)
+    return channel_priors(np.log(expected), money, *given, adstock, by_frequency)
 
 
 def _least(panel: Panel, seen: np.ndarray, scales: Scales) -> Array:

@@ -220,7 +220,8 @@ def _start(estimator, panel, stuck, outliers, population, generator):
     """Return an untrained model, its target, and alarms of how spend was placed."""
     ordered = estimator._calendar is not None
     cost = estimator._media_cost
-    scales = fit_scales(panel, outliers, stuck, cost, population)
+    by_frequency = estimator._with_frequency()
+    scales = fit_scales(panel, outliers, stuck, cost, population, by_frequency)
     _check_finite(scales, estimator._columns)
     seasons = Seasons(estimator._calendar, estimator.n_harmonics, panel.shape[1])
     season = seasons.fourier(panel)

@@ -17,6 +17,7 @@ from skmmm._data.costs import (
     unmatched_money,
 )
 from skmmm._data.faults import remarks_on
+from skmmm._data.frequency import frequency_columns, read_frequency
 from skmmm._data.panel import (
     continue_panel,
     exchangeable_periods,
@@ -36,7 +37,7 @@ from skmmm._utils.labels import counted
 from skmmm._utils.sklearn import check_sample_weight
 from skmmm._utils.warnings import warn_user
 
-_Rows = namedtuple("_Rows", "frame region period media controls where")
+_Rows = namedtuple("_Rows", "frame region period media controls frequency where")
 
 
 class ReadingMixin(FittedState):
@@ -58,8 +59,10 @@ class ReadingMixin(FittedState):
             time=self.time,
             population=self.population,
             media_cost=self.media_cost,
+            frequency=self.frequency,
         )
         columns = self._columns
+        self._frequency_columns = self._read_frequency_columns()
         region = None
         self.regions_ = np.array(["all"])
         if columns.region is not None:
@@ -73,6 +76,23 @@ class ReadingMixin(FittedState):
         rows = self._read_rows(frame)
         self._read_costs(rows)
         return rows
+
+    def _read_frequency_columns(self) -> dict:
+        """Return the columns with the frequency of channels, by channel."""
+        media = list(self._columns.media)
+        columns = frequency_columns(self.frequency, media, self._labels)
+        if columns and self.adstock == "gru":
+            raise ValueError(
+                f"{next(iter(columns))!r} has a frequency, which adstock='gru' cannot "
+                "carry over: its memory is not linear in reach. Use another adstock."
+            )
+        return columns
+
+    def _with_frequency(self) -> np.ndarray | None:
+        """Return which channels have a frequency, (n_media,); None if none has."""
+        if not self._frequency_columns:
+            return None
+        return np.array([c in self._frequency_columns for c in self._columns.media])
 
     def _read_costs(self, rows):
         """Learn what a unit of each channel costs, and what was paid in each row."""
@@ -110,7 +130,9 @@ class ReadingMixin(FittedState):
         if columns.time is not None and self._calendar is not None:
             period = self._calendar.ordinals(frame[columns.time], columns.time)
             checks.check_no_duplicates(region, period, where)
-        return _Rows(frame, region, period, media, controls, where)
+        told = self._frequency_columns, columns.media, media
+        frequency = read_frequency(frame, *told, where)
+        return _Rows(frame, region, period, media, controls, frequency, where)
 
     def _read_population(self, rows):
         """Return how many live in each region, None if nobody says."""
@@ -166,9 +188,8 @@ class ReadingMixin(FittedState):
         """Arrange the training rows on the grid and remember their order."""
         period = rows.period
         if period is None:
-            period = exchangeable_periods(
-                rows.region, rows.media, rows.controls, y, weight
-            )
+            media, others = _content(rows)
+            period = exchangeable_periods(rows.region, media, others, y, weight)
         elif period.max() + 1 <= self.max_lag:
             raise ValueError(
                 f"X has {period.max() + 1} periods, but max_lag={self.max_lag} needs "
@@ -183,6 +204,7 @@ class ReadingMixin(FittedState):
             n_regions=len(self.regions_),
             y=y,
             weight=weight,
+            frequency=rows.frequency,
         )
 
     def _check_training(self, X, y, sample_weight):
@@ -222,6 +244,10 @@ class ReadingMixin(FittedState):
         values = dict(zip(columns.media, panel.media[region, column].T, strict=True))
         controls = panel.controls[region, column].T
         values |= dict(zip(columns.controls, controls, strict=True))
+        if panel.frequency is not None:
+            for label, name in self._frequency_columns.items():
+                m = columns.media.index(label)
+                values[name] = panel.frequency[region, column, m]
         if columns.region is not None:
             values[columns.region] = self.regions_[region]
         if columns.time is not None and self._calendar is not None:
@@ -252,9 +278,8 @@ class ReadingMixin(FittedState):
             return read.frame, read.index, read.panel
         rows = self._read_rows(self._read_frame(X))
         n_regions = max(len(self.regions_), int(rows.region.max()) + 1)
-        arranged = (rows.region, rows.media, rows.controls)
         if rows.period is None:
-            period = exchangeable_periods(*arranged)
+            period = exchangeable_periods(rows.region, *_content(rows))
         else:
             period = rows.period
         panel = make_panel(
@@ -263,6 +288,7 @@ class ReadingMixin(FittedState):
             rows.media,
             self._held_controls(rows),
             n_regions=n_regions,
+            frequency=rows.frequency,
         )
         if rows.period is None:
             return rows.frame, rows.frame.index, panel
@@ -307,8 +333,11 @@ class ReadingMixin(FittedState):
         frame = frame.reset_index(drop=True)
         actual, kpi = frame.copy(), np.full(len(frame), np.nan)
         kpi[at] = y
-        columns = (*self._columns.media, *self._columns.controls)
+        columns = [*self._columns.media, *self._columns.controls]
         values = np.concatenate([came.media, came.controls], axis=1)
+        for label, name in self._frequency_columns.items():
+            column = came.frequency[:, [self._columns.media.index(label)]]
+            columns, values = [*columns, name], np.append(values, column, axis=1)
         for label, new in zip(columns, values.T, strict=True):
             column = frame[label].to_numpy(dtype=np.float64, copy=True)
             column[at] = new
@@ -334,6 +363,13 @@ def _check_gap(missing: np.ndarray, calendar: Calendar) -> None:
             "through them is unknown. Add rows for them, or set gap='mask' to leave "
             "them out of the carry-over."
         )
+
+
+def _content(rows):
+    """Return media and all else that tells rows apart, (n_rows, ...) each."""
+    if rows.frequency is None:
+        return rows.media, rows.controls
+    return rows.media, np.concatenate([rows.controls, rows.frequency], axis=1)
 
 
 def _held(controls, still):

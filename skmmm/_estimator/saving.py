@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmmm._data.checks import as_frame
 from skmmm._data.costs import money_columns
+from skmmm._data.frequency import frequency_columns
 from skmmm._model.threads import one_thread
 from skmmm._storage.archive import (
     MODEL,
@@ -221,6 +222,10 @@ def _unpacked(cls, header, arrays):
     estimator._money_columns = money_columns(
         estimator.media_cost, list(columns.media), estimator._labels
     )
+    estimator._frequency_columns = frequency_columns(
+        estimator.frequency, list(columns.media), estimator._labels
+    )
+    _check_frequency(estimator._model.scales, estimator._with_frequency())
     estimator._money = _money_in(arrays, estimator._money_columns, (n_rows, n_media))
     estimator._training_index = unpack_index(header["index"], arrays, n_rows)
     losses = arrays.take("loss_curve", (None,), above=-np.inf)
@@ -271,6 +276,15 @@ def _money_in(arrays, columns, shape):
     if np.isfinite(money).all(axis=0).sum() != len(columns):
         raise ValueError("array 'money' is not that of the columns of media_cost.")
     return money
+
+
+def _check_frequency(scales, told):
+    """Raise if the channels that saturate by frequency are not those of a parameter."""
+    found = scales.frequency
+    if (found is None) != (told is None) or (
+        found is not None and (np.isfinite(found) != told).any()
+    ):
+        raise ValueError("array 'scales.frequency' is not that of the parameter.")
 
 
 def _cost_in(arrays, n_media):

@@ -28,8 +28,10 @@ class FittedState:
     time: Column | None
     population: Column | None
     max_lag: int
+    adstock: str
     periods_per_year: float | None
     media_cost: MediaCost
+    frequency: Mapping | None
     gap: str
     unseen_region: str
 
@@ -57,6 +59,8 @@ class FittedState:
     # none does, (n_rows, n_media). A model that was pickled before has none.
     _money_columns: Mapping = MappingProxyType({})
     _money: Array | None = None
+    # Columns with the frequency of channels.
+    _frequency_columns: Mapping = MappingProxyType({})
     _graph: FittedGraph | None
     _alarms: tuple[str, ...]  # which alarm each channel's spend rings, "" without
     # What `diagnose` found; None without draws.

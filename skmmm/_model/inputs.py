@@ -33,6 +33,9 @@ class Inputs:
         Of the GRU.
     demand : Tensor of shape (R, D, T)
         Hidden demand in this period and its neighbours; D = 0 if there is none.
+    frequency : Tensor of shape (R, M, L + T) or None
+        Log of the frequency of those reached, by its mean; 0 where nobody was, and for
+        channels without one. None if no channel has one.
     """
 
     media: torch.Tensor
@@ -44,6 +47,7 @@ class Inputs:
     trend: torch.Tensor
     states: torch.Tensor
     demand: torch.Tensor
+    frequency: torch.Tensor | None = None
 
     def rounded(self):
         """Return media and controls rounded to ten significant digits.
@@ -71,6 +75,7 @@ class Inputs:
             media=media,
             high=self.high[:, channels],
             intensity=self.intensity[:, channels],
+            frequency=_if_any(self.frequency, lambda own: own[:, channels]),
         )
 
     def in_regions(self, regions):
@@ -84,6 +89,7 @@ class Inputs:
             controls=self.controls[regions],
             states=self.states[regions],
             demand=self.demand[regions],
+            frequency=_if_any(self.frequency, lambda own: own[regions]),
         )
 
     def padded(self, length):
@@ -97,6 +103,7 @@ class Inputs:
         return replace(
             self,
             media=F.pad(self.media, more),
+            frequency=_if_any(self.frequency, lambda own: F.pad(own, more)),
             known=F.pad(self.known, more, value=1.0),
             states=F.pad(self.states, more),
             controls=nothing,
@@ -108,7 +115,8 @@ class Inputs:
     @classmethod
     def stacked(cls, several):
         """Return inputs with the regions of several that have the same periods."""
-        names = ("media", "high", "intensity", "known", "controls", "states", "demand")
+        names = ["media", "high", "intensity", "known", "controls", "states", "demand"]
+        names += ["frequency"] * (several[0].frequency is not None)
         rows = {n: torch.cat([getattr(one, n) for one in several]) for n in names}
         return replace(several[0], **rows)
 
@@ -125,7 +133,13 @@ class Inputs:
             trend=self.trend[window],
             states=self.states[..., window],
             demand=self.demand[..., window],
+            frequency=_if_any(self.frequency, lambda own: own[..., longer]),
         )
+
+
+def _if_any(tensor, change):
+    """Return a tensor changed, or None for None."""
+    return None if tensor is None else change(tensor)
 
 
 class PerPanel(WeakKeyDictionary):
@@ -215,7 +229,18 @@ def build_inputs(panel, scales, seasons, max_lag, context, demand):
             if demand is None
             else demand.columns(panel.periods, len(media))
         ),
+        frequency=_log_frequency(panel, scales, max_lag),
     )
+
+
+def _log_frequency(panel, scales, max_lag):
+    """Return `Inputs.frequency` of a panel."""
+    if scales.frequency is None:
+        return None
+    seen = np.isfinite(scales.frequency) & (panel.frequency > 0)
+    relative = np.where(seen, panel.frequency / scales.frequency, 1.0)
+    longer = [(0, 0), (0, 0), (max_lag, 0)]
+    return tensor_of(np.pad(np.log(relative).transpose(0, 2, 1), longer))
 
 
 def context_columns(panel, scales, seasons):

@@ -14,7 +14,8 @@ where ``typical`` is the effect at typical spend, ``intensity`` the log of typic
 per head, less its mean, ``damped`` lowers spikes, ``h`` is a GRU over context, which is
 calendar and controls, never media, ``d`` is what all spend tells of hidden demand in
 this and the neighbouring periods (`skmmm._model.demand`), whatever spend is changed to,
-and ``level`` is what `skmmm._model.level` says.
+and ``level`` is what `skmmm._model.level` says. Channels with a frequency respond as
+`skmmm._model.frequency` says.
 """
 
 import copy
@@ -26,6 +27,7 @@ import torch
 from torch.nn.functional import pad
 
 from skmmm._model.adstock import carry_known, kernel_of, recurrent_carry
+from skmmm._model.frequency import acting, saturated, summed_by_kind
 from skmmm._model.independence import share_among_few
 from skmmm._model.priors import (
     ALL,
@@ -34,13 +36,12 @@ from skmmm._model.priors import (
     NOISE_FLOOR,
     NOISE_RATIO,
     NOTHING,
-    ChannelPriors,
     fields_in_dtype,
     regional_priors,
     shared_priors,
 )
 from skmmm._model.responses import summed_effects
-from skmmm._model.saturation import EXPECTED, half_saturations, hill, none_or_more
+from skmmm._model.saturation import EXPECTED, half_saturations, none_or_more
 from skmmm._model.spikes import (
     believed_share,
     damped_spikes,
@@ -292,12 +293,13 @@ class OutcomeNetwork:
         """Return media after carry-over, spikes damped; below zero by rounding."""
         cells, media, known = None, inputs.media, inputs.known
         linear = self.adstock != "gru" and self.sizes.max_lag and known.all()
+        linear = linear and self.channel_priors.frequency is None
         if linear and media.ndim == 3 and self._spiked(values) is not None:
             spiked = self.channel_priors.spiked[:, None]
             high = torch.where(spiked, inputs.high, torch.inf)
             cells = find_spikes(media, high)
         if cells is None:
-            return self.adstocked(values, self.damped(values, inputs), known)
+            return self.adstocked(values, self._acting(values, inputs), known)
         kernel, share = self.kernel(values), believed_share(values)
         carried = carry_known(media, known, kernel)
         return take_excess(carried, media, high, share, kernel, cells)
@@ -314,6 +316,11 @@ class OutcomeNetwork:
             believed_share(values)[:, None, spiked, None],
         )
         return inputs.media.expand(shape).index_copy(2, spiked, damped)
+
+    def _acting(self, values, inputs):
+        """Return media as they are carried over, ([E,] R, M, L + T)."""
+        media = self.damped(values, inputs)
+        return acting(self.channel_priors.frequency, media, values, inputs)
 
     def _spiked(self, values):
         """Return the positions of channels with spikes, None if there are none."""
@@ -349,7 +356,7 @@ class OutcomeNetwork:
             shape = (len(self.shared), self.sizes.n_regions, 0, len(inputs.trend))
             return inputs.media.new_zeros(shape)
         adstock, half, slope = self._curves(values, inputs)
-        response = hill(adstock, half[..., None], slope[:, None, :, None])
+        response = saturated(self.channel_priors.frequency, adstock, half, slope)
         size = at_typical_spend(values)[:, None] * self._full_by_typical(values)
         return self._drifted(size[..., None], values, inputs) * response
 
@@ -358,8 +365,10 @@ class OutcomeNetwork:
         half = half_saturations(values, inputs.intensity)
         return self.carried_over(values, inputs), half, torch.exp(values["slope_log"])
 
-    def _visible_total(self, values, inputs):
+    def visible_total(self, values, inputs):
         """Return the sum of `visible_media_effects` over channels, (E, R, T)."""
+        if self.channel_priors.frequency is not None:
+            return summed_by_kind(self, values, inputs)
         constant = values["effect"][..., None][..., :0]  # (E, M, 0)
         drift = values.get("context_effect", constant)
         size = self.visible_effects(values)[:, None] * self._full_by_typical(values)
@@ -402,8 +411,7 @@ class OutcomeNetwork:
             values[name] = values[name].index_select(-n_axes, chosen)
         twin = copy.copy(self)
         twin.free_sign = self.free_sign[channels]
-        priors = {k: v[channels] for k, v in vars(self.channel_priors).items()}
-        twin.channel_priors = ChannelPriors(**priors)
+        twin.channel_priors = self.channel_priors.among(channels)
         return twin, values
 
     def mean_effects(self, channels, inputs, share):
@@ -506,7 +514,7 @@ class OutcomeNetwork:
         """
         twin, values = self.among(channels)
         inputs = inputs.among(channels, inputs.media[:, channels])
-        media = twin.damped(values, inputs).reshape(inputs.media.shape)
+        media = twin._acting(values, inputs).reshape(inputs.media.shape)
         itself = torch.from_numpy(1.0 * (origins[:, None, None, None] == channels))
         itself = itself.transpose(2, 3)
         before = itself.expand(-1, len(media), -1, self.sizes.max_lag)
@@ -549,7 +557,7 @@ class OutcomeNetwork:
         total = baseline + controls.transpose(0, 1)
         if not self.sizes.n_media:
             return total
-        return total + self._visible_total(values, inputs)
+        return total + self.visible_total(values, inputs)
 
     def _controls(self, values, inputs):
         return values["control"][..., None] * inputs.controls

@@ -462,7 +462,7 @@ class OutcomeModel:
         """Return spend of the training rows after carry-over, (n_media, n_rows).
 
         In the units of X for an average region: relative to the region, times the mean
-        of what is typical over regions.
+        of what is typical over regions. Of channels with a frequency that of the rows.
         """
         if not self.network.sizes.n_media:
             return np.zeros((0, len(self.history.cell)))
@@ -470,7 +470,11 @@ class OutcomeModel:
             values = self.network.values()
             carried = self.network.carried_over(values, self.inputs())[0]
         rows = self.history.rows(carried.transpose(0, 1).numpy())
-        return rows * self.scales.media.mean(axis=0)[:, None]
+        rows = rows * self.scales.media.mean(axis=0)[:, None]
+        if self.scales.frequency is None or self.history.frequency is None:
+            return rows
+        seen = self.history.rows(np.moveaxis(self.history.frequency, 2, 0))
+        return np.where(np.isfinite(self.scales.frequency)[:, None], seen, rows)
 
     def drift(self, panel, *, draws=False):
         """Return the factor on effects that moves over time, mean over regions.
@@ -590,7 +594,7 @@ class OutcomeModel:
         return {
             "carryover": carryover,
             "carryover_share": carryover[..., 1:].sum(axis=-1),
-            "half_saturation": (half * scales.media).mean(axis=1),
+            "half_saturation": (half * scales.saturation_unit).mean(axis=1),
             "slope": slope,
             "coef": (size * kpi).mean(axis=1),
             "control_coef": (control * kpi / scales.control_scale).mean(axis=1),

@@ -65,7 +65,8 @@ class Prior:
         """Return ``loc + scale * z`` bent so that it stays within reach."""
         if self.reach == math.inf:
             return values
-        return self.loc + self.reach * torch.tanh((values - self.loc) / self.reach)
+        loc = in_dtype(self.loc, values.dtype)
+        return loc + self.reach * torch.tanh((values - loc) / self.reach)
 
     @property
     def size(self):
@@ -182,6 +183,10 @@ CARRYOVER = {
     "delayed": (-0.75, 1.0),
     "weibull": (math.log(2.0), 0.8),
 }
+# Of frequency: half of the maximum at 2.1 exposures, 90 % in 1.1 to 3.9, which is what
+# .1 + LogNormal(.7, .4) comes to; and one more exposure adds more before it adds less.
+HALF_FREQUENCY_LOG, FREQUENCY_SLOPE_LOG = (0.75, 0.38), (0.7, 0.4)
+SLOPE_LOG = 0.2, 0.475
 # Weibull shapes from falling to peaked; about one where the user says how fast the
 # effect decays.
 WEIBULL_SHAPE_LOG, WEIBULL_SHAPE_LOG_KNOWN = (0.15, 0.35), (0.0, 0.2)
@@ -216,6 +221,8 @@ class ChannelPriors:
     shown : Tensor, bool
         Channels whose effect the KPI shows. What moves with spend that is a consequence
         of the KPI says nothing of its effect, and would take that of other channels.
+    frequency : Tensor, bool, or None
+        Channels that saturate by frequency and not by spend; None: no channel.
     """
 
     pooled: torch.Tensor
@@ -232,6 +239,24 @@ class ChannelPriors:
     independent: torch.Tensor
     misfit_spread: torch.Tensor
     shown: torch.Tensor
+    frequency: torch.Tensor | None = None
+
+    def among(self, channels):
+        """Return what is expected of some channels."""
+        own = {k: v[channels] for k, v in vars(self).items() if v is not None}
+        if "frequency" in own and not own["frequency"].any():
+            del own["frequency"]
+        return ChannelPriors(**own)
+
+    @property
+    def slope(self):
+        """Mean and sd of log slopes, floats or a tensor of shape (2, n_media)."""
+        if self.frequency is None:
+            return SLOPE_LOG
+        own, others = torch.tensor(
+            [FREQUENCY_SLOPE_LOG, SLOPE_LOG], dtype=torch.float64
+        )
+        return torch.where(self.frequency, own[:, None], others[:, None])
 
 
 def channel_priors(
@@ -245,6 +270,7 @@ def channel_priors(
     least,
     shown,
     adstock,
+    by_frequency=None,
 ):
     """Fill in what the user does not say about the channels.
 
@@ -262,6 +288,8 @@ def channel_priors(
         What nearly all rows spend at least, in units of typical spend.
     shown : ndarray of shape (n_media,), bool
     adstock : str
+    by_frequency : ndarray of shape (n_media,), bool, or None
+        Channels that saturate by frequency.
     """
 
     def filled(own, default):
@@ -296,6 +324,7 @@ def channel_priors(
         # A prior of the user stays as wide as it was.
         misfit_spread=torch.from_numpy(np.minimum(misfit, spread / 4.0)),
         shown=torch.from_numpy(shown),
+        frequency=None if by_frequency is None else torch.from_numpy(by_frequency),
     )
 
 
@@ -331,6 +360,7 @@ def media_priors(adstock, sizes, channels):
     """Priors of what one channel does, shared by all regions."""
     M = (sizes.n_media,)
     half = channels.half_saturation, channels.half_saturation_spread
+    slope, slope_spread = channels.slope
     spikes = []
     if channels.spiked.any():
         # Anything from an error in the data (0) to spend that acted as such (1).
@@ -343,7 +373,7 @@ def media_priors(adstock, sizes, channels):
         # thresholds, but steps, which fit any noise, are not. Nor are logarithms of
         # spend, which fit as well as other curves, and cause anything: a constant more
         # of them is a constant less of the baseline.
-        Prior("slope_log", M, 0.2, 0.475, "channel", reach=1.2),
+        Prior("slope_log", M, slope, slope_spread, "channel", reach=1.2),
         # How much larger or smaller the effects of all channels are than expected.
         Prior("effect_mean", (), 0.0, EFFECT_MEAN, "media"),
         # In units of the spread of log effects around what all have in common.

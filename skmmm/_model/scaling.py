@@ -11,7 +11,8 @@ nothing is in excess, ``hill`` depends on f through its odds alone::
     hill(f * a) = odds / (1 + odds)
     odds        = f ** slope * (a / half_saturation) ** slope
 
-so that a whole response curve costs little more than one point of it.
+so that a whole response curve costs little more than one point of it. Channels with a
+frequency are linear in reach, and what is scaled is reach.
 """
 
 from copy import copy
@@ -23,6 +24,7 @@ import torch
 
 from skmmm._model.adstock import carry_known
 from skmmm._model.draws import select
+from skmmm._model.frequency import heard
 from skmmm._model.saturation import half_saturations, hill_odds
 from skmmm._model.spikes import believed_share, find_spikes, take_excess
 
@@ -52,6 +54,10 @@ class ScaledChannel:
         self.spiked = bool(self.network.channel_priors.spiked.any())
         gaps = self.spiked and not inputs.known.all()
         self.linear = self.network.adstock != "gru" and not gaps
+        self.heard = None
+        if self.network.channel_priors.frequency is not None:
+            self.heard = heard(self.inputs.frequency, self.half_log, self.slope)
+            self.linear = not self.spiked
         self.kernel = None
         if self.network.adstock != "gru" and self.network.sizes.max_lag:
             self.kernel = self.network.kernel(self.values)
@@ -67,6 +73,8 @@ class ScaledChannel:
         twin.full = self.full[:, regions]
         if self.half_log.shape[1] > 1:
             twin.half_log = self.half_log[:, regions]
+        if self.heard is not None:
+            twin.heard = self.heard[:, regions]
         return twin
 
     @cached_property
@@ -105,6 +113,8 @@ class ScaledChannel:
         return self._effects(self._odds_of(media))
 
     def _effects(self, odds):
+        if self.heard is not None:  # of reach that was heard and carried over
+            return odds * self.full
         # odds / (1 + odds) = 1 - 1 / (1 + odds), which is 1 where odds are infinite
         missed = odds.add_(1.0).reciprocal_().mul_(self.full)
         return missed.neg_().add_(self.full)
@@ -123,7 +133,8 @@ class ScaledChannel:
             if len(cells[0]):
                 return self._odds(self._damped(self._all_carried(factor), spend, cells))
         if self.rest_carried is None:
-            return self.own_odds * factor**self.slope
+            power = self.slope if self.heard is None else 1.0
+            return self.own_odds * factor**power
         return self._odds(self._all_carried(factor))
 
     def _all_carried(self, factor):
@@ -142,6 +153,8 @@ class ScaledChannel:
 
     def _carried(self, media):
         known = self.inputs.known
+        if self.heard is not None:
+            media = media * self.heard
         if self.kernel is None:
             carried = self.network.adstocked(self.values, media, known)
         else:
@@ -149,6 +162,8 @@ class ScaledChannel:
         return carried[:, :, 0].contiguous()
 
     def _odds(self, adstock):
+        if self.heard is not None:
+            return adstock
         return hill_odds(adstock, self.half_log, self.slope)
 
 

@@ -77,6 +77,7 @@ def pack_model(model):
         }
     if model.level_draws is not None:
         arrays |= _fields("level_draws", model.level_draws)
+    arrays.pop("channel_priors.frequency", None)  # as `Scales` say
     return scalars, {name: _numpy(value) for name, value in arrays.items()}
 
 
@@ -111,7 +112,8 @@ def unpack_model(scalars, arrays, calendar, *, n_regions, n_media, n_controls):
         n_demand=_count_demand(arrays),
     )
     _check_sizes(scalars, sizes, n_periods)
-    network = _network(scalars, arrays, sizes)
+    scales = _scales(arrays, sizes)
+    network = _network(scalars, arrays, sizes, scales)
     draws, conditional, contraction, narrow, together = _draws(arrays, network)
     ordered, n_draws = scalars["ordered"], 0 if draws is None else len(draws.shared)
     return OutcomeModel(
@@ -123,11 +125,11 @@ def unpack_model(scalars, arrays, calendar, *, n_regions, n_media, n_controls):
             if ordered and n_draws
             else None
         ),
-        scales=_scales(arrays, sizes),
+        scales=scales,
         seasons=Seasons(calendar, scalars["n_harmonics"], scalars["n_train"]),
         context=_context(arrays, sizes),
         demand=_demand(arrays, sizes, n_periods),
-        history=_history(arrays, sizes, n_periods),
+        history=_history(arrays, sizes, n_periods, scales),
         loss=Loss(**scalars["loss"]),
         memory=_memory(arrays, scalars["n_train"], n_periods),
         conditional_contraction=conditional,
@@ -193,9 +195,9 @@ def _memory(arrays, n_train, n_periods):
     return memory
 
 
-def _network(scalars, arrays, sizes):
+def _network(scalars, arrays, sizes, scales):
     """Return the network at the point."""
-    channels = _channel_priors(arrays, sizes)
+    channels = _channel_priors(arrays, sizes, scales)
     level = scalars["ordered"]
     n_shared = shared_priors(
         scalars["adstock"], sizes, channels, level=level
@@ -219,9 +221,13 @@ def _network(scalars, arrays, sizes):
 _FLAGS = ("pooled", "spiked", "doubted", "shown")
 
 
-def _channel_priors(arrays, sizes):
-    found = {}
+def _channel_priors(arrays, sizes, scales):
+    found = {"frequency": None}
+    if scales.frequency is not None:
+        found["frequency"] = torch.from_numpy(np.isfinite(scales.frequency))
     for field in fields(ChannelPriors):
+        if field.name in found:
+            continue
         array = arrays.take(
             f"channel_priors.{field.name}",
             (sizes.n_media,),
@@ -277,7 +283,14 @@ def _level(arrays, prefix, n_draws, sizes, n_periods):
 
 def _scales(arrays, sizes):
     R, M, K = sizes.n_regions, sizes.n_media, sizes.n_controls
+    frequency = None
+    if "scales.frequency" in arrays:
+        frequency = arrays.take("scales.frequency", (M,))
+        known = frequency[~np.isnan(frequency)]
+        if not len(known) or not ((known >= 1.0) & (known < np.inf)).all():
+            raise ValueError("array 'scales.frequency' has values below 1, or none.")
     return Scales(
+        frequency=frequency,
         kpi=arrays.take("scales.kpi", (R,), least=0.0),
         media=arrays.take("scales.media", (R, M), above=0.0),
         media_high=arrays.take("scales.media_high", (R, M), above=0.0),
@@ -319,8 +332,12 @@ def _demand(arrays, sizes, n_periods):
     )
 
 
-def _history(arrays, sizes, n_periods):
+def _history(arrays, sizes, n_periods, scales):
     """Return the training rows, each of which has one cell of the grid."""
+    frequency = None
+    if scales.frequency is not None:
+        shape = sizes.n_regions, n_periods, sizes.n_media
+        frequency = arrays.take("history.frequency", shape, least=0.0)
     grid = (sizes.n_regions, n_periods)
     observed = arrays.take("history.observed", grid, "bool")
     cell = arrays.take("history.cell", (int(observed.sum()),), "int64", least=0)
@@ -336,6 +353,7 @@ def _history(arrays, sizes, n_periods):
         cell=cell,
         y=arrays.take("history.y", grid, above=-np.inf),
         weight=arrays.take("history.weight", grid, least=0.0),
+        frequency=frequency,
     )
     for name in ("media", "controls", "y", "weight"):
         if getattr(history, name)[~observed].any():
