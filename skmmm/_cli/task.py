@@ -212,7 +212,7 @@ def read_rows(args, model):
     columns: dict[str, pd.Series] = {}
     for name in texts:
         columns |= _known_text(frame[name], name, of_text, where)
-    read = (*model.media_, *model.controls_, *paid)
+    read = (*model.media_, *model.controls_, *paid, *model._frequency_columns.values())
     numbers = [name for name in plain if name in read]
     _check_filled(args, numbers if kpi is None else [*numbers, kpi])
     for name in plain:

@@ -274,6 +274,11 @@ def _beside_media(frame, media_cost, frequency):
                 f"The column {label!r} is the money of a channel in media_cost, and "
                 f"the frequency of {key!r}; it cannot be both."
             )
+        if label in roles:
+            raise ValueError(
+                f"frequency names the column {label!r} for two channels; give each a "
+                "column of its own."
+            )
         roles[label] = "frequency of a channel"
     return roles
 

@@ -31,6 +31,7 @@ from skmmm._data.calendar import Calendar
 from skmmm._data.experiment_grid import ExperimentGrid
 from skmmm._data.experiments import Experiment
 from skmmm._data.panel import Panel
+from skmmm._estimator.frequencies import frequency_curves
 from skmmm._estimator.origins import (
     contributions_by_origin,
     moving_with,
@@ -577,6 +578,10 @@ class ModelCounterfactual(TableCounterfactual):
         return ExperimentGrid(
             self.channels, regions, self.calendar, first, inside[: len(regions)]
         )
+
+    @one_thread()
+    def frequency_curves(self, grid: Array | None) -> dict:
+        return frequency_curves(self, self._split, grid)
 
     def answers(self, experiment: Experiment) -> bool:
         """Return whether X has its rows, or it says itself what was spent elsewhere."""

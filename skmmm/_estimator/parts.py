@@ -53,7 +53,8 @@ class ModelPartsMixin(ReadingMixin):
 
         This is the Hill curve ``x ** slope / (x ** slope + half ** slope)`` of the
         model [1]_, where x is the spend of a row after carry-over: what steady spend of
-        x per row comes to. `response_curve` has the effect in KPI units.
+        x per row comes to. `response_curve` has the effect in KPI units. Of channels
+        with a frequency x is the frequency of a row.
 
         Parameters
         ----------
@@ -64,7 +65,8 @@ class ModelPartsMixin(ReadingMixin):
         Returns
         -------
         saturation : DataFrame indexed by (channel, point)
-            ``spend``, adstocked spend per row in the units of X, of an average region;
+            ``spend``, adstocked spend per row in the units of X, of an average region,
+            or the frequency (of channels in ``saturation.attrs["by_frequency"]``);
             ``share`` in [0, 1] with ``low`` and ``high`` (nan without draws);
             ``observed``, the share of training rows with less adstocked spend.
 
@@ -102,7 +104,10 @@ class ModelPartsMixin(ReadingMixin):
         index = pd.MultiIndex.from_product(
             [self.media_, range(n_points)], names=["channel", "point"]
         )
-        return pd.DataFrame({k: v.ravel() for k, v in columns.items()}, index)
+        table = pd.DataFrame({k: v.ravel() for k, v in columns.items()}, index)
+        if self._frequency_columns:
+            table.attrs["by_frequency"] = list(self._frequency_columns)
+        return table
 
     def effectiveness(
         self, X: Table | None = None, *, confidence_level: float = 0.9

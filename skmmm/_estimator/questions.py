@@ -15,6 +15,7 @@ from skmmm import allocation, inspection
 from skmmm._data import checks
 from skmmm._data.panel import as_usual, carried_on
 from skmmm._estimator.counterfactual import ModelCounterfactual
+from skmmm._estimator.frequencies import usual_frequency
 from skmmm._estimator.reading import ReadingMixin
 from skmmm._model.threads import one_thread
 from skmmm._utils.docs import documented_by
@@ -117,6 +118,19 @@ class QuestionsMixin(ReadingMixin):
             confidence_level=confidence_level,
         )
 
+    @documented_by(inspection.optimal_frequency)
+    def optimal_frequency(
+        self,
+        X: Table | None = None,
+        *,
+        grid: npt.ArrayLike | None = None,
+        confidence_level: float = 0.9,
+    ) -> pd.DataFrame:
+        """Return how often people should see each channel that has a frequency."""
+        return inspection.optimal_frequency(
+            self, X, grid=grid, confidence_level=confidence_level
+        )
+
     @documented_by(allocation.optimize_budget)
     def optimize_budget(
         self,
@@ -169,7 +183,9 @@ class QuestionsMixin(ReadingMixin):
         -------
         future : DataFrame of shape (n_regions * periods, n_columns)
             For `predict`, `channel_summary`, `optimize_budget` and `compare_scenarios`:
-            the columns that the model uses. Times are timestamps, or integers.
+            the columns that the model uses. Times are timestamps, or integers. The
+            frequency of channels that have one is that of the region in the last season
+            of training data (impressions / reach); write another one there to plan it.
 
         Raises
         ------
@@ -180,14 +196,26 @@ class QuestionsMixin(ReadingMixin):
         calendar = self._calendar
         if calendar is None:
             raise ValueError(NO_TIME)
-        return coming_frame(
-            self._training_rows(),
+        beside = list(self._frequency_columns.values())
+        future = coming_frame(
+            self._training_rows().drop(columns=beside),
             periods,
             columns=self._columns,
             spend=spend,
             control_values=control_values,
             periods_per_year=calendar.periods_per_year,
         )
+        return self._with_usual_frequency(future) if beside else future
+
+    def _with_usual_frequency(self, future):
+        """Return coming rows with the frequency of their region in the last season."""
+        region, columns = np.zeros(len(future), dtype=np.int64), self._columns
+        if columns.region is not None:
+            region = self._region_codes(checks.region_values(future, columns.region))
+        usual = usual_frequency(self._model, self._season_length)[region]
+        for label, name in self._frequency_columns.items():
+            future[name] = usual[:, columns.media.index(label)]
+        return future[[label for label in self._labels if label in future]]
 
     @documented_by(compare_scenarios)
     def compare_scenarios(

@@ -155,9 +155,11 @@ def _steady(one, model, cost):
     shown = np.full(shape, per_period / worth.sum())
     within = np.resize(np.arange(n_shown), n_all)
     whole = model.inputs().in_regions(regions)
+    nothing = torch.zeros(len(regions), typical.shape[1], max_lag + n_all).double()
     inputs = replace(
         whole,
-        media=torch.zeros(len(regions), typical.shape[1], max_lag + n_all).double(),
+        media=nothing,
+        frequency=None if whole.frequency is None else nothing,  # its mean
         known=torch.ones(len(regions), max_lag + n_all).double(),
         controls=whole.controls[..., within],
         season=whole.season[..., within],

@@ -8,6 +8,7 @@ from skmmm.inspection._effects import (
     marginal_roi,
     response_curve,
 )
+from skmmm.inspection._frequency import optimal_frequency
 from skmmm.inspection._groups import channel_groups
 from skmmm.inspection._payback import payback
 from skmmm.inspection._placebo import placebo_channel
@@ -21,6 +22,7 @@ __all__ = [
     "confounding_robustness",
     "contributions",
     "marginal_roi",
+    "optimal_frequency",
     "payback",
     "placebo_channel",
     "refresh_stability",

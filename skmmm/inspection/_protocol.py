@@ -69,6 +69,37 @@ def _per(effect: Array, spend: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
+class FrequencyCurve:
+    """What a channel causes if its impressions reach more or fewer people.
+
+    Attributes
+    ----------
+    grid : ndarray of shape (K,)
+        Frequencies.
+    now : ndarray of shape (E,)
+        What it causes as it is, in KPI units, by draw, or at the point.
+    effects : ndarray of shape (E, K)
+        What it causes at each frequency.
+    present : float
+        Impressions / reach of the rows.
+    variation : float
+        Standard deviation of frequency within regions in training, by its mean.
+    best : ndarray of shape (E,)
+        Frequency at which an impression adds most, at least 1.
+    expected_best : ndarray of shape (n_guesses,)
+        The same before seeing the data.
+    """
+
+    grid: Array
+    now: Array
+    effects: Array
+    present: float
+    variation: float
+    best: Array
+    expected_best: Array
+
+
+@dataclass(frozen=True, eq=False)
 class ExperimentValues:
     """What an estimator says of Q experiments, and what these measured.
 
@@ -270,6 +301,10 @@ class Counterfactual(ABC):
     def prior_lag_weights(self) -> Array:
         """Return prior draws of `lag_weights`."""
         raise ValueError(NO_LAGS)
+
+    def frequency_curves(self, grid: Array | None) -> dict[Any, FrequencyCurve]:
+        """Return the `FrequencyCurve` of channels with a frequency, by label."""
+        return {}
 
     def standard_error(self) -> Array | None:
         """Return that of each channel's total from sampled orders, None if exact."""

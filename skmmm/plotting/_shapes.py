@@ -291,7 +291,7 @@ class SaturationDisplay(_TablePanels):
     ----------
     saturation : DataFrame indexed by (channel, point)
         ``spend``, ``share``, ``low``, ``high`` and ``observed``, as returned by
-        ``saturation``.
+        ``saturation``: of channels with a frequency by that.
 
     Attributes
     ----------
@@ -370,7 +370,10 @@ class SaturationDisplay(_TablePanels):
             panel.set_ylim(0.0, 1.0)
             panel.set_xlim(0.0, max(spend[-1], np.finfo(float).tiny))
             percent_ticks(panel.yaxis)
-        self._label_panels("spend after carry-over,\nper row", "of highest effect")
+        of_rows = "spend after carry-over,\nper row"
+        if self.saturation.attrs.get("by_frequency"):
+            of_rows = "spend after carry-over,\nor frequency, per row"
+        self._label_panels(of_rows, "of highest effect")
         if self.lines_:
             self._name_artists()
 

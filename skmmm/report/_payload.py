@@ -348,8 +348,10 @@ def _ranking(content):
 def _shapes(content):
     """Return how each channel acts, by position of the channel."""
     tables = (content.carryover, content.saturation, content.effectiveness)
+    by_frequency = content.saturation.attrs.get("by_frequency", [])
     return [
-        {
+        {"byFrequency": channel in by_frequency}
+        | {
             name: {key: numbers(column) for key, column in table.loc[channel].items()}
             for name, table in zip(
                 ("adstock", "saturation", "effectiveness"), tables, strict=True

@@ -484,7 +484,10 @@
       line: { color: blue, width: 2 }, hovertemplate: "%{x:.4s}: %{y:.0%}",
     });
     draw("chart-saturation", traces, {
-      xaxis: { title: { text: "spend after carry-over, per row" }, rangemode: "tozero" },
+      xaxis: {
+        title: { text: s.byFrequency ? "frequency" : "spend after carry-over, per row" },
+        rangemode: "tozero",
+      },
       yaxis: { tickformat: ".0%", range: [0, 1] }, showlegend: false, height: 300,
       shapes: [{
         type: "rect", xref: "x", yref: "paper", x0: seen(0.1), x1: seen(0.9), y0: 0, y1: 1,
