@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from helpers import refuses, refuses_from
 from skmmm import DeepCausalMMMRegressor
 from skmmm.datasets import make_mmm_panel
+from skmmm.inspection import placebo_channel
 
 pytestmark = pytest.mark.usefixtures("short_chains")
 
@@ -396,6 +397,23 @@ def test_total_effects_add_up():
     assert equations is not None
     summary = model.channel_summary(effect="total")
     assert_allclose(summary["contribution"], both[1].sum(), rtol=1e-6)
+    plan = model.optimize_budget(X=X, effect="total", bounds=(0.8, 1.2))
+    assert_allclose(len(model.predict(plan.X)), len(X))
+
+
+def test_rows_to_plan_have_a_frequency_where_reach_may_come(world, model):
+    X, _ = world
+    mean = (X["video"] * X["video_frequency"]).sum() / X["video"].sum()
+    for rows in (model._counterfactual(X).frame, model._counterfactual().frame):
+        filled = X["video_frequency"].fillna(mean)
+        assert_allclose(rows["video_frequency"], filled)
+
+
+def test_placebo_is_seen_as_often_as_the_channel(world):
+    X, y = world
+    model = DeepCausalMMMRegressor(**ROLES | FEW | {"n_draws": 0, "max_iter": 3})
+    table = placebo_channel(model, X, y, channels="video", n_repeats=1, random_state=0)
+    assert np.isfinite(table.loc["video", "placebo"])
 
 
 @pytest.mark.parametrize("start", [30, 200])

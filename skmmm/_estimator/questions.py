@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -336,13 +337,23 @@ class QuestionsMixin(ReadingMixin):
             controls=list(self._columns.controls),
             names=self._labels,
             media_scale=np.ones(len(order)) if media_scale is None else media_scale,
-            read_frame=self._training_rows if frame is None else frame.copy,
+            read_frame=partial(self._rows_to_plan, frame),
             judge=self._judgements,
             doubt=self._shown_doubts,
             equations_of=self._equations_of,
             paid=self._paid_in(frame),
             money_columns=tuple(self._money_columns.values()),
         )
+
+    def _rows_to_plan(self, frame):
+        """Return rows of X, or of training, with a frequency where reach may come."""
+        if frame is None:
+            return self._training_rows()
+        frame = frame.copy()
+        for label, name in self._frequency_columns.items():
+            reached = frame[label] > 0
+            frame[name] = frame[name].where(reached, self._usual_frequency(label))
+        return frame
 
     def _judgements(self):
         """Return what is known of the channels as such, in the order of X."""

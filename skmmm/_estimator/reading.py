@@ -88,6 +88,12 @@ class ReadingMixin(FittedState):
             )
         return columns
 
+    def _usual_frequency(self, channel) -> float:
+        """Return what counts as the frequency where nobody was reached."""
+        mean = self._model.scales.frequency
+        assert mean is not None  # of a channel that has one
+        return mean[self._columns.media.index(channel)]
+
     def _with_frequency(self) -> np.ndarray | None:
         """Return which channels have a frequency, (n_media,); None if none has."""
         if not self._frequency_columns:
@@ -247,7 +253,8 @@ class ReadingMixin(FittedState):
         if panel.frequency is not None:
             for label, name in self._frequency_columns.items():
                 m = columns.media.index(label)
-                values[name] = panel.frequency[region, column, m]
+                seen = panel.frequency[region, column, m]
+                values[name] = np.where(seen > 0, seen, self._usual_frequency(label))
         if columns.region is not None:
             values[columns.region] = self.regions_[region]
         if columns.time is not None and self._calendar is not None:

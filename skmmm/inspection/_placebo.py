@@ -19,6 +19,7 @@ from skmmm._utils.typing import Array, Column, Columns, Seed, Table
 from skmmm.inspection._effects import channel_summary
 from skmmm.inspection._refits import (
     check_integer,
+    last_step,
     read_rows,
     warned_once,
     without_extras,
@@ -169,8 +170,9 @@ def placebo_channel(
     model = without_extras(estimator, "graph", "experiments")
     asked = {"confidence_level": confidence_level, **roles}
     chosen = _choose(frame, channels, list(real.index))
+    frequency = getattr(last_step(fitted), "_frequency_columns", {})
     refits = [
-        (clone(model), frame, y, channel, order, asked)
+        (clone(model), frame, y, channel, frequency.get(channel), order, asked)
         for channel in chosen
         for order in _orders(series, period is not None, n_repeats, rng)
     ]
@@ -188,12 +190,17 @@ def _placebo(
     frame: pd.DataFrame,
     y: Array,
     channel: Column,
+    frequency: Column | None,
     order: np.ndarray,
     asked: dict[str, Any],
 ) -> pd.Series:
-    """Fit with the spend of a channel in another order; return what it is credited."""
+    """Fit with the spend of a channel in another order; return what it is credited.
+
+    How often those reached saw it moves along.
+    """
     moved = frame.copy()
-    moved[channel] = frame[channel].to_numpy()[order]
+    for label in (channel, *([] if frequency is None else [frequency])):
+        moved[label] = frame[label].to_numpy()[order]
     summary = channel_summary(model.fit(moved, y), moved, **asked)
     return summary.loc[channel, _ESTIMATES]
 
