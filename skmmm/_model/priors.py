@@ -183,7 +183,7 @@ CARRYOVER = {
     "delayed": (-0.75, 1.0),
     "weibull": (math.log(2.0), 0.8),
 }
-# Of frequency: half of the maximum at 2.1 exposures, 90 % in 1.1 to 3.9, which is what
+# Of frequency: half of the maximum at 2.1 exposures, 90 % in 1.1 to 4.0, which is what
 # .1 + LogNormal(.7, .4) comes to; and one more exposure adds more before it adds less.
 HALF_FREQUENCY_LOG, FREQUENCY_SLOPE_LOG = (0.75, 0.38), (0.7, 0.4)
 SLOPE_LOG = 0.2, 0.475
