@@ -12,9 +12,8 @@ mean, which is where effects are as at typical spend of other channels.
 
 References
 ----------
-.. [1] Zhang, Wurm, Li, Wakim, Kelly, Price, Liu (2023). Media Mix Model Calibration
-   With Bayesian Priors / Bayesian Hierarchical Media Mix Model Incorporating Reach and
-   Frequency Data. Google Research.
+.. [1] Zhang, Wurm, Wakim, Li, Liu (2023). Bayesian Hierarchical Media Mix Model
+   Incorporating Reach and Frequency Data. Google Research.
 """
 
 import torch

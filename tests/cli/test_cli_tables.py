@@ -176,6 +176,7 @@ def test_regions_of_numbers_are_numbers_for_a_model_of_numbers(tmp_path):
     model = Bunch(
         feature_names_in_=np.array(["geo", "week", "note", "tv"]),
         _money_columns={},
+        _frequency_columns={},
         region="geo",
         regions_=np.array([1, 2]),
         time="week",
@@ -279,6 +280,7 @@ def test_text_that_the_fit_has_not_seen_is_refused(small, tmp_path):
     model = Bunch(
         feature_names_in_=np.array(list(X)),
         _money_columns={},
+        _frequency_columns={},
         region=None,
         time=0,
         media_=["tv"],
