@@ -45,7 +45,8 @@ def optimal_frequency(
     Returns
     -------
     frequency : DataFrame indexed by channel
-        - ``frequency``: impressions / reach of the rows of X;
+        - ``frequency``: impressions / reach of the rows of X; NaN, as the optimum, if
+          they reach nobody;
         - ``optimum``, with ``optimum_low`` and ``optimum_high``: quantiles of the
           optima of the draws on the grid (NaN without draws). One at the end of the
           grid says that it may lie beyond;
@@ -109,14 +110,17 @@ def _row(curve, tail, *, drawn):
     best = int(curve.effects.mean(axis=0).argmax())
     optimum, gain = curve.grid[best], curve.effects[:, best] - curve.now
     ends = np.full((2, 2), np.nan)
-    if drawn:
+    reached = np.isfinite(curve.present)
+    if drawn and reached:
+        first, last = curve.grid[0], curve.grid[-1]
         own = curve.grid[curve.effects.argmax(axis=1)]
-        limits = {"least": curve.grid[0], "most": curve.grid[-1]}
-        ends[0] = bounds(own, tail, optimum, **limits)
+        # Of a draw without an effect, what its curve says.
+        own = np.where(curve.effects.any(axis=1), own, curve.best.clip(first, last))
+        ends[0] = bounds(own, tail, optimum, least=first, most=last)
         ends[1] = bounds(gain, tail, gain.mean())
     return {
         "frequency": curve.present,
-        "optimum": optimum,
+        "optimum": optimum if reached else np.nan,
         "optimum_low": ends[0, 0],
         "optimum_high": ends[0, 1],
         "contribution": curve.now.mean(),

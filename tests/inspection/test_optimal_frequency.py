@@ -12,7 +12,7 @@ from helpers import refuses, refuses_from
 from skmmm import DeepCausalMMMRegressor
 from skmmm.baselines import make_linear_mmm
 from skmmm.inspection import optimal_frequency
-from skmmm.inspection._frequency import _verdict
+from skmmm.inspection._frequency import _row, _verdict
 
 HALF, SLOPE = 3.0, 2.0
 BEST = HALF * (SLOPE - 1.0) ** (1.0 / SLOPE)
@@ -139,3 +139,17 @@ def test_prior_alone_is_no_finding(model):
     expected = replace(curve, best=curve.expected_best)
     assert _verdict(expected, "") == "not identified"
     assert _verdict(replace(curve, best=curve.best[:7]), "") is None
+
+
+def test_rows_that_reach_nobody_have_no_optimum(world, model):
+    X, _ = world
+    found = model.optimal_frequency(X.assign(video=0.0)).loc["video"]
+    assert found[["frequency", "optimum", "optimum_low", "gain_high"]].isna().all()
+    assert found["contribution"] == 0.0
+
+
+def test_draws_without_an_effect_have_the_optimum_of_their_curve(model):
+    curve = model._counterfactual().frequency_curves(None)["video"]
+    none = replace(curve, now=0.0 * curve.now, effects=0.0 * curve.effects)
+    found = _row(none, 0.05, drawn=True)
+    assert_allclose(found["optimum_high"], np.sort(curve.best)[-1], atol=0.2)
