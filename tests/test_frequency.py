@@ -325,15 +325,23 @@ def test_file_without_frequency_is_as_before(world):
 
 
 def test_plan_scales_reach_and_keeps_frequency(world, model):
-    X, y = world
+    X, _ = world
     plan = model.optimize_budget(X=X, bounds=(0.5, 1.5))
     factor = plan.allocation["factor"]["video"]
     assert_allclose(plan.X["video"], factor * X["video"])
     assert_allclose(plan.X["video_frequency"].mask(X["video"] == 0), X.video_frequency)
     found = model.contributions(plan.X)["video"].sum()
     assert_allclose(found, factor * model.contributions(X)["video"].sum())
-    review = plan.review(X.assign(video_frequency=X["video_frequency"] + 1.0), y)
-    assert review is not None
+
+
+def test_review_of_a_plan_counts_frequency_as_delivery(world, model):
+    X, y = world
+    plan = model.optimize_budget(X=X.assign(video=0.5 * X["video"]), bounds=(1.0, 1.0))
+    came = X.assign(video=X["video"] + 1.0, video_frequency=2.5)  # also where planned 0
+    parts = plan.review(came, y).summary["kpi"]
+    more = (model.contributions(came) - model.contributions(plan.X)).sum()
+    assert_allclose(parts["delivery", "video"], more["video"])
+    assert_allclose(parts["delivery", "tv"], 0.0, atol=1e-9)
 
 
 def test_curves_of_saturation_are_of_frequency(world, model):

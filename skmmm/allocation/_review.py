@@ -102,7 +102,8 @@ def review_plan(
     frame, actual, kpi = first._as_it_came(planned, paid.rows, y_actual)
     again = None if model is None else _fitted_again(model, first)
     delivered = frame.copy()
-    delivered[first.media_] = actual[first.media_]
+    came = [*first.media_, *first._frequency_columns.values()]
+    delivered[came] = actual[came]
     asked = [(first, frame), (first, delivered), (first, actual)]
     asked += [] if again is None else [(again, actual)]
     effect = question.settings["effect"]
