@@ -8,6 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from helpers import refuses, refuses_from
 from skmmm import DeepCausalMMMRegressor
+from skmmm._estimator.saving import _packed
+from skmmm._storage.archive import MODEL, write_archive
 from skmmm.datasets import make_mmm_panel
 from skmmm.inspection import placebo_channel
 
@@ -453,3 +455,26 @@ def test_panel_with_population():
     assert (model._model.scales.intensity[:, 0] == 0.0).all()
     assert model._model.scales.intensity[:, 1].any()
     assert_allclose(model.contributions().sum(axis=1), model.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("frequency", "message"),
+    [
+        ([np.nan, 0.5], "array 'scales.frequency' has values below 1, or none."),
+        ([2.0, 2.0], "array 'scales.frequency' is not that of the parameter."),
+    ],
+)
+def test_file_that_contradicts_itself(model, tmp_path, frequency, message):
+    header, arrays = _packed(model)
+    path = tmp_path / "changed.skmmm"
+    changed = {"scales.frequency": np.array(frequency)}
+    write_archive(path, header, arrays | changed, MODEL)
+    with pytest.raises(ValueError, match=message):
+        DeepCausalMMMRegressor.load(path)
+
+
+def test_draws_for_arviz_are_of_exposures(model):
+    pytest.importorskip("arviz")
+    half = model.to_inference_data()["posterior"]["half_saturation"]
+    found = half.sel(channel="video").mean()
+    assert 0.5 < found / model.half_saturation_[0] < 2.0
