@@ -155,7 +155,9 @@ def continue_panel(history, panel):
     first = min(history.first_period, panel.first_period)
     last = max(history.periods[-1], panel.periods[-1])
     shape = (panel.shape[0], last - first + 1)
-    parts = history, panel
+    parts, frequency = (history, panel), panel.frequency
+    if frequency is not None:
+        frequency = _spread(parts, "frequency", first, shape)
     return replace(
         panel,
         media=_spread(parts, "media", first, shape),
@@ -165,7 +167,7 @@ def continue_panel(history, panel):
         cell=_cells_of(panel, first, shape[1]),
         y=None,
         weight=None,
-        frequency=None if panel.frequency is None else spread("frequency"),
+        frequency=frequency,
     )
 
 

@@ -183,9 +183,8 @@ class ModelCounterfactual(TableCounterfactual):
             return self.model.summary(draws=draws)["carryover"][:, self.shown]
 
     def prior_lag_weights(self) -> Array:
-        with one_thread():
-            prior = replace(self.model, draws=self.model.network.prior_guess(4000))
-            return prior.summary(draws=True)["carryover"][:, self.shown]
+        prior = replace(self.model, draws=self.model.network.prior_guess(4000))
+        return replace(self, model=prior).lag_weights(draws=True)
 
     @cached_property
     def media_cost_or_unit(self) -> Array:
@@ -459,8 +458,7 @@ class ModelCounterfactual(TableCounterfactual):
     def delivering(self, multiples: Array) -> Self:
         region, column = np.divmod(self.panel.cell, self.panel.shape[1])
         media = self.panel.media.copy()
-        for channel, multiple in zip(self.shown, multiples.T, strict=True):
-            media[region, column, channel] *= multiple
+        media[region[:, None], column[:, None], self.shown] *= multiples
         return replace(self, panel=replace(self.panel, media=media), paid=None)
 
     @threads_for_blocks()

@@ -152,6 +152,7 @@ class RefreshMixin(ReadingMixin):
             n_regions=len(self.regions_),
             y=y,
             weight=np.full(len(y), usual),
+            frequency=rows.frequency,
         )
         joint = append_panel(history, panel)
         self._check_goes_on(panel, joint)

@@ -21,7 +21,7 @@ import torch
 from skmmm._model.saturation import half_saturations, hill
 
 
-def acting(by_frequency, media, values, inputs):
+def acting_media(by_frequency, media, values, inputs):
     """Return reach times the Hill curve of frequency, and other media as they are.
 
     Parameters

@@ -35,7 +35,7 @@ N_STEPS = 8  # leapfrog steps of a transition
 _ACCEPT = 0.8  # mean acceptance aimed at
 _CELLS = 2**17  # region-period-channels of all chains together: bounds the memory
 _MIN_CHAINS = 8
-_MAX_CHAINS = 32  # beyond, draws come from more transitions of each
+_FIRST_CHAINS = 32  # of which each gives two draws before there are more chains
 _CHANNELS = 2**18  # of all regions of the chains that move at once
 
 
@@ -138,7 +138,8 @@ def _sample_block(network, inputs, target, known, loss, n_draws, generator):
 
 def _sample(network, inputs, target, loss, known, n_draws, generator):
     """Draw the parameters of the regions that this process has."""
-    n_chains = min(n_draws, most_chains(inputs))
+    most = max(_FIRST_CHAINS, n_draws // 2)
+    n_chains = min(n_draws, most, most_chains(inputs))
     approximation = approximate(network, known, inputs, target)
     posterior = _Posterior(network, inputs, target, loss, approximation)
 
@@ -385,7 +386,7 @@ def most_chains(inputs):
     """Return the number of chains beyond which chains run longer instead."""
     n_regions, *rest = inputs.media.shape
     n_cells = all_regions(n_regions) * math.prod(rest)
-    return min(_MAX_CHAINS, max(_MIN_CHAINS, _CELLS // max(n_cells, 1)))
+    return max(_MIN_CHAINS, _CELLS // max(n_cells, 1))
 
 
 def _n_coordinates(network):

@@ -27,7 +27,7 @@ import torch
 from torch.nn.functional import pad
 
 from skmmm._model.adstock import carry_known, kernel_of, recurrent_carry
-from skmmm._model.frequency import acting, saturated, summed_by_kind
+from skmmm._model.frequency import acting_media, saturated, summed_by_kind
 from skmmm._model.independence import share_among_few
 from skmmm._model.priors import (
     ALL,
@@ -299,7 +299,7 @@ class OutcomeNetwork:
             high = torch.where(spiked, inputs.high, torch.inf)
             cells = find_spikes(media, high)
         if cells is None:
-            return self.adstocked(values, self._acting(values, inputs), known)
+            return self.adstocked(values, self.acting(values, inputs), known)
         kernel, share = self.kernel(values), believed_share(values)
         carried = carry_known(media, known, kernel)
         return take_excess(carried, media, high, share, kernel, cells)
@@ -317,10 +317,10 @@ class OutcomeNetwork:
         )
         return inputs.media.expand(shape).index_copy(2, spiked, damped)
 
-    def _acting(self, values, inputs):
+    def acting(self, values, inputs):
         """Return media as they are carried over, ([E,] R, M, L + T)."""
         media = self.damped(values, inputs)
-        return acting(self.channel_priors.frequency, media, values, inputs)
+        return acting_media(self.channel_priors.frequency, media, values, inputs)
 
     def _spiked(self, values):
         """Return the positions of channels with spikes, None if there are none."""
@@ -333,11 +333,11 @@ class OutcomeNetwork:
         if not self.sizes.max_lag:
             return media.expand(len(self.shared), *media.shape[-3:])
         if self.adstock == "gru":
-            carried = recurrent_carry(media, known, *self._gates(values))
+            carried = recurrent_carry(media, known, *self.gates(values))
             return carried[..., self.sizes.max_lag :]
         return carry_known(media, known, self.kernel(values))
 
-    def _gates(self, values):
+    def gates(self, values):
         """Return what `recurrent_carry` needs to know, each of shape (E, M)."""
         names = ("keep", "refresh", "mix", "late_keep")
         return [torch.sigmoid(values[f"{name}_logit"]) for name in names]
@@ -489,49 +489,6 @@ class OutcomeNetwork:
         found = torch.log(self.mean_effects(chosen, inputs, share))
         found = found - self.log_misfit(self.values())[:, chosen]
         return (found - priors.effect_log[chosen]) / priors.effect_spread[chosen]
-
-    def origin_fractions(self, origins, channels, inputs, shares):
-        """Return which part of the effects of some channels is owed to which origin.
-
-        A response to adstocked spend along the path that scales all spend together
-        owes each part of that spend its part of the sum, whatever its curve (Aumann,
-        Shapley 1974, Values of Non-Atomic Games).
-
-        Parameters
-        ----------
-        origins : ndarray of shape (K,), int
-            All in which their spend originates.
-        channels : ndarray of shape (C,), int
-        inputs : Inputs
-        shares : Tensor of shape (K, R, C, T)
-            ``[k, :, j]``: of channel j's spend, from origin k; sums to one over k.
-
-        Returns
-        -------
-        fractions : Tensor of shape (K, R, C, T)
-            ``[k, :, j]``, of one draw; sums to one over k. Where nothing is carried
-            over, all belongs to the channel itself.
-        """
-        twin, values = self.among(channels)
-        inputs = inputs.among(channels, inputs.media[:, channels])
-        media = twin._acting(values, inputs).reshape(inputs.media.shape)
-        itself = torch.from_numpy(1.0 * (origins[:, None, None, None] == channels))
-        itself = itself.transpose(2, 3)
-        before = itself.expand(-1, len(media), -1, self.sizes.max_lag)
-        parts = torch.cat([before, shares], dim=-1) * media
-        carried = twin._adstocked_parts(values, media, inputs.known, parts)
-        total = carried.sum(dim=0)
-        return torch.where(total > 0, carried / total, itself)
-
-    def _adstocked_parts(self, values, media, known, parts):
-        """Return parts of media after the carry-over of one draw, (n, R, M, T)."""
-        max_lag = self.sizes.max_lag
-        if not max_lag:
-            return parts
-        if self.adstock == "gru":
-            gates = self._gates(values)
-            return recurrent_carry(media, known, *gates, part=parts)[..., max_lag:]
-        return carry_known(parts, known, self.kernel(values).expand(len(parts), -1, -1))
 
     def level_parameters(self, values):
         """Return gain and persistence of the level, each of shape (E,)."""

@@ -20,6 +20,7 @@ from skmmm._model.inputs import PerPanel, Seasons, build_inputs
 from skmmm._model.level import Level, fit_level, level_of_rows
 from skmmm._model.likelihood import Loss
 from skmmm._model.network import OutcomeNetwork
+from skmmm._model.origins import origin_fractions
 from skmmm._model.rows import effect_rows, structure_rows
 from skmmm._model.saturation import half_saturations, per_head_exponent
 from skmmm._model.scaling import Flights, ScaledChannel, SpendResponses
@@ -228,9 +229,7 @@ class OutcomeModel:
         return self.draws if draws else self.network
 
     def _level_of(self, network, target):
-        if not network.level:
-            return None
-        return fit_level(network, self.inputs(), target)
+        return fit_level(network, self.inputs(), target) if network.level else None
 
     def mean_effects(self, target, n_prior_draws=4000):
         """Return posterior and prior draws of each channel's mean effect over all rows.
@@ -449,9 +448,8 @@ class OutcomeModel:
             twin = select(network, slice(e, e + 1)).extended(n_new)
             share = share[..., origins[:, None], driven].transpose(2, 0, 3, 1)
             with torch.no_grad():
-                fractions = twin.origin_fractions(
-                    origins, driven, inputs, torch.tensor(share)
-                )
+                parts = torch.tensor(share)
+                fractions = origin_fractions(twin, origins, driven, inputs, parts)
             rows = panel.rows(fractions.transpose(1, 2).numpy())  # (K, C, rows)
             divided = np.einsum("kcn,nc->nk", rows, effect[:, driven])
             effect[:, driven] = 0.0
