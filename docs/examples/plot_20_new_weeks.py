@@ -2,8 +2,8 @@
 New weeks
 =========
 
-A model of three years takes in a quarter, four weeks at a time, in place of being fitted
-again. What moves is what the new weeks say.
+A model of three years takes in a quarter, four weeks at a time, in place of being
+fitted again. What moves is what the new weeks say.
 """
 
 # %%

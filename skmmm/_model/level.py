@@ -19,7 +19,11 @@ import torch
 from torch.nn.functional import pad
 
 from skmmm._model.adstock import linear_scan
+from skmmm._model.blocks import region_blocks
 from skmmm._model.draws import few_draws
+from skmmm._model.threads import of_each
+
+_BLOCK = 2**20  # media of all draws and periods at once
 
 
 def innovations(residual, precision, gain, persistence):
@@ -155,19 +159,23 @@ def fit_level(network, inputs, target):
         persistence=target.y.new_empty(n_draws),
         shock=target.y.new_empty(n_draws, n_regions),
     )
-    with torch.no_grad():
-        for some, twin in few_draws(network):
-            values = twin.values()
-            gain, persistence = twin.level_parameters(values)
+    for some, twin in few_draws(network):
+        gain, whole.persistence[some] = twin.level_parameters(twin.values())
+
+        def fill(own, some=some, twin=twin, gain=gain):
+            twin = twin.in_regions(own)
             level = smooth_level(
-                target.y - twin(inputs).total,
-                target.precision,
+                target.y[own] - twin(inputs.in_regions(own)).total,
+                target.precision[own],
                 gain,
-                persistence,
-                innovation_scale(values, n_regions),
+                whole.persistence[some],
+                innovation_scale(twin.values(), twin.sizes.n_regions),
             )
-            for name, part in vars(level).items():
-                getattr(whole, name)[some] = part
+            for name in ("mean", "variance", "shock"):
+                getattr(whole, name)[some, own] = getattr(level, name)
+
+        n_cells = len(twin.shared) * inputs.media[0].numel()
+        of_each(fill, region_blocks(n_regions, n_cells, _BLOCK))
     return whole
 
 

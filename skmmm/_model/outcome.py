@@ -21,7 +21,7 @@ from skmmm._model.level import Level, fit_level, level_of_rows
 from skmmm._model.likelihood import Loss
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.origins import origin_fractions
-from skmmm._model.rows import effect_rows, structure_rows
+from skmmm._model.rows import effect_rows, mean_effects, structure_rows
 from skmmm._model.saturation import half_saturations, per_head_exponent
 from skmmm._model.scaling import Flights, ScaledChannel, SpendResponses
 from skmmm._model.threads import of_each
@@ -261,15 +261,7 @@ class OutcomeModel:
             Twin of the model's own, with E entries.
         target : Target
         """
-        channels, inputs = range(network.sizes.n_media), self.inputs()
-        if not channels:
-            return np.zeros((len(network.shared), 0))
-        with torch.no_grad():
-            effects = [
-                twin.mean_effects(channels, inputs, target.share)
-                for _, twin in few_draws(network)
-            ]
-        return torch.cat(effects).numpy()
+        return mean_effects(network, self.inputs(), target.share).numpy()
 
     def effects_under(self, panel, channels, alternatives, *, draws=False):
         """Yield the effect of some channels together under each of several spends.

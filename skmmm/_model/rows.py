@@ -3,7 +3,11 @@
 import numpy as np
 import torch
 
+from skmmm._model.blocks import region_blocks
 from skmmm._model.draws import few_draws
+from skmmm._model.threads import of_each
+
+_BLOCK = 2**20  # media of all draws and periods at once
 
 
 def structure_rows(network, inputs, panel):
@@ -33,3 +37,24 @@ def effect_rows(network, channels, inputs, media, panel):
             effects = twin.extended(n_new).channel_effects(channels, inputs, own)
             found.append(panel.rows(effects.sum(dim=2).numpy()))
     return np.concatenate(found)
+
+
+def mean_effects(network, inputs, share):
+    """Return each channel's mean effect over all rows, in mean KPI, (E, n_media).
+
+    Block by block of regions, as `share` of shape (R, T) weighs them.
+    """
+    channels = range(network.sizes.n_media)
+    if not channels:
+        return network.shared.new_zeros(len(network.shared), 0)
+    effects = []
+    for _, twin in few_draws(network):
+
+        def caused_in(own, twin=twin):
+            rows = inputs.in_regions(own), share[own]
+            return twin.in_regions(own).mean_effects(channels, *rows)
+
+        n_cells = len(twin.shared) * inputs.media[0].numel()
+        found = of_each(caused_in, region_blocks(len(share), n_cells, _BLOCK))
+        effects.append(sum(found[1:], found[0]))
+    return torch.cat(effects)
