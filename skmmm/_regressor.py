@@ -21,6 +21,7 @@ from skmmm._estimator.designs import DesignsMixin
 from skmmm._estimator.parts import ModelPartsMixin
 from skmmm._estimator.questions import QuestionsMixin
 from skmmm._estimator.reading import ReadingMixin
+from skmmm._estimator.refitting import RefitMixin
 from skmmm._estimator.refreshing import RefreshMixin
 from skmmm._estimator.saving import SavingMixin
 from skmmm._estimator.simulation import SimulationMixin
@@ -39,6 +40,7 @@ class DeepCausalMMMRegressor(
     ModelPartsMixin,
     SimulationMixin,
     RefreshMixin,
+    RefitMixin,
     ReadingMixin,
     SavingMixin,
     DesignsMixin,

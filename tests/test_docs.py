@@ -31,6 +31,7 @@ MODULES = (
     "experiments._recommend",
     "graph._estimators",
     "inspection._calibration",
+    "inspection._compare",
     "inspection._confounding",
     "inspection._effects",
     "inspection._payback",

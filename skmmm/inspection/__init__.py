@@ -1,6 +1,7 @@
 """What channels cause, of any fitted estimator or pipeline, and how far to trust it."""
 
 from skmmm.inspection._calibration import calibrate_intervals
+from skmmm.inspection._compare import compare_models
 from skmmm.inspection._confounding import confounding_robustness
 from skmmm.inspection._effects import (
     channel_summary,
@@ -19,6 +20,7 @@ __all__ = [
     "calibrate_intervals",
     "channel_groups",
     "channel_summary",
+    "compare_models",
     "confounding_robustness",
     "contributions",
     "marginal_roi",

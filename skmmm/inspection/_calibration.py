@@ -17,7 +17,12 @@ from skmmm._utils.typing import Array, Seed, Table
 from skmmm.inspection._effects import channel_summary
 from skmmm.inspection._intervals import tail_probability
 from skmmm.inspection._predictions import counterfactual_of
-from skmmm.inspection._refits import check_integer, warned_once, without_extras
+from skmmm.inspection._refits import (
+    check_integer,
+    to_refit,
+    warned_once,
+    without_extras,
+)
 
 _SOURCES = ("posterior", "prior")
 _SEEDS = 2**31 - 1
@@ -163,7 +168,14 @@ def calibrate_intervals(
     model, rows = _fitted_model(estimator, X, y, sample_weight)
     kpi, caused, weight = model._simulated(n_simulations, source, random)
     refits = [
-        (_to_refit(model, seed), rows, kpi[s], weight, caused[s], confidence_level)
+        (
+            to_refit(model, "graph", "experiments", random_state=int(seed)),
+            rows,
+            kpi[s],
+            weight,
+            caused[s],
+            confidence_level,
+        )
         for s, seed in enumerate(random.randint(_SEEDS, size=n_simulations))
     ]
     with warned_once():
@@ -204,15 +216,6 @@ def _fitted_model(
     if not model.media_:
         raise ValueError("calibrate_intervals needs media, but the model has none.")
     return model, inside.rows(X)
-
-
-def _to_refit(model: Any, seed: int) -> Any:
-    """Return an unfitted copy that does what intervals need and no more."""
-    copied = without_extras(model, "graph", "experiments")
-    copied.set_params(verbose=0, random_state=int(seed))
-    if hasattr(copied, "set_callbacks"):  # scikit-learn 1.9
-        copied.set_callbacks()
-    return copied
 
 
 def _simulation(

@@ -129,6 +129,15 @@ def without_extras(estimator: Any, *names: str) -> Any:
     return copied
 
 
+def to_refit(model: Any, *extras: str, **parameters: Any) -> Any:
+    """Return an unfitted copy without these extras, with some parameters, silent."""
+    copied = without_extras(model, *extras)
+    copied.set_params(verbose=0, **parameters)
+    if hasattr(copied, "set_callbacks"):  # scikit-learn 1.9
+        copied.set_callbacks()
+    return copied
+
+
 @contextmanager
 def warned_once() -> Iterator[None]:
     """Emit each kind of warning of the refits once, with how often it came."""
