@@ -17,8 +17,8 @@ from skmmm.inspection._calibration import (
     _compare,
     _coverage,
     _overall,
-    _to_refit,
 )
+from skmmm.inspection._refits import to_refit
 
 SUMMARY = ["contribution", "contribution_low", "contribution_high"]
 COVERAGE = ["coverage", "standard_error", "width", "error", "widen_by"]
@@ -175,7 +175,7 @@ def test_refits_do_no_more_than_they_have_to(model):
         from sklearn.callback import ScoringMonitor
 
         model.set_callbacks(ScoringMonitor(scoring="r2"))
-    copied = _to_refit(model, 7)
+    copied = to_refit(model, "graph", "experiments", random_state=7)
     changed = {"graph": None, "verbose": 0, "random_state": 7}
     assert copied.get_params() == model.get_params() | changed
     assert not getattr(copied, "_skl_callbacks", [])
