@@ -225,8 +225,8 @@ def _check_periods(models: Sequence[Any]) -> None:
             )
     if lengths[0] != lengths[1]:
         raise ValueError(
-            f"A period of old is a {lengths[0]}, one of new a {lengths[1]}: their ROI "
-            "is not of the same rows. Fit both to periods of the same length."
+            f"The period of old is {lengths[0]!r}, that of new {lengths[1]!r}: no row "
+            "is in both. Fit both to periods of the same length."
         )
 
 

@@ -270,6 +270,29 @@ def test_corrected_kpi_is_new_data(old, quick, halves, panel):
     assert_array_equal(table["data"], table["change"])
 
 
+def test_experiments_come_with_the_data(quick, panel):
+    weeks = np.sort(panel.X["week"].unique())
+    test = pd.DataFrame(
+        {
+            "media": ["media_1"],
+            "start": weeks[10],
+            "end": weeks[40],
+            "estimate": 500.0,
+            "std_error": 200.0,
+            "change": 0.0,
+        }
+    )
+    points = quick | {"n_draws": 0}
+    plain, tested, again = (
+        DeepCausalMMMRegressor(**points, experiments=one).fit(panel.X, panel.y)
+        for one in (None, test, test.copy())
+    )
+    table = compare_models(plain, tested)
+    assert (table["change"] != 0).any()
+    assert_array_equal(table["data"], table["change"])
+    assert not compare_models(tested, again)["change"].any()
+
+
 # Refits stand on the rows that a model keeps
 
 
@@ -360,8 +383,8 @@ def test_no_row_in_common(new, panel, quick):
     days = panel.X.assign(week=panel.X["week"].rank(method="dense").astype(int))
     other = DeepCausalMMMRegressor(**quick).fit(days, panel.y)
     with refuses(
-        "A period of old is a week, one of new a integer: their ROI is not of the same "
-        "rows. Fit both to periods of the same length."
+        "The period of old is 'week', that of new 'integer': no row is in both. Fit "
+        "both to periods of the same length."
     ):
         compare_models(new, other)
 
