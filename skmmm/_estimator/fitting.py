@@ -157,7 +157,10 @@ def refresh_model(estimator, panel, outliers):
     model = estimator._model
     n_before, n_periods = model.history.shape[1], panel.shape[1]
     ordered = estimator._calendar is not None
-    n_passed = n_periods - n_before if ordered else 1
+    n_new = n_periods - n_before
+    # Without order, all new rows are as new as each other.
+    age = np.arange(n_new)[::-1] if ordered else np.zeros(n_new)
+    factor = estimator.forgetting_factor
     generator = _generator(estimator)
     seed = generator.initial_seed()
     with (
@@ -181,11 +184,13 @@ def refresh_model(estimator, panel, outliers):
         model, surprise = refresh(
             model,
             target,
-            estimator.forgetting_factor**n_passed,
+            factor**age,
+            factor ** (age[0] + 1.0),
             generator.manual_seed(seed + n_periods),
         )
         _warn_of_surprise(surprise)
-        contradicted = _check_priors(estimator, model, target)
+        known = estimator._contradicted
+        contradicted = _check_priors(estimator, model, target, known)
         alarms = placement_alarms(model, target, alarms, model.draws)
         if reported is not None:
             alarms = alarms_after(alarms, reported, estimator.experiments_)
@@ -193,6 +198,7 @@ def refresh_model(estimator, panel, outliers):
         untrusted = np.zeros(len(alarms), dtype=bool)
         if estimator._sampling is not None:
             untrusted = is_untrusted(estimator._sampling)[:-1]
+        untrusted = untrusted | (surprise >= _SURPRISING)
         return {
             "_model": _judged(model, target, alarms != "", contradicted, untrusted),
             "_contradicted": contradicted,
@@ -206,7 +212,8 @@ def _warn_of_surprise(surprise):
         warn_user(
             f"Of rows such as the model expected, {surprise:.0%} are likelier than the "
             "new ones: something has changed that it does not know, as a break, "
-            "another unit or an error in the data. Look at them, and fit again."
+            "another unit or an error in the data. No channel is called data-driven "
+            "until the next fit. Look at the rows, and fit again with all of them."
         )
 
 
@@ -478,17 +485,16 @@ def _check_sampling(estimator, model, target, trace):
     return found, is_untrusted(found)[:-1]
 
 
-def _check_priors(estimator, model, target):
-    """Return which channels' data contradict their prior, and warn of them."""
+def _check_priors(estimator, model, target, known=False):
+    """Return which channels' data contradict their prior; warn of those not known."""
     contradicted = np.zeros(len(estimator._columns.media), dtype=bool)
     own = model.network.with_own_prior(model.inputs())
     if len(own):
         with torch.no_grad():
             away = model.network.surprises(model.inputs(), target.share)[0]
         contradicted[own] = np.abs(away.numpy()) > _CONTRADICTS
-    names = [
-        c for c, far in zip(estimator._columns.media, contradicted, strict=True) if far
-    ]
+    media, new = estimator._columns.media, contradicted & ~np.asarray(known)
+    names = [c for c, far in zip(media, new, strict=True) if far]
     if names:
         warn_user(
             f"The data contradict the prior on the ROI of {names}: the estimate is "

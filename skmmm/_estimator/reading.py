@@ -194,7 +194,7 @@ class ReadingMixin(FittedState):
         """Arrange the training rows on the grid and remember their order."""
         period = rows.period
         if period is None:
-            media, others = _content(rows)
+            media, others = content_of(rows)
             period = exchangeable_periods(rows.region, media, others, y, weight)
         elif period.max() + 1 <= self.max_lag:
             raise ValueError(
@@ -221,14 +221,15 @@ class ReadingMixin(FittedState):
         reader._read_population(rows)
         reader._arrange_training(rows, *reader._read_target(rows, y, sample_weight))
 
-    def _remark(self, panel, learned, stuck, outliers):
-        """Keep what training rows have against them, and warn of it."""
+    def _remark(self, panel, learned, stuck, outliers, known=()):
+        """Keep what training rows have against them, and warn of what is not known."""
         told = self._columns, self.regions_, self._calendar
         self.remarks_ = remarks_on(
             panel, learned, stuck, outliers, *told, gaps_known=self.gap == "mask"
         )
         for text in self.remarks_:
-            warn_user(text)
+            if text not in known:
+                warn_user(text)
 
     def _cells_learned(self) -> np.ndarray:
         """Return which cells of the training grid have a weight, (R, T)."""
@@ -286,7 +287,7 @@ class ReadingMixin(FittedState):
         rows = self._read_rows(self._read_frame(X))
         n_regions = max(len(self.regions_), int(rows.region.max()) + 1)
         if rows.period is None:
-            period = exchangeable_periods(rows.region, *_content(rows))
+            period = exchangeable_periods(rows.region, *content_of(rows))
         else:
             period = rows.period
         panel = make_panel(
@@ -365,14 +366,14 @@ def _check_gap(missing: np.ndarray, calendar: Calendar) -> None:
     """Raise if periods between training and X are missing altogether."""
     if len(missing):
         raise ValueError(
-            f"X has no row for {counted(len(missing), 'period')} between it and the "
-            f"training data, the first is {calendar.label(missing[0])}: carry-over "
-            "through them is unknown. Add rows for them, or set gap='mask' to leave "
-            "them out of the carry-over."
+            f"X has no row for {counted(len(missing), 'period')} between the training "
+            f"data and its other rows, the first is {calendar.label(missing[0])}: "
+            "carry-over through them is unknown. Add rows for them, or set gap='mask' "
+            "to leave them out of the carry-over."
         )
 
 
-def _content(rows):
+def content_of(rows):
     """Return media and all else that tells rows apart, (n_rows, ...) each."""
     if rows.frequency is None:
         return rows.media, rows.controls

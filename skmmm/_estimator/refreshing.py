@@ -14,16 +14,21 @@ from skmmm._data import checks
 from skmmm._data.costs import costs_per_unit, mean_prices, unmatched_money
 from skmmm._data.faults import kpi_outliers, stuck_cells, without
 from skmmm._data.panel import append_panel, exchangeable_periods, make_panel
-from skmmm._estimator.reading import ReadingMixin
+from skmmm._estimator.reading import ReadingMixin, content_of
 from skmmm._unwrapping import rows_of
 from skmmm._utils.typing import Table
 from skmmm._utils.warnings import warn_user
+
+# Parameters that may change between `fit` and `partial_fit`.
+_OF_A_REFRESH = ("forgetting_factor", "random_state", "gap", "unseen_region", "verbose")
+_FAR = 20.0  # times the usual value, beyond which it is a question of the unit
 
 
 class RefreshMixin(ReadingMixin):
     """`partial_fit` of `DeepCausalMMMRegressor`."""
 
     fit: Callable[..., Any]
+    get_params: Callable[..., dict[str, Any]]
 
     def partial_fit(self, X: Table, y: npt.ArrayLike) -> Self:
         """Take in the rows of new periods, without fitting to the others again.
@@ -53,7 +58,9 @@ class RefreshMixin(ReadingMixin):
         ------
         ValueError
             If a row is of a training period, an unknown region, or a period that
-            leaves a gap (see `gap`); and for what `fit` raises.
+            leaves a gap (see `gap`); if another parameter than `forgetting_factor`,
+            `random_state`, `gap`, `unseen_region` or `verbose` was set since `fit`;
+            and for what `fit` raises.
 
         Warns
         -----
@@ -67,9 +74,9 @@ class RefreshMixin(ReadingMixin):
         An ensemble of draws is moved, each by its score and that of errors simulated
         for it, times the covariance of the posterior [1]_, in four steps [2]_. That is
         exact where effects are linear in parameters and posteriors normal; nothing
-        checks draws after that: `sampling_diagnostics_`, `loss_curve_` and the channel
-        graph are those of `fit`. Hidden demand is estimated again, from the spend of
-        all rows. Fit again when there is time for it.
+        checks draws after that: `sampling_diagnostics_`, `loss_curve_`, `experiments_`
+        and the channel graph are those of `fit`. Hidden demand is estimated again, from
+        the spend of all rows. Fit again when there is time for it.
 
         References
         ----------
@@ -95,6 +102,7 @@ class RefreshMixin(ReadingMixin):
             self.fit(X, y)
             return self
         self._validate_params()
+        self._check_same_settings()
         refreshed = copy.copy(self)
         refreshed._refresh(rows_of(X), y)
         self.__dict__ = refreshed.__dict__
@@ -102,7 +110,9 @@ class RefreshMixin(ReadingMixin):
 
     def _refresh(self, X, y):
         """Set all fitted attributes anew."""
+        asked, self.unseen_region = self.unseen_region, "average"
         rows = self._read_rows(self._read_frame(X))
+        self.unseen_region = asked
         self._check_later(rows)
         y = checks.check_target(column_or_1d(y, warn=True), len(rows.frame), rows.where)
         panel = self._join_training(rows, y)
@@ -110,11 +120,21 @@ class RefreshMixin(ReadingMixin):
         stuck[:, : self._model.history.shape[1]] = False
         learned = without(panel, stuck)
         outliers = kpi_outliers(learned, self._season_length)
-        self._remark(panel, learned, stuck, outliers)
+        self._remark(panel, learned, stuck, outliers, known=self.remarks_)
         from skmmm._estimator.fitting import refresh_model  # torch takes seconds
 
         self.__dict__.update(refresh_model(self, learned, outliers))
         self._publish(self.loss_curve_)
+
+    def _check_same_settings(self):
+        """Raise if parameters were set since `fit` that only a fit takes in."""
+        for name, value in self.get_params(deep=False).items():
+            if name in _OF_A_REFRESH or _same(value, self._fitted_parameters[name]):
+                continue
+            raise ValueError(
+                f"{name} is another one than in fit, and partial_fit goes on with the "
+                "model that was fitted. Set it back, or fit again with all rows."
+            )
 
     def _check_later(self, rows):
         """Raise unless rows are of known regions and later than training rows."""
@@ -124,9 +144,9 @@ class RefreshMixin(ReadingMixin):
             if len(early):
                 raise ValueError(
                     f"X has a row for {rows.where(early[0])}, which is not after the "
-                    f"last training period, {self._calendar.label(last)}: its rows "
-                    "have been learned already. Leave them out, or fit again with all "
-                    "rows if they were corrected."
+                    f"last training period, {self._calendar.label(last)}. Rows of "
+                    "these periods have been learned already: leave them out, or fit "
+                    "again with all rows if they were corrected or came late."
                 )
         unseen = np.flatnonzero(rows.region >= len(self.regions_))
         if len(unseen):
@@ -140,10 +160,11 @@ class RefreshMixin(ReadingMixin):
         history = self._model.history
         assert history.weight is not None  # training rows have weights
         usual = history.weight[history.weight > 0].mean()
-        arranged = (rows.region, rows.media, rows.controls)
         period = rows.period
         if period is None:  # any order will do
-            period = history.shape[1] + exchangeable_periods(*arranged, y)
+            media, others = content_of(rows)
+            found = exchangeable_periods(rows.region, media, others, y)
+            period = history.shape[1] + found
         panel = make_panel(
             rows.region,
             period,
@@ -156,9 +177,30 @@ class RefreshMixin(ReadingMixin):
         )
         joint = append_panel(history, panel)
         self._check_goes_on(panel, joint)
+        self._remark_units(history, panel)
         self._training_index = self._training_index.append(rows.frame.index)
         self._pay_for(rows, joint)
         return joint
+
+    def _remark_units(self, history, panel):
+        """Warn of columns that may have come in another unit."""
+        media = list(self._columns.media)
+        spent = _on_air(panel.media) / _on_air(history.media)
+        said = dict(zip(media, spent, strict=True))
+        if panel.frequency is not None:
+            heard = _on_air(panel.frequency) / _on_air(history.frequency)
+            said |= {
+                name: heard[media.index(label)]
+                for label, name in self._frequency_columns.items()
+            }
+        for label, factor in said.items():
+            if factor > _FAR or 0 < factor < 1.0 / _FAR:
+                warn_user(
+                    f"Column {label!r} is on average {factor:.3g} times what it was "
+                    "before, where it is above zero. If it is in another unit, or "
+                    "something else is wrong, correct it and start from the model "
+                    "before."
+                )
 
     def _pay_for(self, rows, joint):
         """Take in what was paid in new rows."""
@@ -179,3 +221,17 @@ class RefreshMixin(ReadingMixin):
         prices = mean_prices(self._money, media, *told)
         named = list(self._columns.media), self._labels
         self._media_cost = costs_per_unit(self.media_cost, *named, prices)
+
+
+def _on_air(grid):
+    """Return the mean of values above zero, (M,); NaN where there are none."""
+    above = np.nan_to_num(grid).clip(min=0.0)
+    n_above = (above > 0).sum(axis=(0, 1))
+    return above.sum(axis=(0, 1)) / np.where(n_above > 0, n_above, np.nan)
+
+
+def _same(value, other):
+    """Return whether two parameters say the same."""
+    if hasattr(value, "equals"):  # a table
+        return value.equals(other)
+    return repr(value) == repr(other)

@@ -70,8 +70,4 @@ def best_frequencies(network, mean, channel):
 
 def expected_best_frequencies(network, mean, channel):
     """Return the same before seeing the data, draws of the prior."""
-    random = torch.Generator().manual_seed(0)
-    shape = _N_GUESSES, network.shared.shape[1]
-    guesses = torch.randn(shape, generator=random, dtype=torch.float64)
-    nowhere = guesses.new_zeros(_N_GUESSES, 1, network.regional.shape[2])
-    return best_frequencies(network.at(guesses, nowhere), mean, channel)
+    return best_frequencies(network.prior_guess(_N_GUESSES), mean, channel)

@@ -23,21 +23,26 @@ from skmmm._model.laplace import (
     parts_of,
     with_spreads_held,
 )
+from skmmm._model.level import innovation_scale
 from skmmm._model.likelihood import (
     Loss,
     Target,
     errors,
     log_density,
     simulated_errors,
+    split_common,
 )
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.spreads import draw_spreads
 from skmmm._model.threads import of_each
 
+_FORGOTTEN = 1e-300  # what a row counts at least: it is not a new one
+_N_EXPECTED = 200  # errors that new ones are compared with, at least
+_LARGE = 4.0  # standard deviations of an error
 _N_STEPS = 4  # in which new rows enter: effects are not linear in parameters
 
 
-def refresh(model, target, kept, generator):
+def refresh(model, target, fresh, kept, generator):
     """Return a model moved by rows of later periods, and how they surprised it.
 
     Each draw is moved to where the new rows, and errors such as the model expects of
@@ -51,6 +56,8 @@ def refresh(model, target, kept, generator):
         With all rows in its history, of which `memory` has the first periods.
     target : Target
         All rows, and experiments.
+    fresh : ndarray of shape (n_new,)
+        How much a row of each new period counts.
     kept : float
         Share of what rows counted before that they count from now on.
     generator : torch.Generator
@@ -70,12 +77,14 @@ def refresh(model, target, kept, generator):
        Computers and Geosciences 55.
     """
     network, inputs = model.network, model.inputs()
-    n_new = len(target.seen) - len(model.memory)
-    memory = np.pad(model.memory, (0, n_new))
-    before = _counted(target, torch.from_numpy(memory))
-    new = _counted(target, torch.from_numpy(1.0 * (memory == 0)))
+    n_new, n_before = len(fresh), len(model.memory)
+    before = _counted(target, np.pad(model.memory, (0, n_new)))
+    new = _counted(target, np.pad(fresh, (n_before, 0)))
     known, told = (
-        information(network, inputs, rows, model.loss) for rows in (before, new)
+        _with_size_of_shocks(
+            network, information(network, inputs, rows, model.loss), rows
+        )
+        for rows in (before, new)
     )
     ties = all_ties(network, inputs, target)
 
@@ -101,9 +110,24 @@ def refresh(model, target, kept, generator):
         shared, regional = nearer.unwhiten(*nearer.unwhiten_vjp(*rows.slopes(places)))
         places = places.at(places.shared + shared, places.regional + regional)
     known = _sum((known, 1.0), (told, 1.0))
-    memory = np.where(memory == 0, 1.0, kept * memory)
-    model = replace(model, memory=memory)
+    memory = np.maximum(kept * model.memory, _FORGOTTEN)
+    model = replace(model, memory=np.concatenate([memory, fresh]))
+    _check_holds(network, places)
     return _moved(model, places, target, known, generator), surprise
+
+
+def _check_holds(network, places):
+    """Raise if places went further than steps along straight lines can lead."""
+    before, after = (
+        innovation_scale(one.values(), one.sizes.n_regions).mean()
+        for one in (network, places)
+    )
+    if not after < _LARGE * before:  # nor if it is no number
+        raise ValueError(
+            "The new rows move the model further than partial_fit can follow: its "
+            f"errors would be {(after / before).item():.3g} times as large. Look at "
+            "the rows, and fit again with all of them."
+        )
 
 
 def _moved(model, places, target, known, generator):
@@ -119,7 +143,29 @@ def _moved(model, places, target, known, generator):
 
 def _counted(target, weight):
     """Return a target whose rows count as much as their period."""
-    return replace(target, count=target.count * weight, seen=None, experiments=None)
+    count = target.count * torch.from_numpy(weight)
+    return replace(target, count=count, seen=None, experiments=None)
+
+
+def _with_size_of_shocks(network, known, target):
+    """Add what rows tell of the size of common shocks: Fisher's information.
+
+    Without it, a step of the covariance times the score would be one of the score
+    alone, which grows with the square of a shock.
+    """
+    values = network.values()
+    if "common_log" not in values:
+        return known
+    nothing = torch.zeros_like(target.y)[None]
+    with torch.no_grad():
+        _, variance, _ = split_common(network, nothing, target, values)
+        share = torch.exp(2 * values["common_log"])[:, None] / variance
+    number = (2.0 * share.square() * target.count.amax(dim=0)).sum()
+    diagonal = torch.zeros_like(known.shared.diagonal())
+    for prior, where in network.shared_priors.positions():
+        if prior.name == "common_log":
+            diagonal[where] = prior.scale**2 * number
+    return replace(known, shared=known.shared + torch.diag(diagonal))
 
 
 def _sum(*several):
@@ -198,12 +244,19 @@ class _NewRows:
         return tuple(torch.cat(part) for part in zip(*found, strict=True))
 
     def _score(self, centre, error):
-        """Return the slopes of the density of errors by shared and regional."""
-        error = error.requires_grad_()
+        """Return the slopes of the density of errors by shared and regional.
+
+        One error says of the size of all no more than one that is large but usual:
+        that slope would grow with it, however far a straight line holds.
+        """
+        usual = innovation_scale(centre.values(), error.shape[1])[..., None]
+        within = error.clamp(-_LARGE * usual, _LARGE * usual)
+        (pull,) = torch.autograd.grad(
+            self._density(centre, error.requires_grad_()).sum(), error
+        )
         parts = centre.shared.requires_grad_(), centre.regional.requires_grad_()
-        density = self._density(centre, error).sum()
-        pull, shared, regional = torch.autograd.grad(
-            density, (error, *parts), materialize_grads=True
+        shared, regional = torch.autograd.grad(
+            self._density(centre, within).sum(), parts, materialize_grads=True
         )
         pull = pull[..., -self.shared.shape[2] :]
         return (
@@ -212,14 +265,15 @@ class _NewRows:
         )
 
     def surprise(self, draws):
-        """Return the share of draws whose expected errors are likelier than those."""
-        likelier = []
+        """Return the share of expected errors that are likelier than those seen."""
+        likelier, n_each = [], -(-_N_EXPECTED // len(draws.shared))
         with torch.no_grad():
             for _, few in few_draws(draws):
-                expected = self._expected(few)
-                seen = errors(few, self.inputs, self.target)
-                densities = (self._density(few, error) for error in (expected, seen))
-                likelier.append(torch.gt(*densities))
+                seen = self._density(few, errors(few, self.inputs, self.target))
+                likelier += [
+                    self._density(few, self._expected(few)) > seen
+                    for _ in range(n_each)
+                ]
         return torch.cat(likelier).double().mean().item()
 
     def _repeated(self, n_places):

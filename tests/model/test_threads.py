@@ -25,8 +25,9 @@ def two_processors(monkeypatch):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    for room in (adstock, responses, laplace):
+    for room in (adstock, responses):
         monkeypatch.setattr(room, "_BLOCK", 1)
+    monkeypatch.setattr(laplace, "BLOCK", 1)
 
 
 def with_threads(n_threads, compute):
