@@ -124,7 +124,7 @@ def test_what_was_learned_fades(before, parts):
     )
     assert np.median(in_spread(faded) / in_spread(kept)) > 1.1
     np.testing.assert_allclose(faded._model.memory[:WEEKS], 0.8**8)
-    np.testing.assert_allclose(faded._model.memory[WEEKS:], 1.0)
+    np.testing.assert_allclose(faded._model.memory[WEEKS:], 0.8 ** np.arange(8)[::-1])
     again = pd.concat([X.assign(week=X["week"] + pd.Timedelta(weeks=8))])
     twice = took_in(faded, again, y)
     np.testing.assert_allclose(twice._model.memory[:WEEKS], 0.8**16)
@@ -167,6 +167,24 @@ def test_rows_that_something_has_changed_are_told(before, parts, recwarn):
         took_in(before, X, 3.0 * y)
 
 
+def test_a_shock_does_not_make_all_shocks_large(parts, arguments):
+    X, y, more, z = parts
+    settings = arguments | {"n_draws": 16, "max_iter": 60, "graph": None}
+    before = DeepCausalMMMRegressor(**settings).fit(X, y)
+    week = more["week"].rank(method="dense").to_numpy()
+    low, high = took_in(before, more, z).predict_interval(more).T
+    with pytest.warns(UserWarning, match="are likelier than the new ones"):
+        shocked = took_in(before, more, np.where(week == 2, 1.5 * z, z))
+    ends = shocked.predict_interval(more).T
+    assert (ends[1] - ends[0]).mean() < 3.0 * (high - low).mean()
+
+
+def test_no_channel_is_data_driven_after_a_surprise(before, parts):
+    with pytest.warns(UserWarning, match="No channel is called data-driven"):
+        after = took_in(before, parts[2], 3.0 * parts[3])
+    assert not (after.channel_summary()["verdict"] == "data-driven").any()
+
+
 def test_experiments_go_on_counting(parts, fast):
     X, y, more, z = parts
     tests = pd.DataFrame(
@@ -174,17 +192,53 @@ def test_experiments_go_on_counting(parts, fast):
             "media": ["media_1"],
             "start": [X["week"].min()],
             "end": [X["week"].max()],
-            "estimate": [-2e5],
-            "std_error": [1e5],
             "change": [0.0],
+            "estimate": [-2e5],
+            "std_error": [1e2],
         }
     )
-    model = DeepCausalMMMRegressor(**fast | {"n_draws": 8, "experiments": tests})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what they say
-        model.fit(X, y)
-        after = took_in(model, more, z)
-    pd.testing.assert_frame_equal(after.experiments_, model.experiments_)
+    told = []
+    for experiments in (None, tests):
+        settings = fast | {"n_draws": 8, "experiments": experiments}
+        model = DeepCausalMMMRegressor(**settings)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what they say
+            after = took_in(model.fit(X, y), more, z)
+        told.append(after.contributions().loc[X.index, "media_1"].sum())
+    assert abs(told[1] - 2e5) < 0.2 * abs(told[0] - 2e5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("max_lag", 3), ("media_cost", 2.0), ("priors", {}), ("n_draws", 0)],
+)
+def test_settings_that_only_a_fit_takes_in_are_refused(before, parts, name, value):
+    with pytest.raises(ValueError, match=f"^{name} is another one than in fit"):
+        took_in(before, *parts[2:], **{name: value})
+
+
+def test_a_frequency_goes_on(parts, fast):
+    X, y, more, z = (p.copy() for p in parts)
+    rng = np.random.default_rng(0)
+    for frame in (X, more):
+        frame["often"] = rng.uniform(1.0, 5.0, len(frame))
+    settings = fast | {"frequency": {"media_1": "often"}, "n_draws": 4}
+    media = ["media_1", "media_2", "media_3"]
+    model = DeepCausalMMMRegressor(media=media, **settings).fit(X, y)
+    after = took_in(model, more, z)
+    history = after._model.history
+    reached = history.media[:, WEEKS:, 0] > 0
+    assert reached.any()
+    assert (history.frequency[:, WEEKS:, 0][reached] >= 1.0).all()
+    refused(model, more.drop(columns="often"), z, "often")
+    with pytest.warns(UserWarning, match="'often' is on average .* times"):
+        took_in(model, more.assign(often=100.0 * more["often"]), z)
+
+
+def test_another_unit_is_told(before, parts):
+    X, y = parts[2:]
+    with pytest.warns(UserWarning, match="'media_2' is on average .* times"):
+        took_in(before, X.assign(media_2=1000.0 * X["media_2"]), y)
 
 
 def refused(before, X, y, match):
@@ -198,6 +252,13 @@ def refused(before, X, y, match):
 def test_rows_that_were_learned_are_refused(before, parts):
     X, y = parts[0].tail(3), parts[1][-3:]
     refused(before, X, y, "not after the last training period, .* learned already")
+
+
+def test_rows_that_come_late_are_refused(before, parts):
+    X, y = parts[2:]
+    first = (X["region"] == X["region"].iloc[0]).to_numpy()
+    after = took_in(before, X[first], y[first])
+    refused(after, X[~first], y[~first], "corrected or came late")
 
 
 def test_regions_that_are_new_are_refused(before, parts):
@@ -214,7 +275,7 @@ def test_regions_that_are_new_are_refused(before, parts):
 def test_gaps_are_refused_or_left_out(before, parts):
     X, y = parts[2:]
     late = (X["week"] > X["week"].min()).to_numpy()
-    refused(before, X[late], y[late], "no row for 1 period between it and the")
+    refused(before, X[late], y[late], "no row for 1 period between the training")
     after = took_in(before, X[late], y[late], gap="mask")
     assert after._model.history.shape[1] == 60
 

@@ -251,7 +251,7 @@ def _information_of(network, inputs, target, precision, shock):
     shared = _with_spread_responses(network, shared, regional)
     weighted = regional * precision
     shared_weighted = shared * precision
-    noise_shared, noise_cross, noise_regional = _noise_information(network, target)
+    noise_shared, noise_cross, noise_regional = noise_information(network, target)
     return (
         torch.einsum("prt,qrt->pq", shared, shared_weighted) + noise_shared,
         shared_weighted.sum(dim=1)[:, : len(shock)] * shock,
@@ -282,7 +282,7 @@ def _with_spread_responses(network, shared, regional):
     return shared
 
 
-def _noise_information(network, target):
+def noise_information(network, target):
     """Return Fisher's information about log noise scales: two for every row."""
     rows = 2.0 * network.independent_share * target.count.sum(dim=1)  # (R,)
     # The response of the log noise of each region to every entry.

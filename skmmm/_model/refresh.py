@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from skmmm._model.blocks import region_blocks
-from skmmm._model.draws import few_draws
+from skmmm._model.draws import few_draws, select
 from skmmm._model.inputs import Inputs
 from skmmm._model.laplace import (
     BLOCK,
@@ -20,6 +20,7 @@ from skmmm._model.laplace import (
     conditional_contraction,
     information,
     jacobian,
+    noise_information,
     parts_of,
     with_spreads_held,
 )
@@ -80,20 +81,17 @@ def refresh(model, target, fresh, kept, generator):
     n_new, n_before = len(fresh), len(model.memory)
     before = _counted(target, np.pad(model.memory, (0, n_new)))
     new = _counted(target, np.pad(fresh, (n_before, 0)))
-    known, told = (
-        _with_size_of_shocks(
-            network, information(network, inputs, rows, model.loss), rows
-        )
-        for rows in (before, new)
+    (known, _), (told, sizes) = (
+        _informed(network, inputs, rows, model.loss) for rows in (before, new)
     )
     ties = all_ties(network, inputs, target)
 
     def approximation(known):
         return LaplaceApproximation(with_spreads_held(network, known), ties)
 
+    shared, regional = _derivatives(network, inputs, new, n_new)
     rows = _NewRows(
-        *(network, inputs, new, model.loss, generator),
-        *_derivatives(network, inputs, new, n_new),
+        network, inputs, new, model.loss, generator, shared, regional, sizes
     )
     places, surprise = network, 0.0
     if model.draws is not None:
@@ -147,25 +145,43 @@ def _counted(target, weight):
     return replace(target, count=count, seen=None, experiments=None)
 
 
-def _with_size_of_shocks(network, known, target):
-    """Add what rows tell of the size of common shocks: Fisher's information.
+def _about_sizes(network, target):
+    """Return Fisher's information of rows about the sizes of errors and shocks.
 
-    Without it, a step of the covariance times the score would be one of the score
-    alone, which grows with the square of a shock.
+    About shared parameters, both, and regional ones: (P, P), (R, K, P), (R, K, K).
     """
+    shared, cross, regional = noise_information(network, target)
     values = network.values()
     if "common_log" not in values:
-        return known
+        return shared, cross, regional
     nothing = torch.zeros_like(target.y)[None]
     with torch.no_grad():
         _, variance, _ = split_common(network, nothing, target, values)
         share = torch.exp(2 * values["common_log"])[:, None] / variance
     number = (2.0 * share.square() * target.count.amax(dim=0)).sum()
-    diagonal = torch.zeros_like(known.shared.diagonal())
+    return shared + torch.diag(_of_shocks(network, number)), cross, regional
+
+
+def _of_shocks(network, number):
+    """Return a diagonal of shared parameters with what is known of common shocks."""
+    diagonal = torch.zeros_like(network.shared[0])
     for prior, where in network.shared_priors.positions():
         if prior.name == "common_log":
             diagonal[where] = prior.scale**2 * number
-    return replace(known, shared=known.shared + torch.diag(diagonal))
+    return diagonal
+
+
+def _informed(network, inputs, target, loss):
+    """Return the `Information` of rows, and what of it is about sizes.
+
+    Without the size of shocks, which elsewhere counts as unknown, a step of the
+    covariance times the score would be one of the score alone, which grows with the
+    square of a shock.
+    """
+    known = information(network, inputs, target, loss)
+    sizes = _about_sizes(network, target)
+    shocks = sizes[0] - noise_information(network, target)[0]
+    return replace(known, shared=known.shared + shocks), sizes
 
 
 def _sum(*several):
@@ -209,6 +225,8 @@ class _NewRows:
     shared : Tensor of shape (n_shared, R, n_new)
         Derivatives of errors at the point.
     regional : Tensor of shape (n_regional, R, n_new)
+    sizes : tuple of Tensor
+        As of `_about_sizes`.
     """
 
     network: OutcomeNetwork
@@ -218,6 +236,7 @@ class _NewRows:
     generator: torch.Generator
     shared: torch.Tensor
     regional: torch.Tensor
+    sizes: tuple
 
     def slopes(self, places):
         """Return what moves each place: its score, and by chance that of others.
@@ -226,7 +245,9 @@ class _NewRows:
         taken to be linear, so that of errors a place makes what moves it is the same
         for all: else the places at which errors say most would move most.
         """
-        found = []
+        found, point = [], select(places, slice(0, 1))
+        with torch.no_grad():
+            at_point = errors(point, self.inputs, self.target)
         for some, few in few_draws(places):
             centre = self._repeated(len(few.shared))
             with torch.no_grad():
@@ -234,7 +255,9 @@ class _NewRows:
                 expected = self._expected(centre)
             chance = torch.full((len(seen),), _N_STEPS**-0.5, dtype=torch.float64)
             chance[: 1 if some.start == 0 else 0] = 0.0
-            told, simulated = self._score(centre, seen), self._score(centre, expected)
+            told = self._score(centre, seen, at_point.expand_as(seen))
+            simulated = self._score(centre, expected, expected)
+            told = self._with_own_sizes(told, few)
             found.append(
                 [
                     one / _N_STEPS + other * chance.reshape(-1, *[1] * (one.ndim - 1))
@@ -243,14 +266,28 @@ class _NewRows:
             )
         return tuple(torch.cat(part) for part in zip(*found, strict=True))
 
-    def _score(self, centre, error):
+    def _with_own_sizes(self, slopes, places):
+        """Return slopes at places whose errors are of other sizes than at the point."""
+        shared, cross, regional = self.sizes
+        own = places.shared - self.network.shared
+        theirs = places.regional - self.network.regional
+        return (
+            slopes[0] - own @ shared - torch.einsum("erk,rkp->ep", theirs, cross),
+            slopes[1]
+            - torch.einsum("ep,rkp->erk", own, cross)
+            - torch.einsum("erj,rkj->erk", theirs, regional),
+        )
+
+    def _score(self, centre, error, of_size):
         """Return the slopes of the density of errors by shared and regional.
 
-        One error says of the size of all no more than one that is large but usual:
-        that slope would grow with it, however far a straight line holds.
+        Those by sizes are of other errors: those of draws that are far from the rows
+        are large before they are moved. And one error says of the size of all no more
+        than one that is large but usual: that slope would grow with it, however far a
+        straight line holds.
         """
         usual = innovation_scale(centre.values(), error.shape[1])[..., None]
-        within = error.clamp(-_LARGE * usual, _LARGE * usual)
+        within = of_size.clamp(-_LARGE * usual, _LARGE * usual)
         (pull,) = torch.autograd.grad(
             self._density(centre, error.requires_grad_()).sum(), error
         )

@@ -416,9 +416,9 @@ def test_gap_between_training_and_prediction(X, y, fast):
     model = DeepCausalMMMRegressor(**fast).fit(train, y_train)
     assert np.isfinite(model.predict(test)).all()
     message = (
-        "X has no row for 2 periods between it and the training data, the first is "
-        "2021-12-20: carry-over through them is unknown. Add rows for them, or set "
-        "gap='mask' to leave them out of the carry-over."
+        "X has no row for 2 periods between the training data and its other rows, the "
+        "first is 2021-12-20: carry-over through them is unknown. Add rows for them, "
+        "or set gap='mask' to leave them out of the carry-over."
     )
     with refuses(message):
         model.predict(late)
