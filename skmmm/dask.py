@@ -227,6 +227,11 @@ class DaskMMMRegressor(MetaEstimatorMixin, BaseEstimator):
 
 def _columns_used(model, meta, y):
     """Return the roles of columns, and all that are used, in the order of X."""
+    if model.frequency is not None:
+        raise ValueError(
+            "DaskMMMRegressor does not read the columns of `frequency` yet. Fit a "
+            "DeepCausalMMMRegressor to a pandas frame."
+        )
     if isinstance(y, str):
         meta = meta.drop(columns=y)
     roles = ("media", "controls", "region", "time", "population", "media_cost")

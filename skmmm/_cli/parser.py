@@ -11,6 +11,7 @@ from skmmm._cli.values import (
     read_numbers,
     read_priors,
     separator,
+    share,
     whole_number,
 )
 from skmmm._model import ADSTOCKS
@@ -306,7 +307,7 @@ def _add_update(commands):
     update.add_argument(
         "--forgetting-factor",
         metavar="SHARE",
-        type=positive,
+        type=share,
         help="what rows learned before still count for after each new period, above 0 "
         "and at most 1 (default: as the model says)",
     )

@@ -16,6 +16,7 @@ from skmmm._cli.tables import (
     holds_text,
     read_labels,
     read_numbers,
+    read_numbers_or_missing,
     read_table,
     read_times,
 )
@@ -195,7 +196,11 @@ def read_rows(args, model):
     frame = read_table(args.data, args.sep)
     kpi, paid = getattr(args, "kpi", None), [*model._money_columns.values()]
     all_names = list(model.feature_names_in_)
+    heard = [*model._frequency_columns.values()]
+    read = (*model.media_, *model.controls_, *paid, *heard)
     names = [name for name in all_names if name in frame or name not in paid]
+    if kpi not in read:  # a table with the KPI may have been fitted as it was
+        names = [name for name in names if name != kpi]
     of_text = [name for name in names if name not in frame and values_of(name)]
     texts = dict.fromkeys(values_of(name)[0] for name in of_text)
     plain = [name for name in names if name not in of_text]
@@ -212,11 +217,12 @@ def read_rows(args, model):
     columns: dict[str, pd.Series] = {}
     for name in texts:
         columns |= _known_text(frame[name], name, of_text, where)
-    read = (*model.media_, *model.controls_, *paid, *model._frequency_columns.values())
     numbers = [name for name in plain if name in read]
     _check_filled(args, numbers if kpi is None else [*numbers, kpi])
     for name in plain:
-        if name in numbers:
+        if name in heard and name not in notation.fill_zero:  # the model checks it
+            columns[name] = read_numbers_or_missing(frame[name], name, notation, where)
+        elif name in numbers:
             columns[name] = read_numbers(frame[name], name, notation, where)
         elif name not in keys:  # the model does not use it
             columns[name] = frame[name]

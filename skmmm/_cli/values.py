@@ -30,6 +30,14 @@ def positive(text):
     return number
 
 
+def share(text):
+    """Return a number above zero and at most one."""
+    number = _number(text)
+    if number is None or not 0 < number <= 1:
+        raise ArgumentTypeError(f"{text!r} is no number above 0 and at most 1")
+    return number
+
+
 def separator(text):
     """Return the character between two cells; a tab may be written as tab or \\t."""
     char = "\t" if text in ("tab", r"\t") else text

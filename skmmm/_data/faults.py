@@ -333,7 +333,10 @@ def on_losses(panel, regions):
 def on_not_learned(panel, columns):
     """Return what to say of columns from which training rows teach nothing, a list."""
     counts = panel.weight > 0
-    reason = checks.why_not_learned(panel.media, counts)
+    # What reach and frequency make together does not stand still if one moves.
+    often = np.zeros(()) if panel.frequency is None else panel.frequency
+    often = np.where(often > 0, often, 1.0)
+    reason = checks.why_not_learned(panel.media * often, counts)
     still = np.isfinite(checks.still_value(panel.controls[counts]))
     said = []
     for labels, which, consequence in (

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from skmmm._data.costs import is_number
-from skmmm._planning.problem import position_of, readable
+from skmmm._planning.problem import MOST_MULTIPLE, position_of, readable
 from skmmm._utils.labels import called, first_few, shown
 from skmmm._utils.typing import Array
 from skmmm.inspection._prices import at_prices, mean_on_air, spend_for
@@ -186,6 +186,11 @@ def _factor(role: str, value: Any) -> float:
         raise ValueError(
             f"{role} must be a positive number, 1.08 for 8 % dearer than media_cost, "
             f"got {shown(value)}."
+        )
+    if value > MOST_MULTIPLE:
+        raise ValueError(
+            f"{role} asks for {value:g} times media_cost. If it is percent, write "
+            f"{value / 100:g} for {value:g} % of media_cost."
         )
     return float(value)
 

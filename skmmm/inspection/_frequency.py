@@ -50,9 +50,10 @@ def optimal_frequency(
         - ``optimum``, with ``optimum_low`` and ``optimum_high``: quantiles of the
           optima of the draws on the grid (NaN without draws). One at the end of the
           grid says that it may lie beyond;
-        - ``contribution``: what the rows cause, in them and later, in KPI units;
-          ``gain``: how much more they would at the optimum, with ``gain_low`` and
-          ``gain_high``;
+        - ``reach_times``: how many times the reach of the rows the optimum takes;
+        - ``contribution``: what the rows cause, in them and later, in KPI units, the
+          mean over draws (`channel_summary` has it at the point); ``gain``: how much
+          more they would at the optimum, with ``gain_low`` and ``gain_high``;
         - ``variation``: standard deviation of frequency within regions of the training
           rows, by its mean;
         - ``verdict``: "not identified" where ``variation`` is below 0.1, or the optimum
@@ -69,7 +70,9 @@ def optimal_frequency(
     Notes
     -----
     One frequency for all rows, so that a gain may also come from evening out. That
-    frequency can be set, and that more people are there to be reached, is assumed.
+    frequency can be set, and that more people are there to be reached, is assumed: the
+    model is a straight line in reach, however far beyond the reach of the training
+    rows ``reach_times`` leads.
 
     References
     ----------
@@ -123,6 +126,7 @@ def _row(curve, tail, *, drawn):
         "optimum": optimum if reached else np.nan,
         "optimum_low": ends[0, 0],
         "optimum_high": ends[0, 1],
+        "reach_times": curve.present / optimum,
         "contribution": curve.now.mean(),
         "gain": gain.mean(),
         "gain_low": ends[1, 0],

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -49,6 +50,26 @@ def test_a_model_takes_in_new_periods(regional, table, tmp_path, capsys):
     assert forgetful._model.memory[0] == 0.5**4
 
 
+@pytest.mark.filterwarnings("ignore:The spend of")  # by chance
+def test_frequency_may_be_empty_and_the_kpi_a_column_of_the_fit(
+    panel, fast, tmp_path, capsys
+):
+    X, sales = panel.X.copy(), panel.y.to_numpy()
+    X["often"] = np.where(X["media_1"] > 0, 2.0 + np.sin(np.arange(len(X))), np.nan)
+    X["sales"], settings = sales, fast | {"n_draws": 4, "max_lag": 3}
+    old = (X["week"] < X["week"].sort_values().iloc[-10]).to_numpy()
+    model = DeepCausalMMMRegressor(
+        media=panel.media, **settings, frequency={"media_1": "often"}
+    ).fit(X[old], sales[old])
+    model.save(tmp_path / "m.skmmm")
+    to_csv(X[~old], tmp_path / "new.csv")
+    arguments = [str(tmp_path / "m.skmmm"), str(tmp_path / "new.csv")]
+    save = ["--kpi", "sales", "--save", str(tmp_path / "n.skmmm"), "--quiet"]
+    assert main(["update", *arguments, *save]) == 0
+    found = DeepCausalMMMRegressor.load(tmp_path / "n.skmmm")
+    assert len(found.contributions()) == len(X)
+
+
 def test_errors_of_updates(regional, table, tmp_path, capsys):
     model = regional / "model.skmmm"
     arguments = ["update", str(model), str(table), "--kpi", "sales"]
@@ -58,8 +79,9 @@ def test_errors_of_updates(regional, table, tmp_path, capsys):
     assert main([*arguments, "--save", str(model)]) == 2
     assert "--save would replace" in one_error(capsys)
     save = ["--save", str(tmp_path / "new.skmmm")]
-    assert main([*arguments, *save, "--forgetting-factor", "1.5"]) == 1
-    assert "forgetting_factor" in one_error(capsys)
+    with pytest.raises(SystemExit):
+        main([*arguments, *save, "--forgetting-factor", "1.5"])
+    assert "'1.5' is no number above 0 and at most 1" in one_error(capsys)
     old = tmp_path / "old.csv"
     pd.read_csv(table).head(6).to_csv(old, index=False)
     assert main(["update", str(model), str(old), "--kpi", "sales", *save]) == 1
