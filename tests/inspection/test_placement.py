@@ -9,7 +9,7 @@ import torch
 from scipy.signal import lfilter
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm._estimator.fitting import _placement_alarms
+from skmmm._estimator.alarms import placement_alarms
 from skmmm.inspection import _placement as placement
 from skmmm.inspection._placement import spend_alarms
 
@@ -255,5 +255,5 @@ def test_more_than_the_whole_kpi_rings():
         network=network, demand=None, mean_effects_of=lambda *_: effects
     )
     before = np.array(["", "", "", placement.SWITCH, ""], dtype=object)
-    found = _placement_alarms(model, None, before, None)
+    found = placement_alarms(model, None, before, None)
     assert found.tolist() == [placement.WHOLE, "", "", placement.SWITCH, ""]
