@@ -179,10 +179,22 @@ def test_a_shock_does_not_make_all_shocks_large(parts, arguments):
     assert (ends[1] - ends[0]).mean() < 3.0 * (high - low).mean()
 
 
-def test_no_channel_is_data_driven_after_a_surprise(before, parts):
+def test_no_channel_is_data_driven_after_a_surprise(before, parts, tmp_path):
+    X, y = parts[2:]
+    week = X["week"].rank(method="dense").to_numpy()
+    first, then = week <= 4, week > 4
     with pytest.warns(UserWarning, match="No channel is called data-driven"):
-        after = took_in(before, parts[2], 3.0 * parts[3])
-    assert not (after.channel_summary()["verdict"] == "data-driven").any()
+        after = took_in(before, X[first], 3.0 * y[first])
+    assert set(after.channel_summary()["verdict"]) == {"not identified"}
+    # Nor after rows that are as usual, nor once more from a file: only a fit may.
+    after.save(tmp_path / "after.skmmm")
+    read = DeepCausalMMMRegressor.load(tmp_path / "after.skmmm")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        expected = read.predict(X[then])
+        alarms = took_in(read, X[then], expected).channel_summary()["alarm"]
+    assert not [w for w in caught if "likelier than" in str(w.message)]
+    assert (alarms == "later rows surprised the model").all()
 
 
 def test_experiments_go_on_counting(parts, fast):

@@ -50,6 +50,7 @@ from skmmm._utils.warnings import warn_user
 from skmmm.inspection._placement import (
     ACCOMPANIES,
     CONSEQUENCES,
+    SURPRISED,
 )
 from skmmm.inspection._sampling import (
     LOG_POSTERIOR,
@@ -188,17 +189,18 @@ def refresh_model(estimator, panel, outliers):
             factor ** (age[0] + 1.0),
             generator.manual_seed(seed + n_periods),
         )
-        _warn_of_surprise(surprise)
         known = estimator._contradicted
         contradicted = _check_priors(estimator, model, target, known)
         alarms = placement_alarms(model, target, alarms, model.draws)
         if reported is not None:
             alarms = alarms_after(alarms, reported, estimator.experiments_)
         alarms = with_those_of_fit(estimator, alarms)
+        if surprise >= _SURPRISING:
+            _warn_of_surprise(surprise)
+            alarms[alarms == ""] = SURPRISED
         untrusted = np.zeros(len(alarms), dtype=bool)
         if estimator._sampling is not None:
             untrusted = is_untrusted(estimator._sampling)[:-1]
-        untrusted = untrusted | (surprise >= _SURPRISING)
         return {
             "_model": _judged(model, target, alarms != "", contradicted, untrusted),
             "_contradicted": contradicted,
@@ -207,14 +209,13 @@ def refresh_model(estimator, panel, outliers):
 
 
 def _warn_of_surprise(surprise):
-    """Warn if new rows are less likely than nearly all that was expected."""
-    if surprise >= _SURPRISING:
-        warn_user(
-            f"Of rows such as the model expected, {surprise:.0%} are likelier than the "
-            "new ones: something has changed that it does not know, as a break, "
-            "another unit or an error in the data. No channel is called data-driven "
-            "until the next fit. Look at the rows, and fit again with all of them."
-        )
+    """Warn that new rows are less likely than nearly all that was expected."""
+    warn_user(
+        f"Of rows such as the model expected, {surprise:.0%} are likelier than the new "
+        "ones: something has changed that it does not know, as a break, another unit "
+        "or an error in the data. No channel is called data-driven until the next fit. "
+        "Look at the rows, and fit again with all of them."
+    )
 
 
 def _generator(estimator):

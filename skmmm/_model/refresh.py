@@ -67,8 +67,8 @@ def refresh(model, target, fresh, kept, generator):
     -------
     model : OutcomeModel
     surprise : float
-        Share of draws under which errors as expected are likelier than those of the
-        new rows; 0 without draws.
+        Share of the errors expected of the new rows that are likelier than theirs; 0
+        without draws.
 
     References
     ----------
@@ -145,43 +145,35 @@ def _counted(target, weight):
     return replace(target, count=count, seen=None, experiments=None)
 
 
-def _about_sizes(network, target):
-    """Return Fisher's information of rows about the sizes of errors and shocks.
+def _informed(network, inputs, target, loss):
+    """Return the `Information` of rows, and the part about sizes of errors and shocks.
 
-    About shared parameters, both, and regional ones: (P, P), (R, K, P), (R, K, K).
+    That is about shared parameters, both, and regional ones: (P, P), (R, K, P) and
+    (R, K, K). Without the size of shocks, which elsewhere counts as unknown, a step of
+    the covariance times the score would be one of the score alone, which grows with the
+    square of a shock.
     """
+    known = information(network, inputs, target, loss)
+    shocks = torch.diag(_about_shocks(network, target))
     shared, cross, regional = noise_information(network, target)
-    values = network.values()
+    sizes = shared + shocks, cross, regional
+    return replace(known, shared=known.shared + shocks), sizes
+
+
+def _about_shocks(network, target):
+    """Return Fisher's information of rows about the size of common shocks, (P,)."""
+    diagonal, values = torch.zeros_like(network.shared[0]), network.values()
     if "common_log" not in values:
-        return shared, cross, regional
+        return diagonal
     nothing = torch.zeros_like(target.y)[None]
     with torch.no_grad():
         _, variance, _ = split_common(network, nothing, target, values)
         share = torch.exp(2 * values["common_log"])[:, None] / variance
     number = (2.0 * share.square() * target.count.amax(dim=0)).sum()
-    return shared + torch.diag(_of_shocks(network, number)), cross, regional
-
-
-def _of_shocks(network, number):
-    """Return a diagonal of shared parameters with what is known of common shocks."""
-    diagonal = torch.zeros_like(network.shared[0])
     for prior, where in network.shared_priors.positions():
         if prior.name == "common_log":
             diagonal[where] = prior.scale**2 * number
     return diagonal
-
-
-def _informed(network, inputs, target, loss):
-    """Return the `Information` of rows, and what of it is about sizes.
-
-    Without the size of shocks, which elsewhere counts as unknown, a step of the
-    covariance times the score would be one of the score alone, which grows with the
-    square of a shock.
-    """
-    known = information(network, inputs, target, loss)
-    sizes = _about_sizes(network, target)
-    shocks = sizes[0] - noise_information(network, target)[0]
-    return replace(known, shared=known.shared + shocks), sizes
 
 
 def _sum(*several):
@@ -226,7 +218,7 @@ class _NewRows:
         Derivatives of errors at the point.
     regional : Tensor of shape (n_regional, R, n_new)
     sizes : tuple of Tensor
-        As of `_about_sizes`.
+        As of `_informed`.
     """
 
     network: OutcomeNetwork

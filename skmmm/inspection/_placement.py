@@ -41,6 +41,7 @@ TOGETHER = "moves with other budgets, as demand does"
 ACCOMPANIES = "moves with a budget that rings an alarm"
 DISPUTED = "says another effect than an experiment"
 WHOLE = "seems to cause more than the whole KPI"
+SURPRISED = "later rows surprised the model"
 
 _DO = (
     "Do not act on it without an experiment; add {} as a control, or tell what is "
@@ -82,6 +83,9 @@ ADVICE = {
     DISPUTED: "says another effect than an experiment measured: one of the two is "
     "wrong, and the estimate is a compromise that neither supports. Find out which "
     "(experiments_ says what each found), and leave it out.",
+    SURPRISED: "is judged by a model that rows of later periods surprised: something "
+    "has changed that it does not know, as a break, another unit or an error in the "
+    "data. Look at these rows, and fit again with all of them.",
 }
 
 # Spend that is a consequence of the KPI, or of what moves it.
