@@ -72,11 +72,12 @@ class RefreshMixin(ReadingMixin):
         Notes
         -----
         An ensemble of draws is moved, each by its score and that of errors simulated
-        for it, times the covariance of the posterior [1]_, in four steps [2]_. That is
-        exact where effects are linear in parameters and posteriors normal; nothing
-        checks draws after that: `sampling_diagnostics_`, `loss_curve_`, `experiments_`
-        and the channel graph are those of `fit`. Hidden demand is estimated again, from
-        the spend of all rows. Fit again when there is time for it.
+        for it, times the covariance of the posterior [1]_, in up to four steps [2]_.
+        That is exact where effects are linear in parameters and posteriors normal;
+        nothing checks draws after that: `sampling_diagnostics_`, `loss_curve_`,
+        `experiments_` and the channel graph are those of `fit`. Hidden demand is
+        estimated again, from the spend of all rows. Fit again when there is time for
+        it.
 
         References
         ----------

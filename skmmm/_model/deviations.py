@@ -2,12 +2,8 @@
 
 import torch
 
-from skmmm._model.laplace import (
-    row_precision,
-    spread_information,
-    spreads_of,
-    structural_change,
-)
+from skmmm._model.jacobian import spreads_of, structural_change
+from skmmm._model.laplace import row_precision, spread_information
 from skmmm._model.likelihood import whiten
 from skmmm._model.sums import all_sum, own_positions, own_regions
 

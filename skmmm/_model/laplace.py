@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from skmmm._model.blocks import region_blocks
-from skmmm._model.likelihood import error_precision, errors, split_common, whiten
+from skmmm._model.jacobian import parts_of, responses, spreads_of
+from skmmm._model.likelihood import error_precision, errors, split_common
 from skmmm._model.priors import NOISE_FLOOR, NOISE_RATIO
 from skmmm._model.roots import root_of
 from skmmm._model.sums import all_sum, gathered, own_regions, replicated
@@ -15,8 +16,6 @@ from skmmm._model.threads import of_each
 from skmmm._model.vectors import joined, split_like
 from skmmm._model.workers import blocks_of, workers_for
 
-_STEP = 1e-4  # of the finite differences, in prior standard deviations
-_CHUNK = 8  # draws at once: bounds the memory
 BLOCK = 2**19  # derivatives at once, of all cells of a block of regions
 _OF_REGIONS = "cross", "regional", "cross_shock"  # of the information
 _EXACT = 1e12  # information about what counts as known
@@ -64,104 +63,6 @@ class Information:
         return self.shared - weight @ self.shared_shock.T
 
 
-def jacobian(network, inputs, target, part, prior, where):
-    """Return the derivative of the errors with respect to each entry of a parameter.
-
-    Of what is no factor of a fixed column, by central differences of the additive part
-    that the parameter acts on. Regional parameters are moved in all regions at once and
-    those of channels in all channels at once: each moves only its own.
-
-    Parameters
-    ----------
-    part : {"shared", "regional"}
-    prior : Prior
-    where : slice
-        Entries of the parameter in that part.
-
-    Returns
-    -------
-    response : Tensor of shape (prior.size, R, T)
-        Masked cells are zero.
-    """
-    entries = list(range(where.start, where.stop))
-    nothing = network.shared.new_zeros(prior.size, *target.y.shape)
-    if prior.acts in ("scale", "nothing") or not entries:
-        return nothing
-    with torch.no_grad():
-        if prior.acts == "level":
-            ahead, behind = (
-                errors(
-                    _moved(network, part, [[e] for e in entries], step), inputs, target
-                )
-                for step in (_STEP, -_STEP)
-            )
-            return (ahead - behind) / (2 * _STEP) * target.observed
-        change = structural_change(network, inputs, part, prior, entries)
-        values = network.values()
-        return -whiten(network, change, target, values) * target.observed
-
-
-def structural_change(network, inputs, part, prior, entries):
-    """Return the derivative of the structural part, shape (prior.size, R, T)."""
-    columns = _columns(network, inputs, prior.name)
-    if columns is not None:  # what the parameter is multiplied with
-        unit = spreads_of(network)[prior.name] if prior.hierarchical else prior.scale
-        return unit * columns.expand(-1, len(inputs.media), len(inputs.trend))
-
-    def moved(groups, step):
-        twin = _moved(network, part, groups, step)
-        effects = twin.visible_media_effects(twin.values(), inputs)
-        return effects if prior.acts == "channel" else effects.sum(dim=2)
-
-    if prior.acts == "channel":
-        # Entries are (channel, column): a draw moves one column of every channel.
-        n_columns = prior.size // prior.shape[0]
-        groups = [entries[column::n_columns] for column in range(n_columns)]
-    else:
-        groups = [[entry] for entry in entries]
-    changes = [
-        (moved(some, _STEP) - moved(some, -_STEP)) / (2 * _STEP)
-        for some in (groups[i : i + _CHUNK] for i in range(0, len(groups), _CHUNK))
-    ]
-    change = torch.cat(changes)
-    if prior.acts == "channel":  # (column, R, M, T) -> (M * column, R, T)
-        return change.permute(2, 0, 1, 3).flatten(0, 1)
-    return change
-
-
-def _columns(network, inputs, name):
-    """Return the derivative by a parameter in its own units, None if it is no column.
-
-    Of shape (prior.size, R or 1, T or 1).
-    """
-    if name in ("effect_log", "context_effect"):
-        effects = network.visible_media_effects(network.values(), inputs)[0]
-        effects = effects.transpose(0, 1)  # (M, R, T)
-        if name == "effect_log":
-            return effects
-        return (effects[:, None] * inputs.states.transpose(0, 1)).flatten(0, 1)
-    found = {
-        "intercept": inputs.trend.new_ones(1, 1, 1),
-        "trend": inputs.trend[None, None],
-        "season": inputs.season[:, None],
-        "control": inputs.controls.transpose(0, 1),
-        "context_baseline": inputs.states.transpose(0, 1),
-        "demand": inputs.demand.transpose(0, 1),
-    }
-    return found.get(name)
-
-
-def _moved(network, part, groups, step):
-    """Return a twin with one draw per group of entries, which are moved by `step`."""
-    points = {
-        name: getattr(network, name).repeat_interleave(len(groups), dim=0)
-        for name in ("shared", "regional")
-    }
-    for draw, entries in enumerate(groups):
-        points[part][draw, ..., entries] += step
-    return network.at(**points)
-
-
 def row_precision(network, inputs, target, loss):
     """Return the weight of every cell's squared error in the information, (R, T)."""
     with torch.no_grad():
@@ -187,25 +88,53 @@ def information(network, inputs, target, loss):
         block = blocks_of(network, inputs, target)
         found = workers.run(information, network.sizes.n_regions, block, loss)
         return Information.of_blocks(found)
-    precision = row_precision(network, inputs, target, loss)
-    values = network.values()
-    shock = precision.new_zeros(0)
+    return informations(network, inputs, target, [target], loss)[0][0]
+
+
+def informations(network, inputs, target, targets, loss, n_last=0):
+    """Return the `Information` of rows that are counted in several ways.
+
+    Parameters
+    ----------
+    target : Target
+        All rows.
+    targets : list of Target
+        Twins in which rows count otherwise, some not at all.
+    n_last : int
+        Of how many of the last periods responses are asked for.
+
+    Returns
+    -------
+    known : list of Information
+    shared, regional : Tensor of shape (n_shared or n_regional, R, n_last)
+        As of `responses`.
+    """
+    precision = [row_precision(network, inputs, rows, loss) for rows in targets]
+    values, n_periods = network.values(), precision[0].shape[1]
+    shock = precision[0].new_zeros(0)
     if "common_log" in values:
-        shock = torch.exp(values["common_log"]).expand(precision.shape[1])
-    n_parameters = network.shared.shape[1] + network.regional.shape[2]
-    n_cells = n_parameters * target.y.shape[1]
+        shock = torch.exp(values["common_log"]).expand(n_periods)
 
     def told_by(block):
-        return _information_of(
-            network.in_regions(block),
-            inputs.in_regions(block),
-            target.part(block),
-            precision[block],
-            shock,
-        )
+        few = network.in_regions(block)
+        answers = responses(few, inputs.in_regions(block), target.part(block))
+        told = [
+            _information_of(few, rows.part(block), answers, weight[block], shock)
+            for rows, weight in zip(targets, precision, strict=True)
+        ]
+        return told, [answer[..., n_periods - n_last :].clone() for answer in answers]
 
-    found = of_each(told_by, region_blocks(len(target.y), n_cells, BLOCK))
-    shared, shared_shock, cross, regional, cross_shock = zip(*found, strict=True)
+    n_parameters = network.shared.shape[1] + network.regional.shape[2]
+    blocks = region_blocks(len(precision[0]), n_parameters * n_periods, BLOCK)
+    told, last = zip(*of_each(told_by, blocks), strict=True)
+    ways = zip(zip(*told, strict=True), precision, strict=True)
+    known = [_joined(*way, shock) for way in ways]
+    return known, *(torch.cat(part, dim=1) for part in zip(*last, strict=True))
+
+
+def _joined(told, precision, shock):
+    """Return the `Information` of all blocks of regions."""
+    shared, shared_shock, cross, regional, cross_shock = zip(*told, strict=True)
     return Information(
         shared=all_sum(sum(shared[1:], shared[0])),
         cross=torch.cat(cross),
@@ -216,13 +145,15 @@ def information(network, inputs, target, loss):
     )
 
 
-def _information_of(network, inputs, target, precision, shock):
+def _information_of(network, target, answers, precision, shock):
     """Return what some regions add to the information, or have of it.
 
     Parameters
     ----------
-    network, inputs, target
+    network, target
         Of these regions.
+    answers : tuple of Tensor
+        Their `responses`.
     precision : Tensor of shape (R, T)
         As of `row_precision`.
     shock : Tensor of shape (T,)
@@ -235,20 +166,7 @@ def _information_of(network, inputs, target, precision, shock):
     cross, regional, cross_shock : Tensor
         Of these regions.
     """
-    empty = network.shared.new_zeros(0, *target.y.shape)
-    shared, regional = (
-        torch.cat(
-            [
-                empty,
-                *(
-                    jacobian(network, inputs, target, part, prior, where)
-                    for prior, where in priors.positions()
-                ),
-            ]
-        )
-        for part, priors in parts_of(network)
-    )
-    shared = _with_spread_responses(network, shared, regional)
+    shared, regional = answers
     weighted = regional * precision
     shared_weighted = shared * precision
     noise_shared, noise_cross, noise_regional = noise_information(network, target)
@@ -259,27 +177,6 @@ def _information_of(network, inputs, target, precision, shock):
         torch.einsum("krt,jrt->rkj", weighted, regional) + noise_regional,
         weighted.transpose(0, 1)[..., : len(shock)] * shock,
     )
-
-
-def _with_spread_responses(network, shared, regional):
-    """Give log spreads the response of the deviations that they multiply."""
-    shared = shared.clone()
-    places = {p.name: where for p, where in network.shared_priors.positions()}
-    scales = {p.name: p.scale for p in network.shared_priors}
-    shared_z, regional_z = network.shared[0], network.regional[0]
-    for part, priors in parts_of(network):
-        for prior, where in priors.positions():
-            if not prior.hierarchical:
-                continue
-            if part == "shared":
-                response = torch.einsum("p,prt->rt", shared_z[where], shared[where])
-            else:
-                response = torch.einsum(
-                    "rp,prt->rt", regional_z[:, where], regional[where]
-                )
-            spread = f"{prior.name}_spread_log"
-            shared[places[spread]] = scales[spread] * response
-    return shared
 
 
 def noise_information(network, target):
@@ -316,17 +213,6 @@ def _noise_response(network, prior, entry):
     return scale * torch.sigmoid(2.0 * (log - math.log(floor)))
 
 
-def spreads_of(network):
-    """Return the spread of every kind of deviation, by the name of its prior."""
-    values = network.shared_priors.unpack(network.shared)
-    suffix = "_spread_log"
-    return {
-        name.removesuffix(suffix): torch.exp(value)
-        for name, value in values.items()
-        if name.endswith(suffix)
-    }
-
-
 def spread_information(network, known):
     """Return what the data say about deviations, before any prior pulls them in.
 
@@ -347,14 +233,6 @@ def spread_information(network, known):
         for prior, where in priors.positions()
         if prior.hierarchical
     }
-
-
-def parts_of(network):
-    """Return the two flat vectors of parameters with their priors."""
-    return (
-        ("shared", network.shared_priors),
-        ("regional", network.regional_priors),
-    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,6 +71,18 @@ class Target:
             seen=self.seen,
         )
 
+    def last(self, n_periods):
+        """Return the rows of the last periods."""
+        assert self.seen is not None  # from the start on
+        part = slice(self.y.shape[1] - n_periods, None)
+        return Target(
+            y=self.y[:, part],
+            count=self.count[:, part],
+            precision=self.precision[:, part],
+            share=self.share[:, part],
+            seen=self.seen[part],
+        )
+
     def in_regions(self, regions):
         """Return the same of some regions, without experiments."""
         part = self.part(regions)

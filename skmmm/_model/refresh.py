@@ -9,19 +9,15 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import torch
 
-from skmmm._model.blocks import region_blocks
-from skmmm._model.draws import few_draws, select
+from skmmm._model.draws import few_draws
 from skmmm._model.inputs import Inputs
 from skmmm._model.laplace import (
-    BLOCK,
     Information,
     LaplaceApproximation,
     all_ties,
     conditional_contraction,
-    information,
-    jacobian,
+    informations,
     noise_information,
-    parts_of,
     with_spreads_held,
 )
 from skmmm._model.level import innovation_scale
@@ -40,7 +36,8 @@ from skmmm._model.threads import of_each
 _FORGOTTEN = 1e-300  # what a row counts at least: it is not a new one
 _N_EXPECTED = 200  # errors that new ones are compared with, at least
 _LARGE = 4.0  # standard deviations of an error
-_N_STEPS = 4  # in which new rows enter: effects are not linear in parameters
+_MOST_STEPS = 4  # in which new rows enter: effects are not linear in parameters
+_NEWS = 1.0  # times what is known already, that rows may tell in one step
 
 
 def refresh(model, target, fresh, kept, generator):
@@ -48,8 +45,8 @@ def refresh(model, target, fresh, kept, generator):
 
     Each draw is moved to where the new rows, and errors such as the model expects of
     them, would have led it: its score, plus that of simulated errors, times the
-    covariance of the posterior [1]_. In several steps, in which rows count as often as
-    in all together once [2]_.
+    covariance of the posterior [1]_. Where rows tell much, in several steps, in which
+    they count as often as in all together once [2]_.
 
     Parameters
     ----------
@@ -81,37 +78,56 @@ def refresh(model, target, fresh, kept, generator):
     n_new, n_before = len(fresh), len(model.memory)
     before = _counted(target, np.pad(model.memory, (0, n_new)))
     new = _counted(target, np.pad(fresh, (n_before, 0)))
-    (known, _), (told, sizes) = (
-        _informed(network, inputs, rows, model.loss) for rows in (before, new)
+    informed, shared, regional = informations(
+        network, inputs, target, [before, new], model.loss, n_new
     )
+    known, told, sizes = _with_sizes(network, informed, [before, new])
     ties = all_ties(network, inputs, target)
 
     def approximation(known):
         return LaplaceApproximation(with_spreads_held(network, known), ties)
 
-    shared, regional = _derivatives(network, inputs, new, n_new)
+    n_steps = _number_of_steps(known, told)
     rows = _NewRows(
-        network, inputs, new, model.loss, generator, shared, regional, sizes
+        network, inputs, new, model.loss, generator, shared, regional, sizes, n_steps
     )
     places, surprise = network, 0.0
     if model.draws is not None:
-        surprise = rows.surprise(model.draws)
         places = network.at(
             torch.cat([network.shared, model.draws.shared]),
             torch.cat([network.regional, model.draws.regional]),
         )
+    seen = rows.errors(places)
+    if model.draws is not None:
+        surprise = rows.surprise(model.draws, seen[1:])
     if kept < 1.0:
         fully, known = approximation(known), _sum((known, kept))
         places = _forgotten(places, fully, approximation(known), kept)
-    for step in range(1, _N_STEPS + 1):
-        nearer = approximation(_sum((known, 1.0), (told, step / _N_STEPS)))
-        shared, regional = nearer.unwhiten(*nearer.unwhiten_vjp(*rows.slopes(places)))
+        seen = rows.errors(places)
+    for step in range(1, n_steps + 1):
+        nearer = approximation(_sum((known, 1.0), (told, step / n_steps)))
+        slopes = rows.slopes(places, seen)
+        shared, regional = nearer.unwhiten(*nearer.unwhiten_vjp(*slopes))
         places = places.at(places.shared + shared, places.regional + regional)
+        if step < n_steps:
+            seen = rows.errors(places)
     known = _sum((known, 1.0), (told, 1.0))
     memory = np.maximum(kept * model.memory, _FORGOTTEN)
     model = replace(model, memory=np.concatenate([memory, fresh]))
     _check_holds(network, places)
     return _moved(model, places, target, known, generator), surprise
+
+
+def _number_of_steps(known, told):
+    """Return in how many steps new rows enter: the more, the more they tell."""
+    ratios = [
+        (new.diagonal(dim1=-2, dim2=-1) / (1.0 + old.diagonal(dim1=-2, dim2=-1))).max()
+        for old, new in ((known.shared, told.shared), (known.regional, told.regional))
+        if new.numel()
+    ]
+    most = max(ratios, default=torch.zeros(())).item()
+    print("RATIO", most)
+    return int(np.clip(np.ceil(most / _NEWS), 1, _MOST_STEPS))
 
 
 def _check_holds(network, places):
@@ -145,19 +161,23 @@ def _counted(target, weight):
     return replace(target, count=count, seen=None, experiments=None)
 
 
-def _informed(network, inputs, target, loss):
-    """Return the `Information` of rows, and the part about sizes of errors and shocks.
+def _with_sizes(network, informed, targets):
+    """Return information that has that about the size of shocks, and the last's sizes.
 
-    That is about shared parameters, both, and regional ones: (P, P), (R, K, P) and
+    These are about shared parameters, both, and regional ones: (P, P), (R, K, P) and
     (R, K, K). Without the size of shocks, which elsewhere counts as unknown, a step of
     the covariance times the score would be one of the score alone, which grows with the
     square of a shock.
     """
-    known = information(network, inputs, target, loss)
-    shocks = torch.diag(_about_shocks(network, target))
-    shared, cross, regional = noise_information(network, target)
-    sizes = shared + shocks, cross, regional
-    return replace(known, shared=known.shared + shocks), sizes
+    shocks = [torch.diag(_about_shocks(network, target)) for target in targets]
+    shared, cross, regional = noise_information(network, targets[-1])
+    return (
+        *(
+            replace(known, shared=known.shared + about)
+            for known, about in zip(informed, shocks, strict=True)
+        ),
+        (shared + shocks[-1], cross, regional),
+    )
 
 
 def _about_shocks(network, target):
@@ -218,7 +238,9 @@ class _NewRows:
         Derivatives of errors at the point.
     regional : Tensor of shape (n_regional, R, n_new)
     sizes : tuple of Tensor
-        As of `_informed`.
+        As of `_with_sizes`.
+    n_steps : int
+        In which the rows enter.
     """
 
     network: OutcomeNetwork
@@ -229,30 +251,44 @@ class _NewRows:
     shared: torch.Tensor
     regional: torch.Tensor
     sizes: tuple
+    n_steps: int
 
-    def slopes(self, places):
+    @property
+    def rows(self):
+        """The rows of `target` that are new."""
+        return self.target.last(self.shared.shape[2])
+
+    def errors(self, places):
+        """Return the errors of each place in new periods, (E, R, n_new)."""
+        n_new = self.shared.shape[2]
+
+        def of_few(few):
+            return errors(few, self.inputs, self.target)[..., -n_new:].clone()
+
+        return torch.cat(of_each(of_few, [few for _, few in few_draws(places)]))
+
+    def slopes(self, places, seen):
         """Return what moves each place: its score, and by chance that of others.
 
         Of errors as expected; of the first place, the point, only its score. Errors are
         taken to be linear, so that of errors a place makes what moves it is the same
         for all: else the places at which errors say most would move most.
         """
-        found, point = [], select(places, slice(0, 1))
-        with torch.no_grad():
-            at_point = errors(point, self.inputs, self.target)
+        found = []
         for some, few in few_draws(places):
-            centre = self._repeated(len(few.shared))
+            centre, own = self._repeated(len(few.shared)), seen[some]
             with torch.no_grad():
-                seen = errors(few, self.inputs, self.target)
                 expected = self._expected(centre)
-            chance = torch.full((len(seen),), _N_STEPS**-0.5, dtype=torch.float64)
+            share = 1.0 / self.n_steps
+            chance = torch.full((len(own),), share**0.5, dtype=torch.float64)
             chance[: 1 if some.start == 0 else 0] = 0.0
-            told = self._score(centre, seen, at_point.expand_as(seen))
+            told = self._score(centre, own, seen[:1].expand_as(own))
             simulated = self._score(centre, expected, expected)
             told = self._with_own_sizes(told, few)
             found.append(
                 [
-                    one / _N_STEPS + other * chance.reshape(-1, *[1] * (one.ndim - 1))
+                    one / self.n_steps
+                    + other * chance.reshape(-1, *[1] * (one.ndim - 1))
                     for one, other in zip(told, simulated, strict=True)
                 ]
             )
@@ -280,27 +316,25 @@ class _NewRows:
         """
         usual = innovation_scale(centre.values(), error.shape[1])[..., None]
         within = of_size.clamp(-_LARGE * usual, _LARGE * usual)
-        (pull,) = torch.autograd.grad(
-            self._density(centre, error.requires_grad_()).sum(), error
-        )
+        error = error.detach().requires_grad_()
+        (pull,) = torch.autograd.grad(self._density(centre, error).sum(), error)
         parts = centre.shared.requires_grad_(), centre.regional.requires_grad_()
         shared, regional = torch.autograd.grad(
             self._density(centre, within).sum(), parts, materialize_grads=True
         )
-        pull = pull[..., -self.shared.shape[2] :]
         return (
             shared + torch.einsum("prt,ert->ep", self.shared, pull),
             regional + torch.einsum("krt,ert->erk", self.regional, pull),
         )
 
-    def surprise(self, draws):
-        """Return the share of expected errors that are likelier than those seen."""
+    def surprise(self, draws, seen):
+        """Return the share of errors draws expect that are likelier than those seen."""
         likelier, n_each = [], -(-_N_EXPECTED // len(draws.shared))
         with torch.no_grad():
-            for _, few in few_draws(draws):
-                seen = self._density(few, errors(few, self.inputs, self.target))
+            for some, few in few_draws(draws):
+                density = self._density(few, seen[some])
                 likelier += [
-                    self._density(few, self._expected(few)) > seen
+                    self._density(few, self._expected(few)) > density
                     for _ in range(n_each)
                 ]
         return torch.cat(likelier).double().mean().item()
@@ -316,35 +350,8 @@ class _NewRows:
 
     def _expected(self, network):
         values = network.values()
-        return simulated_errors(network, self.target, values, self.loss, self.generator)
+        return simulated_errors(network, self.rows, values, self.loss, self.generator)
 
     def _density(self, network, error):
         values = network.values()
-        return log_density(network, error, self.target, values, self.loss)
-
-
-def _derivatives(network, inputs, target, n_new):
-    """Return derivatives of the errors of the last periods, (P, R, n_new) and (K, ...).
-
-    Block by block: those of all periods are never there at once.
-    """
-    n_parameters = network.shared.shape[1] + network.regional.shape[2]
-
-    def of_block(block):
-        parts = network.in_regions(block), inputs.in_regions(block), target.part(block)
-        return [
-            torch.cat(
-                [
-                    target.y.new_zeros(0, len(parts[2].y), n_new),
-                    *(
-                        jacobian(*parts, part, prior, where)[..., -n_new:]
-                        for prior, where in priors.positions()
-                    ),
-                ]
-            )
-            for part, priors in parts_of(network)
-        ]
-
-    n_cells = n_parameters * target.y.shape[1]
-    found = of_each(of_block, region_blocks(len(target.y), n_cells, BLOCK))
-    return [torch.cat(part, dim=1) for part in zip(*found, strict=True)]
+        return log_density(network, error, self.rows, values, self.loss)

@@ -5,10 +5,7 @@ import torch
 
 from skmmm._model.context import draw_context
 from skmmm._model.inputs import Inputs
-from skmmm._model.laplace import (
-    _with_spread_responses,
-    jacobian,
-)
+from skmmm._model.jacobian import responses
 from skmmm._model.likelihood import (
     Loss,
     Target,
@@ -145,26 +142,6 @@ def answer_by_differences(network, inputs, target, part, entry, step=1e-5):
     return (answer[0] - answer[1]) / (2 * step) * target.observed
 
 
-def full_jacobian(network, inputs, target):
-    """Return the answers of all cells to all shared and regional parameters."""
-    shared, regional = (
-        torch.cat(
-            [
-                network.shared.new_zeros(0, *target.y.shape),
-                *(
-                    jacobian(network, inputs, target, part, prior, where)
-                    for prior, where in priors.positions()
-                ),
-            ]
-        )
-        for part, priors in (
-            ("shared", network.shared_priors),
-            ("regional", network.regional_priors),
-        )
-    )
-    return _with_spread_responses(network, shared, regional), regional
-
-
 def dense_answers(network, inputs, target):
     """Return how all cells answer to all shared, regional and shock parameters.
 
@@ -172,7 +149,7 @@ def dense_answers(network, inputs, target):
     -------
     answers : ndarray of shape (n_shared + R * n_regional + T, R, T)
     """
-    shared, regional = full_jacobian(network, inputs, target)
+    shared, regional = responses(network, inputs, target)
     n_regions, n_regional = len(target.y), len(regional)
     own = torch.zeros(n_regions, n_regional, *target.y.shape, dtype=torch.float64)
     for r in range(n_regions):

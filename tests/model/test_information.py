@@ -17,16 +17,15 @@ from network_problems import (
     dense,
     dense_answers,
     entries_of,
-    full_jacobian,
     gradient_of,
     make_problem,
     of_noise,
     tensor,
 )
 from skmmm._model import ADSTOCKS
+from skmmm._model.jacobian import jacobian, responses
 from skmmm._model.laplace import (
     information,
-    jacobian,
     row_precision,
 )
 from skmmm._model.level import innovations, smooth_level
@@ -61,7 +60,7 @@ def test_jacobian(adstock, level):
 @pytest.mark.parametrize("n_regions", [1, R])
 def test_answers_of_spreads(n_regions):
     network, inputs, target = make_problem(n_regions=n_regions)
-    shared = full_jacobian(network, inputs, target)[0]
+    shared = responses(network, inputs, target)[0]
     spreads = [p.name for p in network.shared_priors if p.name.endswith("_spread_log")]
     assert spreads
     for name in spreads:
@@ -91,7 +90,7 @@ def test_information_of_gaussian_noise():
 
 def test_information_without_shock():
     network, inputs, target = make_problem()
-    shared = full_jacobian(network, inputs, target)[0].numpy()
+    shared = responses(network, inputs, target)[0].numpy()
     noise = torch.exp(network.values()["noise_log"][0]).numpy()
     common = torch.exp(network.values()["common_log"]).item()
     expected = 0.0

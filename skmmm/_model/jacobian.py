@@ -1,0 +1,167 @@
+"""How errors respond to each parameter."""
+
+import torch
+
+from skmmm._model.likelihood import errors, whiten
+
+_STEP = 1e-4  # of the finite differences, in prior standard deviations
+_CHUNK = 8  # draws at once: bounds the memory
+
+
+def responses(network, inputs, target):
+    """Return the derivatives of the errors, (n_shared, R, T) and (n_regional, R, T).
+
+    Those of log spreads are the responses of the deviations that they multiply.
+    """
+    empty = network.shared.new_zeros(0, *target.y.shape)
+    shared, regional = (
+        torch.cat(
+            [
+                empty,
+                *(
+                    jacobian(network, inputs, target, part, prior, where)
+                    for prior, where in priors.positions()
+                ),
+            ]
+        )
+        for part, priors in parts_of(network)
+    )
+    return _with_spread_responses(network, shared, regional), regional
+
+
+def jacobian(network, inputs, target, part, prior, where):
+    """Return the derivative of the errors with respect to each entry of a parameter.
+
+    Of what is no factor of a fixed column, by central differences of the additive part
+    that the parameter acts on. Regional parameters are moved in all regions at once and
+    those of channels in all channels at once: each moves only its own.
+
+    Parameters
+    ----------
+    part : {"shared", "regional"}
+    prior : Prior
+    where : slice
+        Entries of the parameter in that part.
+
+    Returns
+    -------
+    response : Tensor of shape (prior.size, R, T)
+        Masked cells are zero.
+    """
+    entries = list(range(where.start, where.stop))
+    nothing = network.shared.new_zeros(prior.size, *target.y.shape)
+    if prior.acts in ("scale", "nothing") or not entries:
+        return nothing
+    with torch.no_grad():
+        if prior.acts == "level":
+            ahead, behind = (
+                errors(
+                    _moved(network, part, [[e] for e in entries], step), inputs, target
+                )
+                for step in (_STEP, -_STEP)
+            )
+            return (ahead - behind) / (2 * _STEP) * target.observed
+        change = structural_change(network, inputs, part, prior, entries)
+        values = network.values()
+        return -whiten(network, change, target, values) * target.observed
+
+
+def structural_change(network, inputs, part, prior, entries):
+    """Return the derivative of the structural part, shape (prior.size, R, T)."""
+    columns = _columns(network, inputs, prior.name)
+    if columns is not None:  # what the parameter is multiplied with
+        unit = spreads_of(network)[prior.name] if prior.hierarchical else prior.scale
+        return unit * columns.expand(-1, len(inputs.media), len(inputs.trend))
+
+    def moved(groups, step):
+        twin = _moved(network, part, groups, step)
+        effects = twin.visible_media_effects(twin.values(), inputs)
+        return effects if prior.acts == "channel" else effects.sum(dim=2)
+
+    if prior.acts == "channel":
+        # Entries are (channel, column): a draw moves one column of every channel.
+        n_columns = prior.size // prior.shape[0]
+        groups = [entries[column::n_columns] for column in range(n_columns)]
+    else:
+        groups = [[entry] for entry in entries]
+    changes = [
+        (moved(some, _STEP) - moved(some, -_STEP)) / (2 * _STEP)
+        for some in (groups[i : i + _CHUNK] for i in range(0, len(groups), _CHUNK))
+    ]
+    change = torch.cat(changes)
+    if prior.acts == "channel":  # (column, R, M, T) -> (M * column, R, T)
+        return change.permute(2, 0, 1, 3).flatten(0, 1)
+    return change
+
+
+def _columns(network, inputs, name):
+    """Return the derivative by a parameter in its own units, None if it is no column.
+
+    Of shape (prior.size, R or 1, T or 1).
+    """
+    if name in ("effect_log", "context_effect"):
+        effects = network.visible_media_effects(network.values(), inputs)[0]
+        effects = effects.transpose(0, 1)  # (M, R, T)
+        if name == "effect_log":
+            return effects
+        return (effects[:, None] * inputs.states.transpose(0, 1)).flatten(0, 1)
+    found = {
+        "intercept": inputs.trend.new_ones(1, 1, 1),
+        "trend": inputs.trend[None, None],
+        "season": inputs.season[:, None],
+        "control": inputs.controls.transpose(0, 1),
+        "context_baseline": inputs.states.transpose(0, 1),
+        "demand": inputs.demand.transpose(0, 1),
+    }
+    return found.get(name)
+
+
+def _moved(network, part, groups, step):
+    """Return a twin with one draw per group of entries, which are moved by `step`."""
+    points = {
+        name: getattr(network, name).repeat_interleave(len(groups), dim=0)
+        for name in ("shared", "regional")
+    }
+    for draw, entries in enumerate(groups):
+        points[part][draw, ..., entries] += step
+    return network.at(**points)
+
+
+def _with_spread_responses(network, shared, regional):
+    """Give log spreads the response of the deviations that they multiply."""
+    shared = shared.clone()
+    places = {p.name: where for p, where in network.shared_priors.positions()}
+    scales = {p.name: p.scale for p in network.shared_priors}
+    shared_z, regional_z = network.shared[0], network.regional[0]
+    for part, priors in parts_of(network):
+        for prior, where in priors.positions():
+            if not prior.hierarchical:
+                continue
+            if part == "shared":
+                response = torch.einsum("p,prt->rt", shared_z[where], shared[where])
+            else:
+                response = torch.einsum(
+                    "rp,prt->rt", regional_z[:, where], regional[where]
+                )
+            spread = f"{prior.name}_spread_log"
+            shared[places[spread]] = scales[spread] * response
+    return shared
+
+
+def spreads_of(network):
+    """Return the spread of every kind of deviation, by the name of its prior."""
+    values = network.shared_priors.unpack(network.shared)
+    suffix = "_spread_log"
+    return {
+        name.removesuffix(suffix): torch.exp(value)
+        for name, value in values.items()
+        if name.endswith(suffix)
+    }
+
+
+def parts_of(network):
+    """Return the two flat vectors of parameters with their priors."""
+    return (
+        ("shared", network.shared_priors),
+        ("regional", network.regional_priors),
+    )
