@@ -163,6 +163,12 @@ class DeepCausalMMMRegressor(
     forgetting_factor : float in (0, 1], default=1.0
         What rows learned before still count for after each further period that
         `partial_fit` takes in (without a time column, after each call). 1: for ever.
+    effect_drift : float in [0, 1), default=0.0
+        By how much effects may change per period after training, as the standard
+        deviation of a random walk of the log effect of each channel: 0.05 is 18 % in a
+        quarter of weeks, 36 % in a year. Rows that `partial_fit` takes in say where
+        effects went, and ask about late rows, ``channel_summary(X[late])``, for what
+        they came to. It needs a time column.
     verbose : int, default=0
         Prints the loss every ``50 // verbose`` iterations. scikit-learn 1.9 callbacks
         (``set_callbacks(ProgressBar())``) are supported too.
@@ -283,6 +289,7 @@ class DeepCausalMMMRegressor(
         "gap": [StrOptions({"error", "mask"})],
         "unseen_region": [StrOptions({"error", "average"})],
         "forgetting_factor": [Interval(Real, 0, 1, closed="right")],
+        "effect_drift": [Interval(Real, 0, 1, closed="left")],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
@@ -317,6 +324,7 @@ class DeepCausalMMMRegressor(
         gap: Literal["error", "mask"] = "error",
         unseen_region: Literal["error", "average"] = "error",
         forgetting_factor: float = 1.0,
+        effect_drift: float = 0.0,
         verbose: bool | int = 0,
         random_state: Seed = None,
     ) -> None:
@@ -347,6 +355,7 @@ class DeepCausalMMMRegressor(
         self.gap = gap
         self.unseen_region = unseen_region
         self.forgetting_factor = forgetting_factor
+        self.effect_drift = effect_drift
         self.verbose = verbose
         self.random_state = random_state
 

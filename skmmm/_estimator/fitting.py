@@ -187,6 +187,7 @@ def refresh_model(estimator, panel, outliers):
             target,
             factor**age,
             factor ** (age[0] + 1.0),
+            estimator.effect_drift if ordered else 0.0,
             generator.manual_seed(seed + n_periods),
         )
         known = estimator._contradicted

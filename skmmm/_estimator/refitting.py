@@ -26,7 +26,10 @@ _OF_DATA = (
     "experiments",
 )
 # Parameters that move no point estimate of `fit`.
-_OF_OTHER_STEPS = ("graph", "gap", "unseen_region", "forgetting_factor", "verbose")
+_OF_OTHER_STEPS = (
+    *("graph", "gap", "unseen_region", "verbose"),
+    *("effect_drift", "forgetting_factor"),
+)
 
 
 class FittedTo(NamedTuple):

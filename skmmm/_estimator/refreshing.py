@@ -20,7 +20,10 @@ from skmmm._utils.typing import Table
 from skmmm._utils.warnings import warn_user
 
 # Parameters that may change between `fit` and `partial_fit`.
-_OF_A_REFRESH = ("forgetting_factor", "random_state", "gap", "unseen_region", "verbose")
+_OF_A_REFRESH = (
+    *("effect_drift", "forgetting_factor", "random_state"),
+    *("gap", "unseen_region", "verbose"),
+)
 _FAR = 20.0  # times the usual value, beyond which it is a question of the unit
 
 
@@ -37,7 +40,8 @@ class RefreshMixin(ReadingMixin):
         rows before made expected: every row enters once, carry-over and level go on
         where they were, and the scales of columns stay those of `fit`. That takes
         seconds, and does not move what new rows say nothing about, as other draws
-        would. What was learned before fades by `forgetting_factor`.
+        would. What was learned before fades by `forgetting_factor`, and effects may
+        change from there by `effect_drift`.
 
         Parameters
         ----------
@@ -59,8 +63,9 @@ class RefreshMixin(ReadingMixin):
         ValueError
             If a row is of a training period, an unknown region, or a period that
             leaves a gap (see `gap`); if another parameter than `forgetting_factor`,
-            `random_state`, `gap`, `unseen_region` or `verbose` was set since `fit`;
-            and for what `fit` raises.
+            `effect_drift`, `random_state`, `gap`, `unseen_region` or `verbose` was set
+            since `fit`; if effects drift and there is no time column; and for what
+            `fit` raises.
 
         Warns
         -----

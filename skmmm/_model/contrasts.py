@@ -166,6 +166,7 @@ def _steady(one, model, cost):
         trend=whole.trend[within],
         states=torch.zeros_like(whole.states[..., within]),
         demand=whole.demand[..., within],
+        steps=None if whole.steps is None else 0.0 * whole.steps[:, within],
     )
     return inputs, shown, slice(max_lag, max_lag + n_periods)
 

@@ -36,6 +36,8 @@ class Inputs:
     frequency : Tensor of shape (R, M, L + T) or None
         Log of the frequency of those reached, by its mean; 0 where nobody was, and for
         channels without one. None if no channel has one.
+    steps : Tensor of shape (K, T) or None
+        1 after each step of the effects. None if there are none.
     """
 
     media: torch.Tensor
@@ -48,6 +50,7 @@ class Inputs:
     states: torch.Tensor
     demand: torch.Tensor
     frequency: torch.Tensor | None = None
+    steps: torch.Tensor | None = None
 
     def rounded(self):
         """Return media and controls rounded to ten significant digits.
@@ -110,6 +113,7 @@ class Inputs:
             demand=nothing,
             season=nothing[0],
             trend=self.media.new_zeros(n_periods),
+            steps=_if_any(self.steps, lambda own: F.pad(own, more, mode="replicate")),
         )
 
     @classmethod
@@ -134,6 +138,7 @@ class Inputs:
             states=self.states[..., window],
             demand=self.demand[..., window],
             frequency=_if_any(self.frequency, lambda own: own[..., longer]),
+            steps=_if_any(self.steps, lambda own: own[:, window]),
         )
 
 
@@ -190,7 +195,7 @@ class Seasons:
         return np.asarray(ordinals) / max(self.n_train - 1, 1) - 0.5
 
 
-def build_inputs(panel, scales, seasons, max_lag, context, demand):
+def build_inputs(panel, scales, seasons, max_lag, context, demand, steps=None):
     """Return the `Inputs` of every cell of a panel.
 
     Parameters
@@ -202,6 +207,7 @@ def build_inputs(panel, scales, seasons, max_lag, context, demand):
     max_lag : int
     context : Context or None
     demand : Demand or None
+    steps : Steps, default=None
 
     Returns
     -------
@@ -230,6 +236,7 @@ def build_inputs(panel, scales, seasons, max_lag, context, demand):
             else demand.columns(panel.periods, len(media))
         ),
         frequency=_log_frequency(panel, scales, max_lag),
+        steps=_if_any(steps, lambda own: own.columns(torch.from_numpy(panel.periods))),
     )
 
 

@@ -71,6 +71,8 @@ def structural_change(network, inputs, part, prior, entries):
     columns = _columns(network, inputs, prior.name)
     if columns is not None:  # what the parameter is multiplied with
         unit = spreads_of(network)[prior.name] if prior.hierarchical else prior.scale
+        if torch.is_tensor(unit) and unit.ndim and not prior.hierarchical:
+            unit = unit.expand(prior.shape).reshape(-1, 1, 1)
         return unit * columns.expand(-1, len(inputs.media), len(inputs.trend))
 
     def moved(groups, step):
@@ -99,11 +101,13 @@ def _columns(network, inputs, name):
 
     Of shape (prior.size, R or 1, T or 1).
     """
-    if name in ("effect_log", "context_effect"):
+    if name in ("effect_log", "context_effect", "effect_step"):
         effects = network.visible_media_effects(network.values(), inputs)[0]
         effects = effects.transpose(0, 1)  # (M, R, T)
         if name == "effect_log":
             return effects
+        if name == "effect_step":
+            return (effects[:, None] * inputs.steps[:, None]).flatten(0, 1)
         return (effects[:, None] * inputs.states.transpose(0, 1)).flatten(0, 1)
     found = {
         "intercept": inputs.trend.new_ones(1, 1, 1),

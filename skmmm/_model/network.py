@@ -7,14 +7,15 @@ region and media in units of their typical spend per region::
     baseline[r, t]  = intercept[r] + trend[r] * u[t] + season[r] . f[t]
                       + context_baseline . h[r, t] + demand . d[r, t] + level[r, t]
     effect[r, m, t] = typical[m] * exp(effect_log[r, m]) / hill(1)
-                      * exp(context_effect[m] . h[r, t])
+                      * exp(context_effect[m] . h[r, t] + effect_step[m] . s[t])
                       * hill(exp(e * intensity[r, m]) * adstock(damped(media[r, m]))[t])
 
 where ``typical`` is the effect at typical spend, ``intensity`` the log of typical spend
 per head, less its mean, ``damped`` lowers spikes, ``h`` is a GRU over context, which is
 calendar and controls, never media, ``d`` is what all spend tells of hidden demand in
 this and the neighbouring periods (`skmmm._model.demand`), whatever spend is changed to,
-and ``level`` is what `skmmm._model.level` says. Channels with a frequency respond as
+``s`` is 1 after steps of the effects in periods that came after training, and ``level``
+is what `skmmm._model.level` says. Channels with a frequency respond as
 `skmmm._model.frequency` says.
 """
 
@@ -105,16 +106,21 @@ class OutcomeNetwork:
     channel_priors : ChannelPriors
     level : bool
         Whether rows have an order, so that trend and level exist.
+    steps : Steps, default=None
     """
 
-    def __init__(self, sizes, *, adstock, free_sign, channel_priors, level):
+    steps = None  # of those that were pickled before there were any
+
+    def __init__(self, sizes, *, adstock, free_sign, channel_priors, level, steps=None):
         self.sizes = sizes
         self.adstock = adstock
         self.channel_priors = channel_priors
         self.independent_share, self.n_compared = 1.0, sizes.n_regions
         self.free_sign = free_sign
-        self.level = level
-        self.shared_priors = shared_priors(adstock, sizes, channel_priors, level=level)
+        self.level, self.steps = level, steps
+        self.shared_priors = shared_priors(
+            adstock, sizes, channel_priors, level=level, steps=steps
+        )
         self.regional_priors = regional_priors(sizes, level=level)
         n_shared = self.shared_priors.n_parameters
         self.shared = torch.zeros(1, n_shared, dtype=torch.float64)
@@ -369,22 +375,31 @@ class OutcomeNetwork:
         """Return the sum of `visible_media_effects` over channels, (E, R, T)."""
         if self.channel_priors.frequency is not None:
             return summed_by_kind(self, values, inputs)
-        constant = values["effect"][..., None][..., :0]  # (E, M, 0)
-        drift = values.get("context_effect", constant)
         size = self.visible_effects(values)[:, None] * self._full_by_typical(values)
-        states = inputs.states[:, : drift.shape[2]]
         adstock, half, slope = self._curves(values, inputs)
-        return summed_effects(adstock, half, slope, size, drift, states)
+        drift = self.drift(values, inputs)
+        return summed_effects(adstock, half, slope, size, *drift)
 
     def full_effects(self, values, inputs):
         """Return the effect of every channel at full saturation, (E, R, M, T or 1)."""
         return self._drifted(self.sizes_of_effects(values)[..., None], values, inputs)
 
+    def drift(self, values, inputs):
+        """Return what log effects follow over time, (E, M, H), and that, (R, H, T)."""
+        constant = values["effect"][..., None][..., :0]  # (E, M, 0)
+        weights = values.get("context_effect", constant)
+        states = inputs.states[:, : weights.shape[2]]
+        if self.steps is None:
+            return weights, states
+        steps = inputs.steps.expand(len(states), *inputs.steps.shape)
+        weights = torch.cat([weights, values["effect_step"]], dim=2)
+        return weights, torch.cat([states, steps], dim=1)
+
     def _drifted(self, effects, values, inputs):
-        if "context_effect" not in values:
+        weights, states = self.drift(values, inputs)
+        if not weights.shape[2]:
             return effects
-        drift = torch.einsum("emh,rht->ermt", values["context_effect"], inputs.states)
-        return effects * torch.exp(drift)
+        return effects * torch.exp(torch.einsum("emh,rht->ermt", weights, states))
 
     def channel_effects(self, channels, inputs, media):
         """Return the effects of some channels under other media, (E, R, C, T).

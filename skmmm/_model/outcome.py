@@ -123,8 +123,9 @@ class OutcomeModel:
     def _build_inputs(self, panel):
         scales = self.scales.extended(panel.shape[0] - len(self.scales.kpi))
         max_lag = self.network.sizes.max_lag
+        steps = self.network.steps
         return build_inputs(
-            panel, scales, self.seasons, max_lag, self.context, self.demand
+            panel, scales, self.seasons, max_lag, self.context, self.demand, steps
         )
 
     def components(self, panel, *, draws=False):
@@ -483,11 +484,13 @@ class OutcomeModel:
         shape = (len(network.shared), panel.shape[1], network.sizes.n_media)
         with torch.no_grad():
             values = network.values()
-            if "context_effect" not in values:
+            if not network.sizes.n_media:
                 return np.ones(shape)
-            inputs, found = self.inputs(panel), []
-            for weights in values["context_effect"]:
-                moved = torch.einsum("mh,rht->rtm", weights, inputs.states)
+            found, (weights, states) = [], network.drift(values, self.inputs(panel))
+            if not weights.shape[2]:
+                return np.ones(shape)
+            for own in weights:
+                moved = torch.einsum("mh,rht->rtm", own, states)
                 found.append(torch.exp(moved).mean(dim=0).numpy())
         return np.stack(found)
 

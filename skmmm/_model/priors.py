@@ -423,7 +423,7 @@ def context_priors(sizes):
     return priors
 
 
-def shared_priors(adstock, sizes, channels, *, level):
+def shared_priors(adstock, sizes, channels, *, level, steps=None):
     """Priors of the parameters that all regions share.
 
     Parameters
@@ -433,6 +433,7 @@ def shared_priors(adstock, sizes, channels, *, level):
     channels : ChannelPriors
     level : bool
         Whether rows have an order.
+    steps : Steps, default=None
     """
     priors = [
         # Share of the mean KPI that is there without media.
@@ -455,14 +456,15 @@ def shared_priors(adstock, sizes, channels, *, level):
     if sizes.n_media:
         priors += unseen_priors(sizes)
     deviations = context_priors(sizes)
-    return PriorTable(
-        priors
-        + deviations
-        + [
-            Prior(f"{p.name}_spread_log", (), math.log(_SPREAD[p.name]), 0.7, "scale")
-            for p in [*deviations, *regional_priors(sizes, level=level)]
-        ]
-    )
+    spreads = [
+        Prior(f"{p.name}_spread_log", (), math.log(_SPREAD[p.name]), 0.7, "scale")
+        for p in [*deviations, *regional_priors(sizes, level=level)]
+    ]
+    later = []
+    if steps is not None:
+        shape = sizes.n_media, len(steps.sd)
+        later = [Prior("effect_step", shape, 0.0, steps.sd, "channel")]
+    return PriorTable(priors + deviations + spreads + later)
 
 
 # Typical deviation from constancy, before the data speak: of one region from the

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from skmmm._model.draws import few_draws
-from skmmm._model.inputs import Inputs
+from skmmm._model.inputs import Inputs, PerPanel
 from skmmm._model.laplace import (
     Information,
     LaplaceApproximation,
@@ -31,6 +31,7 @@ from skmmm._model.likelihood import (
 )
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.spreads import draw_spreads
+from skmmm._model.steps import later_steps, with_steps
 from skmmm._model.threads import of_each
 
 _FORGOTTEN = 1e-300  # what a row counts at least: it is not a new one
@@ -40,7 +41,7 @@ _MOST_STEPS = 4  # in which new rows enter: effects are not linear in parameters
 _NEWS = 1.0  # times what is known already, that rows may tell in one step
 
 
-def refresh(model, target, fresh, kept, generator):
+def refresh(model, target, fresh, kept, drift, generator):
     """Return a model moved by rows of later periods, and how they surprised it.
 
     Each draw is moved to where the new rows, and errors such as the model expects of
@@ -58,6 +59,8 @@ def refresh(model, target, fresh, kept, generator):
         How much a row of each new period counts.
     kept : float
         Share of what rows counted before that they count from now on.
+    drift : float
+        Standard deviation per period of a random walk of log effects.
     generator : torch.Generator
 
     Returns
@@ -74,6 +77,7 @@ def refresh(model, target, fresh, kept, generator):
     .. [2] Emerick, Reynolds (2013). Ensemble Smoother with Multiple Data Assimilation.
        Computers and Geosciences 55.
     """
+    model = _with_later_steps(model, len(fresh), drift, generator)
     network, inputs = model.network, model.inputs()
     n_new, n_before = len(fresh), len(model.memory)
     before = _counted(target, np.pad(model.memory, (0, n_new)))
@@ -118,6 +122,24 @@ def refresh(model, target, fresh, kept, generator):
     return _moved(model, places, target, known, generator), surprise
 
 
+def _with_later_steps(model, n_new, drift, generator):
+    """Return a model whose effects may step in new periods, if they drift."""
+    network, draws = model.network, model.draws
+    trained, n_media = model.seasons.n_train, network.sizes.n_media
+    steps = later_steps(network.steps, trained, model.history, n_new, drift)
+    if steps is network.steps or not n_media:
+        return model
+    n_more = len(steps.start)
+    n_more -= 0 if network.steps is None else len(network.steps.start)
+    nowhere = torch.zeros(1, n_media, n_more, dtype=torch.float64)
+    if draws is not None:
+        shape = len(draws.shared), n_media, n_more
+        chance = torch.randn(shape, generator=generator, dtype=torch.float64)
+        draws = with_steps(draws, steps, chance)
+    network = with_steps(network, steps, nowhere)
+    return replace(model, network=network, draws=draws, _inputs=PerPanel())
+
+
 def _number_of_steps(known, told):
     """Return in how many steps new rows enter: the more, the more they tell."""
     ratios = [
@@ -126,7 +148,6 @@ def _number_of_steps(known, told):
         if new.numel()
     ]
     most = max(ratios, default=torch.zeros(())).item()
-    print("RATIO", most)
     return int(np.clip(np.ceil(most / _NEWS), 1, _MOST_STEPS))
 
 

@@ -16,6 +16,7 @@ from skmmm._model.likelihood import Loss
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.outcome import OutcomeModel
 from skmmm._model.priors import ChannelPriors, Sizes, regional_priors, shared_priors
+from skmmm._model.steps import Steps
 
 # What JSON must hold of a model: the types of `scalars`.
 KINDS = {
@@ -60,6 +61,8 @@ def pack_model(model):
     }
     if model.memory is not None:
         arrays["memory"] = model.memory
+    if network.steps is not None:
+        arrays |= _fields("steps", network.steps)
     if model.context is not None:
         arrays |= _fields("context", model.context)
     if model.demand is not None:
@@ -113,7 +116,7 @@ def unpack_model(scalars, arrays, calendar, *, n_regions, n_media, n_controls):
     )
     _check_sizes(scalars, sizes, n_periods)
     scales = _scales(arrays, sizes)
-    network = _network(scalars, arrays, sizes, scales)
+    network = _network(scalars, arrays, sizes, scales, _steps(scalars, arrays))
     draws, conditional, contraction, narrow, together = _draws(arrays, network)
     ordered, n_draws = scalars["ordered"], 0 if draws is None else len(draws.shared)
     return OutcomeModel(
@@ -195,12 +198,25 @@ def _memory(arrays, n_train, n_periods):
     return memory
 
 
-def _network(scalars, arrays, sizes, scales):
+def _steps(scalars, arrays):
+    """Return the steps of effects after training, None if there are none."""
+    if "steps.start" not in arrays:
+        return None
+    n_steps = arrays.shape("steps.start")[0]
+    first = scalars["first_period"] + scalars["n_train"]
+    start = arrays.take("steps.start", (n_steps,), "int64", least=first)
+    if not n_steps or (np.diff(start) <= 0).any():
+        raise ValueError("array 'steps.start' has no periods in their order.")
+    sd = arrays.take("steps.sd", (n_steps,), above=0.0)
+    return Steps(torch.from_numpy(start), torch.from_numpy(sd))
+
+
+def _network(scalars, arrays, sizes, scales, steps):
     """Return the network at the point."""
     channels = _channel_priors(arrays, sizes, scales)
     level = scalars["ordered"]
     n_shared = shared_priors(
-        scalars["adstock"], sizes, channels, level=level
+        scalars["adstock"], sizes, channels, level=level, steps=steps
     ).n_parameters
     n_regional = regional_priors(sizes, level=level).n_parameters
     shared, regional = _parameters(arrays, "", 1, n_shared, n_regional, sizes)
@@ -211,6 +227,7 @@ def _network(scalars, arrays, sizes, scales):
         free_sign=torch.from_numpy(free_sign),
         channel_priors=channels,
         level=level,
+        steps=steps,
     )
     network.independent_share = scalars["independent_share"]
     network.shared, network.regional = shared, regional
