@@ -334,3 +334,45 @@ def test_money_in_a_column_is_needed_again(parts, fast):
         X["media_1"].sum() + more["media_1"].sum()
     )
     assert after.media_cost_["media_1"] == pytest.approx(price)
+
+
+def test_effects_that_drift_are_followed(before, parts, panel):
+    """One channel causes half of what it did: with drift that is seen sooner."""
+    X, y = parts[2:]
+    name = panel.media[0]
+    lost = before.contributions(X)[name].to_numpy()
+    fallen = y - 0.5 * lost
+    said = [
+        took_in(before, X, fallen, effect_drift=drift).channel_summary(X).loc[name]
+        for drift in (0.0, 0.2)
+    ]
+    moved = [np.log(one["contribution"] / lost.sum()) for one in said]
+    assert moved[1] < moved[0] - 0.05
+    widths = [
+        np.log(one["contribution_high"] / one["contribution_low"]) for one in said
+    ]
+    assert widths[1] > widths[0]
+
+
+def test_drift_leaves_earlier_effects_and_is_saved(before, parts, tmp_path):
+    after = took_in(before, *parts[2:], effect_drift=0.3)
+    steps = after._model.network.values()["effect_step"][0].numpy()
+    drift = after._model.drift(after._model.history)[0]
+    later = drift[WEEKS:] / drift[WEEKS - 1]
+    still = took_in(before, *parts[2:])._model
+    expected = still.drift(still.history)[0]
+    ratio = later / (expected[WEEKS:] / expected[WEEKS - 1])
+    np.testing.assert_allclose(ratio[0], np.exp(steps[:, 0]), rtol=0.05)
+    after.save(tmp_path / "model.skmmm")
+    loaded = DeepCausalMMMRegressor.load(tmp_path / "model.skmmm")
+    np.testing.assert_array_equal(loaded.predict(parts[2]), after.predict(parts[2]))
+    pd.testing.assert_frame_equal(loaded.channel_summary(), after.channel_summary())
+
+
+def test_drift_needs_time(parts, fast):
+    X, y, more, z = parts
+    columns = ["region", "media_1", "media_2", "media_3", "price"]
+    settings = fast | {"time": None, "controls": ["price"], "n_draws": 0}
+    model = DeepCausalMMMRegressor(**settings, effect_drift=0.1).fit(X[columns], y)
+    with pytest.raises(ValueError, match=r"effect_drift=0.1 needs a time column"):
+        model.partial_fit(more[columns], z)

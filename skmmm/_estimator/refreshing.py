@@ -32,6 +32,7 @@ class RefreshMixin(ReadingMixin):
 
     fit: Callable[..., Any]
     get_params: Callable[..., dict[str, Any]]
+    effect_drift: float
 
     def partial_fit(self, X: Table, y: npt.ArrayLike) -> Self:
         """Take in the rows of new periods, without fitting to the others again.
@@ -141,6 +142,12 @@ class RefreshMixin(ReadingMixin):
             raise ValueError(
                 f"{name} is another one than in fit, and partial_fit goes on with the "
                 "model that was fitted. Set it back, or fit again with all rows."
+            )
+        if self.effect_drift and self._calendar is None:
+            raise ValueError(
+                f"effect_drift={self.effect_drift} needs a time column: rows without "
+                "an order do not drift. Set it to 0, or name the column in `time` and "
+                "fit again."
             )
 
     def _check_later(self, rows):
