@@ -3,7 +3,7 @@
 Simulated markets (`make_mmm_panel`) with two years of history and a third one that
 comes in every four weeks. In the world "stationary" nothing changes; in "drift" the
 channel that causes most causes 30 % less from the third year on. A model of the first
-two years takes in the new weeks by `partial_fit`, with some forgetting factors, or is
+two years takes in the new weeks by `partial_fit`, with forgetting or drift, or is
 fitted again to all rows. Writes results/refresh.csv, one row per market, contender,
 refresh and channel:
 
@@ -32,7 +32,13 @@ from skmmm.datasets import make_mmm_panel
 RESULTS = Path(__file__).parent / "results"
 N_HISTORY, N_COMING, N_AT_ONCE, N_LAST = 104, 52, 4, 13
 SIZES = {"series": 1, "panel": 6}  # regions
-FACTORS = (1.0, 0.99, 0.98, 0.96)
+CONTENDERS = {
+    "as it is": {},
+    "forgetting 0.98": {"forgetting_factor": 0.98},
+    "drift 0.03": {"effect_drift": 0.03},
+    "drift 0.06": {"effect_drift": 0.06},
+    "fit again": None,
+}
 FALLS = 0.3  # share of its effect that a channel loses
 COLUMNS = [
     *("world", "market", "seed", "contender", "weeks", "channel", "moves"),
@@ -67,7 +73,7 @@ def run_market(world, size, seed, contender):
         media_cost=1.0,
         graph=None,
         random_state=0,
-        **({} if contender == "refit" else {"forgetting_factor": contender}),
+        **(CONTENDERS[contender] or {}),
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -77,7 +83,7 @@ def run_market(world, size, seed, contender):
         for stop in range(N_HISTORY, N_HISTORY + N_COMING + 1, N_AT_ONCE):
             seen, new = week < stop, (week >= stop - N_AT_ONCE) & (week < stop)
             start = time.perf_counter()
-            if stop > N_HISTORY and contender == "refit":
+            if stop > N_HISTORY and CONTENDERS[contender] is None:
                 model = DeepCausalMMMRegressor(**model.get_params())
                 model.fit(X[seen], y[seen])
             elif stop > N_HISTORY:
@@ -124,30 +130,34 @@ def summarise(table):
     by = rows[rows["weeks"] > 0].groupby(keys)
     found = by[["change", "told_change", "seconds"]].mean()
     found["holds at the end"] = table[end].groupby(keys)["holds"].mean()
-    drifted = table[(table["moves"] == 1) & table["weeks"].isin([0, 12, 16, 52])]
-    wide = drifted.pivot_table(
-        index=[*keys, "seed"], columns="weeks", values=["roi_last", "roi_last_true"]
-    )
-    for weeks in (12, 16, 52):
-        moved = np.log(wide["roi_last", weeks] / wide["roi_last", 0])
-        true = np.log(wide["roi_last_true", weeks] / wide["roi_last_true", 0])
-        means = pd.DataFrame({"moved": moved, "true": true}).groupby(keys).mean()
-        found[f"moved by week {weeks}"] = np.expm1(means["moved"])
-        found[f"true {weeks}"] = np.expm1(means["true"])
-    return found
+    return found.join(_followed(table))
+
+
+def _followed(table):
+    """Return which share of a fall is seen in the ROI of the last 13 weeks.
+
+    Beside the same market without the fall, where ROI moves too: with spend.
+    """
+    moving = table[(table["moves"] == 1) & table["weeks"].isin([12, 16, 52])]
+    logs = moving[["roi_last", "roi_last_true"]].apply(np.log)
+    keys = ["market", "contender", "weeks"]
+    logs = logs.join(moving[["world", *keys, "seed"]])
+    wide = logs.pivot_table(index=[*keys, "seed"], columns="world")
+    fall = wide.xs("drift", axis=1, level=1) - wide.xs("stationary", axis=1, level=1)
+    means = fall.groupby(keys).mean()
+    share = (means["roi_last"] / means["roi_last_true"]).unstack("weeks")
+    share.columns = [f"followed after {weeks} weeks" for weeks in share]
+    return share
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=read_seeds, default=range(5), help="as 0-4")
-    parser.add_argument("--contenders", help="factors and refit, by comma; all else")
+    parser.add_argument("--contenders", help="by comma (default: all)")
     parser.add_argument("--out", type=Path, default=RESULTS / "refresh.csv")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args()
-    contenders = [*FACTORS, "refit"]
-    if options.contenders:
-        named = options.contenders.split(",")
-        contenders = [one if one == "refit" else float(one) for one in named]
+    contenders = (options.contenders or ",".join(CONTENDERS)).split(",")
     tasks = itertools.product(("stationary", "drift"), SIZES, options.seeds, contenders)
     tables = Parallel(options.jobs, verbose=5)(delayed(run_market)(*t) for t in tasks)
     table = pd.concat(tables, ignore_index=True)
