@@ -5,6 +5,7 @@ import sys
 from skmmm._cli.console import Console, complain, let_go_of_stdout
 from skmmm._cli.parser import UsageError, parse
 from skmmm._cli.paths import check_paths, no_empty_folders
+from skmmm._cli.versions import versions_text
 
 # What data, files and arithmetic can raise; anything else is a fault of the package.
 _ERRORS = (
@@ -50,6 +51,9 @@ def main(argv=None):
 
 def _run(argv):
     args = parse(argv)
+    if args.command == "version":
+        Console(quiet=False).say(versions_text())
+        return 0
     check_paths(args)
     console = Console(args.quiet)
     with console.warnings_in_lines():

@@ -17,6 +17,7 @@ from skmmm._data.faults import (
     stuck_cells,
     without,
 )
+from skmmm._estimator.defaults import ADSTOCK, MAX_ITER, MAX_LAG, N_DRAWS
 from skmmm._estimator.designs import DesignsMixin
 from skmmm._estimator.parts import ModelPartsMixin
 from skmmm._estimator.questions import QuestionsMixin
@@ -302,8 +303,8 @@ class DeepCausalMMMRegressor(
         region: Column | None = None,
         time: Column | None = None,
         population: Column | None = None,
-        max_lag: int = 13,
-        adstock: Adstock = "weibull",
+        max_lag: int = MAX_LAG,
+        adstock: Adstock = ADSTOCK,
         free_sign: Columns = None,
         media_share: float = 0.3,
         media_cost: MediaCost = None,
@@ -317,8 +318,8 @@ class DeepCausalMMMRegressor(
         loss: Literal["huber", "student_t"] = "huber",
         huber_delta: float = 1.345,
         degrees_of_freedom: float = 4.0,
-        n_draws: int = 64,
-        max_iter: int = 400,
+        n_draws: int = N_DRAWS,
+        max_iter: int = MAX_ITER,
         tol: float = 1e-8,
         graph: Literal["svar", "notears"] | StructuralVAR | NOTEARS | None = "svar",
         gap: Literal["error", "mask"] = "error",

@@ -2,6 +2,13 @@
 
 import argparse
 
+from skmmm._cli.epilogs import (
+    FIT_EPILOG,
+    PLAN_EPILOG,
+    REPORT_EPILOG,
+    REVIEW_EPILOG,
+    UPDATE_EPILOG,
+)
 from skmmm._cli.values import (
     mark,
     positive,
@@ -14,78 +21,11 @@ from skmmm._cli.values import (
     share,
     whole_number,
 )
+from skmmm._estimator.defaults import ADSTOCK, MAX_ITER, MAX_LAG, N_DRAWS
 from skmmm._model import ADSTOCKS
 from skmmm._version import __version__
 
 _OUT_HELP = "folder for tables and pictures, made if need be (default: %(default)s)"
-_FIT_EPILOG = """\
-example:
-  skmmm fit sales.csv --kpi revenue --media tv search social \\
-      --controls price holiday --region city --time week --out results
-
-The table has one row per region and period (week, day or month). A control that
-holds text, such as names of events, becomes a 0/1 column for each value but the
-commonest, "event: fair (not none)". The folder given by --out then holds
-
-  channels.csv         spend, contribution, share, ROI and marginal ROI, with intervals
-  contributions.csv    prediction of every row, split into baseline, controls, channels
-  channel_graph.csv    which channel drives which: weight, probability, verdict
-  skill.csv            forecast errors next to a linear MMM and naive forecasts
-  experiments.csv      with --experiments: what tests measured, the model before, after
-  model.skmmm          the model, for skmmm plan, skmmm report --model and
-                       DeepCausalMMMRegressor.load
-  *.png                fit, contributions, waterfall, returns, verdicts, response
-                       curves, channel graph, experiments
-
-Files of these names from an earlier fit are replaced, or removed where this fit has
-none. In .csv files names that begin with = + - @ get a ' in front, so that spreadsheets
-do not run them.
-
-Exit codes: 0; 1 if the data cannot be used; 2 if the arguments cannot; 130 after
-Ctrl-C.
-"""
-_REPORT_EPILOG = """\
-examples:
-  skmmm report sales.csv --kpi revenue --media tv search --time week
-  skmmm report umsatz.csv --kpi umsatz --media tv suche --time woche \\
-      --sep ";" --decimal , --date-format %d.%m.%Y
-  skmmm report sales.csv --kpi revenue --model results/model.skmmm
-
-The first fits the table and compares forecasts with naive ones. The second takes a
-model that skmmm fit has saved, which knows its columns; the table is that of the fit.
-The report is one file that opens in any browser, without a network.
-"""
-_PLAN_EPILOG = """\
-examples:
-  skmmm plan results/model.skmmm
-  skmmm plan results/model.skmmm --horizon 13 --budget 500000 --fix tv
-  skmmm plan results/model.skmmm --horizon 13 --spend last_periods
-  skmmm plan results/model.skmmm --target-mroi 1.5 --bounds 0 3 tv=0.8:1.2
-  skmmm plan results/model.skmmm --horizon 13 --money-bounds tv=0:900000
-  skmmm plan results/model.skmmm --horizon 13 --price-level tv=1.08
-
-Money is in the units of the media columns, or of --media-cost of the fit. Without
---horizon or --data the plan is about the rows of the fit: how they should have been
-spent. If no plan keeps all limits, the exit code is 1.
-"""
-_REVIEW_EPILOG = """\
-examples:
-  skmmm plan results/model.skmmm --horizon 13 --save q3.plan.skmmm
-  skmmm review q3.plan.skmmm q3.csv --kpi revenue
-  skmmm review q3.plan.skmmm q3.csv --kpi revenue --model new/model.skmmm
-
-DATA has the periods of the plan only, in the columns of the fit, with what was spent
-and came in fact. Rows that are not there yet are left out, and named.
-"""
-_UPDATE_EPILOG = """\
-examples:
-  skmmm update results/model.skmmm october.csv --kpi revenue --save october.skmmm
-  skmmm update results/model.skmmm sales.csv --kpi revenue --save new.skmmm \\
-      --forgetting-factor 0.98
-
-DATA has rows of periods after those the model knows, in the columns of the fit; earlier
-rows are left out, and counted. Fit again from time to time: skmmm fit.
-"""
 # Options whose values are read together, and how.
 _TOGETHER = {
     "media_cost": read_costs,
@@ -163,6 +103,12 @@ def make_parser():
     _add_plan(commands)
     _add_review(commands)
     _add_update(commands)
+    commands.add_parser(
+        "version",
+        help="print versions and cores, for a report of a bug",
+        description="Print the versions of skmmm and of what it stands on, and how "
+        "many cores there are: what a report of a bug needs.",
+    )
     return parser
 
 
@@ -173,7 +119,7 @@ def _add_fit(commands):
         usage="skmmm fit DATA --kpi NAME --time NAME --media NAME ...\n"
         "                 [--region NAME] [--controls NAME ...] [--out DIR] ...",
         description="Fit a table and write tables and pictures.",
-        epilog=_FIT_EPILOG,
+        epilog=FIT_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_columns(fit)
@@ -191,7 +137,7 @@ def _add_report(commands):
         "                    [--out FILE] ...",
         description="Fit a table, or take a fitted model, and write a report as one "
         "HTML file.",
-        epilog=_REPORT_EPILOG,
+        epilog=REPORT_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_columns(report)
@@ -216,7 +162,7 @@ def _add_plan(commands):
         usage="skmmm plan MODEL [--horizon N] [--budget MONEY] [--out FILE] ...",
         description="Find the spend that causes most, with a model that skmmm fit has "
         "saved.",
-        epilog=_PLAN_EPILOG,
+        epilog=PLAN_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     plan.add_argument("model", metavar="MODEL", help="a .skmmm file")
@@ -265,7 +211,7 @@ def _add_review(commands):
         usage="skmmm review PLAN DATA --kpi NAME [--model FILE] [--out FILE] ...",
         description="Split the difference between the KPI and what a plan expected "
         "into delivery, controls, response and what is unexplained.",
-        epilog=_REVIEW_EPILOG,
+        epilog=REVIEW_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     review.add_argument("plan", metavar="PLAN", help="a file of skmmm plan --save")
@@ -293,7 +239,7 @@ def _add_update(commands):
         "                    [--forgetting-factor SHARE] ...",
         description="Let a model that skmmm fit has saved take in the rows of new "
         "periods, in seconds, and say how returns have changed.",
-        epilog=_UPDATE_EPILOG,
+        epilog=UPDATE_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     update.add_argument("model", metavar="MODEL", help="a .skmmm file")
@@ -482,20 +428,20 @@ def _add_settings(parser):
         "--draws",
         metavar="N",
         type=whole_number(0),
-        default=32,
+        default=N_DRAWS,
         help="draws for the intervals, 0 for none (default: %(default)s)",
     )
     settings.add_argument(
         "--max-lag",
         metavar="N",
         type=whole_number(0),
-        default=13,
+        default=MAX_LAG,
         help="periods over which spend may act (default: %(default)s)",
     )
     settings.add_argument(
         "--adstock",
         choices=ADSTOCKS,
-        default="weibull",
+        default=ADSTOCK,
         help="shape of the carry-over (default: %(default)s)",
     )
     settings.add_argument(
@@ -542,7 +488,7 @@ def _add_effort(settings):
         "--max-iter",
         metavar="N",
         type=whole_number(1),
-        default=400,
+        default=MAX_ITER,
         help="iterations of a fit at most (default: %(default)s)",
     )
     settings.add_argument(
