@@ -3,8 +3,9 @@
 import sys
 
 from skmmm._cli.console import Console, complain, let_go_of_stdout
-from skmmm._cli.parser import UsageError, parse
+from skmmm._cli.parser import parse
 from skmmm._cli.paths import check_paths, no_empty_folders
+from skmmm._cli.values import UsageError
 from skmmm._cli.versions import versions_text
 
 # What data, files and arithmetic can raise; anything else is a fault of the package.

@@ -6,9 +6,15 @@ from pathlib import Path
 
 from skmmm._cli.console import complain
 from skmmm._cli.experiments import make_test
-from skmmm._cli.files import remove_others, write_csv, write_pictures, write_tables
+from skmmm._cli.files import (
+    remove_others,
+    write_csv,
+    write_pictures,
+    write_settings,
+    write_tables,
+)
 from skmmm._cli.forecasts import compare
-from skmmm._cli.parser import UsageError, parse
+from skmmm._cli.parser import parse
 from skmmm._cli.paths import REPORT, make_room
 from skmmm._cli.task import demo_task, describe, read_rows, read_task
 from skmmm._cli.texts import (
@@ -22,6 +28,7 @@ from skmmm._cli.texts import (
     skill_text,
     truth_text,
 )
+from skmmm._cli.values import UsageError
 from skmmm._data.periods import several
 from skmmm._planning.problem import MOST_MULTIPLE
 from skmmm._regressor import DeepCausalMMMRegressor
@@ -30,6 +37,7 @@ from skmmm._version import __version__
 
 # Options of `report` that are not about a fit.
 _NOT_OF_A_FIT = (
+    "config",
     "model",
     "out",
     "title",
@@ -228,6 +236,7 @@ def _fit_and_write(console, task, args):
     summary = model.channel_summary(confidence_level=LEVEL)
     with console.stage("Writing tables"):
         files = write_tables(task, model, summary, skill, out)
+        files.append(write_settings(args, out))
     with console.stage("Drawing pictures"):
         files += write_pictures(task, model, summary, held_out, out)
     removed = remove_others(out, files)

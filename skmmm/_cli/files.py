@@ -4,7 +4,8 @@ import re
 
 import pandas as pd
 
-from skmmm._cli.paths import MODEL, PICTURES, TABLES
+from skmmm._cli.paths import MODEL, PICTURES, SETTINGS, TABLES
+from skmmm._cli.settings import settings_text
 from skmmm._cli.texts import LEVEL
 from skmmm._storage.files import replacing
 from skmmm.plotting import (
@@ -36,6 +37,14 @@ def write_tables(task, model, summary, skill, out):
         write_csv(model.experiments_, out / "experiments.csv", digits=8)
         files.append("experiments.csv")
     return files
+
+
+def write_settings(args, out):
+    """Write with what a command was called, and return the name of the file."""
+    path = out / SETTINGS
+    with replacing(path) as temporary:
+        temporary.write_text(settings_text(args, path), encoding="utf-8")
+    return SETTINGS
 
 
 def by_row(task, model):

@@ -1,6 +1,7 @@
 """The arguments of every command."""
 
 import argparse
+import sys
 
 from skmmm._cli.epilogs import (
     FIT_EPILOG,
@@ -9,7 +10,9 @@ from skmmm._cli.epilogs import (
     REVIEW_EPILOG,
     UPDATE_EPILOG,
 )
+from skmmm._cli.settings import key_of, keys_of, read_settings
 from skmmm._cli.values import (
+    UsageError,
     mark,
     positive,
     read_bounds,
@@ -37,10 +40,6 @@ _TOGETHER = {
 }
 
 
-class UsageError(ValueError):
-    """Arguments that cannot be used, whatever the data are."""
-
-
 class Parser(argparse.ArgumentParser):
     """Says in one line what is wrong."""
 
@@ -62,21 +61,90 @@ def parse(argv=None):
         `media_cost`, `prior`, `bounds`, `money_bounds`, `price_level` and
         `price_elasticity` as `skmmm._cli.values` reads them.
     """
-    parser = make_parser()
-    args = parser.parse_args(argv)
+    argv = sys.argv[1:] if argv is None else list(argv)
+    parser, commands = _make_parsers()
+    path = _config_of(argv)
+    if path is None:
+        args = parser.parse_args(argv)
+    else:
+        parser = commands[argv[0]]
+        args = _parse_with_file(parser, argv, read_settings(path, argv[0], commands))
+    _read_together(args, parser.error)
+    return args
+
+
+def _read_together(args, error):
+    """Read, in place, options whose values belong together."""
     for name, read in _TOGETHER.items():
         texts = getattr(args, name, None)
         if texts is None:
             continue
         try:
             setattr(args, name, read(texts))
-        except argparse.ArgumentTypeError as error:
-            parser.error(f"argument --{name.replace('_', '-')}: {error}")
+        except argparse.ArgumentTypeError as found:
+            error(f"argument --{name.replace('_', '-')}: {found}")
+
+
+def _config_of(argv):
+    """Return the file that --config names, None without."""
+    if any(text.startswith("--c") for text in argv):  # it may be abbreviated
+        said = _said(argv)
+        return None if said is None else said.config
+    return None
+
+
+def _said(argv, error=None):
+    """Return what arguments say by themselves, None for all else.
+
+    None if there is no command. `error` takes what is wrong with them.
+    """
+    _, commands = _make_parsers()
+    parser = commands.get(argv[0])
+    if parser is None:
+        return None
+    if error is not None:
+        parser.error = error
+    for action in parser._actions:
+        action.required = False
+        if not action.option_strings:
+            action.nargs = "?"
+    nothing = argparse.Namespace(**{action.dest: None for action in parser._actions})
+    nothing.command = argv[0]
+    said = parser.parse_intermixed_args(argv[1:], nothing)
+    if error is not None:
+        _read_together(said, error)
+    return said
+
+
+def _parse_with_file(parser, argv, settings):
+    """Return the arguments of a command line, and of a file where it says nothing."""
+    command, *own = argv
+    said = vars(_said(argv))
+    taken = {name for name, value in said.items() if value is not None}
+    for group in parser._mutually_exclusive_groups:
+        names = {action.dest for action in group._group_actions}
+        taken |= names if names & taken else set()
+    keys, options = keys_of(parser), []
+
+    def wrong(message):
+        raise UsageError(f"{said['config']}: [{command}] {message}")
+
+    _said([command, *(t for texts in settings.values() for t in texts)], wrong)
+    for found, texts in settings.items():
+        action = keys[key_of(found)]
+        if action.dest in taken:
+            continue
+        if action.option_strings:
+            options += texts
+        else:
+            action.nargs, action.default = "?", texts[0]
+    args = parser.parse_intermixed_args([*options, *own])
+    args.command = command
     return args
 
 
-def make_parser():
-    """Return the parser of the command line."""
+def _make_parsers():
+    """Return the parser of the command line, and those of its commands."""
     parser = Parser(
         prog="skmmm",
         description="Marketing mix modelling: what each channel contributed, and what "
@@ -103,13 +171,20 @@ def make_parser():
     _add_plan(commands)
     _add_review(commands)
     _add_update(commands)
+    for command in commands.choices.values():
+        command.add_argument(
+            "--config",
+            metavar="FILE",
+            help="options in a TOML file, such as settings.toml of a fit; those given "
+            "here count before them",
+        )
     commands.add_parser(
         "version",
         help="print versions and cores, for a report of a bug",
         description="Print the versions of skmmm and of what it stands on, and how "
         "many cores there are: what a report of a bug needs.",
     )
-    return parser
+    return parser, commands.choices
 
 
 def _add_fit(commands):

@@ -5,7 +5,8 @@ import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from skmmm._cli.parser import UsageError
+from skmmm._cli.settings import is_own
+from skmmm._cli.values import UsageError
 
 TABLES = (
     "channels.csv",
@@ -24,8 +25,8 @@ PICTURES = (
     "channel_graph.png",
     "experiments.png",
 )
-_INPUTS = ("data", "model", "plan", "experiments")
-MODEL, REPORT = "model.skmmm", "report.html"
+_INPUTS = ("data", "model", "plan", "experiments", "config")
+MODEL, REPORT, SETTINGS = "model.skmmm", "report.html", "settings.toml"
 
 
 def check_paths(args):
@@ -53,8 +54,10 @@ def check_paths(args):
         option = "--save" if saved is not None and path == Path(saved) else "--out"
         if path.is_dir():
             raise UsageError(f"{option}: {path} is a folder; name a file")
-        for read in inputs.values():
+        for name, read in inputs.items():
             if path.exists() and path.samefile(read):
+                if name == "config" and path.name == SETTINGS and is_own(read):
+                    continue  # a fit that is repeated
                 raise UsageError(f"{option} would replace {read}, which is read")
 
 
@@ -66,7 +69,7 @@ def outputs(args):
     out = Path(args.out)
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out: {out} is a file; name a folder")
-    names = [*TABLES, *PICTURES, MODEL]
+    names = [*TABLES, *PICTURES, MODEL, SETTINGS]
     return [
         out / name for name in (names if args.command == "fit" else [*names, REPORT])
     ]

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from skmmm._cli.experiments import read_tests
-from skmmm._cli.parser import UsageError
 from skmmm._cli.tables import (
     Notation,
     as_text,
@@ -20,7 +19,7 @@ from skmmm._cli.tables import (
     read_table,
     read_times,
 )
-from skmmm._cli.values import TOTAL_ONLY, costs_by_channel
+from skmmm._cli.values import TOTAL_ONLY, UsageError, costs_by_channel
 from skmmm._data.calendar import infer_calendar
 from skmmm._data.checks import closest, region_values
 from skmmm._data.periods import several

@@ -7,6 +7,10 @@ TOTAL_ONLY = "col:"  # before a column of money whose rows do not count
 QUANTITIES = ("roi", "decay", "half_saturation")
 
 
+class UsageError(ValueError):
+    """Arguments that cannot be used, whatever the data are."""
+
+
 def whole_number(least):
     """Return a reader of whole numbers of at least `least`."""
 

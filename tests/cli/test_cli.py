@@ -19,8 +19,9 @@ from skmmm import DeepCausalMMMRegressor, __version__
 from skmmm.__main__ import main
 from skmmm._cli.commands import COMMANDS
 from skmmm._cli.console import Console, progress_bar
-from skmmm._cli.parser import UsageError, parse
+from skmmm._cli.parser import parse
 from skmmm._cli.task import demo_task, read_task
+from skmmm._cli.values import UsageError
 from skmmm.datasets import load_mmm_example
 from skmmm.inspection._placement import SWITCH
 
@@ -47,7 +48,12 @@ def test_one_series(tmp_path, capsys, series):
     columns = ["--kpi", "sales", "--controls", "price", "holiday", "--time", "week"]
     columns += ["--media", *series.media, "--origins", "1"]
     assert main(["fit", str(path), *columns, "--out", str(out), *QUICK]) == 0
-    assert {file.name for file in out.iterdir()} == {*TABLES, *PICTURES, "model.skmmm"}
+    assert {file.name for file in out.iterdir()} == {
+        *TABLES,
+        *PICTURES,
+        "model.skmmm",
+        "settings.toml",
+    }
     said = capsys.readouterr()
     assert said.err == ""
     assert "80 rows, 80 weeks from 2021-01-04 to 2022-07-11" in said.out
@@ -563,7 +569,15 @@ def test_closed_streams_are_no_error(monkeypatch, regional):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["plan"], ["plan", "none.skmmm"]]
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["version"],
+        ["plan"],
+        ["plan", "none.skmmm"],
+        ["plan", "--config", "none.toml"],
+    ],
 )
 def test_torch_and_pandas_are_not_imported_for_help_and_errors(arguments):
     code = (

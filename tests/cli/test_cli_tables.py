@@ -13,9 +13,10 @@ from skmmm import DeepCausalMMMRegressor
 from skmmm.__main__ import main
 from skmmm._cli.commands import _bounds
 from skmmm._cli.files import by_row, remove_others, write_csv
-from skmmm._cli.parser import UsageError, parse
+from skmmm._cli.parser import parse
 from skmmm._cli.paths import check_paths
 from skmmm._cli.task import Task, read_rows, read_task
+from skmmm._cli.values import UsageError
 
 pytestmark = pytest.mark.usefixtures("short_chains")
 
