@@ -21,6 +21,7 @@ from skmmm._cli.texts import (
     LEVEL,
     channel_text,
     experiment_text,
+    frequency_text,
     graph_text,
     plan_text,
     returns_text,
@@ -243,6 +244,10 @@ def _fit_and_write(console, task, args):
     console.say(f"\n{channel_text(task, model, summary)}")
     if model.experiments_ is not None:
         console.say("\n" + "\n".join(model.experiments_["finding"]))
+    if task.frequency:
+        console.say(
+            f"\n{frequency_text(model.optimal_frequency(confidence_level=LEVEL))}"
+        )
     if len(task.media) > 1:
         console.say(f"\n{graph_text(model.channel_graph())}")
     if skill is not None:
@@ -267,6 +272,7 @@ def _fit(console, task, args, **options):
         max_lag=args.max_lag,
         adstock=args.adstock,
         media_cost=task.media_cost,
+        frequency=task.frequency,
         priors=args.prior,
         experiments=task.experiments,
         max_iter=args.max_iter,

@@ -1,11 +1,12 @@
 """What the help of each command ends with."""
 
 FIT_EPILOG = """\
-example:
+examples:
   skmmm fit sales.csv --kpi revenue --media tv search social \\
       --controls price holiday --region city --time week --out results
+  skmmm fit --config results/settings.toml --draws 128 --out again
 
-The table has one row per region and period (week, day or month). A control that
+The table has one row per region and period (day, week, month ...). A control that
 holds text, such as names of events, becomes a 0/1 column for each value but the
 commonest, "event: fair (not none)". The folder given by --out then holds
 
@@ -14,6 +15,9 @@ commonest, "event: fair (not none)". The folder given by --out then holds
   channel_graph.csv    which channel drives which: weight, probability, verdict
   skill.csv            forecast errors next to a linear MMM and naive forecasts
   experiments.csv      with --experiments: what tests measured, the model before, after
+  optimal_frequency.csv
+                       with --frequency: how often people should see these channels
+  settings.toml        what the fit was called with; --config repeats it
   model.skmmm          the model, for skmmm plan, skmmm report --model and
                        DeepCausalMMMRegressor.load
   *.png                fit, contributions, waterfall, returns, verdicts, response
@@ -22,6 +26,15 @@ commonest, "event: fair (not none)". The folder given by --out then holds
 Files of these names from an earlier fit are replaced, or removed where this fit has
 none. In .csv files names that begin with = + - @ get a ' in front, so that spreadsheets
 do not run them.
+
+A file of --config has a table per command, with keys as the options are called:
+
+  [fit]
+  data = "sales.csv"
+  kpi = "revenue"
+  media = ["tv", "search"]
+  media-cost = {tv = 12.5, search = "search_spend"}
+  prior = {tv = {roi = [1, 3]}}
 
 Exit codes: 0; 1 if the data cannot be used; 2 if the arguments cannot; 130 after
 Ctrl-C.

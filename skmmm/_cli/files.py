@@ -36,6 +36,10 @@ def write_tables(task, model, summary, skill, out):
     if model.experiments_ is not None:
         write_csv(model.experiments_, out / "experiments.csv", digits=8)
         files.append("experiments.csv")
+    if task.frequency:
+        table = model.optimal_frequency(confidence_level=LEVEL)
+        write_csv(table.reset_index(), out / "optimal_frequency.csv", digits=6)
+        files.append("optimal_frequency.csv")
     return files
 
 

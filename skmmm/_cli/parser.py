@@ -10,22 +10,26 @@ from skmmm._cli.epilogs import (
     REVIEW_EPILOG,
     UPDATE_EPILOG,
 )
+from skmmm._cli.options import (
+    add_columns,
+    add_experiments,
+    add_limits,
+    add_prices,
+    add_reading,
+    add_settings,
+)
 from skmmm._cli.settings import key_of, keys_of, read_settings
 from skmmm._cli.values import (
     UsageError,
-    mark,
-    positive,
     read_bounds,
+    read_columns,
     read_costs,
     read_intervals,
     read_numbers,
     read_priors,
-    separator,
     share,
     whole_number,
 )
-from skmmm._estimator.defaults import ADSTOCK, MAX_ITER, MAX_LAG, N_DRAWS
-from skmmm._model import ADSTOCKS
 from skmmm._version import __version__
 
 _OUT_HELP = "folder for tables and pictures, made if need be (default: %(default)s)"
@@ -33,6 +37,7 @@ _OUT_HELP = "folder for tables and pictures, made if need be (default: %(default
 _TOGETHER = {
     "media_cost": read_costs,
     "prior": read_priors,
+    "frequency": read_columns,
     "bounds": read_bounds,
     "money_bounds": read_intervals,
     "price_level": read_numbers,
@@ -58,8 +63,7 @@ def parse(argv=None):
     Returns
     -------
     args : Namespace
-        `media_cost`, `prior`, `bounds`, `money_bounds`, `price_level` and
-        `price_elasticity` as `skmmm._cli.values` reads them.
+        Options of several values as `skmmm._cli.values` reads them.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     parser, commands = _make_parsers()
@@ -165,7 +169,7 @@ def _make_parsers():
         "least, and compare with the truth. Takes about a minute and a half.",
     )
     demo.add_argument("--out", metavar="DIR", default="skmmm-demo", help=_OUT_HELP)
-    _add_settings(demo)
+    add_settings(demo)
     _add_fit(commands)
     _add_report(commands)
     _add_plan(commands)
@@ -192,15 +196,16 @@ def _add_fit(commands):
         "fit",
         help="fit a table",
         usage="skmmm fit DATA --kpi NAME --time NAME --media NAME ...\n"
-        "                 [--region NAME] [--controls NAME ...] [--out DIR] ...",
+        "                 [--region NAME] [--controls NAME ...] [--out DIR] ...\n"
+        "       skmmm fit --config FILE ...",
         description="Fit a table and write tables and pictures.",
         epilog=FIT_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_columns(fit)
+    add_columns(fit)
     fit.add_argument("--out", metavar="DIR", default="skmmm-fit", help=_OUT_HELP)
-    _add_experiments(fit)
-    _add_settings(fit)
+    add_experiments(fit)
+    add_settings(fit)
 
 
 def _add_report(commands):
@@ -215,7 +220,7 @@ def _add_report(commands):
         epilog=REPORT_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_columns(report)
+    add_columns(report)
     report.add_argument(
         "--model", metavar="FILE", help="a model that skmmm fit has saved"
     )
@@ -226,8 +231,8 @@ def _add_report(commands):
         help="the report (default: %(default)s)",
     )
     report.add_argument("--title", metavar="TEXT", help="heading of the report")
-    _add_experiments(report)
-    _add_settings(report)
+    add_experiments(report)
+    add_settings(report)
 
 
 def _add_plan(commands):
@@ -265,9 +270,9 @@ def _add_plan(commands):
         default="channel",
         help="what gets a spend of its own (default: %(default)s)",
     )
-    _add_limits(plan)
-    _add_prices(plan)
-    _add_reading(plan, "--data")
+    add_limits(plan)
+    add_prices(plan)
+    add_reading(plan, "--data")
     plan.add_argument("--out", metavar="FILE", help="write the plan to this .csv file")
     plan.add_argument(
         "--save",
@@ -299,7 +304,7 @@ def _add_review(commands):
         metavar="FILE",
         help="a model fitted again since, to tell changed response",
     )
-    _add_reading(review, "DATA")
+    add_reading(review, "DATA")
     review.add_argument("--out", metavar="FILE", help="write parts to this .csv file")
     review.add_argument(
         "--quiet", action="store_true", help="print errors only, no warnings"
@@ -332,247 +337,8 @@ def _add_update(commands):
         help="what rows learned before still count for after each new period, above 0 "
         "and at most 1 (default: as the model says)",
     )
-    _add_reading(update, "DATA")
+    add_reading(update, "DATA")
     update.add_argument("--out", metavar="FILE", help="write returns to this .csv file")
     update.add_argument(
-        "--quiet", action="store_true", help="print errors only, no warnings"
-    )
-
-
-def _add_limits(plan):
-    limits = plan.add_argument_group("limits")
-    limits.add_argument(
-        "--budget",
-        metavar="MONEY",
-        type=positive,
-        help="total spend (default: today's)",
-    )
-    limits.add_argument(
-        "--bounds",
-        metavar="LOW HIGH | NAME=LOW:HIGH",
-        nargs="+",
-        action="extend",
-        help="least and most multiples of today's spend, of all channels or by name: "
-        "0 3 tv=0.8:1.2 (default: 0.5 2); channels that the fit warned of only move if "
-        "they are named",
-    )
-    limits.add_argument(
-        "--money-bounds",
-        metavar="NAME=LOW:HIGH",
-        nargs="+",
-        action="extend",
-        help="least and most money of channels, in place of multiples: tv=0:900000",
-    )
-    limits.add_argument(
-        "--fix",
-        metavar="NAME",
-        nargs="+",
-        action="extend",
-        help="channels whose spend stays",
-    )
-    limits.add_argument(
-        "--target-roi",
-        metavar="ROI",
-        type=positive,
-        help="spend as much as keeps the return of all spend at this",
-    )
-    limits.add_argument(
-        "--target-mroi",
-        metavar="ROI",
-        type=positive,
-        help="spend as much as keeps the return of the last unit at this",
-    )
-
-
-def _add_prices(plan):
-    prices = plan.add_argument_group(
-        "prices, of channels in units of delivery with a --media-cost"
-    )
-    prices.add_argument(
-        "--price-level",
-        metavar="NAME=FACTOR",
-        nargs="+",
-        action="extend",
-        help="what a unit costs in these periods over --media-cost: tv=1.08",
-    )
-    prices.add_argument(
-        "--price-elasticity",
-        metavar="NAME=NUMBER",
-        nargs="+",
-        action="extend",
-        help="by how many percent a unit gets dearer with one percent more spend, "
-        "below 1: search=0.2",
-    )
-
-
-def _add_columns(parser):
-    parser.add_argument(
-        "data", metavar="DATA", help="a .csv, .csv.gz, .xlsx or .parquet file"
-    )
-    columns = parser.add_argument_group("columns of DATA")
-    columns.add_argument(
-        "--kpi", metavar="NAME", required=True, help="what the media should move"
-    )
-    columns.add_argument(
-        "--media",
-        metavar="NAME",
-        nargs="+",
-        action="extend",
-        help="spend or delivery per channel; needed for a fit",
-    )
-    columns.add_argument(
-        "--controls",
-        metavar="NAME",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="columns that move the KPI but are no media: price, holidays, events",
-    )
-    columns.add_argument(
-        "--region", metavar="NAME", help="region of the row (default: one series)"
-    )
-    columns.add_argument(
-        "--population",
-        metavar="NAME",
-        help="size of the region, the same in all its rows: regions are then on one "
-        "curve in spend per head as far as the data say",
-    )
-    columns.add_argument(
-        "--time",
-        metavar="NAME",
-        help="period of the row: dates such as 2024-01-29, or whole numbers",
-    )
-    _add_reading(parser, "DATA")
-
-
-def _add_reading(parser, source):
-    reading = parser.add_argument_group(f"how {source} is written")
-    reading.add_argument(
-        "--sep",
-        metavar="CHAR",
-        type=separator,
-        default=",",
-        help="between the cells of a .csv file; tab for a tab (default: %(default)s)",
-    )
-    reading.add_argument(
-        "--decimal",
-        metavar="CHAR",
-        type=mark,
-        default=".",
-        help="before the decimals of a number (default: %(default)s)",
-    )
-    reading.add_argument(
-        "--thousands",
-        metavar="CHAR",
-        type=mark,
-        help="between groups of three digits (default: none)",
-    )
-    reading.add_argument(
-        "--date-format",
-        metavar="FORMAT",
-        help="of dates that are not like 2024-01-29: %%d.%%m.%%Y for 29.01.2024",
-    )
-    reading.add_argument(
-        "--fill-zero",
-        metavar="NAME",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="columns of numbers whose empty cells mean 0",
-    )
-
-
-def _add_experiments(parser):
-    parser.add_argument_group("experiments").add_argument(
-        "--experiments",
-        metavar="FILE",
-        help="lift tests, a row each, in a file that is written like DATA. Needed are "
-        "the columns media, start, end, estimate (a total over window and regions), "
-        "std_error, and change (a factor: 0 is off) or spend_change (money). Others: "
-        "regions (empty: all), measure (outcome, roi, mroi or cost_per_outcome), "
-        "cooldown (periods after end that the estimate includes), observed (control or "
-        "treated: the spend that DATA shows), bias_sd, spend (money of a window that "
-        "DATA has no rows of), shared_error and correlation. Media and regions of one "
-        "test are apart by ;",
-    )
-
-
-def _add_settings(parser):
-    settings = parser.add_argument_group("settings")
-    settings.add_argument(
-        "--draws",
-        metavar="N",
-        type=whole_number(0),
-        default=N_DRAWS,
-        help="draws for the intervals, 0 for none (default: %(default)s)",
-    )
-    settings.add_argument(
-        "--max-lag",
-        metavar="N",
-        type=whole_number(0),
-        default=MAX_LAG,
-        help="periods over which spend may act (default: %(default)s)",
-    )
-    settings.add_argument(
-        "--adstock",
-        choices=ADSTOCKS,
-        default=ADSTOCK,
-        help="shape of the carry-over (default: %(default)s)",
-    )
-    settings.add_argument(
-        "--media-cost",
-        metavar="COST",
-        nargs="+",
-        action="extend",
-        help="cost of one unit of the media columns, 1 if they are money; or, also "
-        "beside it, by channel, tv=12.5 search=search_spend: the money of each row is "
-        "the column search_spend, and a unit costs its total / that of search over the "
-        "rows of DATA (search=col:search_spend: at that cost in every row). Channels "
-        "with a cost are expected to earn similar returns (default: unknown)",
-    )
-    settings.add_argument(
-        "--prior",
-        metavar="NAME:QUANTITY=LOW:HIGH",
-        nargs="+",
-        action="extend",
-        help="what is known of a channel, as a 90%% interval: tv:roi=1:3. Quantities "
-        "are roi, decay and half_saturation",
-    )
-    _add_effort(settings)
-
-
-def _add_effort(settings):
-    """Add how much is computed and printed."""
-    settings.add_argument(
-        "--origins",
-        metavar="N",
-        type=whole_number(0),
-        default=4,
-        help="points in time from which forecasts are compared with naive ones, each a "
-        "fit of its own; 0 for none (default: %(default)s)",
-    )
-    settings.add_argument(
-        "--jobs",
-        metavar="N",
-        type=whole_number(1),
-        default=1,
-        help="fits of --origins at the same time, each in a process of its own, with "
-        "the same numbers (default: %(default)s)",
-    )
-    settings.add_argument(
-        "--max-iter",
-        metavar="N",
-        type=whole_number(1),
-        default=MAX_ITER,
-        help="iterations of a fit at most (default: %(default)s)",
-    )
-    settings.add_argument(
-        "--seed",
-        metavar="N",
-        type=whole_number(0),
-        default=0,
-        help="of all that is random (default: %(default)s)",
-    )
-    settings.add_argument(
         "--quiet", action="store_true", help="print errors only, no warnings"
     )

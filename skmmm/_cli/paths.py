@@ -14,6 +14,7 @@ TABLES = (
     "skill.csv",
     "channel_graph.csv",
     "experiments.csv",
+    "optimal_frequency.csv",
 )
 PICTURES = (
     "fit.png",

@@ -54,6 +54,8 @@ class Task:
         Column with the size of the region.
     experiments : DataFrame or None
         Lift tests.
+    frequency : dict of str to str or None
+        Column with the frequency of each channel that is reach.
     """
 
     source: str
@@ -68,6 +70,7 @@ class Task:
     media_cost: float | dict | None = None
     population: str | None = None
     experiments: pd.DataFrame | None = None
+    frequency: dict | None = None
 
     @property
     def roles(self):
@@ -124,10 +127,11 @@ def read_task(args):
     if args.media is None:
         _check_columns(frame, named, args.data)
         raise UsageError(_ask_for_media(frame, named, args.data))
-    spend = _spend_columns(args)
-    _check_columns(frame, [*named, *args.media, *spend.values()], args.data)
+    spend, heard = _spend_columns(args), [*(args.frequency or {}).values()]
+    beside = [*spend.values(), *heard]
+    _check_columns(frame, [*named, *args.media, *beside], args.data)
     _check_names(args)
-    _check_filled(args, [args.kpi, *args.media, *args.controls, *spend.values()])
+    _check_filled(args, [args.kpi, *args.media, *args.controls, *beside])
     notation = notation_of(args)
     keys, where = _read_keys(frame, args.region, args.time, notation)
     _check_once(keys, args, where)
@@ -148,9 +152,8 @@ def read_task(args):
     if isinstance(cost, dict):  # money that stays beside delivery
         paid = [name for name in cost.values() if isinstance(name, str)]
         columns |= {n: read_numbers(frame[n], n, notation, where) for n in paid}
-    unused = [
-        name for name in frame if name not in [*named, *args.media, *spend.values()]
-    ]
+    columns |= {n: _read_frequency(frame[n], n, notation, where) for n in heard}
+    unused = [name for name in frame if name not in [*named, *args.media, *beside]]
     if unused:
         notes.append(f"not used: {name_all(unused)}")
     task = Task(
@@ -164,6 +167,7 @@ def read_task(args):
         (*_filled(frame, notation), *said, *notes),
         media_cost=cost,
         population=args.population,
+        frequency=args.frequency,
     )
     if args.experiments is None:
         return task
@@ -219,8 +223,8 @@ def read_rows(args, model):
     numbers = [name for name in plain if name in read]
     _check_filled(args, numbers if kpi is None else [*numbers, kpi])
     for name in plain:
-        if name in heard and name not in notation.fill_zero:  # the model checks it
-            columns[name] = read_numbers_or_missing(frame[name], name, notation, where)
+        if name in heard:
+            columns[name] = _read_frequency(frame[name], name, notation, where)
         elif name in numbers:
             columns[name] = read_numbers(frame[name], name, notation, where)
         elif name not in keys:  # the model does not use it
@@ -295,7 +299,11 @@ def _spend_columns(args):
 def _check_names(args):
     """Raise if an option names a channel that is none."""
     costs = args.media_cost if isinstance(args.media_cost, dict) else {}
-    for option, names in (("--media-cost", costs), ("--prior", args.prior or {})):
+    for option, names in (
+        ("--media-cost", costs),
+        ("--prior", args.prior or {}),
+        ("--frequency", args.frequency or {}),
+    ):
         for name in names:
             if name is not None and name not in args.media:
                 raise UsageError(f"{option} names {name!r}, which is not in --media")
@@ -306,7 +314,8 @@ def _check_filled(args, numbers):
     for name in args.fill_zero:
         if name not in numbers:
             raise UsageError(
-                f"--fill-zero names {name!r}, which is no KPI, media, control or spend"
+                f"--fill-zero names {name!r}, which is no KPI, media, control, "
+                "spend or frequency"
             )
 
 
@@ -319,6 +328,13 @@ def _read_channel(column, name, notation, where):
             "or delivery, text such as names of events belongs in --controls"
         )
     return read_numbers(column, name, notation, where)
+
+
+def _read_frequency(column, name, notation, where):
+    """Return a column that may be empty where nobody was reached: the model checks."""
+    if name in notation.fill_zero:
+        return read_numbers(column, name, notation, where)
+    return read_numbers_or_missing(column, name, notation, where)
 
 
 def _read_cost(args, frame, columns, spend, notation, where):
@@ -451,6 +467,8 @@ def describe(task):
     lines.append(f"KPI       {task.y.name}")
     lines.append(f"Media     {name_all(task.media)}")
     lines.append(f"Controls  {name_all(task.controls)}")
+    for channel, name in (task.frequency or {}).items():
+        lines.append(f"Reach     {channel}, seen as often as {name} says")
     if task.experiments is not None:
         media = task.experiments["media"]
         tested = [one if isinstance(one, str) else ";".join(one) for one in media]

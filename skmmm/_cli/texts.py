@@ -146,6 +146,27 @@ def returns_text(before, after):
     return f"{layout(rows)}\n\nROI is of all rows that each model knows."
 
 
+def frequency_text(table):
+    """Return how often channels that are reach were seen, and are best seen."""
+    bounds = f"{LEVEL:.0%} interval"
+    rows = [["Reach of", "Seen", "Best", bounds, "Gain", bounds, "Verdict"]]
+    for name, channel in table.iterrows():
+        rows.append(
+            [
+                str(name),
+                number(channel["frequency"]),
+                number(channel["optimum"]),
+                interval(channel["optimum_low"], channel["optimum_high"]),
+                number(channel["gain"]),
+                interval(channel["gain_low"], channel["gain_high"]),
+                channel["verdict"] or "none without draws",
+            ]
+        )
+    return (
+        f"{layout(rows)}\n\nSeen and best are times a period, at the same impressions."
+    )
+
+
 def graph_text(graph):
     """Return which channel drives which, and how much of it is undecided."""
     edges = [f"{edge.parent} drives {edge.child}" for edge in graph.edges.itertuples()]

@@ -104,6 +104,23 @@ def _costs_by_name(texts):
     return costs
 
 
+def read_columns(texts):
+    """Read ``video=video_frequency``.
+
+    Returns
+    -------
+    named : dict of str to str
+        Columns by channel.
+    """
+    named: dict[str, str] = {}
+    for text in texts:
+        name, _, column = text.rpartition("=")
+        if not name or not column:
+            raise ArgumentTypeError(f"{text!r} is not NAME=COLUMN")
+        _put(named, name, column)
+    return named
+
+
 def read_bounds(texts):
     """Read ``0.5 2``, ``tv=0.5:2``, or both together.
 
