@@ -29,7 +29,7 @@ from skmmm._cli.texts import (
     skill_text,
     truth_text,
 )
-from skmmm._cli.values import UsageError
+from skmmm._cli.values import TOTAL_ONLY, UsageError, costs_by_channel
 from skmmm._data.periods import several
 from skmmm._planning.problem import MOST_MULTIPLE
 from skmmm._regressor import DeepCausalMMMRegressor
@@ -138,8 +138,9 @@ def review(args, console):
     make_room(args)
     planned = DeepCausalMMMRegressor.load_plan(args.plan)
     again = None if args.model is None else DeepCausalMMMRegressor.load(args.model)
-    X, y = read_rows(args, planned.model)
-    found = planned.review(X, y, model=again, confidence_level=LEVEL)
+    cost, columns = _cost_in_fact(args.media_cost, planned.model)
+    X, y = read_rows(args, planned.model, columns)
+    found = planned.review(X, y, model=again, media_cost=cost, confidence_level=LEVEL)
     console.say(review_text(found))
     if args.out is not None:
         write_csv(found.summary.reset_index(), args.out, digits=8)
@@ -182,6 +183,19 @@ COMMANDS = {
     "review": review,
     "update": update,
 }
+
+
+def _cost_in_fact(cost, model):
+    """Return costs by channel, and which columns of money they name."""
+    if not isinstance(cost, dict):
+        return cost, []
+    _check_channels("--media-cost", [m for m in cost if m is not None], model)
+    cost = {
+        name: own.removeprefix(TOTAL_ONLY) if isinstance(own, str) else own
+        for name, own in costs_by_channel(cost, model.media_).items()
+    }
+    columns = [own for own in cost.values() if isinstance(own, str)]
+    return cost, list(dict.fromkeys(columns))
 
 
 def _planned_periods(model, plan):

@@ -68,6 +68,7 @@ examples:
   skmmm plan results/model.skmmm --horizon 13 --save q3.plan.skmmm
   skmmm review q3.plan.skmmm q3.csv --kpi revenue
   skmmm review q3.plan.skmmm q3.csv --kpi revenue --model new/model.skmmm
+  skmmm review q3.plan.skmmm q3.csv --kpi revenue --media-cost tv=13
 
 DATA has the periods of the plan only, in the columns of the fit, with what was spent
 and came in fact. Rows that are not there yet are left out, and named.

@@ -304,6 +304,15 @@ def _add_review(commands):
         metavar="FILE",
         help="a model fitted again since, to tell changed response",
     )
+    review.add_argument(
+        "--media-cost",
+        metavar="COST",
+        nargs="+",
+        action="extend",
+        help="what a unit of the media columns cost in fact, as for skmmm fit: 1.2, or "
+        "by channel, tv=13 search=search_spend (default: the columns of money that the "
+        "fit names, where DATA has them)",
+    )
     add_reading(review, "DATA")
     review.add_argument("--out", metavar="FILE", help="write parts to this .csv file")
     review.add_argument(

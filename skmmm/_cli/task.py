@@ -182,8 +182,10 @@ def notation_of(args):
     )
 
 
-def read_rows(args, model):
+def read_rows(args, model, more=()):
     """Read the table that a fitted model is to see.
+
+    `more` are further columns of numbers.
 
     Returns
     -------
@@ -207,7 +209,8 @@ def read_rows(args, model):
     of_text = [name for name in names if name not in frame and values_of(name)]
     texts = dict.fromkeys(values_of(name)[0] for name in of_text)
     plain = [name for name in names if name not in of_text]
-    known = [*plain, *texts, *([] if kpi is None else [kpi])]
+    more = [name for name in more if name not in plain]
+    known = [*plain, *texts, *more, *([] if kpi is None else [kpi])]
     _check_columns(frame, known, args.data)
     notation = notation_of(args)
     region, time = (
@@ -220,9 +223,9 @@ def read_rows(args, model):
     columns: dict[str, pd.Series] = {}
     for name in texts:
         columns |= _known_text(frame[name], name, of_text, where)
-    numbers = [name for name in plain if name in read]
+    numbers = [*(name for name in plain if name in read), *more]
     _check_filled(args, numbers if kpi is None else [*numbers, kpi])
-    for name in plain:
+    for name in (*plain, *more):
         if name in heard:
             columns[name] = _read_frequency(frame[name], name, notation, where)
         elif name in numbers:
@@ -230,7 +233,7 @@ def read_rows(args, model):
         elif name not in keys:  # the model does not use it
             columns[name] = frame[name]
     y = None if kpi is None else read_numbers(frame[kpi], kpi, notation, where)
-    return keys.assign(**columns)[names], y
+    return keys.assign(**columns)[[*names, *more]], y
 
 
 def _read_keys(frame, region, time, notation):

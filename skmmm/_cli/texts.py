@@ -128,7 +128,16 @@ def review_text(review):
         if line.any() or part in ("expected", "unexplained", "actual"):
             bounds = interval(line["low"], line["high"])
             rows.append([part, str(name), number(line["kpi"]), bounds])
-    return f"{layout(rows)}\n\n{for_command_line(review.message)}"
+    said = f"{layout(rows)}\n\n{for_command_line(review.message)}"
+    return said if review.money is None else f"{said}\n\n{_money_text(review.money)}"
+
+
+def _money_text(money):
+    """Return planned and actual money, and why they differ."""
+    rows = [["Money of", "Planned", "Actual", "Difference", "Volume", "Price"]]
+    for name, line in money.iterrows():
+        rows.append([str(name), *(number(line[key.lower()]) for key in rows[0][1:])])
+    return f"{layout(rows)}\n\nVolume is other units at the planned cost."
 
 
 def returns_text(before, after):

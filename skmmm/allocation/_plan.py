@@ -133,7 +133,9 @@ class BudgetPlan(OptimizeResult):
         media_cost : float or mapping, default=None
             What a unit of the media columns cost in fact: numbers, or names of columns
             of X_actual with the money that was spent. Splits the money into price and
-            volume (``money``), for channels of which the model knows a cost.
+            volume (``money``), for channels of which the model knows a cost. None: the
+            columns of money that the `media_cost` of the fit names, where X_actual has
+            them.
         confidence_level : float in (0, 1), default=0.9
 
         Returns

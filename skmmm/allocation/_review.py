@@ -56,7 +56,7 @@ class PlanReview:
     by_period, by_region : DataFrame, or None without regions
         ``expected``, ``expected_low``, ``expected_high``, the parts, ``actual`` and
         ``tail_probability`` of each period and region.
-    money : DataFrame indexed by channel, or None without `media_cost`
+    money : DataFrame indexed by channel, or None where no money is told
         ``planned`` and ``actual`` money, and their difference, which is the sum of
         ``volume`` (other units at the planned cost) and ``price`` (another cost of the
         units delivered). The planned cost is `media_cost`; of a plan with prices of its
@@ -330,6 +330,14 @@ def _split(sums: list[Array], actual: Array, n_controls: int) -> Array:
     return np.concatenate(found)
 
 
+def _own_columns(model: Any, X: Table) -> dict[Any, str] | None:
+    """Return the columns of money of a fit that X has, None if there are none."""
+    if not model._money_columns:
+        return None
+    frame = as_frame(X)
+    return {m: c for m, c in model._money_columns.items() if c in frame} or None
+
+
 class _Paid:
     """What units cost in fact, and the rows without the columns that say so.
 
@@ -338,11 +346,13 @@ class _Paid:
     model : DeepCausalMMMRegressor
     X : DataFrame or array-like
     media_cost : float, mapping or None
-        Numbers, or names of columns of X with money.
+        Numbers, or names of columns of X with money. None: those of the fit.
     """
 
     def __init__(self, model: Any, X: Table, media_cost: Any):
         self.rows, self.cost, self.columns = X, None, {}
+        if media_cost is None:
+            media_cost = _own_columns(model, X)
         if media_cost is None:
             return
         labels, names = model.media_, model._labels

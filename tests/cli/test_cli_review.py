@@ -4,6 +4,7 @@ import re
 
 import pandas as pd
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from command_line import one_error, to_csv
 from skmmm import DeepCausalMMMRegressor
@@ -31,6 +32,50 @@ def test_a_saved_plan_is_reviewed(regional, tmp_path, capsys):
     assert parts.iloc[:-1].sum() == pytest.approx(parts.iloc[-1], rel=1e-6)
     assert main([*arguments, "--model", model, "--quiet"]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_money_of_a_review(tmp_path, capsys, series):
+    frame = series.frame.drop(columns="region")
+    frame["paid"] = 2.0 * frame["media_1"]
+    model = DeepCausalMMMRegressor(
+        media=series.media,
+        controls=series.controls,
+        time="week",
+        media_cost={"media_1": "paid", "media_2": 1.5},
+        n_draws=0,
+        max_iter=5,
+        max_lag=3,
+        random_state=0,
+    )
+    with pytest.warns(ConvergenceWarning):
+        model.fit(frame.drop(columns="sales"), frame["sales"])
+    plan, saved = model.optimize_budget(horizon=3), str(tmp_path / "q.plan.skmmm")
+    plan.save(saved)
+    came = plan.X.assign(sales=1.0, media_1=4.0, paid=12.0, bill=9.0)
+    data = tmp_path / "came.csv"
+    to_csv(came, data)
+    asked = ["review", saved, str(data), "--kpi", "sales"]
+
+    def money(*cost):
+        assert main([*asked, *cost]) == 0
+        _, table = capsys.readouterr().out.split("Money of")
+        lines = [line.split() for line in table.splitlines() if "media_" in line]
+        return {channel: numbers for channel, *numbers in lines}
+
+    # Planned, actual, difference, and what of it is other units, or another price.
+    assert plan.X["media_1"].sum() == 0
+    first = ["0", "36.0", "36.0", "24.0", "12.0"]
+    assert money()["media_1"] == first
+    assert "media_2" not in money()
+    both = money("--media-cost", "2", "media_1=paid", "media_2=bill")
+    assert both["media_1"] == first
+    assert "27.0" in both["media_2"]  # after what was planned, "2.63 k"
+    for cost, code, message in (
+        ("tv=1", 2, "--media-cost names 'tv', which is none of the channels"),
+        ("media_1=bil", 2, "has no column 'bil'; did you mean 'bill'?"),
+    ):
+        assert main([*asked, "--media-cost", cost]) == code
+        assert message in one_error(capsys)
 
 
 def test_errors_of_reviews(regional, tmp_path, capsys):

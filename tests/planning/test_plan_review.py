@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from helpers import refuses_from as refuses_with
 from helpers import split_at
@@ -279,6 +280,28 @@ def test_money_is_price_and_volume(plan, came):
     assert list(money.index) == ["media_2"]
     assert money["price"]["media_2"] == pytest.approx(0.0, abs=1e-6)
     assert plan.review(X, y).money is None
+
+
+def test_money_columns_of_the_fit_are_read_again(world, split, came, tmp_path):
+    past, planned, y, _ = split
+    paid = past.assign(paid=2.0 * past["media_1"])
+    cost = {"media_1": "paid", "media_2": 1.0}
+    few = settings(world, media_cost=cost, n_draws=0, max_iter=10, graph=None)
+    with pytest.warns(ConvergenceWarning):
+        model = DeepCausalMMMRegressor(**few).fit(paid, y)
+    model.optimize_budget(X=planned).save(tmp_path / "q.plan.skmmm")
+    plan = DeepCausalMMMRegressor.load_plan(tmp_path / "q.plan.skmmm")
+    X, kpi = came
+    dearer = X.assign(paid=3.0 * X["media_1"])
+    money = plan.review(dearer, kpi).money
+    assert list(money.index) == ["media_1"]  # nobody says what media_2 cost in fact
+    asked = plan.review(dearer, kpi, media_cost={"media_1": "paid"}).money
+    pd.testing.assert_frame_equal(money, asked)
+    assert money["actual"]["media_1"] == pytest.approx(3.0 * X["media_1"].sum())
+    assert money["price"]["media_1"] == pytest.approx(X["media_1"].sum())
+    assert plan.review(X, kpi).money is None
+    with refuses_with("Input X contains NaN: column 'paid'"):
+        plan.review(dearer.assign(paid=np.nan), kpi)
 
 
 def test_costs_that_cannot_be_read(plan, came):
