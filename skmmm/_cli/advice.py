@@ -48,6 +48,10 @@ SAID = (
     (r" If the dates are first days of weeks, the nearest Monday is .*", ""),
     (r"pass model=\.\.\., fitted again", "say --model, a model fitted again"),
     (r"\bX_actual\b", "DATA"),
+    (
+        r"\b([Gg]ive (?:it|them) (?:some|spend)) in X\.",
+        r"\1 in a table of these rows as --data.",
+    ),
     (r", or set allow_extrapolation=True\.", "."),
     (r"the parameter priors\b", "--prior"),
     (r"\bpriors\[('[^']*')\]\['(\w+)'\]", r"--prior of \1:\2"),

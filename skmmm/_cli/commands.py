@@ -16,6 +16,13 @@ from skmmm._cli.files import (
 from skmmm._cli.forecasts import compare
 from skmmm._cli.parser import parse
 from skmmm._cli.paths import REPORT, make_room
+from skmmm._cli.plans import (
+    check_channels,
+    limits_of,
+    naming_limits,
+    planned_rows,
+    rows_to_plan,
+)
 from skmmm._cli.task import demo_task, describe, read_rows, read_task
 from skmmm._cli.texts import (
     LEVEL,
@@ -30,8 +37,6 @@ from skmmm._cli.texts import (
     truth_text,
 )
 from skmmm._cli.values import TOTAL_ONLY, UsageError, costs_by_channel
-from skmmm._data.periods import several
-from skmmm._planning.problem import MOST_MULTIPLE
 from skmmm._regressor import DeepCausalMMMRegressor
 from skmmm._utils.labels import counted
 from skmmm._version import __version__
@@ -101,29 +106,27 @@ def plan(args, console):
         raise UsageError("--spend says what the periods of --horizon repeat; give both")
     make_room(args)
     model = DeepCausalMMMRegressor.load(args.model)
-    X, horizon, before = None, args.horizon, "Today"
-    if args.data is not None:
-        X, _ = read_rows(args, model)
-    if horizon is not None:
-        repeats = args.spend or model._usual_pattern()
-        before = {"last_year": "Year before", "last_periods": "Last periods"}[repeats]
-    if args.spend is not None:
-        X, horizon = model._coming_periods(horizon, args.spend), None
-    found = model.optimize_budget(
-        args.budget,
-        X=X,
-        horizon=horizon,
-        by=args.by,
-        fixed=args.fix,
-        target_roi=args.target_roi,
-        target_mroi=args.target_mroi,
-        confidence_level=LEVEL,
-        **_limits(args, model),
-    )
+    X, horizon, before = rows_to_plan(args, model)
+    try:
+        found = model.optimize_budget(
+            args.budget,
+            X=X,
+            horizon=horizon,
+            by=args.by,
+            fixed=args.fix,
+            target_roi=args.target_roi,
+            target_mroi=args.target_mroi,
+            confidence_level=LEVEL,
+            **limits_of(args, model),
+        )
+    except ValueError as error:
+        raise type(error)(naming_limits(str(error), args)) from error
+    message = naming_limits(found.message, args)
     if not found.success:
-        complain(found.message)
+        complain(message)
         return 1
-    console.say(f"{_planned_periods(model, found)}\n\n{plan_text(found, before)}")
+    console.say(planned_rows(model, found, args.regions))
+    console.say(f"\n{plan_text(found, before, message)}")
     if args.out is not None:
         write_csv(found.allocation.reset_index(), args.out, digits=8)
         console.say(f"\nWritten to {args.out}")
@@ -189,58 +192,13 @@ def _cost_in_fact(cost, model):
     """Return costs by channel, and which columns of money they name."""
     if not isinstance(cost, dict):
         return cost, []
-    _check_channels("--media-cost", [m for m in cost if m is not None], model)
+    check_channels("--media-cost", [m for m in cost if m is not None], model)
     cost = {
         name: own.removeprefix(TOTAL_ONLY) if isinstance(own, str) else own
         for name, own in costs_by_channel(cost, model.media_).items()
     }
     columns = [own for own in cost.values() if isinstance(own, str)]
     return cost, list(dict.fromkeys(columns))
-
-
-def _planned_periods(model, plan):
-    """Say which rows a plan is about."""
-    if model.time is None:
-        return f"Plan of {counted(len(plan.X), 'row')}"
-    times = plan.X[model.time]
-    n_periods = times.nunique()
-    unit = several(model.period_) if n_periods > 1 else "period"
-    ends = (str(end).removesuffix(" 00:00:00") for end in (times.min(), times.max()))
-    return f"Plan of {n_periods} {unit} from {' to '.join(ends)}"
-
-
-def _limits(args, model):
-    """Return bounds and prices as `optimize_budget` takes them."""
-    limits = {}
-    for name in ("money_bounds", "price_level", "price_elasticity"):
-        limits[name] = getattr(args, name)
-        option = f"--{name.replace('_', '-')}"
-        _check_channels(option, limits[name] or {}, model)
-    if args.bounds is not None:
-        limits["bounds"] = _bounds(args, model)
-    return limits
-
-
-def _bounds(args, model):
-    """Return bounds for all channels alike, or by name."""
-    general, named = args.bounds
-    _check_channels("--bounds", named, model)
-    for ends in (*named.values(), *([] if general is None else [general])):
-        if ends[1] > MOST_MULTIPLE:
-            raise UsageError(
-                f"--bounds asks for {ends[1]:,.6g} times today's spend; if that is "
-                "money, use --money-bounds NAME=LOW:HIGH"
-            )
-    return named if general is None else {None: general} | named
-
-
-def _check_channels(option, names, model):
-    for name in names:
-        if name not in model.media_:
-            raise UsageError(
-                f"{option} names {name!r}, which is none of the channels "
-                f"{', '.join(map(str, model.media_))}"
-            )
 
 
 def _fit_and_write(console, task, args):

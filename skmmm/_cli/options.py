@@ -12,7 +12,8 @@ def add_limits(plan):
         "--budget",
         metavar="MONEY",
         type=positive,
-        help="total spend (default: today's)",
+        help="total spend (default: that of the rows that are planned; with a target, "
+        "no limit)",
     )
     limits.add_argument(
         "--bounds",
@@ -29,6 +30,14 @@ def add_limits(plan):
         nargs="+",
         action="extend",
         help="least and most money of channels, in place of multiples: tv=0:900000",
+    )
+    limits.add_argument(
+        "--limit",
+        metavar="NAME+NAME=LOW:HIGH",
+        nargs="+",
+        action="extend",
+        help="least and most money of several channels together, one of which may be "
+        "left out: tv+video=:900000",
     )
     limits.add_argument(
         "--fix",
@@ -208,7 +217,8 @@ def add_settings(parser):
         "beside it, by channel, tv=12.5 search=search_spend: the money of each row is "
         "the column search_spend, and a unit costs its total / that of search over the "
         "rows of DATA (search=col:search_spend: at that cost in every row). Channels "
-        "with a cost are expected to earn similar returns (default: unknown)",
+        "with a cost are expected to earn similar returns (default: unknown; 1 in the "
+        "demo)",
     )
     settings.add_argument(
         "--prior",

@@ -25,6 +25,7 @@ from skmmm._cli.values import (
     read_columns,
     read_costs,
     read_intervals,
+    read_limits,
     read_numbers,
     read_priors,
     share,
@@ -40,6 +41,7 @@ _TOGETHER = {
     "frequency": read_columns,
     "bounds": read_bounds,
     "money_bounds": read_intervals,
+    "limit": read_limits,
     "price_level": read_numbers,
     "price_elasticity": read_numbers,
 }
@@ -71,9 +73,9 @@ def parse(argv=None):
     if path is None:
         args = parser.parse_args(argv)
     else:
-        parser = commands[argv[0]]
-        args = _parse_with_file(parser, argv, read_settings(path, argv[0], commands))
-    _read_together(args, parser.error)
+        settings = read_settings(path, argv[0], commands)
+        args = _parse_with_file(commands[argv[0]], argv, settings)
+    _read_together(args, commands[args.command].error)
     return args
 
 
@@ -269,6 +271,23 @@ def _add_plan(commands):
         choices=("channel", "region", "period"),
         default="channel",
         help="what gets a spend of its own (default: %(default)s)",
+    )
+    what.add_argument(
+        "--regions",
+        metavar="NAME",
+        nargs="+",
+        action="extend",
+        help="plan these regions only (default: all); what others spend stays",
+    )
+    what.add_argument(
+        "--from",
+        dest="first",
+        metavar="PERIOD",
+        help="plan rows of the fit or of --data from this period, such as 2024-01-29, "
+        "only; spend before and after stays, and is carried over",
+    )
+    what.add_argument(
+        "--until", dest="last", metavar="PERIOD", help="up to this period, with it"
     )
     add_limits(plan)
     add_prices(plan)

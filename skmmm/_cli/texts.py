@@ -89,7 +89,7 @@ def truth_text(truth, told):
     )
 
 
-def plan_text(plan, before):
+def plan_text(plan, before, message):
     """Return a plan by channel, region or period, and what it causes.
 
     `before` is what the spend is called that the plan starts from.
@@ -118,7 +118,7 @@ def plan_text(plan, before):
     caused = f"{number(plan.current_outcome)} {now}, {number(plan.outcome)} planned"
     if np.isfinite(plan.outcome_low):
         caused += f" ({interval(plan.outcome_low, plan.outcome_high)})"
-    return f"{layout(rows)}\n\nKPI caused: {caused}.\n{for_command_line(plan.message)}"
+    return f"{layout(rows)}\n\nKPI caused: {caused}.\n{for_command_line(message)}"
 
 
 def review_text(review):

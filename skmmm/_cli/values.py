@@ -159,6 +159,28 @@ def read_intervals(texts):
     return named
 
 
+def read_limits(texts):
+    """Read ``tv+video=0:900000``, where one of the ends may be left out.
+
+    Returns
+    -------
+    limits : list of (str, float or None, float or None)
+        Channels as they were written, least and most money.
+    """
+    limits = []
+    for text in texts:
+        names, _, ends = text.rpartition("=")
+        low, colon, high = ends.partition(":")
+        if not names or not colon or not (low or high):
+            raise ArgumentTypeError(
+                f"{text!r} is not NAME+NAME=LOW:HIGH, of which LOW or HIGH may be "
+                "left out"
+            )
+        least, most = _interval(low or "0", high or low)
+        limits.append((names, least if low else None, most if high else None))
+    return limits
+
+
 def read_numbers(texts):
     """Read ``tv=1.08``.
 

@@ -161,6 +161,10 @@ def test_errors_of_the_model_speak_of_options(broken, capsys):
         ),
         ("It has fixed costs.", "It has fixed costs."),
         (
+            "To plan it, give it some in X.",
+            "To plan it, give it some in a table of these rows as --data.",
+        ),
+        (
             "less than target_mroi=0.25. Lower the target.",
             "less than --target-mroi 0.25. Lower the target.",
         ),

@@ -11,10 +11,10 @@ from sklearn.utils import Bunch
 from command_line import QUICK, SALES, one_error
 from skmmm import DeepCausalMMMRegressor
 from skmmm.__main__ import main
-from skmmm._cli.commands import _bounds
 from skmmm._cli.files import by_row, remove_others, write_csv
 from skmmm._cli.parser import parse
 from skmmm._cli.paths import check_paths
+from skmmm._cli.plans import bounds_of
 from skmmm._cli.task import Task, read_rows, read_task
 from skmmm._cli.values import UsageError
 
@@ -256,9 +256,9 @@ def test_priors_and_bounds_by_channel_are_read():
 def test_bounds_of_all_name_no_channel():
     model = Bunch(media_=["tv", "press", "radio"])
     asked = ["plan", "m", "--bounds", "tv=1:2"]
-    assert _bounds(parse(asked), model) == {"tv": (1.0, 2.0)}
+    assert bounds_of(parse(asked), model) == {"tv": (1.0, 2.0)}
     both = parse([*asked, "0", "3"])
-    assert _bounds(both, model) == {None: (0.0, 3.0), "tv": (1.0, 2.0)}
+    assert bounds_of(both, model) == {None: (0.0, 3.0), "tv": (1.0, 2.0)}
 
 
 # --- text in controls -----------------------------------------------------------------
