@@ -36,7 +36,7 @@ def add_limits(plan):
         metavar="NAME+NAME=LOW:HIGH",
         nargs="+",
         action="extend",
-        help="least and most money of several channels together, one of which may be "
+        help="least and most money of several channels together; LOW or HIGH may be "
         "left out: tv+video=:900000",
     )
     limits.add_argument(

@@ -93,7 +93,9 @@ def _read_together(args, error):
 
 def _config_of(argv):
     """Return the file that --config names, None without."""
-    if any(text.startswith("--c") for text in argv):  # it may be abbreviated
+    names = (text.partition("=")[0] for text in argv)
+    # It may be abbreviated.
+    if any(len(name) > 2 and "--config".startswith(name) for name in names):
         said = _said(argv)
         return None if said is None else said.config
     return None
@@ -181,7 +183,7 @@ def _make_parsers():
         command.add_argument(
             "--config",
             metavar="FILE",
-            help="options in a TOML file, such as settings.toml of a fit; those given "
+            help="options in a TOML file (skmmm fit --help ends with one); those given "
             "here count before them",
         )
     commands.add_parser(
@@ -283,11 +285,14 @@ def _add_plan(commands):
         "--from",
         dest="first",
         metavar="PERIOD",
-        help="plan rows of the fit or of --data from this period, such as 2024-01-29, "
-        "only; spend before and after stays, and is carried over",
+        help="plan only rows (of the fit or of --data) of periods that begin on this "
+        "day or later: 2024-01-29; spend of others stays, and is carried over",
     )
     what.add_argument(
-        "--until", dest="last", metavar="PERIOD", help="up to this period, with it"
+        "--until",
+        dest="last",
+        metavar="PERIOD",
+        help="the same, on this day or earlier",
     )
     add_limits(plan)
     add_prices(plan)

@@ -67,6 +67,14 @@ def test_a_file_says_what_the_command_line_would(write):
     assert without_config(read) == without_config(parse(line))
 
 
+def test_dates_and_tables_of_a_file(write):
+    text = '[plan]\nmodel = "m"\nfrom = 2024-01-29\nlimit = {"tv+radio" = [1, 2]}\n'
+    read = parse(["plan", "--config", write(text)])
+    assert (read.first, read.limit) == ("2024-01-29", [("tv+radio", 1.0, 2.0)])
+    text = '[fit]\ndata = "a"\nkpi = "b"\nfrequency = {video = "often"}\n'
+    assert parse(["fit", "--config", write(text)]).frequency == {"video": "often"}
+
+
 def test_the_command_line_counts_before_the_file(write):
     path = write(FIT)
     args = parse(["fit", "--config", path, "b.csv", "--media", "radio", "--seed", "3"])
