@@ -5,9 +5,10 @@ its automatic selection of knots.
 
 python run_meridian.py FOLDER
 
-With --short after the folder: default knots only, one chain, few draws; for panels
-of many regions. Twice: with population 1 in each region, and with the region's mean
-KPI as population, since Meridian scales spend and KPI by it.
+With --default after the folder: default knots only. With --short: the same with one
+chain and few draws, for panels of many regions. Twice: with population 1 in each
+region, and with the region's mean KPI as population, since Meridian scales spend and
+KPI by it.
 """
 
 import sys
@@ -58,4 +59,5 @@ if __name__ == "__main__":
         answer_all("Meridian, short, sized", partial(short, sized=True))
     else:
         answer_all("Meridian", partial(fit, enable_aks=False))
+    if len(sys.argv) == 2:
         answer_all("Meridian, automatic knots", partial(fit, enable_aks=True))

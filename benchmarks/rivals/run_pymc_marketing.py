@@ -1,14 +1,22 @@
 """PyMC-Marketing as its quickstart has it: geometric adstock, logistic saturation.
 
 python run_pymc_marketing.py FOLDER
+
+With --numpyro after the folder: by numpyro, four chains in place of two.
 """
+
+import sys
+from functools import partial
 
 from exchange import answer_all, rows
 from pymc_marketing.mmm import GeometricAdstock, LogisticSaturation
 from pymc_marketing.mmm.multidimensional import MMM
 
+NUTPIE = {"nuts_sampler": "nutpie", "chains": 2, "cores": 2}
+NUMPYRO = {"nuts_sampler": "numpyro", "chains": 4, "draws": 1000, "tune": 1000}
 
-def fit(X, y, roles):
+
+def fit(X, y, roles, sampler=NUTPIE):
     time, region, media = roles["time"], roles["region"], roles["media"]
     several = X[region].nunique() > 1
     model = MMM(
@@ -21,9 +29,7 @@ def fit(X, y, roles):
         dims=(region,) if several else None,
         target_column=y.name,
     )
-    model.fit(
-        X, y, nuts_sampler="nutpie", chains=2, cores=2, random_seed=0, progressbar=False
-    )
+    model.fit(X, y, **sampler, random_seed=0, progressbar=False)
     data = model.idata
     scale = data.constant_data["target_scale"].squeeze(drop=True)
     draws = (data.posterior["channel_contribution"] * scale).sel(channel=media)
@@ -36,4 +42,5 @@ def fit(X, y, roles):
 
 
 if __name__ == "__main__":
-    answer_all("PyMC-Marketing", fit)
+    numpyro = "--numpyro" in sys.argv
+    answer_all("PyMC-Marketing", partial(fit, sampler=NUMPYRO) if numpyro else fit)
