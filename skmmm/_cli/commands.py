@@ -162,14 +162,20 @@ def update(args, console):
     if not new.any():
         raise ValueError(f"{args.data} has no row after those that the model knows")
     after = DeepCausalMMMRegressor.load(args.model)
-    if args.forgetting_factor is not None:
-        after.set_params(forgetting_factor=args.forgetting_factor)
+    for name in ("forgetting_factor", "effect_drift"):
+        if getattr(args, name) is not None:
+            after.set_params(**{name: getattr(args, name)})
     with console.stage(f"Taking in {counted(int(new.sum()), 'new row')}"):
         after.partial_fit(X[new], y[new])
     if not new.all():
         known = counted(int((~new).sum()), "row")
         console.say(f"Left out: {known} of periods that the model knows.")
-    summaries = [m.channel_summary(confidence_level=LEVEL) for m in (before, after)]
+    shown = X[new] if after.effect_drift else None
+    summaries = [
+        m.channel_summary(shown, confidence_level=LEVEL) for m in (before, after)
+    ]
+    if shown is not None:
+        console.say("Returns of the new rows:")
     console.say(f"\n{returns_text(*summaries)}")
     after.save(args.save)
     console.say(f"\nSaved to {args.save}")

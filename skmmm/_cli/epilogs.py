@@ -80,7 +80,7 @@ UPDATE_EPILOG = """\
 examples:
   skmmm update results/model.skmmm october.csv --kpi revenue --save october.skmmm
   skmmm update results/model.skmmm sales.csv --kpi revenue --save new.skmmm \\
-      --forgetting-factor 0.98
+      --effect-drift 0.05
 
 DATA has rows of periods after those the model knows, in the columns of the fit; earlier
 rows are left out, and counted. Fit again from time to time: skmmm fit.

@@ -21,6 +21,7 @@ from skmmm._cli.options import (
 from skmmm._cli.settings import key_of, keys_of, read_settings
 from skmmm._cli.values import (
     UsageError,
+    from_zero_below_one,
     read_bounds,
     read_columns,
     read_costs,
@@ -349,7 +350,7 @@ def _add_update(commands):
         "update",
         help="let a model take in new periods",
         usage="skmmm update MODEL DATA --kpi NAME --save FILE\n"
-        "                    [--forgetting-factor SHARE] ...",
+        "                    [--effect-drift NUMBER] ...",
         description="Let a model that skmmm fit has saved take in the rows of new "
         "periods, in seconds, and say how returns have changed.",
         epilog=UPDATE_EPILOG,
@@ -369,6 +370,14 @@ def _add_update(commands):
         type=share,
         help="what rows learned before still count for after each new period, above 0 "
         "and at most 1 (default: as the model says)",
+    )
+    update.add_argument(
+        "--effect-drift",
+        metavar="NUMBER",
+        type=from_zero_below_one,
+        help="by how much effects may change per new period, as a standard deviation "
+        "of their logarithm: 0.05 is 18%% in a quarter of weeks; returns are then "
+        "shown of the new rows (default: as the model says)",
     )
     add_reading(update, "DATA")
     update.add_argument("--out", metavar="FILE", help="write returns to this .csv file")

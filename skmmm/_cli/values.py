@@ -42,6 +42,14 @@ def share(text):
     return number
 
 
+def from_zero_below_one(text):
+    """Return a number from zero and below one."""
+    number = _number(text)
+    if number is None or not 0 <= number < 1:
+        raise ArgumentTypeError(f"{text!r} is no number from 0 and below 1")
+    return number
+
+
 def separator(text):
     """Return the character between two cells; a tab may be written as tab or \\t."""
     char = "\t" if text in ("tab", r"\t") else text

@@ -48,6 +48,14 @@ def test_a_model_takes_in_new_periods(regional, table, tmp_path, capsys):
     assert capsys.readouterr().out == ""
     forgetful = DeepCausalMMMRegressor.load(tmp_path / "x.skmmm")
     assert forgetful._model.memory[0] == 0.5**4
+    save = ["--save", str(tmp_path / "y.skmmm"), "--effect-drift", "0.1"]
+    assert main([*arguments, *save, "--out", str(out)]) == 0
+    assert "Returns of the new rows:" in capsys.readouterr().out
+    drifted = DeepCausalMMMRegressor.load(tmp_path / "y.skmmm")
+    late = pd.read_csv(table).drop(columns="sales").tail(4 * n_regions)
+    found = pd.read_csv(out, index_col="channel")["contribution"]
+    expected = drifted.channel_summary(late)["contribution"]
+    pd.testing.assert_series_equal(found, expected, check_exact=False, rtol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore:The spend of")  # by chance
@@ -82,6 +90,9 @@ def test_errors_of_updates(regional, table, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([*arguments, *save, "--forgetting-factor", "1.5"])
     assert "'1.5' is no number above 0 and at most 1" in one_error(capsys)
+    with pytest.raises(SystemExit):
+        main([*arguments, *save, "--effect-drift", "1"])
+    assert "'1' is no number from 0 and below 1" in one_error(capsys)
     old = tmp_path / "old.csv"
     pd.read_csv(table).head(6).to_csv(old, index=False)
     assert main(["update", str(model), str(old), "--kpi", "sales", *save]) == 1
