@@ -119,6 +119,14 @@ def _effective_size(score):
     return min(size, float(score.size))
 
 
+def limits(n_chains: float) -> tuple[float, float]:
+    """Return nested R-hat and drift beyond which draws are not trusted."""
+    highest, most = (
+        max(least, chance / n_chains**0.5) for least, chance in (_NESTED, _DRIFT)
+    )
+    return 1.0 + highest, most
+
+
 def is_untrusted(found: Array) -> np.ndarray:
     """Return the quantities whose draws cannot be trusted, (n_quantities,), bool.
 
@@ -134,10 +142,8 @@ def is_untrusted(found: Array) -> np.ndarray:
     n_chains = told["n_chains"][0]
     if n_chains < MIN_DRAWS or told["n_transitions"][0] < _FEWEST:
         return np.zeros(len(found), dtype=bool)
-    highest, most = (
-        max(least, chance / n_chains**0.5) for least, chance in (_NESTED, _DRIFT)
-    )
-    bad = (told["nested_r_hat"] > 1.0 + highest) | (abs(told["drift"]) > most)
+    highest, most = limits(n_chains)
+    bad = (told["nested_r_hat"] > highest) | (abs(told["drift"]) > most)
     return bad | _moves_are_lost(told)
 
 

@@ -12,6 +12,7 @@ from skmmm.plotting._diagnostics import HoldoutDisplay, ResidualsDisplay, SkillD
 from skmmm.plotting._experiments import ExperimentsDisplay
 from skmmm.plotting._fit import FitDisplay
 from skmmm.plotting._graph import ChannelGraphDisplay, ChannelGraphHeatmapDisplay
+from skmmm.plotting._input import InputDataDisplay
 from skmmm.plotting._plans import BudgetPathDisplay, BudgetPlanDisplay, ScenariosDisplay
 from skmmm.plotting._regions import RegionRankingDisplay
 from skmmm.plotting._returns import ReturnsDisplay, SpendShareDisplay, VerdictsDisplay
@@ -22,6 +23,7 @@ from skmmm.plotting._shapes import (
     PaybackDisplay,
     SaturationDisplay,
 )
+from skmmm.plotting._training import TrainingDisplay
 
 __all__ = [
     "AdstockDisplay",
@@ -37,6 +39,7 @@ __all__ = [
     "FitDisplay",
     "HiddenDemandDisplay",
     "HoldoutDisplay",
+    "InputDataDisplay",
     "PaybackDisplay",
     "PlanReviewDisplay",
     "RegionRankingDisplay",
@@ -47,6 +50,7 @@ __all__ = [
     "ScenariosDisplay",
     "SkillDisplay",
     "SpendShareDisplay",
+    "TrainingDisplay",
     "VerdictsDisplay",
     "WaterfallDisplay",
 ]

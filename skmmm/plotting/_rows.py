@@ -148,6 +148,28 @@ def spend_name(estimator, X):
     return "spend, or units of X" if money.any() else "spend, units of X"
 
 
+def correlation_within(table, region):
+    """Return how alike columns move within regions: correlations, NaN of still ones.
+
+    Of the rows in which all columns have a value.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_rows, n_columns)
+    region : array-like of shape (n_rows,)
+    """
+    known = table.notna().to_numpy().all(axis=1)
+    table, region = table[known], np.asarray(region)[known]
+    centred = (table - table.groupby(region).transform("mean")).to_numpy()
+    # What moves by rounding only does not move.
+    moves = np.abs(centred).max(axis=0, initial=0.0) > 1e-9 * table.abs().max(axis=0)
+    centred = np.where(moves, centred, 0.0)
+    size = np.sqrt((centred**2).sum(axis=0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unit = centred / size
+    return pd.DataFrame(unit.T @ unit, table.columns, table.columns)
+
+
 def rows_over_time(estimator, X, y, X_test=None, y_test=None, *, confidence_level=None):
     """Return observed and predicted KPI of training rows and of later ones.
 

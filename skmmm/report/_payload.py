@@ -10,6 +10,7 @@ from skmmm._data.periods import one_of, several
 from skmmm.plotting._diagnostics import autocorrelation, errors_over_time
 from skmmm.plotting._experiments import SHOWN, names_of, size_of
 from skmmm.plotting._graph import drawn_pairs, layered
+from skmmm.plotting._rows import correlation_within
 from skmmm.plotting._style import channel_colors, own_name, shorten
 from skmmm.report._words import planned, reach_of
 
@@ -404,10 +405,5 @@ def _graph(content):
 
 def _correlation(spend):
     """Return how alike channels move within regions: correlations of spend."""
-    centred = spend - spend.groupby(level="region").transform("mean")
-    values = centred.to_numpy()
-    size = np.sqrt((values**2).sum(axis=0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        unit = values / size
-    table = unit.T @ unit
-    return [numbers(row) for row in table]
+    table = correlation_within(spend, spend.index.get_level_values("region"))
+    return [numbers(row) for row in table.to_numpy()]

@@ -65,6 +65,9 @@ MAKERS = {
     "HoldoutDisplay": lambda m, X, y, ax: plotting.HoldoutDisplay.from_estimator(
         m, X, y, ax=ax
     ),
+    "InputDataDisplay": lambda m, X, y, ax: plotting.InputDataDisplay.from_estimator(
+        m, X, y, ax=ax
+    ),
     "PaybackDisplay": lambda m, X, y, ax: plotting.PaybackDisplay.from_estimator(
         m, ax=ax
     ),
@@ -98,6 +101,9 @@ MAKERS = {
         ax=ax,
     ),
     "SpendShareDisplay": lambda m, X, y, ax: plotting.SpendShareDisplay.from_estimator(
+        m, ax=ax
+    ),
+    "TrainingDisplay": lambda m, X, y, ax: plotting.TrainingDisplay.from_estimator(
         m, ax=ax
     ),
     "VerdictsDisplay": lambda m, X, y, ax: plotting.VerdictsDisplay.from_estimator(
