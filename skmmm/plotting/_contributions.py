@@ -217,7 +217,7 @@ class WaterfallDisplay(Display):
     In each region trend is counted from the first period, season from its lowest
     period, and a control that is zero in some rows (an event) from zero; other controls
     are counted from their average, and over all training rows sum to nothing. What is
-    left is the base.
+    left is the base. Numbers have the share of the sum behind them.
 
     Examples
     --------
@@ -261,20 +261,20 @@ class WaterfallDisplay(Display):
         channels = largest(
             pd.Series(sums, counterfactual.labels), max_channels, "channels"
         )
-        parts = pd.concat([parts_without_media(estimator, X), channels])
+        parts = pd.concat([parts_without_media(estimator, X, max_channels), channels])
         return cls(parts=parts, kpi_name=kpi_name).plot(ax=ax)
 
     def _figure_size(self):
         return (WIDTH, row_height(len(self.parts) + 1))
 
     def _draw(self, ax):
-        self.bars_ = draw_waterfall(ax, self.parts, "prediction")
+        self.bars_ = draw_waterfall(ax, self.parts, "prediction", shares=True)
         self.bars_[0].set_color(BASELINE)
         ax.set_xlabel(brief(self.kpi_name, 60), fontsize=SMALL)
         add_title(ax, f"Where {brief(self.kpi_name)} came from")
 
 
-def draw_waterfall(ax, parts, total_name, bounds=None):
+def draw_waterfall(ax, parts, total_name, bounds=None, *, shares=False):
     """Draw parts one after the other, and their sum; return the bars.
 
     Parameters
@@ -284,6 +284,8 @@ def draw_waterfall(ax, parts, total_name, bounds=None):
     total_name : str
     bounds : ndarray of shape (2, n), default=None
         Intervals of the parts, in thin lines; NaN for none.
+    shares : bool, default=False
+        Write the share of the sum behind each part.
     """
     values = parts.to_numpy(dtype=float)
     total = values.sum()
@@ -307,10 +309,12 @@ def draw_waterfall(ax, parts, total_name, bounds=None):
     for width, at, height in zip(widths, reach.max(axis=0), heights, strict=True):
         shown = 0.0 if abs(width) < 1e-6 * size else width
         text = format_number(shown, trim=False).replace("\u2009", " ")
+        if shares and height and total > 0.0:
+            text += f" · {round(shown / total, 3) + 0.0:.1%}"
         ax.text(at + 0.01 * (high - low), height, text, va="center", fontsize=TINY)
     name_rows(ax, [*parts.index, own_name(total_name, parts.index)][::-1])
     ax.axvline(0.0, color=INK, linewidth=0.6)
-    ax.set_xlim(low, high + 0.14 * (high - low))
+    ax.set_xlim(low, high + (0.24 if shares else 0.14) * (high - low))
     tidy_rows(ax)
     return bars
 

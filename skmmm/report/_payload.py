@@ -194,6 +194,8 @@ def _waterfall(content):
     values = np.where(np.abs(values) < 1e-9 * np.abs(values).max(), 0.0, values)
     return {
         "names": names,
+        "short": shorten(names, _SHORT),
+        "tiny": shorten(names, _TINY),
         "values": numbers(values),
         "total": own_name("predicted", [*names, *content.channels]),
     }

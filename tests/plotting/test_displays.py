@@ -209,6 +209,41 @@ def test_waterfall_counts_events_from_none_and_trend_from_the_start(fitted, pane
     assert parts["season"] >= 0
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_waterfall_has_events_apart_and_adds_up_the_smaller(series):
+    X = series.X.drop(columns="region")
+    week = np.arange(len(X))
+    size = {
+        "event: fair (not none)": 6e4,
+        "event: sale (not none)": -3e4,
+        "Easter": 1.0,
+    }
+    for i, name in enumerate(size):
+        X[name] = (week % 13 == 3 * i).astype(float)
+    y = series.y + X[list(size)] @ np.array(list(size.values()))
+    model = DeepCausalMMMRegressor(
+        media=series.media,
+        controls=list(size),
+        time="week",
+        n_draws=0,
+        max_iter=60,
+        graph=None,
+        random_state=0,
+    ).fit(X, y)
+    parts = model.contributions()[list(size)]
+    display = plotting.WaterfallDisplay.from_estimator(model)
+    effects = {
+        name: (parts[name] - parts[name][X[name] == 0].iloc[0]).sum() for name in size
+    }
+    assert_allclose(display.parts[list(size)], list(effects.values()))
+    assert effects["event: fair (not none)"] > 0 > effects["event: sale (not none)"]
+    share = effects["event: fair (not none)"] / display.parts.sum()
+    assert any(t.get_text().endswith(f" · {share:.1%}") for t in display.ax_.texts)
+    few = plotting.WaterfallDisplay.from_estimator(model, max_channels=2).parts
+    rest = effects["event: sale (not none)"] + effects["Easter"]
+    assert few["2 other controls"] == pytest.approx(rest)
+
+
 def test_waterfall_of_a_series_without_time_has_a_base_and_channels(panel):
     model = DeepCausalMMMRegressor(
         media=panel.media, controls=panel.controls, n_draws=0, max_iter=5

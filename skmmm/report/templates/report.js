@@ -165,7 +165,7 @@
     const shown = order.slice(0, 12), rest = order.slice(12);
     const sum = (list) => list.reduce((a, b) => a + (b ?? 0), 0);
     const w = data.waterfall;
-    const labels = [...w.names.map((name) => cut(name, narrow() ? 14 : 26)), ...shortIn(shown)];
+    const labels = [...(narrow() ? w.tiny : w.short), ...shortIn(shown)];
     const values = [...w.values, ...shown.map((i) => data.summary.contribution[i])];
     if (rest.length) {
       labels.push(counted(rest.length, "other channel"));
