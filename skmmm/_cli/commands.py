@@ -40,11 +40,13 @@ from skmmm._cli.values import TOTAL_ONLY, UsageError, costs_by_channel
 from skmmm._regressor import DeepCausalMMMRegressor
 from skmmm._utils.labels import counted
 from skmmm._version import __version__
+from skmmm.inspection._compare import compare_models, refits_needed
 
 # Options of `report` that are not about a fit.
 _NOT_OF_A_FIT = (
     "config",
     "model",
+    "previous",
     "out",
     "title",
     "quiet",
@@ -86,6 +88,9 @@ def fit(args, console):
 
 def report(args, console):
     """Fit a table, or take a saved model, and write a report."""
+    # Before a fit that would take a while for nothing.
+    path = args.previous
+    earlier = None if path is None else DeepCausalMMMRegressor.load(path)
     if args.model is None:
         task = read_task(args)
         _announce(console, task, args)
@@ -97,7 +102,8 @@ def report(args, console):
         make_room(args)
         model, skill = DeepCausalMMMRegressor.load(args.model), None
         X, y = read_rows(args, model)
-    _report(console, model, X, y, Path(args.out), skill, args.title)
+    changes = _changes(console, earlier, model, args.jobs)
+    _report(console, model, X, y, Path(args.out), skill, args.title, changes)
 
 
 def plan(args, console):
@@ -262,11 +268,29 @@ def _fit(console, task, args, **options):
         return console.fit(model, task.X, task.y)
 
 
-def _report(console, model, X, y, path, skill, title=None):
+def _changes(console, earlier, model, n_jobs):
+    """Return why returns are others than in an earlier model; None without one."""
+    if earlier is None:
+        return None
+    n_fits = counted(refits_needed(earlier, model), "fit")
+    with console.stage(f"Comparing with the earlier model, {n_fits} without draws"):
+        return compare_models(earlier, model, confidence_level=LEVEL, n_jobs=n_jobs)
+
+
+def _report(console, model, X, y, path, skill, title=None, previous=None):
     from skmmm.report import make_report
 
     with console.stage("Writing the report"):
-        make_report(model, X, y, path, skill=skill, title=title, confidence_level=LEVEL)
+        make_report(
+            model,
+            X,
+            y,
+            path,
+            skill=skill,
+            previous=previous,
+            title=title,
+            confidence_level=LEVEL,
+        )
     console.say(f"\nOpen {path} in a browser.")
 
 

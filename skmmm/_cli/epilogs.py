@@ -45,9 +45,11 @@ examples:
   skmmm report umsatz.csv --kpi umsatz --media tv suche --time woche \\
       --sep ";" --decimal , --date-format %d.%m.%Y
   skmmm report sales.csv --kpi revenue --model results/model.skmmm
+  skmmm report sales.csv --kpi revenue --model october.skmmm --previous july.skmmm
 
 The first fits the table and compares forecasts with naive ones. The second takes a
 model that skmmm fit has saved, which knows its columns; the table is that of the fit.
+The last says, too, which returns have changed since an earlier model, and why.
 The report is one file that opens in any browser, without a network.
 """
 PLAN_EPILOG = """\

@@ -235,6 +235,12 @@ def _add_report(commands):
         default="report.html",
         help="the report (default: %(default)s)",
     )
+    report.add_argument(
+        "--previous",
+        metavar="FILE",
+        help="an earlier model that skmmm fit has saved: the report says which returns "
+        "have changed since and why, which takes a few fits without draws",
+    )
     report.add_argument("--title", metavar="TEXT", help="heading of the report")
     add_experiments(report)
     add_settings(report)

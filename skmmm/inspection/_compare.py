@@ -188,6 +188,14 @@ def compare_models(
     return _table(models, asked, parts, at_ends, noise)
 
 
+def refits_needed(old: Any, new: Any) -> int:
+    """Return how many models `compare_models` fits, without draws and graph."""
+    models = [_model_of(one, name) for one, name in ((old, "old"), (new, "new"))]
+    fits = [model._fitted_to() for model in models]
+    ends, other = _states(models, fits)
+    return len(_to_fit_again(ends, other, [one.refreshed for one in fits]))
+
+
 def _model_of(estimator: Any, name: str) -> Any:
     """Return a fitted model, or raise."""
     model = bare(estimator)

@@ -14,9 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from skmmm._regressor import DeepCausalMMMRegressor
 from skmmm._storage.files import replacing
 from skmmm._unwrapping import rows_of, unwrap
+from skmmm._utils.labels import counted
 from skmmm._utils.typing import Table
+from skmmm.inspection._compare import compare_models, refits_needed
 from skmmm.inspection._intervals import tail_probability
-from skmmm.report._content import read_content
+from skmmm.report._content import CHANGE, read_content
 from skmmm.report._page import make_page
 
 __all__ = ["make_report"]
@@ -31,6 +33,7 @@ def make_report(
     X_test: Table | None = None,
     y_test: npt.ArrayLike | None = None,
     skill: pd.DataFrame | None = None,
+    previous: BaseEstimator | pd.DataFrame | None = None,
     title: str | None = None,
     confidence_level: float = 0.9,
     callback: Callable[[str], object] | None = None,
@@ -64,6 +67,11 @@ def make_report(
         As returned by :func:`skmmm.metrics.rolling_skill`, the first estimator of
         which is the one reported on; a column ``origin`` may name the splits. None: the
         report says that forecasts were not compared.
+    previous : DeepCausalMMMRegressor or DataFrame, default=None
+        An earlier model of the same KPI, also at the end of a pipeline or search, to
+        say which returns have changed since and why, by
+        :func:`skmmm.inspection.compare_models`. That fits one to seven models, without
+        draws and graph; a table that it has returned costs nothing.
     title : str, default=None
         None: "Marketing mix report" and the KPI.
     confidence_level : float in (0, 1), default=0.9
@@ -81,10 +89,10 @@ def make_report(
     ImportError
         If plotly, which draws the charts, is not installed.
     TypeError
-        If `estimator` is no DeepCausalMMMRegressor, nor ends with one.
+        If `estimator` or `previous` is no DeepCausalMMMRegressor, nor ends with one.
     ValueError
         If the estimator has no `time` column or no media, a step before it changes
-        media, or the holdout does not come after X.
+        media, the holdout does not come after X, or `previous` cannot be compared.
     NotFittedError
         If the estimator is not fitted.
 
@@ -109,6 +117,8 @@ def make_report(
     _check_media(inside, X)
     tail_probability(confidence_level)
     plotly = _plotly()
+    tell = callback or (lambda step: None)
+    changes = _changes(previous, inside.model, confidence_level, tell)
     content = read_content(
         inside.model,
         inside.rows(X),
@@ -117,7 +127,8 @@ def make_report(
         y_test,
         skill=skill,
         level=confidence_level,
-        tell=callback or (lambda step: None),
+        tell=tell,
+        changes=changes,
     )
     page = make_page(content, title=title, plotly=plotly)
     path = Path(path)
@@ -137,6 +148,24 @@ def _check_media(inside, X):
                 "steps, or report on pipeline[-1] with X=pipeline[:-1].transform(X), "
                 "if the result still is spend."
             )
+
+
+def _changes(previous, model, level, tell):
+    """Return how returns have changed since an earlier model; None without one."""
+    if previous is None:
+        return None
+    if isinstance(previous, pd.DataFrame):
+        lacking = [name for name in CHANGE if name not in previous]
+        if lacking:
+            raise ValueError(
+                f"previous is a table without the columns {lacking}. Pass the earlier "
+                "model, or what compare_models has returned."
+            )
+        return previous
+    earlier = unwrap(previous).model
+    n_fits = refits_needed(earlier, model)
+    tell(f"comparison with the earlier model, {counted(n_fits, 'fit')}")
+    return compare_models(earlier, model, confidence_level=level)
 
 
 def _check(estimator):

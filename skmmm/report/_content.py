@@ -20,6 +20,22 @@ from skmmm.plotting._shapes import SATURATION_POINTS
 from skmmm.plotting._style import shorten
 from skmmm.report._settings import settings_of
 
+# Of the table of `compare_models`: parts of a change, and all that a report reads.
+PARTS = ("data", "settings", "seed", "refresh")
+CHANGE = (
+    "roi_old",
+    "roi_new",
+    "change",
+    *PARTS,
+    "seed_noise",
+    "roi_old_low",
+    "roi_old_high",
+    "outside",
+    "verdict_old",
+    "verdict_new",
+    "alarm_old",
+    "alarm_new",
+)
 _BRIEF = 42  # characters of a name in a sentence
 _LARGE = 4.0  # standard deviations of an error that is listed by date
 
@@ -94,6 +110,8 @@ class Content:
         Pairs of region and period without a row.
     settings : list of (str, str)
         Parameters of the fit, and what they were.
+    changes : DataFrame or None
+        As of :func:`skmmm.inspection.compare_models`, since an earlier model.
     """
 
     kpi: str
@@ -131,6 +149,7 @@ class Content:
     remarks: list
     n_missing: int
     settings: list
+    changes: pd.DataFrame | None = None
 
     @cached_property
     def brief(self):
@@ -210,7 +229,7 @@ class Plan:
         return list(reasons.index[reasons.str.startswith("kept: ")])
 
 
-def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
+def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell, changes=None):
     """Ask the model everything that a report tells.
 
     Parameters
@@ -223,6 +242,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
     level : float
     tell : callable
         Called with the name of each step.
+    changes : DataFrame or None
 
     Returns
     -------
@@ -286,6 +306,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell):
         remarks=estimator.remarks_,
         n_missing=_count_missing(cells, estimator._calendar),
         settings=settings_of(estimator),
+        changes=changes,
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from skmmm._data.periods import one_of, several
+from skmmm._utils.labels import called
 from skmmm.plotting._diagnostics import autocorrelation, errors_over_time
 from skmmm.plotting._experiments import SHOWN, names_of, size_of
 from skmmm.plotting._graph import drawn_pairs, layered
@@ -67,7 +68,8 @@ def make_payload(content):
     payload : dict
     """
     names = [str(channel) for channel in content.channels]
-    return {
+    since = {} if content.changes is None else {"changes": _changes(content.changes)}
+    return since | {
         "kpi": content.kpi,
         "period": one_of(content.period),
         "periods": several(content.period),
@@ -284,6 +286,20 @@ def _planned_rows(content):
         [numbers(column) for _, column in _by_time(block, times).items()]
         for block in blocks
     ]
+
+
+def _changes(table):
+    """Return what returned before, and what returns now, of channels in either."""
+    names = [called(channel) for channel in table.index]
+    return {
+        "names": names,
+        "short": shorten(names, _SHORT),
+        "tiny": shorten(names, _TINY),
+        "before": numbers(table["roi_old"]),
+        "low": numbers(table["roi_old_low"]),
+        "high": numbers(table["roi_old_high"]),
+        "now": numbers(table["roi_new"]),
+    }
 
 
 def _experiments(content):

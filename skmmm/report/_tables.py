@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skmmm._utils.labels import counted
+from skmmm._utils.labels import called, counted
 from skmmm.graph._channel_graph import ChannelGraph
 from skmmm.inspection._placement import ADVICE
 from skmmm.plotting._experiments import SHOWN
 from skmmm.plotting._style import format_number
-from skmmm.report._content import Content
+from skmmm.report._content import PARTS, Content
 from skmmm.report._words import (
     aligned,
     interval,
@@ -33,6 +33,7 @@ def tabs(content: Content) -> list[tuple[str, str]]:
     """Return keys and names of the tabs that have something to show."""
     found = {
         "summary": "Summary",
+        "changes": "" if content.changes is None else "What changed",
         "fit": "Fit and forecast",
         "channels": "Channels",
         "response": "Response" if content.curves else "",
@@ -109,6 +110,53 @@ def channels(content: Content) -> Iterator[Row]:
         _within(found, "mroi"),
         strict=True,
     )
+
+
+def changes(content: Content) -> Iterator[Row]:
+    """Return how the return of each channel has changed since an earlier model."""
+    found = content.changes
+    assert found is not None  # there is no such tab without
+    before, low, high = (found[f"roi_old{end}"] for end in ("", "_low", "_high"))
+    returns = aligned(before, found["roi_new"])
+    signed = [
+        [_signed(value, returns) for value in found[name]]
+        for name in ("change", *PARTS)
+    ]
+    return zip(
+        map(called, found.index),
+        [
+            ("", returns(v), f"{returns(a)} to {returns(b)}")
+            if np.isfinite(a)
+            else ("", returns(v))
+            for v, a, b in zip(before, low, high, strict=True)
+        ],
+        [
+            ("warn" if row.outside else "", returns(row.roi_new))
+            for row in found.itertuples()
+        ],
+        *signed,
+        map(returns, found["seed_noise"]),
+        map(_verdicts_of, found.itertuples()),
+        strict=True,
+    )
+
+
+def _signed(value, write):
+    """Return a change as text with its sign."""
+    text = write(value)
+    if not text.strip("-0."):
+        return text.removeprefix("-")
+    return f"+{text}" if value > 0 else text
+
+
+def _verdicts_of(row):
+    """Return the cell of the verdict of the new model, with what was before."""
+    told = (row.verdict_old, row.verdict_new, row.alarm_old, row.alarm_new)
+    before, now, rang, rings = (one if isinstance(one, str) else "" for one in told)
+    doubts = [rings] if rings else []
+    doubts += [f"was: {before}"] if before and before != now else []
+    doubts += [f"was: {rang}"] if rang and rang != rings else []
+    return (f"text verdict {now.replace(' ', '-')}", now or "none", *doubts)
 
 
 def payback(content: Content) -> Iterator[Row]:

@@ -19,6 +19,15 @@ _MOVES = 0.3  # correlation from which a budget is said to move with hidden dema
 _CLEAR = 0.9  # share of draws from which a plan is called better without a reserve
 
 
+# What a part of a change comes from.
+CAUSES = {
+    "data": "new, corrected or other data",
+    "settings": "other settings",
+    "seed": "another seed, which is chance",
+    "refresh": "taking in rows by partial_fit in place of a fit to all rows",
+}
+
+
 def number(value):
     """Return a number as people write it, with a dash for none."""
     if not np.isfinite(value):
@@ -133,6 +142,7 @@ def summary_sentences(content):
         ("How sure that is", _sureness(content)),
         ("What experiments taught", _lessons(content)),
         ("What spend returned", _returns(content)),
+        ("What changed since the earlier model", what_changed(content)),
         ("Where the next unit of spend goes furthest", _next_unit(content)),
         ("A better split of the coming budget", _plan(content)),
         ("Channels that drive each other", _graph(content)),
@@ -259,6 +269,85 @@ def _returns(content):
     free = content.summary.index[~content.paid]
     if len(free):
         text += f" {name_some(content, free)} without a cost in media_cost: no return."
+    return text
+
+
+def what_changed(content):
+    """Return what moved most since an earlier model, and why, or "" without one.
+
+    Hedged where the seed alone may have done it.
+    """
+    table = content.changes
+    if table is None:
+        return ""
+    names = dict(zip(table.index, shorten(table.index, _BRIEF), strict=True))
+
+    def some(which):
+        return _listed([f"“{names[channel]}”" for channel in which])
+
+    both = table[table["change"].notna()]
+    text = "No channel has a return in both models."
+    if len(both):
+        text = _moved_most(content, both, some)
+    rings = [table[f"alarm_{model}"].fillna("") for model in ("old", "new")]
+    differs = both.index[(rings[0] != rings[1])[both.index]]
+    if len(differs):
+        text += (
+            f" An alarm rings for {some(differs)} in one of the models only: what is "
+            "reported of it jumps by more than the estimate has moved."
+        )
+    for model, other, verb in (("new", "old", "is new"), ("old", "new", "is gone")):
+        lacks = table[f"roi_{other}"].isna() & table[f"roi_{model}"].notna()
+        if lacks.any():
+            text += f" {some(table.index[lacks])} {verb}."
+    return text
+
+
+def _moved_most(content, table, some):
+    """Return which return moved most, and what its change is made of."""
+    size = table["change"].abs()
+    beyond = size > table["seed_noise"]
+    if not (content.priced and content.paid.all()):
+        size = size / table["roi_old"].abs()  # units differ
+    row = table.loc[size.where(beyond | ~beyond.any(), -1.0).idxmax()]
+    moved = (
+        f"{some([row.name])} moved most, from {number(row.roi_old)} to "
+        f"{number(row.roi_new)} {content.kpi} per {unit_of_spend(content)}"
+    )
+    by_seed = f"the seed alone moves it by {row.seed_noise:.2g}"
+    if not beyond.any():
+        text = (
+            "No return moved by more than the seed alone moves it: no news. "
+            f"{moved}; {by_seed}."
+        )
+    elif abs(row.change) < 2 * row.seed_noise:
+        text = f"{moved}, {_why(row)}; but {by_seed}, so that this may be chance."
+    else:
+        text = f"{moved}, {_why(row)}; {by_seed}."
+    others = table.index[beyond & (table.index != row.name)]
+    if len(others):
+        text += f" {some(others)} moved by more than the seed alone moves them, too."
+    return text + _surprises(table, some)
+
+
+def _surprises(table, some):
+    """Return which new returns the old intervals did not hold, in a sentence."""
+    outside = table.index[table["outside"].astype(bool)]
+    if len(outside):
+        what = "is" if len(outside) == 1 else "are"
+        ends = "its earlier interval" if what == "is" else "their earlier intervals"
+        return f" {some(outside)} {what} outside of {ends}."
+    if table["roi_old_low"].notna().any():
+        return " All returns are within their earlier intervals."
+    return ""
+
+
+def _why(row):
+    """Return what most of a change of return owes itself to."""
+    main = row[list(CAUSES)].astype(float).abs().idxmax()
+    text = f"mostly by {CAUSES[main]} ({row[main]:+.2g} of {row.change:+.2g})"
+    if main != "seed" and abs(row[main]) <= row.seed_noise:
+        text += ", a part no larger than what the seed does"
     return text
 
 

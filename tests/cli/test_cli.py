@@ -476,6 +476,21 @@ def test_report_of_a_saved_model(regional, regional_arguments, tmp_path, capsys)
         assert f"{more[0]} is for a fit" in one_error(capsys)
 
 
+def test_report_says_what_changed(regional, regional_arguments, tmp_path, capsys):
+    pytest.importorskip("plotly")
+    out, model = tmp_path / "report.html", str(regional / "model.skmmm")
+    arguments = ["report", regional_arguments[1], "--kpi", "sales", "--out", str(out)]
+    arguments += ["--model", model, "--previous"]
+    assert main([*arguments, str(tmp_path / "none.skmmm")]) == 1
+    assert "none.skmmm" in one_error(capsys)
+    assert not out.exists()
+    assert main([*arguments, model]) == 0
+    said = capsys.readouterr().out
+    assert "Comparing with the earlier model, 1 fit without draws" in said
+    page = out.read_text(encoding="utf-8")
+    assert "No return moved by more than the seed alone moves it" in page
+
+
 @pytest.mark.usefixtures("no_pictures")
 def test_events_in_words_become_columns(tmp_path, capsys, series):
     """As in a table of weeks with a column of events that are rare."""

@@ -559,6 +559,25 @@
     draw("chart-curves", traces, { ...layout, margin: { l: 34, r: 8, t: 8, b: 24 } });
   }
 
+  // --- what changed --------------------------------------------------------------------
+
+  function drawChanges() {
+    const c = data.changes, order = c.names.map((_, i) => i).reverse();
+    const none = c.names.map(() => null), told = { symbol: "circle", names: c.names };
+    const before = points(c.before, c.low, c.high, order, {
+      ...told, name: "before", color: "#777", wash: "#cfcfcf", shift: 0.16,
+    });
+    const now = points(c.now, none, none, order, { ...told, name: "now", shift: -0.16 });
+    draw("chart-changes", [before, now], {
+      xaxis: {
+        title: { text: `${kpi} per unit of ${data.priced ? "money" : "the column"}` },
+        range: whole(c.before, c.low, c.high, c.now),
+      },
+      yaxis: nameAxis(order.map((i) => (narrow() ? c.tiny : c.short)[i])),
+      height: rowHeight(1.35 * order.length), margin: { l: 20, r: 16, t: 30, b: 44 },
+    });
+  }
+
   // --- experiments --------------------------------------------------------------------
 
   function drawExperiments() {
@@ -964,6 +983,7 @@
 
   const charts = {
     summary: [["chart-effects", drawEffects], ["chart-waterfall", drawWaterfall]],
+    changes: [["chart-changes", drawChanges]],
     fit: [["chart-fit", drawFit], ["chart-scatter", drawScatter], ["scores-table", fillScores],
       ["chart-baseline", drawBaseline], ["chart-demand", drawDemand], ["chart-skill", drawSkill]],
     channels: [["chart-contributions", drawContributions], ["chart-returns", drawReturns],
