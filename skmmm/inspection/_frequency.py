@@ -88,6 +88,11 @@ def optimal_frequency(
             "DeepCausalMMMRegressor with frequency={channel: column}, and ask the "
             "model itself."
         )
+    return table_of(counterfactual, curves, tail)
+
+
+def table_of(counterfactual: Any, curves: dict, tail: float) -> pd.DataFrame:
+    """Return what `optimal_frequency` says of some curves."""
     drawn = counterfactual.has_draws
     doubts = dict(zip(counterfactual.labels, counterfactual.doubted(), strict=True))
     rows = [
@@ -96,6 +101,30 @@ def optimal_frequency(
     ]
     table = pd.DataFrame(rows, index=pd.Index(list(curves), name="channel"))
     return table.astype({"verdict": object})
+
+
+def points_of(counterfactual: Any, curves: dict, tail: float) -> pd.DataFrame:
+    """Return what the same impressions cause at each frequency.
+
+    A DataFrame indexed by channel and frequency: ``contribution`` in KPI units, the
+    mean over draws, ``low`` and ``high``, which are NaN without draws. Channels whose
+    rows reach nobody are left out.
+    """
+    parts = {}
+    for label, curve in curves.items():
+        if not np.isfinite(curve.present):
+            continue
+        mean = curve.effects.mean(axis=0)
+        ends = np.full((2, len(mean)), np.nan)
+        if counterfactual.has_draws:
+            ends = bounds(curve.effects, tail, mean)
+        values = {"contribution": mean, "low": ends[0], "high": ends[1]}
+        parts[label] = pd.DataFrame(values, pd.Index(curve.grid, name="frequency"))
+    if not parts:
+        names = ["channel", "frequency"]
+        index = pd.MultiIndex.from_arrays([[], []], names=names)
+        return pd.DataFrame(columns=["contribution", "low", "high"], index=index)
+    return pd.concat(parts, names=["channel"])
 
 
 def _checked(grid: npt.ArrayLike) -> Array:

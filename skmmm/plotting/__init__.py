@@ -11,6 +11,7 @@ from skmmm.plotting._demand import HiddenDemandDisplay
 from skmmm.plotting._diagnostics import HoldoutDisplay, ResidualsDisplay, SkillDisplay
 from skmmm.plotting._experiments import ExperimentsDisplay
 from skmmm.plotting._fit import FitDisplay
+from skmmm.plotting._frequency import FrequencyDisplay
 from skmmm.plotting._graph import ChannelGraphDisplay, ChannelGraphHeatmapDisplay
 from skmmm.plotting._input import InputDataDisplay
 from skmmm.plotting._plans import BudgetPathDisplay, BudgetPlanDisplay, ScenariosDisplay
@@ -37,6 +38,7 @@ __all__ = [
     "EffectivenessDisplay",
     "ExperimentsDisplay",
     "FitDisplay",
+    "FrequencyDisplay",
     "HiddenDemandDisplay",
     "HoldoutDisplay",
     "InputDataDisplay",

@@ -10,7 +10,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from skmmm._utils.typing import Column
-from skmmm.plotting._rows import Rows, channels_by_size, curves_of, spend_name
+from skmmm.plotting._rows import (
+    Rows,
+    channels_by_size,
+    curves_of,
+    spend_name,
+    units_of,
+)
 from skmmm.plotting._style import (
     BLUE,
     OTHERS,
@@ -32,6 +38,9 @@ class ResponseCurvesDisplay(ChannelPanels):
     ----------
     curves : dict of str to Bunch
         By channel, as returned by ``response_curve``.
+    units : dict of str to str, default=None
+        By channel, how its axis calls spend where not all do alike: "spend" for money,
+        "reach" of channels with a frequency, "units of X".
 
     Attributes
     ----------
@@ -72,6 +81,7 @@ class ResponseCurvesDisplay(ChannelPanels):
     curves: dict[Column, Bunch]
     kpi_name: str = "KPI"
     spend_name: str = "spend"
+    units: dict[Column, str] | None = None
     confidence_level: float = 0.9
 
     @classmethod
@@ -89,10 +99,13 @@ class ResponseCurvesDisplay(ChannelPanels):
         if channels is None:
             channels = channels_by_size(estimator, X)
         curves = curves_of(estimator, X, channels, confidence_level)
+        units = units_of(estimator, X)
+        units = {channel: units[channel] for channel in curves}
         return cls(
             curves=curves,
             kpi_name=kpi_name,
-            spend_name=spend_name(estimator, X),
+            spend_name=spend_name(units.values()),
+            units=units if len(set(units.values())) > 1 else None,
             confidence_level=confidence_level,
         ).plot(ax=ax)
 
@@ -104,9 +117,10 @@ class ResponseCurvesDisplay(ChannelPanels):
         for panel, curve in zip(self.axes_, self.curves.values(), strict=True):
             self._draw_curve(panel, curve)
         if self.curves:
-            self._label_panels(
-                self.spend_name, f"incremental\n{brief(self.kpi_name, 22)}"
-            )
+            names = [self.spend_name] * len(self.curves)
+            if self.units is not None:
+                names = [self.units[channel] for channel in self.curves]
+            self._label_panels(names, f"incremental\n{brief(self.kpi_name, 22)}")
             self._name_artists()
 
     def _name_artists(self):

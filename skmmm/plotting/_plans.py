@@ -14,7 +14,7 @@ from sklearn.utils import Bunch
 
 from skmmm import allocation, scenarios
 from skmmm._utils.typing import Table
-from skmmm.plotting._rows import Rows, spend_name
+from skmmm.plotting._rows import Rows, spend_name, units_of
 from skmmm.plotting._style import (
     BLUE,
     INK,
@@ -108,7 +108,7 @@ class BudgetPlanDisplay(Display):
             Passed to :func:`skmmm.allocation.optimize_budget`.
         """
         plan = allocation.optimize_budget(estimator, budget, X=X, **options)
-        return cls.from_plan(plan, spend_name=spend_name(estimator, X), ax=ax)
+        return cls.from_plan(plan, spend_name=_name(estimator, X), ax=ax)
 
     @classmethod
     def from_plan(
@@ -153,7 +153,8 @@ class BudgetPlanDisplay(Display):
         ax.hlines(rows, now, planned, color=OTHERS, linewidth=2.0, alpha=0.6)
         (self.today_,) = ax.plot(now, rows, "o", color=OTHERS, ms=6, label="today")
         (self.planned_,) = ax.plot(planned, rows, "D", color=BLUE, ms=5.5, label="plan")
-        right = np.maximum(now, planned)
+        # What has no cost is not planned: its row says so, and holds no point.
+        right = np.maximum(now, planned).fillna(0.0)
         for row, at, change, reason in zip(
             rows, right, table["change"], table["reason"], strict=True
         ):
@@ -277,7 +278,7 @@ class BudgetPathDisplay(Display):
         return cls(
             path=path,
             kpi_name=kpi_name,
-            spend_name=spend_name(estimator, X),
+            spend_name=_name(estimator, X),
             confidence_level=confidence_level,
         ).plot(ax=ax)
 
@@ -410,6 +411,12 @@ class ScenariosDisplay(DotsDisplay):
         (short,) = shorten([baseline], 24)
         word = f"{brief(self.kpi_name)} beyond “{plain_text(short)}”"
         self._label(ax, word, "What each scenario would bring")
+
+
+def _name(estimator, X):
+    """Return how the axis of what is planned is called: money, if any has a cost."""
+    units = units_of(estimator, X).values()
+    return "spend" if "spend" in units else spend_name(units)
 
 
 def _changes():

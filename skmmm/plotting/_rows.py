@@ -140,12 +140,26 @@ def curves_of(estimator, X, channels, confidence_level):
     }
 
 
-def spend_name(estimator, X):
-    """Return how axes call spend: money where all costs are known."""
-    money = counterfactual_of(estimator, X).is_money
-    if money.all():
-        return "spend"
-    return "spend, or units of X" if money.any() else "spend, units of X"
+def units_of(estimator, X):
+    """Return how axes call what is spent on each channel.
+
+    A dict by channel: "spend" where it is money, else "reach" of channels with a
+    frequency, else "units of X".
+    """
+    counterfactual = counterfactual_of(estimator, X)
+    seen = getattr(unwrap(estimator).model, "_frequency_columns", {})
+    return {
+        channel: "spend" if money else "reach" if channel in seen else "units of X"
+        for channel, money in zip(
+            counterfactual.labels, counterfactual.is_money, strict=True
+        )
+    }
+
+
+def spend_name(units):
+    """Return how one axis calls spend of channels with these names, in one order."""
+    found = [name for name in ("spend", "reach", "units of X") if name in units]
+    return "spend, units of X" if found == ["units of X"] else ", or ".join(found)
 
 
 def correlation_within(table, region):

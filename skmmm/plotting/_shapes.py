@@ -370,9 +370,9 @@ class SaturationDisplay(_TablePanels):
             panel.set_ylim(0.0, 1.0)
             panel.set_xlim(0.0, max(spend[-1], np.finfo(float).tiny))
             percent_ticks(panel.yaxis)
-        of_rows = "spend after carry-over,\nper row"
-        if self.saturation.attrs.get("by_frequency"):
-            of_rows = "spend after carry-over,\nor frequency, per row"
+        seen = self.saturation.attrs.get("by_frequency", ())
+        names = ["spend after carry-over,\nper row", "frequency of a row"]
+        of_rows = [names[channel in seen] for channel in self._channels()]
         self._label_panels(of_rows, "of highest effect")
         if self.lines_:
             self._name_artists()

@@ -432,10 +432,15 @@ class Panels(Display):
         self._leftmost = range(0, len(names), n_columns)
 
     def _label_panels(self, x=None, y=None):
-        """Name the axes once per row and column."""
+        """Name the axes once per row and column.
+
+        If `x` is a list of names that differ, each panel gets its own.
+        """
+        own = x if isinstance(x, list) else [x] * len(self.axes_)
+        differ = len(set(own)) > 1
         for i, panel in enumerate(self.axes_):
-            if x is not None and i in self._lowest:
-                panel.set_xlabel(plain_text(x), fontsize=TINY)
+            if own[i] is not None and (differ or i in self._lowest):
+                panel.set_xlabel(plain_text(own[i]), fontsize=TINY)
             if y is not None and i in self._leftmost:
                 panel.set_ylabel(plain_text(y), fontsize=TINY)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from skmmm._data.periods import UNITS
+from skmmm.inspection._frequency import points_of, table_of
 from skmmm.inspection._intervals import bounds, tail_probability
 from skmmm.inspection._payback import SHARES, named_shares, payback_of
 from skmmm.metrics import interval_coverage, weighted_mape, within_region_r2
@@ -91,6 +92,10 @@ class Content:
         As of :func:`skmmm.inspection.payback`.
     residuals : DataFrame indexed by (region, time)
         As of `residuals_of`, of the rows of X that `fit` learned from.
+    frequency : DataFrame or None
+        As of `optimal_frequency`; None without a channel that has one.
+    by_frequency : DataFrame indexed by channel and frequency
+        As of `points_of`; empty without.
     plan : Plan or str
         Plans for the coming periods, or why there is none.
     graph : ChannelGraph or None
@@ -139,6 +144,8 @@ class Content:
     effectiveness: pd.DataFrame
     payback: pd.DataFrame
     residuals: pd.DataFrame
+    frequency: pd.DataFrame | None
+    by_frequency: pd.DataFrame
     plan: Any
     graph: Any
     experiments: Any
@@ -263,6 +270,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell, changes
     tell("response curves")
     spends = summary["spend"] > 0
     curves = curves_of(estimator, X, list(summary.index[spends]), level)
+    seen = counterfactual.frequency_curves(None)
     tell("plans")
     plan = _plan(estimator, level)
     media, returned = _all_media(counterfactual, summary, tail_probability(level))
@@ -294,6 +302,10 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell, changes
             counterfactual, named_shares(SHARES), tail_probability(level)
         ),
         residuals=residuals_of(judged[~judged["holdout"]]),
+        frequency=table_of(counterfactual, seen, tail_probability(level))
+        if seen
+        else None,
+        by_frequency=points_of(counterfactual, seen, tail_probability(level)),
         plan=plan,
         graph=_graph(estimator),
         experiments=estimator.experiments_,

@@ -68,8 +68,10 @@ def make_payload(content):
     payload : dict
     """
     names = [str(channel) for channel in content.channels]
-    since = {} if content.changes is None else {"changes": _changes(content.changes)}
-    return since | {
+    some = {} if content.changes is None else {"changes": _changes(content.changes)}
+    if content.frequency is not None:
+        some["frequencies"] = _frequencies(content)
+    return some | {
         "kpi": content.kpi,
         "period": one_of(content.period),
         "periods": several(content.period),
@@ -231,6 +233,25 @@ def _curves(content):
             found[key] = numbers(np.ravel(curve[name])[:1])[0]
         curves.append(found)
     return curves
+
+
+def _frequencies(content):
+    """Return what the same impressions cause at each frequency, by channel."""
+    found = []
+    for channel, points in content.by_frequency.groupby("channel", sort=False):
+        best = content.frequency.loc[channel]
+        found.append(
+            {
+                "channel": content.channels.index(channel),
+                "frequency": numbers(points.index.get_level_values("frequency")),
+                **{name: numbers(values) for name, values in points.items()},
+                "now": numbers([best["frequency"]])[0],
+                "best": numbers([best["optimum"]])[0],
+                "from": numbers([best["optimum_low"]])[0],
+                "until": numbers([best["optimum_high"]])[0],
+            }
+        )
+    return found
 
 
 def _plan(content):

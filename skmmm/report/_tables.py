@@ -177,6 +177,31 @@ def payback(content: Content) -> Iterator[Row]:
     )
 
 
+def frequency(content: Content) -> Iterator[Row]:
+    """Return how often people see each channel, and how often they should."""
+    found = content.frequency
+    assert found is not None  # there is no such card without
+    return zip(
+        found.index,
+        map(_verdict, found.assign(alarm="").itertuples()),
+        [f"{v:.1f}" if np.isfinite(v) else "–" for v in found["frequency"]],
+        [
+            (
+                "",
+                f"{row.optimum:.1f}",
+                f"{row.optimum_low:.1f} to {row.optimum_high:.1f}",
+            )
+            if np.isfinite(row.optimum_low)
+            else ("", f"{row.optimum:.1f}" if np.isfinite(row.optimum) else "–")
+            for row in found.itertuples()
+        ],
+        [f"{v:.2f} ×" if np.isfinite(v) else "–" for v in found["reach_times"]],
+        _column(found["contribution"]),
+        _within(found, "gain"),
+        strict=True,
+    )
+
+
 def experiments(content: Content) -> Iterator[Row]:
     """Return what experiments measured, and what the model said before and after."""
     found = content.experiments

@@ -144,6 +144,7 @@ def summary_sentences(content):
         ("What spend returned", _returns(content)),
         ("What changed since the earlier model", what_changed(content)),
         ("Where the next unit of spend goes furthest", _next_unit(content)),
+        ("How often people should see it", how_often(content)),
         ("A better split of the coming budget", _plan(content)),
         ("Channels that drive each other", _graph(content)),
         ("How good the forecasts are", _forecasts(content)),
@@ -379,6 +380,37 @@ def _next_unit(content):
         "the average, says where to move money. In the coming "
         f"{periods(content)} it differs, as spend does: see the plan."
     )
+
+
+def how_often(content):
+    """Return how often channels are seen and should be, or "" without frequencies."""
+    if content.frequency is None:
+        return ""
+    table = content.frequency[content.frequency["optimum"].notna()]
+    told = table["verdict"] == "data-driven"
+    text = " ".join(
+        f"{quote(content, row.Index)} is seen {row.frequency:.1f} times by those it "
+        f"reaches; {row.optimum:.1f} times{_times(row)}, in all rows, would do "
+        f"most: the same impressions would bring {number(row.gain)} more {content.kpi}"
+        f"{_within(row.gain_low, row.gain_high)}."
+        for row in table[told].head(_NAMES).itertuples()
+    )
+    rest = table.index[~told]
+    if len(rest):
+        text += (
+            f" How often {name_some(content, rest)} should be seen the data do not "
+            "tell: its best frequency is what was expected beforehand."
+            if len(rest) == 1
+            else f" How often {name_some(content, rest)} should be seen the data do "
+            "not tell: their best frequencies are what was expected beforehand."
+        )
+    return text.strip()
+
+
+def _times(row):
+    if not np.isfinite(row.optimum_low):
+        return ""
+    return f" ({row.optimum_low:.1f} to {row.optimum_high:.1f})"
 
 
 def reported(content):

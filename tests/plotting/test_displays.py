@@ -59,6 +59,9 @@ MAKERS = {
     "FitDisplay": lambda m, X, y, ax: plotting.FitDisplay.from_estimator(
         m, X, y, ax=ax
     ),
+    "FrequencyDisplay": lambda m, X, y, ax: plotting.FrequencyDisplay(
+        **_frequencies(m.media_)
+    ).plot(ax=ax),
     "HiddenDemandDisplay": lambda m, X, y, ax: (
         plotting.HiddenDemandDisplay.from_estimator(m, ax=ax)
     ),
@@ -118,6 +121,18 @@ MAKERS = {
 def _twice(X):
     spend = X.select_dtypes("number").columns.difference(["price", "holiday"])
     return X.assign(**{name: 2.0 * X[name] for name in spend})
+
+
+def _frequencies(channels):
+    """What `FrequencyDisplay` holds of channels that are best seen twice."""
+    index = pd.MultiIndex.from_product(
+        [channels, [1.0, 2.0, 3.0]], names=["channel", "frequency"]
+    )
+    points = pd.DataFrame({"contribution": [1.0, 3.0, 2.0] * len(channels)}, index)
+    points = points.assign(low=points - 0.5, high=points + 0.5)
+    names = ["frequency", "optimum", "optimum_low", "optimum_high"]
+    optimum = pd.DataFrame([[2.5, 2.0, 1.5, 2.5]] * len(channels), channels, names)
+    return {"points": points, "optimum": optimum.assign(verdict="data-driven")}
 
 
 @pytest.fixture(scope="module")

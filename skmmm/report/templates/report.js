@@ -195,8 +195,13 @@
 
   const now = { region: 0, channel: 0, measure: 0, planRegion: 0 };
   const series = () => data.series[now.region];
-  const units_of_all = data.paid.every((v) => v)
-    ? (data.priced ? "spend" : "units of the column") : "spend, or units of the column";
+  /** What a channel is counted in: money where its cost is known, people reached where
+   * it has a frequency, else the units of its column. */
+  const unitOf = (i) => (data.priced && data.paid[i] ? "spend"
+    : data.shapes[i].byFrequency ? "reach" : "units of the column");
+  const unitsOfAll = ["spend", "reach", "units of the column"]
+    .filter((unit) => data.names.some((_, i) => unitOf(i) === unit));
+  const units_of_all = unitsOfAll.join(", or ");
   const timeAxis = () => ({
     type: typeof data.times[0] === "number" ? "linear" : "date",
     title: typeof data.times[0] === "number" ? { text: "period" } : undefined,
@@ -530,7 +535,7 @@
     }
     draw("chart-curve", curveTraces(i), {
       shapes, annotations: notes,
-      xaxis: { title: { text: `${data.priced && data.paid[i] ? "spend" : "units"} over all rows` }, range: whole(c.spend, [c.now]) },
+      xaxis: { title: { text: `${unitOf(i)} over all rows` }, range: whole(c.spend, [c.now]) },
       yaxis: { title: { text: `incremental ${kpi}` }, range: curveRange(c) },
       height: 400,
     });
@@ -551,12 +556,58 @@
       layout[`xaxis${suffix}`] = { ...small, domain: [x0, x1], anchor: `y${suffix}`, range: whole(data.curves[i].spend) };
       layout[`yaxis${suffix}`] = { ...small, domain: [y0, y1], anchor: `x${suffix}`, range: curveRange(data.curves[i]) };
       layout.annotations.push({
-        text: plain(shortNames()[i]), xref: "paper", yref: "paper", x: x0, y: y1,
+        text: plain(shortNames()[i]) + (unitsOfAll.length > 1 ? `, by ${unitOf(i)}` : ""),
+        xref: "paper", yref: "paper", x: x0, y: y1,
         xanchor: "left", yanchor: "bottom", showarrow: false, font: { size: 11.5 },
       });
       traces.push(...curveTraces(i, { xaxis: `x${suffix}`, yaxis: `y${suffix}` }));
     });
     draw("chart-curves", traces, { ...layout, margin: { l: 34, r: 8, t: 8, b: 24 } });
+  }
+
+  /** Small charts of what the same impressions cause, by frequency. */
+  function drawFrequencies() {
+    const found = data.frequencies, columns = narrow() ? 1 : Math.min(3, found.length);
+    const rows = Math.ceil(found.length / columns), traces = [];
+    const layout = { annotations: [], shapes: [], showlegend: false, height: 70 + 250 * rows };
+    found.forEach((f, k) => {
+      const suffix = k ? String(k + 1) : "", row = Math.floor(k / columns), column = k % columns;
+      const axes = { xaxis: `x${suffix}`, yaxis: `y${suffix}` };
+      const x0 = (column + 0.12) / columns, x1 = (column + 1) / columns;
+      const y1 = 1 - (row + 0.1) / rows, y0 = 1 - (row + 0.8) / rows;
+      const all = whole(f.contribution, f.low, f.high);
+      layout[`xaxis${suffix}`] = { domain: [x0, x1], anchor: `y${suffix}`, title: { text: "frequency", font: { size: 13 } } };
+      layout[`yaxis${suffix}`] = {
+        domain: [y0, y1], anchor: `x${suffix}`, range: all, tickformat: "~s", nticks: 5,
+        title: column ? undefined : { text: `${kpi} caused`, font: { size: 13 } },
+      };
+      layout.annotations.push({
+        text: plain(shortNames()[f.channel]), xref: "paper", yref: "paper", x: x0, y: y1,
+        xanchor: "left", yanchor: "bottom", showarrow: false, font: { size: 12.5 },
+      });
+      if (f.from !== null) {
+        layout.shapes.push({
+          type: "rect", xref: `x${suffix}`, yref: `y${suffix}`, x0: f.from, x1: f.until, y0: all[0], y1: all[1],
+          fillcolor: "#ededed", line: { width: 0 }, layer: "below",
+        });
+      }
+      layout.shapes.push({
+        type: "line", xref: `x${suffix}`, yref: `y${suffix}`, x0: f.now, x1: f.now, y0: all[0], y1: all[1],
+        line: { color: grey, width: 1.2, dash: "dash" },
+      });
+      if (f.low.every((v) => v !== null)) traces.push({ ...band(f.frequency, f.low, f.high, level), ...axes });
+      traces.push({
+        type: "scatter", mode: "lines", x: f.frequency, y: f.contribution, name: "caused",
+        line: { color: blue, width: 2 }, hovertemplate: "%{x:.1f} times: %{y:.4s}", ...axes,
+      });
+      const at = f.frequency.reduce((best, v, i) => (
+        Math.abs(v - f.best) < Math.abs(f.frequency[best] - f.best) ? i : best), 0);
+      traces.push({
+        type: "scatter", mode: "markers", x: [f.best], y: [f.contribution[at]], name: "optimum",
+        marker: { color: vermillion, size: 9 }, hovertemplate: "optimum %{x:.1f}: %{y:.4s}", ...axes,
+      });
+    });
+    draw("chart-frequency", traces, { ...layout, margin: { l: 20, r: 12, t: 8, b: 30 } });
   }
 
   // --- what changed --------------------------------------------------------------------
@@ -989,6 +1040,7 @@
     channels: [["chart-contributions", drawContributions], ["chart-returns", drawReturns],
       ["chart-shares", drawShares], ["channels-table", fillChannels]],
     response: [["chart-curve", drawCurve], ["chart-adstock", drawShapes],
+      ["chart-frequency", drawFrequencies],
       ["chart-curves", drawCurves]],
     experiments: [["chart-experiments", drawExperiments]],
     graph: [["graph-drawing", drawGraph], ["chart-graph", drawPairs]],
