@@ -52,6 +52,7 @@ def report(panel, tmp_path_factory):
     evil = {panel.media[0]: '<img src=x onerror="window.hacked=1">'}
     X = panel.X.rename(columns=evil)
     X["region"] = X["region"] + "</option><script>window.hacked=1</script>"
+    X["seen"] = 1.0 + X["price"].rank() % 3
     weeks = X["week"].unique()
     tests = pd.DataFrame(
         {
@@ -69,6 +70,7 @@ def report(panel, tmp_path_factory):
         region="region",
         time="week",
         media_cost=1.0,
+        frequency={panel.media[2]: "seen"},
         max_lag=5,
         n_draws=8,
         max_iter=10,
@@ -77,7 +79,8 @@ def report(panel, tmp_path_factory):
     )
     y = panel.y.rename("<b>sales</b>")
     path = tmp_path_factory.mktemp("browser") / "report.html"
-    return make_report(model.fit(X, y), X, y, path)
+    model.fit(X, y)
+    return make_report(model, X, y, path, previous=model)
 
 
 @pytest.fixture(scope="module")
