@@ -297,7 +297,9 @@ def _report(console, model, X, y, path, skill, title=None, previous=None):
 def _refuse_settings(args):
     """Raise if something is said that a fitted model knows already."""
     usual = parse(["report", args.data, "--kpi", args.kpi])
+    # Fits again, to compare with an earlier model, may go side by side.
+    known = (*_NOT_OF_A_FIT, *(["jobs"] if args.previous is not None else []))
     for name, value in vars(args).items():
-        if name not in _NOT_OF_A_FIT and value != getattr(usual, name):
+        if name not in known and value != getattr(usual, name):
             option = f"--{name.replace('_', '-')}"
             raise UsageError(f"{option} is for a fit; with --model leave it out")

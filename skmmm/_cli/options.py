@@ -246,8 +246,8 @@ def _add_effort(settings):
         metavar="N",
         type=whole_number(1),
         default=1,
-        help="fits of --origins at the same time, each in a process of its own, with "
-        "the same numbers (default: %(default)s)",
+        help="fits of --origins and --previous at the same time, each in a process of "
+        "its own, with the same numbers (default: %(default)s)",
     )
     settings.add_argument(
         "--max-iter",

@@ -55,7 +55,9 @@ _ROLES = (
     "frequency",
 )
 _MOST_PAIRS = 6  # named in the picture
-_PARTLY, _MISSING = "#FBEFC5", "#F2B79A"
+# Behind periods in which regions lack a value: by their share, up to all of them.
+_PARTLY, _MISSING = "#F6DF8E", "#F2B79A"
+_SHADES = ((0.0, 0.2), (0.05, 0.5), (0.25, 1.0))  # share from, opacity
 
 
 @display
@@ -85,7 +87,8 @@ class InputDataDisplay(Panels):
         From the lowest to the highest region, of controls; None with one region.
     gaps_ : list of list of Rectangle
         Behind periods where all regions, or some, have no value.
-    correlation_ax_ : Axes
+    correlation_ax_ : Axes or None
+        None with fewer than two columns, as `image_`.
     image_ : AxesImage or None
     note_ : Text
         What stands out, in words.
@@ -295,7 +298,8 @@ class InputDataDisplay(Panels):
 
     def _height_below(self):
         """Return the height of the correlation matrix, in inches."""
-        return 1.2 + 0.19 * max(len(self.correlation), 6)
+        n_columns = len(self.correlation)
+        return 0.8 if n_columns < 2 else 1.2 + 0.19 * max(n_columns, 6)
 
     def _draw(self, ax):
         ax.set_axis_off()
@@ -309,10 +313,13 @@ class InputDataDisplay(Panels):
         self._make_panels(upper, [name for _, name in columns], title)
         self.bounding_ax_ = ax
         self._draw_series(columns)
-        lower = grid[1].subgridspec(1, 2, width_ratios=[1.55, 1.0])
-        self.correlation_ax_ = self.figure_.add_subplot(lower[0])
-        self._draw_correlation(self.correlation_ax_)
-        self._draw_note(self.figure_.add_subplot(lower[1]))
+        self.correlation_ax_ = self.image_ = None
+        place = grid[1]
+        if len(self.correlation) > 1:
+            left, place = grid[1].subgridspec(1, 2, width_ratios=[1.55, 1.0])
+            self.correlation_ax_ = self.figure_.add_subplot(left)
+            self._draw_correlation(self.correlation_ax_)
+        self._draw_note(self.figure_.add_subplot(place))
 
     def _draw_series(self, columns):
         self.lines_, self.bands_, self.gaps_ = [], [], []
@@ -325,6 +332,8 @@ class InputDataDisplay(Panels):
         lowest = len(columns) - self._n_columns()
         for i, panel in enumerate(self.axes_):
             panel.tick_params(labelbottom=i >= lowest)
+        if self.period == "integer":
+            self._label_panels("period")
         self._name_artists(columns)
 
     def _draw_one(self, ax, rows, color, is_control):
@@ -368,10 +377,7 @@ class InputDataDisplay(Panels):
 
     def _draw_correlation(self, ax):
         table = self.correlation.to_numpy(dtype=float)
-        size, self.image_ = len(table), None
-        if size < 2:
-            ax.set_axis_off()
-            return
+        size = len(table)
         shown = np.where(np.tri(size, k=-1, dtype=bool), table, np.nan)
         self.image_ = ax.imshow(shown, cmap="PuOr_r", vmin=-1, vmax=1, aspect="auto")
         small = TINY if size <= 8 else 6.0 if size <= 14 else 5.0
@@ -404,7 +410,12 @@ class InputDataDisplay(Panels):
     def _draw_note(self, ax):
         ax.set_axis_off()
         lines = [
-            wrap(plain_text(text), 34, initial_indent="• ", subsequent_indent="   ")
+            wrap(
+                plain_text(text.replace(" = ", "\u00a0=\u00a0")),
+                30,
+                initial_indent="• ",
+                subsequent_indent="   ",
+            )
             for text in self.findings()
         ]
         text = "\n".join(line for sentence in lines for line in sentence)
@@ -504,16 +515,27 @@ def _stands_alone(value):
 def _shade_gaps(ax, times, known):
     """Shade periods where all, or some, have no value; return the shades."""
     shades: list = []
-    kind = np.where(known == 0.0, 2, np.where(known < 1.0, 1, 0))
+    kind = sum((1.0 - known > share).astype(int) for share, _ in _SHADES)
+    kind = np.where(known == 0.0, len(_SHADES) + 1, kind)
     if len(times) < 2:
         return shades
     half = (times[1] - times[0]) / 2
     starts = np.flatnonzero(np.diff(kind, prepend=-1))
     for start, end in zip(starts, [*starts[1:], len(kind)], strict=True):
         if kind[start]:
-            color = _MISSING if kind[start] == 2 else _PARTLY
-            first, last = times[start] - half, times[end - 1] + half
-            shades.append(ax.axvspan(first, last, color=color, lw=0, zorder=0))
+            color, opacity = _MISSING, 1.0
+            if kind[start] <= len(_SHADES):
+                color, opacity = _PARTLY, _SHADES[kind[start] - 1][1]
+            shades.append(
+                ax.axvspan(
+                    times[start] - half,
+                    times[end - 1] + half,
+                    color=color,
+                    alpha=opacity,
+                    lw=0,
+                    zorder=0,
+                )
+            )
     return shades
 
 

@@ -80,6 +80,9 @@ def test_what_is_missing_is_a_gap_and_is_said(panel, roles):
         21,
     ]
     assert [len(shades) for shades in display.gaps_[:3]] == [2, 3, 2]
+    all_gone, some_gone = display.gaps_[0]
+    assert all_gone.get_width() == pytest.approx(14.0)  # days
+    assert all_gone.get_facecolor() != some_gone.get_facecolor()
     assert display.missing_rows.tolist() == [3, 2, 2]
     said = display.findings()
     day = str(weeks[20])[:10]
@@ -88,6 +91,26 @@ def test_what_is_missing_is_a_gap_and_is_said(panel, roles):
     assert "media_1: 3 values missing." in said
     known = _rows(display, "sales")["known"]
     assert_allclose(known.iloc[[19, 20, 40]], [1.0, 0.0, 2 / 3])
+
+
+def test_few_of_many_missing_are_pale(panel, roles):
+    parts = [panel.X.assign(region=f"{i}") for i in range(24)]
+    rows = [part[panel.X["region"] == panel.X["region"].iloc[0]] for part in parts]
+    X = pd.concat(rows, ignore_index=True)
+    weeks = X["week"].unique()
+    last = X["region"].astype(int) >= 12
+    gone = (X["region"] == "3") | (last & (X["week"] == weeks[9]))
+    gone &= X["week"] != weeks[0]
+    display = InputDataDisplay.from_frame(X[~gone], np.ones((~gone).sum()), **roles)
+    opacity = [shade.get_alpha() for shade in display.gaps_[0]]
+    assert opacity == [0.2, 1.0, 0.2]
+
+
+def test_one_column_has_no_correlation(series):
+    X = series.X[["week", "media_1"]]
+    display = InputDataDisplay.from_frame(X, series.y, time="week")
+    assert display.image_ is display.correlation_ax_ is None
+    assert display.findings() == ["No row is missing."]
 
 
 def test_one_series_and_a_still_column(series):
