@@ -395,6 +395,13 @@ def how_often(content):
         f"{_within(row.gain_low, row.gain_high)}."
         for row in table[told].head(_NAMES).itertuples()
     )
+    verdict = content.summary["verdict"].reindex(table.index)
+    unsure = table.index[told & (verdict == "not identified")]
+    if len(unsure):
+        text += (
+            f" The effect of {name_some(content, unsure)} is not identified, so that "
+            "what this gains is an assumption."
+        )
     rest = table.index[~told]
     if len(rest):
         text += (

@@ -72,11 +72,18 @@ def test_says_how_often_as_far_as_data_tell(content):
     table = content.frequency.assign(
         frequency=3.0, optimum=2.0, optimum_low=1.5, optimum_high=2.5, gain=100.0
     ).assign(gain_low=50.0, gain_high=np.pi * 50, verdict="data-driven")
-    said = how_often(replace(content, frequency=table))
+    known = content.summary.assign(verdict="data-driven")
+    content = replace(content, frequency=table, summary=known)
+    said = how_often(content)
     assert said == (
         "“media_1” is seen 3.0 times by those it reaches; 2.0 times (1.5 to 2.5), in "
         "all rows, would do most: the same impressions would bring 100 more sales (50 "
         f"to {number(np.pi * 50)})."
+    )
+    lost = replace(content, summary=known.assign(verdict="not identified"))
+    assert how_often(lost) == (
+        f"{said} The effect of “media_1” is not identified, so that what this gains is "
+        "an assumption."
     )
     unsure = table.assign(verdict="not identified")
     said = how_often(replace(content, frequency=unsure))
