@@ -1,9 +1,9 @@
-"""Errors in shares of the KPI, skill against a naive forecast, interval coverage."""
+"""Errors, skill against a naive forecast, coverage of intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,8 @@ __all__ = [
     "make_within_region_r2_scorer",
     "naive_skill",
     "rolling_skill",
+    "trimmed_rmse",
+    "trimmed_rmse_scorer",
     "weighted_mape",
     "weighted_mape_scorer",
     "within_region_r2",
@@ -116,6 +118,66 @@ def weighted_mape(
             "weight are zero. Use sklearn.metrics.mean_absolute_error instead."
         )
     return float(np.sum(weight * np.abs(true - predicted)) / total)
+
+
+@shared_docs(_PARAMETERS)
+def trimmed_rmse(
+    y_true: npt.ArrayLike,
+    y_pred: npt.ArrayLike,
+    *,
+    trim: float = 0.05,
+    sample_weight: npt.ArrayLike | None = None,
+) -> float:
+    """Root mean squared error without the largest absolute errors.
+
+    .. math::
+
+        \\sqrt{\\frac{\\sum_i v_{(i)} e_{(i)}^2}{\\sum_i v_{(i)}}}, \\qquad
+        v_{(i)} = \\min\\Bigl(w_{(i)}, \\max\\bigl(0, (1 - \\tau) W -
+            \\sum_{j < i} w_{(j)}\\bigr)\\Bigr)
+
+    with errors :math:`e = y - \\hat y` in the order of their absolute values, their
+    weights :math:`w` and the sum of these, :math:`W`. Left out is the share
+    :math:`\\tau` of the weight, that of the largest errors; an error at the boundary
+    counts in part. The sum of the smallest squared errors is what least trimmed squares
+    minimises [1]_. A promotion or a strike that no model knows of dominates the
+    ordinary root mean squared error; here it is left out, so report both.
+
+    Parameters
+    ----------
+    trim : float in [0, 1), default=0.05
+        Share of the weight, without `sample_weight` of the rows, that is left out. 0 is
+        the ordinary root mean squared error.
+
+    Returns
+    -------
+    error : float
+        In KPI units; 0 is best.
+
+    References
+    ----------
+    .. [1] Rousseeuw, P. J. (1984). Least median of squares regression. Journal of the
+       American Statistical Association 79, 871-880.
+
+    Examples
+    --------
+    >>> from skmmm.metrics import trimmed_rmse
+    >>> y_true, y_pred = [10.0, 10.0, 10.0, 10.0], [7.0, 13.0, 7.0, 110.0]
+    >>> trimmed_rmse(y_true, y_pred, trim=0.25)
+    3.0
+    """
+    if not (isinstance(trim, Real) and 0.0 <= trim < 1.0):
+        raise ValueError(
+            f"trim is the share of the largest errors to leave out, at least 0 and "
+            f"below 1, got {trim!r}."
+        )
+    true, predicted, weight = _aligned(sample_weight, y_true=y_true, y_pred=y_pred)
+    error = np.abs(true - predicted)
+    order = np.argsort(error, kind="stable")
+    error, weight = error[order], weight[order]
+    before = np.cumsum(weight) - weight
+    kept = np.clip((1.0 - trim) * weight.sum() - before, 0.0, weight)
+    return float(np.sqrt(np.average(error**2, weights=kept)))
 
 
 @shared_docs(_PARAMETERS)
@@ -281,6 +343,7 @@ def interval_coverage(
 
 
 weighted_mape_scorer = make_scorer(weighted_mape, greater_is_better=False)
+trimmed_rmse_scorer = make_scorer(trimmed_rmse, greater_is_better=False)
 
 
 class _WithinRegionR2Scorer:

@@ -24,6 +24,8 @@ from skmmm.metrics import (
     make_within_region_r2_scorer,
     naive_skill,
     rolling_skill,
+    trimmed_rmse,
+    trimmed_rmse_scorer,
     weighted_mape,
     weighted_mape_scorer,
     within_region_r2,
@@ -31,6 +33,7 @@ from skmmm.metrics import (
 
 POINT_METRICS = {
     "weighted_mape": weighted_mape,
+    "trimmed_rmse": lambda y, p, **kw: trimmed_rmse(y, p, trim=0.22, **kw),
     "naive_skill": lambda y, p, **kw: naive_skill(y, p, np.roll(y, 1), **kw),
     "within_region_r2": lambda y, p, **kw: within_region_r2(
         y, p, np.arange(len(y)) % 3, **kw
@@ -96,6 +99,36 @@ def test_weighted_mape_of_a_zero_kpi(weight):
         weighted_mape(
             [0.0, 0.0 if weight is None else 1.0], [1.0, 1.0], sample_weight=weight
         )
+
+
+@pytest.mark.parametrize("trim", [0.0, 0.05, 0.1, 1.0 / 3.0, 0.9])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_trimmed_rmse_is_that_of_what_is_left(predictions, trim, weighted):
+    y_true, y_pred = predictions
+    y_true[3] += 100.0
+    weight = np.arange(1, 31) % 4 if weighted else np.ones(30, dtype=int)
+    # Each row as often as its weight says, in 60 copies: what is left are whole rows.
+    squared = sorted(np.repeat((y_true - y_pred) ** 2, 60 * weight))
+    kept = squared[: round((1.0 - trim) * len(squared))]
+    assert_allclose(
+        trimmed_rmse(y_true, y_pred, trim=trim, sample_weight=weight),
+        np.sqrt(np.mean(kept)),
+        rtol=1e-12,
+    )
+
+
+def test_trimmed_rmse_without_the_outlier(predictions):
+    y_true, y_pred = predictions
+    expected = trimmed_rmse(y_true[1:], y_pred[1:], trim=0.0)
+    y_pred[0] += 1e6
+    assert_allclose(trimmed_rmse(y_true, y_pred, trim=1.0 / 30.0), expected)
+    assert trimmed_rmse(y_true, y_pred, trim=0.0) > 1e5
+
+
+@pytest.mark.parametrize("trim", [-0.1, 1.0, 5, np.nan, "0.1", None])
+def test_trimmed_rmse_refuses_what_is_no_share(trim):
+    with pytest.raises(ValueError, match="trim is the share of the largest errors"):
+        trimmed_rmse([1.0, 2.0], [1.0, 2.0], trim=trim)
 
 
 def test_naive_skill_is_one_minus_the_ratio_of_errors(predictions):
@@ -211,7 +244,7 @@ def test_metrics_take_lists_series_and_columns(name, predictions):
     assert metric(y_true.tolist(), y_pred.tolist()) == expected
     shuffled = np.arange(30)[::-1]
     assert metric(pd.Series(y_true, index=shuffled), pd.Series(y_pred)) == expected
-    if name == "weighted_mape":
+    if name in ("weighted_mape", "trimmed_rmse"):
         assert metric(y_true[:, None], y_pred[:, None]) == expected
 
 
@@ -233,6 +266,13 @@ def test_weighted_mape_scorer_is_negative(long_table):
     scores = cross_val_score(Ridge(), X, y, scoring=weighted_mape_scorer, cv=3)
     model = Ridge().fit(X[20:], y[20:])
     assert_allclose(scores[0], -weighted_mape(y[:20], model.predict(X[:20])))
+
+
+def test_trimmed_rmse_scorer_is_negative(long_table):
+    X, y = long_table
+    model = Ridge().fit(X, y)
+    expected = -trimmed_rmse(y, model.predict(X))
+    assert_allclose(trimmed_rmse_scorer(model, X, y), expected)
 
 
 @pytest.mark.parametrize("column", ["size", 0])
@@ -285,6 +325,7 @@ def test_coverage_scorer_errors():
     "scorer",
     [
         weighted_mape_scorer,
+        trimmed_rmse_scorer,
         make_within_region_r2_scorer(region="size"),
         make_coverage_scorer(confidence_level=0.8),
     ],
