@@ -34,6 +34,7 @@ MODULES = (
     "inspection._compare",
     "inspection._confounding",
     "inspection._effects",
+    "inspection._hill",
     "inspection._payback",
     "inspection._placebo",
     "inspection._stability",

@@ -11,6 +11,7 @@ from skmmm.inspection._effects import (
 )
 from skmmm.inspection._frequency import optimal_frequency
 from skmmm.inspection._groups import channel_groups
+from skmmm.inspection._hill import fit_hill
 from skmmm.inspection._payback import payback
 from skmmm.inspection._placebo import placebo_channel
 from skmmm.inspection._stability import block_stability, refresh_stability
@@ -23,6 +24,7 @@ __all__ = [
     "compare_models",
     "confounding_robustness",
     "contributions",
+    "fit_hill",
     "marginal_roi",
     "optimal_frequency",
     "payback",

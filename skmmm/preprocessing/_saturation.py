@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import expit
 
 from skmmm._data.checks import numeric_block
 from skmmm._data.tables import find_columns, row_namer
+from skmmm._utils.curves import hill
 from skmmm._utils.docs import shared_docs
 from skmmm._utils.typing import Columns
 from skmmm.preprocessing._base import (
@@ -116,11 +116,7 @@ class HillSaturation(TableTransformer):
         return spend
 
     def _apply(self, frame):
-        # x^s / (x^s + k^s) = expit(s (log x - log k)), which neither overflows for
-        # large powers nor divides by zero; log 0 is -inf, the response there 0.
-        with np.errstate(divide="ignore"):
-            log_spend = np.log(self._spend(frame))
-        response = expit(self.slope_ * (log_spend - np.log(self.half_saturation_)))
+        response = hill(self._spend(frame), self.half_saturation_, self.slope_)
         return replace(frame, self.columns_, response)
 
     def __sklearn_tags__(self):
