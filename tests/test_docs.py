@@ -16,6 +16,7 @@ pytestmark = pytest.mark.usefixtures("short_chains")
 ROOT = Path(__file__).parents[1]
 MODULES = (
     "_regressor",
+    "allocation._given",
     "allocation._optimize",
     "allocation._path",
     "allocation._plan",

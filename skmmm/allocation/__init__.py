@@ -1,8 +1,15 @@
 """Where the next unit of spend should go: plans for a budget, of any estimator."""
 
+from skmmm.allocation._given import GivenCurves
 from skmmm.allocation._optimize import optimize_budget
 from skmmm.allocation._path import budget_path
 from skmmm.allocation._plan import BudgetPlan
 from skmmm.allocation._review import PlanReview
 
-__all__ = ["BudgetPlan", "PlanReview", "budget_path", "optimize_budget"]
+__all__ = [
+    "BudgetPlan",
+    "GivenCurves",
+    "PlanReview",
+    "budget_path",
+    "optimize_budget",
+]
