@@ -89,6 +89,22 @@ def test_plans_of_curves_are_those_of_the_model_that_has_them(share):
     assert_allclose(plan.allocation[numbers], own.allocation[numbers], rtol=2e-3)
 
 
+def test_plans_of_a_regressor_and_of_hill_curves_through_its_curves(fitted, panel):
+    points = {channel: response_curve(fitted, channel) for channel in panel.media}
+    curves = pd.concat(
+        fit_hill(p.spend, p.incremental, m).assign(observed_until=p.observed_until)
+        for m, p in points.items()
+    )
+    today = pd.DataFrame({m: [p.current_spend] for m, p in points.items()})
+    plan = optimize_budget(GivenCurves(curves).fit(today))
+    own = optimize_budget(fitted, bounds=dict.fromkeys(panel.media, (0.5, 2.0)))
+    assert np.abs(own.x - 1.0).max() > 0.2
+    assert_allclose(plan.x, own.x, atol=0.02)
+    assert_allclose(plan.outcome, own.outcome, rtol=2e-3)
+    gain, own_gain = (p.outcome - p.current_outcome for p in (plan, own))
+    assert_allclose(gain, own_gain, rtol=0.05)
+
+
 def test_limits_and_targets():
     model = given()
     plan = optimize_budget(model, 2.2e6, fixed=["radio"], bounds={"tv": (0.9, 1.05)})
