@@ -19,7 +19,7 @@ References
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from heapq import heappop, heappush
 from itertools import count, pairwise, starmap
@@ -105,6 +105,17 @@ class Curves:
         """Return outcome (E,) and spend of a plan, (C,)."""
         worth, cost = self.at(multiples[None])
         return self.outcome + worth[0].sum(axis=0), self.spend + cost.sum()
+
+    def mixed(self, weights):
+        """Return the curves of a mean over draws, with weights by group, (G, E)."""
+        mixed = [
+            CubicSpline.construct_fast(
+                np.einsum("pnge,ge->png", one.c, weights)[..., None], one.x
+            )
+            for one in self.worth
+        ]
+        outcome = np.array([self.outcome @ weights.mean(axis=0)])
+        return replace(self, outcome=outcome, worth=mixed)
 
     def marginal(self, multiples, weigh):
         """Return what the last unit of spend earns in what is maximised, (C,)."""

@@ -4,6 +4,7 @@ from skmmm.allocation._given import GivenCurves
 from skmmm.allocation._optimize import optimize_budget
 from skmmm.allocation._path import budget_path
 from skmmm.allocation._plan import BudgetPlan
+from skmmm.allocation._policy import BudgetPolicy
 from skmmm.allocation._review import PlanReview
 
 __all__ = [
@@ -13,3 +14,4 @@ __all__ = [
     "budget_path",
     "optimize_budget",
 ]
+__all__ = ["BudgetPlan", "BudgetPolicy", "PlanReview", "budget_path", "optimize_budget"]

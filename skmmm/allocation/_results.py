@@ -120,6 +120,39 @@ class PlanResults:
             )
         return plan, nit
 
+    def best_for(self, weights):
+        """Return the best plan where each region has its own mean over draws.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n_regions, n_draws)
+            One row per region of the plan, each summing to one.
+        """
+        problem, one = self.problem, np.ones(len(self.problem.current))
+        known = tabulate(self.counterfactual, problem, self._group, one, draws=True)
+        plan, nit, _ = best_multiples(
+            self.counterfactual,
+            problem,
+            self._group,
+            self.weigh,
+            self.worth,
+            draws=True,
+            curves=known.mixed(weights),
+        )
+        if plan is None:
+            return self.today(why_none(problem, np.nan), success=False, nit=nit)
+        return self.chosen(plan, nit, "equal marginal return under its draws")
+
+    def chosen(self, plan, nit, inside):
+        """Return the result for a plan, also if today is better at the point.
+
+        `inside` is why cells stop that no bound holds.
+        """
+        found = self._effects(plan)
+        better = self._merit(found) > self._merit(self.current)
+        reasons = self._reasons(plan, inside)
+        return self._described(plan, found, reasons, nit, better=better)
+
     def scaled_outcome(self, budget):
         """Return what a budget causes if every channel is scaled alike."""
         share = budget / self.problem.current.sum()
@@ -170,9 +203,16 @@ class PlanResults:
             message += kept_in_words(problem) + self._price_in_words()
             message += idle_in_words(problem, self.costless)
             return self.today(message, success=True, nit=nit)
+        inside = "equal marginal return" if problem.target_roi is None else "target ROI"
+        reasons = self._reasons(plan, inside)
+        return self._described(plan, found, reasons, nit, better=better)
+
+    def _described(self, plan, found, reasons, nit, *, better):
+        """Return the result for a plan of which effects and reasons are known."""
+        problem = self.problem
         missed = unreached(problem, plan, self._marginal(plan, found))
         missed = missed or unspent(problem, found)
-        result = self._result(plan, found, self._reasons(plan), nit)
+        result = self._result(plan, found, reasons, nit)
         result.success = missed is None
         result.message = missed or in_words(
             gain=relative(found.outcome, self.current.outcome),
@@ -295,10 +335,9 @@ class PlanResults:
                 return False
         return p.target_roi is None or self.current_roi >= p.target_roi
 
-    def _reasons(self, plan):
-        """Return why each cell stops where it does."""
+    def _reasons(self, plan, inside):
+        """Return why each cell stops where it does; `inside` if nothing holds it."""
         p = self.problem
-        inside = "equal marginal return" if p.target_roi is None else "target ROI"
         reasons = np.full(len(plan), inside, dtype=object)
         totals = p.rows @ plan
         slack = CLOSE * p.current.sum()

@@ -31,7 +31,7 @@ _HEADER = {
     "model": dict,
 }
 _FRAMES = ("allocation", "X")
-_MAY_BE_FRAMES = ("unit_prices",)
+_MAY_BE_FRAMES = ("unit_prices", "groups")
 
 
 def write_plan(
