@@ -1,35 +1,38 @@
 """Do budgets that learn beat a static plan, greedy refits and random trials?
 
 Simulated markets (`MarketEnvironment`) of two channels with Hill curves and carry-over
-in six regions, with two years of history. A policy splits what the market would spend
-in the coming wave between all channels of all regions, the market answers, and the
-policy takes in the rows. Worlds:
+in six regions, with 78 weeks of history under the market's own flights. From then on
+every region spends evenly. A policy splits the mean spend of history between all
+channels of all regions for the coming wave, the market answers, and the policy takes in
+the rows. Worlds:
 
-- stationary: four waves of 13 weeks, and nothing changes
+- stationary: five waves of 13 weeks, and nothing changes
 - drift: six waves of 8 weeks; the log effect of each channel is a random walk, in
   history as well, with a standard deviation of .3 over a year
 
-Contenders, all within the same bounds, from the same first model:
+Contenders, within the same bounds and from the same first model:
 
 - static: `BudgetPolicy(explore="none")`, shares of the first plan for ever
 - greedy: `explore="greedy"`, the best plan at the point after `partial_fit`
 - refit: the same, fitted again to all rows before each wave
 - epsilon: greedy, but a tenth of the budget is split at random (Dirichlet) each wave
-- thompson: `BudgetPolicy` with its defaults
+- thompson: `explore="thompson"` in every wave, two groups of regions
+- once: thompson in the first wave, greedy after it
 
 Models of the drift world forget (`forgetting_factor`) in `partial_fit`; a refit does
-not know how. Two markets with the same seed differ by what is spent in them only.
+not. Two markets with the same seed differ by what is spent in them only.
 
-Writes results/policy.csv, one row per world, seed, contender and wave:
+Writes results/policy.csv anew after each market, one row per world, seed, contender and
+wave:
 
 - regret: KPI that the best split of the same money would have caused beyond the plan
 - optimum: what that split causes; gap: regret / optimum
-- gap_today: that of the market's own budgets
-- gap_point: of the plan at the point of the same model, which is what would be done
-  if nobody had to learn any more
-- seconds: of learning and planning, on one thread
+- gap_even: that of the mean spend of history
+- gap_point: of the plan at the point of the same model, which would be made if nothing
+  had to be learned any more
+- seconds: of planning, and of learning before it, on one thread
 
-    python benchmarks/bench_policy.py --seeds 0-9
+    python benchmarks/bench_policy.py --seeds 100-109
 """
 
 import argparse
@@ -40,7 +43,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from bench_recovery import read_seeds
+from bench_recovery import read_seeds, write
 from joblib import Parallel, delayed
 
 from skmmm import DeepCausalMMMRegressor
@@ -48,11 +51,13 @@ from skmmm.allocation import BudgetPolicy
 from skmmm.datasets import MarketEnvironment
 
 RESULTS = Path(__file__).parent / "results"
-SIZE = {"n_regions": 6, "n_media": 2, "n_history": 78, "n_future": 52}
-WAVES = {"stationary": (4, 13), "drift": (6, 8)}  # number, weeks
+SIZE = {"n_regions": 6, "n_media": 2, "n_history": 78, "n_future": 65}
+WAVES = {"stationary": (5, 13), "drift": (6, 8)}  # number, weeks
 DRIFT = {"stationary": 0.0, "drift": 0.3 / 52**0.5}  # per week
-MEMORY = {"stationary": 1.0, "drift": 0.98}  # forgetting_factor
+MEMORY = {"stationary": 1.0, "drift": 0.96}  # forgetting_factor
 BOUNDS = (0.02, 10.0)  # the best split is inside, or next to it
+CONTENDERS = ("static", "greedy", "refit", "epsilon", "thompson", "once")
+EXPLORES = {"static": "none", "thompson": "thompson", "once": "thompson"}
 TRIED = 0.1  # share of the budget that epsilon tries out
 
 
@@ -70,7 +75,7 @@ def make_model(market, world):
     )
 
 
-def make_policy(model, market, explore, seed, **changed):
+def make_policy(model, market, explore, seed):
     """Return a policy whose bounds are the same for every contender."""
     return BudgetPolicy(
         model,
@@ -79,7 +84,6 @@ def make_policy(model, market, explore, seed, **changed):
         bounds=dict.fromkeys(market.media, BOUNDS),
         allow_extrapolation=True,
         random_state=seed,
-        **changed,
     )
 
 
@@ -98,15 +102,10 @@ def evenly(market, n_weeks, spend):
 
 def tried_out(X, media, rng):
     """Return rows of which a share of the money is split at random between cells."""
-    X = X.copy()
-    by_cell = X.groupby("region")[media].transform("sum")
     cells = X.groupby("region")[media].sum()
     share = rng.dirichlet(np.ones(cells.size)).reshape(cells.shape)
-    tried = TRIED * cells.to_numpy().sum() * share
-    factor = 1.0 - TRIED + tried / cells.to_numpy()
-    times = pd.DataFrame(factor, cells.index, media).loc[X["region"]]
-    X[media] = X[media].where(by_cell == 0, X[media] * times.to_numpy())
-    return X
+    factor = 1.0 - TRIED + TRIED * cells.to_numpy().sum() * share / cells
+    return X.assign(**{m: X[m] * X["region"].map(factor[m]) for m in media})
 
 
 def run_market(world, seed, contenders):
@@ -122,37 +121,78 @@ def run_market(world, seed, contenders):
 def run_contender(world, seed, contender, first):
     """Return one row per wave."""
     market = MarketEnvironment(**SIZE, drift=DRIFT[world], random_state=seed)
-    rng = np.random.default_rng(seed)
-    explore = {"static": "none", "thompson": "thompson"}.get(contender, "greedy")
-    policy = make_policy(first, market, explore, seed)
+    rng, usual = np.random.default_rng(seed), mean_spend(market)
+    policy = make_policy(first, market, EXPLORES.get(contender, "greedy"), seed)
     n_waves, n_weeks = WAVES[world]
-    rows = []
+    rows, new = [], None
     for wave in range(1, n_waves + 1):
-        usual, started = market.coming(n_weeks), time.perf_counter()
-        spend = policy.propose(X=usual).X
+        started = time.perf_counter()
+        if new is not None and contender == "refit":
+            policy.model = make_model(market, world).fit(*market.history())
+        elif new is not None:
+            policy.update(*new)
+        even = evenly(market, n_weeks, usual)
+        spend = policy.propose(X=even).X
         seconds = time.perf_counter() - started
         if contender == "epsilon":
             spend = tried_out(spend, market.media, rng)
-        point = make_policy(policy.model, market, "greedy", seed).propose(X=usual)
-        optimum = market.optimal(usual[market.media].to_numpy().sum(), usual)
-        optimum = optimum.response.sum()
-        told = {
-            "wave": wave,
-            "regret": market.regret(spend),
-            "optimum": optimum,
-            "gap": market.regret(spend) / optimum,
-            "gap_today": market.regret(usual) / optimum,
-            "gap_point": market.regret(point.X) / optimum,
-        }
-        X_new, y_new = market.step(spend)
-        started = time.perf_counter()
-        if contender == "refit":
-            model = make_model(market, world).fit(*market.history())
-            policy = make_policy(model, market, explore, seed)
-        else:
-            policy.update(X_new, y_new)
-        seconds += time.perf_counter() - started
-        rows.append(told | {"seconds": seconds})
+        if contender == "once":
+            policy.explore = "greedy"
+        told = judge(market, even, spend, policy.model)
+        rows.append({"wave": wave, **told, "seconds": seconds})
+        new = market.step(spend)
     given = {"world": world, "seed": seed, "contender": contender}
     table = pd.DataFrame(rows)
     return pd.DataFrame(given, table.index).join(table)
+
+
+def judge(market, even, spend, model):
+    """Return what the truth says of a wave."""
+    optimum = market.optimal(even[market.media].to_numpy().sum(), even)
+    optimum = optimum.response.sum()
+    point = make_policy(model, market, "greedy", 0).propose(X=even).X
+    regret = market.regret(spend)
+    return {
+        "regret": regret,
+        "optimum": optimum,
+        "gap": regret / optimum,
+        "gap_even": market.regret(even) / optimum,
+        "gap_point": market.regret(point) / optimum,
+    }
+
+
+def summarise(table):
+    """Return gaps by wave, and shares of the optimum that are missed in all."""
+    keys = ["world", "contender"]
+    by_wave = table.pivot_table(index=keys, columns="wave", values="gap")
+    sums = table.groupby([*keys, "seed"])[["regret", "optimum"]].sum()
+    missed = (sums["regret"] / sums["optimum"]).unstack()
+    by_wave["all waves"] = missed.mean(axis=1)
+    if "refit" in table["contender"].to_numpy():
+        refits = missed.xs("refit", level="contender")
+        less = missed.lt(refits.reindex(missed.index, level="world"))
+        by_wave["less than refit"] = less.sum(axis=1)
+    return by_wave
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=read_seeds, default=range(10), help="as 0-9")
+    parser.add_argument("--worlds", default=",".join(WAVES), help="by comma")
+    parser.add_argument("--contenders", default=",".join(CONTENDERS), help="by comma")
+    parser.add_argument("--out", type=Path, default=RESULTS / "policy.csv")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    options = parser.parse_args()
+    tasks = itertools.product(options.worlds.split(","), options.seeds)
+    parallel = Parallel(options.jobs, return_as="generator_unordered")
+    run = delayed(run_market)
+    tables = []
+    for found in parallel(run(*task, options.contenders.split(",")) for task in tasks):
+        tables.append(found)
+        write(pd.concat(tables, ignore_index=True), options.out)
+        print(found.pivot_table(index="contender", columns="wave", values="gap"))
+    print(summarise(pd.concat(tables)).round(4).to_string())
+
+
+if __name__ == "__main__":
+    main()

@@ -20,6 +20,7 @@ MODULES = (
     "allocation._optimize",
     "allocation._path",
     "allocation._plan",
+    "allocation._policy",
     "baselines._linear",
     "baselines._naive",
     "datasets._environment",

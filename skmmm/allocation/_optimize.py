@@ -168,6 +168,7 @@ def optimize_budget(
     See Also
     --------
     skmmm.experiments.recommend_experiment : What a certain test would bring and cost.
+    BudgetPolicy : Plan, spend, take in what came of it, and plan again.
 
     Notes
     -----

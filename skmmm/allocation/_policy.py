@@ -27,17 +27,87 @@ from skmmm.allocation._question import (
 from skmmm.allocation._results import PlanResults
 from skmmm.allocation._words import infeasible
 
-Explore: TypeAlias = Literal["thompson", "greedy", "none"]
+Explore: TypeAlias = Literal["greedy", "thompson", "none"]
 
 
 class BudgetPolicy:
-    """TODO."""
+    """Budgets that learn: plan, spend, take in what came of it, and plan again.
+
+    Each round is a plan by region for the coming rows (`propose`), and the rows of what
+    was then spent and sold (`update`), which a copy of the model takes in by
+    `partial_fit`. To let what was learned long ago fade, where effects drift, set
+    `forgetting_factor` of the model below 1 before.
+
+    Parameters
+    ----------
+    model : DeepCausalMMMRegressor
+        Fitted; a search around it counts as the model that it found. It stays as it is.
+    explore : {"greedy", "thompson", "none"}, default="greedy"
+        What is proposed. "greedy": the best plan at the point of the model as it is by
+        now. "thompson": regions are put into groups at random, anew each time, and
+        every group gets the plan that would be best if one posterior draw was the truth
+        [1]_: groups that differ are the experiment. "none": shares of the first plan
+        for ever, however much of the budget there is.
+    n_groups : int or None, default=None
+        Number of groups for "thompson", of about as many regions each. None: two, or
+        one where there is one region.
+    bounds, money_bounds, fixed, constraints, allow_extrapolation
+        Of every plan by region, as in :func:`optimize_budget`; multiples are of the
+        spend of the coming rows. "none" keeps them in its first plan.
+    random_state : int, RandomState instance or None, default=None
+        Of groups and draws.
+
+    Attributes
+    ----------
+    model : DeepCausalMMMRegressor
+        With all rows so far. One that was fitted again to them may take its place.
+
+    See Also
+    --------
+    skmmm.experiments.recommend_experiment : Which test would pay most.
+    skmmm.datasets.MarketEnvironment : A market in which to try a policy.
+
+    Notes
+    -----
+    With "thompson", one programme maximises the sum over regions, each under its draw,
+    within one budget. A plan under a draw misses, on average over draws, about twice
+    what the best plan of the posterior mean misses, and that is the price of what the
+    groups tell. User guide and ``benchmarks/bench_policy.py`` say when it paid.
+
+    Channels that `fit` warns of keep their spend here as well. After rows that surprise
+    the model these are all channels, and plans stand still until it is fitted again, or
+    channels are named in `bounds`.
+
+    References
+    ----------
+    .. [1] Thompson (1933). On the likelihood that one unknown probability exceeds
+       another in view of the evidence of two samples. Biometrika 25.
+
+    Examples
+    --------
+    >>> from skmmm import DeepCausalMMMRegressor
+    >>> from skmmm.allocation import BudgetPolicy
+    >>> from skmmm.datasets import MarketEnvironment
+    >>> market = MarketEnvironment(2, 2, n_history=60, random_state=0)
+    >>> model = DeepCausalMMMRegressor(
+    ...     media=market.media, controls=market.controls, region="region", time="week",
+    ...     media_cost=1.0, graph=None, n_draws=8, random_state=0,
+    ... ).fit(*market.history())
+    >>> policy = BudgetPolicy(model, explore="thompson", random_state=0)
+    >>> for _ in range(2):
+    ...     plan = policy.propose(X=market.coming(4))
+    ...     policy = policy.update(*market.step(plan.X))
+    >>> plan.groups.index.to_list()
+    ['region_1', 'region_2']
+    >>> len(policy.model.contributions()), len(model.contributions())
+    (136, 120)
+    """
 
     def __init__(
         self,
         model: Any,
         *,
-        explore: Explore = "thompson",
+        explore: Explore = "greedy",
         n_groups: int | None = None,
         bounds: Bounds = DEFAULT_BOUNDS,
         money_bounds: MoneyBounds = None,
@@ -52,7 +122,7 @@ class BudgetPolicy:
             )
         _check_n_groups(n_groups)
         self.model, self.explore, self.n_groups = _copy_of(model), explore, n_groups
-        limits = {
+        limits: dict[str, Any] = {
             "bounds": bounds,
             "money_bounds": money_bounds,
             "fixed": fixed,
@@ -70,9 +140,39 @@ class BudgetPolicy:
         *,
         X: Table | None = None,
     ) -> BudgetPlan:
-        """TODO."""
+        """Return what to spend next, by region.
+
+        Parameters
+        ----------
+        horizon : int, default=None
+            So many coming periods, after all rows so far, with spend and controls as in
+            :func:`optimize_budget`. Or give X.
+        budget : float, default=None
+            What all regions and channels spend together, in money where the cost of
+            channels is known, else in the units of X. None: what the rows spend.
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            The coming rows, with the spend that is scaled and their controls.
+
+        Returns
+        -------
+        plan : BudgetPlan
+            As of :func:`optimize_budget` with ``by="region"``: ``X``, the rows to
+            spend, ``allocation``, and ``outcome``, what all spend is expected to cause
+            at the point. With "thompson" also ``groups``, DataFrame indexed by region
+            with ``group`` and ``draw``, positions from 0; then ``outcome`` may be below
+            ``current_outcome``.
+
+        Raises
+        ------
+        ValueError
+            If no plan keeps budget and limits, there are fewer regions than groups,
+            "thompson" has no draws, "none" meets a channel and region that its first
+            plan did not have, and for what :func:`optimize_budget` raises.
+        """
         if (X is None) == (horizon is None):
-            raise ValueError("Give horizon, a number of coming periods, or X.")
+            raise ValueError(
+                "Give horizon, a number of coming periods, or X: one of them."
+            )
         results = self._ask(X, horizon, budget)
         reason = infeasible(results.problem, responds=False)
         if reason is not None:
@@ -90,7 +190,24 @@ class BudgetPolicy:
         return plan
 
     def update(self, X_new: Table, y_new: npt.ArrayLike) -> Self:
-        """TODO."""
+        """Take in what was spent, and what came of it.
+
+        Parameters
+        ----------
+        X_new : DataFrame or array-like of shape (n_rows, n_columns)
+            Rows of later periods, as they came: other spend than proposed is no harm.
+        y_new : array-like of shape (n_rows,)
+            KPI.
+
+        Returns
+        -------
+        self : BudgetPolicy
+
+        Raises
+        ------
+        ValueError
+            For what `partial_fit` raises; the policy is then as it was.
+        """
         model = copy.copy(self.model)  # plans remember who made them
         self.model = model.partial_fit(X_new, y_new)
         return self
@@ -130,7 +247,7 @@ class BudgetPolicy:
                 "explore='thompson' plans under posterior draws, and the model has "
                 "none. Fit it with n_draws=64, or use explore='greedy'."
             )
-        n_groups = len(regions) if self.n_groups is None else self.n_groups
+        n_groups = min(2, len(regions)) if self.n_groups is None else self.n_groups
         if n_groups > len(regions):
             raise ValueError(
                 f"n_groups={n_groups} groups need as many regions, and the rows to "
@@ -180,7 +297,7 @@ def _copy_of(model: Any) -> Any:
     if not hasattr(inside.model, "partial_fit"):
         raise TypeError(
             f"{type(inside.model).__name__} has no partial_fit with which a policy "
-            "takes in what came: make one BudgetPolicy per fitted DeepCausalMMMRegressor."
+            "takes in what came: make a BudgetPolicy of each of its models."
         )
     check_is_fitted(inside.model)
     return copy.copy(inside.model)
