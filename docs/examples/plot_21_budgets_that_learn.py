@@ -73,8 +73,11 @@ gaps = pd.DataFrame(
     index=pd.RangeIndex(1, 5, name="quarter"),
 )
 print((100 * gaps).round(2).to_string())
+print((100 * gaps.mean()).round(2).to_string())
 
 # %%
+# What the two groups try is dear, and later quarters know more for it. Over this year
+# it does not come back.
 ax = (100 * gaps).plot(marker="o", figsize=(6.4, 4.0))
 ax.set(
     xticks=gaps.index,

@@ -61,6 +61,8 @@ class BudgetPolicy:
     ----------
     model : DeepCausalMMMRegressor
         With all rows so far. One that was fitted again to them may take its place.
+    explore, n_groups
+        May be set anew between rounds.
 
     See Also
     --------
@@ -116,11 +118,7 @@ class BudgetPolicy:
         allow_extrapolation: bool = False,
         random_state: Seed = None,
     ):
-        if explore not in get_args(Explore):
-            raise ValueError(
-                f"explore={shown(explore)} must be one of {list(get_args(Explore))}."
-            )
-        _check_n_groups(n_groups)
+        _check_exploring(explore, n_groups)
         self.model, self.explore, self.n_groups = _copy_of(model), explore, n_groups
         limits: dict[str, Any] = {
             "bounds": bounds,
@@ -169,6 +167,7 @@ class BudgetPolicy:
             "thompson" has no draws, "none" meets a channel and region that its first
             plan did not have, and for what :func:`optimize_budget` raises.
         """
+        _check_exploring(self.explore, self.n_groups)
         if (X is None) == (horizon is None):
             raise ValueError(
                 "Give horizon, a number of coming periods, or X: one of them."
@@ -277,8 +276,12 @@ class BudgetPolicy:
         return plan * problem.budget / (plan @ problem.current)
 
 
-def _check_n_groups(n_groups: Any) -> None:
-    """Raise unless it is a number of groups, or None."""
+def _check_exploring(explore: Any, n_groups: Any) -> None:
+    """Raise unless both say how to explore; they may be set between rounds."""
+    if explore not in get_args(Explore):
+        raise ValueError(
+            f"explore={shown(explore)} must be one of {list(get_args(Explore))}."
+        )
     is_count = isinstance(n_groups, Integral) and not isinstance(n_groups, bool)
     if n_groups is not None and (not is_count or int(n_groups) < 1):
         raise ValueError(

@@ -209,6 +209,10 @@ def test_arguments_that_make_no_sense(market, model):
         with refuses_from("n_groups must be None or an integer from 1"):
             BudgetPolicy(model, n_groups=n_groups)
     policy = BudgetPolicy(model)
+    policy.explore = "ucb"
+    with refuses_from("explore='ucb'"):
+        policy.propose(horizon=4)
+    policy.explore = "greedy"
     for given in ({}, {"horizon": 4, "X": market.coming(4)}):
         with refuses("Give either horizon, a number of coming periods, or X."):
             policy.propose(**given)
