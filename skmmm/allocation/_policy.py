@@ -169,9 +169,7 @@ class BudgetPolicy:
         """
         _check_exploring(self.explore, self.n_groups)
         if (X is None) == (horizon is None):
-            raise ValueError(
-                "Give horizon, a number of coming periods, or X: one of them."
-            )
+            raise ValueError("Give either horizon, a number of coming periods, or X.")
         results = self._ask(X, horizon, budget)
         reason = infeasible(results.problem, responds=False)
         if reason is not None:
