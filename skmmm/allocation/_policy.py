@@ -74,7 +74,7 @@ class BudgetPolicy:
     With "thompson", one programme maximises the sum over regions, each under its draw,
     within one budget. A plan under a draw misses, on average over draws, about twice
     what the best plan of the posterior mean misses, and that is the price of what the
-    groups tell. User guide and ``benchmarks/bench_policy.py`` say when it paid.
+    groups tell; the user guide says what came of it in simulated markets.
 
     Channels that `fit` warns of keep their spend here as well. After rows that surprise
     the model these are all channels, and plans stand still until it is fitted again, or
