@@ -44,10 +44,10 @@ def effects_of(
     Returns
     -------
     effects : Effects
-        With `contributions`, `channel_summary`, `channel_groups`, `response_curve`,
-        `marginal_roi`, `payback`, `optimize_budget`, `budget_path` and
-        `compare_scenarios`. It also stands for X in the functions of these names and
-        in the methods of `DeepCausalMMMRegressor`.
+        With `contributions`, `channel_summary`, `channel_groups`, `control_summary`,
+        `response_curve`, `marginal_roi`, `payback`, `optimize_budget`, `budget_path`
+        and `compare_scenarios`. It also stands for X in the functions of these names
+        and in the methods of `DeepCausalMMMRegressor`.
 
     Raises
     ------
@@ -147,6 +147,11 @@ class Effects(BoundTable):
     def channel_groups(self, **options: Any) -> pd.DataFrame:
         """Return groups of channels whose total is known although its split is not."""
         return inspection.channel_groups(self.estimator, self, **options)
+
+    @documented_by(inspection.control_summary)
+    def control_summary(self, **options: Any) -> pd.DataFrame:
+        """Summarise what one more unit of each control does to the KPI."""
+        return inspection.control_summary(self.estimator, self, **options)
 
     @documented_by(inspection.payback, without=_KNOWN)
     def payback(self, **options: Any) -> pd.DataFrame:

@@ -31,6 +31,7 @@ from skmmm._data.calendar import Calendar
 from skmmm._data.experiment_grid import ExperimentGrid
 from skmmm._data.experiments import Experiment
 from skmmm._data.panel import Panel
+from skmmm._estimator.controls import control_effects
 from skmmm._estimator.frequencies import frequency_curves
 from skmmm._estimator.origins import (
     contributions_by_origin,
@@ -46,6 +47,7 @@ from skmmm.graph._equations import SpendEquations
 from skmmm.inspection._protocol import (
     By,
     ChannelEffects,
+    ControlEffects,
     Effect,
     ExperimentValues,
     Flights,
@@ -177,6 +179,9 @@ class ModelCounterfactual(TableCounterfactual):
 
     def doubted(self) -> np.ndarray:
         return self.doubt()
+
+    def control_effects(self) -> ControlEffects:
+        return control_effects(self)
 
     def lag_weights(self, *, draws: bool = False) -> Array:
         with one_thread():
@@ -498,9 +503,8 @@ class ModelCounterfactual(TableCounterfactual):
     def plan_effects(self, multiples: Array, by: By = None) -> Bunch:
         """Return spend, contribution and returns of every cell of a plan, (M * G,).
 
-        With total effects also `origin_spend`, which the returns are per unit of.
-
-        By period as `period_effects` divides them.
+        With total effects also `origin_spend`, which the returns are per unit of. By
+        period as `period_effects` divides them.
         """
         planned = self.planned(multiples, by)
         if by == "period":
@@ -569,13 +573,9 @@ class ModelCounterfactual(TableCounterfactual):
 
     @cached_property
     def experiment_grid(self):
-        panel, regions = self.panel, self.regions
-        inside = np.zeros(panel.shape, dtype=bool)
-        inside.ravel()[panel.cell] = True
-        first = panel.first_period
-        return ExperimentGrid(
-            self.channels, regions, self.calendar, first, inside[: len(regions)]
-        )
+        regions, first = self.regions, self.panel.first_period
+        inside = self.in_x[: len(regions)]
+        return ExperimentGrid(self.channels, regions, self.calendar, first, inside)
 
     @one_thread()
     def frequency_curves(self, grid: Array | None) -> dict:

@@ -22,6 +22,7 @@ from skmmm._model.threads import one_thread
 from skmmm._utils.docs import documented_by
 from skmmm._utils.typing import Array, Column, Table
 from skmmm._utils.warnings import warn_user
+from skmmm.allocation._levers import LeversGiven
 from skmmm.allocation._prices import PriceElasticity, PriceLevel
 from skmmm.allocation._question import (
     DEFAULT_BOUNDS,
@@ -82,6 +83,13 @@ class QuestionsMixin(ReadingMixin):
     ) -> pd.DataFrame:
         """Return groups of channels whose total is known although its split is not."""
         return inspection.channel_groups(self, X, confidence_level=confidence_level)
+
+    @documented_by(inspection.control_summary)
+    def control_summary(
+        self, X: Table | None = None, *, confidence_level: float = 0.9
+    ) -> pd.DataFrame:
+        """Summarise what one more unit of each control does to the KPI."""
+        return inspection.control_summary(self, X, confidence_level=confidence_level)
 
     @documented_by(inspection.payback)
     def payback(
@@ -151,6 +159,7 @@ class QuestionsMixin(ReadingMixin):
         allow_extrapolation: bool = False,
         price_level: PriceLevel = None,
         price_elasticity: PriceElasticity = None,
+        levers: LeversGiven = None,
         confidence_level: float = 0.9,
     ) -> allocation.BudgetPlan:
         """Find the spend that causes most."""
@@ -171,6 +180,7 @@ class QuestionsMixin(ReadingMixin):
             allow_extrapolation=allow_extrapolation,
             price_level=price_level,
             price_elasticity=price_elasticity,
+            levers=levers,
             confidence_level=confidence_level,
         )
 

@@ -14,6 +14,7 @@ from scipy import stats
 from skmmm._data.panel import Panel
 from skmmm._data.scales import Scales
 from skmmm._model.context import Context
+from skmmm._model.controls import control_slopes
 from skmmm._model.demand import Demand
 from skmmm._model.draws import few_draws, select
 from skmmm._model.inputs import PerPanel, Seasons, build_inputs
@@ -576,7 +577,6 @@ class OutcomeModel:
         slope, carryover = half[:, 0], np.zeros((n_draws, 0, sizes.max_lag + 1))
         with torch.no_grad():
             values = network.values()
-            control = values["control"].expand(-1, sizes.n_regions, -1).numpy()
             if sizes.n_media:
                 carryover = network.impulse_response(values).numpy()
                 half = half_saturations(values, torch.from_numpy(scales.intensity))
@@ -590,5 +590,5 @@ class OutcomeModel:
             "half_saturation": (half * scales.saturation_unit).mean(axis=1),
             "slope": slope,
             "coef": (size * kpi).mean(axis=1),
-            "control_coef": (control * kpi / scales.control_scale).mean(axis=1),
+            "control_coef": control_slopes(network, scales).mean(axis=1),
         }

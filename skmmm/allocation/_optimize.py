@@ -6,6 +6,7 @@ from typing import Any
 
 from skmmm._utils.docs import documented_by
 from skmmm._utils.typing import Column, Columns, MediaCost, Table
+from skmmm.allocation._levers import LeversGiven
 from skmmm.allocation._plan import BudgetPlan
 from skmmm.allocation._prices import PriceElasticity, PriceLevel
 from skmmm.allocation._question import (
@@ -41,6 +42,7 @@ def optimize_budget(
     allow_extrapolation: bool = False,
     price_level: PriceLevel = None,
     price_elasticity: PriceElasticity = None,
+    levers: LeversGiven = None,
     confidence_level: float = 0.9,
     media: Columns = None,
     region: Column | None = None,
@@ -111,6 +113,13 @@ def optimize_budget(
         0 up and below 1, by channel: ``{"paid_search": 0.2}`` (see Notes). The price is
         that of `media_cost` and `price_level` where a region spends in a period what it
         spends on the channel on average in the rows of X that spend any.
+    levers : mapping or None, default=None
+        Controls that are decided beside media, by name or position, of
+        `DeepCausalMMMRegressor` only: ``{"price": Lever(4.5, 5.5, cost=-2000.0)}``.
+        Their values in the rows of X are scaled to a mean from low to high. What that
+        costs more than X does comes out of the budget. Only controls that are
+        "data-driven" in `control_summary`; for plans by channel, of direct effects,
+        without target and `risk`.
 
     Returns
     -------
@@ -150,6 +159,13 @@ def optimize_budget(
           on average in each planned row, by channel with such a price, in money; times
           the units in ``X`` that is what the plan spends there.
 
+        - ``levers``, only with levers: DataFrame indexed by control with ``level`` and
+          ``current`` (means over the planned rows), ``change`` (relative), ``cost``
+          (money beyond what today's level costs; with ``spend`` it adds up to the
+          budget), ``contribution``, ``contribution_low`` and ``contribution_high``
+          (KPI units beyond today's level, part of ``outcome``), ``kpi_per_money`` (of
+          the next unit of money; below zero where more of the KPI frees money) and
+          ``reason``: as of channels, or "beyond observed values".
         - ``worth_testing()``: a table of what it is worth to this plan to know what
           each channel causes, the channel whose test would pay most first; for plans
           by channel, of direct effects, within a budget and bounds.
@@ -163,7 +179,8 @@ def optimize_budget(
     ------
     ValueError
         If an argument makes no sense: unknown channels, NaN, bounds that start beyond
-        observed data, multiples above 100, a channel or cell that is bounded twice.
+        observed data, multiples above 100, a channel or cell that is bounded twice. If
+        data do not tell what a lever does.
 
     See Also
     --------
@@ -194,6 +211,10 @@ def optimize_budget(
     the price would fall to nothing, units are a quadratic function of spend with the
     same value and slope; it starts at ``s_ref * (100 * (1 - g) / (1 + g))**(-1 / g)``,
     less than a thousandth of `s_ref` for `g` up to .5 [4]_.
+
+    What a lever brings is a straight line, so that it stops at a bound, or where the
+    last unit of media earns what it does: it is a further cell of the linear programme.
+    What the GRU reads from controls (see `control_summary`) is not counted.
 
     Of estimators other than `DeepCausalMMMRegressor` the KPI of the rows of X counts,
     not that of later periods; there are no draws, so that `risk` changes nothing; and a
@@ -243,5 +264,6 @@ def optimize_budget(
         allow_extrapolation=allow_extrapolation,
         price_level=price_level,
         price_elasticity=price_elasticity,
+        levers=levers,
     )
     return results.best()

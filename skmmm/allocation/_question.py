@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from numbers import Integral
 from typing import Any, Literal, TypeAlias
@@ -23,6 +24,7 @@ from skmmm._unwrapping import bare, unwrap
 from skmmm._utils.labels import shown
 from skmmm._utils.typing import Column, Columns, MediaCost, Table
 from skmmm.allocation._asked import Question
+from skmmm.allocation._levers import LeversGiven, check_levers, read_levers
 from skmmm.allocation._prices import PriceElasticity, PriceLevel, read_prices
 from skmmm.allocation._results import PlanResults
 from skmmm.inspection._intervals import tail_probability
@@ -57,6 +59,7 @@ def read_question(
     media_cost: MediaCost,
     price_level: PriceLevel = None,
     price_elasticity: PriceElasticity = None,
+    levers: LeversGiven = None,
     **limits: Any,
 ) -> PlanResults:
     """Return the `PlanResults` of a question; arguments are those of its function."""
@@ -65,6 +68,14 @@ def read_question(
     tail = tail_probability(confidence_level)
     read_risk(risk)
     check_budget(limits.get("budget"))
+    check_levers(
+        levers,
+        by=(by, "channel"),
+        effect=(effect, "direct"),
+        risk=(risk, None),
+        target_roi=(limits["target_roi"], None),
+        target_mroi=(limits["target_mroi"], None),
+    )
     roles = media, region, time, media_cost
     if X is not None and horizon is not None:
         raise ValueError("Give X or horizon, not both.")
@@ -76,6 +87,8 @@ def read_question(
     if prices is not None:
         counterfactual = prices.paid_by(counterfactual)
     problem = make_problem(counterfactual, by, costless=costless, **limits)
+    beyond = limits["allow_extrapolation"]
+    decided = read_levers(estimator, counterfactual, levers, allow_extrapolation=beyond)
     apart = partial(_problem_apart, problem, counterfactual, costless, limits)
     settings = {
         "horizon": horizon,
@@ -89,11 +102,21 @@ def read_question(
         "media_cost": media_cost,
         "price_level": price_level,
         "price_elasticity": price_elasticity,
+        "levers": None if levers is None else {k: asdict(v) for k, v in levers.items()},
     }
     # A model that is fitted again is another one, and lists of the user may change.
     question = Question(copy.copy(bare(estimator)), copy.deepcopy(settings | limits))
     return PlanResults(
-        counterfactual, problem, by, risk, tail, costless, apart, question, prices
+        counterfactual,
+        problem,
+        by,
+        risk,
+        tail,
+        costless,
+        apart,
+        question,
+        prices,
+        decided,
     )
 
 

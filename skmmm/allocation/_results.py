@@ -15,6 +15,7 @@ from skmmm._planning.separable import Curves, best_multiples, tabulate
 from skmmm._utils.labels import called
 from skmmm.allocation._asked import Question
 from skmmm.allocation._information import can_know
+from skmmm.allocation._levers import Levers, Moved
 from skmmm.allocation._plan import BudgetPlan
 from skmmm.allocation._prices import Prices
 from skmmm.allocation._words import (
@@ -58,6 +59,7 @@ class PlanResults:
         apart: Callable[..., Problem],
         question: Question,
         prices: Prices | None,
+        levers: Levers | None = None,
     ):
         self.counterfactual, self.problem, self.by, self.tail = (
             counterfactual,
@@ -68,6 +70,8 @@ class PlanResults:
         self.costless = costless  # channels
         self._apart = apart
         self.question, self.prices = question, prices
+        self.levers = levers  # that are still to be decided
+        self.moved: Moved | None = None  # those that were
         self.weigh, self.worth = read_risk(risk)
         self.risk = risk if counterfactual.has_draws else None
         self.curves: Curves | None = None  # that all searches share
@@ -153,6 +157,48 @@ class PlanResults:
         reasons = self._reasons(plan, inside)
         return self._described(plan, found, reasons, nit, better=better)
 
+    def _with_levers(self, levers):
+        """Return the results that plan media for what levers leave of the budget.
+
+        None if no plan can spend it.
+        """
+        other, lines = copy(self), levers.lines
+        n_media = len(self.problem.current)
+        curves = tabulate(
+            self.counterfactual,
+            self.problem,
+            self._group,
+            np.ones(n_media),
+            draws=False,
+        )
+        plan, _, _ = best_multiples(
+            self.counterfactual,
+            lines.in_problem(self.problem),
+            self._group,
+            self.weigh,
+            self.worth,
+            draws=False,
+            curves=lines.in_curves(curves),
+        )
+        if plan is None:
+            return None
+        other.levers, other.moved = None, levers.at(plan[n_media:])
+        other.curves = curves
+        rest = self.problem.budget - other.moved.money.sum()
+        other.problem = replace(self.problem, budget=rest)
+        return other
+
+    def _best_with_levers(self, levers):
+        """Return the result of the search for the best plan of media and levers."""
+        found = self._with_levers(levers)
+        if found is not None:
+            return found.best()
+        other = copy(self)
+        other.levers, other.moved = None, levers.as_today()
+        reason = levers.infeasible(self.problem)
+        reason = reason or why_none(self.problem, self.current_roi)
+        return other.today(reason, success=False, nit=0)
+
     def scaled_outcome(self, budget):
         """Return what a budget causes if every channel is scaled alike."""
         share = budget / self.problem.current.sum()
@@ -171,6 +217,8 @@ class PlanResults:
 
     def best(self):
         """Return the result of the search for the best plan."""
+        if self.levers is not None:
+            return self._best_with_levers(self.levers)
         problem = self.problem
         reason = infeasible(problem, responds=self.counterfactual.responds)
         if reason is not None:
@@ -202,6 +250,8 @@ class PlanResults:
                 message = "Every channel keeps its spend: there is nothing to plan."
             message += kept_in_words(problem) + self._price_in_words()
             message += idle_in_words(problem, self.costless)
+            if self.moved is not None:
+                message += " Levers stay as they are."
             return self.today(message, success=True, nit=nit)
         inside = "equal marginal return" if problem.target_roi is None else "target ROI"
         reasons = self._reasons(plan, inside)
@@ -212,15 +262,19 @@ class PlanResults:
         problem = self.problem
         missed = unreached(problem, plan, self._marginal(plan, found))
         missed = missed or unspent(problem, found)
-        result = self._result(plan, found, reasons, nit)
+        result = self._result(plan, found, reasons, nit, self.moved)
         result.success = missed is None
         result.message = missed or in_words(
             gain=relative(found.outcome, self.current.outcome),
-            money=relative(found.spend.sum(), problem.current.sum()),
+            money=relative(
+                found.spend.sum() + self._lever_money, problem.current.sum()
+            ),
             probability=result.probability_better,
             counted=risk_in_words(self.risk),
+            causes="media" if self.moved is None else "media and levers together",
             worse=not better and not problem.has_target,
-            notes=kept_in_words(problem)
+            notes=("" if self.moved is None else self.moved.in_words())
+            + kept_in_words(problem)
             + joined_in_words(problem)
             + untold_in_words(problem, plan, self._verdicts)
             + self._costless_in_words(result.X)
@@ -241,23 +295,27 @@ class PlanResults:
         """Return the result of leaving everything as it is."""
         plan = np.ones(len(self.problem.current))
         reasons = np.full(len(plan), "as today", dtype=object)
-        result = self._result(plan, self.current, reasons, nit)
+        still = None if self.moved is None else self.moved.levers.as_today()
+        result = self._result(plan, self.current, reasons, nit, still)
         result.success, result.message = success, message
         return result
 
-    def _result(self, plan, found, reasons, nit):
+    def _result(self, plan, found, reasons, nit, moved):
         problem = self.problem
         low, high, better, costless = np.nan, np.nan, np.nan, self._without_cost
         if found.draws is not None:
             low, high = quantiles(found.draws, self.tail, found.outcome)
-            more = found.draws - self.current.draws
-            tie = np.abs(more) <= _ROUNDING * np.abs(self.current.draws).max()
-            better = float(np.where(tie, 0.5, more > 0).mean())
+            gain = found.draws - self.current.draws
+            tie = np.abs(gain) <= _ROUNDING * np.abs(self.current.draws).max()
+            better = float(np.where(tie, 0.5, gain > 0).mean())
         cells = plan.reshape(problem.shape), self._group
         planned = self.counterfactual.planned_rows(*cells)
-        prices = {}
+        more = {}
+        if moved is not None:
+            planned = moved.in_rows(planned)
+            more["levers"] = moved.table(self.tail)
         if self.prices is not None:
-            prices["unit_prices"] = self.counterfactual.planned(*cells).unit_prices()
+            more["unit_prices"] = self.counterfactual.planned(*cells).unit_prices()
         with np.errstate(divide="ignore", invalid="ignore"):
             allocation = pd.DataFrame(
                 {
@@ -289,7 +347,7 @@ class PlanResults:
             x=plan,
             X=planned,
             nit=nit,
-            **prices,
+            **more,
         )
 
     @property
@@ -310,7 +368,15 @@ class PlanResults:
             found.draws = self.counterfactual.outcome(plan, group, draws=True)
         if self.risk is not None:
             found.outcome = self.worth(found.draws)
+        if self.moved is not None:
+            found.outcome = found.outcome + self.moved.contribution.sum()
+            found.draws = found.draws + self.moved.drawn.sum(axis=1)
         return found
+
+    @property
+    def _lever_money(self):
+        """What levers take from the budget."""
+        return 0.0 if self.moved is None else self.moved.money.sum()
 
     def _marginal(self, plan, found):
         """Return the return of the last unit of every cell, in what is maximised."""
@@ -326,11 +392,13 @@ class PlanResults:
         p, one = self.problem, np.ones(len(self.problem.current))
         if ((p.low > 1) | (p.high < 1)).any():
             return False
+        if self.moved is not None and not self.moved.levers.allow_today:
+            return False
         totals = p.rows @ one
         if ((totals < p.least) | (totals > p.most)).any():
             return False
         if p.budget is not None:
-            over = relative(p.current.sum(), p.budget)
+            over = relative(p.current.sum(), p.budget + self._lever_money)
             if over > CLOSE or (over < -CLOSE and not p.has_target):
                 return False
         return p.target_roi is None or self.current_roi >= p.target_roi

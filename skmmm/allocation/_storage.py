@@ -31,7 +31,7 @@ _HEADER = {
     "model": dict,
 }
 _FRAMES = ("allocation", "X")
-_MAY_BE_FRAMES = ("unit_prices", "groups")
+_MAY_BE_FRAMES = ("groups", "levers", "unit_prices")
 
 
 def write_plan(

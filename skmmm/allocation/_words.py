@@ -116,12 +116,13 @@ def in_words(
     counted: str,
     worse: bool,
     notes: str,
+    causes: str = "media",
 ) -> str:
     """Return a sentence on a plan: relative gain, relative change of spend."""
     spend = "the same spend"
     if abs(money) >= CLOSE:
         spend = f"{abs(money):.1%} {'more' if money > 0 else 'less'} spend"
-    causes = f"{abs(gain):.1%} {'more' if gain >= 0 else 'less'}"
+    amount = f"{abs(gain):.1%} {'more' if gain >= 0 else 'less'}"
     sure = ""
     if np.isfinite(probability):
         sure = f"; they cause more in {probability:.0%} of draws"
@@ -129,8 +130,8 @@ def in_words(
     if worse and not judged:
         judged = " This is worse than today."
     plan = (
-        f"Under the plan, media cause {causes} than today (of what media cause, not of "
-        f"the whole KPI){counted}, on {spend}{sure}."
+        f"Under the plan, {causes} cause {amount} than today (of what media cause, not "
+        f"of the whole KPI){counted}, on {spend}{sure}."
     )
     return plan + judged + notes
 

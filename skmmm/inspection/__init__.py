@@ -3,6 +3,7 @@
 from skmmm.inspection._calibration import calibrate_intervals
 from skmmm.inspection._compare import compare_models
 from skmmm.inspection._confounding import confounding_robustness
+from skmmm.inspection._controls import control_summary
 from skmmm.inspection._effects import (
     channel_summary,
     contributions,
@@ -25,6 +26,7 @@ __all__ = [
     "confounding_robustness",
     "contributions",
     "fit_hill",
+    "control_summary",
     "marginal_roi",
     "optimal_frequency",
     "payback",

@@ -163,6 +163,7 @@ class PricedCounterfactual(Counterfactual):
     judgements = _asked("judgements")
     known_together = _asked("known_together")
     doubted = _asked("doubted")
+    control_effects = _asked("control_effects")
     standard_error = _asked("standard_error")
     predicted = _asked("predicted")
     without_media = _asked("without_media")

@@ -100,6 +100,48 @@ class FrequencyCurve:
 
 
 @dataclass(frozen=True, eq=False)
+class ControlEffects:
+    """What one more unit of K controls does to the KPI of a row, in R regions.
+
+    Attributes
+    ----------
+    labels : list of length K
+        Controls in the order of X.
+    values : ndarray of shape (n_rows, K)
+        Controls of the rows of X, in its units.
+    region : ndarray of shape (n_rows,), int
+    point : ndarray of shape (R, K)
+        KPI units per unit of the control.
+    drawn : ndarray of shape (E, R, K) or None
+        The same by draw; None without draws.
+    verdict : ndarray of shape (K,)
+        As of `control_summary`.
+    seen : ndarray of shape (n_seen, K)
+        Controls of the training rows.
+    seen_region : ndarray of shape (n_seen,), int
+    """
+
+    labels: list
+    values: Array
+    region: np.ndarray
+    point: Array
+    drawn: Array | None
+    verdict: np.ndarray
+    seen: Array
+    seen_region: np.ndarray
+
+    def caused_by(self, rows: Array) -> tuple[Array, Array | None]:
+        """Return what so many units of controls in rows, (n_rows, K), do to the KPI.
+
+        Of each control at the point, (K,), and by draw, (E, K), None without draws.
+        """
+        units = np.zeros_like(self.point)
+        np.add.at(units, self.region, rows)
+        by_draw = None if self.drawn is None else (self.drawn * units).sum(axis=1)
+        return (self.point * units).sum(axis=0), by_draw
+
+
+@dataclass(frozen=True, eq=False)
 class ExperimentValues:
     """What an estimator says of Q experiments, and what these measured.
 
@@ -305,6 +347,10 @@ class Counterfactual(ABC):
     def frequency_curves(self, grid: Array | None) -> dict[Any, FrequencyCurve]:
         """Return the `FrequencyCurve` of channels with a frequency, by label."""
         return {}
+
+    def control_effects(self) -> ControlEffects | None:
+        """Return what controls do to the KPI, None of estimators that do not say."""
+        return None
 
     def standard_error(self) -> Array | None:
         """Return that of each channel's total from sampled orders, None if exact."""

@@ -1,7 +1,5 @@
 """How far each channel's effect comes from the data, in one word."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from skmmm._utils.typing import Array
@@ -85,12 +83,24 @@ def contraction(effects: Array, prior: Array) -> Array:
     Both arguments are draws, (n_draws, n_media), of the mean effect over rows, which is
     the one that is reported.
     """
-    shares = []
-    transforms: tuple[Callable, ...] = (np.asarray, _log)
-    for transform in transforms:
-        spread = _spread(transform(effects)) / _spread(transform(prior))
-        shares.append(1.0 - spread**2)
-    return np.maximum(*shares)
+    logs = _removed(_log(effects), _log(prior))
+    return np.maximum(_removed(effects, prior), logs)
+
+
+def control_verdicts(effects: Array, prior: Array) -> np.ndarray:
+    """Return the verdict on every control, (n_controls,); None with too few draws.
+
+    ``"data-driven"`` or ``"not identified"`` as for channels, but that the spread of
+    the effect itself has to shrink to less than half of the prior's: the prior of
+    controls is normal, so that it splits a large effect evenly between two columns that
+    say the same, and each would look known by its logarithm.
+
+    Both arguments are draws, (n_draws, n_controls), of the mean effect over rows.
+    """
+    if len(effects) < MIN_DRAWS:
+        return np.full(effects.shape[1], None, dtype=object)
+    known = is_known(_removed(effects, prior), is_narrow(effects))
+    return np.where(known, VERDICTS[0], VERDICTS[2]).astype(object)
 
 
 def doubt_removed(expected: Array, caused: Array, error: Array) -> np.ndarray:
@@ -225,6 +235,11 @@ def _correlations(columns, one):
     columns, one = columns - columns.mean(axis=0), one - one.mean()
     size = np.sqrt((columns**2).sum(axis=0) * (one @ one))
     return one @ columns / np.where(size > 0, size, np.inf)
+
+
+def _removed(effects: Array, prior: Array) -> Array:
+    """Return the share of the prior variance that the data removed."""
+    return 1.0 - (_spread(effects) / _spread(prior)) ** 2
 
 
 def _log(values: Array) -> Array:

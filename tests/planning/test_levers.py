@@ -1,0 +1,309 @@
+"""Controls that plans decide: the best level, its money, and what is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.exceptions import ConvergenceWarning
+
+from helpers import refuses_from as refuses
+from skmmm import DeepCausalMMMRegressor
+from skmmm._estimator.counterfactual import ModelCounterfactual
+from skmmm.allocation import Lever, optimize_budget
+from skmmm.baselines import make_linear_mmm
+from skmmm.inspection import control_summary
+from skmmm.inspection._protocol import Counterfactual
+
+WIDE = (11.5, 14.5)  # of the price, which is 13.2 on average
+
+
+def lever(model, times, ends=WIDE):
+    """A price whose last unit of money earns so many times what media do."""
+    plan = model.optimize_budget()
+    mroi = plan.allocation["mroi"].median()
+    return Lever(*ends, model.control_summary()["effect"]["price"] / mroi / times)
+
+
+def brought(model, X, now, controls=("price", "holiday")):
+    """What controls of rows contribute beyond those of others."""
+    then, before = (model.contributions(one)[list(controls)] for one in (X, now))
+    return (then - before).sum()
+
+
+# --- the best plan -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("times", [0.97, 1.03])
+def test_no_level_on_a_grid_is_better(fitted, panel, times):
+    price = lever(fitted, times)
+    plan = fitted.optimize_budget(levers={"price": price})
+    assert plan.success, plan.message
+    row = plan.levers.loc["price"]
+    assert row["reason"] == "equal marginal return"
+    budget = panel.X[panel.media].to_numpy().sum()
+    best = []
+    for level in row["level"] + np.linspace(-0.15, 0.15, 7):
+        more = level - row["current"]
+        rest = fitted.optimize_budget(budget - len(panel.X) * price.cost * more)
+        factor = level / row["current"]
+        X = panel.X.assign(price=factor * panel.X["price"])
+        best.append(rest.outcome + brought(fitted, X, panel.X)["price"])
+    assert plan.outcome >= max(best) - 1e-7 * plan.outcome
+    assert plan.outcome > best[0]
+    assert plan.outcome > best[-1]
+
+
+def test_an_inner_lever_earns_what_the_last_unit_of_media_does(fitted):
+    plan = fitted.optimize_budget(levers={"price": lever(fitted, 1.02)})
+    assert_allclose(
+        plan.allocation["mroi"], plan.levers["kpi_per_money"]["price"], 0.01
+    )
+
+
+def test_money_and_outcome_add_up(fitted, panel):
+    levers = {"price": lever(fitted, 1.05), "holiday": Lever(0, 1, 2000)}
+    budget = 1.05 * panel.X[panel.media].to_numpy().sum()
+    plan = fitted.optimize_budget(budget, levers=levers)
+    table = plan.levers
+    spent = plan.allocation["spend"].sum() + table["cost"].sum()
+    assert spent == pytest.approx(budget, rel=1e-9)
+    for name, own in levers.items():
+        moved = (plan.X[name] - panel.X[name]).sum()
+        assert table["cost"][name] == pytest.approx(own.cost * moved, abs=1e-6)
+        assert table["level"][name] == pytest.approx(plan.X[name].mean())
+        assert table["current"][name] == pytest.approx(panel.X[name].mean())
+    assert_allclose(table["contribution"], brought(fitted, plan.X, panel.X), atol=1e-3)
+    in_all = plan.allocation["contribution"].sum() + table["contribution"].sum()
+    assert plan.outcome == pytest.approx(in_all)
+    assert (table["contribution_low"] <= table["contribution"]).all()
+    assert (table["contribution"] <= table["contribution_high"]).all()
+    assert plan.outcome_low <= plan.outcome <= plan.outcome_high
+    assert "media and levers together cause" in plan.message
+    assert "Levers: price from 13.2 to " in plan.message
+
+
+def test_media_are_planned_as_for_the_rest_of_the_budget(fitted, panel):
+    plan = fitted.optimize_budget(levers={"price": lever(fitted, 3.0, (12.8, 14.0))})
+    rest = panel.X[panel.media].to_numpy().sum() - plan.levers["cost"].sum()
+    alone = fitted.optimize_budget(rest)
+    columns = ["spend", "contribution", "factor", "reason"]
+    same = alone.allocation[columns]
+    pd.testing.assert_frame_equal(plan.allocation[columns], same, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("times", "level", "reason"),
+    [(3.0, 12.9, "at lower bound"), (0.3, 13.5, "at upper bound")],
+)
+def test_a_lever_that_earns_more_or_less_goes_to_its_end(fitted, times, level, reason):
+    plan = fitted.optimize_budget(levers={"price": lever(fitted, times, (12.9, 13.5))})
+    assert plan.levers["level"]["price"] == pytest.approx(level)
+    assert plan.levers["reason"]["price"] == reason
+    assert plan.outcome > fitted.optimize_budget().outcome
+
+
+@pytest.mark.parametrize("cost", [0.0, 500.0])
+def test_a_lever_that_costs_nothing_goes_to_its_best_end(fitted, cost):
+    """A lower price sells more; at a cost above zero it frees money as well."""
+    plan = fitted.optimize_budget(levers={"price": Lever(13.0, 14.0, cost)})
+    row = plan.levers.loc["price"]
+    assert row["level"] == pytest.approx(13.0)
+    assert row["cost"] == pytest.approx(180 * cost * (13.0 - row["current"]))
+    assert np.isnan(row["kpi_per_money"]) if cost == 0.0 else row["kpi_per_money"] < 0
+
+
+def test_constraints_and_fixed_channels_hold_beside_levers(fitted, panel):
+    now = panel.X[panel.media].sum()
+    plan = fitted.optimize_budget(
+        levers={"price": lever(fitted, 3.0)},
+        fixed=["media_1"],
+        constraints=[
+            (["media_2", "media_3"], 0.95 * now[["media_2", "media_3"]].sum(), None)
+        ],
+    )
+    spend = plan.allocation["spend"]
+    assert spend["media_1"] == pytest.approx(now["media_1"])
+    pair = spend[["media_2", "media_3"]].sum()
+    assert pair == pytest.approx(0.95 * now[["media_2", "media_3"]].sum())
+    assert plan.levers["cost"].sum() == pytest.approx(now.sum() - spend.sum())
+
+
+def test_coming_periods(fitted):
+    price = lever(fitted, 3.0, (12.5, 14.0))
+    plan = fitted.optimize_budget(horizon=6, levers={"price": price})
+    same = fitted.optimize_budget(X=fitted._coming_periods(6), levers={"price": price})
+    pd.testing.assert_frame_equal(plan.levers, same.levers)
+    assert len(plan.X) == 18
+    later = fitted._coming_periods(6)
+    assert_allclose(plan.X["price"] / later["price"], plan.levers["change"].iloc[0] + 1)
+
+
+def test_nothing_to_gain_leaves_levers_as_they_are(fitted):
+    levers = {"price": lever(fitted, 3.0)}
+    plan = fitted.optimize_budget(levers=levers, fixed=fitted.media_)
+    assert plan.success
+    assert plan.levers["reason"].tolist() == ["as today"]
+    assert plan.levers[["change", "cost", "contribution"]].eq(0.0).all(axis=None)
+    assert plan.message.endswith("Levers stay as they are.")
+    assert plan.outcome == plan.current_outcome
+
+
+def test_without_levers_there_is_no_table(fitted):
+    plan = fitted.optimize_budget()
+    assert "levers" not in plan
+    assert plan.settings["levers"] is None
+
+
+def test_no_plan_can_spend_so_much(fitted):
+    plan = fitted.optimize_budget(1e9, levers={"price": Lever(13.0, 14.0, -100.0)})
+    assert not plan.success
+    assert plan.message.startswith("No plan: the budget is 1,000,000,000, but within")
+    assert plan.levers["reason"].tolist() == ["as today"]
+
+
+# --- what was observed ---------------------------------------------------------------
+
+
+def test_levels_end_with_data(fitted, panel):
+    price = lever(fitted, 3.0, (1.0, 14.0))
+    plan = fitted.optimize_budget(levers={"price": price})
+    row = plan.levers.loc["price"]
+    assert row["reason"] == "beyond observed values"
+    assert panel.X["price"].min() < row["level"] < panel.X["price"].quantile(0.1)
+    further = fitted.optimize_budget(
+        levers={"price": replace(price, low=10.5)}, allow_extrapolation=True
+    )
+    assert further.levers["level"]["price"] == pytest.approx(10.5)
+    with refuses("levers of 'price' ask for 2 to 3, but data reach from 11."):
+        fitted.optimize_budget(levers={"price": Lever(2.0, 3.0, -1.0)})
+
+
+def test_as_many_events_as_there_were(fitted, panel):
+    """Rows with an event have one, in training as well: more is beyond data."""
+    plan = fitted.optimize_budget(levers={"holiday": Lever(0, 1, 1)})
+    row = plan.levers.loc["holiday"]
+    assert row["level"] == pytest.approx(panel.X["holiday"].mean())
+    assert row["reason"] == "beyond observed values"
+    dear = fitted.optimize_budget(levers={"holiday": Lever(0, 1, 1e5)})
+    assert dear.levers["level"]["holiday"] == 0.0
+
+
+# --- what is refused -----------------------------------------------------------------
+
+
+def test_a_lever_is_checked():
+    with refuses("cost of a Lever must be a finite number, got inf."):
+        Lever(0.0, 1.0, np.inf)
+    with refuses("low of a Lever must be a finite number, got '0'."):
+        Lever("0", 1.0, 1.0)
+    with refuses("A Lever must hold low <= high, got 2.0 and 1.0."):
+        Lever(2.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("levers", "message"),
+    [
+        ({}, "levers must map controls to Lever(low, high, cost), got {}."),
+        ([Lever(0, 1, 1)], "levers must map controls to Lever(low, high, cost), got ["),
+        ({"price": (0, 1, 1)}, "levers of 'price' must be a skmmm.allocation.Lever("),
+        ({"media_1": Lever(0, 1, 1)}, "levers name 'media_1', which is no control."),
+        ({"prize": Lever(0, 1, 1)}, "levers='prize' is not a column of X."),
+    ],
+)
+def test_other_levers_are_refused(fitted, levers, message):
+    with refuses(message):
+        fitted.optimize_budget(levers=levers)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"by": "region"},
+        {"effect": "total"},
+        {"risk": ("cvar", 0.5)},
+        {"target_roi": 2.0},
+        {"target_mroi": 2.0},
+    ],
+)
+def test_questions_that_do_not_go_with_levers(fitted, asked):
+    (name,) = asked
+    with refuses(f"levers are for plans with {name}="):
+        fitted.optimize_budget(levers={"price": Lever(*WIDE, -1.0)}, **asked)
+
+
+def test_a_control_is_named_by_position_and_once(fitted, panel):
+    position = list(panel.X).index("price")
+    found, same = (
+        fitted.optimize_budget(levers={key: Lever(*WIDE, -1000.0)}).levers
+        for key in ("price", position)
+    )
+    pd.testing.assert_frame_equal(found, same)
+    with refuses(f"levers of {position} are given twice. Leave one out."):
+        one = Lever(*WIDE, -1.0)
+        fitted.optimize_budget(levers={"price": one, position: one})
+
+
+def test_what_the_data_do_not_tell_is_no_lever(fitted, monkeypatch):
+    said = ModelCounterfactual.control_effects
+    untold = np.array(["not identified"] * 2)
+    monkeypatch.setattr(
+        ModelCounterfactual,
+        "control_effects",
+        lambda table: replace(said(table), verdict=untold),
+    )
+    row = control_summary(fitted).loc["price"]
+    with refuses(
+        "levers name 'price', but the data do not tell what it does: one more unit "
+        f"changes the KPI of a row by {row['effect_low']:.4g} to "
+        f"{row['effect_high']:.4g} (90 % interval; not identified, see control_"
+    ):
+        fitted.optimize_budget(levers={"price": Lever(*WIDE, -1.0)})
+
+
+def test_few_draws_and_other_estimators(panel, fast):
+    with pytest.warns(ConvergenceWarning):
+        model = DeepCausalMMMRegressor(**fast).fit(panel.X, panel.y)
+    with refuses("levers name 'price', but whether data tell what it does takes at l"):
+        model.optimize_budget(levers={"price": Lever(*WIDE, -1.0)})
+    keys = {"media": panel.media, "region": "region", "time": "week"}
+    linear = make_linear_mmm(**keys).fit(panel.X, panel.y)
+    with refuses("What controls do is said by a DeepCausalMMMRegressor"):
+        optimize_budget(linear, X=panel.X, levers={"price": Lever(*WIDE, -1.0)})
+    assert Counterfactual.control_effects(None) is None
+
+
+def test_values_that_cannot_be_scaled(fitted, panel):
+    for values, why in (
+        (0.0, "is zero in all rows of X"),
+        (
+            panel.X["price"] - 13.2,
+            "has values of both signs in X and the training rows",
+        ),
+    ):
+        with refuses(
+            f"levers scale the values of a control in the rows of X, but 'price' {why}"
+        ):
+            fitted.optimize_budget(
+                X=panel.X.assign(price=values), levers={"price": Lever(*WIDE, -1.0)}
+            )
+
+
+# --- records -------------------------------------------------------------------------
+
+
+def test_a_plan_with_levers_is_a_record(fitted, panel, tmp_path):
+    plan = fitted.optimize_budget(levers={"price": lever(fitted, 3.0, (12.5, 14.0))})
+    plan.save(tmp_path / "a.plan.skmmm")
+    loaded = DeepCausalMMMRegressor.load_plan(tmp_path / "a.plan.skmmm")
+    pd.testing.assert_frame_equal(loaded.levers, plan.levers)
+    assert loaded.settings == plan.settings
+    assert Lever(**loaded.settings["levers"]["price"]).low == 12.5
+    as_planned = loaded.review(plan.X, fitted.predict(plan.X))
+    assert as_planned.actual == pytest.approx(as_planned.expected)
+    as_before = loaded.review(
+        plan.X.assign(price=panel.X["price"]), fitted.predict(panel.X)
+    )
+    missed = as_before.summary["kpi"]["controls", "price"]
+    assert missed == pytest.approx(-plan.levers["contribution"]["price"])
