@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 MODULES = (
     "_regressor",
     "allocation._given",
+    "allocation._levers",
     "allocation._optimize",
     "allocation._path",
     "allocation._plan",
@@ -35,6 +36,7 @@ MODULES = (
     "inspection._calibration",
     "inspection._compare",
     "inspection._confounding",
+    "inspection._controls",
     "inspection._effects",
     "inspection._hill",
     "inspection._payback",

@@ -36,6 +36,17 @@ class Lever:
     cost : float
         Money that one more unit of the control takes in every row; negative where a
         lower level takes money, as of a price that is cut.
+
+    Raises
+    ------
+    ValueError
+        If one of them is no finite number, or `low` is above `high`.
+
+    Examples
+    --------
+    >>> from skmmm.allocation import Lever
+    >>> Lever(4.5, 5.5, cost=-2000.0)
+    Lever(low=4.5, high=5.5, cost=-2000.0)
     """
 
     low: float
@@ -55,6 +66,13 @@ class Lever:
 
 
 LeversGiven: TypeAlias = Mapping[Any, Lever] | None
+_GO_WITH_LEVERS = {
+    "by": "channel",
+    "effect": "direct",
+    "risk": None,
+    "target_roi": None,
+    "target_mroi": None,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +238,7 @@ def _taken(money):
     return f"{verb} {in_money(abs(money))} of the budget"
 
 
-def check_levers(levers: LeversGiven, **asked: Any) -> None:
+def check_levers(levers: LeversGiven, asked: Mapping[str, Any]) -> None:
     """Raise if levers are none, or something is asked that does not go with them."""
     if levers is None:
         return
@@ -234,11 +252,11 @@ def check_levers(levers: LeversGiven, **asked: Any) -> None:
                 f"levers of {key!r} must be a skmmm.allocation.Lever(low, high, cost), "
                 f"got {shown(lever)}."
             )
-    for name, (value, usual) in asked.items():
-        if value != usual:
+    for name, usual in _GO_WITH_LEVERS.items():
+        if asked[name] != usual:
             raise ValueError(
-                f"levers are for plans with {name}={usual!r}, got {value!r}. Leave out "
-                "one of the two."
+                f"levers are for plans with {name}={usual!r}, got {asked[name]!r}. "
+                "Leave out one of the two."
             )
 
 
@@ -247,9 +265,9 @@ def read_levers(
     counterfactual: Counterfactual,
     given: LeversGiven,
     *,
-    allow_extrapolation: bool,
+    freely: bool,
 ) -> Levers | None:
-    """Return the `Levers` that a user gives, None without.
+    """Return the `Levers` that a user gives, None without; freely: beyond data too.
 
     Raises
     ------
@@ -275,7 +293,7 @@ def read_levers(
     assert drawn is not None
     ends = np.array([[float(read[k].low), read[k].high] for k in order]).T
     of_data = np.zeros(ends.shape, dtype=bool)
-    if not allow_extrapolation:
+    if not freely:
         for i, k in enumerate(order):
             ends[:, i], of_data[:, i] = _within_data(found, k, ends[:, i])
     cost = np.array([float(read[k].cost) for k in order])

@@ -68,14 +68,7 @@ def read_question(
     tail = tail_probability(confidence_level)
     read_risk(risk)
     check_budget(limits.get("budget"))
-    check_levers(
-        levers,
-        by=(by, "channel"),
-        effect=(effect, "direct"),
-        risk=(risk, None),
-        target_roi=(limits["target_roi"], None),
-        target_mroi=(limits["target_mroi"], None),
-    )
+    check_levers(levers, {"by": by, "effect": effect, "risk": risk} | limits)
     roles = media, region, time, media_cost
     if X is not None and horizon is not None:
         raise ValueError("Give X or horizon, not both.")
@@ -87,8 +80,8 @@ def read_question(
     if prices is not None:
         counterfactual = prices.paid_by(counterfactual)
     problem = make_problem(counterfactual, by, costless=costless, **limits)
-    beyond = limits["allow_extrapolation"]
-    decided = read_levers(estimator, counterfactual, levers, allow_extrapolation=beyond)
+    freely = limits["allow_extrapolation"]
+    decided = read_levers(estimator, counterfactual, levers, freely=freely)
     apart = partial(_problem_apart, problem, counterfactual, costless, limits)
     settings = {
         "horizon": horizon,
@@ -106,18 +99,8 @@ def read_question(
     }
     # A model that is fitted again is another one, and lists of the user may change.
     question = Question(copy.copy(bare(estimator)), copy.deepcopy(settings | limits))
-    return PlanResults(
-        counterfactual,
-        problem,
-        by,
-        risk,
-        tail,
-        costless,
-        apart,
-        question,
-        prices,
-        decided,
-    )
+    asked = question, prices, decided
+    return PlanResults(counterfactual, problem, by, risk, tail, costless, apart, *asked)
 
 
 def _problem_apart(

@@ -130,6 +130,17 @@ def test_constraints_and_fixed_channels_hold_beside_levers(fitted, panel):
     assert plan.levers["cost"].sum() == pytest.approx(now.sum() - spend.sum())
 
 
+def test_a_level_can_be_set(fitted, panel):
+    plan = fitted.optimize_budget(levers={"price": Lever(13, 13, -5000)})
+    row = plan.levers.loc["price"]
+    assert row["level"] == pytest.approx(13.0)
+    assert row["reason"] == "fixed"
+    assert row["cost"] == pytest.approx(180 * 5000 * (row["current"] - 13.0))
+    spent = plan.allocation["spend"].sum() + row["cost"]
+    assert spent == pytest.approx(panel.X[panel.media].to_numpy().sum())
+    assert len(plan.worth_testing()) == 3
+
+
 def test_coming_periods(fitted):
     price = lever(fitted, 3.0, (12.5, 14.0))
     plan = fitted.optimize_budget(horizon=6, levers={"price": price})
