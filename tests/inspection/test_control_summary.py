@@ -78,7 +78,7 @@ def test_verdicts():
 def test_columns_that_say_the_same_are_not_identified(series, arguments):
     X = series.X.assign(price_again=2.0 * series.X["price"])
     controls = [*series.controls, "price_again"]
-    more = {"controls": controls, "n_draws": 16, "graph": None, "max_iter": 100}
+    more = {"controls": controls, "n_draws": 16, "graph": None, "max_iter": 60}
     model = DeepCausalMMMRegressor(**arguments | more).fit(X, series.y)
     verdict = model.control_summary()["verdict"]
     assert verdict[["price", "price_again"]].tolist() == ["not identified"] * 2
