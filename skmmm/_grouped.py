@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import chain, pairwise
 from numbers import Integral, Real
 from typing import Any, Literal, Self, TypeAlias
 
@@ -16,6 +17,13 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from skmmm._data.checks import Columns as RolesOfColumns
 from skmmm._data.checks import check_target, in_words, resolve_many
 from skmmm._data.tables import read_table, row_namer
+from skmmm._fitted_groups import (
+    check_models,
+    check_roles,
+    columns_of,
+    in_order,
+    read_by,
+)
 from skmmm._group_fits import (
     FEW,
     check_no_media,
@@ -197,10 +205,11 @@ class GroupedRegressor(
         self._by_labels = self._read_by(frame)
         self._error_score = self.error_score
         hidden = set(self._by_labels) - named_as(self.estimator, "region")
-        self._shown = [label for label in self._labels if label not in hidden]
+        shown = [label for label in self._labels if label not in hidden]
         self._training_index = frame.index
         self._training_rows = self._rows_by_group(frame)
-        found, notes = self._fit_groups(frame[self._shown], y, weight)
+        self._shown = dict.fromkeys(self._training_rows, shown)
+        found, notes = self._fit_groups(frame[shown], y, weight)
         self.groups_ = list(found)
         self.estimators_ = {
             group: one.estimator for group, one in found.items() if one.error is None
@@ -236,6 +245,75 @@ class GroupedRegressor(
         fits |= {group: fit for group, (fit, _) in zip(groups, found, strict=True)}
         notes = {name: own for name, (_, own) in zip(names, found, strict=True)}
         return {group: fits[group] for group in self._training_rows}, notes
+
+    @classmethod
+    def from_fitted(cls, estimators: Mapping[Group, Any], by: Column | Labels) -> Self:
+        """Put models side by side that were fitted apart, one per group.
+
+        They may have other settings, channels, controls and columns, and be of
+        different kinds: nothing is fitted again. Rows of all groups then stand in one
+        table, with the columns of all models and those in `by`; a row needs what its
+        own model reads, and may lack the rest or have NaN there.
+
+        Parameters
+        ----------
+        estimators : mapping
+            From groups, values of the column in `by` or tuples of values of several
+            columns, to estimators that were fitted to DataFrames.
+        by : str or list of str
+            Columns of X that tell groups apart, which the models need not have seen.
+
+        Returns
+        -------
+        model : GroupedRegressor
+            Fitted. Its `estimator` is None: to fit it again, fit the models. Its
+            training rows are those of the models, one after the other.
+
+        Raises
+        ------
+        ValueError
+            If an estimator is not fitted or knows no names of columns, a group has not
+            as many values as there are columns in `by`, or a column is media of one
+            model and region, period or group of another.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skmmm import GroupedRegressor
+        >>> from skmmm.baselines import make_linear_mmm
+        >>> from skmmm.datasets import make_mmm_panel
+        >>> worlds = {
+        ...     brand: make_mmm_panel(1, 60, n_media=n_media, random_state=0)
+        ...     for brand, n_media in [("a", 1), ("b", 2)]
+        ... }
+        >>> fits = {
+        ...     brand: make_linear_mmm(media=w.media, time="week").fit(w.X, w.y)
+        ...     for brand, w in worlds.items()
+        ... }
+        >>> model = GroupedRegressor.from_fitted(fits, by="brand")
+        >>> X = pd.concat([w.X.assign(brand=brand) for brand, w in worlds.items()])
+        >>> model.optimize_budget(X=X).allocation.index.tolist()
+        [('a', 'media_1'), ('b', 'media_1'), ('b', 'media_2')]
+        """
+        labels = read_by(by)
+        check_models(estimators, labels)
+        model = cls(None, by)
+        model._by_labels, model._error_score = labels, "raise"
+        keys = [group if len(labels) > 1 else (group,) for group in estimators]
+        model._training_rows = model._rows_by_group(pd.DataFrame(keys, columns=labels))
+        model._training_index = None  # that of each model
+        model.groups_ = list(model._training_rows)
+        model.estimators_ = {group: estimators[group] for group in model.groups_}
+        model.failures_ = {}
+        names = [model._name(group) for group in model.groups_]
+        fits = list(model.estimators_.values())
+        columns = [columns_of(*one) for one in zip(fits, names, strict=True)]
+        check_roles(dict(zip(names, fits, strict=True)), labels)
+        model._shown = dict(zip(model.groups_, columns, strict=True))
+        model._labels = list(dict.fromkeys([*labels, *chain.from_iterable(columns)]))
+        model.feature_names_in_ = np.array(model._labels, dtype=object)
+        model.n_features_in_ = len(model._labels)
+        return model
 
     def _refusals(self, X, y, weight):
         """Return why groups cannot be fitted, as far as their rows say so at once."""
@@ -319,7 +397,9 @@ class GroupedRegressor(
                 predicted[rows] = self._error_score
                 continue
             with named(self._name(group)):
-                found = self.estimators_[group].predict(self._rows_of(frame, rows))
+                found = self.estimators_[group].predict(
+                    self._rows_of(frame, group, rows)
+                )
             predicted[rows] = np.asarray(found, dtype=np.float64).reshape(len(rows))
         return predicted
 
@@ -362,6 +442,8 @@ class GroupedRegressor(
 
     def _read(self, X):
         """Return X as a frame, and the positions of the rows of its groups."""
+        if self._training_index is None:
+            X = in_order(X, self._labels, self._by_labels)
         frame = read_table(self, X, reset=False, optional=self._ignored())
         by_group = self._rows_by_group(frame)
         unknown = [group for group in by_group if group not in self._training_rows]
@@ -374,6 +456,8 @@ class GroupedRegressor(
 
     def _ignored(self):
         """Return the columns of `fit` that all fits can do without in X."""
+        if self._training_index is None:  # each asks for its own
+            return [label for label in self._labels if label not in self._by_labels]
         ignored = dict.fromkeys(self._labels)
         for estimator in self.estimators_.values():
             inside = unwrap(estimator)
@@ -397,9 +481,14 @@ class GroupedRegressor(
         self._check_left_out(by_group, fitted)
         parts = []
         for group in fitted:
-            own = None if frame is None else self._rows_of(frame, by_group[group])
+            own = None
+            if frame is not None:
+                own = self._rows_of(frame, group, by_group[group])
             with named(self._name(group)):
                 parts.append(of_one(self.estimators_[group], own))
+        if index is None:
+            by_group = _one_after_the_other(parts, fitted)
+            index = parts[0].index.append([part.index for part in parts[1:]])
         kept = np.sort(np.concatenate([by_group[group] for group in fitted]))
         rows = [np.searchsorted(kept, by_group[group]) for group in fitted]
 
@@ -423,9 +512,12 @@ class GroupedRegressor(
             [self._key(group) for group in self.failures_],
         )
 
-    def _rows_of(self, frame, rows):
-        """Return rows as an estimator takes them."""
-        return frame[[label for label in self._shown if label in frame]].iloc[rows]
+    def _rows_of(self, frame, group, rows):
+        """Return rows of a group as its estimator takes them."""
+        shown = [label for label in self._shown[group] if label in frame]
+        own = frame[shown].iloc[rows]
+        # Beside groups that lack a column, or write it otherwise, kinds are lost.
+        return own.infer_objects() if self._training_index is None else own
 
     def _check_left_out(self, groups, fitted):
         """Warn of groups whose fit failed, raise if there are no others."""
@@ -457,7 +549,11 @@ class GroupedRegressor(
         for group, rows in by_group.items():
             model = bare(self.estimators_.get(group))
             draws_of = getattr(model, "_draws_of_prediction", None)
-            draws = None if draws_of is None else draws_of(self._rows_of(frame, rows))
+            draws = (
+                None
+                if draws_of is None
+                else draws_of(self._rows_of(frame, group, rows))
+            )
             if draws is None:
                 return None
             found.append(draws)
@@ -486,3 +582,10 @@ class GroupedRegressor(
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimators_")
+
+
+def _one_after_the_other(parts, groups):
+    """Return the positions of the rows of each group among those of all."""
+    ends = np.cumsum([0, *(len(part.index) for part in parts)])
+    rows = [np.arange(start, end) for start, end in pairwise(ends)]
+    return dict(zip(groups, rows, strict=True))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy.typing as npt
 import pandas as pd
 from sklearn.utils import Bunch
+from sklearn.utils.validation import check_is_fitted
 
 from skmmm import allocation, inspection
+from skmmm._fitted_groups import read_kpi_value
 from skmmm._group_fits import kept_apart
 from skmmm._utils.docs import documented_by
 from skmmm._utils.typing import Column, Columns, Labels, MediaCost, Table
@@ -22,6 +24,7 @@ from skmmm.allocation._question import (
     MoneyBounds,
     Risk,
     Split,
+    read_question,
 )
 from skmmm.inspection._effects import summary_of
 from skmmm.inspection._intervals import tail_probability
@@ -30,12 +33,16 @@ from skmmm.inspection._pooled import PooledChannels
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.inspection._protocol import Effect
 
+# Keys are groups, or values of the first grouping column.
+KpiValue: TypeAlias = float | Mapping[Any, float] | None
+
 
 class GroupQuestions:
     """Methods of a fitted `GroupedRegressor` that tell what it found."""
 
     _by_labels: list
     _labels: list
+    groups_: list
 
     @documented_by(inspection.contributions)
     def contributions(
@@ -190,6 +197,7 @@ class GroupQuestions:
         allow_extrapolation: bool = False,
         price_level: PriceLevel = None,
         price_elasticity: PriceElasticity = None,
+        kpi_value: KpiValue = None,
         confidence_level: float = 0.9,
         media: Columns = None,
         media_cost: MediaCost = None,
@@ -198,25 +206,39 @@ class GroupQuestions:
 
         One budget is shared by all groups. Channels, in `bounds` and in the result, are
         tuples of the group, one value per grouping column, and the channel.
+
+        Parameters
+        ----------
+        kpi_value : float, mapping or None, default=None
+            Money that a unit of the KPI is worth, of each group, where their KPIs are
+            in different units: ``{"brand_a": 12.0, "brand_b": 1.0}``. With several
+            grouping columns keys are tuples, or values of the first column that stand
+            for all of its groups. Outcomes, contributions, returns and targets of the
+            plan are then in this money. None: one each, KPIs are in one unit.
         """
-        return allocation.optimize_budget(
+        check_is_fitted(self)
+        results = read_question(
             self,
-            budget,
-            X=X,
-            horizon=horizon,
-            bounds=bounds,
-            money_bounds=money_bounds,
+            X,
+            horizon,
             by=by,
-            target_roi=target_roi,
-            target_mroi=target_mroi,
-            fixed=fixed,
-            constraints=constraints,
             risk=risk,
             effect=effect,
+            confidence_level=confidence_level,
+            media=media,
+            region=None,
+            time=None,
+            media_cost=media_cost,
+            kpi_value=read_kpi_value(kpi_value, self.groups_, self._by_labels),
+            budget=budget,
+            bounds=bounds,
+            money_bounds=money_bounds,
+            fixed=fixed,
+            constraints=constraints,
+            target_roi=target_roi,
+            target_mroi=target_mroi,
             allow_extrapolation=allow_extrapolation,
             price_level=price_level,
             price_elasticity=price_elasticity,
-            confidence_level=confidence_level,
-            media=media,
-            media_cost=media_cost,
         )
+        return results.best()

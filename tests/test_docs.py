@@ -15,6 +15,7 @@ pytestmark = pytest.mark.usefixtures("short_chains")
 
 ROOT = Path(__file__).parents[1]
 MODULES = (
+    "_grouped",
     "_regressor",
     "allocation._given",
     "allocation._levers",

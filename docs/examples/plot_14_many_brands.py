@@ -52,3 +52,9 @@ plt.show()
 # %%
 # What moves between brands:
 plan.allocation[["current_spend", "spend"]].groupby("brand").sum()
+
+# %%
+# Where the KPIs of brands are in different units, say what a unit is worth. Here one of
+# Borea pays half:
+valued = model.optimize_budget(horizon=13, kpi_value={"Alpina": 1.0, "Borea": 0.5})
+valued.allocation[["current_spend", "spend"]].groupby("brand").sum()

@@ -16,8 +16,8 @@ def documented_by(
     """Complete a docstring from those of other functions.
 
     Parameters in the signature that the docstring does not describe are described as
-    in the first source that has them. A docstring without sections takes those of the
-    first source, examples apart. ``**options`` in the signature stand for the
+    in the first source that has them. A docstring without other sections takes those of
+    the first source, examples apart. ``**options`` in the signature stand for the
     parameters of the first source that are not named in `without`.
     """
 
@@ -32,7 +32,7 @@ def documented_by(
             described |= _entries(sections.get("Parameters", ""))
         names = list(_expand_options(function, sources[0], without))
         parameters = _describe([n for n in names if n != "self"], described)
-        if set(own) == {""}:
+        if set(own) <= {"", "Parameters"}:
             own |= {k: v for k, v in others[0].items() if k not in ("", "Examples")}
             details = others[0][""].partition("\n\n")[2]
             own[""] = f"{own['']}\n\n{details}".strip()

@@ -30,6 +30,8 @@ from skmmm.allocation._results import PlanResults
 from skmmm.inspection._intervals import tail_probability
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.inspection._protocol import Counterfactual, Effect
+from skmmm.inspection._side_by_side import GroupedCounterfactual
+from skmmm.inspection._valued import valued
 
 __all__ = ["DEFAULT_BOUNDS", "read_question"]
 
@@ -60,9 +62,13 @@ def read_question(
     price_level: PriceLevel = None,
     price_elasticity: PriceElasticity = None,
     levers: LeversGiven = None,
+    kpi_value: Mapping[tuple, float] | None = None,
     **limits: Any,
 ) -> PlanResults:
-    """Return the `PlanResults` of a question; arguments are those of its function."""
+    """Return the `PlanResults` of a question; arguments are those of its function.
+
+    `kpi_value` maps keys of groups to what a unit of their KPI is worth.
+    """
     if not isinstance(by, str) or by not in GROUPS:
         raise ValueError(f"by={by!r} must be one of {sorted(GROUPS)}.")
     tail = tail_probability(confidence_level)
@@ -79,6 +85,9 @@ def read_question(
     prices = read_prices(counterfactual, price_level, price_elasticity)
     if prices is not None:
         counterfactual = prices.paid_by(counterfactual)
+    if kpi_value is not None:
+        assert isinstance(counterfactual, GroupedCounterfactual)
+        counterfactual = valued(counterfactual, kpi_value)
     problem = make_problem(counterfactual, by, costless=costless, **limits)
     freely = limits["allow_extrapolation"]
     decided = read_levers(estimator, counterfactual, levers, freely=freely)
@@ -97,6 +106,8 @@ def read_question(
         "price_elasticity": price_elasticity,
         "levers": None if levers is None else {k: asdict(v) for k, v in levers.items()},
     }
+    if kpi_value is not None:
+        settings["kpi_value"] = dict(kpi_value)
     # A model that is fitted again is another one, and lists of the user may change.
     question = Question(copy.copy(bare(estimator)), copy.deepcopy(settings | limits))
     asked = question, prices, decided

@@ -167,11 +167,21 @@ class GroupedCounterfactual(Counterfactual):
             if by is None:
                 all_names: list[Any] = [None]
             else:
-                all_names = sorted({name for names in plain for name in names})
+                all_names = self._sorted({n for names in plain for n in names}, by)
             at = {name: i for i, name in enumerate(all_names)}
             own = [np.array([at[name] for name in names]) for names in plain]
             self._grouped_rows[by] = all_names, own
         return self._grouped_rows[by]
+
+    def _sorted(self, names, by):
+        """Return names of groups of rows in their order."""
+        try:
+            return sorted(names)
+        except TypeError as error:
+            raise ValueError(
+                f"The {by}s of groups are of different kinds (dates and numbers, say), "
+                f"so that no table by {by} has them in order. Write them alike."
+            ) from error
 
     def _placed(self, values: Sequence[Array], by: By, axis: int, fill: float = 0.0):
         """Return values of the parts with all groups of rows along an axis."""
