@@ -26,6 +26,7 @@ from skmmm._estimator.refitting import RefitMixin
 from skmmm._estimator.refreshing import RefreshMixin
 from skmmm._estimator.saving import SavingMixin
 from skmmm._estimator.simulation import SimulationMixin
+from skmmm._estimator.warm_start import LastFit
 from skmmm._model import ADSTOCKS, Adstock
 from skmmm._unwrapping import rows_of
 from skmmm._utils.callbacks import CallbackSupportMixin, with_callbacks
@@ -173,6 +174,12 @@ class DeepCausalMMMRegressor(
     verbose : int, default=0
         Prints the loss every ``50 // verbose`` iterations. scikit-learn 1.9 callbacks
         (``set_callbacks(ProgressBar())``) are supported too.
+    warm_start : bool, default=False
+        Whether `fit` starts training where the last fit of this estimator ended, if
+        there was one, with the same channels and controls. Regions that are new, and
+        parameters that other settings bring, start as ever. It saves iterations of
+        training, not draws, which take most of the time of a fit; results are near to
+        those of a cold start, not the same. For rows of new periods see `partial_fit`.
     random_state : int, RandomState instance or None, default=None
         Weights of the GRU and draws. Pass an int for the same result every time.
 
@@ -292,6 +299,7 @@ class DeepCausalMMMRegressor(
         "forgetting_factor": [Interval(Real, 0, 1, closed="right")],
         "effect_drift": [Interval(Real, 0, 1, closed="left")],
         "verbose": ["verbose"],
+        "warm_start": ["boolean"],
         "random_state": ["random_state"],
     }
 
@@ -327,6 +335,7 @@ class DeepCausalMMMRegressor(
         forgetting_factor: float = 1.0,
         effect_drift: float = 0.0,
         verbose: bool | int = 0,
+        warm_start: bool = False,
         random_state: Seed = None,
     ) -> None:
         self.media = media
@@ -358,6 +367,7 @@ class DeepCausalMMMRegressor(
         self.forgetting_factor = forgetting_factor
         self.effect_drift = effect_drift
         self.verbose = verbose
+        self.warm_start = warm_start
         self.random_state = random_state
 
     def set_params(self, **params: Any) -> Self:
@@ -412,8 +422,9 @@ class DeepCausalMMMRegressor(
         UserWarning
             Of periods that no region has, and of too few rows; of rows in which the
             KPI stands still, from which nothing is learned, of values that can hardly
-            be right, of regions whose KPI is negative, of channels and controls from
-            which nothing can be learned, and of channels whose spend rings an alarm.
+            be right, of regions whose KPI is negative; of a KPI of small counts, with
+            many zeros or at times below zero; of channels and controls from which
+            nothing can be learned, and of channels whose spend rings an alarm.
         ConvergenceWarning
             If training stopped before it had settled, or draws are not yet those of
             the posterior (`sampling_diagnostics_`).
@@ -423,6 +434,12 @@ class DeepCausalMMMRegressor(
         self : DeepCausalMMMRegressor
             The fitted estimator. A fit that raises, or is interrupted, leaves the
             estimator as it was.
+
+        Raises
+        ------
+        ValueError
+            If X, y or a parameter makes no sense, or with ``warm_start=True`` channels
+            or controls are others than in the last fit.
         """
         self._validate_params()
         fitted = copy.copy(self)
@@ -433,7 +450,10 @@ class DeepCausalMMMRegressor(
     @with_callbacks
     def _fit(self, X, y, sample_weight):
         """Set all fitted attributes."""
+        before = self._last_fit()
         rows = self._read_training(X, y)
+        if before is not None:
+            before.check_columns(self._columns)
         population = self._read_population(rows)
         y, weight = self._read_target(rows, y, sample_weight)
         panel = self._arrange_training(rows, y, weight)
@@ -445,10 +465,16 @@ class DeepCausalMMMRegressor(
         from skmmm._estimator.fitting import fit_model  # torch takes seconds to import
 
         state, losses = fit_model(
-            self, learned, stuck, outliers, population, graph, X, y
+            self, learned, stuck, outliers, population, graph, X, y, before
         )
         self.__dict__.update(state)
         self._publish(losses)
+
+    def _last_fit(self):
+        """Return what the last fit found if this one starts there, else None."""
+        if not (self.warm_start and self.__sklearn_is_fitted__()):
+            return None
+        return LastFit(self._model.network, self._columns, self.regions_)
 
     def _graph_estimator(self, frame):
         """Return a copy of what estimates the graph, None without a graph."""

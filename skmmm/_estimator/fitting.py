@@ -71,7 +71,7 @@ _SURPRISING = 0.99  # share of expected rows that are likelier than new ones
 _CONTRADICTS = 2.576  # prior sds beyond which an estimate is in 1 % of cases
 
 
-def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
+def fit_model(estimator, panel, stuck, outliers, population, graph, X, y, before=None):
     """Fit what a regressor has arranged.
 
     Parameters
@@ -88,6 +88,8 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
     graph : StructuralVAR, NOTEARS or None
     X, y
         As of `fit`, for callbacks.
+    before : LastFit or None
+        Where training starts; None: where all fits start.
 
     Returns
     -------
@@ -109,10 +111,12 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y):
         model, target, alarms = _start(
             estimator, panel, stuck, outliers, population, generator
         )
+        if before is not None:
+            before.move(model.network, estimator.regions_)
         reported = None
         if tests is not None:
             reported = reported_experiments(tests, model, estimator._media_cost)
-        losses = _train(estimator, model, target, X, y)
+        losses = _train(estimator, model, target, X, y, started=before is not None)
         contradicted = _check_priors(estimator, model, target)
         model, trace = _with_draws(estimator, model, target, generator)
         alarms = placement_alarms(
@@ -306,8 +310,8 @@ def _free_sign(estimator, negative_kpi):
     return torch.tensor(either, dtype=torch.bool)
 
 
-def _train(estimator, model, target, X, y):
-    """Move the network to the mode."""
+def _train(estimator, model, target, X, y, *, started):
+    """Move the network to the mode; `started` as of `train`."""
     losses: list[float] = []
     with fit_progress(
         estimator, X, y, lambda: _state_now(estimator, model, target, losses)
@@ -317,7 +321,7 @@ def _train(estimator, model, target, X, y):
             losses.append(loss)
             return report(loss)
 
-        settled = _move_to_mode(estimator, model, target, on_iteration)
+        settled = _move_to_mode(estimator, model, target, on_iteration, started=started)
     _warn_unless(settled, estimator)
     return losses
 
@@ -332,7 +336,7 @@ def _warn_unless(settled, estimator):
         )
 
 
-def _move_to_mode(estimator, model, target, on_iteration):
+def _move_to_mode(estimator, model, target, on_iteration, *, started=False):
     """Train the network in place; return whether it settled."""
     return train(
         model.network,
@@ -342,6 +346,7 @@ def _move_to_mode(estimator, model, target, on_iteration):
         max_iter=estimator.max_iter,
         tol=estimator.tol,
         on_iteration=on_iteration,
+        started=started,
     )
 
 

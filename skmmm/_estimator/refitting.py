@@ -25,9 +25,9 @@ _OF_DATA = (
     "frequency",
     "experiments",
 )
-# Parameters that move no point estimate of `fit`.
+# Parameters that move no point estimate of `fit`, of a clone.
 _OF_OTHER_STEPS = (
-    *("graph", "gap", "unseen_region", "verbose"),
+    *("graph", "gap", "unseen_region", "verbose", "warm_start"),
     *("effect_drift", "forgetting_factor"),
 )
 

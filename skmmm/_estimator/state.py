@@ -34,6 +34,7 @@ class FittedState:
     frequency: Mapping | None
     gap: str
     unseen_region: str
+    warm_start: bool = False  # of a model that was pickled before
 
     # Public attributes, described in the docstring of the regressor.
     media_: list

@@ -43,7 +43,7 @@ SMALLEST_STEP = 0.05
 MANY_REGIONS, SAMPLE, N_SAMPLES = 256, 64, 2
 
 
-def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
+def train(network, inputs, target, loss, *, max_iter, tol, on_iteration, started=False):
     """Fit the network.
 
     Alternates the mode of all parameters with the two things it depends on: how
@@ -64,6 +64,8 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
     on_iteration : callable
         Called with the negative log posterior per row after each iteration; returning
         True stops the fit.
+    started : bool
+        Whether the network is where another fit ended: no samples come first.
 
     Returns
     -------
@@ -72,7 +74,9 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
     """
     workers = workers_for(target)
     if workers is None:
-        return _train(network, inputs, target, loss, max_iter, tol, on_iteration)
+        return _train(
+            network, inputs, target, loss, max_iter, tol, on_iteration, started
+        )
 
     def told(block, regional, value):
         _take(network, block, regional)
@@ -82,7 +86,7 @@ def train(network, inputs, target, loss, *, max_iter, tol, on_iteration):
         _train_block,
         network.sizes.n_regions,
         blocks_of(network, inputs, target),
-        *(loss, max_iter, tol),
+        *(loss, max_iter, tol, started),
         here=[told],
     )
     settled, block = found[0]
@@ -97,22 +101,24 @@ def _take(network, block, regional):
     network.n_compared = block.n_compared
 
 
-def _train_block(network, inputs, target, loss, max_iter, tol, told=None):
+def _train_block(network, inputs, target, loss, max_iter, tol, started, told=None):
     """Train with others that have the other regions; return what was found."""
 
     def on_iteration(value):
         regional = gathered(network.regional, dim=1)
         return decided(lambda: bool(told(network, regional, value)))
 
-    settled = _train(network, inputs, target, loss, max_iter, tol, on_iteration)
+    settled = _train(
+        network, inputs, target, loss, max_iter, tol, on_iteration, started
+    )
     return settled, network
 
 
-def _train(network, inputs, target, loss, max_iter, tol, on_iteration):
+def _train(network, inputs, target, loss, max_iter, tol, on_iteration, started=False):
     """Train the regions that this process has."""
     record = _Record(max_iter, on_iteration)
     many = all_regions(network.sizes.n_regions) >= MANY_REGIONS
-    if many and target.experiments is None:
+    if many and target.experiments is None and not started:
         _start_from_samples(network, inputs, target, loss, tol, record)
     settled = _alternate(network, inputs, target, loss, tol, record, record.left)
     return settled or record.stopped
