@@ -34,6 +34,7 @@ MODULES = (
     "experiments._flights",
     "experiments._recommend",
     "graph._estimators",
+    "inspection._anchors",
     "inspection._calibration",
     "inspection._compare",
     "inspection._confounding",

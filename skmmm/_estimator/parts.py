@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 from skmmm._estimator.inference_data import inference_data
 from skmmm._estimator.reading import ReadingMixin
 from skmmm._model.threads import one_thread
-from skmmm._utils.typing import Table
+from skmmm._unwrapping import parameters_of
+from skmmm._utils.typing import Array, Table
 from skmmm.inspection._intervals import bounds, tail_probability
 from skmmm.inspection._sampling import COLUMNS, COUNTS, LOG_POSTERIOR
 
@@ -177,6 +178,22 @@ class ModelPartsMixin(ReadingMixin):
             order = [inside.index(label) for label in outside]
             state[f"{name}_"] = value[0, order]
         return state
+
+    def _anchor_draws(self) -> dict[str, Array]:
+        """Return draws of what `priors` may say beside returns, (n_draws, n_media).
+
+        The decay is that of geometric carry-over with the same share in later periods.
+        """
+        order = self._shown_order()
+        with one_thread():
+            drawn = self._model.summary(draws=True)
+        found = {"half_saturation": drawn["half_saturation"][:, order]}
+        share, n_lags = drawn["carryover_share"][:, order], drawn["carryover"].shape[2]
+        if n_lags > 1 and parameters_of(self)["adstock"] in ("weibull", "geometric"):
+            decay = np.linspace(0.001, 0.999, 999)
+            later = decay * (1.0 - decay ** (n_lags - 1)) / (1.0 - decay**n_lags)
+            found["decay"] = np.interp(share, later, decay)
+        return found
 
     def _sampling_table(self) -> pd.DataFrame | None:
         """Return `sampling_diagnostics_`."""

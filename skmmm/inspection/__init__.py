@@ -1,5 +1,6 @@
 """What channels cause, of any fitted estimator or pipeline, and how far to trust it."""
 
+from skmmm.inspection._anchors import priors_from
 from skmmm.inspection._calibration import calibrate_intervals
 from skmmm.inspection._compare import compare_models
 from skmmm.inspection._confounding import confounding_robustness
@@ -31,6 +32,7 @@ __all__ = [
     "optimal_frequency",
     "payback",
     "placebo_channel",
+    "priors_from",
     "refresh_stability",
     "response_curve",
 ]
