@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from skmmm._data import checks
+from skmmm._data.kpi_kinds import on_kind
 from skmmm._data.scales import gross_outliers
 from skmmm._data.tables import BY_PERIOD
 from skmmm._utils.labels import counted
@@ -420,6 +421,7 @@ def remarks_on(
         on_stuck(stuck, panel, *told),
         on_outliers(outliers, learned, *told),
         on_losses(learned, regions),
+        *on_kind(learned, regions, calendar),
     ]
     for labels, block in (
         (columns.media, learned.media),
