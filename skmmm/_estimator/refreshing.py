@@ -22,7 +22,7 @@ from skmmm._utils.warnings import warn_user
 # Parameters that may change between `fit` and `partial_fit`.
 _OF_A_REFRESH = (
     *("effect_drift", "forgetting_factor", "random_state"),
-    *("gap", "unseen_region", "verbose"),
+    *("gap", "unseen_region", "verbose", "warm_start"),
 )
 _FAR = 20.0  # times the usual value, beyond which it is a question of the unit
 
@@ -64,9 +64,9 @@ class RefreshMixin(ReadingMixin):
         ValueError
             If a row is of a training period, an unknown region, or a period that
             leaves a gap (see `gap`); if another parameter than `forgetting_factor`,
-            `effect_drift`, `random_state`, `gap`, `unseen_region` or `verbose` was set
-            since `fit`; if effects drift and there is no time column; and for what
-            `fit` raises.
+            `effect_drift`, `random_state`, `gap`, `unseen_region`, `verbose` or
+            `warm_start` was set since `fit`; if effects drift and there is no time
+            column; and for what `fit` raises.
 
         Warns
         -----
