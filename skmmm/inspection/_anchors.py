@@ -17,7 +17,14 @@ from skmmm._utils.warnings import warn_user
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.inspection._verdicts import MIN_DRAWS, VERDICTS
 
+QUANTITIES = "roi", "decay", "half_saturation"
 _ENDS = 0.05, 0.5, 0.95
+# On which priors are normal, and back.
+_SCALES = {
+    "roi": (np.log, np.exp),
+    "decay": (logit, expit),
+    "half_saturation": (np.log, np.exp),
+}
 
 
 def priors_from(
@@ -25,6 +32,7 @@ def priors_from(
     weight: float = 1.0,
     channels: Sequence[Column] | None = None,
     *,
+    quantities: Sequence[str] = QUANTITIES,
     size: float = 1.0,
 ) -> dict[Any, dict[str, tuple[float, float]]]:
     """Return what a fitted model learned of its channels as `priors` of a new one.
@@ -48,6 +56,9 @@ def priors_from(
         Names or positions of the channels to speak of. None: those whose verdict is
         "data-driven". Of others the model mostly says what it expected itself, and
         the new one has expectations of its own.
+    quantities : sequence of str, default=("roi", "decay", "half_saturation")
+        What to speak of. Markets may share how spend acts over time and not what it
+        returns: leave out ``"roi"`` where KPI per unit of spend is another there.
     size : float, default=1.0
         How many times as large the regions of the new rows are, in the spend per row at
         which a channel saturates: the ratio of their populations, say, or of spend.
@@ -73,14 +84,14 @@ def priors_from(
     Raises
     ------
     ValueError
-        If `weight`, `size` or a channel makes no sense, the model has fewer than 8
-        draws, or a channel in `channels` may have no or a negative effect.
+        If `weight`, `size`, a quantity or a channel makes no sense, the model has fewer
+        than 8 draws, or a channel in `channels` may have no or a negative effect.
 
     Notes
     -----
     Quantities are taken one by one: what their draws have in common is lost. An ROI
-    depends on spend: the nearer a channel is to saturation in the new rows, the less
-    the old one fits, and the smaller `weight` should be.
+    depends on spend, and on how much a market sells: the more both differ, the less the
+    old one fits, and the smaller `weight` should be.
 
     Examples
     --------
@@ -98,11 +109,7 @@ def priors_from(
     ['roi', 'decay', 'half_saturation']
     >>> other = DeepCausalMMMRegressor(**settings, priors=priors)  # for other rows
     """
-    for name, given in (("weight", weight), ("size", size)):
-        most = 1.0 if name == "weight" else np.inf
-        if not is_number(given) or not 0 < given <= most:
-            range_ = "in (0, 1]" if name == "weight" else "above 0"
-            raise ValueError(f"{name} must be a number {range_}, got {shown(given)}.")
+    _check(weight, quantities, size)
     inner = bare(model)
     if not hasattr(inner, "_anchor_draws"):
         raise ValueError(
@@ -117,19 +124,33 @@ def priors_from(
         )
     draws = {"roi": found.effects(draws=True).roi[:, 0], **inner._anchor_draws()}
     positive = np.quantile(draws["roi"], _ENDS[0], axis=0) > 0
-    some = _chosen(found, channels, positive)
+    lag_weights = found.lag_weights()[0]
     priors: dict[Any, dict[str, tuple[float, float]]] = {}
-    for m in some:
+    for m in _chosen(found, channels, positive | ("roi" not in quantities)):
         label = found.labels[m]
-        own = {"roi": _interval(np.log(draws["roi"][:, m]), weight, np.exp)}
-        falls = found.lag_weights()[0, m].argmax() == 0
-        if "decay" in draws and falls:
-            own["decay"] = _interval(logit(draws["decay"][:, m]), weight, expit)
-        times = 1.0 if label in inner._frequency_columns else size
-        half = np.log(times * draws["half_saturation"][:, m])
-        own["half_saturation"] = _interval(half, weight, np.exp)
-        priors[label] = own
+        if label not in inner._frequency_columns:
+            draws["half_saturation"][:, m] *= size
+        skipped = {"decay"} if lag_weights[m].argmax() > 0 else set()
+        priors[label] = {
+            name: _interval(draws[name][:, m], weight, *_SCALES[name])
+            for name in QUANTITIES
+            if name in quantities and name in draws and name not in skipped
+        }
     return priors
+
+
+def _check(weight: Any, quantities: Any, size: Any) -> None:
+    """Raise if an argument makes no sense."""
+    if not is_number(weight) or not 0 < weight <= 1:
+        raise ValueError(f"weight must be a number in (0, 1], got {shown(weight)}.")
+    if not is_number(size) or size <= 0:
+        raise ValueError(f"size must be a number above 0, got {shown(size)}.")
+    known = not isinstance(quantities, str) and set(quantities) <= set(QUANTITIES)
+    if not known or not len(quantities):
+        raise ValueError(
+            f"quantities must be a list of some of {list(QUANTITIES)}, got "
+            f"{quantities!r}."
+        )
 
 
 def _chosen(found: Any, channels: Any, positive: np.ndarray) -> list[int]:
@@ -156,9 +177,11 @@ def _chosen(found: Any, channels: Any, positive: np.ndarray) -> list[int]:
     return list(dict.fromkeys(some))
 
 
-def _interval(draws: Array, weight: float, inverse: Any) -> tuple[float, float]:
-    """Return the 90 % interval of draws on the scale of the prior, made wider."""
-    low, middle, high = np.quantile(draws, _ENDS)
+def _interval(
+    draws: Array, weight: float, scale: Any, inverse: Any
+) -> tuple[float, float]:
+    """Return the 90 % interval of draws, wider on the scale where it is normal."""
+    low, middle, high = np.quantile(scale(draws), _ENDS)
     times = 1.0 / np.sqrt(weight)
     ends = middle - times * (middle - low), middle + times * (high - middle)
     low, high = (float(inverse(end)) for end in ends)

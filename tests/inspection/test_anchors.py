@@ -73,6 +73,14 @@ def test_size_is_of_saturation_only(fitted):
         )
 
 
+def test_some_quantities(fitted, panel):
+    priors = priors_from(fitted, 1.0, panel.media, quantities=["decay"])
+    assert list(priors) == panel.media
+    assert all(list(own) == ["decay"] for own in priors.values())
+    whole = priors_from(fitted, 1.0, TOLD)
+    assert all(priors[label]["decay"] == whole[label]["decay"] for label in TOLD)
+
+
 def test_only_what_data_told(fitted, verdicts):
     verdicts("data-driven", "prior-driven", "not identified")
     with pytest.warns(UserWarning, match="No priors from 'media_2', 'media_3'"):
@@ -141,6 +149,9 @@ def test_the_best_model_of_a_search(panel, fast):
     [
         ({"weight": 0}, r"weight must be a number in \(0, 1\]"),
         ({"weight": 1.5}, r"weight must be a number in \(0, 1\]"),
+        ({"quantities": "roi"}, "quantities must be a list of some of"),
+        ({"quantities": ["slope"]}, "quantities must be a list of some of"),
+        ({"quantities": []}, "quantities must be a list of some of"),
         ({"size": -1.0}, "size must be a number above 0"),
         ({"channels": "media_1"}, "channels must be a list"),
         ({"channels": ["radio"]}, "channels names 'radio'"),
