@@ -58,8 +58,8 @@ def priors_from(
         the new one has expectations of its own.
     quantities : sequence of str, default=("roi", "decay", "half_saturation")
         What to speak of. Markets may share how spend acts over time and not what it
-        returns: leave out ``"roi"`` unless you know that returns are alike, as intervals
-        that are narrow and wrong come of it.
+        returns: leave out ``"roi"`` unless returns are known to be alike, or intervals
+        become narrow and wrong.
     size : float, default=1.0
         How many times as large the regions of the new rows are, in the spend per row at
         which a channel saturates: the ratio of their populations, say, or of spend.
