@@ -19,8 +19,8 @@ Contenders, within the same bounds and from the same first model:
 - thompson: `explore="thompson"` in every wave, two groups of regions
 - once: thompson in the first wave, greedy after it
 
-Models of the drift world forget (`forgetting_factor`) in `partial_fit`; a refit does
-not. Two markets with the same seed differ by what is spent in them only.
+Models of the drift world know how much effects drift (`effect_drift`) in `partial_fit`;
+a refit does not. Two markets with the same seed differ by what is spent in them only.
 
 Writes results/policy.csv anew after each market, one row per world, seed, contender and
 wave:
@@ -56,7 +56,6 @@ RESULTS = Path(__file__).parent / "results"
 SIZE = {"n_regions": 6, "n_media": 2, "n_history": 78, "n_future": 65}
 WAVES = {"stationary": (5, 13), "drift": (6, 8)}  # number, weeks
 DRIFT = {"stationary": 0.0, "drift": 0.3 / 52**0.5}  # per week
-MEMORY = {"stationary": 1.0, "drift": 0.96}  # forgetting_factor
 BOUNDS = (0.02, 10.0)  # the best split is inside, or next to it
 CONTENDERS = ("static", "greedy", "refit", "epsilon", "thompson", "once")
 EXPLORES = {"static": "none", "thompson": "thompson", "once": "thompson"}
@@ -72,7 +71,7 @@ def make_model(market, world):
         time="week",
         media_cost=1.0,
         graph=None,
-        forgetting_factor=MEMORY[world],
+        effect_drift=DRIFT[world],
         random_state=0,
     )
 

@@ -3,7 +3,8 @@ New weeks
 =========
 
 A model of three years takes in a quarter, four weeks at a time, in place of being
-fitted again. What moves is what the new weeks say.
+fitted again. What moves is what the new weeks say. Then a market in which effects
+change.
 """
 
 # %%
@@ -11,7 +12,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm.datasets import load_mmm_example
+from skmmm.datasets import MarketEnvironment, load_mmm_example
 
 data = load_mmm_example()
 some = data.X["region"].isin(["Berlin", "Hamburg", "Munich", "Cologne"]).to_numpy()
@@ -49,4 +50,41 @@ for place, channel in enumerate(data.media):
 ax.set_xticks(range(len(told)), [str(week)[:10] for week in told])
 ax.set(xlabel="Weeks known until", ylabel="ROI with 90 % interval", ylim=(0, None))
 ax.legend(ncols=3)
+plt.show()
+
+# %%
+# Effects that change
+# -------------------
+# In a simulated market the effects of channels wander, by five percent a week. The
+# training rows end at the grey line. A model that knows that effects may wander from
+# there (``effect_drift``) follows them; what channels caused before stays as learned.
+market = MarketEnvironment(6, 3, n_history=78, n_future=52, drift=0.05, random_state=2)
+model = DeepCausalMMMRegressor(
+    media=market.media,
+    controls=market.controls,
+    region="region",
+    time="week",
+    media_cost=1.0,
+    graph=None,
+    n_draws=32,
+    effect_drift=0.05,
+    random_state=0,
+).fit(*market.history())
+while market.n_left:
+    model.partial_fit(*market.step(market.coming(4)))
+
+# %%
+moved = model.effectiveness()
+true = market.parameters["drift"].iloc[: market.n_passed]
+fig, axes = plt.subplots(1, 3, sharey=True, figsize=(9, 3.2), layout="constrained")
+for ax, channel in zip(axes, market.media, strict=True):
+    line = moved.loc[channel]
+    ax.fill_between(line.index, line["low"], line["high"], alpha=0.25)
+    ax.plot(line.index, line["multiple"], label="as learned")
+    ax.plot(line.index, true[channel] / true[channel].mean(), "k--", label="true")
+    ax.axvline(line.index[78], color="0.7", lw=1)
+    ax.set(title=channel)
+    ax.tick_params("x", rotation=45)
+axes[0].set(ylabel="Effectiveness, multiple of the mean")
+axes[0].legend()
 plt.show()

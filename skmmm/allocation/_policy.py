@@ -35,8 +35,7 @@ class BudgetPolicy:
 
     Each round is a plan by region for the coming rows (`propose`), and the rows of what
     was then spent and sold (`update`), which a copy of the model takes in by
-    `partial_fit`. To let what was learned long ago fade, where effects drift, set
-    `forgetting_factor` of the model below 1 before.
+    `partial_fit`. Where effects may change, set `effect_drift` of the model before.
 
     Parameters
     ----------
