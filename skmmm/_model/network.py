@@ -5,7 +5,7 @@ region and media in units of their typical spend per region::
 
     kpi[r, t]       = baseline[r, t] + sum_k control[r, k, t] + sum_m effect[r, m, t]
     baseline[r, t]  = intercept[r] + trend[r] * u[t] + season[r] . f[t]
-                      + context_baseline . h[r, t] + demand . d[r, t] + level[r, t]
+                      + context_baseline . h[r, t] + demand[r] . d[r, t] + level[r, t]
     effect[r, m, t] = typical[m] * exp(effect_log[r, m]) / hill(1)
                       * exp(context_effect[m] . h[r, t] + effect_step[m] . s[t])
                       * hill(exp(e * intensity[r, m]) * adstock(damped(media[r, m]))[t])
@@ -59,6 +59,7 @@ BY_REGION = (
     "season",
     "trend",
     "half_saturation_log",
+    "demand",
 )
 
 
@@ -562,10 +563,14 @@ class OutcomeNetwork:
                 "eh,rht->ert", values["context_baseline"], inputs.states
             )
         if "demand" in values:
-            parts["hidden demand"] = torch.einsum(
-                "ed,rdt->ert", values["demand"], inputs.demand
-            )
+            parts["hidden demand"] = demand_effects(values, inputs)
         return parts
+
+
+def demand_effects(values, inputs):
+    """Return what hidden demand adds to the KPI, (E, R, T)."""
+    weights = values["demand"].expand(-1, len(inputs.demand), -1)
+    return torch.einsum("erd,rdt->ert", weights, inputs.demand)
 
 
 def with_noise_floor(log, floor):

@@ -477,6 +477,7 @@ _SPREAD = {
     "control": 0.03,
     "season": 0.03,
     "trend": 0.02,
+    "demand": 0.05,
     "context_baseline": 0.01,
     "context_effect": 0.1,
 }
@@ -496,4 +497,8 @@ def regional_priors(sizes, *, level):
         priors.append(Prior(name, (sizes.n_media,), acts="channel", hierarchical=True))
     if level:
         priors.append(Prior("trend", (), hierarchical=True))
+    if sizes.n_demand:
+        # Budgets follow demand less in one region and more in another: what all of
+        # them tell of demand is then too large in one, and too small in the other.
+        priors.append(Prior("demand", (sizes.n_demand,), hierarchical=True))
     return PriorTable(priors)
