@@ -8,6 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm._model.likelihood import make_target
 
 WEEKS = 52  # of 60 that the model is fitted to
 
@@ -376,3 +377,41 @@ def test_drift_needs_time(parts, fast):
     model = DeepCausalMMMRegressor(**settings, effect_drift=0.1).fit(X[columns], y)
     with pytest.raises(ValueError, match=r"effect_drift=0.1 needs a time column"):
         model.partial_fit(more[columns], z)
+
+
+def test_verdicts_are_of_effects_by_now(before, parts):
+    """Late rows without spend do not say what effects are by now."""
+    X, y = parts[2:]
+    silent = X.assign(**{m: 0.0 for m in before.media_})
+    still = y - before.contributions(X)[before.media_].sum(axis=1).to_numpy()
+    widths = []
+    for drift in (0.0, 0.9):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Of rows such as")  # without noise
+            after = took_in(before, silent, still, effect_drift=drift)
+        effects, _ = after._model.mean_effects(_target_of(after))
+        widths.append(np.log(effects).std(axis=0))
+    assert not after._model.narrow.any()
+    assert (widths[1] > 2.0 * widths[0]).all()
+
+
+def _target_of(model):
+    """Return what is needed to average effects over the training rows."""
+    return make_target(
+        model._model.history,
+        model._model.scales,
+        np.ones(model._model.history.shape[:2]),
+        ordered=True,
+    )
+
+
+def test_weekly_calls_come_to_the_same_drift(before, parts):
+    X, y = parts[2:]
+    week = X["week"].rank(method="dense").to_numpy()
+    once, weekly = took_in(before, X, y, effect_drift=0.1), before
+    for own in range(1, int(week.max()) + 1):
+        weekly = took_in(weekly, X[week == own], y[week == own], effect_drift=0.1)
+    starts = [m._model.network.steps.start.tolist() for m in (once, weekly)]
+    assert starts[0] == starts[1]
+    found = [m.channel_summary(X)["contribution"] for m in (once, weekly)]
+    np.testing.assert_allclose(found[1], found[0], rtol=0.15)

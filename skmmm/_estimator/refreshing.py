@@ -32,7 +32,6 @@ class RefreshMixin(ReadingMixin):
 
     fit: Callable[..., Any]
     get_params: Callable[..., dict[str, Any]]
-    effect_drift: float
 
     def partial_fit(self, X: Table, y: npt.ArrayLike) -> Self:
         """Take in the rows of new periods, without fitting to the others again.

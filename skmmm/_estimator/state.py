@@ -34,7 +34,8 @@ class FittedState:
     frequency: Mapping | None
     gap: str
     unseen_region: str
-    warm_start: bool = False  # of a model that was pickled before
+    warm_start: bool = False  # of a model that was pickled before, as the next
+    effect_drift: float = 0.0
 
     # Public attributes, described in the docstring of the regressor.
     media_: list

@@ -95,6 +95,10 @@ class Inputs:
             frequency=_if_any(self.frequency, lambda own: own[regions]),
         )
 
+    def after_steps(self):
+        """Return the inputs of rows in which all steps have been made."""
+        return replace(self, steps=_if_any(self.steps, torch.ones_like))
+
     def padded(self, length):
         """Return what effects need to know, with more periods without spend.
 

@@ -243,16 +243,17 @@ class OutcomeModel:
         Returns
         -------
         effects : ndarray of shape (n_draws, n_media)
-            In mean KPI.
+            In mean KPI; of effects as they are by now, after all steps.
         prior : ndarray of shape (n_prior_draws, n_media)
             Where the prior is about typical spend, times what the mean row has of that
             at the point estimate.
         """
         if not self.network.sizes.n_media:
             return np.zeros((1, 0)), np.zeros((1, 0))
-        effects = self.mean_effects_of(self.network_of(draws=True), target)
-        prior = self.network.prior_effects(n_prior_draws, self.inputs(), target.share)
-        return effects, prior.numpy()
+        now = self.inputs().after_steps()
+        effects = mean_effects(self.network_of(draws=True), now, target.share)
+        prior = self.network.prior_effects(n_prior_draws, now, target.share)
+        return effects.numpy(), prior.numpy()
 
     def mean_effects_of(self, network, target):
         """Return each channel's mean effect over all rows, in mean KPI, (E, n_media).

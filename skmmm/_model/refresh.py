@@ -135,6 +135,9 @@ def _with_later_steps(model, n_new, drift, generator):
     if draws is not None:
         shape = len(draws.shared), n_media, n_more
         chance = torch.randn(shape, generator=generator, dtype=torch.float64)
+        # Around the point, which does not step: of few draws the mean would.
+        chance = chance - chance.mean(dim=0)
+        chance = chance * (shape[0] / max(shape[0] - 1, 1)) ** 0.5
         draws = with_steps(draws, steps, chance)
     network = with_steps(network, steps, nowhere)
     return replace(model, network=network, draws=draws, _inputs=PerPanel())

@@ -1,9 +1,11 @@
 """Hidden demand: found where it is, nowhere else, and left as it was by plans."""
 
+import copy
 import warnings
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
@@ -317,6 +319,30 @@ def test_table_of_hidden_demand(chased, model):
     assert model.hidden_demand(X.assign(**{media[0]: 0.0})).equals(table)
     coming = model.hidden_demand(model.make_future_frame(30))
     assert coming["local"].abs().iloc[-1] < 0.01
+
+
+def test_regions_follow_demand_more_or_less(chased, model):
+    X, *_ = chased
+    _, demand = make_panel(1.2, 10, 80, seed=5)
+    region = X.groupby("region", sort=False).ngroup().to_numpy()
+    rows = X.groupby("region", sort=False).cumcount().to_numpy()
+    moves = np.where(np.arange(10) < 5, 0.02, 0.2)
+    noise = 0.03 * np.random.default_rng(1).normal(size=len(X))
+    y = 100.0 * (1.0 + (moves[:, None] * demand)[region, rows] + noise)
+    told = DeepCausalMMMRegressor(**model.get_params()).fit(X, y).hidden_demand()
+    spread = told["contribution"].groupby(region).std()
+    assert spread[5:].min() > 2.0 * spread[:5].max()
+
+
+def test_regions_without_training_rows_have_hidden_demand_too(chased, model):
+    X, *_ = chased
+    both = pd.concat([X, X[X["region"] == X["region"].iloc[0]].assign(region="new")])
+    average = copy.copy(model).set_params(unseen_region="average")
+    told = average.hidden_demand(both)
+    pd.testing.assert_frame_equal(told.iloc[: len(X)], model.hidden_demand(X))
+    assert np.isfinite(told).all(axis=None)
+    parts = average.baseline_parts(both)["hidden demand"]
+    assert_allclose(told["contribution"], parts)
 
 
 def test_without_hidden_demand_the_table_says_so(series, arguments):
