@@ -51,6 +51,7 @@ from skmmm.inspection._placement import (
     ACCOMPANIES,
     CONSEQUENCES,
     SURPRISED,
+    UNTRUSTED,
 )
 from skmmm.inspection._sampling import (
     LOG_POSTERIOR,
@@ -131,6 +132,7 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y, before
         if reported is not None:
             alarms = alarms_after(alarms, reported, experiments)
         warn_of_alarms(estimator, alarms)
+        alarms[untrusted & (alarms == "")] = UNTRUSTED  # of which it was warned
         model = _judged(model, target, alarms != "", contradicted, untrusted)
         state = {
             "_sampling": sampling,

@@ -85,12 +85,12 @@ def channel_summary(
           a hidden event", "lowers the KPI", "moves in groups of regions, as the KPI
           does", "moves with other budgets, as demand does", "moves with a budget that
           rings an alarm", "seems to cause more than the whole KPI", "says another
-          effect than an experiment" and "later rows surprised the model". The verdict
-          is then "not identified"; the interval starts at nothing and the estimate is
-          half of what moves with the channel (of what is expected of it, if the KPI
-          moves its spend), unless `priors` say what it causes, the reason is only that
-          it moves with a budget that rings an alarm, or the alarm did not ring before
-          `partial_fit`.
+          effect than an experiment", "later rows surprised the model" and "draws cannot
+          be trusted". The verdict is then "not identified"; the interval starts at
+          nothing and the estimate is half of what moves with the channel (of what is
+          expected of it, if the KPI moves its spend), unless `priors` say what it
+          causes, the reason is only that it moves with a budget that rings an alarm or
+          one of the last two, or the alarm did not ring before `partial_fit`.
 
         The last two only where the estimator has them; predictions do not tell them.
         ``summary.attrs["verdict"]`` says why verdicts are None.

@@ -42,6 +42,7 @@ ACCOMPANIES = "moves with a budget that rings an alarm"
 DISPUTED = "says another effect than an experiment"
 WHOLE = "seems to cause more than the whole KPI"
 SURPRISED = "later rows surprised the model"
+UNTRUSTED = "draws cannot be trusted"
 
 _DO = (
     "Do not act on it without an experiment; add {} as a control, or tell what is "
@@ -86,6 +87,8 @@ ADVICE = {
     SURPRISED: "is judged by a model that rows of later periods surprised: something "
     "has changed that it does not know, as a break, another unit or an error in the "
     "data. Look at these rows, and fit again with all of them.",
+    UNTRUSTED: "has an interval from draws that are not those of the posterior "
+    "(sampling_diagnostics_). Fit again with more draws, or another random_state.",
 }
 
 # Spend that is a consequence of the KPI, or of what moves it.

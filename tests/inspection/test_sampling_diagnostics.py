@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skmmm import DeepCausalMMMRegressor
 from skmmm._estimator import fitting
 from skmmm._model import hmc
+from skmmm.inspection._placement import UNTRUSTED
 from skmmm.inspection._sampling import (
     COLUMNS,
     diagnose,
@@ -65,9 +66,15 @@ def test_channels_whose_draws_cannot_be_trusted_are_not_data_driven(panel, monke
         return np.arange(len(found)) < len(found) - 2
 
     monkeypatch.setattr(fitting, "is_untrusted", all_but_the_last)
-    doubted = model.fit(panel.X, panel.y).channel_summary()["verdict"]
+    summary = model.fit(panel.X, panel.y).channel_summary()
+    doubted, alarm = summary["verdict"], summary["alarm"]
     assert "data-driven" not in list(doubted[:-1])
     assert doubted.iloc[-1] == told.iloc[-1]
+    assert set(alarm[:-1]) == {UNTRUSTED}
+    assert alarm.iloc[-1] == ""
+    # Plans leave them where they are.
+    reasons = model.optimize_budget().allocation["reason"]
+    assert reasons[:-1].str.contains(UNTRUSTED).all()
 
 
 def test_of_channels_whose_draws_cannot_be_trusted_no_sum_is_known(panel, monkeypatch):
