@@ -124,7 +124,7 @@ def priors_from(
             f"{found.n_draws}. Fit it with a larger n_draws."
         )
     draws = {"roi": found.effects(draws=True).roi[:, 0], **inner._anchor_draws()}
-    positive = np.quantile(draws["roi"], _ENDS[0], axis=0) > 0
+    positive = np.quantile(draws["roi"], _ENDS[0], axis=0, method="weibull") > 0
     lag_weights = found.lag_weights()[0]
     priors: dict[Any, dict[str, tuple[float, float]]] = {}
     for m in _chosen(found, channels, positive | ("roi" not in quantities)):
@@ -182,7 +182,8 @@ def _interval(
     draws: Array, weight: float, scale: Any, inverse: Any
 ) -> tuple[float, float]:
     """Return the 90 % interval of draws, wider on the scale where it is normal."""
-    low, middle, high = np.quantile(scale(draws), _ENDS)
+    # As in reported intervals, which of few draws are wider than others.
+    low, middle, high = np.quantile(scale(draws), _ENDS, method="weibull")
     times = 1.0 / np.sqrt(weight)
     ends = middle - times * (middle - low), middle + times * (high - middle)
     low, high = (float(inverse(end)) for end in ends)
