@@ -66,6 +66,7 @@ def _aligned(sample_weight, **columns):
     return *arrays, weight
 
 
+_ROUNDING = 1e-12  # of all weight: what sums of weights leave over
 _PARAMETERS = """
 y_true : array-like of shape (n_samples,)
     Observed KPI.
@@ -175,8 +176,11 @@ def trimmed_rmse(
     error = np.abs(true - predicted)
     order = np.argsort(error, kind="stable")
     error, weight = error[order], weight[order]
-    before = np.cumsum(weight) - weight
-    kept = np.clip((1.0 - trim) * weight.sum() - before, 0.0, weight)
+    before, total = np.cumsum(weight) - weight, weight.sum()
+    room = (1.0 - trim) * total - before
+    if trim:
+        room[(room < _ROUNDING * total) & (before > 0.0)] = 0.0
+    kept = np.clip(room, 0.0, weight)
     return float(np.sqrt(np.average(error**2, weights=kept)))
 
 

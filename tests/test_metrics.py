@@ -125,6 +125,18 @@ def test_trimmed_rmse_without_the_outlier(predictions):
     assert trimmed_rmse(y_true, y_pred, trim=0.0) > 1e5
 
 
+@pytest.mark.parametrize("outlier", [1e9, 1e150])
+def test_rounding_lets_no_outlier_in(outlier):
+    for n in range(2, 60):
+        for left_out in range(1, n):
+            y_pred = np.repeat([0.0, outlier], [n - left_out, left_out])
+            assert trimmed_rmse(np.zeros(n), y_pred, trim=left_out / n) == 0.0
+    # What is small in weight, but not left over by a sum, counts as ever.
+    found = trimmed_rmse([0.0, 3.0], [0.0, 0.0], trim=0.0, sample_weight=[1.0, 1e-13])
+    assert_allclose(found, np.sqrt(9e-13), rtol=0.01)
+    assert trimmed_rmse(np.zeros(3), [2.0, 2.0, 7.0], trim=1.0 - 1e-13) == 2.0
+
+
 @pytest.mark.parametrize("trim", [-0.1, 1.0, 5, np.nan, "0.1", None])
 def test_trimmed_rmse_refuses_what_is_no_share(trim):
     with pytest.raises(ValueError, match="trim is the share of the largest errors"):
