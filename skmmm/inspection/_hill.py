@@ -75,9 +75,9 @@ def fit_hill(
     Raises
     ------
     ValueError
-        If a channel has fewer than four levels of spend above zero, a response without
-        spend of more than a twentieth of the largest, or one that falls with spend, or
-        if a number is missing.
+        If a channel has fewer than four levels of spend above zero, points without
+        spend whose mean response is more than a twentieth of the largest, or a response
+        that falls with spend, or if a number is missing.
 
     See Also
     --------
@@ -191,12 +191,12 @@ def _check_levels(name, spend):
 def _check_rising(name, x, y):
     """Raise if a curve, in shares of its largest values, does not rise from zero."""
     at_zero = y[x == 0]
-    if np.abs(at_zero).max(initial=0.0) > _AT_ZERO:
-        share = at_zero[np.argmax(np.abs(at_zero))]
+    share = at_zero.mean() if len(at_zero) else 0.0
+    if np.abs(share) > _AT_ZERO:
         raise ValueError(
             f"The response of channel {name!r} without spend is {share:.0%} of the "
-            "largest. A Hill curve starts at zero: subtract what is there without "
-            "spend."
+            "largest on average. A Hill curve starts at zero: subtract what is there "
+            "without spend."
         )
     in_order = y[np.lexsort((y, x))]
     fall = np.sqrt(np.mean((in_order - isotonic_regression(in_order)) ** 2))

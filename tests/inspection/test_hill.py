@@ -127,6 +127,18 @@ def test_points_of_no_curve_are_refused(spend, response, message):
         fit_hill(spend, response, "tv")
 
 
+def test_noise_of_single_points_without_spend_is_none_of_a_baseline():
+    rng = np.random.RandomState(0)
+    spend = np.repeat(SHARES, 8)
+    true = curve(spend, 7.0, 0.3, 1.0)
+    response = true + rng.normal(0.0, 0.05 * true.max(), len(spend))
+    assert np.abs(response[spend == 0]).max() > 0.05 * response.max()
+    found = fit_hill(spend, response, "tv").loc["tv"]
+    assert_allclose(curve(spend, *found[PARAMETERS]), true, atol=0.05 * true.max())
+    with pytest.raises(ValueError, match=r"is 2\d% of the largest on average"):
+        fit_hill(spend, response + 0.3 * true.max(), "tv")
+
+
 def test_points_without_a_channel_are_refused():
     with pytest.raises(ValueError, match="channel is missing in row 2"):
         fit_hill([0, 1, 2, 3, 4], [0, 1, 2, 3, 4], ["a", "a", None, "a", "a"])
