@@ -180,7 +180,9 @@ class DeepCausalMMMRegressor(
         there was one, with the same channels and controls. Regions that are new, and
         parameters that other settings bring, start as ever. It saves iterations of
         training, not draws, which take most of the time of a fit; results are near to
-        those of a cold start, not the same. For rows of new periods see `partial_fit`.
+        those of a cold start, not the same. Clones start cold, so those that
+        `GroupedRegressor`, searches and cross-validation fit do. For rows of new
+        periods see `partial_fit`.
     random_state : int, RandomState instance or None, default=None
         Weights of the GRU and draws. Pass an int for the same result every time.
 
