@@ -28,6 +28,13 @@ from skmmm.allocation._results import PlanResults
 from skmmm.allocation._words import infeasible
 
 Explore: TypeAlias = Literal["greedy", "thompson", "none"]
+_NO_LIMITS: dict[str, Any] = {
+    "bounds": DEFAULT_BOUNDS,
+    "money_bounds": None,
+    "fixed": None,
+    "constraints": None,
+    "allow_extrapolation": True,
+}
 
 
 class BudgetPolicy:
@@ -45,14 +52,15 @@ class BudgetPolicy:
         What is proposed. "greedy": the best plan at the point of the model as it is by
         now. "thompson": regions are put into groups at random, anew each time, and
         every group gets the plan that would be best if one posterior draw was the truth
-        [1]_: groups that differ are the experiment. "none": shares of the first plan
-        for ever, however much of the budget there is.
+        [1]_: groups that differ are the experiment. "none": "greedy" until the first
+        `update`, and then for ever the shares of the budget that its rows spent on
+        each channel in each region.
     n_groups : int or None, default=None
         Number of groups for "thompson", of about as many regions each. None: two, or
         one where there is one region.
     bounds, money_bounds, fixed, constraints, allow_extrapolation
         Of every plan by region, as in :func:`optimize_budget`; multiples are of the
-        spend of the coming rows. "none" keeps them in its first plan.
+        spend of the coming rows. "none" keeps them until the first `update`.
     random_state : int, RandomState instance or None, default=None
         Of groups and draws.
 
@@ -128,7 +136,7 @@ class BudgetPolicy:
         }
         self._limits = copy.deepcopy(limits)  # lists of the user may change
         self._rng = check_random_state(random_state)
-        self._first: pd.Series | None = None  # multiples of the first plan
+        self._first: pd.Series | None = None  # money that was spent first, by cell
 
     def propose(
         self,
@@ -138,6 +146,8 @@ class BudgetPolicy:
         X: Table | None = None,
     ) -> BudgetPlan:
         """Return what to spend next, by region.
+
+        The policy stays as it is, apart from the random numbers that "thompson" takes.
 
         Parameters
         ----------
@@ -163,13 +173,14 @@ class BudgetPolicy:
         ------
         ValueError
             If no plan keeps budget and limits, there are fewer regions than groups,
-            "thompson" has no draws, "none" meets a channel and region that its first
-            plan did not have, and for what :func:`optimize_budget` raises.
+            "thompson" has no draws, "none" meets a channel and region that have spend
+            in the first rows of `update` or in the coming ones only, and for what
+            :func:`optimize_budget` raises.
         """
         _check_exploring(self.explore, self.n_groups)
         if (X is None) == (horizon is None):
             raise ValueError("Give either horizon, a number of coming periods, or X.")
-        results = self._ask(X, horizon, budget)
+        results = self._ask(X, horizon, budget, **self._limits)
         reason = infeasible(results.problem, responds=False)
         if reason is not None:
             raise ValueError(reason)
@@ -181,12 +192,12 @@ class BudgetPolicy:
             plan = results.chosen(self._as_first(results), 0, "as in the first plan")
         if not plan.success:
             raise ValueError(plan.message)
-        if self._first is None:
-            self._first = plan.allocation["factor"]
         return plan
 
     def update(self, X_new: Table, y_new: npt.ArrayLike) -> Self:
         """Take in what was spent, and what came of it.
+
+        The first rows that spend anything also settle the shares of "none".
 
         Parameters
         ----------
@@ -205,10 +216,26 @@ class BudgetPolicy:
             For what `partial_fit` raises; the policy is then as it was.
         """
         model = copy.copy(self.model)  # plans remember who made them
-        self.model = model.partial_fit(X_new, y_new)
+        model = model.partial_fit(X_new, y_new)
+        if self._first is None:
+            self._first = self._spent(X_new)
+        self.model = model
         return self
 
-    def _ask(self, X: Table | None, horizon: int | None, budget: float | None) -> Any:
+    def _spent(self, X: Table) -> pd.Series | None:
+        """Return the money of rows by channel and region, None if they have none."""
+        spent = self._ask(X, None, None, **_NO_LIMITS)
+        money = spent.problem.current
+        cells = spent.counterfactual.cells_index("region")
+        return pd.Series(money, index=cells) if money.any() else None
+
+    def _ask(
+        self,
+        X: Table | None,
+        horizon: int | None,
+        budget: float | None,
+        **limits: Any,
+    ) -> PlanResults:
         """Return the `PlanResults` of a plan by region for the coming rows."""
         return read_question(
             self.model,
@@ -225,7 +252,7 @@ class BudgetPolicy:
             budget=budget,
             target_roi=None,
             target_mroi=None,
-            **self._limits,
+            **limits,
         )
 
     def _draw(self, results: PlanResults) -> BudgetPlan:
@@ -259,18 +286,35 @@ class BudgetPolicy:
         return pd.DataFrame({"group": group, "draw": draws[group]}, index=index)
 
     def _as_first(self, results: PlanResults) -> np.ndarray:
-        """Return the multiples of the first plan, scaled alike to cost the budget."""
+        """Return the multiples with which cells have their shares of the budget."""
         problem = results.problem
         cells = results.counterfactual.cells_index("region")
         assert self._first is not None
-        plan = self._first.reindex(cells).to_numpy()
-        if np.isnan(plan).any():
-            channel, region = cells[np.isnan(plan)][0]
+        money, now = self._first.reindex(cells).fillna(0.0).to_numpy(), problem.current
+        _check_same_cells(cells, money > 0.0, now > 0.0)
+        plan = np.ones(len(now))
+        spends = now > 0.0
+        share = money[spends] / money.sum()
+        plan[spends] = share * problem.budget / now[spends]
+        return plan
+
+
+def _check_same_cells(cells: pd.Index, first: np.ndarray, now: np.ndarray) -> None:
+    """Raise if cells have spend in the first or in the coming rows only."""
+    for odd, why in (
+        (now & ~first, "nothing, and the coming rows do"),
+        (
+            first & ~now,
+            "something, and the coming rows have nothing that can be scaled",
+        ),
+    ):
+        if odd.any():
+            channel, region = cells[odd][0]
             raise ValueError(
-                f"The first plan has nothing on {channel!r} in region {region!r}, "
-                "which X spends on. Leave the region out, or start a new policy."
+                f"explore='none' keeps the shares of the first rows of update: on "
+                f"{channel!r} in region {region!r} these spend {why}. Change X, leave "
+                "the region out, or start a new policy."
             )
-        return plan * problem.budget / (plan @ problem.current)
 
 
 def _check_exploring(explore: Any, n_groups: Any) -> None:

@@ -124,7 +124,7 @@ def test_what_regions_do_depends_on_their_own_draw(market, model, limits):
     """Each region's effects are taken from the draw that `groups` names."""
     X = market.coming(4)
     policy = BudgetPolicy(model, **limits)
-    results = policy._ask(X, None, None)
+    results = policy._ask(X, None, None, **policy._limits)
     draws = np.array([0, 3, 5, 7])
     mixed = results.best_for(np.eye(8)[draws])
     planned = model.effects(mixed.X).counterfactual().effects("region", draws=True)
@@ -135,24 +135,90 @@ def test_what_regions_do_depends_on_their_own_draw(market, model, limits):
     assert_allclose(returns[inside], returns[inside].mean(), rtol=0.02)
 
 
-def test_the_static_plan_keeps_its_shares(market, model, limits):
-    market, policy = copy(market), BudgetPolicy(model, explore="none", **limits)
-    first = policy.propose(X=market.coming(4))
-    policy.update(*market.step(first.X))
+def evenly(market):
+    """Coming rows in which every region has some spend on every channel."""
     X = market.coming(4)
-    later = policy.propose(X=X, budget=1.1 * total(market, X))
-    ratio = later.allocation["factor"] / first.allocation["factor"]
-    assert_allclose(ratio, ratio.iloc[0])
-    fewer = X[X["region"] != market.regions[0]]
+    return X.assign(**{m: X[m] + 0.2 * X[m].mean() for m in market.media})
+
+
+def shares(market, X):
+    money = X.groupby("region")[market.media].sum()
+    return money / money.to_numpy().sum()
+
+
+@pytest.fixture
+def static(market, model, limits):
+    """A market, a policy and the shares that were spent in its first four weeks."""
+    market, policy = copy(market), BudgetPolicy(model, explore="none", **limits)
+    first = policy.propose(X=evenly(market)).X
+    policy.update(*market.step(first))
+    return market, policy, shares(market, first)
+
+
+def test_the_static_plan_keeps_its_shares(static):
+    market, policy, first = static
+    X = evenly(market)
+    X["media_1"] *= np.where(X["region"] == "region_2", 1.4, 0.9)
+    for budget in (None, 1.1 * total(market, X)):
+        plan = policy.propose(X=X, budget=budget)
+        assert_allclose(shares(market, plan.X), first)
+        assert total(market, plan.X) == pytest.approx(budget or total(market, X))
+    fewer = X[X["region"] != "region_1"]
+    rest = first.drop("region_1")
     assert_allclose(
-        policy.propose(X=fewer).allocation["factor"].to_numpy()[0]
-        / first.allocation["factor"].loc[(market.media[0], market.regions[1])],
-        policy.propose(X=fewer).allocation["factor"].to_numpy()[-1]
-        / first.allocation["factor"].iloc[-1],
+        shares(market, policy.propose(X=fewer).X), rest / rest.to_numpy().sum()
     )
-    policy = BudgetPolicy(policy.model, explore="none", **limits)
-    policy.propose(X=fewer)
-    with refuses_from("The first plan has nothing on 'media_1' in region 'region_1'"):
+
+
+def test_the_static_plan_of_its_own_rows_is_these(static):
+    """Of a year, the horizon repeats what was spent: that must not compound."""
+    market, policy, first = static
+    for _ in range(2):
+        X = evenly(market)
+        own = policy.propose(X=X).X
+        again = policy.propose(X=own)
+        assert_allclose(again.x, 1.0)
+        assert_allclose(shares(market, again.X), first)
+        policy.update(*market.step(own))
+
+
+def test_other_questions_and_rounds_leave_the_static_plan(market, model, limits):
+    market, policy = copy(market), BudgetPolicy(model, explore="none", **limits)
+    X = evenly(market)
+    before = policy.propose(X=X)
+    policy.propose(X=X, budget=1.4 * total(market, X))
+    policy.propose(X=X[X["region"] != "region_1"])
+    policy.explore = "thompson"
+    policy.propose(X=X)
+    policy.explore = "none"
+    assert_frame_equal(policy.propose(X=X).X, before.X)
+    dark, kpi = copy(market).step(X.assign(**dict.fromkeys(market.media, 0.0)))
+    assert copy(policy).update(dark, kpi)._first is None
+    policy.update(*market.step(before.X))
+    X = evenly(market)
+    policy.explore = "greedy"
+    policy.update(*market.step(policy.propose(X=X, budget=0.8 * total(market, X)).X))
+    policy.explore = "none"
+    plan = policy.propose(X=evenly(market))
+    assert_allclose(shares(market, plan.X), shares(market, before.X))
+
+
+def test_the_static_plan_refuses_cells_without_a_share_or_spend(market, model, limits):
+    market, policy = copy(market), BudgetPolicy(model, explore="none", **limits)
+    X = evenly(market)
+    X.loc[X["region"] == "region_2", "media_1"] = 0.0
+    policy.update(*market.step(policy.propose(X=X).X))
+    X = evenly(market)
+    keeps = "explore='none' keeps the shares of the first rows of update: on "
+    with refuses_from(f"{keeps}'media_1' in region 'region_2' these spend nothing"):
+        policy.propose(X=X)
+    X.loc[X["region"] == "region_2", "media_1"] = 0.0
+    plan = policy.propose(X=X)
+    assert plan.X.loc[X["region"] == "region_2", "media_1"].sum() == 0.0
+    row = plan.allocation.loc[("media_1", "region_2")]
+    assert (row["factor"], row["reason"]) == (1.0, "no spend to scale")
+    X.loc[X["region"] == "region_3", "media_2"] = 0.0
+    with refuses_from(f"{keeps}'media_2' in region 'region_3' these spend something"):
         policy.propose(X=X)
 
 
