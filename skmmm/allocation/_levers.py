@@ -119,10 +119,10 @@ class Levers:
             ((low <= self.current + slack) & (self.current - slack <= high)).all()
         )
 
-    def at(self, share: Array) -> Moved:
-        """Return levers between their ends, 0 to 1, (K,)."""
+    def at(self, share: Array, inside: str) -> Moved:
+        """Return levers between their ends, 0 to 1, (K,); inside: why not at one."""
         low, high = self.ends
-        reason = np.full(len(share), "equal marginal return", dtype=object)
+        reason = np.full(len(share), inside, dtype=object)
         for stops, name, by_data in (
             (share < CLOSE, "at lower bound", self.of_data[0]),
             (share > 1.0 - CLOSE, "at upper bound", self.of_data[1]),
@@ -273,7 +273,7 @@ def read_levers(
     ------
     ValueError
         If a control is unknown, the data do not tell what it does, it has no values
-        that can be scaled, or it would leave what was observed.
+        that can be scaled, it would change its sign, or leave what was observed.
     """
     if given is None:
         return None
@@ -296,6 +296,8 @@ def read_levers(
     if not freely:
         for i, k in enumerate(order):
             ends[:, i], of_data[:, i] = _within_data(found, k, ends[:, i])
+    for i, k in enumerate(order):
+        _check_sign(found, k, ends[:, i])
     cost = np.array([float(read[k].cost) for k in order])
     return Levers(
         labels=[found.labels[k] for k in order],
@@ -349,6 +351,19 @@ def _check_scalable(found: ControlEffects, k: int) -> None:
     raise ValueError(
         f"levers scale the values of a control in the rows of X, but "
         f"{found.labels[k]!r} {why}. Give it values of one sign, or leave it out."
+    )
+
+
+def _check_sign(found: ControlEffects, k: int, ends: Array) -> None:
+    """Raise if a level has another sign than the values that are scaled to it."""
+    above = found.values[:, k].max() > 0
+    if (ends if above else -ends).min() >= 0:
+        return
+    side, limit = ("above", "low >= 0") if above else ("below", "high <= 0")
+    raise ValueError(
+        f"levers of {found.labels[k]!r} ask for {ends[0]:.4g} to {ends[1]:.4g}, but "
+        f"its values are {side} zero, and scaling them must not change their sign. "
+        f"Give {limit}."
     )
 
 

@@ -38,6 +38,7 @@ from skmmm.allocation._words import (
 from skmmm.inspection._intervals import bounds as quantiles
 from skmmm.inspection._protocol import Counterfactual
 
+_EQUAL = "equal marginal return"  # why cells stop that no bound holds
 _ROUNDING = 1e-9  # of the outcome: what counts as the same
 
 
@@ -145,7 +146,7 @@ class PlanResults:
         )
         if plan is None:
             return self.today(why_none(problem, np.nan), success=False, nit=nit)
-        return self.chosen(plan, nit, "equal marginal return under its draws")
+        return self.chosen(plan, nit, f"{_EQUAL} under its draws")
 
     def chosen(self, plan, nit, inside):
         """Return the result for a plan, also if today is better at the point.
@@ -182,11 +183,18 @@ class PlanResults:
         )
         if plan is None:
             return None
-        other.levers, other.moved = None, levers.at(plan[n_media:])
+        inside = self._why_levers_stop(plan[:n_media])
+        other.levers, other.moved = None, levers.at(plan[n_media:], inside)
         other.curves = curves
         rest = self.problem.budget - other.moved.money.sum()
         other.problem = replace(self.problem, budget=rest)
         return other
+
+    def _why_levers_stop(self, plan):
+        """Return why levers stop between their ends, beside a plan of media."""
+        reasons = self._reasons(plan, _EQUAL)
+        inside = any(reason.startswith(_EQUAL) for reason in reasons)
+        return _EQUAL if inside else "budget spent"
 
     def _best_with_levers(self, levers):
         """Return the result of the search for the best plan of media and levers."""
@@ -253,7 +261,7 @@ class PlanResults:
             if self.moved is not None:
                 message += " Levers stay as they are."
             return self.today(message, success=True, nit=nit)
-        inside = "equal marginal return" if problem.target_roi is None else "target ROI"
+        inside = _EQUAL if problem.target_roi is None else "target ROI"
         reasons = self._reasons(plan, inside)
         return self._described(plan, found, reasons, nit, better=better)
 

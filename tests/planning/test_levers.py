@@ -1,6 +1,7 @@
 """Controls that plans decide: the best level, its money, and what is refused."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from helpers import refuses_from as refuses
 from skmmm import DeepCausalMMMRegressor
 from skmmm._estimator.counterfactual import ModelCounterfactual
 from skmmm.allocation import Lever, optimize_budget
+from skmmm.allocation._levers import _check_sign
 from skmmm.baselines import make_linear_mmm
 from skmmm.inspection import control_summary
 from skmmm.inspection._protocol import Counterfactual
@@ -60,6 +62,32 @@ def test_an_inner_lever_earns_what_the_last_unit_of_media_does(fitted):
     assert_allclose(
         plan.allocation["mroi"], plan.levers["kpi_per_money"]["price"], 0.01
     )
+
+
+@pytest.mark.parametrize("held", ["bounds", "constraint"])
+def test_a_lever_that_takes_what_is_left(fitted, panel, held):
+    """Where no channel can give or take money, nothing says that returns are equal."""
+    now = panel.X[panel.media].sum()
+    bounds, constraints = (0.9, 1.0), None
+    left = 180 * 0.5 * 1000.0
+    if held == "bounds":
+        total = now.sum()
+    else:
+        total, bounds = 0.95 * now.sum(), dict.fromkeys(panel.media, (0.5, 1.5))
+        constraints = [(panel.media, total, total)]
+    price = Lever(12.5, 14.0, 1000.0)  # dear, and harmful: only to spend the budget
+    at_low = 180 * 1000.0 * (12.5 - panel.X["price"].mean())
+    plan = fitted.optimize_budget(
+        total + at_low + left,
+        levers={"price": price},
+        bounds=bounds,
+        constraints=constraints,
+    )
+    assert plan.success, plan.message
+    row = plan.levers.loc["price"]
+    assert row["level"] == pytest.approx(13.0)
+    assert row["reason"] == "budget spent"
+    assert not plan.allocation["reason"].str.startswith("equal marginal").any()
 
 
 def test_money_and_outcome_add_up(fitted, panel):
@@ -199,6 +227,29 @@ def test_as_many_events_as_there_were(fitted, panel):
     assert row["reason"] == "beyond observed values"
     dear = fitted.optimize_budget(levers={"holiday": Lever(0, 1, 1e5)})
     assert dear.levers["level"]["holiday"] == 0.0
+
+
+def test_a_level_keeps_the_sign_of_the_values(fitted, panel):
+    def ask(sign, *ends):
+        return fitted.optimize_budget(
+            X=panel.X.assign(holiday=sign * panel.X["holiday"]),
+            levers={"holiday": Lever(*ends, 1.0)},
+            allow_extrapolation=True,
+        )
+
+    assert ask(1.0, 0.0, 0.1).levers["level"]["holiday"] >= 0.0
+    with refuses(
+        "levers of 'holiday' ask for -1 to 0.1, but its values are above zero, and "
+        "scaling them must not change their sign. Give low >= 0."
+    ):
+        ask(1.0, -1.0, 0.1)
+    # Within data the end is that of data, whatever is asked for.
+    plan = fitted.optimize_budget(levers={"holiday": Lever(-1.0, 0.0, 1e5)})
+    assert plan.levers["level"]["holiday"] == 0.0
+    below = SimpleNamespace(labels=["discount"], values=np.array([[-2.0], [0.0]]))
+    _check_sign(below, 0, np.array([-3.0, 0.0]))
+    with refuses("levers of 'discount' ask for -3 to 1, but its values are below"):
+        _check_sign(below, 0, np.array([-3.0, 1.0]))
 
 
 # --- what is refused -----------------------------------------------------------------
