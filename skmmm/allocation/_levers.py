@@ -93,6 +93,8 @@ class Levers:
     drawn : ndarray of shape (E, K)
     spent : ndarray of shape (K,)
         Money per unit of the level, over all rows.
+    farthest : ndarray of shape (2, K)
+        From zero, the value of a row of X, and of a training row.
     """
 
     labels: list
@@ -102,6 +104,7 @@ class Levers:
     earned: Array
     drawn: Array
     spent: Array
+    farthest: Array
 
     @property
     def lines(self) -> Lines:
@@ -128,7 +131,7 @@ class Levers:
             (share > 1.0 - CLOSE, "at upper bound", self.of_data[1]),
         ):
             reason[stops] = name
-            reason[stops & by_data] = "beyond observed values"
+            reason[stops & by_data] = "where observed values end"
         reason[(low == high) & ~self.of_data.any(axis=0)] = "fixed"
         return Moved(self, low + share * (high - low), reason)
 
@@ -227,7 +230,20 @@ class Moved:
                 strict=True,
             )
         ]
-        return f" Levers: {first_few(said)}."
+        return f" Levers: {first_few(said)}.{self._extremes_in_words()}"
+
+    def _extremes_in_words(self) -> str:
+        """Name levers of which single rows go beyond all that was seen."""
+        planned, seen = self.levers.farthest
+        planned = planned * self.level / self.levers.current
+        beyond = np.flatnonzero(np.abs(planned) > (1.0 + CLOSE) * np.abs(seen))
+        if not len(beyond):
+            return ""
+        said = [
+            f"{called(self.levers.labels[k])} {planned[k]:.4g} (seen: {seen[k]:.4g})"
+            for k in beyond
+        ]
+        return f" Single rows then have more than any row had: {first_few(said)}."
 
 
 def _taken(money):
@@ -307,7 +323,16 @@ def read_levers(
         earned=earned[order],
         drawn=drawn[:, order],
         spent=len(found.values) * cost,
+        farthest=np.array(
+            [_farthest(table)[order] for table in (found.values, found.seen)]
+        ),
     )
+
+
+def _farthest(values: Array) -> Array:
+    """Return the value of each column that is farthest from zero."""
+    where = np.abs(values).argmax(axis=0)
+    return np.take_along_axis(values, where[None], axis=0)[0]
 
 
 def _position(counterfactual: Counterfactual, found: ControlEffects, key: Any) -> int:

@@ -165,8 +165,8 @@ def optimize_budget(
           budget), ``contribution``, ``contribution_low`` and ``contribution_high``
           (KPI units beyond today's level, part of ``outcome``), ``kpi_per_money`` (of
           the next unit of money; below zero where more of the KPI frees money) and
-          ``reason``: as of channels, "beyond observed values", or "budget spent", where
-          no channel could give or take money.
+          ``reason``: as of channels, "where observed values end", or "budget spent",
+          where no channel could give or take money.
         - ``worth_testing()``: a table of what it is worth to this plan to know what
           each channel causes, the channel whose test would pay most first; for plans
           by channel, of direct effects, within a budget and bounds.

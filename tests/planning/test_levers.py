@@ -209,7 +209,7 @@ def test_levels_end_with_data(fitted, panel):
     price = lever(fitted, 3.0, (1.0, 14.0))
     plan = fitted.optimize_budget(levers={"price": price})
     row = plan.levers.loc["price"]
-    assert row["reason"] == "beyond observed values"
+    assert row["reason"] == "where observed values end"
     assert panel.X["price"].min() < row["level"] < panel.X["price"].quantile(0.1)
     further = fitted.optimize_budget(
         levers={"price": replace(price, low=10.5)}, allow_extrapolation=True
@@ -224,7 +224,7 @@ def test_as_many_events_as_there_were(fitted, panel):
     plan = fitted.optimize_budget(levers={"holiday": Lever(0, 1, 1)})
     row = plan.levers.loc["holiday"]
     assert row["level"] == pytest.approx(panel.X["holiday"].mean())
-    assert row["reason"] == "beyond observed values"
+    assert row["reason"] == "where observed values end"
     dear = fitted.optimize_budget(levers={"holiday": Lever(0, 1, 1e5)})
     assert dear.levers["level"]["holiday"] == 0.0
 
@@ -369,3 +369,14 @@ def test_a_plan_with_levers_is_a_record(fitted, panel, tmp_path):
     )
     missed = as_before.summary["kpi"]["controls", "price"]
     assert missed == pytest.approx(-plan.levers["contribution"]["price"])
+
+
+def test_message_names_rows_beyond_all_that_was_seen(fitted, panel):
+    plan = fitted.optimize_budget(levers={"price": lever(fitted, 0.3, (9.0, 13.5))})
+    highest, seen = (one["price"].max() for one in (plan.X, panel.X))
+    assert highest > seen
+    said = f"'price' {highest:.4g} (seen: {seen:.4g})"
+    assert f"Single rows then have more than any row had: {said}." in plan.message
+    lower = fitted.optimize_budget(levers={"price": lever(fitted, 3.0, (9.0, 13.5))})
+    assert lower.X["price"].max() < seen
+    assert "Single rows" not in lower.message
