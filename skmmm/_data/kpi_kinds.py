@@ -13,6 +13,7 @@ _SMALL = 6.0  # median of cells that are not zero, of counts that are too small
 _CLOSED = 0.08  # share of zeros in the rows of a region
 _APART = 0.2  # of the median: what nearly all other rows are above
 _NEGATIVE = 0.02, 0.9  # share of rows below zero; beyond, it is a KPI of losses
+_WELL = 0.05, 0.01  # of the median: so far below zero; in more than this share of rows
 _WEEKDAY = 0.8  # share of zeros on a day of the week on which a region is never open
 _NAMED = 5  # regions in a message
 
@@ -31,10 +32,13 @@ def on_kind(panel, regions, calendar):
     if calendar is None:
         return []
     counts = panel.weight > 0
-    said = _on_small_counts(panel.y[counts]), _on_negative(panel, counts, regions)
-    return [text for text in said if text] or _on_zeros(
-        panel, counts, regions, calendar
+    below = _often_below(panel, counts, calendar.week)
+    said = (
+        _on_small_counts(panel.y[counts]),
+        _on_negative(panel.y, counts, regions, below),
+        _on_zeros(panel, counts & ~below[:, None], regions, calendar),
     )
+    return [text for text in said if text]
 
 
 def _on_small_counts(y):
@@ -43,11 +47,12 @@ def _on_small_counts(y):
         return ""
     some = y[y != 0]
     return (
-        f"The KPI is a small count: whole numbers, {np.median(some):g} in the median "
-        f"of the {counted(len(some), 'row')} that are not zero. The errors of the "
-        "model are those of larger quantities, and so few events tell little: effects "
-        "come out low and near to what was expected beforehand. Add up regions or "
-        "periods, or take a KPI with more events (visits, leads, revenue)."
+        f"The KPI is small whole numbers, {np.median(some):g} in the median of the "
+        f"{counted(len(some), 'row')} that are not zero. If it counts events, so few "
+        "tell little: effects come out low and near to what was expected beforehand. "
+        "Then add up regions or periods, or take a KPI with more events (visits, "
+        "leads, revenue). If it is money in thousands or millions, or a mean, give it "
+        "with decimals."
     )
 
 
@@ -59,12 +64,10 @@ def _are_small_counts(y):
 
 
 def _on_zeros(panel, counts, regions, calendar):
-    """Return what to say of zeros of regions that seem to have been closed, a list."""
+    """Return what to say of zeros of regions that seem closed, "" of others."""
     names, n_rows = [], 0
     for name, y, seen in zip(regions, panel.y, counts, strict=True):
-        zero = seen & (y == 0)
-        if calendar.week > 1:
-            zero &= ~_never_open(zero, seen, calendar.week)
+        zero = seen & (y == 0) & ~_never_open(y, seen, calendar.week)
         some = np.abs(y[seen & (y != 0)])
         few = not len(some) or zero.sum() <= _CLOSED * seen.sum()
         if few or _are_small_counts(y[seen]):  # these may be zero by chance
@@ -73,35 +76,55 @@ def _on_zeros(panel, counts, regions, calendar):
             names.append(str(name))
             n_rows += int(zero.sum())
     if not names:
-        return []
-    return [
+        return ""
+    return (
         f"The KPI is exactly zero in {counted(n_rows, 'row')}{_of(names, regions)}, "
         "and well above in others. If regions were closed or not tracked then, media "
         "caused nothing there, which blurs what they cause elsewhere: give these rows "
         "sample_weight 0. Their spend still acts later, and predictions there are "
         "those of open periods."
-    ]
+    )
 
 
-def _never_open(zero, seen, week):
+def _never_open(y, seen, week):
     """Return the periods of a region on whose day of the week it is closed."""
-    day = np.arange(len(zero)) % week
-    closed, rows = (np.bincount(day[one], minlength=week) for one in (zero, seen))
-    return (closed >= _WEEKDAY * np.maximum(rows, 1))[day]
+    if week == 1:
+        return np.zeros(len(y), dtype=bool)
+    # It may still book a few returns.
+    closed = seen & (np.abs(y) <= _APART * _typical(y[seen]))
+    day = np.arange(len(y)) % week
+    n_closed, n_rows = (np.bincount(day[one], minlength=week) for one in (closed, seen))
+    return (n_closed >= _WEEKDAY * np.maximum(n_rows, 1))[day]
 
 
-def _on_negative(panel, counts, regions):
-    """Return what to say of a KPI that is negative at times, "" without any."""
-    below = counts & (panel.y < 0)
-    n_seen = np.maximum(counts.sum(axis=1), 1)
-    share = below.sum(axis=1) / n_seen
-    some = (share > _NEGATIVE[0]) & (share <= _NEGATIVE[1])
-    some &= below.sum(axis=1) > 2
-    if not some.any():
+def _typical(y):
+    """Return the median size of values that are not zero, 0 without any."""
+    some = np.abs(y[y != 0])
+    return float(np.median(some)) if len(some) else 0.0
+
+
+def _often_below(panel, counts, week):
+    """Return the regions whose KPI is well below zero at times, bool."""
+    often = np.zeros(len(panel.y), dtype=bool)
+    for i, (y, seen) in enumerate(zip(panel.y, counts, strict=True)):
+        below = seen & (y < 0)
+        low, high = np.asarray(_NEGATIVE) * seen.sum()
+        is_loss = below.sum() > high
+        below &= ~_never_open(y, seen, week)
+        well = below & (y < -_WELL[0] * _typical(y[seen]))
+        some = below.sum() > max(low, 2) and well.sum() > _WELL[1] * seen.sum()
+        often[i] = some and not is_loss
+    return often
+
+
+def _on_negative(y, counts, regions, often):
+    """Return what to say of regions that are `often` below zero, "" without any."""
+    if not often.any():
         return ""
-    names = [str(region) for region in regions[some]]
+    names = [str(region) for region in regions[often]]
+    n_below = int((counts & (y < 0))[often].sum())
     return (
-        f"The KPI is below zero in {counted(int(below[some].sum()), 'row')}"
+        f"The KPI is below zero in {counted(n_below, 'row')}"
         f"{_of(names, regions)}. Effects are expected as shares of its mean, which is "
         "small where something was taken off: they come out low, and intervals hold "
         "less often than they say. If it is profit, or net of returns or costs, fit "

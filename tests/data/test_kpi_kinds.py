@@ -37,7 +37,7 @@ def sales(rng, shape=(3, 104)):
 @pytest.mark.parametrize("seed", range(5))
 def test_small_counts_are_named(mean, seed):
     (said,) = remarks(np.random.default_rng(seed).poisson(mean, (3, 104)) * 1.0)
-    assert said.startswith("The KPI is a small count: whole numbers, ")
+    assert said.startswith("The KPI is small whole numbers, ")
 
 
 @pytest.mark.parametrize("mean", [10.0, 30.0, 100.0])
@@ -50,7 +50,7 @@ def test_what_is_no_count():
     y = np.random.default_rng(0).poisson(3.0, (2, 60)) * 1.0
     assert remarks(y)
     y[0, 7] = 2.5  # millions, say
-    assert not any("small count" in said for said in remarks(y))
+    assert not any("small whole" in said for said in remarks(y))
 
 
 @pytest.mark.parametrize("share", [0.15, 0.3, 0.5])
@@ -112,6 +112,39 @@ def test_differences_are_named(share, seed):
     )
 
 
+@pytest.mark.parametrize("amount", [1e-9, 1.0, 20.0])
+def test_slight_negatives_are_left_alone(amount):
+    y = sales(np.random.default_rng(0))
+    y[:, [3, 40, 77]] = -amount
+    assert remarks(y) == []
+    y[1, [3, 40, 77]] = -300.0
+    (said,) = remarks(y)
+    assert said.startswith("The KPI is below zero in 3 rows of region north.")
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_returns_on_days_on_which_nobody_sells(share):
+    rng = np.random.default_rng(0)
+    y = sales(rng, (3, 182))
+    returned = rng.uniform(size=(3, 26)) < share
+    y[:, 6::7] = -100.0 * returned
+    assert remarks(y, calendar=DAYS) == []
+    (said,) = remarks(y, calendar=WEEKS)
+    assert said.startswith("The KPI is below zero")
+
+
+def test_one_remark_does_not_hide_another():
+    rng = np.random.default_rng(0)
+    y = sales(rng)
+    y[0] -= np.quantile(y[0], 0.2)
+    y[1, rng.uniform(size=104) < 0.3] = 0.0
+    negative, zero = remarks(y)
+    assert "below zero in 21 rows of region east." in negative
+    assert f"zero in {(y[1] == 0).sum()} rows of region north, and" in zero
+    y[0, rng.uniform(size=104) < 0.3] = 0.0  # named already
+    assert remarks(y)[1] == zero
+
+
 def test_few_negative_cells_and_losses_are_left_alone():
     y = sales(np.random.default_rng(0))
     y[0, :2] = -100.0
@@ -123,6 +156,6 @@ def test_fit_says_it(fast):
     world = make_mmm_panel(2, 52, n_media=1, random_state=0)
     y = np.random.default_rng(0).poisson(3.0 * world.y / world.y.mean())
     model = DeepCausalMMMRegressor(**fast | {"n_draws": 0, "max_iter": 1})
-    with pytest.warns(UserWarning, match="The KPI is a small count"):
+    with pytest.warns(UserWarning, match="The KPI is small whole numbers"):
         model.fit(world.X, y)
-    assert any("small count" in said for said in model.remarks_)
+    assert any("small whole" in said for said in model.remarks_)
