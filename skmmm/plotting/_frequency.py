@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from skmmm._data.checks import check_channel
 from skmmm._utils.typing import Column
 from skmmm.inspection import optimal_frequency
 from skmmm.inspection._frequency import points_of
 from skmmm.inspection._intervals import tail_probability
 from skmmm.inspection._predictions import counterfactual_of
-from skmmm.plotting._rows import Rows
+from skmmm.plotting._rows import Rows, chosen_of
 from skmmm.plotting._style import (
     BLUE,
     OTHERS,
@@ -110,10 +109,9 @@ class FrequencyDisplay(ChannelPanels):
             counterfactual.frequency_curves(None),
             tail_probability(confidence_level),
         )
-        reached = points.index.unique("channel")
-        for channel in channels or ():
-            check_channel(channel, list(reached), "channels")
-        shown = list(reached if channels is None else channels)
+        shown = list(points.index.unique("channel"))
+        if channels is not None:
+            shown = chosen_of(shown, channels)
         return cls(
             points=points.loc[shown],
             optimum=optimum.loc[shown],

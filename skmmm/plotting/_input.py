@@ -26,7 +26,7 @@ from skmmm._data.tables import row_namer
 from skmmm._unwrapping import parameter_of, rows_of, unwrap
 from skmmm._utils.labels import counted
 from skmmm._utils.typing import Array, Column, Columns, Table
-from skmmm.plotting._rows import Rows, correlation_within
+from skmmm.plotting._rows import FEWEST, Rows, correlation_within
 from skmmm.plotting._style import (
     INK,
     OTHERS,
@@ -71,10 +71,12 @@ class InputDataDisplay(Panels):
     series : DataFrame indexed by role, column and time
         ``value`` in the units of the data: the sum over regions of the KPI and of
         media, the mean of controls; ``low`` and ``high``: the lowest and the highest
-        region; ``known``: share of the regions that have a value. The roles are "kpi",
-        "media" and "control"; every period from the first to the last has a row.
+        region; ``known`` and ``present``: share of the regions that have a value, and a
+        row. The roles are "kpi", "media" and "control"; every period from the first to
+        the last has a row.
     correlation : DataFrame of shape (n_columns, n_columns)
-        Of media and controls within regions; NaN of columns that do not move.
+        Of media and controls within regions; NaN of columns that do not move, and of
+        two that have fewer than 10 rows in common.
     missing_rows : Series, default=None
         Rows that each region lacks between the first and the last period.
 
@@ -99,10 +101,10 @@ class InputDataDisplay(Panels):
 
     Notes
     -----
-    Correlation is of deviations from the mean of a region, over rows without a missing
-    value: what always moves together inside regions cannot be told apart by any model.
-    A value that is missing is a gap; the sum over regions then is of those that have
-    one, and its background says so.
+    Correlation is of deviations from the mean of a region, over the rows in which both
+    columns have a value: what always moves together inside regions cannot be told apart
+    by any model. A value that is missing is a gap; the sum over regions then is of
+    those that have one, and its background says so.
 
     Examples
     --------
@@ -235,15 +237,15 @@ class InputDataDisplay(Panels):
 
     def _gaps(self):
         """Return sentences on missing rows and values."""
-        missing, known = self.missing_rows, self.series["known"]
-        kpi = known.xs("kpi", level="role")
+        missing, present = self.missing_rows, self.series["present"]
+        kpi = present.xs("kpi", level="role")
         n_missing = 0 if missing is None else int(missing.sum())
         said = [] if n_missing else ["No row is missing."]
         empty = kpi.index.get_level_values("time")[kpi.to_numpy() == 0.0]
         if len(empty):
             unit = one_of(self.period) if len(empty) == 1 else several(self.period)
             said.append(
-                f"{len(empty):,} {unit} without any row or KPI, the first "
+                f"{len(empty):,} {unit} without any row, the first "
                 f"{str(empty[0])[:10]}."
             )
         some = n_missing - len(empty) * self._n_regions
@@ -253,11 +255,11 @@ class InputDataDisplay(Panels):
                 f"{counted(some, 'row')} of single regions missing, most of "
                 f"{_short(worst)}."
             )
-        least = kpi.to_numpy().mean()
-        for (role, column), share in known.groupby(["role", "column"], sort=False):
-            lost = round((least - share.mean()) * len(share) * self._n_regions)
-            if role != "kpi" and lost > 0:
-                said.append(f"{_short(column)}: {counted(lost, 'value')} missing.")
+        lost = (present - self.series["known"]).groupby(["role", "column"], sort=False)
+        for (_, column), n_lost in (lost.sum() * self._n_regions).round().items():
+            if n_lost:
+                values = counted(int(n_lost), "value")
+                said.append(f"{_short(column)}: {values} missing.")
         return said
 
     def _still(self):
@@ -270,16 +272,34 @@ class InputDataDisplay(Panels):
     def _together(self):
         """Return sentences on pairs of columns that move together."""
         pairs = self.alike()
+        n_compared, apart = self._compared()
         if pairs.empty:
             beyond = f"No two columns are beyond |r| = {ALIKE}."
-            return [beyond] if len(self.correlation) > 1 else []
+            return ([beyond] if n_compared else []) + apart
         said = [
             f"{_short(p.first)} and {_short(p.second)} move together: r = "
             f"{p.correlation:+.2f}."
             for p in pairs[:_MOST_PAIRS].itertuples()
         ]
         more = len(pairs) - _MOST_PAIRS
-        return said + ([f"{more} more pairs beyond |r| = {ALIKE}."] if more > 0 else [])
+        said += [f"{more} more pairs beyond |r| = {ALIKE}."] if more > 0 else []
+        return said + apart
+
+    def _compared(self):
+        """Return how many pairs have a correlation, and what to say of the others."""
+        values = self.correlation.to_numpy(dtype=float)
+        moves = np.isfinite(np.diag(values))
+        i, j = np.nonzero(np.triu(moves[:, None] & moves, 1))
+        known = np.isfinite(values[i, j])
+        if known.all():
+            return len(known), []
+        names = self.correlation.columns
+        first, *others = zip(names[i[~known]], names[j[~known]], strict=True)
+        also = f", nor {counted(len(others), 'other pair')}" if others else ""
+        return int(known.sum()), [
+            f"{_short(first[0])} and {_short(first[1])} cannot be compared{also}: "
+            f"fewer than {FEWEST} rows have both values."
+        ]
 
     def _columns(self):
         """Return role and name of each panel."""
@@ -459,10 +479,12 @@ def _read(X: Any, y: npt.ArrayLike, roles: dict[str, Any]) -> dict[str, Any]:
         return grid
 
     name = str(getattr(y, "name", None) or "KPI")
-    series = {("kpi", name): _over_regions(on_grid(_kpi(y, frame, where)), "kpi")}
-    series |= {
-        (role[label], label): _over_regions(on_grid(rows), role[label])
-        for label, rows in values.items()
+    columns_of = {("kpi", name): _kpi(y, frame, where)}
+    columns_of |= {(role[label], label): rows for label, rows in values.items()}
+    present = np.isfinite(on_grid(0.0))
+    series = {
+        key: _over_regions(on_grid(rows), present, key[0])
+        for key, rows in columns_of.items()
     }
     return {
         "series": pd.concat(
@@ -493,8 +515,8 @@ def _with_gaps(column, label, where):
     return np.where(gone, np.nan, numeric_column(filled, label, where))
 
 
-def _over_regions(grid: Array, role: str) -> pd.DataFrame:
-    """Return the sum or mean over regions, their range, and how many have a value."""
+def _over_regions(grid: Array, present: Array, role: str) -> pd.DataFrame:
+    """Return sum or mean over regions, their range, how many have a value, or a row."""
     known = np.isfinite(grid)
     some = known.any(axis=0)
     total = np.where(known, grid, 0.0).sum(axis=0)
@@ -503,7 +525,7 @@ def _over_regions(grid: Array, role: str) -> pd.DataFrame:
     high = np.where(known, grid, -np.inf).max(axis=0)
     parts = {"value": value, "low": low, "high": high}
     table = pd.DataFrame({name: np.where(some, v, np.nan) for name, v in parts.items()})
-    return table.assign(known=known.mean(axis=0))
+    return table.assign(known=known.mean(axis=0), present=present.mean(axis=0))
 
 
 def _stands_alone(value):

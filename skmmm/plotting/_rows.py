@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement
 from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from skmmm._data.calendar import infer_calendar
-from skmmm._data.checks import region_values
+from skmmm._data.checks import check_channel, region_values
 from skmmm._unwrapping import parameter_of, unwrap
 from skmmm._utils.bound import BoundTable
 from skmmm._utils.sklearn import num_samples, safe_indexing
@@ -20,6 +21,7 @@ Rows: TypeAlias = Table | BoundTable
 
 # Of today's spend: dense near zero, where curves bend most.
 _MULTIPLES = 2.0 * np.linspace(0.0, 1.0, 41) ** 3
+FEWEST = 10  # rows in which two columns have a value, to say how alike they are
 
 
 def role_of(estimator, X, role):
@@ -140,6 +142,18 @@ def curves_of(estimator, X, channels, confidence_level):
     }
 
 
+def chosen_of(known, channels):
+    """Return the channels that are asked for, each once, or raise.
+
+    `known` are those that there are.
+    """
+    if isinstance(channels, str) or not np.iterable(channels):
+        raise ValueError(f"channels must be a list of channels, got {channels!r}.")
+    for channel in channels:
+        check_channel(channel, known, "channels")
+    return list(dict.fromkeys(channels))
+
+
 def units_of(estimator, X):
     """Return how axes call what is spent on each channel.
 
@@ -165,15 +179,33 @@ def spend_name(units):
 def correlation_within(table, region):
     """Return how alike columns move within regions: correlations, NaN of still ones.
 
-    Of the rows in which all columns have a value.
+    Of two columns that lack values it is of the rows in which both have one, NaN where
+    these are fewer than `FEWEST`.
 
     Parameters
     ----------
     table : DataFrame of shape (n_rows, n_columns)
     region : array-like of shape (n_rows,)
     """
-    known = table.notna().to_numpy().all(axis=1)
-    table, region = table[known], np.asarray(region)[known]
+    region = np.asarray(region)
+    patterns, kind = np.unique(table.notna(), axis=1, return_inverse=True)
+    kind, found = kind.ravel(), np.full((len(kind), len(kind)), np.nan)
+    # Columns that lack the same values are looked at together.
+    for p, q in combinations_with_replacement(range(patterns.shape[1]), 2):
+        rows = patterns[:, p] & patterns[:, q]
+        first, second = np.flatnonzero(kind == p), np.flatnonzero(kind == q)
+        at = np.unique([*first, *second])
+        alike = _correlation(table.iloc[rows, at], region[rows])
+        if rows.sum() < min(FEWEST, len(table)):
+            alike = np.where(np.eye(len(at), dtype=bool), alike, np.nan)
+        own = np.isin(at, first)[:, None] & np.isin(at, second)
+        block = np.ix_(at, at)
+        found[block] = np.where(own | own.T, alike, found[block])
+    return pd.DataFrame(found, table.columns, table.columns)
+
+
+def _correlation(table, region):
+    """Return correlations within regions of columns without a missing value."""
     centred = (table - table.groupby(region).transform("mean")).to_numpy()
     # What moves by rounding only does not move.
     moves = np.abs(centred).max(axis=0, initial=0.0) > 1e-9 * table.abs().max(axis=0)
@@ -181,7 +213,7 @@ def correlation_within(table, region):
     size = np.sqrt((centred**2).sum(axis=0))
     with np.errstate(divide="ignore", invalid="ignore"):
         unit = centred / size
-    return pd.DataFrame(unit.T @ unit, table.columns, table.columns)
+    return unit.T @ unit
 
 
 def rows_over_time(estimator, X, y, X_test=None, y_test=None, *, confidence_level=None):

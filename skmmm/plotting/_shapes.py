@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from skmmm._data.checks import check_channel
 from skmmm._data.periods import several
 from skmmm._unwrapping import bare
 from skmmm._utils.typing import Column
 from skmmm.inspection._intervals import tail_probability
 from skmmm.inspection._payback import SHARES, arrived_of, named_shares, payback_of
 from skmmm.inspection._predictions import counterfactual_of
-from skmmm.plotting._rows import Rows, channels_by_size
+from skmmm.plotting._rows import Rows, channels_by_size, chosen_of
 from skmmm.plotting._style import (
     BLUE,
     INK,
@@ -58,9 +57,7 @@ def _chosen(estimator, table, channels):
     if channels is None:
         channels = channels_by_size(estimator, None)
     known = table.index.unique("channel").tolist()
-    for channel in channels:
-        check_channel(channel, known, "channels")
-    return table.loc[list(channels)]
+    return table.loc[chosen_of(known, channels)]
 
 
 @display

@@ -79,3 +79,8 @@ def test_asks_for_a_frequency(seen, fitted):
         plotting.FrequencyDisplay.from_estimator(fitted)
     with pytest.raises(ValueError, match="channels names 'media_2'"):
         plotting.FrequencyDisplay.from_estimator(seen, channels=["media_2"])
+    for show in (plotting.FrequencyDisplay, plotting.SaturationDisplay):
+        with pytest.raises(ValueError, match="list of channels, got 'media_1'"):
+            show.from_estimator(seen, channels="media_1")
+        shown = show.from_estimator(seen, channels=["media_1", "media_1"])
+        assert shown._channels() == ["media_1"]

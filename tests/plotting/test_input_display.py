@@ -86,11 +86,53 @@ def test_what_is_missing_is_a_gap_and_is_said(panel, roles):
     assert display.missing_rows.tolist() == [3, 2, 2]
     said = display.findings()
     day = str(weeks[20])[:10]
-    assert f"2 weeks without any row or KPI, the first {day}." in said
+    assert f"2 weeks without any row, the first {day}." in said
     assert f"1 row of single regions missing, most of {first}." in said
     assert "media_1: 3 values missing." in said
     known = _rows(display, "sales")["known"]
     assert_allclose(known.iloc[[19, 20, 40]], [1.0, 0.0, 2 / 3])
+
+
+def test_values_are_counted_where_rows_are(panel, roles):
+    first = panel.X["region"].iloc[0]
+    weeks = np.sort(panel.X["week"].unique())
+    gone = (panel.X["region"] == first) & panel.X["week"].isin(weeks[[30, 31]])
+    X, y = panel.X[~gone].reset_index(drop=True), panel.y[~gone].to_numpy(copy=True)
+    X.loc[[1, 2, 5, 7], "media_1"] = np.nan  # other rows than those of the KPI
+    y[[10, 11, 12]] = np.nan
+    y[(X["week"] == weeks[3]).to_numpy()] = np.nan
+    display = InputDataDisplay.from_frame(X, pd.Series(y, name="sales"), **roles)
+    assert display.findings()[:3] == [
+        f"2 rows of single regions missing, most of {first}.",
+        f"sales: {np.isnan(y).sum()} values missing.",
+        "media_1: 4 values missing.",
+    ]
+
+
+def test_columns_are_compared_where_both_have_values(panel, roles):
+    X = panel.X.assign(late=2.0 * panel.X["media_1"], early=panel.X["media_2"])
+    X.loc[: len(X) // 2, "late"] = np.nan
+    X.loc[len(X) // 2 - 4 :, "early"] = np.nan
+    roles["controls"] = [*panel.controls, "late", "early"]
+    display = InputDataDisplay.from_frame(X, panel.y, **roles)
+    alike = display.correlation
+    assert alike.loc["late", "media_1"] == pytest.approx(1.0)
+    assert alike.loc["media_2", "early"] == pytest.approx(1.0)
+    assert_allclose(alike, alike.T)
+    assert np.isnan(alike.loc["late", "early"])
+    both = X[X["late"].notna()]
+    within = both[["late", "price"]]
+    within = within - within.groupby(both["region"]).transform("mean")
+    assert alike.loc["late", "price"] == pytest.approx(within.corr().iloc[0, 1])
+    said = display.findings()[-1]
+    assert (
+        said
+        == "late and early cannot be compared: fewer than 10 rows have both values."
+    )
+    few = X[["week", "region", "late", "early"]]
+    roles = {"time": "week", "region": "region"}
+    said = InputDataDisplay.from_frame(few, panel.y, **roles).findings()
+    assert not any("beyond" in sentence for sentence in said)
 
 
 def test_few_of_many_missing_are_pale(panel, roles):
