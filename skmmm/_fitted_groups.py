@@ -38,6 +38,11 @@ def check_models(estimators: Any, labels: list[str]) -> None:
             f'{{"brand_a": model_a, "brand_b": model_b}}, got {shown(estimators)}.'
         )
     for group in estimators:
+        if len(labels) == 1 and isinstance(group, tuple):
+            raise ValueError(
+                f"With by={labels[0]!r} a group is a value of that column, not a "
+                f"tuple, got {group!r}."
+            )
         if len(labels) > 1 and not (
             isinstance(group, tuple) and len(group) == len(labels)
         ):
@@ -45,6 +50,15 @@ def check_models(estimators: Any, labels: list[str]) -> None:
                 f"With by={labels} a group is a tuple of {len(labels)} values, got "
                 f"{group!r}."
             )
+
+
+def check_estimator(estimator: Any) -> None:
+    """Raise if there is none to fit: models were fitted apart."""
+    if estimator is None:
+        raise ValueError(
+            "These groups were put together by from_fitted, so there is no estimator "
+            "to fit. Fit the models themselves, and put them together again."
+        )
 
 
 def columns_of(model: Any, name: str) -> list[str]:

@@ -18,6 +18,7 @@ from skmmm._data.checks import Columns as RolesOfColumns
 from skmmm._data.checks import check_target, in_words, resolve_many
 from skmmm._data.tables import read_table, row_namer
 from skmmm._fitted_groups import (
+    check_estimator,
     check_models,
     check_roles,
     columns_of,
@@ -184,6 +185,7 @@ class GroupedRegressor(
             ``error_score="raise"`` also what the first failed fit raises, the group
             before its message.
         """
+        check_estimator(self.estimator)
         self._validate_params()
         fitted = copy.copy(self)
         fitted._fit(rows_of(X), y, sample_weight)

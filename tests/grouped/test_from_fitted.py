@@ -124,6 +124,8 @@ def test_what_cannot_be_put_together(table, linear):
         make({"a": fit}, 0)
     with pytest.raises(ValueError, match="a tuple of 2 values, got 'a'"):
         make({"a": fit}, BY)
+    with pytest.raises(ValueError, match=r"not a tuple, got \('a',\)"):
+        make({("a",): fit}, ["brand"])
     with pytest.raises(ValueError, match=r"brand 'b': .*not fitted"):
         make({"a": fit, "b": clone(QUICK)}, "brand")
     with pytest.raises(ValueError, match="brand 'b': its model holds groups"):
@@ -156,7 +158,7 @@ def test_rows_that_cannot_be_read(mixed):
         model.predict(X.assign(other=1.0))
     with pytest.raises(ValueError, match="column names"):
         model.predict(X.to_numpy())
-    with pytest.raises(ValueError, match="'estimator' parameter"):
+    with pytest.raises(ValueError, match="Fit the models themselves"):
         clone(model).fit(X, np.ones(len(X)))
 
 
