@@ -146,8 +146,9 @@ def _check(weight: Any, quantities: Any, size: Any) -> None:
         raise ValueError(f"weight must be a number in (0, 1], got {shown(weight)}.")
     if not is_number(size) or size <= 0:
         raise ValueError(f"size must be a number above 0, got {shown(size)}.")
-    known = not isinstance(quantities, str) and set(quantities) <= set(QUANTITIES)
-    if not known or not len(quantities):
+    several = np.iterable(quantities) and not isinstance(quantities, str)
+    named = list(quantities) if several else []
+    if not named or not all(name in QUANTITIES for name in named):
         raise ValueError(
             f"quantities must be a list of some of {list(QUANTITIES)}, got "
             f"{quantities!r}."

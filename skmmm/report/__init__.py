@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmmm._regressor import DeepCausalMMMRegressor
 from skmmm._storage.files import replacing
 from skmmm._unwrapping import rows_of, unwrap
-from skmmm._utils.labels import counted
+from skmmm._utils.labels import counted, shown
 from skmmm._utils.typing import Table
 from skmmm.inspection._compare import compare_models, refits_needed
 from skmmm.inspection._intervals import tail_probability
@@ -70,7 +70,7 @@ def make_report(
     previous : DeepCausalMMMRegressor or DataFrame, default=None
         An earlier model of the same KPI, also at the end of a pipeline or search, to
         say which returns have changed since and why, by
-        :func:`skmmm.inspection.compare_models`. That fits one to seven models, without
+        :func:`skmmm.inspection.compare_models`. That fits up to seven models, without
         draws and graph; a table that it has returned costs nothing.
     title : str, default=None
         None: "Marketing mix report" and the KPI.
@@ -163,8 +163,15 @@ def _changes(previous, model, level, tell):
             )
         return previous
     earlier = unwrap(previous).model
+    if not isinstance(earlier, DeepCausalMMMRegressor):
+        raise TypeError(
+            "previous must be a fitted DeepCausalMMMRegressor or what compare_models "
+            f"has returned, got {shown(previous)}. A file of a model is read by "
+            "DeepCausalMMMRegressor.load."
+        )
     n_fits = refits_needed(earlier, model)
-    tell(f"comparison with the earlier model, {counted(n_fits, 'fit')}")
+    fits = f", {counted(n_fits, 'fit')}" if n_fits else ""
+    tell(f"comparison with the earlier model{fits}")
     return compare_models(earlier, model, confidence_level=level)
 
 

@@ -152,6 +152,7 @@ def test_the_best_model_of_a_search(panel, fast):
         ({"quantities": "roi"}, "quantities must be a list of some of"),
         ({"quantities": ["slope"]}, "quantities must be a list of some of"),
         ({"quantities": []}, "quantities must be a list of some of"),
+        ({"quantities": None}, "quantities must be a list of some of"),
         ({"size": -1.0}, "size must be a number above 0"),
         ({"channels": "media_1"}, "channels must be a list"),
         ({"channels": ["radio"]}, "channels names 'radio'"),

@@ -203,6 +203,8 @@ def test_refuses_what_is_no_earlier_model(models, panel, table, tmp_path):
     told = (models[1], panel.X, panel.y, tmp_path / "report.html")
     with pytest.raises(ValueError, match=r"without the columns \['seed'"):
         make_report(*told, previous=table.drop(columns=["seed", "outside"]))
-    with pytest.raises(TypeError, match="old is a Ridge"):
+    with pytest.raises(TypeError, match=r"^previous must be .*got Ridge\(\)"):
         make_report(*told, previous=Ridge())
+    with pytest.raises(TypeError, match=r"^previous must be .*got 'b.skmmm'. A file"):
+        make_report(*told, previous="b.skmmm")
     assert not (tmp_path / "report.html").exists()
