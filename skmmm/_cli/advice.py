@@ -41,6 +41,10 @@ SAID = (
     (r" ?If rows were split by their order, .*?PanelTimeSeriesSplit\.", ""),
     (r" ?Use unseen_region='average' to predict it as an average region\.", ""),
     (r" ?Its worth_testing\(\) says which channel's test would pay most\.", ""),
+    (
+        r": give these rows sample_weight 0\. Their spend still acts later, and .*?\.",
+        ". In Python, sample_weight 0 leaves these rows out.",
+    ),
     (r" passed to DeepCausalMMMRegressor", ""),
     (r" by DeepCausalMMMRegressor\b", ""),
     (r" are needed to know their length; use time=None .*?\.", " are needed."),

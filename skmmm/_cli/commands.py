@@ -180,9 +180,8 @@ def update(args, console):
     summaries = [
         m.channel_summary(shown, confidence_level=LEVEL) for m in (before, after)
     ]
-    if shown is not None:
-        console.say("Returns of the new rows:")
-    console.say(f"\n{returns_text(*summaries)}")
+    whose = "all rows that each model knows" if shown is None else "the new rows"
+    console.say(f"\n{returns_text(*summaries, whose=whose)}")
     after.save(args.save)
     console.say(f"\nSaved to {args.save}")
     if args.out is not None:
@@ -272,8 +271,9 @@ def _changes(console, earlier, model, n_jobs):
     """Return why returns are others than in an earlier model; None without one."""
     if earlier is None:
         return None
-    n_fits = counted(refits_needed(earlier, model), "fit")
-    with console.stage(f"Comparing with the earlier model, {n_fits} without draws"):
+    n_fits = refits_needed(earlier, model)
+    fits = f", {counted(n_fits, 'fit')} without draws" if n_fits else ""
+    with console.stage(f"Comparing with the earlier model{fits}"):
         return compare_models(earlier, model, confidence_level=LEVEL, n_jobs=n_jobs)
 
 

@@ -135,6 +135,7 @@ def _forecast_batch(model, batch, what, console):
         # Said in the stage, or of the fit to all rows.
         warnings.filterwarnings("ignore", ".*: no spend in any training row")
         warnings.filterwarnings("ignore", "There are only .* training rows")
+        warnings.filterwarnings("ignore", "The KPI is ")
         return call_each(_forecast, calls, len(batch))
 
 

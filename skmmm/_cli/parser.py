@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from itertools import chain
 
 from skmmm._cli.epilogs import (
     FIT_EPILOG,
@@ -35,6 +36,8 @@ from skmmm._cli.values import (
 from skmmm._version import __version__
 
 _OUT_HELP = "folder for tables and pictures, made if need be (default: %(default)s)"
+# An option of a file that means nothing without another one.
+_NEEDS = {"spend": "horizon"}
 # Options whose values are read together, and how.
 _TOGETHER = {
     "media_cost": read_costs,
@@ -133,12 +136,16 @@ def _parse_with_file(parser, argv, settings):
     for group in parser._mutually_exclusive_groups:
         names = {action.dest for action in group._group_actions}
         taken |= names if names & taken else set()
+    taken |= {
+        name for name, other in _NEEDS.items() if other in taken and said[other] is None
+    }
     keys, options = keys_of(parser), []
 
     def wrong(message):
         raise UsageError(f"{said['config']}: [{command}] {message}")
 
-    _said([command, *(t for texts in settings.values() for t in texts)], wrong)
+    said_there = (texts for found, texts in settings.items() if found.option_strings)
+    _said([command, *chain.from_iterable(said_there)], wrong)
     for found, texts in settings.items():
         action = keys[key_of(found)]
         if action.dest in taken:

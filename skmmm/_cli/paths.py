@@ -5,7 +5,7 @@ import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from skmmm._cli.settings import is_own
+from skmmm._cli.settings import is_own, settings_text
 from skmmm._cli.values import UsageError
 
 TABLES = (
@@ -26,7 +26,7 @@ PICTURES = (
     "channel_graph.png",
     "experiments.png",
 )
-_INPUTS = ("data", "model", "plan", "experiments", "config")
+_INPUTS = ("data", "model", "previous", "plan", "experiments", "config")
 MODEL, REPORT, SETTINGS = "model.skmmm", "report.html", "settings.toml"
 
 
@@ -45,7 +45,7 @@ def check_paths(args):
         if not path.is_file():
             inside = path / "model.skmmm"
             hint = f"; did you mean {inside}?" if inside.is_file() else ""
-            option = "--experiments: " if name == "experiments" else ""
+            option = f"--{name}: " if name in ("experiments", "previous") else ""
             raise ValueError(f"{option}there is no file {path}{hint}")
     written = outputs(args)
     if len(set(written)) < len(written):
@@ -60,6 +60,8 @@ def check_paths(args):
                 if name == "config" and path.name == SETTINGS and is_own(read):
                     continue  # a fit that is repeated
                 raise UsageError(f"{option} would replace {read}, which is read")
+    if args.command in ("fit", "demo"):
+        _check_settings(args, Path(args.out) / SETTINGS)
 
 
 def outputs(args):
@@ -85,6 +87,23 @@ def make_room(args):
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=path.parent):
                 pass
+
+
+def _check_settings(args, path):
+    """Raise if settings cannot be written, or would replace a file of the user."""
+    if path.exists() and not is_own(path):
+        raise UsageError(
+            f"--out would replace {path}, which skmmm has not written; rename that "
+            "file, or name another folder"
+        )
+    try:
+        settings_text(args, path).encode()
+    except UnicodeEncodeError as error:
+        key, equal, _ = error.object[: error.end].splitlines()[-1].partition(" = ")
+        raise UsageError(
+            f"{key if equal else 'out'} has a name that is no UTF-8, which {SETTINGS} "
+            "cannot hold; rename the file or folder"
+        ) from error
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def read_settings(path, command, commands):
     if not Path(path).is_file():
         raise ValueError(f"--config: there is no file {path}")
     try:
-        tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        tables = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except ValueError as error:  # no UTF-8, or no TOML
         raise UsageError(f"--config: cannot read {path} as TOML: {error}") from error
     for name, table in tables.items():
@@ -133,7 +133,8 @@ def _texts(action, value, where):
             raise _wrong(where, expected, value)
         return [_text(value)]
     if isinstance(value, dict) and may_be_number:
-        return list(_texts_of_table(value, where))
+        pairs = "LOW:HIGH" in action.metavar
+        return list(_texts_of_table(value, where, pairs))
     values = value if isinstance(value, list) else [value]
     for one in values:
         if not _is_plain(one, may_be_number):
@@ -145,26 +146,29 @@ def _texts(action, value, where):
     return list(map(_text, values))
 
 
-def _texts_of_table(table, where):
-    """Yield NAME=VALUE, NAME=LOW:HIGH or NAME:QUANTITY=LOW:HIGH."""
+def _texts_of_table(table, where, pairs):
+    """Yield NAME=VALUE or, of pairs, NAME=LOW:HIGH or NAME:QUANTITY=LOW:HIGH."""
     for name, value in table.items():
         if isinstance(value, dict):
-            for text in _texts_of_table(value, f"{where}.{name}"):
+            for text in _texts_of_table(value, f"{where}.{name}", pairs):
                 yield f"{name}:{text}"
             continue
-        ends = value if isinstance(value, list) else [value]
-        pair = isinstance(value, list) and len(ends) != 2
-        if pair or not all(_is_plain(end, True) for end in ends):
-            raise _wrong(
-                f"{where}.{name}", "a number, text or a list of two numbers", value
+        is_list = isinstance(value, list)
+        ends = value if is_list else [value]
+        wrong = is_list and (len(ends) != 2 or not pairs)
+        if wrong or not all(_is_plain(end, True) for end in ends):
+            forms = (
+                "number, text or a list of two numbers" if pairs else "number or text"
             )
+            raise _wrong(f"{where}.{name}", f"a {forms}", value)
         yield f"{name}={':'.join(map(_text, ends))}"
 
 
 def _is_plain(value, may_be_number):
     if isinstance(value, bool):
         return False
-    plain = (str, datetime.date, *((int, float) if may_be_number else ()))
+    # Columns, regions and periods may be called by whole numbers.
+    plain = (str, datetime.date, int, *((float,) if may_be_number else ()))
     return isinstance(value, plain)
 
 
@@ -181,7 +185,7 @@ def _wrong(where, expected, value, inside=""):
 
 def is_own(path):
     """Return whether a file of settings was written by a fit, which may replace it."""
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
         return file.readline().startswith(_HEADER)
 
 

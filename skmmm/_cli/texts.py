@@ -140,8 +140,11 @@ def _money_text(money):
     return f"{layout(rows)}\n\nVolume is other units at the planned cost."
 
 
-def returns_text(before, after):
-    """Return the returns of two models, as `channel_summary` says them."""
+def returns_text(before, after, *, whose):
+    """Return the returns of two models, as `channel_summary` says them.
+
+    `whose` says of which rows they are.
+    """
     bounds = f"{LEVEL:.0%} interval"
     rows = [["Channel", "ROI before", bounds, "ROI now", bounds, "Change", "Verdict"]]
     for name, now in after.iterrows():
@@ -152,7 +155,7 @@ def returns_text(before, after):
         change = now["roi"] / was["roi"] - 1.0 if was["roi"] else np.nan
         rows[-1].append("-" if np.isnan(change) else f"{change:+.0%}")
         rows[-1].append(now["verdict"] or "-")
-    return f"{layout(rows)}\n\nROI is of all rows that each model knows."
+    return f"{layout(rows)}\n\nROI is of {whose}."
 
 
 def frequency_text(table):

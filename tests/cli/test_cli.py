@@ -482,7 +482,14 @@ def test_report_says_what_changed(regional, regional_arguments, tmp_path, capsys
     arguments = ["report", regional_arguments[1], "--kpi", "sales", "--out", str(out)]
     arguments += ["--model", model, "--previous"]
     assert main([*arguments, str(tmp_path / "none.skmmm")]) == 1
-    assert "none.skmmm" in one_error(capsys)
+    assert "--previous: there is no file" in one_error(capsys)
+    old = tmp_path / "old.skmmm"
+    old.write_bytes(b"old")
+    assert main([*arguments, str(old), "--out", str(old)]) == 2
+    assert f"--out would replace {old}, which is read" in one_error(capsys)
+    assert old.read_bytes() == b"old"
+    assert main([*arguments, str(tmp_path)]) == 1
+    assert "--previous: there is no file" in one_error(capsys)
     assert not out.exists()
     assert main([*arguments, model]) == 0
     said = capsys.readouterr().out

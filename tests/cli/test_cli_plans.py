@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from command_line import one_error
+from command_line import SALES, one_error
 from skmmm import DeepCausalMMMRegressor
 from skmmm.__main__ import main
 from skmmm._cli.advice import for_command_line
@@ -128,6 +128,19 @@ def test_a_fit_that_is_stopped_leaves_no_empty_folder(
 
 
 @pytest.mark.usefixtures("no_pictures")
+def test_zeros_are_said_once(broken, capsys):
+    def close(frame):
+        return frame.assign(
+            sales=frame["sales"].where(np.arange(len(frame)) % 5 > 0, 0)
+        )
+
+    assert broken(close, *SALES, "--origins", "2") == 0
+    said = capsys.readouterr().err
+    assert said.count("The KPI is exactly zero") == 1
+    assert "give these rows" not in said
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_a_gap_of_all_regions_is_not_advised_in_python(broken, capsys):
     assert broken(lambda frame: frame.drop(index=frame.index[30])) == 0
     (line,) = (
@@ -173,6 +186,13 @@ def test_errors_of_the_model_speak_of_options(broken, capsys):
             "--fix 'paid search' tv keeps their spend.",
         ),
         ("priors['tv']['roi'] must", "--prior of 'tv':roi must"),
+        (
+            "in others. If regions were closed, media caused nothing there: give these "
+            "rows sample_weight 0. Their spend still acts later, and predictions there "
+            "are those of open periods.",
+            "in others. If regions were closed, media caused nothing there. In Python, "
+            "sample_weight 0 leaves these rows out.",
+        ),
         (
             "better. Its worth_testing() says which channel's test would pay most.",
             "better.",

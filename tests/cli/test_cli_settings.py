@@ -11,7 +11,7 @@ from skmmm import DeepCausalMMMRegressor, __version__
 from skmmm.__main__ import main
 from skmmm._cli.parser import parse
 from skmmm._cli.paths import check_paths
-from skmmm._cli.settings import settings_text
+from skmmm._cli.settings import is_own, settings_text
 from skmmm._cli.values import UsageError
 
 pytestmark = pytest.mark.usefixtures("short_chains")
@@ -48,7 +48,7 @@ def write(tmp_path):
 
     def to_file(text):
         path = tmp_path / "own.toml"
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         return str(path)
 
     return to_file
@@ -88,8 +88,25 @@ def test_the_command_line_counts_before_the_file(write):
         "radio",
         "tv",
     ]
-    args = parse(["plan", "--config", write(PLAN), "--data", "next.csv"])
-    assert (args.data, args.horizon) == ("next.csv", None)
+    path = write(f'{PLAN}spend = "last_periods"\n')
+    args = parse(["plan", "--config", path, "--data", "next.csv"])
+    assert (args.data, args.horizon, args.spend) == ("next.csv", None, None)
+    args = parse(["plan", "--config", path, "--horizon", "4"])
+    assert (args.horizon, args.spend) == (4, "last_periods")
+
+
+def test_names_may_be_whole_numbers(write):
+    text = '[plan]\nmodel = "m"\nregions = [1, 2]\nfrom = 12\n'
+    read = parse(["plan", "--config", write(text)])
+    assert (read.regions, read.first) == (["1", "2"], "12")
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(write, tmp_path):
+    path = write("\ufeff" + FIT)
+    assert parse(["fit", "--config", path]).data == "a.csv"
+    settings = tmp_path / "settings.toml"
+    settings.write_text("\ufeff# Written by skmmm\n", encoding="utf-8")
+    assert is_own(settings)
 
 
 def test_two_files_of_a_review_and_one_from_the_settings(write):
@@ -108,7 +125,7 @@ def test_two_files_of_a_review_and_one_from_the_settings(write):
         ("[fit]", "", "'data' stands outside of a table; write it below [fit]"),
         ("[fit]", "[plan]", "is no option of skmmm plan"),
         ("[fit]\n", "[plan]\n[fit]\nmax_lag = 2\n", "[fit] max-lag is there twice"),
-        ('"sales"', "3", "[fit] kpi must be text in quotes, got a number"),
+        ('"sales"', "3.5", "[fit] kpi must be text in quotes, got a number"),
         (
             '["tv", "search"]',
             '[["tv"]]',
@@ -116,7 +133,8 @@ def test_two_files_of_a_review_and_one_from_the_settings(write):
         ),
         ('["tv", "search"]', "[]", "media is an empty list"),
         ('["tv", "search"]', "{tv = 1}", "media must be a list of texts, got a table"),
-        ("12.5", "true", "media-cost.tv must be a number, text or a list of two"),
+        ("12.5", "true", "media-cost.tv must be a number or text, got true or false"),
+        ("12.5", "[1, 3]", "media-cost.tv must be a number or text, got a list"),
         ("12.5", "-1", "argument --media-cost: '-1' is no number above zero"),
         ("[1, 3]", "[1, 2, 3]", "prior.tv.roi must be a number, text or a list of two"),
         ("[1, 3]", "[3, 1]", "argument --prior: 3 and 1 are not two numbers"),
@@ -146,13 +164,15 @@ def test_a_file_that_is_not_there_or_is_about_something_else(write, capsys):
 
 def test_settings_are_written_as_they_are_read(write):
     line = [*ON_THE_LINE[:-4], "--media-cost", "1", "--sep", "tab", "--out", 'ä "b"']
-    for argv in (line, ON_THE_LINE):
+    dashed = ["fit", "--kpi", "sales", "--", "-a.csv"]
+    for argv in (line, ON_THE_LINE, dashed):
         args = parse(argv)
         text = settings_text(args, "out dir/settings.toml")
         assert "skmmm fit --config 'out dir/settings.toml'" in text.splitlines()[0]
         assert "quiet" not in tomllib.loads(text)["fit"]
         again = parse(["fit", "--config", write(text), "--quiet"])
-        assert without_config(again) == without_config(parse([*argv, "--quiet"]))
+        quiet = parse(["fit", "--quiet", *argv[1:]])
+        assert without_config(again) == without_config(quiet)
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -172,6 +192,21 @@ def test_only_settings_of_a_fit_are_replaced(tmp_path):
     path.write_text(f"# Mine\n{text}")
     with pytest.raises(UsageError, match=r"--out would replace .*settings.toml"):
         check_paths(parse(["fit", "--config", str(path)]))
+    arguments = ["fit", str(data), "--kpi", "b", "--out", str(tmp_path)]
+    with pytest.raises(UsageError, match="which skmmm has not written; rename"):
+        check_paths(parse(arguments))
+    assert path.read_text().startswith("# Mine")
+
+
+def test_names_that_settings_cannot_hold_are_refused_before_a_fit(tmp_path):
+    bad = f"{tmp_path}/\udcff"
+    with pytest.raises(UsageError, match=r"^out has a name that is no UTF-8"):
+        check_paths(parse(["demo", "--out", bad]))
+    data = tmp_path / "a.csv"
+    data.write_text("week\n")
+    arguments = ["fit", str(data), "--out", str(tmp_path), "--kpi"]
+    with pytest.raises(UsageError, match=r"^kpi has a name that is no UTF-8"):
+        check_paths(parse([*arguments, "\udcff"]))
 
 
 def test_defaults_are_those_of_the_regressor(capsys):

@@ -34,6 +34,7 @@ def test_a_model_takes_in_new_periods(regional, table, tmp_path, capsys):
     n_known = len(before.contributions())
     assert f"Left out: {n_known} rows of periods that the model knows." in said
     assert re.search(r"^media_1 +[\d.]+", said, flags=re.MULTILINE)
+    assert "ROI is of all rows that each model knows." in said
     assert f"Saved to {new}" in said
     n_regions = len(before.regions_)
     assert len(after.contributions()) == n_known + 4 * n_regions
@@ -50,7 +51,7 @@ def test_a_model_takes_in_new_periods(regional, table, tmp_path, capsys):
     assert forgetful._model.memory[0] == 0.5**4
     save = ["--save", str(tmp_path / "y.skmmm"), "--effect-drift", "0.1"]
     assert main([*arguments, *save, "--out", str(out)]) == 0
-    assert "Returns of the new rows:" in capsys.readouterr().out
+    assert "ROI is of the new rows.\n" in capsys.readouterr().out
     drifted = DeepCausalMMMRegressor.load(tmp_path / "y.skmmm")
     late = pd.read_csv(table).drop(columns="sales").tail(4 * n_regions)
     found = pd.read_csv(out, index_col="channel")["contribution"]
