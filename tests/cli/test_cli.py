@@ -17,6 +17,7 @@ import skmmm
 from command_line import QUICK, SALES, one_error, to_csv
 from skmmm import DeepCausalMMMRegressor, __version__
 from skmmm.__main__ import main
+from skmmm._cli import commands
 from skmmm._cli.commands import COMMANDS
 from skmmm._cli.console import Console, progress_bar
 from skmmm._cli.parser import parse
@@ -496,6 +497,13 @@ def test_report_says_what_changed(regional, regional_arguments, tmp_path, capsys
     assert "Comparing with the earlier model, 1 fit without draws" in said
     page = out.read_text(encoding="utf-8")
     assert "No return moved by more than the seed alone moves it" in page
+
+
+def test_a_comparison_that_needs_no_fit_names_none(monkeypatch, capsys):
+    monkeypatch.setattr(commands, "refits_needed", lambda *models: 0)
+    monkeypatch.setattr(commands, "compare_models", lambda *models, **options: "told")
+    assert commands._changes(Console(quiet=False), "old", "new", 1) == "told"
+    assert capsys.readouterr().out.startswith("Comparing with the earlier model ... ")
 
 
 @pytest.mark.usefixtures("no_pictures")
