@@ -176,11 +176,15 @@ def update(args, console):
     if not new.all():
         known = counted(int((~new).sum()), "row")
         console.say(f"Left out: {known} of periods that the model knows.")
-    shown = X[new] if after.effect_drift else None
+    whose, rows = "all rows that each model knows", [None, None]
+    if after.effect_drift:
+        n_last = after._model.history.shape[1] - before._model.history.shape[1]
+        rows = [_last_rows(m, n_last) for m in (before, after)]
+        whose = f"the last {counted(n_last, 'period')} that each model knows"
     summaries = [
-        m.channel_summary(shown, confidence_level=LEVEL) for m in (before, after)
+        m.channel_summary(some, confidence_level=LEVEL)
+        for m, some in zip((before, after), rows, strict=True)
     ]
-    whose = "all rows that each model knows" if shown is None else "the new rows"
     console.say(f"\n{returns_text(*summaries, whose=whose)}")
     after.save(args.save)
     console.say(f"\nSaved to {args.save}")
@@ -197,6 +201,17 @@ COMMANDS = {
     "review": review,
     "update": update,
 }
+
+
+def _last_rows(model, n_periods):
+    """Return the training rows of the last periods.
+
+    Both models count what these cause in them: of rows that a model does not know, it
+    counts what comes later, too.
+    """
+    rows, periods = model._training_rows(), model._model.history.periods
+    when = model._calendar.ordinals(rows[model.time], model.time)
+    return rows[when > periods[-1] - n_periods]
 
 
 def _cost_in_fact(cost, model):

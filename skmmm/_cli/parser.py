@@ -390,7 +390,7 @@ def _add_update(commands):
         type=from_zero_below_one,
         help="by how much effects may change per new period, as a standard deviation "
         "of their logarithm: 0.05 is 18%% in a quarter of weeks; returns are then "
-        "shown of the new rows (default: as the model says)",
+        "shown of as many periods, before and now (default: as the model says)",
     )
     add_reading(update, "DATA")
     update.add_argument("--out", metavar="FILE", help="write returns to this .csv file")

@@ -51,7 +51,8 @@ def test_a_model_takes_in_new_periods(regional, table, tmp_path, capsys):
     assert forgetful._model.memory[0] == 0.5**4
     save = ["--save", str(tmp_path / "y.skmmm"), "--effect-drift", "0.1"]
     assert main([*arguments, *save, "--out", str(out)]) == 0
-    assert "ROI is of the new rows.\n" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "ROI is of the last 4 periods that each model knows.\n" in said
     drifted = DeepCausalMMMRegressor.load(tmp_path / "y.skmmm")
     late = pd.read_csv(table).drop(columns="sales").tail(4 * n_regions)
     found = pd.read_csv(out, index_col="channel")["contribution"]
