@@ -5,7 +5,8 @@ region and media in units of their typical spend per region::
 
     kpi[r, t]       = baseline[r, t] + sum_k control[r, k, t] + sum_m effect[r, m, t]
     baseline[r, t]  = intercept[r] + trend[r] * u[t] + season[r] . f[t]
-                      + context_baseline . h[r, t] + demand[r] . d[r, t] + level[r, t]
+                      + context_baseline . h[r, t] + demand . d[r, t]
+                      + demand_now[r] * now[r, t] + level[r, t]
     effect[r, m, t] = typical[m] * exp(effect_log[r, m]) / hill(1)
                       * exp(context_effect[m] . h[r, t] + effect_step[m] . s[t])
                       * hill(exp(e * intensity[r, m]) * adstock(damped(media[r, m]))[t])
@@ -14,6 +15,7 @@ where ``typical`` is the effect at typical spend, ``intensity`` the log of typic
 per head, less its mean, ``damped`` lowers spikes, ``h`` is a GRU over context, which is
 calendar and controls, never media, ``d`` is what all spend tells of hidden demand in
 this and the neighbouring periods (`skmmm._model.demand`), whatever spend is changed to,
+``now`` the same of this period,
 ``s`` is 1 after steps of the effects in periods that came after training, and ``level``
 is what `skmmm._model.level` says. Channels with a frequency respond as
 `skmmm._model.frequency` says.
@@ -37,6 +39,7 @@ from skmmm._model.priors import (
     NOISE_FLOOR,
     NOISE_RATIO,
     NOTHING,
+    SHIFTS,
     fields_in_dtype,
     regional_priors,
     shared_priors,
@@ -59,7 +62,6 @@ BY_REGION = (
     "season",
     "trend",
     "half_saturation_log",
-    "demand",
 )
 
 
@@ -208,6 +210,8 @@ class OutcomeNetwork:
                 if name == "noise_log":
                     deviation = with_noise_floor(deviation, NOISE_RATIO)
                 values[name] = values[name] + deviation
+            elif name == "demand_now":
+                values[name] = _in_units(values, name, deviation)
         return values
 
     @property
@@ -569,8 +573,16 @@ class OutcomeNetwork:
 
 def demand_effects(values, inputs):
     """Return what hidden demand adds to the KPI, (E, R, T)."""
-    weights = values["demand"].expand(-1, len(inputs.demand), -1)
-    return torch.einsum("erd,rdt->ert", weights, inputs.demand)
+    effects = torch.einsum("ed,rdt->ert", values["demand"], inputs.demand)
+    if "demand_now" not in values:  # of one region
+        return effects
+    now = demand_now(inputs)
+    return effects + torch.einsum("erp,rpt->ert", values["demand_now"], now)
+
+
+def demand_now(inputs):
+    """Return hidden demand of the same period, (R, P, T)."""
+    return inputs.demand[:, SHIFTS.index(0) :: len(SHIFTS)]
 
 
 def with_noise_floor(log, floor):

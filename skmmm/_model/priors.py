@@ -154,6 +154,8 @@ def fields_in_dtype(record, dtype):
     return replace(record, **{n: in_dtype(getattr(record, n), dtype) for n in names})
 
 
+# Periods by which demand in budgets may lead demand in the KPI.
+SHIFTS = (-1, 0, 1)
 # Noise that no KPI is free of, as a share of its mean; and the noise of the most exact
 # region, relative to what regions share: a region that is closed, or whose KPI was
 # computed, would otherwise count more than all others together.
@@ -477,7 +479,7 @@ _SPREAD = {
     "control": 0.03,
     "season": 0.03,
     "trend": 0.02,
-    "demand": 0.05,
+    "demand_now": 0.05,
     "context_baseline": 0.01,
     "context_effect": 0.1,
 }
@@ -500,5 +502,6 @@ def regional_priors(sizes, *, level):
     if sizes.n_demand:
         # Budgets follow demand less in one region and more in another: what all of
         # them tell of demand is then too large in one, and too small in the other.
-        priors.append(Prior("demand", (sizes.n_demand,), hierarchical=True))
+        n_factors = sizes.n_demand // len(SHIFTS)
+        priors.append(Prior("demand_now", (n_factors,), hierarchical=True))
     return PriorTable(priors)
