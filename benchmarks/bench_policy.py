@@ -32,9 +32,9 @@ wave:
   had to be learned any more
 - seconds: of planning, and of learning before it, on one thread
 
-The table holds seeds 100-103 of the stationary world and 100-105 of the other.
+The table holds seeds 100-104 of the stationary world and 100-109 of the other.
 
-    python benchmarks/bench_policy.py --seeds 100-105
+    python benchmarks/bench_policy.py --seeds 100-109
 """
 
 import argparse
