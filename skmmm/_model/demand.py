@@ -31,8 +31,8 @@ from scipy.optimize import minimize
 from scipy.stats import multivariate_normal, norm
 
 from skmmm._model.independence import independent_spend
-from skmmm._model.priors import SHIFTS
 
+SHIFTS = (-1, 0, 1)  # weeks by which demand in budgets may lead demand in the KPI
 MIN_PERIODS = 40
 MIN_SEEN = 0.2  # of cells with spend, in a channel that can tell of demand
 FAR = 4.0  # standard deviations beyond which log spend is not believed

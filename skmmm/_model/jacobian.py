@@ -3,7 +3,6 @@
 import torch
 
 from skmmm._model.likelihood import errors, whiten
-from skmmm._model.network import demand_now
 
 _STEP = 1e-4  # of the finite differences, in prior standard deviations
 _CHUNK = 8  # draws at once: bounds the memory
@@ -117,7 +116,6 @@ def _columns(network, inputs, name):
         "control": inputs.controls.transpose(0, 1),
         "context_baseline": inputs.states.transpose(0, 1),
         "demand": inputs.demand.transpose(0, 1),
-        "demand_now": demand_now(inputs).transpose(0, 1),
     }
     return found.get(name)
 

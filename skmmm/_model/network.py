@@ -5,8 +5,7 @@ region and media in units of their typical spend per region::
 
     kpi[r, t]       = baseline[r, t] + sum_k control[r, k, t] + sum_m effect[r, m, t]
     baseline[r, t]  = intercept[r] + trend[r] * u[t] + season[r] . f[t]
-                      + context_baseline . h[r, t] + demand . d[r, t]
-                      + demand_now[r] * now[r, t] + level[r, t]
+                      + context_baseline . h[r, t] + demand . d[r, t] + level[r, t]
     effect[r, m, t] = typical[m] * exp(effect_log[r, m]) / hill(1)
                       * exp(context_effect[m] . h[r, t] + effect_step[m] . s[t])
                       * hill(exp(e * intensity[r, m]) * adstock(damped(media[r, m]))[t])
@@ -15,7 +14,6 @@ where ``typical`` is the effect at typical spend, ``intensity`` the log of typic
 per head, less its mean, ``damped`` lowers spikes, ``h`` is a GRU over context, which is
 calendar and controls, never media, ``d`` is what all spend tells of hidden demand in
 this and the neighbouring periods (`skmmm._model.demand`), whatever spend is changed to,
-``now`` the same of this period,
 ``s`` is 1 after steps of the effects in periods that came after training, and ``level``
 is what `skmmm._model.level` says. Channels with a frequency respond as
 `skmmm._model.frequency` says.
@@ -39,7 +37,6 @@ from skmmm._model.priors import (
     NOISE_FLOOR,
     NOISE_RATIO,
     NOTHING,
-    SHIFTS,
     fields_in_dtype,
     regional_priors,
     shared_priors,
@@ -210,8 +207,6 @@ class OutcomeNetwork:
                 if name == "noise_log":
                     deviation = with_noise_floor(deviation, NOISE_RATIO)
                 values[name] = values[name] + deviation
-            elif name == "demand_now":
-                values[name] = _in_units(values, name, deviation)
         return values
 
     @property
@@ -567,22 +562,10 @@ class OutcomeNetwork:
                 "eh,rht->ert", values["context_baseline"], inputs.states
             )
         if "demand" in values:
-            parts["hidden demand"] = demand_effects(values, inputs)
+            parts["hidden demand"] = torch.einsum(
+                "ed,rdt->ert", values["demand"], inputs.demand
+            )
         return parts
-
-
-def demand_effects(values, inputs):
-    """Return what hidden demand adds to the KPI, (E, R, T)."""
-    effects = torch.einsum("ed,rdt->ert", values["demand"], inputs.demand)
-    if "demand_now" not in values:  # of one region
-        return effects
-    now = demand_now(inputs)
-    return effects + torch.einsum("erp,rpt->ert", values["demand_now"], now)
-
-
-def demand_now(inputs):
-    """Return hidden demand of the same period, (R, P, T)."""
-    return inputs.demand[:, SHIFTS.index(0) :: len(SHIFTS)]
 
 
 def with_noise_floor(log, floor):

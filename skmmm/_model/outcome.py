@@ -20,7 +20,7 @@ from skmmm._model.draws import few_draws, select
 from skmmm._model.inputs import PerPanel, Seasons, build_inputs
 from skmmm._model.level import Level, fit_level, level_of_rows
 from skmmm._model.likelihood import Loss
-from skmmm._model.network import OutcomeNetwork, demand_effects
+from skmmm._model.network import OutcomeNetwork
 from skmmm._model.origins import origin_fractions
 from skmmm._model.rows import effect_rows, mean_effects, structure_rows
 from skmmm._model.saturation import half_saturations, per_head_exponent
@@ -514,10 +514,10 @@ class OutcomeModel:
         network, inputs = self.network_of(draws=draws), self.inputs(panel)
         unit = self.scales.extended(n_new).kpi[panel.cell // panel.shape[1]]
         with torch.no_grad():
-            values = network.extended(n_new).values()
+            values = network.values()
             if "demand" not in values:
                 return np.zeros((len(network.shared), len(panel.cell)))
-            found = demand_effects(values, inputs)
+            found = torch.einsum("ed,rdt->ert", values["demand"], inputs.demand)
         return panel.rows(found.numpy()) * unit
 
     def baseline_parts(self, panel):

@@ -154,8 +154,6 @@ def fields_in_dtype(record, dtype):
     return replace(record, **{n: in_dtype(getattr(record, n), dtype) for n in names})
 
 
-# Periods by which demand in budgets may lead demand in the KPI.
-SHIFTS = (-1, 0, 1)
 # Noise that no KPI is free of, as a share of its mean; and the noise of the most exact
 # region, relative to what regions share: a region that is closed, or whose KPI was
 # computed, would otherwise count more than all others together.
@@ -479,7 +477,6 @@ _SPREAD = {
     "control": 0.03,
     "season": 0.03,
     "trend": 0.02,
-    "demand_now": 0.05,
     "context_baseline": 0.01,
     "context_effect": 0.1,
 }
@@ -499,9 +496,4 @@ def regional_priors(sizes, *, level):
         priors.append(Prior(name, (sizes.n_media,), acts="channel", hierarchical=True))
     if level:
         priors.append(Prior("trend", (), hierarchical=True))
-    if sizes.n_demand:
-        # Budgets follow demand less in one region and more in another: what all of
-        # them tell of demand is then too large in one, and too small in the other.
-        n_factors = sizes.n_demand // len(SHIFTS)
-        priors.append(Prior("demand_now", (n_factors,), hierarchical=True))
     return PriorTable(priors)

@@ -9,19 +9,13 @@ from skmmm._data.panel import Panel
 from skmmm._data.scales import Scales
 from skmmm._model import ADSTOCKS
 from skmmm._model.context import Context
-from skmmm._model.demand import Demand
+from skmmm._model.demand import SHIFTS, Demand
 from skmmm._model.inputs import Seasons
 from skmmm._model.level import Level
 from skmmm._model.likelihood import Loss
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.outcome import OutcomeModel
-from skmmm._model.priors import (
-    SHIFTS,
-    ChannelPriors,
-    Sizes,
-    regional_priors,
-    shared_priors,
-)
+from skmmm._model.priors import ChannelPriors, Sizes, regional_priors, shared_priors
 from skmmm._model.steps import Steps
 
 # What JSON must hold of a model: the types of `scalars`.

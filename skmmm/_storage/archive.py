@@ -34,7 +34,7 @@ class Kind:
     advice: str  # on files of an earlier format
 
 
-FORMAT = 12
+FORMAT = 11
 MODEL = Kind(
     "skmmm model",
     FORMAT,

@@ -321,19 +321,6 @@ def test_table_of_hidden_demand(chased, model):
     assert coming["local"].abs().iloc[-1] < 0.01
 
 
-def test_regions_follow_demand_more_or_less(chased, model):
-    X, *_ = chased
-    _, demand = make_panel(1.2, 10, 80, seed=5)
-    region = X.groupby("region", sort=False).ngroup().to_numpy()
-    rows = X.groupby("region", sort=False).cumcount().to_numpy()
-    moves = np.where(np.arange(10) < 5, 0.02, 0.2)
-    noise = 0.03 * np.random.default_rng(1).normal(size=len(X))
-    y = 100.0 * (1.0 + (moves[:, None] * demand)[region, rows] + noise)
-    told = DeepCausalMMMRegressor(**model.get_params()).fit(X, y).hidden_demand()
-    spread = told["contribution"].groupby(region).std()
-    assert spread[5:].min() > 2.0 * spread[:5].max()
-
-
 def test_regions_without_training_rows_have_hidden_demand_too(chased, model):
     X, *_ = chased
     both = pd.concat([X, X[X["region"] == X["region"].iloc[0]].assign(region="new")])
