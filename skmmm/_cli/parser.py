@@ -15,6 +15,7 @@ from skmmm._cli.options import (
     add_columns,
     add_experiments,
     add_limits,
+    add_planned,
     add_prices,
     add_reading,
     add_settings,
@@ -31,7 +32,6 @@ from skmmm._cli.values import (
     read_numbers,
     read_priors,
     share,
-    whole_number,
 )
 from skmmm._version import __version__
 
@@ -264,50 +264,7 @@ def _add_plan(commands):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     plan.add_argument("model", metavar="MODEL", help="a .skmmm file")
-    what = plan.add_argument_group("what is planned")
-    rows = what.add_mutually_exclusive_group()
-    rows.add_argument(
-        "--horizon",
-        metavar="N",
-        type=whole_number(1),
-        help="so many coming periods",
-    )
-    rows.add_argument(
-        "--data", metavar="DATA", help="instead: a table of the rows to plan"
-    )
-    what.add_argument(
-        "--spend",
-        choices=("last_year", "last_periods"),
-        help="what channels spend before the plan moves it, with --horizon: as one "
-        "year before, or as in the last so many periods (default: last_year, if the "
-        "fit has a year); controls are as by default",
-    )
-    what.add_argument(
-        "--by",
-        choices=("channel", "region", "period"),
-        default="channel",
-        help="what gets a spend of its own (default: %(default)s)",
-    )
-    what.add_argument(
-        "--regions",
-        metavar="NAME",
-        nargs="+",
-        action="extend",
-        help="plan these regions only (default: all); what others spend stays",
-    )
-    what.add_argument(
-        "--from",
-        dest="first",
-        metavar="PERIOD",
-        help="plan only rows (of the fit or of --data) of periods that begin on this "
-        "day or later: 2024-01-29; spend of others stays, and is carried over",
-    )
-    what.add_argument(
-        "--until",
-        dest="last",
-        metavar="PERIOD",
-        help="the same, on this day or earlier",
-    )
+    add_planned(plan)
     add_limits(plan)
     add_prices(plan)
     add_reading(plan, "--data")

@@ -25,7 +25,7 @@ from skmmm._utils.labels import shown
 from skmmm._utils.typing import Column, Columns, MediaCost, Table
 from skmmm.allocation._asked import Question
 from skmmm.allocation._levers import LeversGiven, check_levers, read_levers
-from skmmm.allocation._prices import PriceElasticity, PriceLevel, read_prices
+from skmmm.allocation._prices import PriceElasticity, PriceLevel, Prices, read_prices
 from skmmm.allocation._results import PlanResults
 from skmmm.inspection._intervals import tail_probability
 from skmmm.inspection._predictions import counterfactual_of
@@ -52,13 +52,13 @@ def read_question(
     horizon: int | None,
     *,
     by: Split = "channel",
-    risk: Risk,
-    effect: Effect,
-    confidence_level: float,
-    media: Columns,
-    region: Column | None,
-    time: Column | None,
-    media_cost: MediaCost,
+    risk: Risk = None,
+    effect: Effect = "direct",
+    confidence_level: float = 0.9,
+    media: Columns = None,
+    region: Column | None = None,
+    time: Column | None = None,
+    media_cost: MediaCost = None,
     price_level: PriceLevel = None,
     price_elasticity: PriceElasticity = None,
     levers: LeversGiven = None,
@@ -83,11 +83,7 @@ def read_question(
     _check_period(counterfactual, by)
     counterfactual, costless = _in_money(counterfactual)
     prices = read_prices(counterfactual, price_level, price_elasticity)
-    if prices is not None:
-        counterfactual = prices.paid_by(counterfactual)
-    if kpi_value is not None:
-        assert isinstance(counterfactual, GroupedCounterfactual)
-        counterfactual = valued(counterfactual, kpi_value)
+    counterfactual = _at(prices, kpi_value, counterfactual)
     problem = make_problem(counterfactual, by, costless=costless, **limits)
     freely = limits["allow_extrapolation"]
     decided = read_levers(estimator, counterfactual, levers, freely=freely)
@@ -112,6 +108,18 @@ def read_question(
     question = Question(copy.copy(bare(estimator)), copy.deepcopy(settings | limits))
     asked = question, prices, decided
     return PlanResults(counterfactual, problem, by, risk, tail, costless, apart, *asked)
+
+
+def _at(
+    prices: Prices | None, kpi_value: Mapping[tuple, float] | None, counterfactual: Any
+) -> Any:
+    """Return the counterfactual at prices, and of groups in units of value."""
+    if prices is not None:
+        counterfactual = prices.paid_by(counterfactual)
+    if kpi_value is not None:
+        assert isinstance(counterfactual, GroupedCounterfactual)
+        counterfactual = valued(counterfactual, kpi_value)
+    return counterfactual
 
 
 def _problem_apart(

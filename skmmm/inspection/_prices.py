@@ -18,8 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from operator import attrgetter
-from typing import Any, NoReturn, Self
+from typing import NoReturn, Self
 
 import numpy as np
 import pandas as pd
@@ -32,6 +31,7 @@ from skmmm.inspection._protocol import (
     Effect,
     Flights,
     TableCounterfactual,
+    passed_on_by,
 )
 from skmmm.inspection._side_by_side import GroupedCounterfactual
 from skmmm.inspection._support import STEP
@@ -116,9 +116,7 @@ def mean_on_air(counterfactual: TableCounterfactual) -> Array:
     return np.where(count > 0, total / np.maximum(count, 1), 1.0)
 
 
-def _asked(name: str) -> Any:
-    """Return the attribute of what was bought."""
-    return property(attrgetter(f"bought.{name}"))
+_asked = passed_on_by("bought")
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
@@ -509,3 +510,12 @@ class TableCounterfactual(Counterfactual):
         self, channel: int, multiples: Array, by: By = None, *, draws: bool = False
     ) -> Array:
         """As `curve`, of direct effects, with factors of shape (n_factors, n_rows)."""
+
+
+def passed_on_by(part: str) -> Callable[[str], Any]:
+    """Return what makes attributes that are those of a part of a counterfactual."""
+
+    def attribute_of(name: str) -> Any:
+        return property(attrgetter(f"{part}.{name}"))
+
+    return attribute_of

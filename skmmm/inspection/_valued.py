@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from operator import attrgetter
-from typing import Any, Self
+from typing import Self
 
 import pandas as pd
 from sklearn.utils import Bunch
@@ -18,6 +17,7 @@ from skmmm.inspection._protocol import (
     Effect,
     ExperimentValues,
     Flights,
+    passed_on_by,
 )
 from skmmm.inspection._side_by_side import GroupedCounterfactual
 
@@ -53,9 +53,7 @@ def valued(
     return replace(counterfactual, parts=parts)
 
 
-def _asked(name: str) -> Any:
-    """Return the attribute of the rows in units of the KPI."""
-    return property(attrgetter(f"of.{name}"))
+_asked = passed_on_by("of")
 
 
 @dataclass(frozen=True, eq=False)

@@ -236,6 +236,14 @@ class Plan:
         return list(reasons.index[reasons.str.startswith("kept: ")])
 
 
+def _regions(estimator, X, fitted, told):
+    """Return KPI and what media did by region, the largest first."""
+    regions = media_by_region(estimator, X, **told)
+    observed = fitted["observed"].groupby(level="region").sum()
+    regions.insert(0, "observed", observed.reindex(regions.index))
+    return regions.sort_values("observed", ascending=False, kind="stable")
+
+
 def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell, changes=None):
     """Ask the model everything that a report tells.
 
@@ -261,19 +269,16 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell, changes
     cells = rows_over_time(estimator, X, y, X_test, y_test, confidence_level=level)
     fitted, judged = cells[~cells["holdout"]], cells[_are_judged(estimator, cells)]
     labels = counterfactual.labels
-    told = {"confidence_level": level}
+    told, tail = {"confidence_level": level}, tail_probability(level)
     tell("contributions")
     summary = X.channel_summary(confidence_level=level)
-    regions = media_by_region(estimator, X, **told)
-    observed = fitted["observed"].groupby(level="region").sum()
-    regions.insert(0, "observed", observed.reindex(regions.index))
     tell("response curves")
     spends = summary["spend"] > 0
     curves = curves_of(estimator, X, list(summary.index[spends]), level)
     seen = counterfactual.frequency_curves(None)
     tell("plans")
     plan = _plan(estimator, level)
-    media, returned = _all_media(counterfactual, summary, tail_probability(level))
+    media, returned = _all_media(counterfactual, summary, tail)
     return Content(
         kpi=str(getattr(y, "name", None) or "KPI"),
         period=estimator.period_,
@@ -293,19 +298,15 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell, changes
         summary=summary,
         groups=X.channel_groups(confidence_level=level),
         by_region=X.channel_summary(confidence_level=level, by="region"),
-        regions=regions.sort_values("observed", ascending=False, kind="stable"),
+        regions=_regions(estimator, X, fitted, told),
         curves=curves,
         carryover=estimator.carryover(**told),
         saturation=estimator.saturation(n_points=SATURATION_POINTS, **told),
         effectiveness=estimator.effectiveness(X, **told),
-        payback=payback_of(
-            counterfactual, named_shares(SHARES), tail_probability(level)
-        ),
+        payback=payback_of(counterfactual, named_shares(SHARES), tail),
         residuals=residuals_of(judged[~judged["holdout"]]),
-        frequency=table_of(counterfactual, seen, tail_probability(level))
-        if seen
-        else None,
-        by_frequency=points_of(counterfactual, seen, tail_probability(level)),
+        frequency=table_of(counterfactual, seen, tail) if seen else None,
+        by_frequency=points_of(counterfactual, seen, tail),
         plan=plan,
         graph=_graph(estimator),
         experiments=estimator.experiments_,

@@ -1,16 +1,20 @@
 """Plans of the command line: what they start from, and what their messages advise."""
 
+import os
 import re
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 
 from command_line import SALES, one_error
 from skmmm import DeepCausalMMMRegressor
 from skmmm.__main__ import main
 from skmmm._cli.advice import for_command_line
+from skmmm.inspection._placement import SWITCH
 
 pytestmark = [
     pytest.mark.usefixtures("short_chains"),
@@ -245,3 +249,108 @@ def test_prices_that_are_no_numbers(option, capsys):
     with pytest.raises(SystemExit):
         main(["plan", "model.skmmm", "--price-elasticity", option])
     assert f"{option!r} is not NAME=NUMBER" in one_error(capsys)
+
+
+# --- a plan and its limits ------------------------------------------------------------
+
+
+def test_plan_of_a_saved_model(regional, tmp_path, capsys):
+    path = tmp_path / "plan.csv"
+    model = str(regional / "model.skmmm")
+    arguments = ["plan", model, "--fix", "media_1", "--out", str(path)]
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "KPI caused:" in said
+    assert "fixed" in said
+    assert re.search(r"^Plan of \d+ weeks from \d{4}-\d\d-\d\d to \d{4}-", said)
+    table = pd.read_csv(path, index_col="channel")
+    expected = DeepCausalMMMRegressor.load(model).optimize_budget(fixed=["media_1"])
+    assert_allclose(table["spend"], expected.allocation["spend"], rtol=1e-6)
+
+
+def test_plan_of_coming_periods_by_period(regional, capsys):
+    arguments = ["plan", str(regional / "model.skmmm"), "--horizon", "2"]
+    assert main([*arguments, "--by", "period", "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_no_plan_is_an_error_of_its_own(regional, capsys):
+    arguments = ["plan", str(regional / "model.skmmm"), "--budget", "1"]
+    assert main(arguments) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("skmmm: No plan: the budget allows")
+
+
+def test_errors_of_plans(regional, tmp_path, capsys):
+    model = str(regional / "model.skmmm")
+    assert main(["plan", str(tmp_path / "none.skmmm")]) == 1
+    assert "there is no file" in one_error(capsys)
+    assert main(["plan", model, "--fix", "radio"]) == 1
+    assert "'radio'" in one_error(capsys)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(
+    regional, tmp_path, capsys, monkeypatch
+):
+    read, write = os.pipe()
+    os.close(read)
+    path = tmp_path / "plan.csv"
+    with open(write, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        assert main(["plan", str(regional / "model.skmmm"), "--out", str(path)]) == 0
+        monkeypatch.undo()
+    assert capsys.readouterr().err == ""
+    assert path.exists()
+
+
+def test_bounds_by_channel_are_kept(regional, tmp_path, capsys):
+    out = tmp_path / "plan.csv"
+    model = str(regional / "model.skmmm")
+    arguments = ["plan", model, "--quiet", "--out", str(out), "--bounds", "0.7", "1.4"]
+    assert main([*arguments, "media_1=0.9:1.1", "--fix", "media_3"]) == 0
+    change = pd.read_csv(out, index_col="channel")["change"]
+    assert abs(change["media_1"]) <= 0.1 + 1e-6
+    assert -0.3 - 1e-6 <= change["media_2"] <= 0.4 + 1e-6
+    assert change["media_3"] == 0
+    assert main([*arguments, "radio=1:2"]) == 2
+    assert "--bounds names 'radio'" in one_error(capsys)
+
+
+def test_plans_keep_what_the_fit_warned_of(regional, tmp_path, capsys):
+    model = DeepCausalMMMRegressor.load(regional / "model.skmmm")
+    model._alarms = ("", SWITCH, SWITCH)
+    path = str(tmp_path / "warned.skmmm")
+    model.save(path)
+    arguments = ["plan", path, "--bounds", "0.7", "1.4", "media_2=0.9:1.1"]
+    out = tmp_path / "plan.csv"
+    assert main([*arguments, "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "kept: rings an alarm (one switch)" in said
+    assert "because fit warns of it: media_3 rings an alarm (one switch)." in said
+    table = pd.read_csv(out, index_col="channel")
+    assert table["factor"]["media_3"] == 1.0
+    assert "kept" not in table["reason"]["media_2"]
+    assert main(["plan", path, "--budget", "1"]) == 1
+    said = capsys.readouterr().err
+    assert "media_2 rings an alarm (one switch); media_3 rings" in said
+    assert "Bound them by name to let them move." in said
+
+
+def test_bounds_in_money_by_channel(regional, tmp_path, capsys):
+    out = tmp_path / "plan.csv"
+    model = str(regional / "model.skmmm")
+    arguments = ["plan", model, "--quiet", "--out", str(out)]
+    assert main([*arguments, "--fix", "media_1"]) == 0
+    now = pd.read_csv(out, index_col="channel")["current_spend"]["media_2"]
+    money = ["--money-bounds", f"media_2={0.8 * now}:{0.9 * now}"]
+    bounds = ["--bounds", "0.7", "1.4", "media_1=0.9:1.1"]
+    for by in ("channel", "region"):
+        assert main([*arguments, *money, *bounds, "--by", by]) == 0
+        spend = pd.read_csv(out).groupby("channel")["spend"].sum()["media_2"]
+        assert 0.8 * now * (1 - 1e-6) <= spend <= 0.9 * now * (1 + 1e-6)
+    assert main([*arguments, "--money-bounds", "radio=1:2"]) == 2
+    assert "--money-bounds names 'radio'" in one_error(capsys)
+    for wrong in (["media_1=0:900000"], ["0", "900000"]):
+        assert main([*arguments, "--bounds", *wrong]) == 2
+        assert "money, use --money-bounds NAME=LOW:HIGH" in one_error(capsys)
