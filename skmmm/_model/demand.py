@@ -41,6 +41,9 @@ FAR = 4.0  # standard deviations beyond which log spend is not believed
 BY_CHANCE, N_SHIFTS, APART = 0.005, 999, 0.1
 N_ROUNDS = 3  # of filling in what was not seen and fitting
 N_CONJUGATE = 40  # steps of conjugate gradients
+# Rounds in which regions say how strongly their budgets follow, and how far loadings
+# of regions are apart before any of them.
+N_OF_REGIONS, APART_AT_FIRST = 30, 0.1
 MOVES = 0.2  # loading from which a channel moves with demand
 # Chance at which a channel seems to move with suspects, and least correlation with one.
 WITH_SUSPECTS, LEAST_CORRELATION = 0.05, 0.1
@@ -281,6 +284,8 @@ def _factor_of(spend, seen, *, n_free, generator, usual=None):
         spend = factor.filled(spend, seen)
     loading = np.zeros(n_media)
     loading[chosen] = factor.loading
+    if n_free > 1:
+        factor = factor.by_region(spend)
     return factor.smooth(spend), loading, factor.persistence, factor.known
 
 
@@ -402,7 +407,8 @@ class _Factor:
 
     Attributes
     ----------
-    loading, own_sd, own_persistence : ndarray of shape (M,)
+    loading : ndarray of shape (M,) or (R, M)
+    own_sd, own_persistence : ndarray of shape (M,)
     persistence : float
     n_periods : int
     """
@@ -425,27 +431,56 @@ class _Factor:
         )
 
     def _spectra(self):
-        """Return spectra: demand, what spend leaves of it, (K,), and own, (K, M)."""
+        """Return spectra: demand, (K,), what spend leaves of it, ([R,] K), and own."""
         angle = 2.0 * np.pi * np.arange(self.n_periods // 2 + 1) / self.n_periods
         demand = _ar_spectrum(self.persistence, angle)
         own = (LEAST_OWN + self.own_sd**2) * _ar_spectrum(
             self.own_persistence, angle[:, None]
         )
-        left = demand / (1.0 + demand * (self.loading**2 / own).sum(axis=1))
-        return demand, left, own
+        told = self.loading**2 @ (1.0 / own).T
+        return demand, demand / (1.0 + demand * told), own
 
     @property
     def known(self):
         """Share of the variance of demand that spend tells."""
         _, left, _ = self._spectra()
-        return float(1.0 - np.fft.irfft(left, n=self.n_periods)[0])
+        return float(1.0 - np.fft.irfft(left, n=self.n_periods)[..., 0].mean())
 
     def smooth(self, spend):
         """Return demand given spend of all cells, (R, T, M) -> (R, T)."""
         _, left, own = self._spectra()
-        weight = left[:, None] * self.loading / own
-        moved = np.fft.rfft(spend, axis=1)
-        return np.fft.irfft((moved * weight).sum(axis=2), n=self.n_periods, axis=1)
+        moved = np.fft.rfft(spend, axis=1) / own
+        told = np.einsum("rkm,rm->rk", moved, self._of_regions(spend))
+        return np.fft.irfft(told * left, n=self.n_periods, axis=1)
+
+    def _of_regions(self, spend):
+        return np.broadcast_to(self.loading, (len(spend), spend.shape[2]))
+
+    def by_region(self, spend):
+        """Return the factor with loadings of each region, normal around those of all.
+
+        By EM: demand given loadings, loadings given demand, and how far they are apart.
+        """
+        factor, apart = self, np.full(len(self.loading), APART_AT_FIRST**2)
+        moved = np.fft.rfft(spend, axis=1) / np.sqrt(self.n_periods)
+        weight = np.full((moved.shape[1], 1), 2.0)  # both signs of a frequency
+        weight[0] = 0.0  # means were taken out
+        if self.n_periods % 2 == 0:
+            weight[-1] = 1.0
+        for _ in range(N_OF_REGIONS):
+            _, left, own = factor._spectra()
+            left = np.broadcast_to(left, moved.shape[:2])
+            told = np.einsum("rkm,rm->rk", moved / own, factor._of_regions(spend))
+            demand = told * left
+            squares = (np.abs(demand) ** 2 + left) @ (weight / own)
+            products = np.einsum(
+                "rk,rkm->rm", demand.conj(), moved * (weight / own)
+            ).real
+            unknown = 1.0 / (squares + 1.0 / apart)
+            loading = unknown * (products + self.loading / apart)
+            apart = ((loading - self.loading) ** 2 + unknown).mean(axis=0)
+            factor = replace(factor, loading=loading)
+        return factor
 
     def _precise(self, spend):
         """Multiply spend (R, T, M) by the precision matrix of the model."""

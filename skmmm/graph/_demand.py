@@ -114,20 +114,21 @@ def _with_demand(features, rules, find):
     layout, n_cells = features.layout, int(features.rows.sum())
     innovations = _reduced_form(features)
     loading, noise = _factor(_covariance(innovations, n_cells))
-    persistence = 0.3
+    persistence, spend = 0.3, total_gram(features)
+    extended = with_column(features, np.zeros(features.rows.shape))
     for _ in range(N_ROUNDS):
         demand, unknown, persistence = _expect(
             innovations, loading, noise, persistence, features.rows
         )
-        extended = with_column(features, demand)
-        extra = np.zeros(extended.values.shape[2])
+        extra = np.zeros(len(spend) + 1)
         extra[-1] = n_cells * unknown
-        gram = total_gram(extended) + np.diag(extra)
+        gram = _bordered(spend, features, demand) + np.diag(extra)
         structure = _searched(gram, extended, rules, find)
         before = loading
         innovations, loading, noise = _maximise(extended, gram, structure)
         if np.abs(loading - before).max() < TOLERANCE:
             break
+    extended.values[..., -1] = demand
     score = _edge_cost(structure, features, rules)
     # A loading costs what an edge costs.
     score += layout.n_media * edge_penalties(features.n_rows, layout, rules)[0]
@@ -139,6 +140,13 @@ def _with_demand(features, rules, find):
     worth = _persistence_gain(innovations, loading, noise, persistence, features.rows)
     score += worth * features.n_rows / n_cells
     return Explanation(extended, extra, structure, score, loading)
+
+
+def _bordered(gram, features, demand):
+    """Return cross-products with those of demand, the last column."""
+    flat = features.values.reshape(-1, len(gram))
+    products = np.append(flat.T @ demand.ravel(), (demand**2).sum())
+    return np.block([[gram, products[:-1, None]], [products]])
 
 
 def _searched(gram, features, rules, find):
@@ -232,15 +240,12 @@ def _persistence_gain(innovations, loading, noise, persistence, rows):
 def _maximise(features, gram, structure):
     """Return innovations with demand left in, its loadings and the noise."""
     layout = features.layout
-    innovations = np.empty((*features.rows.shape, layout.n_media))
-    loading, noise = np.empty((2, layout.n_media))
-    demand = features.values.shape[2] - 1
+    left, noise = np.zeros((len(gram), layout.n_media)), np.empty(layout.n_media)
     for j in range(layout.n_media):
         columns, coef, rss = fit_equation(gram, layout, structure, j)
-        loading[j] = coef[columns == demand][0]
+        left[columns, j] = -coef
+        left[layout.same[j], j] = 1.0
         noise[j] = rss / features.rows.sum()
-        known = columns != demand
-        innovations[..., j] = features.values[..., layout.same[j]] - (
-            features.values[..., columns[known]] @ coef[known]
-        )
-    return innovations, loading, np.maximum(noise, LEAST_NOISE)
+    loading = -left[-1]
+    left[-1] = 0.0
+    return features.values @ left, loading, np.maximum(noise, LEAST_NOISE)
