@@ -146,6 +146,7 @@ def chased(
     spread=0.0,
     lead=0,
     untouched=0,
+    observed=False,
     sizes=(30, 104, 6),
     name=None,
 ):
@@ -163,6 +164,8 @@ def chased(
         Weeks by which budgets move before the KPI does.
     untouched : int
         Channels whose budgets do not react to demand.
+    observed : bool
+        Whether demand is a control: what is then lost is no fault of its being hidden.
     """
     world = _World(seed, *sizes)
     rng, n_media = world.rng, sizes[2]
@@ -176,9 +179,11 @@ def chased(
     seen = demand[:, lead:, None]
     spend = np.exp(strength * by_region * seen + world.log_spend())
     effects = world.effects(_relative(spend))
-    world.baseline += 0.12 * strength * demand[:, : sizes[1]]
+    demand = demand[:, : sizes[1]]
+    world.baseline += 0.12 * strength * demand
     money = spend * world.size[:, None, None] * 0.01
-    return world.problem(name, seed, money, effects)
+    controls = {"demand": demand} if observed else None
+    return world.problem(name, seed, money, effects, controls=controls)
 
 
 def per_head(seed, *, flights=False, name):
@@ -323,6 +328,10 @@ _KINDS = {
     "chased_by_region": partial(chased, spread=0.4),
     "chased_lead": partial(chased, lead=1),
     "chased_half": partial(chased, untouched=3),
+    "chased_observed": partial(chased, observed=True),
+    "chased_by_region_observed": partial(chased, spread=0.4, observed=True),
+    "chased_lead_observed": partial(chased, lead=1, observed=True),
+    "chased_half_observed": partial(chased, untouched=3, observed=True),
     "chased_series": partial(chased, sizes=(1, 156, 6)),
     "chased_series_half": partial(chased, sizes=(1, 156, 6), untouched=3),
     "grouped": grouped,
