@@ -165,13 +165,12 @@ class PlanResults:
         """
         other, lines = copy(self), levers.lines
         n_media = len(self.problem.current)
-        curves = tabulate(
-            self.counterfactual,
-            self.problem,
-            self._group,
-            np.ones(n_media),
-            draws=False,
-        )
+        curves = self.curves
+        if curves is None:
+            one = np.ones(n_media)
+            curves = tabulate(
+                self.counterfactual, self.problem, self._group, one, draws=False
+            )
         plan, _, _ = best_multiples(
             self.counterfactual,
             lines.in_problem(self.problem),
@@ -284,7 +283,9 @@ class PlanResults:
             notes=("" if self.moved is None else self.moved.in_words())
             + kept_in_words(problem)
             + joined_in_words(problem)
-            + untold_in_words(problem, plan, self._verdicts)
+            + untold_in_words(
+                problem, plan, self._verdicts, self.counterfactual.doubted()
+            )
             + self._costless_in_words(result.X)
             + self._price_in_words()
             + (doubt_in_words(result.probability_better) if can_know(self) else "")

@@ -208,20 +208,27 @@ def kept_in_words(problem: Problem, cells: Array | None = None) -> str:
     )
 
 
-def untold_in_words(problem: Problem, plan: Array, verdicts: Array | None) -> str:
+def untold_in_words(
+    problem: Problem, plan: Array, verdicts: Array | None, doubted: Array
+) -> str:
     """Return sentences on channels that a plan moves and the data do not tell of.
 
     Not on those that are set to what the user says, or move by one factor with others,
-    of which the total is known.
+    of which the total is known. Without a verdict (few draws), on those that are
+    doubted, "rings an alarm (...)" for instance.
     """
     if verdicts is None:
         return ""
+    told = [
+        why if verdict is None else verdict
+        for verdict, why in zip(verdicts, doubted, strict=True)
+    ]
     alone = np.array([not problem.company(cell) for cell in range(len(plan))])
     moved = (np.abs(plan - 1.0) > _MOVED) & problem.free & alone
     moves = moved.reshape(problem.shape).any(axis=1)
     untold: dict[str, list] = {}
-    for label, verdict, moving in zip(problem.labels, verdicts, moves, strict=True):
-        if moving and verdict not in (None, VERDICTS[0]):
+    for label, verdict, moving in zip(problem.labels, told, moves, strict=True):
+        if moving and verdict not in ("", VERDICTS[0]):
             untold.setdefault(verdict, []).append(label)
     said = ""
     for verdict, labels in untold.items():

@@ -216,8 +216,9 @@ class WaterfallDisplay(Display):
     -----
     In each region trend is counted from the first period, season from its lowest
     period, and a control that is zero in some rows (an event) from zero; other controls
-    are counted from their average, and over all training rows sum to nothing. What is
-    left is the base. Numbers have the share of the sum behind them.
+    are counted from their average, and over all training rows add up to nothing, which
+    is written in place of a zero. What is left is the base. Numbers have the share of
+    the sum behind them.
 
     Examples
     --------
@@ -307,10 +308,11 @@ def draw_waterfall(ax, parts, total_name, bounds=None, *, shares=False):
     low -= 0.03 * (high - low) * (bounds is not None and low < 0.0)
     size = np.abs(widths).max()
     for width, at, height in zip(widths, reach.max(axis=0), heights, strict=True):
-        shown = 0.0 if abs(width) < 1e-6 * size else width
-        text = format_number(shown, trim=False).replace("\u2009", " ")
+        text = format_number(width, trim=False).replace("\u2009", " ")
         if shares and height and total > 0.0:
-            text += f" · {round(shown / total, 3) + 0.0:.1%}"
+            text += f" · {round(width / total, 3) + 0.0:.1%}"
+        if height and abs(width) < 1e-6 * size:
+            text = "adds up to nothing"  # "price  0" would read as its price
         ax.text(at + 0.01 * (high - low), height, text, va="center", fontsize=TINY)
     name_rows(ax, [*parts.index, own_name(total_name, parts.index)][::-1])
     ax.axvline(0.0, color=INK, linewidth=0.6)

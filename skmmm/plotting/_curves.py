@@ -50,7 +50,8 @@ class ResponseCurvesDisplay(ChannelPanels):
     points_ : list of Line2D
         The current spend.
     halves_ : list of Line2D or None
-        Where half of the highest effect is reached, if the panel shows it.
+        Where half of the effect is reached that ever more spend approaches, if the
+        panel shows it.
 
     See Also
     --------
@@ -132,7 +133,7 @@ class ResponseCurvesDisplay(ChannelPanels):
                 "response": within,
                 "outside the data": beyond or below,
                 "today": self.points_[0],
-                "half of the highest": next(filter(None, self.halves_), None),
+                "half of the most it can cause": next(filter(None, self.halves_), None),
                 f"{self.confidence_level:.0%} interval": next(
                     filter(None, self.bands_), None
                 ),

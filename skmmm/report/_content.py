@@ -38,6 +38,7 @@ CHANGE = (
     "alarm_new",
 )
 _BRIEF = 42  # characters of a name in a sentence
+_MOVED = 0.0005  # of its spend, from which a plan is said to move a channel
 _LARGE = 4.0  # standard deviations of an error that is listed by date
 
 
@@ -224,10 +225,20 @@ class Plan:
 
     def unsure(self, position):
         """Return channels with more money whose effect the data do not tell."""
-        allocation = self.path.plans[position].allocation
-        verdict = self.summary["verdict"].reindex(allocation.index)
-        more = allocation["change"] > 0.0005
-        return list(allocation.index[more & (verdict == "not identified")])
+        change = self._change_of_untold(position)
+        return list(change.index[change > _MOVED])
+
+    def cut(self, position):
+        """Return channels with less money whose effect the data do not tell."""
+        change = self._change_of_untold(position)
+        return list(change.index[change < -_MOVED])
+
+    def _change_of_untold(self, position):
+        """Return the change of channels that are not identified, or ring an alarm."""
+        change = self.path.plans[position].allocation["change"]
+        own = self.summary.reindex(change.index)
+        alarm = own["alarm"].fillna("") != ""
+        return change[(own["verdict"] == "not identified") | alarm]
 
     @property
     def kept(self):

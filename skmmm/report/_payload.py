@@ -284,10 +284,13 @@ def _plan(content):
         "causes": [numbers(table["contribution"]) for table in tables],
         "mrois": [numbers(table["mroi"]) for table in tables],
         "reason": [table["reason"].tolist() for table in tables],
-        "unsure": [
-            [content.channels.index(channel) for channel in plan.unsure(k)]
-            for k in range(len(path.plans))
-        ],
+        **{
+            key: [
+                [content.channels.index(channel) for channel in which(k)]
+                for k in range(len(path.plans))
+            ]
+            for key, which in (("unsure", plan.unsure), ("cut", plan.cut))
+        },
         "kept": [content.channels.index(channel) for channel in plan.kept],
         "times": [_time(t) for t in plan.times],
         "rows": _planned_rows(content),

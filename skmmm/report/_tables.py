@@ -345,7 +345,7 @@ def _advice(channel, content):
         "experiment found (priors).",
         "not identified": "It moves together with other channels or the baseline, so "
         "that the data cannot say which of them it was. Move its spend on its own.",
-    }.get(channel.verdict, "Fit with n_draws=64 for a verdict.")
+    }.get(channel.verdict, "Fit with n_draws=64 (--draws 64) for a verdict.")
 
 
 def large_errors(content: Content) -> Iterator[Row]:

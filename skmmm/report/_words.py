@@ -172,7 +172,7 @@ def _sureness(content):
         return (
             "The model was fitted without draws (or with fewer than eight), so that "
             "there are no verdicts on what the data can tell. Fit again with "
-            "n_draws=64."
+            "n_draws=64 (--draws 64)."
         )
     names = {v: verdict.index[verdict == v] for v in verdict.unique()}
     told = names.get("data-driven", [])
@@ -256,7 +256,7 @@ def _returns(content):
         return (
             "The cost of a unit is not known, so that returns are "
             f"{content.kpi} per {unit} and cannot be compared between channels. Name "
-            "it in media_cost."
+            "it in media_cost (--media-cost)."
         )
     best, worst = table.iloc[0], table.iloc[-1]
     text = (
@@ -328,6 +328,7 @@ def _moved_most(content, table, some):
     others = table.index[beyond & (table.index != row.name)]
     if len(others):
         text += f" {some(others)} moved by more than the seed alone moves them, too."
+    text += " Compared are rows that both models know: what came after is not seen."
     return text + _surprises(table, some)
 
 
@@ -344,10 +345,17 @@ def _surprises(table, some):
 
 
 def _why(row):
-    """Return what most of a change of return owes itself to."""
-    main = row[list(CAUSES)].astype(float).abs().idxmax()
-    text = f"mostly by {CAUSES[main]} ({row[main]:+.2g} of {row.change:+.2g})"
-    if main != "seed" and abs(row[main]) <= row.seed_noise:
+    """Return what most of a change of return owes itself to, or all parts of it."""
+    parts = row[list(CAUSES)].astype(float)
+    main = parts.abs().idxmax()
+    share = parts[main] / row.change if row.change else 0.0
+    if 0.5 < share < 1.5 and parts.abs()[main] > 0.5 * parts.abs().sum():
+        text = f"mostly by {CAUSES[main]} ({parts[main]:+.2g} of {row.change:+.2g})"
+    else:  # parts that cancel, or of which none is most
+        order = parts[parts != 0.0].abs().sort_values(ascending=False).index
+        said = [f"{CAUSES[name]} ({parts[name]:+.2g})" for name in order]
+        text = f"by {_listed(said)}, {row.change:+.2g} together"
+    if main != "seed" and abs(parts[main]) <= row.seed_noise:
         text += ", a part no larger than what the seed does"
     return text
 
@@ -404,12 +412,11 @@ def how_often(content):
         )
     rest = table.index[~told]
     if len(rest):
+        best = "its best frequency is"
+        best = best if len(rest) == 1 else "their best frequencies are"
         text += (
             f" How often {name_some(content, rest)} should be seen the data do not "
-            "tell: its best frequency is what was expected beforehand."
-            if len(rest) == 1
-            else f" How often {name_some(content, rest)} should be seen the data do "
-            "not tell: their best frequencies are what was expected beforehand."
+            f"tell: {best} what was expected beforehand."
         )
     return text.strip()
 
@@ -474,12 +481,17 @@ def _plan(content):
             f" The effect of {name_some(content, unsure)} is not identified, so that "
             "what the plan gains there is an assumption."
         )
+    if cut := plan.cut(plan.nearest):
+        text += (
+            f" It takes money from {name_some(content, cut)}, whose effect is not "
+            "identified: what it loses there, nobody knows."
+        )
     if found.probability_better < 0.5:
         text += (
             " Fewer than half of the draws agree: the gain is within the uncertainty "
             "of the model, and no reason to move money."
         )
-    elif found.probability_better < _CLEAR or unsure:
+    elif found.probability_better < _CLEAR or unsure or cut:
         text += " Do not move everything at once: test it first."
     return text
 

@@ -75,6 +75,17 @@ def test_channels_of_which_the_total_is_known_are_said_once(mixed):
     assert SAID not in plan.message
 
 
+def test_without_verdicts_alarms_are_named(fitted):
+    model = judged(fitted, [None] * 3)
+    model._alarms = ("", "follows past KPI", "")
+    assert SAID not in model.optimize_budget().message
+    plan = model.optimize_budget(bounds={"media_2": (0.5, 0.6)})
+    assert (
+        f"{SAID}['media_2'] brings (rings an alarm (follows past KPI)): fixed="
+        in plan.message
+    )
+
+
 def test_a_saved_plan_keeps_verdicts(mixed, fitted, tmp_path):
     for model in (mixed, fitted):
         plan = model.optimize_budget()

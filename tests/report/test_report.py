@@ -283,8 +283,13 @@ def test_money_that_moves_to_what_is_not_identified_is_named(world):
     lost = plan.summary.assign(verdict="not identified")
     content = replace(content, plan=replace(plan, summary=lost))
     assert content.plan.unsure(plan.nearest) == [HOSTILE[0]]
+    assert content.plan.cut(plan.nearest) == [HOSTILE[1]]
+    rings = plan.summary.assign(verdict="data-driven", alarm=["", SWITCH, ""])
+    assert replace(plan, summary=rings).cut(plan.nearest) == [HOSTILE[1]]
     (text,) = (t for h, t in summary_sentences(content) if h.startswith("A better"))
     assert "is not identified, so that what the plan gains there" in text
+    assert "It takes money from " in text
+    assert "whose effect is not identified: what it loses there, nobody" in text
     content = replace(content, remarks=["The KPI stands still."])
     page = make_page(content, title=None, plotly="")
     assert 'id="plan-doubt"' in page

@@ -143,9 +143,23 @@ def test_says_what_moved_most_and_why(content):
     said = what_changed(replace(content, changes=_changes()))
     assert said == (
         "“tv” moved most, from 2 to 3 sales per unit of money, mostly by new, "
-        "corrected or other data (+0.8 of +1); the seed alone moves it by 0.1. “tv” is "
+        "corrected or other data (+0.8 of +1); the seed alone moves it by 0.1. "
+        "Compared are rows that both models know: what came after is not seen. “tv” is "
         "outside of its earlier interval."
     )
+
+
+def test_parts_that_cancel_are_not_most_of_a_change(content):
+    both = _changes(data=[0.9, 0, 0], settings=[-0.8, 0, 0], change=[0.1, 0, 0])
+    said = what_changed(replace(content, changes=both.assign(seed_noise=0.0)))
+    assert "mostly" not in said
+    assert (
+        "by new, corrected or other data (+0.9) and other settings (-0.8), +0.1 "
+        "together;" in said
+    )
+    thirds = _changes(data=0.4, settings=0.3, seed=0.3, seed_noise=0.0)
+    said = what_changed(replace(content, changes=thirds))
+    assert "other settings (+0.3) and another seed, which is chance (+0.3), +1" in said
 
 
 def test_hedges_what_the_seed_may_have_done(content):

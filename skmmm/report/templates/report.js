@@ -181,7 +181,8 @@
       measure: values.map((_, i) => (i ? (i === last ? "total" : "relative") : "absolute")),
       increasing: { marker: { color: blue } }, decreasing: { marker: { color: vermillion } },
       totals: { marker: { color: grey } }, connector: { line: { color: "#bbb", width: 1 } },
-      text: values.map((v) => number(v)), textposition: "outside", cliponaxis: false,
+      text: values.map((v, i) => (v || i === last ? number(v) : "adds up to nothing")),
+      textposition: "outside", cliponaxis: false,
       hovertext: full.map((name, i) => `${wrapped(name)}<br>${number(values[i])}`),
       hoverinfo: "text",
     }], {
@@ -528,7 +529,7 @@
         line: { color: grey, width: 1, dash: "dot" },
       });
       notes.push({
-        x: c.half, xref: "x", y: 1, yref: "paper", text: "half of the highest effect", showarrow: false,
+        x: c.half, xref: "x", y: 1, yref: "paper", text: "half of the most it can cause", showarrow: false,
         xanchor: c.half < 0.5 * Math.max(...c.spend) ? "left" : "right", yanchor: "top",
         font: { color: "#666", size: 11.5 },
       });
@@ -856,6 +857,9 @@
     if (!p.found[k]) return "";
     if (p.unsure[k].length) {
       said.push(`This plan spends more on ${names(p.unsure[k])}, whose effect is not identified: what it gains there is an assumption. Test it before moving the money.`);
+    }
+    if (p.cut[k].length) {
+      said.push(`This plan takes money from ${names(p.cut[k])}, whose effect is not identified: what it loses there, nobody knows.`);
     }
     if (p.kept.length) {
       said.push(`Plans leave ${names(p.kept)} at unchanged spend, because the fit warns of ${p.kept.length > 1 ? "them" : "it"}.`);
