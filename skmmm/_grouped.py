@@ -294,7 +294,7 @@ class GroupedRegressor(
         ... }
         >>> model = GroupedRegressor.from_fitted(fits, by="brand")
         >>> X = pd.concat([w.X.assign(brand=brand) for brand, w in worlds.items()])
-        >>> model.optimize_budget(X=X).allocation.index.tolist()
+        >>> model.optimize_budget(X=X, kpi_value=1.0).allocation.index.tolist()
         [('a', 'media_1'), ('b', 'media_1'), ('b', 'media_2')]
         """
         labels = read_by(by)
@@ -359,6 +359,11 @@ class GroupedRegressor(
     def _key(self, group):
         """Return a group as a tuple of one value per grouping column."""
         return group if len(self._by_labels) > 1 else (group,)
+
+    @property
+    def _fitted_apart(self):
+        """Whether models were put together that were fitted to tables of their own."""
+        return self._training_index is None
 
     def _name(self, group):
         """Return what a group is called in messages."""
@@ -444,7 +449,7 @@ class GroupedRegressor(
 
     def _read(self, X):
         """Return X as a frame, and the positions of the rows of its groups."""
-        if self._training_index is None:
+        if self._fitted_apart:
             X = in_order(X, self._labels, self._by_labels)
         frame = read_table(self, X, reset=False, optional=self._ignored())
         by_group = self._rows_by_group(frame)
@@ -458,7 +463,7 @@ class GroupedRegressor(
 
     def _ignored(self):
         """Return the columns of `fit` that all fits can do without in X."""
-        if self._training_index is None:  # each asks for its own
+        if self._fitted_apart:  # each asks for its own
             return [label for label in self._labels if label not in self._by_labels]
         ignored = dict.fromkeys(self._labels)
         for estimator in self.estimators_.values():
@@ -519,7 +524,7 @@ class GroupedRegressor(
         shown = [label for label in self._shown[group] if label in frame]
         own = frame[shown].iloc[rows]
         # Beside groups that lack a column, or write it otherwise, kinds are lost.
-        return own.infer_objects() if self._training_index is None else own
+        return own.infer_objects() if self._fitted_apart else own
 
     def _check_left_out(self, groups, fitted):
         """Warn of groups whose fit failed, raise if there are no others."""

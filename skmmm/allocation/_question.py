@@ -31,7 +31,7 @@ from skmmm.inspection._intervals import tail_probability
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.inspection._protocol import Counterfactual, Effect
 from skmmm.inspection._side_by_side import GroupedCounterfactual
-from skmmm.inspection._valued import valued
+from skmmm.inspection._valued import valued, warn_of_units
 
 __all__ = ["DEFAULT_BOUNDS", "read_question"]
 
@@ -81,6 +81,9 @@ def read_question(
     rows = X if horizon is None else coming_rows(estimator, horizon)
     counterfactual = counterfactual_of(estimator, rows, effect, *roles)
     _check_period(counterfactual, by)
+    if kpi_value is None and getattr(bare(estimator), "_fitted_apart", False):
+        assert isinstance(counterfactual, GroupedCounterfactual)
+        warn_of_units(counterfactual)
     counterfactual, costless = _in_money(counterfactual)
     prices = read_prices(counterfactual, price_level, price_elasticity)
     counterfactual = _at(prices, kpi_value, counterfactual)

@@ -75,6 +75,11 @@ class GroupedCounterfactual(Counterfactual):
             for label in part.labels
         ]
 
+    def group_name(self, key: tuple) -> str:
+        """Return what a group is called in messages."""
+        pairs = zip(self.by, key, strict=True)
+        return ", ".join(f"{label} {value!r}" for label, value in pairs)
+
     @cached_property
     def frame(self):
         return self.read_frame()

@@ -9,7 +9,9 @@ from typing import Self
 import pandas as pd
 from sklearn.utils import Bunch
 
+from skmmm._utils.labels import first_few
 from skmmm._utils.typing import Array
+from skmmm._utils.warnings import warn_user
 from skmmm.inspection._protocol import (
     By,
     ChannelEffects,
@@ -40,17 +42,33 @@ def valued(
     """
     missing = [key for key in counterfactual.keys if key not in values]
     if missing:
-        pairs = zip(counterfactual.by, missing[0], strict=True)
-        name = ", ".join(f"{label} {value!r}" for label, value in pairs)
         raise ValueError(
-            f"kpi_value does not say what a unit of the KPI of {name} is worth. Give "
-            "every group a value, 1.0 where the KPI is money already."
+            "kpi_value does not say what a unit of the KPI of "
+            f"{counterfactual.group_name(missing[0])} is worth. Give every group a "
+            "value, 1.0 where the KPI is money already."
         )
     parts: list[Counterfactual] = [
         ValuedCounterfactual(part, values[key])
         for key, part in zip(counterfactual.keys, counterfactual.parts, strict=True)
     ]
     return replace(counterfactual, parts=parts)
+
+
+def warn_of_units(counterfactual: GroupedCounterfactual) -> None:
+    """Warn that a plan adds up KPIs of models that were fitted apart, by their names.
+
+    Nothing says that they are in one unit.
+    """
+    if len(counterfactual.keys) < 2:
+        return
+    names = first_few([counterfactual.group_name(key) for key in counterfactual.keys])
+    warn_user(
+        f"One budget adds up the KPIs of models that were fitted apart: {names}. If "
+        "they are in different units (sales and visits), the plan moves money to the "
+        "smaller unit. Say what a unit of each is worth, GroupedRegressor."
+        "optimize_budget(kpi_value={group: money}); or kpi_value=1.0, that all are in "
+        "one unit."
+    )
 
 
 _asked = passed_on_by("of")

@@ -9,6 +9,7 @@ from sklearn.exceptions import NotFittedError
 
 from grouped_tables import CELLS, LINEAR, MEDIA, QUICK, own_rows
 from skmmm import GroupedRegressor
+from skmmm.allocation import budget_path
 from skmmm.baselines import make_linear_mmm
 from skmmm.datasets import make_mmm_panel
 
@@ -53,10 +54,14 @@ def test_models_of_one_table_are_what_fit_makes(table, grouped):
     assert model.groups_ == grouped.groups_
     assert_array_equal(model.predict(X), grouped.predict(X))
     pd.testing.assert_frame_equal(model.channel_summary(X), grouped.channel_summary(X))
-    plans = [one.optimize_budget(X=X) for one in (model, grouped)]
+    plans = [one.optimize_budget(X=X, kpi_value=1.0) for one in (model, grouped)]
     pd.testing.assert_frame_equal(plans[0].allocation, plans[1].allocation)
     assert plans[0].outcome == plans[1].outcome
-    ahead = [one.optimize_budget(horizon=4).outcome for one in (model, grouped)]
+    assert plans[0].outcome == grouped.optimize_budget(X=X).outcome
+    ahead = [
+        one.optimize_budget(horizon=4, kpi_value=1.0).outcome
+        for one in (model, grouped)
+    ]
     assert ahead[0] == ahead[1]
 
 
@@ -81,7 +86,8 @@ def test_all_questions(mixed):
     assert curve.spend.max() > 0
     for options in ({"by": "period"}, {"by": "region"}, {"horizon": 8}):
         rows = {} if "horizon" in options else {"X": X}
-        plan = model.optimize_budget(bounds=(0.8, 1.2), **rows, **options)
+        options = options | {"bounds": (0.8, 1.2), "kpi_value": 1.0}
+        plan = model.optimize_budget(**rows, **options)
         assert plan.success, plan.message
     assert list(plan.X["brand"].unique()) == ["a", "b"]
 
@@ -103,7 +109,16 @@ def test_models_of_several_kinds():
     }
     model = GroupedRegressor.from_fitted(fits, ["brand"])
     X = together(world, other)
-    plan = model.optimize_budget(X=X)
+    with pytest.warns(UserWarning, match="apart: brand 'a'; brand 'b'. If they are in"):
+        plan = model.optimize_budget(X=X)
+    with pytest.warns(UserWarning, match="One budget adds up the KPIs of models"):
+        path = budget_path(model, [float(plan.allocation["spend"].sum())], X=X)
+    assert path.plans[0].outcome == pytest.approx(plan.outcome)
+    told = model.optimize_budget(X=X, kpi_value=1.0)
+    pd.testing.assert_frame_equal(told.allocation, plan.allocation)
+    alone = GroupedRegressor.from_fitted({"a": fits["a"]}, "brand")
+    own = X[X["brand"] == "a"].drop(columns="media_2")
+    assert alone.optimize_budget(X=own).success
     assert plan.allocation.index.tolist() == [
         ("a", "media_1"),
         ("b", "media_1"),
