@@ -19,11 +19,14 @@ from skmmm._data.checks import (
 )
 from skmmm._data.tables import read_table, row_namer
 from skmmm._utils.curves import hill
-from skmmm._utils.labels import listed
+from skmmm._utils.labels import called, first_few, listed
 from skmmm._utils.typing import Array, Table
+from skmmm._utils.warnings import warn_user
+from skmmm.allocation._words import in_money
 from skmmm.inspection._predictions import PredictedCounterfactual
 from skmmm.inspection._protocol import By
 
+_ROUNDING = 1.0 + 1e-9  # times the end of a curve: what is not yet beyond
 _COLUMNS = ("maximum", "half_saturation", "slope", "observed_until")
 
 
@@ -51,8 +54,8 @@ class GivenCurves(RegressorMixin, BaseEstimator):
         - ``half_saturation``: spend at which half of it is reached, in money;
         - ``slope``: up to 1 the curve is concave, above 1 S-shaped;
         - ``observed_until``: spend up to which the curve is known, in money. Plans stay
-          below it, or today's spend, without ``allow_extrapolation=True``. Where
-          nobody says, write today's spend.
+          below it, or today's spend, without ``allow_extrapolation=True``; other
+          questions about more warn. Where nobody says, write today's spend.
 
         :func:`~skmmm.inspection.fit_hill` makes them of points. Spend and KPI are of
         the time and place of the curves, such as all weeks and regions of a year.
@@ -113,6 +116,11 @@ class GivenCurves(RegressorMixin, BaseEstimator):
         ValueError
             If a channel has no curve, a curve has no channel, or a number is missing or
             out of range.
+
+        Warns
+        -----
+        UserWarning
+            If more is spent than ``observed_until``.
         """
         frame = read_table(self, X, reset=True)
         labels = labels_of(frame)
@@ -120,7 +128,7 @@ class GivenCurves(RegressorMixin, BaseEstimator):
         self.media_ = labels
         self.maximum_, self.half_saturation_, self.slope_, self.observed_until_ = values
         self._today = _one_row(frame)
-        self._spend(frame)
+        self._warn_beyond(self._spend(frame))
         return self
 
     def predict(self, X: Table) -> Array:
@@ -135,10 +143,36 @@ class GivenCurves(RegressorMixin, BaseEstimator):
         -------
         caused : ndarray of shape (n_rows,)
             In KPI units.
+
+        Warns
+        -----
+        UserWarning
+            If more is spent than ``observed_until``.
         """
         check_is_fitted(self)
         spend = self._spend(read_table(self, X, reset=False))
+        self._warn_beyond(spend)
+        return self._caused(spend)
+
+    def _caused(self, spend):
+        """Return what spend, (n_rows, n_media), causes."""
         return hill(spend, self.half_saturation_, self.slope_) @ self.maximum_
+
+    def _warn_beyond(self, spend):
+        """Warn of channels that spend more than their curve is known for."""
+        most = spend.max(axis=0, initial=0.0)
+        beyond = np.flatnonzero(most > _ROUNDING * self.observed_until_)
+        if len(beyond):
+            said = [
+                f"{called(self.media_[m])} {in_money(most[m])} (known up to "
+                f"{in_money(self.observed_until_[m])})"
+                for m in beyond
+            ]
+            warn_user(
+                f"Spend beyond observed_until: {first_few(said)}. What the curve says "
+                "there is extrapolated. Spend less, or raise observed_until if it is "
+                "known further."
+            )
 
     def _spend(self, frame):
         """Return spend, (n_rows, n_media), or raise if it is none."""
@@ -149,7 +183,10 @@ class GivenCurves(RegressorMixin, BaseEstimator):
 
     def _counterfactual(self, X=None, media_scale=None):
         """Return the `Counterfactual` of one row, None: today's."""
-        rows = self._today if X is None else read_table(self, X, reset=False)
+        rows = self._today
+        if X is not None:
+            rows = read_table(self, X, reset=False)
+            self._warn_beyond(self._spend(rows))
         return CurvesCounterfactual(
             estimator=self,
             X=_one_row(rows),
@@ -175,6 +212,13 @@ class CurvesCounterfactual(PredictedCounterfactual):
                 "'tv Berlin' for instance."
             )
         return super().groups(by)
+
+    def predicted_from(self, frame: pd.DataFrame) -> Array:
+        """Return the prediction for the rows with other values, (n_rows,).
+
+        Without a word on where curves end: whoever asks for a curve or a plan is told.
+        """
+        return self.estimator._caused(self.estimator._spend(frame))
 
     def observed_at(self, share: float, by: By = None) -> Array:
         """Return the multiple at which a curve ends; it begins at nothing."""

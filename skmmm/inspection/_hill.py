@@ -22,6 +22,8 @@ _SLOPES = (0.1, 20.0)
 _N_STARTS = 3  # of the points of a grid, those that fit best
 _AT_ZERO = 0.05  # of the largest response: more is none of spend
 _FALLING = 0.1  # of the largest response: more is no noise around a rising curve
+_DROP = 0.05, 2.0  # of the largest response, and of the misfit: a fall at the end
+_FAR = 0.25  # of the largest response, reached at the least spend
 
 
 def fit_hill(
@@ -65,7 +67,12 @@ def fit_hill(
           data" and "half saturation below the data": within the points the curve is as
           good as its misfits say, but half saturation and maximum are extrapolated.
           "no saturation in the data" and "slope at the end of the search": these
-          parameters could be anything beyond.
+          parameters could be anything beyond. "no points near zero spend": there are
+          none without spend, and at the least spend a quarter of the largest response
+          is reached, so that a baseline in the points would pass for effect; a point
+          without spend tells. "response falls at the end", by more than a twentieth of
+          the largest and twice the root mean squared misfit: the curve goes on
+          level where the points fall. Several are joined by "; ".
 
     Warns
     -----
@@ -77,7 +84,8 @@ def fit_hill(
     ValueError
         If a channel has fewer than four levels of spend above zero, points without
         spend whose mean response is more than a twentieth of the largest, or a response
-        that falls with spend, or if a number is missing.
+        that falls with spend (its points are a tenth of the largest away from any
+        rising curve, root mean square), or if a number is missing.
 
     See Also
     --------
@@ -167,14 +175,16 @@ def _fit_one(name: Any, spend: Array, response: Array) -> dict[str, Any]:
             "fits its points as well as a curve. Give points of less spend."
         )
     half, slope = np.exp(best.x)
+    rms = np.sqrt(np.mean(off**2))
+    notes = [_note(half, slope, x[x > 0].min()), *_notes_of_points(x, y, rms)]
     return {
         "maximum": level(best.x)[1] * top,
         "half_saturation": half * largest,
         "slope": slope,
         "observed_until": largest,
         "max_misfit": off.max(),
-        "rms_misfit": np.sqrt(np.mean(off**2)),
-        "note": _note(half, slope, x[x > 0].min()),
+        "rms_misfit": rms,
+        "note": "; ".join(note for note in notes if note),
     }
 
 
@@ -206,6 +216,25 @@ def _check_rising(name, x, y):
             f"{fall:.0%} of the largest away from any rising curve (root mean "
             "square). A Hill curve only rises."
         )
+
+
+def _notes_of_points(x, y, rms):
+    """Return what is odd of points, in shares of their largest values."""
+    notes = []
+    if (x > 0).all() and y[x == x.min()].mean() > _FAR:
+        notes.append("no points near zero spend")
+    if _drop(x, y) > max(_DROP[0], _DROP[1] * rms):
+        notes.append("response falls at the end")
+    return notes
+
+
+def _drop(x, y):
+    """Return by how much the last points that no rising curve tells apart fall."""
+    in_order = y[np.lexsort((y, x))]
+    level = isotonic_regression(in_order)
+    last = in_order[level == level[-1]]
+    half = len(last) // 2
+    return last[:half].mean() - last[-half:].mean() if half else 0.0
 
 
 def _note(half, slope, least):

@@ -100,6 +100,34 @@ def test_what_points_do_not_tell_is_said(response, note):
     assert found.loc["tv", "note"] == note
 
 
+def test_a_baseline_without_a_point_at_zero_is_said():
+    spend = np.linspace(1.0, 5.0, 9)
+    response = 3.0 + curve(spend, 4.0, 2.0, 1.0)
+    with pytest.warns(UserWarning, match=r"no points near zero spend, of \['tv'\]"):
+        found = fit_hill(spend, response, "tv").loc["tv"]
+    assert "no points near zero spend" in found["note"].split("; ")
+    with pytest.raises(ValueError, match=r"without spend is \d+% of the largest"):
+        fit_hill(np.append(0.0, spend), np.append(3.0, response), "tv")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit_hill(np.append(0.0, spend), np.append(0.0, response - 3.0), "tv")
+        near = np.linspace(0.1, 5.0, 9)
+        fit_hill(near, curve(near, 4.0, 2.0, 1.0), "tv")
+
+
+def test_a_fall_at_the_end_is_said():
+    spend = np.arange(6.0)
+    response = np.array([0.0, 4.0, 7.0, 9.0, 8.5, 8.0])
+    with pytest.warns(UserWarning, match=r"response falls at the end, of \['tv'\]"):
+        found = fit_hill(spend, response, "tv").loc["tv"]
+    assert found["note"] == "response falls at the end"
+    level = response.copy()
+    level[-2:] = 9.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit_hill(spend, level, "tv")
+
+
 def test_points_that_tell_all_warn_of_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -125,16 +125,29 @@ def test_limits_and_targets():
 def test_curves_end_where_they_are_known():
     numbers = np.array(CONCAVE)
     numbers[:, 3] = 1.2e6, 1e5, 2e6  # search spends more than that today
-    plan = optimize_budget(given(numbers), 2.4e6)
+    with pytest.warns(UserWarning, match=r"search 400,000 \(known up to 100,000\)"):
+        model = given(numbers)
+    plan = optimize_budget(model, 2.4e6)
     assert plan.allocation.loc["tv", "spend"] == pytest.approx(1.2e6)
     assert plan.allocation.loc["search", "spend"] <= 4e5 * (1.0 + 1e-9)
     assert plan.allocation.loc["tv", "reason"] == "beyond observed spend"
-    free = optimize_budget(given(numbers), 2.4e6, allow_extrapolation=True)
+    free = optimize_budget(model, 2.4e6, allow_extrapolation=True)
     assert free.outcome > plan.outcome
     assert free.allocation.loc["tv", "reason"].endswith("beyond observed data")
     assert_allclose(free.x, optimize_budget(given(), 2.4e6).x, atol=1e-3)
-    curve = response_curve(given(numbers), "tv")
+    curve = response_curve(model, "tv")
     assert (curve.observed_from, curve.observed_until) == (0.0, 1.2e6)
+
+
+@pytest.mark.parametrize("ask", [GivenCurves.predict, channel_summary, optimize_budget])
+def test_spend_beyond_a_curve_is_said(ask):
+    model = given()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ask(model, X=TODAY.assign(tv=4e6))
+    with pytest.warns(UserWarning, match="beyond observed_until: tv 4,000,100") as said:
+        ask(model, X=TODAY.assign(tv=4.0001e6))
+    assert len(said) == 1
 
 
 def test_there_are_no_intervals():
@@ -169,6 +182,7 @@ def test_order_of_channels_is_that_of_x():
 def test_nothing_and_everything_are_no_trouble():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "Spend beyond observed_until")
         ends = given().predict(pd.concat([0.0 * TODAY, 1e15 * TODAY]))
     assert_allclose(ends, [0.0, 14e6], rtol=1e-6)
 
