@@ -33,10 +33,11 @@ from skmmm._data.tables import (
 )
 from skmmm._estimator.state import FittedState
 from skmmm._utils.bound import BoundTable
-from skmmm._utils.labels import counted
+from skmmm._utils.labels import counted, first_few, listed
 from skmmm._utils.sklearn import check_sample_weight
 from skmmm._utils.warnings import warn_user
 
+_FEW = 3  # rows that a message names
 _Rows = namedtuple("_Rows", "frame region period media controls frequency where")
 
 
@@ -332,12 +333,7 @@ class ReadingMixin(FittedState):
         y = checks.check_target(column_or_1d(y, warn=True), len(came.frame), came.where)
         at = self._keys(rows).get_indexer(self._keys(came))
         if (at < 0).any():
-            odd = came.where(int(np.argmin(at)))
-            raise ValueError(
-                f"X_actual has a row for {odd}, which the plan has not "
-                f"({counted(int((at < 0).sum()), 'such row')}). Leave out what is not "
-                "in plan.X."
-            )
+            raise ValueError(self._not_planned(rows, came, np.flatnonzero(at < 0)))
         frame = frame.reset_index(drop=True)
         actual, kpi = frame.copy(), np.full(len(frame), np.nan)
         kpi[at] = y
@@ -351,6 +347,25 @@ class ReadingMixin(FittedState):
             column[at] = new
             actual[label] = column
         return frame, actual, kpi
+
+    def _not_planned(self, planned, came, odd):
+        """Return which rows that came are not in a plan, and what to do about them."""
+        calendar = self._calendar
+        assert calendar is not None
+        first, last = (
+            calendar.label(period)
+            for period in (planned.period.min(), planned.period.max())
+        )
+        known, asked = (self._keys(one).get_level_values(0) for one in (planned, came))
+        strange = asked[odd][~asked[odd].isin(known)].unique().tolist()
+        without = f", and not about region {listed(strange)}" if strange else ""
+        return (
+            f"X_actual has {counted(len(odd), 'row')} that the plan has not: "
+            f"{first_few([came.where(i) for i in odd], _FEW)}. The plan is about "
+            f"{first} to {last}{without}. Leave these rows out; where periods or "
+            "regions are only written otherwise (another day of the week, another "
+            "spelling), write them as plan.X does."
+        )
 
     def _keys(self, rows):
         """Return region and period of every row as an index."""

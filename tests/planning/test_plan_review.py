@@ -328,8 +328,19 @@ def test_rows_that_are_not_of_the_plan(plan, came, split):
     with refuses_with("Region 'Atlantis' is not among the 2 regions"):
         plan.review(X.assign(region="Atlantis").iloc[:8], y[:8])
     past, _, y_past, _ = split
-    with refuses_with("X_actual has a row for region 'region_1', time "):
+    with refuses_with(
+        f"X_actual has {len(past)} rows that the plan has not: region 'region_1', time "
+    ):
         plan.review(past, y_past)
+    first, last = (str(end)[:10] for end in (X["week"].min(), X["week"].max()))
+    with pytest.raises(
+        ValueError, match=rf"about {first} to {last}\. Leave these rows"
+    ):
+        plan.review(past, y_past)
+    one = X["region"] == "region_1"
+    half = plan.model.optimize_budget(X=X[one])
+    with pytest.raises(ValueError, match=r"not about region \['region_2'\]\. Leave"):
+        half.review(X, y)
     wrong = np.array(y, dtype=float)
     wrong[0] = np.nan
     with pytest.raises(ValueError, match="y contains NaN at region 'region_1'"):
