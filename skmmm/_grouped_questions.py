@@ -15,6 +15,7 @@ from skmmm._fitted_groups import read_kpi_value
 from skmmm._group_fits import kept_apart
 from skmmm._utils.docs import documented_by
 from skmmm._utils.typing import Column, Columns, Labels, MediaCost, Table
+from skmmm.allocation._levers import LeversGiven
 from skmmm.allocation._prices import PriceElasticity, PriceLevel
 from skmmm.allocation._question import (
     DEFAULT_BOUNDS,
@@ -197,6 +198,7 @@ class GroupQuestions:
         allow_extrapolation: bool = False,
         price_level: PriceLevel = None,
         price_elasticity: PriceElasticity = None,
+        levers: LeversGiven = None,
         kpi_value: KpiValue = None,
         confidence_level: float = 0.9,
         media: Columns = None,
@@ -209,12 +211,17 @@ class GroupQuestions:
 
         Parameters
         ----------
+        levers : None
+            Controls are decided in the plan of one group, by the `optimize_budget` of
+            its estimator: others are refused.
         kpi_value : float, mapping or None, default=None
             Money that a unit of the KPI is worth, of each group, where their KPIs are
             in different units: ``{"brand_a": 12.0, "brand_b": 1.0}``. With several
             grouping columns keys are tuples, or values of the first column that stand
             for all of its groups. Outcomes, contributions, returns and targets of the
-            plan are then in this money. None: one each, KPIs are in one unit.
+            plan are then in this money. None: one each, KPIs are in one unit; of models
+            that were fitted apart (`from_fitted`) a warning says so, which ``1.0``
+            answers.
         """
         check_is_fitted(self)
         results = read_question(
@@ -240,5 +247,6 @@ class GroupQuestions:
             allow_extrapolation=allow_extrapolation,
             price_level=price_level,
             price_elasticity=price_elasticity,
+            levers=levers,
         )
         return results.best()

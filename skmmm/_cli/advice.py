@@ -9,6 +9,13 @@ _OPTIONS = (
     "price_level|price_elasticity"
 )
 _NOT_A_NAME = r"(?<![\w'\"-])"  # of a column, which is quoted
+
+
+def _as_bare_option(found):
+    """Return an argument whose value is left to the reader as an option."""
+    return f"{found[1]} --{found[2].replace('_', '-')}"
+
+
 # What the package says to a programmer, and the same at the command line; what no
 # option can do is left out.
 SAID = (
@@ -52,6 +59,7 @@ SAID = (
     (r" If the dates are first days of weeks, the nearest Monday is .*", ""),
     (r"pass model=\.\.\., fitted again", "say --model, a model fitted again"),
     (r"\bX_actual\b", "DATA"),
+    (r"\bplan\.X does\b", "the plan does"),
     (
         r"\b([Gg]ive (?:it|them) (?:some|spend)) in X\.",
         r"\1 in a table of these rows as --data.",
@@ -60,12 +68,25 @@ SAID = (
     (r"the parameter priors\b", "--prior"),
     (r"\bpriors\[('[^']*')\]\['(\w+)'\]", r"--prior of \1:\2"),
     (r"\bpriors\[('[^']*')\]", r"--prior of \1"),
+    (r"\bwith a larger n_draws\b", "with more --draws"),
     (r"\bn_draws=(\d+)", r"--draws \1"),
+    (r" \(n_draws\)", " (--draws)"),
+    (r"\banother random_state\b", "another --seed"),
+    (r", or set n_hidden=0\.", "."),
+    (r" See sampling_diagnostics_\.| \(sampling_diagnostics_\)", ""),
+    (r"\bexperiments_ says\b", "experiments.csv says"),
+    (r", see control_summary\)", ")"),
+    (r"\b(fit(?: it)? with) (time|media_cost)=\.\.\.", _as_bare_option),
+    (r"; if it may do harm, name it in free_sign\.", "."),
     (rf"{_NOT_A_NAME}({_OPTIONS})='?(\w+(?:\.\w+)?)'?(?![\w'])", None),
     (rf"{_NOT_A_NAME}({_OPTIONS})(?![\w'=])", None),
-    (r"(?:^|(?<=^error: ))(bounds|fixed)(?= (?:of|names|asks?|sets)\b)", None),
+    (
+        r"(?:^|(?<=^error: ))(bounds|fixed|levers)"
+        r"(?= (?:of|names?|asks?|sets|are|scale)\b)",
+        None,
+    ),
 )
-_NAMES = {"fixed": "fix"}
+_NAMES = {"fixed": "fix", "levers": "lever"}
 
 
 def for_command_line(text):

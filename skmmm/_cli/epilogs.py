@@ -60,6 +60,7 @@ examples:
   skmmm plan results/model.skmmm --target-mroi 1.5 --bounds 0 3 tv=0.8:1.2
   skmmm plan results/model.skmmm --horizon 13 --money-bounds tv=0:900000
   skmmm plan results/model.skmmm --horizon 13 --price-level tv=1.08
+  skmmm plan results/model.skmmm --horizon 13 --lever price=8.5:9.5:-10000
   skmmm plan results/model.skmmm --horizon 13 --regions north west
   skmmm plan results/model.skmmm --from 2024-01-01 --until 2024-06-30
   skmmm plan results/model.skmmm --limit tv+video=:900000 search+social=200000:

@@ -108,6 +108,20 @@ def add_limits(plan):
     )
 
 
+def add_levers(plan):
+    """Add controls that are decided beside media."""
+    plan.add_argument_group("controls").add_argument(
+        "--lever",
+        metavar="NAME=LOW:HIGH:COST",
+        nargs="+",
+        action="extend",
+        help="controls that the plan decides: least and most mean over the planned "
+        "rows, and the money that one more unit takes in every row, below 0 where a "
+        "lower level takes money: price=8.5:9.5:-10000. What they cost beyond today "
+        "comes out of the budget",
+    )
+
+
 def add_prices(plan):
     """Add what media will cost."""
     prices = plan.add_argument_group(

@@ -14,6 +14,7 @@ from skmmm._cli.epilogs import (
 from skmmm._cli.options import (
     add_columns,
     add_experiments,
+    add_levers,
     add_limits,
     add_planned,
     add_prices,
@@ -28,10 +29,10 @@ from skmmm._cli.values import (
     read_columns,
     read_costs,
     read_intervals,
+    read_levers,
     read_limits,
     read_numbers,
     read_priors,
-    share,
 )
 from skmmm._version import __version__
 
@@ -46,6 +47,7 @@ _TOGETHER = {
     "bounds": read_bounds,
     "money_bounds": read_intervals,
     "limit": read_limits,
+    "lever": read_levers,
     "price_level": read_numbers,
     "price_elasticity": read_numbers,
 }
@@ -266,6 +268,7 @@ def _add_plan(commands):
     plan.add_argument("model", metavar="MODEL", help="a .skmmm file")
     add_planned(plan)
     add_limits(plan)
+    add_levers(plan)
     add_prices(plan)
     add_reading(plan, "--data")
     plan.add_argument("--out", metavar="FILE", help="write the plan to this .csv file")
@@ -333,13 +336,6 @@ def _add_update(commands):
     )
     update.add_argument(
         "--save", metavar="FILE", required=True, help="write the new model to this file"
-    )
-    update.add_argument(
-        "--forgetting-factor",
-        metavar="SHARE",
-        type=share,
-        help="what rows learned before still count for after each new period, above 0 "
-        "and at most 1 (default: as the model says)",
     )
     update.add_argument(
         "--effect-drift",

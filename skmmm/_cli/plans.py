@@ -12,6 +12,7 @@ from skmmm._data.checks import did_you_mean
 from skmmm._data.periods import several
 from skmmm._planning.problem import MOST_MULTIPLE
 from skmmm._utils.labels import counted
+from skmmm.allocation import Lever
 
 
 def rows_to_plan(args, model):
@@ -116,7 +117,7 @@ def _read_end(option, text, args, calendar):
 
 
 def limits_of(args, model):
-    """Return bounds, group limits and prices as `optimize_budget` takes them."""
+    """Return bounds, group limits, prices and levers for `optimize_budget`."""
     limits = {}
     for name in ("money_bounds", "price_level", "price_elasticity"):
         limits[name] = getattr(args, name)
@@ -128,7 +129,21 @@ def limits_of(args, model):
         limits["constraints"] = [
             (_channels_in(text, model), *ends) for text, *ends in args.limit
         ]
+    if args.lever is not None:
+        _check_controls(args.lever, model)
+        limits["levers"] = {name: Lever(*own) for name, own in args.lever.items()}
     return limits
+
+
+def _check_controls(names, model):
+    """Raise if --lever names a control that the model has not."""
+    known = [str(name) for name in model.controls_]
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"--lever names {name!r}, which is none of the controls "
+                f"{', '.join(known) or '(there are none)'}"
+            )
 
 
 def bounds_of(args, model):

@@ -133,8 +133,9 @@ def _texts(action, value, where):
             raise _wrong(where, expected, value)
         return [_text(value)]
     if isinstance(value, dict) and may_be_number:
-        pairs = "LOW:HIGH" in action.metavar
-        return list(_texts_of_table(value, where, pairs))
+        counts = {"LOW:HIGH:COST": 3, "LOW:HIGH": 2}
+        n = next((n for form, n in counts.items() if form in action.metavar), 1)
+        return list(_texts_of_table(value, where, n))
     values = value if isinstance(value, list) else [value]
     for one in values:
         if not _is_plain(one, may_be_number):
@@ -146,20 +147,21 @@ def _texts(action, value, where):
     return list(map(_text, values))
 
 
-def _texts_of_table(table, where, pairs):
-    """Yield NAME=VALUE or, of pairs, NAME=LOW:HIGH or NAME:QUANTITY=LOW:HIGH."""
+def _texts_of_table(table, where, n_numbers):
+    """Yield NAME=VALUE or, of several numbers, NAME=LOW:HIGH or NAME:QUANTITY=...."""
     for name, value in table.items():
         if isinstance(value, dict):
-            for text in _texts_of_table(value, f"{where}.{name}", pairs):
+            for text in _texts_of_table(value, f"{where}.{name}", n_numbers):
                 yield f"{name}:{text}"
             continue
         is_list = isinstance(value, list)
         ends = value if is_list else [value]
-        wrong = is_list and (len(ends) != 2 or not pairs)
+        wrong = is_list and (len(ends) != n_numbers or n_numbers == 1)
         if wrong or not all(_is_plain(end, True) for end in ends):
-            forms = (
-                "number, text or a list of two numbers" if pairs else "number or text"
-            )
+            forms = "number or text"
+            if n_numbers > 1:
+                count = {2: "two", 3: "three"}[n_numbers]
+                forms = f"number, text or a list of {count} numbers"
             raise _wrong(f"{where}.{name}", f"a {forms}", value)
         yield f"{name}={':'.join(map(_text, ends))}"
 

@@ -118,7 +118,22 @@ def plan_text(plan, before, message):
     caused = f"{number(plan.current_outcome)} {now}, {number(plan.outcome)} planned"
     if np.isfinite(plan.outcome_low):
         caused += f" ({interval(plan.outcome_low, plan.outcome_high)})"
-    return f"{layout(rows)}\n\nKPI caused: {caused}.\n{for_command_line(message)}"
+    levers = "" if "levers" not in plan else f"\n\n{_levers_text(plan.levers)}"
+    return (
+        f"{layout(rows)}{levers}\n\nKPI caused: {caused}.\n{for_command_line(message)}"
+    )
+
+
+def _levers_text(table):
+    """Return the levels of controls, what they cost and bring beyond today's."""
+    bounds = f"{LEVEL:.0%} interval"
+    rows = [["Control", "Today", "Plan", "Costs", "Brings", bounds, "Stops"]]
+    for name, own in table.iterrows():
+        low, high = own["contribution_low"], own["contribution_high"]
+        levels = number(own["current"]), number(own["level"])
+        money = number(own["cost"]), number(own["contribution"]), interval(low, high)
+        rows.append([str(name), *levels, *money, own["reason"]])
+    return layout(rows)
 
 
 def review_text(review):

@@ -34,14 +34,6 @@ def positive(text):
     return number
 
 
-def share(text):
-    """Return a number above zero and at most one."""
-    number = _number(text)
-    if number is None or not 0 < number <= 1:
-        raise ArgumentTypeError(f"{text!r} is no number above 0 and at most 1")
-    return number
-
-
 def from_zero_below_one(text):
     """Return a number from zero and below one."""
     number = _number(text)
@@ -187,6 +179,27 @@ def read_limits(texts):
         least, most = _interval(low or "0", high or low)
         limits.append((names, least if low else None, most if high else None))
     return limits
+
+
+def read_levers(texts):
+    """Read ``price=8.5:9.5:-10000``.
+
+    Returns
+    -------
+    named : dict of str to (float, float, float)
+        Least and most level, and what one more unit costs in a row, by control.
+    """
+    named: dict[str, tuple[float, ...]] = {}
+    for text in texts:
+        name, _, values = text.rpartition("=")
+        numbers = [_number(value) for value in values.split(":")]
+        if not name or len(numbers) != 3 or None in numbers:
+            raise ArgumentTypeError(f"{text!r} is not NAME=LOW:HIGH:COST")
+        low, high, cost = (number for number in numbers if number is not None)
+        if low > high:
+            raise ArgumentTypeError(f"{text} must hold LOW <= HIGH")
+        _put(named, name, (low, high, cost))
+    return named
 
 
 def read_numbers(texts):

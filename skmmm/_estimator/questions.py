@@ -236,6 +236,7 @@ class QuestionsMixin(ReadingMixin):
         baseline: str | None = None,
         price_level: PriceLevel = None,
         price_elasticity: PriceElasticity = None,
+        levers: LeversGiven = None,
         confidence_level: float = 0.9,
     ) -> pd.DataFrame:
         """Compare the total KPI that is predicted for several tables."""
@@ -246,6 +247,7 @@ class QuestionsMixin(ReadingMixin):
             baseline=baseline,
             price_level=price_level,
             price_elasticity=price_elasticity,
+            levers=levers,
             confidence_level=confidence_level,
         )
 

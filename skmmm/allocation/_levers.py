@@ -21,6 +21,7 @@ from skmmm.inspection import control_summary
 from skmmm.inspection._controls import effects_of_controls
 from skmmm.inspection._intervals import bounds as quantiles
 from skmmm.inspection._protocol import ControlEffects, Counterfactual
+from skmmm.inspection._side_by_side import GroupedCounterfactual
 from skmmm.inspection._support import RARE, support_factors
 from skmmm.inspection._verdicts import MIN_DRAWS, VERDICTS
 
@@ -258,6 +259,17 @@ def check_levers(levers: LeversGiven, asked: Mapping[str, Any]) -> None:
     """Raise if levers are none, or something is asked that does not go with them."""
     if levers is None:
         return
+    check_are_levers(levers)
+    for name, usual in _GO_WITH_LEVERS.items():
+        if asked[name] != usual:
+            raise ValueError(
+                f"levers are for plans with {name}={usual!r}, got {asked[name]!r}. "
+                "Leave out one of the two."
+            )
+
+
+def check_are_levers(levers: Any) -> None:
+    """Raise unless these are levers by control."""
     if not isinstance(levers, Mapping) or not levers:
         raise ValueError(
             f"levers must map controls to Lever(low, high, cost), got {shown(levers)}."
@@ -267,12 +279,6 @@ def check_levers(levers: LeversGiven, asked: Mapping[str, Any]) -> None:
             raise ValueError(
                 f"levers of {key!r} must be a skmmm.allocation.Lever(low, high, cost), "
                 f"got {shown(lever)}."
-            )
-    for name, usual in _GO_WITH_LEVERS.items():
-        if asked[name] != usual:
-            raise ValueError(
-                f"levers are for plans with {name}={usual!r}, got {asked[name]!r}. "
-                "Leave out one of the two."
             )
 
 
@@ -289,10 +295,17 @@ def read_levers(
     ------
     ValueError
         If a control is unknown, the data do not tell what it does, it has no values
-        that can be scaled, it would change its sign, or leave what was observed.
+        that can be scaled, it would change its sign, or leave what was observed. If the
+        estimator holds groups.
     """
     if given is None:
         return None
+    if isinstance(counterfactual, GroupedCounterfactual):
+        raise ValueError(
+            "levers are for the plan of one model, and these are groups, whose "
+            "controls have effects of their own. Plan levers group by group, each "
+            "with its own budget: estimators_[group].optimize_budget(levers=...)."
+        )
     found = effects_of_controls(estimator, counterfactual)
     read: dict[int, Lever] = {}
     for key, lever in given.items():

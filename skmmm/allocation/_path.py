@@ -13,6 +13,7 @@ from sklearn.utils import Bunch
 from skmmm._planning.problem import ALIKE, Problem
 from skmmm._utils.docs import documented_by
 from skmmm._utils.typing import Array, Column, Columns, MediaCost, Table
+from skmmm.allocation._levers import Levers, LeversGiven
 from skmmm.allocation._optimize import optimize_budget
 from skmmm.allocation._prices import PriceElasticity, PriceLevel
 from skmmm.allocation._question import (
@@ -46,6 +47,7 @@ def budget_path(
     allow_extrapolation: bool = False,
     price_level: PriceLevel = None,
     price_elasticity: PriceElasticity = None,
+    levers: LeversGiven = None,
     confidence_level: float = 0.9,
     media: Columns = None,
     region: Column | None = None,
@@ -60,9 +62,9 @@ def budget_path(
     Parameters
     ----------
     budgets : array-like of shape (n_budgets,), default=None
-        Total spend over the rows of X, in the units of `optimize_budget`. None: eleven
-        from half to one and a half times what X spends, as far as bounds and observed
-        data allow; one if no channel may move.
+        Total spend over the rows of X, in the units of `optimize_budget`, with what
+        levers cost beyond today. None: eleven from half to one and a half times what X
+        spends, as far as bounds and observed data allow; one if nothing may move.
 
     Returns
     -------
@@ -70,9 +72,9 @@ def budget_path(
         - ``table``: DataFrame with a row per budget, in rising order: ``budget``,
           ``outcome``, ``outcome_low`` and ``outcome_high`` (KPI that the plan causes),
           ``as_today`` (KPI if every channel is scaled alike to that budget, also
-          beyond bounds and data) and ``mroi`` (KPI units per unit of money of the
-          budget from this row to the next; the last row repeats). Outcomes of budgets
-          for which there is no plan are nan.
+          beyond bounds and data; with levers as they are) and ``mroi`` (KPI units per
+          unit of money of the budget from this row to the next; the last row repeats).
+          Outcomes of budgets for which there is no plan are nan.
         - ``plans``: list of OptimizeResult, one per row, as of `optimize_budget`.
         - ``current_budget``, ``current_outcome``: what X spends and what that causes.
 
@@ -114,9 +116,12 @@ def budget_path(
         allow_extrapolation=allow_extrapolation,
         price_level=price_level,
         price_elasticity=price_elasticity,
+        levers=levers,
     )
     current = results.problem.current.sum()
-    given = _around(results.problem) if budgets is None else budgets
+    given = budgets
+    if budgets is None:
+        given = _around(results.problem, results.levers)
     totals = np.unique(np.asarray(given, dtype=np.float64))
     if not (np.isfinite(totals) & (totals > 0)).all():
         raise ValueError(f"budgets must be positive numbers, got {totals.tolist()}.")
@@ -130,10 +135,13 @@ def budget_path(
     )
 
 
-def _around(problem: Problem) -> Array:
+def _around(problem: Problem, levers: Levers | None) -> Array:
     """Return budgets around today's that bounds allow."""
     current = problem.current.sum()
     least, most = (problem.current * problem.low).sum(), problem.current @ problem.high
+    if levers is not None:
+        low, high = np.sort(levers.lines.spent, axis=0).sum(axis=1)
+        least, most = least + low, most + high
     ends = np.clip([0.5 * current, 1.5 * current], least, most)
     half = (_N_BUDGETS + 1) // 2
     middle = np.clip(current, *ends)  # today's is one of them where it may be

@@ -55,13 +55,16 @@ class BudgetPlanDisplay(Display):
     allocation : DataFrame indexed by channel, or channel and region or period
         ``spend``, ``current_spend``, ``change`` and ``reason``, as in the result of
         :func:`skmmm.allocation.optimize_budget`.
+    levers : DataFrame indexed by control, default=None
+        ``level``, ``current``, ``cost`` and ``reason``, as in the same result: what
+        each costs beyond today, below the channels.
 
     Attributes
     ----------
     today_, planned_ : Line2D or None
-        By channel only.
+        By channel only; levers after channels.
     texts_ : list of Text
-        Change in percent, and why it is not larger.
+        Change in percent, and why it is not larger; of levers, the levels.
     image_ : AxesImage or None
         By region or period only: change of spend.
 
@@ -85,6 +88,7 @@ class BudgetPlanDisplay(Display):
 
     allocation: pd.DataFrame
     spend_name: str = "spend"
+    levers: pd.DataFrame | None = None
 
     @classmethod
     def from_estimator(
@@ -121,7 +125,11 @@ class BudgetPlanDisplay(Display):
         plan : OptimizeResult
             As returned by :func:`skmmm.allocation.optimize_budget`.
         """
-        return cls(allocation=plan.allocation, spend_name=spend_name).plot(ax=ax)
+        return cls(
+            allocation=plan.allocation,
+            spend_name=spend_name,
+            levers=plan.get("levers"),
+        ).plot(ax=ax)
 
     @property
     def _by_group(self):
@@ -136,7 +144,8 @@ class BudgetPlanDisplay(Display):
         n_channels = len(self._channels)
         if self._by_group:
             return (WIDTH, 1.5 + 0.27 * max(n_channels, 3))
-        return (WIDTH, row_height(1.2 * n_channels))
+        n_levers = 0 if self.levers is None else len(self.levers)
+        return (WIDTH, row_height(1.2 * (n_channels + n_levers)))
 
     def _draw(self, ax):
         self.today_ = self.planned_ = self.image_ = None
@@ -147,7 +156,7 @@ class BudgetPlanDisplay(Display):
             self._draw_channels(ax)
 
     def _draw_channels(self, ax):
-        table = self.allocation.sort_values("current_spend", kind="stable")
+        table = self._money()
         rows = np.arange(len(table))
         now, planned = table["current_spend"], table["spend"]
         ax.hlines(rows, now, planned, color=OTHERS, linewidth=2.0, alpha=0.6)
@@ -155,10 +164,7 @@ class BudgetPlanDisplay(Display):
         (self.planned_,) = ax.plot(planned, rows, "D", color=BLUE, ms=5.5, label="plan")
         # What has no cost is not planned: its row says so, and holds no point.
         right = np.maximum(now, planned).fillna(0.0)
-        for row, at, change, reason in zip(
-            rows, right, table["change"], table["reason"], strict=True
-        ):
-            text = reason if np.isnan(change) else f"{change:+.0%}, {reason}"
+        for row, at, text in zip(rows, right, table["text"], strict=True):
             label = ax.annotate(
                 wrap(text, _REASON_WIDTH),
                 (at, row),
@@ -170,10 +176,38 @@ class BudgetPlanDisplay(Display):
             )
             self.texts_.append(label)
         name_rows(ax, table.index, width=26)
-        ax.set_xlim(0.0, 1.75 * max(right.max(), np.finfo(float).tiny))
+        low = min(0.0, planned.fillna(0.0).min())  # below zero: what levers free
+        high = 1.75 * max(right.max(), np.finfo(float).tiny)
+        ax.set_xlim(1.05 * low, high - 0.75 * low)
+        if low < 0.0:
+            ax.axvline(0.0, color=INK, linewidth=0.6)
         tidy_rows(ax)
-        ax.set_xlabel(self.spend_name, fontsize=SMALL)
+        word = "" if self.levers is None else "; of controls, beyond today's"
+        ax.set_xlabel(f"{self.spend_name}{word}", fontsize=SMALL)
         add_title(ax, "Spend today and planned", [self.today_, self.planned_])
+
+    def _money(self):
+        """Return spend today and planned, and a text, of channels and levers."""
+        table = self.allocation[["current_spend", "spend"]].assign(
+            text=[
+                reason if np.isnan(change) else f"{change:+.0%}, {reason}"
+                for change, reason in self.allocation[["change", "reason"]].to_numpy()
+            ]
+        )
+        table = table.sort_values("current_spend", kind="stable")
+        if self.levers is None:
+            return table
+        levers = pd.DataFrame(
+            {
+                "current_spend": 0.0,
+                "spend": self.levers["cost"],
+                "text": [
+                    f"{lever.current:.4g} to {lever.level:.4g}, {lever.reason}"
+                    for lever in self.levers.itertuples()
+                ],
+            }
+        )
+        return pd.concat([levers, table])
 
     def _draw_changes(self, ax):
         by = self.allocation.index.names[-1]
@@ -359,6 +393,7 @@ class ScenariosDisplay(DotsDisplay):
         ax: AxesOrNone = None,
         confidence_level: float = 0.9,
         kpi_name: str = "KPI",
+        **options: Any,
     ) -> Self:
         """Compare scenarios and plot.
 
@@ -368,9 +403,16 @@ class ScenariosDisplay(DotsDisplay):
             Fitted, as for :func:`skmmm.scenarios.compare_scenarios`.
         tables : mapping of str to DataFrame
             Scenarios with the same regions and periods.
+        **options : dict
+            Passed to :func:`skmmm.scenarios.compare_scenarios`: prices, and `levers`,
+            whose money is then part of spend.
         """
         comparison = scenarios.compare_scenarios(
-            estimator, tables, baseline=baseline, confidence_level=confidence_level
+            estimator,
+            tables,
+            baseline=baseline,
+            confidence_level=confidence_level,
+            **options,
         )
         return cls(
             comparison=comparison,

@@ -24,10 +24,12 @@ from skmmm._unwrapping import Inside, rows_of, unwrap
 from skmmm._utils.docs import documented_by
 from skmmm._utils.labels import counted
 from skmmm._utils.typing import Array, Column, Columns, Table
+from skmmm.allocation._levers import LeversGiven
 from skmmm.allocation._prices import PriceElasticity, PriceLevel
 from skmmm.inspection import channel_summary
 from skmmm.inspection._intervals import bounds, tail_probability
 from skmmm.inspection._predictions import known_roles
+from skmmm.scenarios._levers import money_of_levers
 from skmmm.scenarios._prices import more_money
 
 
@@ -39,6 +41,7 @@ def compare_scenarios(
     baseline: str | None = None,
     price_level: PriceLevel = None,
     price_elasticity: PriceElasticity = None,
+    levers: LeversGiven = None,
     confidence_level: float = 0.9,
     media: Columns = None,
     region: Column | None = None,
@@ -66,6 +69,11 @@ def compare_scenarios(
         :func:`~skmmm.allocation.optimize_budget`: they change ``spend``, of the same
         delivery. An elastic price is that of its level where a region spends in a
         period what it spends in the baseline on average, at `media_cost`.
+    levers : mapping or None, default=None
+        Controls that cost money, as in :func:`~skmmm.allocation.optimize_budget`:
+        ``{"price": Lever(8.5, 9.5, cost=-10_000)}``. ``spend`` then holds what those of
+        a scenario cost beyond those of the baseline, ``cost`` times the difference of
+        each row; ``low`` and ``high`` are not read.
     region, time : str, int or None, default=None
         Columns that must agree between scenarios. None: those of the estimator. Where
         it has none either, only the numbers of rows are compared.
@@ -81,12 +89,12 @@ def compare_scenarios(
           and ``difference_high``;
         - ``probability_better``: share of draws in which the KPI is higher than in the
           baseline; ties count half, so that it is .5 for the baseline itself;
-        - ``spend``: total of the media columns, in money if the model has a
-          `media_cost`, else in the units of X; channels that `media_cost` does not name
-          are not money and do not count. At the mean price of the training rows, where
-          a column holds the money, or at the prices that are given. NaN if the model
-          has costs, and steps before it do anything else to a media column than
-          multiply it by a factor: what a unit of X costs is unknown;
+        - ``spend``: total of the media columns (and of `levers`), in money if the model
+          has a `media_cost`, else in the units of X; channels that `media_cost` does
+          not name are not money and do not count. At the mean price of the training
+          rows, where a column holds the money, or at the prices that are given. NaN if
+          the model has costs, and steps before it do anything else to a media column
+          than multiply it by a factor: what a unit of X costs is unknown;
         - ``difference_spend``: ``spend`` minus that of the baseline;
         - ``marginal_roi``: ``difference / difference_spend``, KPI units gained
           per unit of spend added, or lost per unit saved. NaN where spend is equal, and
@@ -99,7 +107,8 @@ def compare_scenarios(
     ------
     ValueError
         If scenarios are not about the same regions and periods, `baseline` is none of
-        them, or media columns are unknown, missing, negative or not finite.
+        them, media columns are unknown, missing, negative or not finite, or a lever is
+        no control.
 
     See Also
     --------
@@ -152,6 +161,7 @@ def compare_scenarios(
     cost = _costs(inside, given.values(), list(columns.media), costs)
     prices = price_level, price_elasticity
     more = more_money(estimator, list(scenarios.values()), base, *prices)
+    more = more + money_of_levers(levers, tables, columns, base)
     table |= _compare_spend(units, cost, more, base)
     table["marginal_roi"] = table["difference"] / table.pop("extra_spend")
     return pd.DataFrame(table, index=pd.Index(list(tables), name="scenario"))

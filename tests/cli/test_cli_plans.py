@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from command_line import SALES, one_error
 from skmmm import DeepCausalMMMRegressor
 from skmmm.__main__ import main
 from skmmm._cli.advice import for_command_line
+from skmmm.allocation import Lever
 from skmmm.inspection._placement import SWITCH
 
 pytestmark = [
@@ -198,6 +200,31 @@ def test_errors_of_the_model_speak_of_options(broken, capsys):
             "sample_weight 0 leaves these rows out.",
         ),
         (
+            "draws of [] move. Fit with n_draws=128, with which chains run longer. Try "
+            "another random_state; if that does not help, leave out columns that say "
+            "the same as others, or set n_hidden=0. See sampling_diagnostics_.",
+            "draws of [] move. Fit with --draws 128, with which chains run longer. Try "
+            "another --seed; if that does not help, leave out columns that say the "
+            "same as others.",
+        ),
+        (
+            "add that as a control; if it may do harm, name it in free_sign.",
+            "add that as a control.",
+        ),
+        (
+            "at least 8 draws: fit with a larger n_draws.",
+            "at least 8 draws: fit with more --draws.",
+        ),
+        (
+            "no time column: fit it with time=... and plan once more.",
+            "no time column: fit it with --time and plan once more.",
+        ),
+        (
+            "fit with media_cost=..., what they were to cost.",
+            "fit with --media-cost, what they were to cost.",
+        ),
+        ("levers are for plans with", "--lever are for plans with"),
+        (
             "better. Its worth_testing() says which channel's test would pay most.",
             "better.",
         ),
@@ -205,6 +232,47 @@ def test_errors_of_the_model_speak_of_options(broken, capsys):
 )
 def test_python_becomes_options(said, advised):
     assert for_command_line(said) == advised
+
+
+# --- levers -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def saved(fitted, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "model.skmmm"
+    fitted.save(path)
+    return str(path)
+
+
+def test_levers_of_a_plan(saved, fitted, tmp_path, capsys):
+    asked = ["plan", saved, "--lever", "price=12.9:13.5:-500", "holiday=0:1:2000"]
+    record = tmp_path / "a.plan.skmmm"
+    assert main([*asked, "--save", str(record)]) == 0
+    said = capsys.readouterr().out
+    levers = {"price": Lever(12.9, 13.5, -500.0), "holiday": Lever(0, 1, 2000.0)}
+    plan = fitted.optimize_budget(levers=levers)
+    read = DeepCausalMMMRegressor.load_plan(record)
+    pd.testing.assert_frame_equal(read.levers, plan.levers)
+    reason = plan.levers["reason"]["price"]
+    assert re.search(rf"^price +13\.2 +1\d\.\d .* {reason}$", said, re.MULTILINE)
+    assert re.search(r"^Control +Today +Plan +Costs +Brings", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("lever", "message"),
+    [
+        ("price=1:2", "'price=1:2' is not NAME=LOW:HIGH:COST"),
+        ("price=2:1:5", "price=2:1:5 must hold LOW <= HIGH"),
+        ("prize=1:2:5", "--lever names 'prize', which is none of the controls price"),
+        ("price=1:2:5", "--lever of 'price' ask for 1 to 2, but data reach from"),
+    ],
+)
+def test_levers_that_cannot_be(saved, lever, message, capsys):
+    with suppress(SystemExit):
+        assert main(["plan", saved, "--lever", lever]) != 0
+    said = one_error(capsys)
+    assert message in said
+    assert "allow_extrapolation" not in said
 
 
 # --- prices -------------------------------------------------------------------------

@@ -71,6 +71,9 @@ def test_dates_and_tables_of_a_file(write):
     text = '[plan]\nmodel = "m"\nfrom = 2024-01-29\nlimit = {"tv+radio" = [1, 2]}\n'
     read = parse(["plan", "--config", write(text)])
     assert (read.first, read.limit) == ("2024-01-29", [("tv+radio", 1.0, 2.0)])
+    text = '[plan]\nmodel = "m"\nlever = {price = [8.5, 9.5, -10_000]}\n'
+    read = parse(["plan", "--config", write(text)])
+    assert read.lever == {"price": (8.5, 9.5, -10000.0)}
     text = '[fit]\ndata = "a"\nkpi = "b"\nfrequency = {video = "often"}\n'
     assert parse(["fit", "--config", write(text)]).frequency == {"video": "often"}
 

@@ -1,6 +1,7 @@
 """Controls that plans decide: the best level, its money, and what is refused."""
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,13 +11,14 @@ from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 
 from helpers import refuses_from as refuses
-from skmmm import DeepCausalMMMRegressor
+from skmmm import DeepCausalMMMRegressor, GroupedRegressor, plotting
 from skmmm._estimator.counterfactual import ModelCounterfactual
-from skmmm.allocation import Lever, optimize_budget
+from skmmm.allocation import Lever, budget_path, optimize_budget
 from skmmm.allocation._levers import _check_sign
 from skmmm.baselines import make_linear_mmm
 from skmmm.inspection import control_summary
 from skmmm.inspection._protocol import Counterfactual
+from skmmm.scenarios import compare_scenarios
 
 WIDE = (11.5, 14.5)  # of the price, which is 13.2 on average
 
@@ -350,6 +352,96 @@ def test_values_that_cannot_be_scaled(fitted, panel):
             fitted.optimize_budget(
                 X=panel.X.assign(price=values), levers={"price": Lever(*WIDE, -1.0)}
             )
+
+
+def test_groups_say_where_levers_are_planned(panel):
+    keys = {"media": panel.media, "time": "week"}
+    model = GroupedRegressor(make_linear_mmm(**keys), by="region")
+    model.fit(panel.X, panel.y)
+    levers = {"price": Lever(*WIDE, -1.0)}
+    for ask in (model.optimize_budget, partial(optimize_budget, model)):
+        with refuses("levers are for the plan of one model, and these are groups"):
+            ask(X=panel.X, levers=levers)
+
+
+# --- several budgets, scenarios, pictures ---------------------------------------------
+
+
+def test_a_path_has_the_plan_of_each_budget(fitted, panel):
+    levers = {"price": lever(fitted, 1.02)}
+    now = panel.X[panel.media].to_numpy().sum()
+    path = budget_path(fitted, [0.9 * now, now, 1.2 * now], levers=levers)
+    for budget, plan in zip(path.table["budget"], path.plans, strict=True):
+        alone = fitted.optimize_budget(budget, levers=levers)
+        assert plan.outcome == alone.outcome
+        pd.testing.assert_frame_equal(plan.levers, alone.levers)
+    assert (path.table["outcome"] > path.table["as_today"]).all()
+    with refuses("levers are for plans with risk="):
+        budget_path(fitted, levers=levers, risk=("cvar", 0.5))
+
+
+def test_a_path_goes_as_far_as_media_and_levers_can(fitted, panel):
+    now = panel.X[panel.media].to_numpy().sum()
+    dear = Lever(13.0, 14.0, 0.1 * now / len(panel.X))
+    level = panel.X["price"].mean()
+    bounds = dict.fromkeys(panel.media, (0.9, 1.1))
+    budgets = budget_path(fitted, levers={"price": dear}, bounds=bounds).table["budget"]
+    ends = [0.9 + 0.1 * (13.0 - level), 1.1 + 0.1 * (14.0 - level)]
+    assert_allclose(budgets.iloc[[0, -1]] / now, ends)
+
+
+def test_scenarios_count_the_money_of_levers(fitted, panel):
+    levers = {"price": Lever(12.5, 14.0, -500.0), "holiday": Lever(0, 1, 2000.0)}
+    plan = fitted.optimize_budget(levers=levers)
+    scenarios = {"today": panel.X, "plan": plan.X.sample(frac=1.0, random_state=0)}
+    table = compare_scenarios(fitted, scenarios, levers=levers)
+    own = fitted.compare_scenarios(scenarios, levers=levers)
+    pd.testing.assert_frame_equal(own, table)
+    assert table["spend"]["today"] == pytest.approx(panel.X[panel.media].sum().sum())
+    assert table["difference_spend"]["plan"] == 0.0  # the budget is that of today
+    media = compare_scenarios(fitted, scenarios)["difference_spend"]["plan"]
+    assert media == pytest.approx(-plan.levers["cost"].sum())
+    back = compare_scenarios(fitted, scenarios, levers=levers, baseline="plan")
+    more = fitted.optimize_budget(1e5 + panel.X[panel.media].sum().sum(), levers=levers)
+    told = compare_scenarios(fitted, {"a": panel.X, "b": more.X}, levers=levers)
+    assert told["difference_spend"]["b"] == pytest.approx(1e5)
+    assert back["difference_spend"]["today"] == 0.0
+
+
+def test_levers_of_scenarios_are_checked(fitted, panel):
+    def ask(levers, **tables):
+        return fitted.compare_scenarios({"now": panel.X} | tables, levers=levers)
+
+    one = Lever(0.0, 1.0, 1.0)
+    with refuses("levers must map controls to Lever(low, high, cost), got {}."):
+        ask({})
+    with refuses("levers name 'media_1', which is no control"):
+        ask({"media_1": one})
+    with refuses("levers='prize' is not a column of X."):
+        ask({"prize": one})
+    position = list(panel.X).index("price")
+    with refuses(f"levers of {position} are given twice. Leave one out."):
+        ask({"price": one, position: one})
+
+
+def test_pictures_show_the_money_of_levers(fitted, panel, pyplot):
+    price = lever(fitted, 3.0, (12.9, 13.5))
+    plan = fitted.optimize_budget(levers={"price": price})
+    display = plotting.BudgetPlanDisplay.from_plan(plan)
+    assert display.planned_.get_xdata()[0] == plan.levers["cost"]["price"]
+    assert display.today_.get_xdata()[0] == 0.0
+    assert display.texts_[0].get_text() == "13.2 to 12.9, at lower bound"
+    assert len(display.texts_) == 4
+    free = fitted.optimize_budget(levers={"price": replace(price, cost=500.0)})
+    assert free.levers["cost"]["price"] < 0
+    display = plotting.BudgetPlanDisplay.from_plan(free)
+    assert display.ax_.get_xlim()[0] < free.levers["cost"]["price"]
+    asked = {"levers": {"price": price}}
+    display = plotting.BudgetPathDisplay.from_estimator(fitted, [5e6], **asked)
+    assert "levers" in display.path.plans[0]
+    tables = {"today": panel.X, "plan": plan.X}
+    display = plotting.ScenariosDisplay.from_estimator(fitted, tables, **asked)
+    assert display.texts_[0].get_text().startswith("same spend")
 
 
 # --- records -------------------------------------------------------------------------
