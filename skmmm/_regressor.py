@@ -164,7 +164,10 @@ class DeepCausalMMMRegressor(
         average regions of average size.
     forgetting_factor : float in (0, 1], default=1.0
         What rows learned before still count for after each further period that
-        `partial_fit` takes in (without a time column, after each call). 1: for ever.
+        `partial_fit` takes in (without a time column, after each call).
+
+        .. deprecated:: 0.2
+           To be removed in 0.4. Effects that change are followed by `effect_drift`.
     effect_drift : float in [0, 1), default=0.0
         By how much effects may change per period after training, as the standard
         deviation of a random walk of the log effect of each channel: 0.05 is 18 % in a
@@ -431,6 +434,8 @@ class DeepCausalMMMRegressor(
         ConvergenceWarning
             If training stopped before it had settled, or draws are not yet those of
             the posterior (`sampling_diagnostics_`).
+        FutureWarning
+            Of a `forgetting_factor` other than 1.
 
         Returns
         -------
@@ -445,6 +450,7 @@ class DeepCausalMMMRegressor(
             or controls are others than in the last fit.
         """
         self._validate_params()
+        self._warn_deprecated()
         fitted = copy.copy(self)
         fitted._fit(rows_of(X), y, sample_weight)
         self.__dict__ = fitted.__dict__

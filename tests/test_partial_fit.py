@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm._model.likelihood import make_target
@@ -118,6 +119,18 @@ def test_rows_enter_once(parts, arguments, panel):
     assert 0.7 < np.median(in_spread(model) / in_spread(whole)) < 1.5
 
 
+def test_forgetting_is_deprecated(before, parts, fast):
+    with pytest.warns(FutureWarning, match="effect_drift=0.05 lets effects change"):
+        took_in(before, *parts[2:], forgetting_factor=0.9)
+    model = DeepCausalMMMRegressor(**fast, forgetting_factor=0.9)
+    with (
+        pytest.warns(FutureWarning, match="forgetting_factor was deprecated in 0.2"),
+        pytest.warns(ConvergenceWarning),
+    ):
+        model.fit(*parts[:2])
+
+
+@pytest.mark.filterwarnings("ignore:forgetting_factor was deprecated")
 def test_what_was_learned_fades(before, parts):
     X, y = parts[2:]
     kept, faded = (

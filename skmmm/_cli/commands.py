@@ -168,9 +168,8 @@ def update(args, console):
     if not new.any():
         raise ValueError(f"{args.data} has no row after those that the model knows")
     after = DeepCausalMMMRegressor.load(args.model)
-    for name in ("forgetting_factor", "effect_drift"):
-        if getattr(args, name) is not None:
-            after.set_params(**{name: getattr(args, name)})
+    if args.effect_drift is not None:
+        after.set_params(effect_drift=args.effect_drift)
     with console.stage(f"Taking in {counted(int(new.sum()), 'new row')}"):
         after.partial_fit(X[new], y[new])
     if not new.all():

@@ -31,6 +31,7 @@ class RefreshMixin(ReadingMixin):
     """`partial_fit` of `DeepCausalMMMRegressor`."""
 
     fit: Callable[..., Any]
+    forgetting_factor: float
     get_params: Callable[..., dict[str, Any]]
 
     def partial_fit(self, X: Table, y: npt.ArrayLike) -> Self:
@@ -40,8 +41,7 @@ class RefreshMixin(ReadingMixin):
         rows before made expected: every row enters once, carry-over and level go on
         where they were, and the scales of columns stay those of `fit`. That takes
         seconds, and does not move what new rows say nothing about, as other draws
-        would. What was learned before fades by `forgetting_factor`, and effects may
-        change from there by `effect_drift`.
+        would. With `effect_drift`, effects may change from there.
 
         Parameters
         ----------
@@ -73,6 +73,8 @@ class RefreshMixin(ReadingMixin):
             If new rows are less likely than nearly all that the model expected: then
             something has changed that it does not know. And of what `fit` warns,
             where new rows bring it about.
+        FutureWarning
+            Of a `forgetting_factor` other than 1.
 
         Notes
         -----
@@ -108,11 +110,22 @@ class RefreshMixin(ReadingMixin):
             self.fit(X, y)
             return self
         self._validate_params()
+        self._warn_deprecated()
         self._check_same_settings()
         refreshed = copy.copy(self)
         refreshed._refresh(rows_of(X), y)
         self.__dict__ = refreshed.__dict__
         return self
+
+    def _warn_deprecated(self):
+        """Warn of a parameter that is going to be removed, if it does anything."""
+        if self.forgetting_factor != 1.0:
+            warn_user(
+                "forgetting_factor was deprecated in 0.2 and will be removed in 0.4: "
+                "estimates followed a changed effect hardly sooner with it. Leave it "
+                "out; effect_drift=0.05 lets effects change.",
+                FutureWarning,
+            )
 
     def _refresh(self, X, y):
         """Set all fitted attributes anew."""
