@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from helpers import refuses
 from skmmm import DeepCausalMMMRegressor
 from skmmm._data.costs import costs_per_unit
+from skmmm.inspection._verdicts import VERDICTS, channel_verdicts
 from skmmm.model_selection import PanelTimeSeriesSplit
 
 N_WEEKS, N_MEDIA = 60, 3
@@ -416,3 +417,15 @@ def test_costs_and_priors_by_position_are_those_by_name(steady):
         fitted(steady, priors={"channel_2": {"roi": ROI}, 3: {"roi": ROI}})
     with pytest.raises(ValueError, match="'channel_2' is in free_sign, but priors"):
         fitted(steady, free_sign=["channel_2"], priors={3: {"roi": ROI}})
+
+
+def test_a_prior_that_tells_an_effect_is_called_what_it_is():
+    """Data that agree with it do not make the channel unknown."""
+    learned, learnable = np.array([0.9, 0.5, 0.5, 0.5]), np.array([1, 0.95, 0.95, 0.3])
+    narrow = np.array([True, True, False, True])
+    doubted, seen = np.zeros(4, dtype=bool), np.full(4, "")
+    found = channel_verdicts(learned, learnable, narrow, doubted, seen)
+    known, told, lost = VERDICTS
+    assert list(found) == [known, told, lost, told]
+    found = channel_verdicts(learned, learnable, narrow, ~doubted, seen)
+    assert set(found) == {lost}

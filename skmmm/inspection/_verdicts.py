@@ -31,12 +31,13 @@ def channel_verdicts(
     - ``"data-driven"``: the spread of the effect, or of its logarithm, shrank to less
       than half of the prior's, and the upper bound of its 90 % interval is at most four
       times the lower one.
-    - ``"not identified"``: it did not, although the data would have sufficed if
+    - ``"not identified"``: it did neither, although the data would have sufficed if
       everything else were known: what the channel does cannot be told from the
       baseline or from other channels. Also if its spend rings an alarm, or the data
       contradict its prior.
-    - ``"prior-driven"``: it did not, and the data say too little in any case. The
-      estimate is what was expected before.
+    - ``"prior-driven"``: it did not, and the data say too little in any case, or the
+      interval is as narrow as that because of a prior: that prior tells the effect.
+      The estimate is what was expected before.
 
     Parameters
     ----------
@@ -64,7 +65,8 @@ def channel_verdicts(
        ``1 - sd_posterior ** 2 / sd_prior ** 2`` of Betancourt (2018), Calibrating
        Model-Based Inferences and Decisions. arXiv 1803.08393.
     """
-    verdicts = np.where(learnable >= ENOUGH, VERDICTS[2], VERDICTS[1])
+    lost = (learnable >= ENOUGH) & ~narrow
+    verdicts = np.where(lost, VERDICTS[2], VERDICTS[1])
     verdicts = np.where(is_known(learned, narrow), VERDICTS[0], verdicts)
     verdicts = np.where(not_learned == "zero", VERDICTS[1], verdicts)
     return np.where(doubted | (not_learned == "steady"), VERDICTS[2], verdicts)
