@@ -76,6 +76,7 @@ SAID = (
     (r" See sampling_diagnostics_\.| \(sampling_diagnostics_\)", ""),
     (r"\bexperiments_ says\b", "experiments.csv says"),
     (r", see control_summary\)", ")"),
+    (r" \(media_cost_\)", ""),
     (r"\b(fit(?: it)? with) (time|media_cost)=\.\.\.", _as_bare_option),
     (r"; if it may do harm, name it in free_sign\.", "."),
     (rf"{_NOT_A_NAME}({_OPTIONS})='?(\w+(?:\.\w+)?)'?(?![\w'])", None),

@@ -176,14 +176,14 @@
     const full = [...w.names, ...shown.map((i) => data.names[i]), ...labels.slice(w.names.length + shown.length)];
     const last = values.length - 1;
     const rows = labels.map((_, i) => last - i);
+    const said = values.map((v, i) => (v || i === last ? number(v) : "adds up to nothing"));
     draw("chart-waterfall", [{
       type: "waterfall", orientation: "h", y: rows, x: values,
       measure: values.map((_, i) => (i ? (i === last ? "total" : "relative") : "absolute")),
       increasing: { marker: { color: blue } }, decreasing: { marker: { color: vermillion } },
       totals: { marker: { color: grey } }, connector: { line: { color: "#bbb", width: 1 } },
-      text: values.map((v, i) => (v || i === last ? number(v) : "adds up to nothing")),
-      textposition: "outside", cliponaxis: false,
-      hovertext: full.map((name, i) => `${wrapped(name)}<br>${number(values[i])}`),
+      text: said, textposition: "outside", cliponaxis: false,
+      hovertext: full.map((name, i) => `${wrapped(name)}<br>${said[i]}`),
       hoverinfo: "text",
     }], {
       yaxis: { ...nameAxis([...labels].reverse()) },
