@@ -216,9 +216,8 @@ class WaterfallDisplay(Display):
     -----
     In each region trend is counted from the first period, season from its lowest
     period, and a control that is zero in some rows (an event) from zero; other controls
-    are counted from their average, and over all training rows add up to nothing, which
-    is written in place of a zero. What is left is the base. Numbers have the share of
-    the sum behind them.
+    are counted from their average, and over all training rows sum to nothing ("sums to
+    0"). What is left is the base. Numbers have the share of the sum behind them.
 
     Examples
     --------
@@ -312,7 +311,7 @@ def draw_waterfall(ax, parts, total_name, bounds=None, *, shares=False):
         if shares and height and total > 0.0:
             text += f" · {round(width / total, 3) + 0.0:.1%}"
         if height and abs(width) < 1e-6 * size:
-            text = "adds up to nothing"  # "price  0" would read as its price
+            text = "sums to 0"  # "price  0" would read as its price
         ax.text(at + 0.01 * (high - low), height, text, va="center", fontsize=TINY)
     name_rows(ax, [*parts.index, own_name(total_name, parts.index)][::-1])
     ax.axvline(0.0, color=INK, linewidth=0.6)

@@ -217,7 +217,7 @@ def test_waterfall_counts_events_from_none_and_trend_from_the_start(fitted, pane
     assert parts["price"] == pytest.approx(0.0, abs=1e-6 * parts["base"])
     drawn = plotting.WaterfallDisplay(parts=parts).plot()
     told = [text.get_text() for text in drawn.ax_.texts]
-    assert told[list(parts.index).index("price")] == "adds up to nothing"
+    assert told[list(parts.index).index("price")] == "sums to 0"
     assert not [text for text in told if text.startswith("0")]
     trend = fitted.baseline_parts()["trend"]
     first = trend[panel.X["week"] == panel.X["week"].min()]

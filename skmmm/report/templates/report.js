@@ -176,7 +176,7 @@
     const full = [...w.names, ...shown.map((i) => data.names[i]), ...labels.slice(w.names.length + shown.length)];
     const last = values.length - 1;
     const rows = labels.map((_, i) => last - i);
-    const said = values.map((v, i) => (v || i === last ? number(v) : "adds up to nothing"));
+    const said = values.map((v, i) => (v || i === last ? number(v) : "sums to 0"));
     draw("chart-waterfall", [{
       type: "waterfall", orientation: "h", y: rows, x: values,
       measure: values.map((_, i) => (i ? (i === last ? "total" : "relative") : "absolute")),
