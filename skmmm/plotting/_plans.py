@@ -178,9 +178,10 @@ class BudgetPlanDisplay(Display):
         name_rows(ax, table.index, width=26)
         low = min(0.0, planned.fillna(0.0).min())  # below zero: what levers free
         high = 1.75 * max(right.max(), np.finfo(float).tiny)
-        ax.set_xlim(1.05 * low, high - 0.75 * low)
         if low < 0.0:
+            low -= 0.03 * (high - low)  # room for the point
             ax.axvline(0.0, color=INK, linewidth=0.6)
+        ax.set_xlim(low, high)
         tidy_rows(ax)
         word = "" if self.levers is None else "; of controls, beyond today's"
         ax.set_xlabel(f"{self.spend_name}{word}", fontsize=SMALL)
