@@ -81,9 +81,7 @@ def read_question(
     rows = X if horizon is None else coming_rows(estimator, horizon)
     counterfactual = counterfactual_of(estimator, rows, effect, *roles)
     _check_period(counterfactual, by)
-    if kpi_value is None and getattr(bare(estimator), "_fitted_apart", False):
-        assert isinstance(counterfactual, GroupedCounterfactual)
-        warn_of_units(counterfactual)
+    _check_units(estimator, counterfactual, kpi_value)
     counterfactual, costless = _in_money(counterfactual)
     prices = read_prices(counterfactual, price_level, price_elasticity)
     counterfactual = _at(prices, kpi_value, counterfactual)
@@ -111,6 +109,17 @@ def read_question(
     question = Question(copy.copy(bare(estimator)), copy.deepcopy(settings | limits))
     asked = question, prices, decided
     return PlanResults(counterfactual, problem, by, risk, tail, costless, apart, *asked)
+
+
+def _check_units(
+    estimator: Any,
+    counterfactual: Counterfactual,
+    kpi_value: Mapping[tuple, float] | None,
+) -> None:
+    """Warn if KPIs are added of which nobody says that they are in one unit."""
+    if kpi_value is None and getattr(bare(estimator), "_fitted_apart", False):
+        assert isinstance(counterfactual, GroupedCounterfactual)
+        warn_of_units(counterfactual)
 
 
 def _at(
