@@ -25,6 +25,7 @@ _NAMING = {
     "time",
     "population",
     "free_sign",
+    "synergies",
     "media_cost",
     "priors",
     "forbidden_edges",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, Literal, Self
@@ -109,6 +109,15 @@ class DeepCausalMMMRegressor(
         frequency [6]_, half of which is expected at .1 + LogNormal(.7, .4) exposures
         with a slope of LogNormal(.7, .4): see "Reach and frequency" in the user guide.
         Not with ``adstock="gru"``. None: all columns saturate by themselves.
+    synergies : list of pairs of str or int, or None, default=None
+        Media columns that may cause more, or less, together than each by itself:
+        ``[("tv", "search")]``, by name or position. A pair whose channels cause e and f
+        adds ``theta * e * f / (e + f)`` in each region and period: beside a far larger
+        partner a channel works ``1 + theta`` times as well as alone. That factor is
+        LogNormal(0, 0.5) before the data speak, one for all regions; of a channel in n
+        pairs, theta is as much less. What a pair adds is shared by both, half each;
+        `synergy_summary` tells it. Not for channels in `free_sign`, with a ``"roi"`` in
+        `priors`, or a KPI that is negative nearly throughout. None: effects add up.
     priors : mapping or None, default=None
         What is known of channels, by name or position: ``{column: {quantity: (low,
         high)}}``, 90 % intervals before seeing the data. Quantities are ``"roi"`` (KPI
@@ -284,6 +293,7 @@ class DeepCausalMMMRegressor(
         "media_share": [Interval(Real, 0, 1, closed="neither")],
         "media_cost": [Interval(Real, 0, None, closed="neither"), Mapping, None],
         "frequency": [Mapping, None],
+        "synergies": ["array-like", None],
         "priors": [Mapping, None],
         "experiments": [pd.DataFrame, HasMethods("iter_rows"), str, PathLike, None],
         "n_harmonics": [Interval(Integral, 0, None, closed="left")],
@@ -323,6 +333,7 @@ class DeepCausalMMMRegressor(
         media_share: float = 0.3,
         media_cost: MediaCost = None,
         frequency: Mapping[Any, Column] | None = None,
+        synergies: Sequence[Sequence[Column]] | None = None,
         priors: Mapping[Any, Any] | None = None,
         experiments: Frame | str | PathLike[str] | None = None,
         n_harmonics: int = 3,
@@ -355,6 +366,7 @@ class DeepCausalMMMRegressor(
         self.media_share = media_share
         self.media_cost = media_cost
         self.frequency = frequency
+        self.synergies = synergies
         self.priors = priors
         self.experiments = experiments
         self.n_harmonics = n_harmonics

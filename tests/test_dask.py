@@ -214,6 +214,7 @@ def test_strangers_are_not_let_in():
         ({}, "sale", "y='sale' is not a column of X"),
         ({"media": ["tv"]}, "sales", "media='tv' is not a column of X"),
         ({"media": [0, 1]}, "sales", "media names column 0 by its position"),
+        ({"synergies": [(0, 1)]}, "sales", "synergies names column 0 by its position"),
         ({"media_cost": {0: 1.0}}, "sales", "media_cost names column 0"),
         ({"region": None}, "sales", "Ask for at most 1"),
     ],

@@ -71,6 +71,19 @@ def test_the_mode_is_that_of_one_process(world, alone, shared_out):
     assert_array_equal(again.predict(world.X), model.predict(world.X))
 
 
+def test_pairs_are_those_of_one_process(world, shared_out):
+    pair = [tuple(world.media)]
+    model = unfitted(world, synergies=pair).fit(world.X, world.y)
+    with workers._shared_by(None):
+        alone = unfitted(world, synergies=pair).fit(world.X, world.y)
+    assert_allclose(model.predict(world.X), alone.predict(world.X), rtol=1e-8)
+    assert_allclose(
+        model.synergy_summary()["contribution"],
+        alone.synergy_summary()["contribution"],
+        rtol=1e-6,
+    )
+
+
 def set_in_all(team, numbers):
     """Let chains go so far in all processes."""
     team.run(set_chains, 2, lambda own: (numbers,))

@@ -32,6 +32,7 @@ from skmmm._data.experiment_grid import ExperimentGrid
 from skmmm._data.experiments import Experiment
 from skmmm._data.panel import Panel
 from skmmm._estimator.controls import control_effects
+from skmmm._estimator.direct_effects import direct_effects
 from skmmm._estimator.frequencies import frequency_curves
 from skmmm._estimator.origins import (
     contributions_by_origin,
@@ -53,7 +54,7 @@ from skmmm.inspection._protocol import (
     Flights,
     TableCounterfactual,
 )
-from skmmm.inspection._support import STEP, support_factors
+from skmmm.inspection._support import support_factors
 
 if TYPE_CHECKING:
     from skmmm._model.outcome import OutcomeModel
@@ -156,7 +157,11 @@ class ModelCounterfactual(TableCounterfactual):
 
     @cached_property
     def additive(self):
-        return self.equations is None
+        return self.equations is None and not self._has_pairs
+
+    @property
+    def _has_pairs(self):
+        return self.model.network.channel_priors.pairs is not None
 
     @cached_property
     def labels(self):
@@ -319,43 +324,24 @@ class ModelCounterfactual(TableCounterfactual):
     @threads_for_blocks()
     def _effects(self, by, *, draws):
         if self.equations is None:
-            found = self._direct_effects(by, draws=draws)
+            found = direct_effects(self, by, draws=draws)
         else:
             found = total_effects(self, by, draws=draws)
         parts = vars(found).items()
         return ChannelEffects(**{name: part[..., self.shown] for name, part in parts})
 
-    def _direct_effects(self, by, *, draws):
-        group, names = self.groups(by)
-        factors = np.array([0.0, 1.0, 1.0 + STEP])
-        if by == "period":
-            counted = [self.in_x]
-        else:
-            counted = [self.counted, self.in_x]
-        if np.array_equal(self.counted, self.in_x):
-            counted = counted[:1]
-        # Of all rows and later ones, and of the rows only.
-        sums = [self._scaled(factors, cells, by, draws=draws) for cells in counted]
-        none, now, more = np.moveaxis(sums[0], 1, 0)  # (M, E, G)
-        contribution = sums[-1][:, 1]
-        shape = (len(names), len(self.channels))
-        spend, at_cost = np.zeros(shape), np.zeros(shape)
-        np.add.at(spend, group, self.model_paid_spend)
-        np.add.at(at_cost, group, self.model_spend)
-        return ChannelEffects(
-            contribution=np.moveaxis(contribution, 0, 2),
-            incremental=np.moveaxis(now - none, 0, 2),
-            spend=np.broadcast_to(spend, (now.shape[1], *shape)),
-            gain=np.moveaxis(more - now, 0, 2) / STEP,
-            extra_cost=np.broadcast_to(at_cost, (now.shape[1], *shape)),
-        )
+    def scaled(self, factors, counted, by, *, draws, alone=False):
+        """Return effects by channel, factor, draw and group, (M, K, E, G).
 
-    def _scaled(self, factors, counted, by, *, draws):
-        """Return effects by channel, factor, draw and group, (M, K, E, G)."""
+        `alone`: as if other channels spent nothing in X's rows.
+        """
         by_period = by == "period"
         whole = counted is self.counted
+        split = self._split if whole else self.model.split(self.panel, counted)
+        if alone:
+            split = split._replace(inputs=replace(split.inputs, media=split.rest))
         sums = self.model.scaled_effects(
-            self._split if whole else self.model.split(self.panel, counted),
+            split,
             range(len(self.channels)),
             factors,
             by="period" if by_period else "region",
@@ -470,15 +456,17 @@ class ModelCounterfactual(TableCounterfactual):
     def outcome(
         self, multiples: Array | None = None, by: By = None, *, draws: bool = False
     ) -> Array:
-        if multiples is None:
+        if multiples is None and not self._has_pairs:
             ends = np.array([0.0, 1.0])
-            found = self._scaled(ends, self.counted, None, draws=draws)
+            found = self.scaled(ends, self.counted, None, draws=draws)
             return (found[:, 1] - found[:, 0]).sum(axis=(0, 2))
-        planned = self.delivering(multiples[:, self.groups(by)[0]].T).panel.media
+        planned = self.panel.media
+        if multiples is not None:
+            planned = self.delivering(multiples[:, self.groups(by)[0]].T).panel.media
         if self.equations is not None:
             total = total_outcome(self, self._split, planned, draws=draws)
             if self._split.rest.any():
-                none = self._scaled(np.zeros(1), self.counted, None, draws=draws)
+                none = self.scaled(np.zeros(1), self.counted, None, draws=draws)
                 total -= none.sum(axis=(0, 1, 3))
             return total
         planned, none = self.model.effects_under(

@@ -16,6 +16,7 @@ from skmmm._data.costs import by_channel
 from skmmm._data.experiments import read_experiments
 from skmmm._data.faults import loss_regions
 from skmmm._data.scales import fit_scales
+from skmmm._data.synergies import check_pairs
 from skmmm._estimator.alarms import (
     alarms_of_spend,
     placement_alarms,
@@ -261,21 +262,23 @@ def _start(estimator, panel, stuck, outliers, population, generator):
         context = draw_context(
             sizes.n_hidden, sizes.n_season, sizes.n_controls, sizes.n_regions, generator
         ).centred(columns, torch.from_numpy(panel.weight > 0))
+    free_sign = _free_sign(estimator, sizes.negative_kpi)
+    expected = make_channel_priors(
+        estimator.priors,
+        estimator._media_cost,
+        adstock=estimator.adstock,
+        media_share=estimator.media_share,
+        shown=shown,
+        panel=panel,
+        scales=scales,
+        media=list(estimator._columns.media),
+        labels=estimator._labels,
+    )
     network = OutcomeNetwork(
         sizes,
         adstock=estimator.adstock,
-        free_sign=_free_sign(estimator, sizes.negative_kpi),
-        channel_priors=make_channel_priors(
-            estimator.priors,
-            estimator._media_cost,
-            adstock=estimator.adstock,
-            media_share=estimator.media_share,
-            shown=shown,
-            panel=panel,
-            scales=scales,
-            media=list(estimator._columns.media),
-            labels=estimator._labels,
-        ),
+        free_sign=free_sign,
+        channel_priors=_with_pairs(estimator, expected, free_sign),
         level=ordered,
     )
     target = make_target(panel, scales, outliers, ordered=ordered)
@@ -289,6 +292,16 @@ def _start(estimator, panel, stuck, outliers, population, generator):
         network, None, None, None, scales, seasons, context, demand, panel, loss
     )
     return model, target, alarms
+
+
+def _with_pairs(estimator, expected, free_sign):
+    """Return what is expected of channels, with the pairs that cause more together."""
+    pairs = estimator._pairs()
+    if not pairs:
+        return expected
+    media = list(estimator._columns.media)
+    check_pairs(pairs, media, free_sign.numpy(), ~expected.pooled.numpy())
+    return replace(expected, pairs=torch.tensor(pairs))
 
 
 def _free_sign(estimator, negative_kpi):

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmmm._estimator.inference_data import inference_data
 from skmmm._estimator.reading import ReadingMixin
+from skmmm._estimator.synergies import synergy_table
 from skmmm._model.threads import one_thread
 from skmmm._unwrapping import parameters_of
 from skmmm._utils.typing import Array, Table
@@ -150,6 +151,65 @@ class ModelPartsMixin(ReadingMixin):
             [self.media_, times], names=["channel", "time"]
         )
         return pd.DataFrame({k: v.T.ravel() for k, v in columns.items()}, index)
+
+    def synergy_summary(
+        self, X: Table | None = None, *, confidence_level: float = 0.9
+    ) -> pd.DataFrame:
+        """Summarise what pairs of channels in `synergies` cause together.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_columns), default=None
+            None: the training rows.
+        confidence_level : float in (0, 1), default=0.9
+
+        Returns
+        -------
+        synergies : DataFrame indexed by (channel, partner)
+            Bounds come from draws, NaN without.
+
+            - ``contribution``, ``contribution_low``, ``contribution_high``: what the
+              pair adds to the KPI of the rows beyond what each of the two causes by
+              itself, in KPI units; below zero where they replace each other. Half of it
+              is in the contribution of each;
+            - ``share`` of the predicted KPI;
+            - ``theta``, ``theta_low``, ``theta_high``: beside a far larger partner a
+              channel works ``1 + theta`` times as well as alone, and of two equal ones
+              the pair adds ``theta / 4`` of their sum;
+            - ``verdict``: "prior-driven" (the data say little: the standard deviation
+              of the logarithm of that factor did not shrink to less than half of the
+              prior's),
+              "data-driven" (it did, and the 90 % interval of theta excludes nothing) or
+              "not identified" (it did, but nothing is inside, so that the pair cannot
+              be told from two channels that add up; or spend of one of the two rings an
+              alarm, or contradicts its prior). Over all training rows; None with fewer
+              than eight draws.
+
+        Raises
+        ------
+        ValueError
+            If the model was fitted without `synergies`.
+
+        Examples
+        --------
+        >>> from skmmm import DeepCausalMMMRegressor
+        >>> from skmmm.datasets import make_mmm_panel
+        >>> world = make_mmm_panel(1, 60, n_media=2, random_state=0)
+        >>> model = DeepCausalMMMRegressor(
+        ...     media=world.media, time="week", synergies=[("media_1", "media_2")],
+        ...     n_draws=8, graph=None, random_state=0,
+        ... ).fit(world.X.drop(columns="region"), world.y)
+        >>> model.synergy_summary().index.to_list()
+        [('media_1', 'media_2')]
+        """
+        tail = tail_probability(confidence_level)
+        _, _, panel = self._read(X)
+        if not self._learned_pairs():
+            raise ValueError(
+                "synergy_summary is about pairs of channels, and this model was fitted "
+                "without: fit it with synergies=[(one, other)]."
+            )
+        return synergy_table(self, panel, tail)
 
     def _public_state(self, model, losses):
         """Return the public attributes of a model, in the units of X and y."""

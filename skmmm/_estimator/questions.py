@@ -398,6 +398,12 @@ class QuestionsMixin(ReadingMixin):
             return None, None
         if effect != "total":
             raise ValueError(f"effect={effect!r} must be 'direct' or 'total'.")
+        if self._learned_pairs():
+            raise ValueError(
+                "effect='total' adds up what channels cause one by one, and this model "
+                "has synergies of channels. Use effect='direct', or fit with "
+                "synergies=None."
+            )
         fitted, draws = self._check_graph("effect='total'"), self._model.draws
         if draws is None:
             return fitted.equations, None

@@ -24,6 +24,7 @@ from skmmm._data.panel import (
     make_panel,
     missing_periods,
 )
+from skmmm._data.synergies import read_pairs
 from skmmm._data.tables import (
     BY_PERIOD,
     check_known_regions,
@@ -64,6 +65,7 @@ class ReadingMixin(FittedState):
         )
         columns = self._columns
         self._frequency_columns = self._read_frequency_columns()
+        self._pairs()  # that are none say so before anything is computed
         region = None
         self.regions_ = np.array(["all"])
         if columns.region is not None:
@@ -88,6 +90,15 @@ class ReadingMixin(FittedState):
                 "carry over: its memory is not linear in reach. Use another adstock."
             )
         return columns
+
+    def _pairs(self) -> list:
+        """Return the positions of the channels of pairs that a fit is to learn."""
+        return read_pairs(self.synergies, list(self._columns.media), self._labels)
+
+    def _learned_pairs(self) -> list:
+        """Return the positions of the channels of pairs that the last fit learned."""
+        pairs = self._model.network.channel_priors.pairs
+        return [] if pairs is None else pairs.tolist()
 
     def _usual_frequency(self, channel) -> float:
         """Return what counts as the frequency where nobody was reached."""

@@ -10,6 +10,7 @@ import pandas as pd
 
 from skmmm._data import checks
 from skmmm._data.costs import by_channel
+from skmmm._data.synergies import read_pairs
 from skmmm._estimator.reading import ReadingMixin
 from skmmm._unwrapping import parameters_of
 from skmmm._utils.typing import Array
@@ -147,6 +148,8 @@ class RefitMixin(ReadingMixin):
         free = () if settings["free_sign"] is None else settings["free_sign"]
         empty = pd.DataFrame(columns=labels)
         settings["free_sign"] = set(checks.resolve_many(empty, free, "free_sign"))
+        pairs = read_pairs(settings.get("synergies"), list(media), labels)
+        settings["synergies"] = [(media[i], media[j]) for i, j in pairs] or None
         return settings
 
 

@@ -149,7 +149,10 @@ class RefreshMixin(ReadingMixin):
     def _check_same_settings(self):
         """Raise if parameters were set since `fit` that only a fit takes in."""
         for name, value in self.get_params(deep=False).items():
-            if name in _OF_A_REFRESH or _same(value, self._fitted_parameters[name]):
+            if name in _OF_A_REFRESH or _same(
+                value,
+                self._fitted_parameters.get(name),  # one pickled before has fewer
+            ):
                 continue
             raise ValueError(
                 f"{name} is another one than in fit, and partial_fit goes on with the "

@@ -171,6 +171,8 @@ def _parameters_to_save(estimator):
     """Return the parameters of the fit, and those that `predict` reads, as now."""
     now = {"gap": estimator.gap, "unseen_region": estimator.unseen_region}
     parameters = estimator._fitted_parameters | now
+    if parameters.get("synergies") is None:  # as in files of versions without them
+        parameters.pop("synergies", None)
     type(estimator)(**parameters)._validate_params()
     return parameters | {"experiments": _as_data(parameters["experiments"])}
 
@@ -226,6 +228,7 @@ def _unpacked(cls, header, arrays):
         estimator.frequency, list(columns.media), estimator._labels
     )
     _check_frequency(estimator._model.scales, estimator._with_frequency())
+    _check_pairs(estimator._model.network.channel_priors.pairs, estimator._pairs())
     estimator._money = _money_in(arrays, estimator._money_columns, (n_rows, n_media))
     estimator._training_index = unpack_index(header["index"], arrays, n_rows)
     losses = arrays.take("loss_curve", (None,), above=-np.inf)
@@ -285,6 +288,12 @@ def _check_frequency(scales, told):
         found is not None and (np.isfinite(found) != told).any()
     ):
         raise ValueError("array 'scales.frequency' is not that of the parameter.")
+
+
+def _check_pairs(found, told):
+    """Raise if pairs of channels are not those of a parameter."""
+    if ([] if found is None else found.tolist()) != [list(pair) for pair in told]:
+        raise ValueError("array 'channel_priors.pairs' is not that of the parameter.")
 
 
 def _cost_in(arrays, n_media):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ class FittedState:
     unseen_region: str
     warm_start: bool = False  # of a model that was pickled before, as the next
     effect_drift: float = 0.0
+    synergies: Sequence | None = None
 
     # Public attributes, described in the docstring of the regressor.
     media_: list

@@ -8,6 +8,7 @@ import torch
 from skmmm._data.changes import in_units, other_spend, worth_of
 from skmmm._model.draws import few_draws
 from skmmm._model.experiments import Contrast, Measurements
+from skmmm._model.synergies import partners
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +118,28 @@ def _contrast(one, model, cost):
         control=torch.from_numpy(control),
         weight=torch.from_numpy(model.scales.kpi[one.regions]),
     )
-    return contrast, ((treated - control) * worth[..., None]).sum()
+    money = ((treated - control) * worth[..., None]).sum()
+    return _beside_partners(one, contrast, model.network.channel_priors.pairs), money
+
+
+def _beside_partners(one, contrast, pairs):
+    """Return a contrast that knows what partners of its channels spent all the time."""
+    others = partners(pairs, contrast.channels)
+    if not others:
+        return contrast
+    if np.isfinite(one.spend):
+        raise ValueError(
+            f"{one.name} is of a window of which X has no rows, and says nothing of "
+            "the channels that form synergies with those it tested. Add the rows of "
+            "the window to X, or fit without this pair in synergies."
+        )
+    media = contrast.inputs.media[:, others]
+    return replace(
+        contrast,
+        channels=[*contrast.channels, *others],
+        treated=torch.cat([contrast.treated, media], dim=1),
+        control=torch.cat([contrast.control, media], dim=1),
+    )
 
 
 def _shown_spend(one, model, cost):

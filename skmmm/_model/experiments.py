@@ -26,7 +26,7 @@ class Contrast:
     Attributes
     ----------
     channels : list of int
-        Whose spend changed.
+        Whose spend changed, and the others of their pairs.
     regions : Tensor of shape (R',), int
         Where it changed.
     inputs : Inputs
@@ -135,7 +135,7 @@ class Measurements:
 
     @property
     def tested(self):
-        """Channels whose spend changed in some experiment."""
+        """Channels of which some experiment tells."""
         return {channel for one in self.contrasts for channel in one.channels}
 
     @property

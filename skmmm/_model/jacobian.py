@@ -3,6 +3,7 @@
 import torch
 
 from skmmm._model.likelihood import errors, whiten
+from skmmm._model.synergies import most_pairs, pair_terms, slopes
 
 _STEP = 1e-4  # of the finite differences, in prior standard deviations
 _CHUNK = 8  # draws at once: bounds the memory
@@ -75,9 +76,12 @@ def structural_change(network, inputs, part, prior, entries):
             unit = unit.expand(prior.shape).reshape(-1, 1, 1)
         return unit * columns.expand(-1, len(inputs.media), len(inputs.trend))
 
+    weight = _weight_of_effects(network, inputs)
+
     def moved(groups, step):
         twin = _moved(network, part, groups, step)
         effects = twin.visible_media_effects(twin.values(), inputs)
+        effects = effects if weight is None else weight * effects
         return effects if prior.acts == "channel" else effects.sum(dim=2)
 
     if prior.acts == "channel":
@@ -103,12 +107,16 @@ def _columns(network, inputs, name):
     """
     if name in ("effect_log", "context_effect", "effect_step"):
         effects = network.visible_media_effects(network.values(), inputs)[0]
+        weight = _weight_of_effects(network, inputs)
+        effects = effects if weight is None else weight * effects
         effects = effects.transpose(0, 1)  # (M, R, T)
         if name == "effect_log":
             return effects
         if name == "effect_step":
             return (effects[:, None] * inputs.steps[:, None]).flatten(0, 1)
         return (effects[:, None] * inputs.states.transpose(0, 1)).flatten(0, 1)
+    if name == "synergy_log":
+        return _columns_of_pairs(network, inputs)
     found = {
         "intercept": inputs.trend.new_ones(1, 1, 1),
         "trend": inputs.trend[None, None],
@@ -118,6 +126,24 @@ def _columns(network, inputs, name):
         "demand": inputs.demand.transpose(0, 1),
     }
     return found.get(name)
+
+
+def _weight_of_effects(network, inputs):
+    """Return by how much the KPI moves with each effect, (R, M, T); None: as much."""
+    pairs = network.channel_priors.pairs
+    if pairs is None:
+        return None
+    values = network.values()
+    effects = network.visible_media_effects(values, inputs)
+    return slopes(effects, pairs, values["synergy"])[0]
+
+
+def _columns_of_pairs(network, inputs):
+    """Return the derivative by the log factor of each pair, (P, R, T)."""
+    pairs, values = network.channel_priors.pairs, network.values()
+    terms = pair_terms(network.visible_media_effects(values, inputs), pairs)[0]
+    steep = values["synergy"][0] + 1.0 / most_pairs(pairs)
+    return steep[:, None, None] * terms.transpose(0, 1)
 
 
 def _moved(network, part, groups, step):

@@ -16,7 +16,7 @@ calendar and controls, never media, ``d`` is what all spend tells of hidden dema
 this and the neighbouring periods (`skmmm._model.demand`), whatever spend is changed to,
 ``s`` is 1 after steps of the effects in periods that came after training, and ``level``
 is what `skmmm._model.level` says. Channels with a frequency respond as
-`skmmm._model.frequency` says.
+`skmmm._model.frequency` says, pairs of them add what `skmmm._model.synergies` says.
 """
 
 import copy
@@ -27,6 +27,7 @@ from functools import cached_property
 import torch
 from torch.nn.functional import pad
 
+from skmmm._model import synergies
 from skmmm._model.adstock import carry_known, kernel_of, recurrent_carry
 from skmmm._model.frequency import acting_media, saturated, summed_by_kind
 from skmmm._model.independence import share_among_few
@@ -207,6 +208,9 @@ class OutcomeNetwork:
                 if name == "noise_log":
                     deviation = with_noise_floor(deviation, NOISE_RATIO)
                 values[name] = values[name] + deviation
+        pairs = self.channel_priors.pairs
+        if pairs is not None:
+            values["synergy"] = synergies.strengths(values["synergy_log"], pairs)
         return values
 
     @property
@@ -349,11 +353,19 @@ class OutcomeNetwork:
         return [torch.sigmoid(values[f"{name}_logit"]) for name in names]
 
     def media_effects(self, values, inputs):
-        """Return the effect of every channel, shape (E, R, M, T)."""
+        """Return the effect of every channel, with half of its pairs, (E, R, M, T)."""
+        return self._credited(values, self.own_effects(values, inputs))
+
+    def own_effects(self, values, inputs):
+        """Return the effect of every channel by itself, shape (E, R, M, T)."""
         return self._effects(values, inputs, self.typical_effects)
 
+    def _credited(self, values, effects):
+        pairs = self.channel_priors.pairs
+        return synergies.credited(effects, pairs, values.get("synergy"))
+
     def visible_media_effects(self, values, inputs):
-        """Return what the KPI shows of the effect of every channel, (E, R, M, T)."""
+        """Return what the KPI shows of every channel by itself, (E, R, M, T)."""
         return self._effects(values, inputs, self.visible_effects)
 
     def _effects(self, values, inputs, at_typical_spend):
@@ -372,7 +384,10 @@ class OutcomeNetwork:
         return self.carried_over(values, inputs), half, torch.exp(values["slope_log"])
 
     def visible_total(self, values, inputs):
-        """Return the sum of `visible_media_effects` over channels, (E, R, T)."""
+        """Return what the KPI shows of all channels together, (E, R, T)."""
+        if self.channel_priors.pairs is not None:
+            effects = self.visible_media_effects(values, inputs)
+            return self._credited(values, effects).sum(dim=2)
         if self.channel_priors.frequency is not None:
             return summed_by_kind(self, values, inputs)
         size = self.visible_effects(values)[:, None] * self._full_by_typical(values)
@@ -424,6 +439,9 @@ class OutcomeNetwork:
         columns |= dict.fromkeys(("effect_log", "genuine", "masked", "misfit"), 1)
         for name, n_axes in columns.items():
             values[name] = values[name].index_select(-n_axes, chosen)
+        if "synergy" in values:
+            kept, _ = synergies.among(self.channel_priors.pairs, chosen)
+            values["synergy"] = values["synergy"][:, kept]
         twin = copy.copy(self)
         twin.free_sign = self.free_sign[channels]
         twin.channel_priors = self.channel_priors.among(channels)
@@ -543,6 +561,9 @@ class OutcomeNetwork:
         unseen = self.unseen_effects(values) if self.sizes.n_media else None
         if unseen is None:
             return None
+        if self.channel_priors.pairs is not None:
+            media = self.media_effects(values, inputs).sum(dim=2)
+            return self.visible_total(values, inputs) - media
         return -self._effects(values, inputs, lambda _: unseen).sum(dim=2)
 
     def baseline(self, values, inputs):

@@ -13,6 +13,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import torch
 
+from skmmm._model import synergies
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -223,6 +225,8 @@ class ChannelPriors:
         of the KPI says nothing of its effect, and would take that of other channels.
     frequency : Tensor, bool, or None
         Channels that saturate by frequency and not by spend; None: no channel.
+    pairs : Tensor of shape (P, 2), int, or None
+        Channels that cause something together; None: no pair.
     """
 
     pooled: torch.Tensor
@@ -240,12 +244,17 @@ class ChannelPriors:
     misfit_spread: torch.Tensor
     shown: torch.Tensor
     frequency: torch.Tensor | None = None
+    pairs: torch.Tensor | None = None
 
     def among(self, channels):
         """Return what is expected of some channels."""
-        own = {k: v[channels] for k, v in vars(self).items() if v is not None}
+        own = {k: v for k, v in vars(self).items() if v is not None}
+        pairs = own.pop("pairs", None)
+        own = {k: v[channels] for k, v in own.items()}
         if "frequency" in own and not own["frequency"].any():
             del own["frequency"]
+        if pairs is not None:
+            own["pairs"] = synergies.among(pairs, channels)[1]
         return ChannelPriors(**own)
 
     @property
@@ -455,6 +464,9 @@ def shared_priors(adstock, sizes, channels, *, level, steps=None):
         priors.append(Prior("per_head", (), acts="media"))
     if sizes.n_media:
         priors += unseen_priors(sizes)
+    if channels.pairs is not None:
+        every = (len(channels.pairs),)
+        priors.append(Prior("synergy_log", every, 0.0, synergies.SPREAD, "media"))
     deviations = context_priors(sizes)
     spreads = [
         Prior(f"{p.name}_spread_log", (), math.log(_SPREAD[p.name]), 0.7, "scale")

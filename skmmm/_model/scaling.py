@@ -27,6 +27,7 @@ from skmmm._model.draws import select
 from skmmm._model.frequency import heard
 from skmmm._model.saturation import half_saturations, hill_odds
 from skmmm._model.spikes import believed_share, find_spikes, take_excess
+from skmmm._model.synergies import together
 
 
 class ScaledChannel:
@@ -58,9 +59,25 @@ class ScaledChannel:
         if self.network.channel_priors.frequency is not None:
             self.heard = heard(self.inputs.frequency, self.half_log, self.slope)
             self.linear = not self.spiked
+        self.partners = self._partners(network, channel, inputs, weight)
         self.kernel = None
         if self.network.adstock != "gru" and self.network.sizes.max_lag:
             self.kernel = self.network.kernel(self.values)
+
+    @staticmethod
+    def _partners(network, channel, inputs, weight):
+        """Return theta, (E, 1, 1), and what the other does, (E, R, T), of each pair."""
+        pairs = network.channel_priors.pairs
+        if pairs is None:
+            return []
+        strength, found = network.values()["synergy"], []
+        for p, pair in enumerate(pairs.tolist()):
+            if channel in pair:
+                (other,) = {*pair} - {channel}
+                media = inputs.media[..., [other], :]
+                effects = network.channel_effects([other], inputs, media)[:, :, 0]
+                found.append((strength[:, p, None, None], effects * weight))
+        return found
 
     def in_regions(self, regions):
         """Return the same in some regions; nothing is carried over yet."""
@@ -75,6 +92,7 @@ class ScaledChannel:
             twin.half_log = self.half_log[:, regions]
         if self.heard is not None:
             twin.heard = self.heard[:, regions]
+        twin.partners = [(theta, own[:, regions]) for theta, own in self.partners]
         return twin
 
     @cached_property
@@ -90,7 +108,7 @@ class ScaledChannel:
         return self._odds(self.own_carried)
 
     def effects(self, factor):
-        """Return the effect of all spend of the channel.
+        """Return the effect of all spend of the channel, with all that pairs add.
 
         Parameters
         ----------
@@ -114,10 +132,15 @@ class ScaledChannel:
 
     def _effects(self, odds):
         if self.heard is not None:  # of reach that was heard and carried over
-            return odds * self.full
+            return self._beside_partners(odds * self.full)
         # odds / (1 + odds) = 1 - 1 / (1 + odds), which is 1 where odds are infinite
         missed = odds.add_(1.0).reciprocal_().mul_(self.full)
-        return missed.neg_().add_(self.full)
+        return self._beside_partners(missed.neg_().add_(self.full))
+
+    def _beside_partners(self, own):
+        # What a pair adds is as many times as large as both effects: weights pass.
+        added = [theta * together(own, other) for theta, other in self.partners]
+        return sum(added, own)
 
     def _odds_of(self, media):
         inputs = replace(self.inputs, media=media)

@@ -239,7 +239,7 @@ _FLAGS = ("pooled", "spiked", "doubted", "shown")
 
 
 def _channel_priors(arrays, sizes, scales):
-    found = {"frequency": None}
+    found = {"frequency": None, "pairs": _pairs(arrays, sizes)}
     if scales.frequency is not None:
         found["frequency"] = torch.from_numpy(np.isfinite(scales.frequency))
     for field in fields(ChannelPriors):
@@ -253,6 +253,23 @@ def _channel_priors(arrays, sizes, scales):
         )
         found[field.name] = torch.from_numpy(array)
     return ChannelPriors(**found)
+
+
+def _pairs(arrays, sizes):
+    """Return the pairs of channels that cause something together, None without any."""
+    name = "channel_priors.pairs"
+    if name not in arrays:
+        return None
+    pairs = arrays.take(name, (arrays.shape(name)[0], 2), "int64", least=0)
+    if not len(pairs) or (pairs >= sizes.n_media).any() or not _in_order(pairs):
+        raise ValueError(f"array {name!r} has no pairs of channels in their order.")
+    return torch.from_numpy(pairs)
+
+
+def _in_order(pairs):
+    """Return whether pairs are in order, each too, and none is there twice."""
+    rows = [tuple(pair) for pair in pairs]
+    return rows == sorted(set(rows)) and (pairs[:, 0] < pairs[:, 1]).all()
 
 
 def _parameters(arrays, prefix, n_draws, n_shared, n_regional, sizes):

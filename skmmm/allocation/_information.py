@@ -101,6 +101,8 @@ def _why_not(results):
         return f"that takes at least n_draws={FEWEST_DRAWS} draws of the model."
     if results.by != "channel" or counterfactual.responds:
         return "plan by channel, for direct effects."
+    if not counterfactual.additive:
+        return "it needs channels whose effects add up: fit with synergies=None."
     if problem.has_target or len(problem.rows):
         return "plan a budget, without targets and constraints."
     return None

@@ -306,6 +306,12 @@ def read_levers(
             "controls have effects of their own. Plan levers group by group, each "
             "with its own budget: estimators_[group].optimize_budget(levers=...)."
         )
+    if not counterfactual.additive:
+        raise ValueError(
+            "levers share a budget with channels whose effects add up, and those of "
+            "this model have synergies. Plan without levers, or fit with "
+            "synergies=None."
+        )
     found = effects_of_controls(estimator, counterfactual)
     read: dict[int, Lever] = {}
     for key, lever in given.items():

@@ -133,6 +133,12 @@ class PlanResults:
         weights : ndarray of shape (n_regions, n_draws)
             One row per region of the plan, each summing to one.
         """
+        if not self.counterfactual.additive:
+            raise ValueError(
+                "explore='thompson' plans under draws of channels whose effects add "
+                "up, and those of this model have synergies. Use explore='greedy', or "
+                "fit with synergies=None."
+            )
         problem, one = self.problem, np.ones(len(self.problem.current))
         known = tabulate(self.counterfactual, problem, self._group, one, draws=True)
         plan, nit, _ = best_multiples(

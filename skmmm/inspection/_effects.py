@@ -110,8 +110,9 @@ def channel_summary(
     go, for X in the future until its carry-over has run out (after X, whatever X
     spends, every region goes on as on average in the last year of training data). For
     direct effects they are what `response_curve` says (its marginal ROI is per unit of
-    own spend). Over all training rows ROI is contribution / spend. By "period", the KPI
-    of each period is set against the spend of that period.
+    own spend), but that ROI holds half of what a pair in `synergies` adds, and the
+    curve all of it. Over all training rows ROI is contribution / spend. By "period",
+    the KPI of each period is set against the spend of that period.
 
     Of estimators other than `DeepCausalMMMRegressor`, only the KPI of the rows of X
     counts. Where their channels interact, contributions are Shapley values (see
@@ -171,7 +172,8 @@ def contributions(
     """Split the prediction into baseline, controls and channels.
 
     The contribution of a channel is the prediction minus the prediction without the
-    channel's spend, now and in the periods whose carry-over reaches the row.
+    channel's spend, now and in the periods whose carry-over reaches the row. Of what a
+    pair in `synergies` of `DeepCausalMMMRegressor` adds, each of the two has half.
 
     Parameters
     ----------
@@ -293,7 +295,8 @@ def response_curve(
 
     Its spend over the rows of X is scaled, keeping its pattern over regions and
     periods; everything else stays as it is, or, for total effects, other channels
-    respond as the channel graph says.
+    respond as the channel graph says. What pairs in `synergies` add beside the others
+    as they are is all in the curve: without the channel there is none of it.
 
     Parameters
     ----------
