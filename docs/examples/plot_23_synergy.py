@@ -88,8 +88,8 @@ right.legend()
 plt.show()
 
 # %%
-# Plans count pairs: the budget moves until nothing more is to be gained from there.
-# Television and search support each other, so radio pays for both.
+# Plans count pairs: the budget moves until nothing more is to be gained from there. It
+# goes from radio to television, which search supports.
 plan = model.optimize_budget(bounds=(0.5, 1.5))
 print(plan.message)
 print(plan.allocation[["current_spend", "spend", "change"]].round(2))
