@@ -6,12 +6,14 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from helpers import refuses_from
 from skmmm import DeepCausalMMMRegressor, GroupedRegressor
 from skmmm._estimator.fitting import _read_experiments
 from skmmm._model.contrasts import reported_experiments
+from skmmm._storage.archive import MODEL, write_archive
 from skmmm.allocation import BudgetPolicy, Lever
 from skmmm.datasets import make_mmm_panel
 
@@ -44,12 +46,13 @@ def model(world):
     return strong(fit(world, synergies=[PAIR], media_cost=1.0))
 
 
-def strong(model):
+def strong(model, sizes=2.0):
     """Return the model with a pair that adds much, in all draws."""
     for network in (model._model.network, model._model.draws):
-        for prior, where in network.shared_priors.positions():
-            if prior.name == "synergy_log":
-                network.shared[:, where] += 2.0
+        if network is not None:
+            places = {p.name: where for p, where in network.shared_priors.positions()}
+            own = sizes if len(network.shared) > 1 else np.mean(sizes)
+            network.shared[:, places["synergy_log"]] = torch.as_tensor(own)
     return model
 
 
@@ -103,6 +106,25 @@ def test_the_summary_holds_its_intervals(world, model):
     assert table["verdict"] in ("data-driven", "prior-driven", "not identified")
 
 
+@pytest.mark.parametrize(
+    ("middle", "spread", "verdict"),
+    [
+        (2.0, 0.1, "data-driven"),
+        (-2.0, 0.1, "data-driven"),
+        (0.05, 0.1, "not identified"),
+        (2.0, 1.0, "prior-driven"),
+    ],
+)
+def test_verdicts(model, middle, spread, verdict):
+    drawn = middle + spread * np.linspace(-1.4, 1.4, 8)
+    told = strong(copy.deepcopy(model), drawn[:, None])
+    told._alarms = ("",) * 3
+    told._contradicted = np.zeros(3, dtype=bool)
+    assert told.synergy_summary()["verdict"].item() == verdict
+    told._contradicted[2] = True
+    assert told.synergy_summary()["verdict"].item() == "not identified"
+
+
 def test_a_curve_is_of_one_channel_while_others_stay(world, model):
     now = model.predict(world.X).sum()
     curve = model.response_curve(PAIR[0], grid=[0.0, 1e4])
@@ -114,6 +136,27 @@ def test_a_curve_is_of_one_channel_while_others_stay(world, model):
     summary = model.channel_summary().loc[PAIR[0]]
     assert_allclose(summary["mroi"], curve.current_marginal_roi)
     assert summary["roi"] * summary["spend"] < off
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"adstock": "gru"},
+        {"frequency": {"media_1": "seen"}},
+        {"time": None, "media": ["media_1", "media_2", "media_3"]},
+    ],
+)
+def test_other_equations_have_pairs_too(world, others):
+    seen = 1.0 + np.random.default_rng(0).gamma(2.0, 1.0, len(world.X))
+    X = world.X.assign(seen=seen)
+    few = {"media": world.media, "synergies": [PAIR], "max_iter": 5, "n_draws": 0}
+    model = DeepCausalMMMRegressor(**FEW | few | others).fit(X, world.y)
+    model = strong(model)
+    assert_allclose(model.contributions().sum(axis=1), model.predict(X))
+    late = model._counterfactual(X.iloc[40:60])
+    assert_allclose(late.effects().incremental.sum(), late.outcome())
+    off = model.predict(X) - model.predict(without(X, PAIR[1]))
+    assert_allclose(model.response_curve(PAIR[1]).current_incremental, off.sum())
 
 
 @pytest.mark.parametrize("by", [None, "region", "period"])
@@ -251,6 +294,23 @@ def test_files_of_models_without_pairs_do_not_speak_of_them(plain_model):
     header, arrays = plain_model._as_parts()
     assert "synergies" not in header["parameters"]
     assert "channel_priors.pairs" not in arrays
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ([[0, 1]], "array 'channel_priors.pairs' is not that of the parameter."),
+        ([[2, 0]], "array 'channel_priors.pairs' has no pairs of channels in their"),
+        ([[0, 3]], "array 'channel_priors.pairs' has no pairs of channels in their"),
+    ],
+)
+def test_files_that_contradict_themselves(model, tmp_path, pairs, message):
+    header, arrays = model._as_parts()
+    path = tmp_path / "changed.skmmm"
+    changed = arrays | {"channel_priors.pairs": np.array(pairs)}
+    write_archive(path, header, changed, MODEL)
+    with pytest.raises(ValueError, match=message):
+        DeepCausalMMMRegressor.load(path)
 
 
 def test_models_pickled_before_there_were_pairs(world, plain_model):
