@@ -18,7 +18,7 @@ adds goes to each of the two.
 - data_driven: channels of four with that verdict
 - true, pair, pair_low, pair_high: what the pair adds, by the sum of true totals
 - pair_holds: whether its 90 % interval holds the truth
-- pair_found: whether its 90 % interval excludes nothing
+- pair_found: whether its 90 % interval leaves out zero
 - pair_data_driven: whether its verdict is "data-driven"
 - theta: of the model
 - untrusted: whether fit warned of its draws

@@ -178,12 +178,11 @@ class ModelPartsMixin(ReadingMixin):
               the pair adds ``theta / 4`` of their sum;
             - ``verdict``: "prior-driven" (the data say little: the standard deviation
               of the logarithm of that factor did not shrink to less than half of the
-              prior's),
-              "data-driven" (it did, and the 90 % interval of theta excludes nothing) or
-              "not identified" (it did, but nothing is inside, so that the pair cannot
-              be told from two channels that add up; or spend of one of the two rings an
-              alarm, or contradicts its prior). Over all training rows; None with fewer
-              than eight draws.
+              prior's), "data-driven" (it did, and the 90 % interval of theta leaves out
+              zero) or "not identified" (it did, but zero is inside, so that the pair
+              cannot be told from two channels that add up; or spend of one of the two
+              rings an alarm, or contradicts its prior). Over all training rows; None
+              with fewer than eight draws.
 
         Raises
         ------
