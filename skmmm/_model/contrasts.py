@@ -152,7 +152,8 @@ def _shown_spend(one, model, cost):
     regions = torch.from_numpy(one.regions)
     if np.isfinite(one.spend):
         return _steady(one, model, cost)
-    # A recurrent carry-over remembers more than max_lag periods.
+    # A recurrent carry-over remembers more than max_lag periods; what is in a stock
+    # before the change is the same with and without it.
     first = 0 if model.network.adstock == "gru" else one.start
     inputs = model.inputs().within(slice(first, one.stop + one.cooldown))
     inputs = inputs.in_regions(regions)
@@ -189,6 +190,7 @@ def _steady(one, model, cost):
         states=torch.zeros_like(whole.states[..., within]),
         demand=whole.demand[..., within],
         steps=None if whole.steps is None else 0.0 * whole.steps[:, within],
+        age=None,
     )
     return inputs, shown, slice(max_lag, max_lag + n_periods)
 

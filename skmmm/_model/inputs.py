@@ -38,6 +38,9 @@ class Inputs:
         channels without one. None if no channel has one.
     steps : Tensor of shape (K, T) or None
         1 after each step of the effects. None if there are none.
+    age : Tensor of shape (T,) or None
+        Periods since the first of training, 0 before it; None where only effects are
+        asked for.
     """
 
     media: torch.Tensor
@@ -51,6 +54,7 @@ class Inputs:
     demand: torch.Tensor
     frequency: torch.Tensor | None = None
     steps: torch.Tensor | None = None
+    age: torch.Tensor | None = None
 
     def rounded(self):
         """Return media and controls rounded to ten significant digits.
@@ -118,6 +122,7 @@ class Inputs:
             season=nothing[0],
             trend=self.media.new_zeros(n_periods),
             steps=_if_any(self.steps, lambda own: F.pad(own, more, mode="replicate")),
+            age=None,
         )
 
     @classmethod
@@ -143,6 +148,7 @@ class Inputs:
             demand=self.demand[..., window],
             frequency=_if_any(self.frequency, lambda own: own[..., longer]),
             steps=_if_any(self.steps, lambda own: own[:, window]),
+            age=_if_any(self.age, lambda own: own[window]),
         )
 
 
@@ -241,6 +247,7 @@ def build_inputs(panel, scales, seasons, max_lag, context, demand, steps=None):
         ),
         frequency=_log_frequency(panel, scales, max_lag),
         steps=_if_any(steps, lambda own: own.columns(torch.from_numpy(panel.periods))),
+        age=tensor_of(np.maximum(panel.periods, 0)),
     )
 
 

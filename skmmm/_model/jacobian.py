@@ -3,6 +3,7 @@
 import torch
 
 from skmmm._model.likelihood import errors, whiten
+from skmmm._model.stock import remains
 from skmmm._model.synergies import most_pairs, pair_terms, slopes
 
 _STEP = 1e-4  # of the finite differences, in prior standard deviations
@@ -80,7 +81,7 @@ def structural_change(network, inputs, part, prior, entries):
 
     def moved(groups, step):
         twin = _moved(network, part, groups, step)
-        effects = twin.visible_media_effects(twin.values(), inputs)
+        effects = _of_channels(twin, inputs)
         effects = effects if weight is None else weight * effects
         return effects if prior.acts == "channel" else effects.sum(dim=2)
 
@@ -105,8 +106,11 @@ def _columns(network, inputs, name):
 
     Of shape (prior.size, R or 1, T or 1).
     """
-    if name in ("effect_log", "context_effect", "effect_step"):
-        effects = network.visible_media_effects(network.values(), inputs)[0]
+    later = network.channel_priors.stock is not None
+    if name == "effect_log" or (
+        name in ("context_effect", "effect_step") and not later
+    ):
+        effects = _of_channels(network, inputs)[0]
         weight = _weight_of_effects(network, inputs)
         effects = effects if weight is None else weight * effects
         effects = effects.transpose(0, 1)  # (M, R, T)
@@ -144,6 +148,15 @@ def _columns_of_pairs(network, inputs):
     terms = pair_terms(network.visible_media_effects(values, inputs), pairs)[0]
     steep = values["synergy"][0] + 1.0 / most_pairs(pairs)
     return steep[:, None, None] * terms.transpose(0, 1)
+
+
+def _of_channels(network, inputs):
+    """Return what rows show of each channel, (E, R, M, T)."""
+    values = network.values()
+    effects = network.visible_media_effects(values, inputs)
+    if network.channel_priors.stock is None:
+        return effects
+    return effects + remains(network, values, inputs)
 
 
 def _moved(network, part, groups, step):

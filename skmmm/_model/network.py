@@ -16,7 +16,9 @@ calendar and controls, never media, ``d`` is what all spend tells of hidden dema
 this and the neighbouring periods (`skmmm._model.demand`), whatever spend is changed to,
 ``s`` is 1 after steps of the effects in periods that came after training, and ``level``
 is what `skmmm._model.level` says. Channels with a frequency respond as
-`skmmm._model.frequency` says, pairs of them add what `skmmm._model.synergies` says.
+`skmmm._model.frequency` says, pairs of them add what `skmmm._model.synergies` says. Of
+channels with a slow stock a part of the effect arrives later, and the baseline has what
+the time before the first row left there, as `skmmm._model.stock` says.
 """
 
 import copy
@@ -50,6 +52,7 @@ from skmmm._model.spikes import (
     find_spikes,
     take_excess,
 )
+from skmmm._model.stock import arriving, remains, summed_arriving
 from skmmm._model.sums import all_any, all_sum
 
 # Parameters with a shared value from which regions may deviate.
@@ -169,6 +172,11 @@ class OutcomeNetwork:
         """Channels that move in groups of regions, as errors do, shape (M,), bool."""
         channels = self.channel_priors
         return channels.pooled & channels.shown & (self.visible_share < GROUPED)
+
+    @property
+    def remembers(self):
+        """Whether spend acts after more than `max_lag` periods."""
+        return self.adstock == "gru" or self.channel_priors.stock is not None
 
     def extended(self, n_new):
         """Return a twin with regions never seen, which deviate from none."""
@@ -369,7 +377,13 @@ class OutcomeNetwork:
         return self._effects(values, inputs, self.visible_effects)
 
     def _effects(self, values, inputs, at_typical_spend):
-        """Return effects, (E, R, M, T), from those at typical spend."""
+        """Return effects as they arrive, (E, R, M, T), from those at typical spend."""
+        found = self.effects_before_stock(values, inputs, at_typical_spend)
+        return arriving(self.channel_priors, values, found)
+
+    def effects_before_stock(self, values, inputs, at_typical_spend=None):
+        """Return effects as they are caused, (E, R, M, T)."""
+        at_typical_spend = at_typical_spend or self.typical_effects
         if not self.sizes.n_media:
             shape = (len(self.shared), self.sizes.n_regions, 0, len(inputs.trend))
             return inputs.media.new_zeros(shape)
@@ -393,7 +407,10 @@ class OutcomeNetwork:
         size = self.visible_effects(values)[:, None] * self._full_by_typical(values)
         adstock, half, slope = self._curves(values, inputs)
         drift = self.drift(values, inputs)
-        return summed_effects(adstock, half, slope, size, *drift)
+        if self.channel_priors.stock is None:
+            return summed_effects(adstock, half, slope, size, *drift)
+        curves = adstock, half, slope, size, drift
+        return summed_arriving(self.channel_priors, values, *curves)
 
     def full_effects(self, values, inputs):
         """Return the effect of every channel at full saturation, (E, R, M, T or 1)."""
@@ -586,6 +603,8 @@ class OutcomeNetwork:
             parts["hidden demand"] = torch.einsum(
                 "ed,rdt->ert", values["demand"], inputs.demand
             )
+        if self.channel_priors.stock is not None:
+            parts["earlier media"] = remains(self, values, inputs).sum(dim=2)
         return parts
 
 

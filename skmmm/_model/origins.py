@@ -3,6 +3,7 @@
 import torch
 
 from skmmm._model.adstock import carry_known, recurrent_carry
+from skmmm._model.stock import arriving
 
 
 def origin_fractions(network, origins, channels, inputs, shares):
@@ -38,7 +39,18 @@ def origin_fractions(network, origins, channels, inputs, shares):
     parts = torch.cat([before, shares], dim=-1) * media
     carried = _adstocked_parts(twin, values, media, inputs.known, parts)
     total = carried.sum(dim=0)
-    return torch.where(total > 0, carried / total, itself)
+    fractions = torch.where(total > 0, carried / total, itself)
+    if twin.channel_priors.stock is None:
+        return fractions
+    # Of what comes out of a stock each origin has its part of what went in.
+    effects = twin.effects_before_stock(values, inputs)
+    each = [
+        arriving(twin.channel_priors, values, fraction * effects)[0]
+        for fraction in fractions
+    ]
+    carried = torch.stack(each)
+    total = carried.sum(dim=0)
+    return torch.where(total != 0, carried / total, itself)
 
 
 def _adstocked_parts(network, values, media, known, parts):

@@ -396,7 +396,7 @@ class OutcomeModel:
             Of the grid.
         """
         first, last = np.flatnonzero(counted.any(axis=0))[[0, -1]]
-        if self.network.adstock == "gru":  # remembers more than max_lag periods
+        if self.network.remembers:
             first = 0
         window = slice(first, last + 1)
         inputs = self.inputs(panel).within(window)

@@ -189,6 +189,11 @@ CARRYOVER = {
 # .1 + LogNormal(.7, .4) comes to; and one more exposure adds more before it adds less.
 HALF_FREQUENCY_LOG, FREQUENCY_SLOPE_LOG = (0.75, 0.38), (0.7, 0.4)
 SLOPE_LOG = 0.2, 0.475
+# Of channels with a slow stock: half of the share that goes into it is below .12, 5 %
+# above .71; half-lives are within a factor of 2.3 of what is expected, and never beyond
+# 4; and what was there at first is anything from nothing to twice the usual.
+STOCK_SHARE_LOGIT, STOCK_LIFE_SPREAD, STOCK_LIFE_REACH = (-2.0, 1.75), 0.5, 1.4
+STOCK_START, STOCK_START_REACH = (1.0, 0.5), 1.0
 # Weibull shapes from falling to peaked; about one where the user says how fast the
 # effect decays.
 WEIBULL_SHAPE_LOG, WEIBULL_SHAPE_LOG_KNOWN = (0.15, 0.35), (0.0, 0.2)
@@ -227,6 +232,11 @@ class ChannelPriors:
         Channels that saturate by frequency and not by spend; None: no channel.
     pairs : Tensor of shape (P, 2), int, or None
         Channels that cause something together; None: no pair.
+    stock : Tensor or None
+        Expected half-life of the slow stock of a channel in periods, the same for all
+        that have one, 0 for others; None: no channel has one.
+    usual : Tensor or None
+        Mean of the rows' spend, in typical spend; None where `stock` is.
     """
 
     pooled: torch.Tensor
@@ -245,6 +255,8 @@ class ChannelPriors:
     shown: torch.Tensor
     frequency: torch.Tensor | None = None
     pairs: torch.Tensor | None = None
+    stock: torch.Tensor | None = None
+    usual: torch.Tensor | None = None
 
     def among(self, channels):
         """Return what is expected of some channels."""
@@ -255,6 +267,8 @@ class ChannelPriors:
             del own["frequency"]
         if pairs is not None:
             own["pairs"] = synergies.among(pairs, channels)[1]
+        if "stock" in own and not own["stock"].any():
+            del own["stock"], own["usual"]
         return ChannelPriors(**own)
 
     @property
@@ -390,6 +404,19 @@ def media_priors(adstock, sizes, channels):
     ]
 
 
+def stock_priors(sizes, channels):
+    """Priors of the slow stocks of channels, one half-life for all."""
+    if channels.stock is None:
+        return []
+    life = math.log(channels.stock.max().item()), STOCK_LIFE_SPREAD
+    share = "stock_share_logit", (sizes.n_media,)
+    return [
+        Prior(*share, *STOCK_SHARE_LOGIT, "channel"),
+        Prior("stock_life_log", (), *life, "media", reach=STOCK_LIFE_REACH),
+        Prior("stock_start", (), *STOCK_START, "media", reach=STOCK_START_REACH),
+    ]
+
+
 def unseen_priors(sizes):
     """Priors of what rows cannot say about effects, and nothing else does either.
 
@@ -456,6 +483,7 @@ def shared_priors(adstock, sizes, channels, *, level, steps=None):
         priors.append(Prior("demand", (sizes.n_demand,), 0.0, 0.1))
     if sizes.n_media:
         priors += media_priors(adstock, sizes, channels)
+        priors += stock_priors(sizes, channels)
     if level:
         priors += level_priors(sizes)
     if sizes.n_media and sizes.per_head:

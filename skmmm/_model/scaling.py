@@ -27,6 +27,7 @@ from skmmm._model.draws import select
 from skmmm._model.frequency import heard
 from skmmm._model.saturation import half_saturations, hill_odds
 from skmmm._model.spikes import believed_share, find_spikes, take_excess
+from skmmm._model.stock import arriving
 from skmmm._model.synergies import together
 
 
@@ -51,7 +52,12 @@ class ScaledChannel:
         self.own, self.rest = own, rest
         self.slope = torch.exp(self.values["slope_log"])[:, None]  # (E, 1, 1)
         self.half_log = half_saturations(self.values, self.inputs.intensity)
-        self.full = self.network.full_effects(self.values, inputs)[:, :, 0] * weight
+        self.full = self.network.full_effects(self.values, inputs)[:, :, 0]
+        self.late = None  # weight of effects that arrive later
+        if self.network.channel_priors.stock is None:
+            self.full = self.full * weight
+        else:
+            self.late = weight
         self.spiked = bool(self.network.channel_priors.spiked.any())
         gaps = self.spiked and not inputs.known.all()
         self.linear = self.network.adstock != "gru" and not gaps
@@ -88,6 +94,8 @@ class ScaledChannel:
         twin.inputs = self.inputs.in_regions(regions)
         twin.own, twin.rest = self.own[regions], self.rest[regions]
         twin.full = self.full[:, regions]
+        if self.late is not None:
+            twin.late = self.late[regions]
         if self.half_log.shape[1] > 1:
             twin.half_log = self.half_log[:, regions]
         if self.heard is not None:
@@ -132,15 +140,18 @@ class ScaledChannel:
 
     def _effects(self, odds):
         if self.heard is not None:  # of reach that was heard and carried over
-            return self._beside_partners(odds * self.full)
-        # odds / (1 + odds) = 1 - 1 / (1 + odds), which is 1 where odds are infinite
-        missed = odds.add_(1.0).reciprocal_().mul_(self.full)
-        return self._beside_partners(missed.neg_().add_(self.full))
-
-    def _beside_partners(self, own):
+            found = odds * self.full
+        else:
+            # odds / (1 + odds) = 1 - 1 / (1 + odds), which is 1 where odds are infinite
+            missed = odds.add_(1.0).reciprocal_().mul_(self.full)
+            found = missed.neg_().add_(self.full)
+        if self.late is not None:
+            channels = self.network.channel_priors
+            found = arriving(channels, self.values, found[:, :, None])[:, :, 0]
+            return found * self.late
         # What a pair adds is as many times as large as both effects: weights pass.
-        added = [theta * together(own, other) for theta, other in self.partners]
-        return sum(added, own)
+        added = [theta * together(found, other) for theta, other in self.partners]
+        return sum(added, found)
 
     def _odds_of(self, media):
         inputs = replace(self.inputs, media=media)

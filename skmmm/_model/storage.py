@@ -239,9 +239,12 @@ _FLAGS = ("pooled", "spiked", "doubted", "shown")
 
 
 def _channel_priors(arrays, sizes, scales):
-    found = {"frequency": None, "pairs": _pairs(arrays, sizes)}
+    found = {"frequency": None, "stock": None, "usual": None}
+    found["pairs"] = _pairs(arrays, sizes)
     if scales.frequency is not None:
         found["frequency"] = torch.from_numpy(np.isfinite(scales.frequency))
+    if "channel_priors.stock" in arrays:
+        found |= _stock(arrays, sizes)
     for field in fields(ChannelPriors):
         if field.name in found:
             continue
@@ -270,6 +273,18 @@ def _in_order(pairs):
     """Return whether pairs are in order, each too, and none is there twice."""
     rows = [tuple(pair) for pair in pairs]
     return rows == sorted(set(rows)) and (pairs[:, 0] < pairs[:, 1]).all()
+
+
+def _stock(arrays, sizes):
+    """Return what `ChannelPriors` know of slow stocks."""
+    found = {
+        name: arrays.take(f"channel_priors.{name}", (sizes.n_media,), least=0.0)
+        for name in ("stock", "usual")
+    }
+    lives = np.unique(found["stock"][found["stock"] > 0])
+    if len(lives) != 1:
+        raise ValueError("array 'channel_priors.stock' has not one half-life.")
+    return {name: torch.from_numpy(array) for name, array in found.items()}
 
 
 def _parameters(arrays, prefix, n_draws, n_shared, n_regional, sizes):
