@@ -26,6 +26,7 @@ _NAMING = {
     "population",
     "free_sign",
     "synergies",
+    "brand_channels",
     "media_cost",
     "priors",
     "forbidden_edges",

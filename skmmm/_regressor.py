@@ -77,7 +77,7 @@ class DeepCausalMMMRegressor(
         alone. How far all regions are on one curve in spend per head is then learned.
         None: each region is on a scale of its own.
     max_lag : int, default=13
-        Periods over which spend may act; more for slow brand channels.
+        Periods over which spend may act; for slow brand channels see `brand_channels`.
     adstock : {"weibull", "geometric", "delayed", "free", "gru"}, default="weibull"
         Shape of the carry-over, learned per channel and normalised to sum to one:
         Weibull density (falling from the start, or with a later peak); geometric
@@ -85,6 +85,13 @@ class DeepCausalMMMRegressor(
         small recurrent cell over the channel's own spend that is increasing in it.
     free_sign : list of str or int, str, int, callable or None, default=None
         Media columns whose effect may be negative.
+    brand_channels : list of str or int, str, int, callable or None, default=None
+        Media columns with a slow stock: a share of what they cause does not arrive at
+        once but fades in over months, out of a stock whose half-life is expected to be
+        half a year, one for all. The share of each is learned, and shrunk to none
+        (half of its prior is below .12); `brand_effects` says what came at once, what
+        late, and what is still to come. See "Slow effects" in the user guide. It needs
+        a time column. None: all effects are over after `max_lag` periods.
     media_share : float in (0, 1), default=0.3
         Prior median of the share of the KPI that all media together cause, before the
         data speak. It is lowered where errors show that regions move in groups.
@@ -290,6 +297,7 @@ class DeepCausalMMMRegressor(
         "max_lag": [Interval(Integral, 0, None, closed="left")],
         "adstock": [StrOptions(set(ADSTOCKS))],
         "free_sign": _COLUMNS,
+        "brand_channels": _COLUMNS,
         "media_share": [Interval(Real, 0, 1, closed="neither")],
         "media_cost": [Interval(Real, 0, None, closed="neither"), Mapping, None],
         "frequency": [Mapping, None],
@@ -330,6 +338,7 @@ class DeepCausalMMMRegressor(
         max_lag: int = MAX_LAG,
         adstock: Adstock = ADSTOCK,
         free_sign: Columns = None,
+        brand_channels: Columns = None,
         media_share: float = 0.3,
         media_cost: MediaCost = None,
         frequency: Mapping[Any, Column] | None = None,
@@ -363,6 +372,7 @@ class DeepCausalMMMRegressor(
         self.max_lag = max_lag
         self.adstock = adstock
         self.free_sign = free_sign
+        self.brand_channels = brand_channels
         self.media_share = media_share
         self.media_cost = media_cost
         self.frequency = frequency

@@ -49,8 +49,10 @@ def read_pairs(synergies, media, labels):
     return sorted(found)
 
 
-def check_pairs(pairs, media, free, own):
+def check_pairs(pairs, media, free, own, slow):
     """Raise if channels of pairs may lower the KPI, or have a return that is known.
+
+    Or if any channel has a slow stock.
 
     Parameters
     ----------
@@ -58,9 +60,15 @@ def check_pairs(pairs, media, free, own):
         As `read_pairs` returned them.
     media : list
         Labels of the media columns.
-    free, own : ndarray of shape (n_media,), bool
-        Channels whose effect may be negative, and those with a prior of their own.
+    free, own, slow : ndarray of shape (n_media,), bool
+        Channels whose effect may be negative, those with a prior of their own, and
+        those with a slow stock.
     """
+    if slow.any():
+        raise ValueError(
+            "synergies and brand_channels are both given, and what pairs add to a slow "
+            "stock is not modelled. Leave out one of the two."
+        )
     for pair in pairs:
         for m in pair:
             if free[m]:

@@ -9,7 +9,8 @@ spend originates, and a change of spend moves its children before the KPI is com
 
 What spend of X's rows causes is counted in these rows and in the later periods that its
 carry-over reaches: in training data as far as these go; where X lies beyond them, in
-`max_lag` periods after it.
+`max_lag` periods after it. A slow stock reaches all later periods of training data;
+what it brings after the periods that count is `to_come`.
 
 One rule says what is spent outside of X's rows, for summaries, curves and plans alike:
 it is the same whatever X spends. In training data it is what was spent. After X every
@@ -34,6 +35,7 @@ from skmmm._data.panel import Panel
 from skmmm._estimator.controls import control_effects
 from skmmm._estimator.direct_effects import direct_effects
 from skmmm._estimator.frequencies import frequency_curves
+from skmmm._estimator.late_effects import LateEffects
 from skmmm._estimator.origins import (
     contributions_by_origin,
     moving_with,
@@ -52,7 +54,6 @@ from skmmm.inspection._protocol import (
     Effect,
     ExperimentValues,
     Flights,
-    TableCounterfactual,
 )
 from skmmm.inspection._support import support_factors
 
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class ModelCounterfactual(TableCounterfactual):
+class ModelCounterfactual(LateEffects):
     """The counterfactual of a fitted model; channels inside are in its own order.
 
     Attributes
@@ -188,14 +189,6 @@ class ModelCounterfactual(TableCounterfactual):
     def control_effects(self) -> ControlEffects:
         return control_effects(self)
 
-    def lag_weights(self, *, draws: bool = False) -> Array:
-        with one_thread():
-            return self.model.summary(draws=draws)["carryover"][:, self.shown]
-
-    def prior_lag_weights(self) -> Array:
-        prior = replace(self.model, draws=self.model.network.prior_guess(4000))
-        return replace(self, model=prior).lag_weights(draws=True)
-
     @cached_property
     def media_cost_or_unit(self) -> Array:
         """What a unit of a column costs, or is in units of X, shape (n_media,)."""
@@ -236,15 +229,6 @@ class ModelCounterfactual(TableCounterfactual):
         if self.paid is None:
             return self.model_spend
         return np.where(np.isfinite(self.paid), self.paid, self.model_spend)
-
-    @cached_property
-    def counted(self):
-        """Cells that spend of X's rows reaches, shape (R, T), bool."""
-        reached = in_x = self.in_x
-        for lag in range(1, self.model.network.sizes.max_lag + 1):
-            reached = reached.copy()
-            reached[:, lag:] |= in_x[:, :-lag]
-        return reached & self.panel.observed
 
     @cached_property
     def in_x(self):

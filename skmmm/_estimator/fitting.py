@@ -23,7 +23,7 @@ from skmmm._estimator.alarms import (
     warn_of_alarms,
     with_those_of_fit,
 )
-from skmmm._estimator.channel_priors import make_channel_priors
+from skmmm._estimator.channel_priors import make_channel_priors, with_stocks
 from skmmm._estimator.experiments import (
     Told,
     alarms_after,
@@ -263,22 +263,11 @@ def _start(estimator, panel, stuck, outliers, population, generator):
             sizes.n_hidden, sizes.n_season, sizes.n_controls, sizes.n_regions, generator
         ).centred(columns, torch.from_numpy(panel.weight > 0))
     free_sign = _free_sign(estimator, sizes.negative_kpi)
-    expected = make_channel_priors(
-        estimator.priors,
-        estimator._media_cost,
-        adstock=estimator.adstock,
-        media_share=estimator.media_share,
-        shown=shown,
-        panel=panel,
-        scales=scales,
-        media=list(estimator._columns.media),
-        labels=estimator._labels,
-    )
     network = OutcomeNetwork(
         sizes,
         adstock=estimator.adstock,
         free_sign=free_sign,
-        channel_priors=_with_pairs(estimator, expected, free_sign),
+        channel_priors=_channel_priors(estimator, panel, scales, shown, free_sign),
         level=ordered,
     )
     target = make_target(panel, scales, outliers, ordered=ordered)
@@ -294,14 +283,26 @@ def _start(estimator, panel, stuck, outliers, population, generator):
     return model, target, alarms
 
 
-def _with_pairs(estimator, expected, free_sign):
-    """Return what is expected of channels, with the pairs that cause more together."""
-    pairs = estimator._pairs()
-    if not pairs:
-        return expected
+def _channel_priors(estimator, panel, scales, shown, free_sign):
+    """Return what is expected of each channel."""
     media = list(estimator._columns.media)
-    check_pairs(pairs, media, free_sign.numpy(), ~expected.pooled.numpy())
-    return replace(expected, pairs=torch.tensor(pairs))
+    channels = make_channel_priors(
+        estimator.priors,
+        estimator._media_cost,
+        adstock=estimator.adstock,
+        media_share=estimator.media_share,
+        shown=shown,
+        panel=panel,
+        scales=scales,
+        media=media,
+        labels=estimator._labels,
+    )
+    slow, pairs = estimator._with_stock(), estimator._pairs()
+    channels = with_stocks(channels, slow, estimator._season_length, panel, scales)
+    if not pairs:
+        return channels
+    check_pairs(pairs, media, free_sign.numpy(), ~channels.pooled.numpy(), slow)
+    return replace(channels, pairs=torch.tensor(pairs))
 
 
 def _free_sign(estimator, negative_kpi):

@@ -105,6 +105,19 @@ class QuestionsMixin(ReadingMixin):
             self, X, shares=shares, value=value, confidence_level=confidence_level
         )
 
+    @documented_by(inspection.brand_effects)
+    def brand_effects(
+        self,
+        X: Table | None = None,
+        *,
+        by: By = None,
+        confidence_level: float = 0.9,
+    ) -> pd.DataFrame:
+        """Return what brand channels contribute at once, late, and what is to come."""
+        return inspection.brand_effects(
+            self, X, by=by, confidence_level=confidence_level
+        )
+
     @documented_by(inspection.response_curve)
     def response_curve(
         self,

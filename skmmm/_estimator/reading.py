@@ -112,6 +112,21 @@ class ReadingMixin(FittedState):
             return None
         return np.array([c in self._frequency_columns for c in self._columns.media])
 
+    def _with_stock(self) -> np.ndarray:
+        """Return which channels have a slow stock, (n_media,)."""
+        media = self._columns.media
+        given = () if self.brand_channels is None else self.brand_channels
+        empty = pd.DataFrame(columns=self._labels)
+        slow = checks.resolve_many(empty, given, "brand_channels")
+        for label in slow:
+            checks.check_channel(label, media, "brand_channels")
+        if slow and self._calendar is None:
+            raise ValueError(
+                f"brand_channels={slow} needs a time column: what arrives late does so "
+                "in later periods. Name the column in `time`, or leave it out."
+            )
+        return np.array([label in slow for label in media], dtype=bool)
+
     def _read_costs(self, rows):
         """Learn what a unit of each channel costs, and what was paid in each row."""
         media = list(self._columns.media)

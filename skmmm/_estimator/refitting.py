@@ -145,11 +145,12 @@ class RefitMixin(ReadingMixin):
             label: {name: tuple(map(float, pair)) for name, pair in prior.items()}
             for label, prior in told.items()
         }
-        free = () if settings["free_sign"] is None else settings["free_sign"]
         empty = pd.DataFrame(columns=labels)
-        settings["free_sign"] = set(checks.resolve_many(empty, free, "free_sign"))
         pairs = read_pairs(settings.get("synergies"), list(media), labels)
         settings["synergies"] = [(media[i], media[j]) for i, j in pairs] or None
+        for name in ("free_sign", "brand_channels"):
+            named = () if settings.get(name) is None else settings[name]
+            settings[name] = set(checks.resolve_many(empty, named, name))
         return settings
 
 

@@ -148,11 +148,9 @@ class RefreshMixin(ReadingMixin):
 
     def _check_same_settings(self):
         """Raise if parameters were set since `fit` that only a fit takes in."""
+        before = self._fitted_parameters  # of an older pickle without some
         for name, value in self.get_params(deep=False).items():
-            if name in _OF_A_REFRESH or _same(
-                value,
-                self._fitted_parameters.get(name),  # one pickled before has fewer
-            ):
+            if name in _OF_A_REFRESH or _same(value, before.get(name)):
                 continue
             raise ValueError(
                 f"{name} is another one than in fit, and partial_fit goes on with the "

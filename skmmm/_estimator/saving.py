@@ -171,9 +171,10 @@ def _parameters_to_save(estimator):
     """Return the parameters of the fit, and those that `predict` reads, as now."""
     now = {"gap": estimator.gap, "unseen_region": estimator.unseen_region}
     parameters = estimator._fitted_parameters | now
-    if parameters.get("synergies") is None:  # as in files of versions without them
-        parameters.pop("synergies", None)
     type(estimator)(**parameters)._validate_params()
+    for name in ("synergies", "brand_channels"):  # which earlier versions do not know
+        if parameters.get(name) is None:
+            parameters.pop(name, None)
     return parameters | {"experiments": _as_data(parameters["experiments"])}
 
 
@@ -229,6 +230,7 @@ def _unpacked(cls, header, arrays):
     )
     _check_frequency(estimator._model.scales, estimator._with_frequency())
     _check_pairs(estimator._model.network.channel_priors.pairs, estimator._pairs())
+    _check_stock(estimator._model.network.channel_priors, estimator._with_stock())
     estimator._money = _money_in(arrays, estimator._money_columns, (n_rows, n_media))
     estimator._training_index = unpack_index(header["index"], arrays, n_rows)
     losses = arrays.take("loss_curve", (None,), above=-np.inf)
@@ -294,6 +296,13 @@ def _check_pairs(found, told):
     """Raise if pairs of channels are not those of a parameter."""
     if ([] if found is None else found.tolist()) != [list(pair) for pair in told]:
         raise ValueError("array 'channel_priors.pairs' is not that of the parameter.")
+
+
+def _check_stock(channels, told):
+    """Raise if the channels with a slow stock are not those of the parameter."""
+    found = np.zeros_like(told) if channels.stock is None else channels.stock.numpy()
+    if ((found > 0) != told).any():
+        raise ValueError("array 'channel_priors.stock' is not that of the parameter.")
 
 
 def _cost_in(arrays, n_media):

@@ -37,6 +37,7 @@ class FittedState:
     warm_start: bool = False  # of a model that was pickled before, as the next
     effect_drift: float = 0.0
     synergies: Sequence | None = None
+    brand_channels: Columns = None
 
     # Public attributes, described in the docstring of the regressor.
     media_: list

@@ -366,7 +366,10 @@ def _call(
     media = {labels[position]: position for position in data.roles["media"]}
     told = settings | {
         "priors": {media[k]: v for k, v in settings["priors"].items() if k in media},
-        "free_sign": sorted(media[k] for k in settings["free_sign"] if k in media),
+        **{
+            name: sorted(media[k] for k in settings[name] if k in media)
+            for name in ("free_sign", "brand_channels")
+        },
         "random_state": state.seed,
     }
     return to_refit(model, "graph", **data.roles, **told), data, common[state.data]
