@@ -45,9 +45,9 @@ def effects_of(
     -------
     effects : Effects
         With `contributions`, `channel_summary`, `channel_groups`, `control_summary`,
-        `response_curve`, `marginal_roi`, `payback`, `optimize_budget`, `budget_path`
-        and `compare_scenarios`. It also stands for X in the functions of these names
-        and in the methods of `DeepCausalMMMRegressor`.
+        `response_curve`, `marginal_roi`, `payback`, `brand_effects`, `optimize_budget`,
+        `budget_path` and `compare_scenarios`. It also stands for X in the functions of
+        these names and in the methods of `DeepCausalMMMRegressor`.
 
     Raises
     ------
@@ -157,6 +157,11 @@ class Effects(BoundTable):
     def payback(self, **options: Any) -> pd.DataFrame:
         """Return how many periods pass until the effect of a unit of spend arrived."""
         return inspection.payback(self.estimator, self, **options)
+
+    @documented_by(inspection.brand_effects, without=_KNOWN)
+    def brand_effects(self, **options: Any) -> pd.DataFrame:
+        """Return what brand channels contribute at once, late, and what is to come."""
+        return inspection.brand_effects(self.estimator, self, **options)
 
     @documented_by(inspection.marginal_roi, without=_KNOWN)
     def marginal_roi(self, **options: Any) -> pd.DataFrame:

@@ -35,6 +35,7 @@ from skmmm.allocation._words import (
     untold_in_words,
     why_none,
 )
+from skmmm.inspection._brand import still_to_come
 from skmmm.inspection._intervals import bounds as quantiles
 from skmmm.inspection._protocol import Counterfactual
 
@@ -263,6 +264,7 @@ class PlanResults:
                 message = "Every channel keeps its spend: there is nothing to plan."
             message += kept_in_words(problem) + self._price_in_words()
             message += idle_in_words(problem, self.costless)
+            message += still_to_come(self.counterfactual)
             if self.moved is not None:
                 message += " Levers stay as they are."
             return self.today(message, success=True, nit=nit)
@@ -295,9 +297,17 @@ class PlanResults:
             + self._costless_in_words(result.X)
             + self._price_in_words()
             + (doubt_in_words(result.probability_better) if can_know(self) else "")
-            + idle_in_words(problem, self.costless),
+            + idle_in_words(problem, self.costless)
+            + self._later_in_words(plan),
         )
         return result
+
+    def _later_in_words(self, plan):
+        """Say what the spend of a plan brings after the periods that count."""
+        if not self.counterfactual.has_stock:
+            return ""
+        cells = plan.reshape(self.problem.shape), self._group
+        return still_to_come(self.counterfactual.planned(*cells))
 
     def _price_in_words(self):
         """Say which prices are assumed, and where these rows paid another one."""

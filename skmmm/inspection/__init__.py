@@ -1,6 +1,7 @@
 """What channels cause, of any fitted estimator or pipeline, and how far to trust it."""
 
 from skmmm.inspection._anchors import priors_from
+from skmmm.inspection._brand import brand_effects
 from skmmm.inspection._calibration import calibrate_intervals
 from skmmm.inspection._compare import compare_models
 from skmmm.inspection._confounding import confounding_robustness
@@ -20,6 +21,7 @@ from skmmm.inspection._stability import block_stability, refresh_stability
 
 __all__ = [
     "block_stability",
+    "brand_effects",
     "calibrate_intervals",
     "channel_groups",
     "channel_summary",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ from skmmm.inspection._verdicts import (
 SHARES = (0.5, 0.9)
 # Share of the effect beyond the last lag from which arrival is later than reported.
 CUT_OFF = 0.05
+# Share of effects up to which it is shown when they arrive.
+_SHOWN = 0.98
 # What comes after the last lag falls by a tenth a period at least.
 _SLOWEST = 0.9
 
@@ -102,7 +105,8 @@ def payback(
     The effect of a period arrives evenly over it: with 60 % in the period of spend
     itself, half has arrived after 0.83 periods. So no time is below the share itself,
     and times below one say no more than that: in the same period. None is above
-    ``max_lag + 1``.
+    ``max_lag + 1``, but of channels with a slow stock (`brand_channels`): there all
+    counts that comes out of it, and `money_back` counts what is to come after the rows.
 
     Shares are those of the method ``carryover``: of a unit more where spend is steady.
     Where it is not, the curve of saturation weighs periods differently.
@@ -177,6 +181,9 @@ def arrived_of(found: Counterfactual, tail: float) -> pd.DataFrame:
     if found.has_draws:
         drawn = _cumulated(found.lag_weights(draws=True))
         ends = bounds(drawn, tail, point, least=0.0, most=1.0)
+    if found.has_stock:  # which is never quite empty
+        n_shown = 1 + int((point < _SHOWN).any(axis=0).sum())
+        point, ends = point[:, :n_shown], ends[..., :n_shown]
     index = pd.MultiIndex.from_product(
         [found.labels, range(point.shape[1])], names=["channel", "periods"]
     )
@@ -300,7 +307,9 @@ def _money_back(found, value, tail):
 
 def _until_paid(found, value, *, draws):
     """Return after how many periods money is back, inf for never, (E, n_media)."""
-    earned = value * np.nan_to_num(found.effects(draws=draws).roi[:, 0])
+    effects = found.effects(draws=draws)
+    caused = effects.incremental + found.to_come(draws=draws)[:, None]
+    earned = value * np.nan_to_num(replace(effects, incremental=caused).roi[:, 0])
     share = 1.0 / np.maximum(earned, np.finfo(float).tiny)
     return arrival(found.lag_weights(draws=draws), share)
 

@@ -25,6 +25,10 @@ NO_LAGS = (
     "Carry-over is a part of DeepCausalMMMRegressor: the predictions of other "
     "estimators do not tell when an effect comes."
 )
+NO_STOCK = (
+    "No channel has a slow stock: name some in brand_channels when fitting a "
+    "DeepCausalMMMRegressor."
+)
 # From multiples of spend, and a function from outcomes of draws to their weights, to
 # outcomes and the gradient of their weighted sum.
 Flights: TypeAlias = Callable[[Array, Callable[[Array], Array]], tuple[Array, Array]]
@@ -98,6 +102,38 @@ class FrequencyCurve:
     variation: float
     best: Array
     expected_best: Array
+
+
+@dataclass(frozen=True, eq=False)
+class BrandEffects:
+    """What B channels with a slow stock cause at once and late, draws (E) first.
+
+    Attributes
+    ----------
+    channels : ndarray of shape (B,), int
+        Positions in `labels`.
+    short, long : ndarray of shape (E, n_groups, B)
+        What arrives in the rows at once, carry-over included, and out of the stock, in
+        KPI units.
+    to_come : ndarray of shape (E, B)
+        What the stock still holds after the last row of each region.
+    share : ndarray of shape (E, B)
+        Of effects, that goes into the stock.
+    half_life : ndarray of shape (E,)
+        Of what is in it, in periods.
+    expected_share : ndarray of shape (n_guesses, B)
+        The same before seeing the data.
+    expected_half_life : ndarray of shape (n_guesses,)
+    """
+
+    channels: np.ndarray
+    short: Array
+    long: Array
+    to_come: Array
+    share: Array
+    half_life: Array
+    expected_share: Array
+    expected_half_life: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,6 +295,11 @@ class Counterfactual(ABC):
         """Spend of all rows and channels."""
         return self.spend.sum()
 
+    @property
+    def has_stock(self) -> bool:
+        """Whether some channel has a slow stock."""
+        return False
+
     def spend_in(self, by: By) -> Array:
         """Return the spend of groups of rows, shape (n_groups, n_media)."""
         return self._sum_in(by, self.spend)
@@ -344,6 +385,17 @@ class Counterfactual(ABC):
     def prior_lag_weights(self) -> Array:
         """Return prior draws of `lag_weights`."""
         raise ValueError(NO_LAGS)
+
+    def to_come(self, *, draws: bool = False) -> Array:
+        """Return what spend of the rows brings after the periods that count, (E, M).
+
+        Out of slow stocks, in KPI units; zero for channels without one.
+        """
+        return np.zeros((self.n_draws if draws else 1, len(self.labels)))
+
+    def brand_effects(self, by: By = None, *, draws: bool = False) -> BrandEffects:
+        """Return the `BrandEffects` of channels with a slow stock."""
+        raise ValueError(NO_STOCK)
 
     def frequency_curves(self, grid: Array | None) -> dict[Any, FrequencyCurve]:
         """Return the `FrequencyCurve` of channels with a frequency, by label."""

@@ -136,6 +136,10 @@ class GroupedCounterfactual(Counterfactual):
         return all(part.additive for part in self.parts)
 
     @property
+    def has_stock(self):
+        return any(part.has_stock for part in self.parts)
+
+    @property
     def total_spend(self):
         return sum(part.total_spend for part in self.parts)
 
@@ -271,6 +275,13 @@ class GroupedCounterfactual(Counterfactual):
 
     def prior_lag_weights(self) -> Array:
         return _with_all_lags([part.prior_lag_weights() for part in self.parts])
+
+    def to_come(self, *, draws: bool = False) -> Array:
+        found = [part.to_come(draws=draws) for part in self.parts]
+        return np.concatenate(self._draws_of(found) if draws else found, axis=1)
+
+    def brand_effects(self, by: By = None, *, draws: bool = False) -> NoReturn:
+        self._are_of_one("Slow stocks")
 
     def standard_error(self) -> Array | None:
         found = [part.standard_error() for part in self.parts]
@@ -508,21 +519,21 @@ class GroupedCounterfactual(Counterfactual):
 
     # Experiments are of one group.
 
-    def _experiments_are_of_one(self) -> NoReturn:
+    def _are_of_one(self, what: str) -> NoReturn:
         raise ValueError(
-            "Experiments are of one group: ask its own model, "
+            f"{what} are of one group: ask its own model, "
             f"estimators_[{self.keys[0] if len(self.by) > 1 else self.keys[0][0]!r}]."
         )
 
     @property
     def experiment_grid(self):
-        self._experiments_are_of_one()
+        self._are_of_one("Experiments")
 
     def answers(self, experiment: Experiment) -> bool:
-        self._experiments_are_of_one()
+        self._are_of_one("Experiments")
 
     def experiment_values(self, experiments: list[Experiment]) -> ExperimentValues:
-        self._experiments_are_of_one()
+        self._are_of_one("Experiments")
 
 
 def paired_draws(position: int, n_draws: int, n_own: int) -> np.ndarray:

@@ -105,6 +105,7 @@ class ValuedCounterfactual(Counterfactual):
     has_periods = _asked("has_periods")
     responds = _asked("responds")
     additive = _asked("additive")
+    has_stock = _asked("has_stock")
     experiment_grid = _asked("experiment_grid")
     groups = _asked("groups")
     spend_in = _asked("spend_in")
@@ -160,6 +161,9 @@ class ValuedCounterfactual(Counterfactual):
             incremental=self.value * found.incremental,
             gain=self.value * found.gain,
         )
+
+    def to_come(self, *, draws: bool = False) -> Array:
+        return self.value * self.of.to_come(draws=draws)
 
     def curve(
         self, channel: int, factors: Array, by: By = None, *, draws: bool = False

@@ -105,6 +105,21 @@ def control_verdicts(effects: Array, prior: Array) -> np.ndarray:
     return np.where(known, VERDICTS[0], VERDICTS[2]).astype(object)
 
 
+def stock_verdicts(shares: Array, prior: Array, doubted: np.ndarray) -> np.ndarray:
+    """Return the verdict on the share of slow stocks, (n,); None with too few draws.
+
+    "data-driven" if the spread of the share itself shrank to less than half of the
+    prior's, "not identified" of channels that are `doubted`, else "prior-driven".
+
+    Both arguments are draws, (n_draws, n).
+    """
+    if len(shares) < MIN_DRAWS:
+        return np.full(shares.shape[1], None, dtype=object)
+    known = _removed(shares, prior) >= ENOUGH
+    verdict = np.where(known, VERDICTS[0], VERDICTS[1])
+    return np.where(doubted, VERDICTS[2], verdict).astype(object)
+
+
 def doubt_removed(expected: Array, caused: Array, error: Array) -> np.ndarray:
     """Return the share of the variance of effects that each test removes, (Q,).
 

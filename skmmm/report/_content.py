@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from skmmm._data.periods import UNITS
+from skmmm.inspection._brand import brand_effects_of
 from skmmm.inspection._frequency import points_of, table_of
 from skmmm.inspection._intervals import bounds, tail_probability
 from skmmm.inspection._payback import SHARES, named_shares, payback_of
@@ -95,6 +96,8 @@ class Content:
         As of `residuals_of`, of the rows of X that `fit` learned from.
     frequency : DataFrame or None
         As of `optimal_frequency`; None without a channel that has one.
+    brand : DataFrame or None
+        As of `brand_effects`; None without a channel with a slow stock.
     by_frequency : DataFrame indexed by channel and frequency
         As of `points_of`; empty without.
     plan : Plan or str
@@ -146,6 +149,7 @@ class Content:
     payback: pd.DataFrame
     residuals: pd.DataFrame
     frequency: pd.DataFrame | None
+    brand: pd.DataFrame | None
     by_frequency: pd.DataFrame
     plan: Any
     graph: Any
@@ -317,6 +321,11 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell, changes
         payback=payback_of(counterfactual, named_shares(SHARES), tail),
         residuals=residuals_of(judged[~judged["holdout"]]),
         frequency=table_of(counterfactual, seen, tail) if seen else None,
+        brand=(
+            brand_effects_of(counterfactual, None, tail)
+            if counterfactual.has_stock
+            else None
+        ),
         by_frequency=points_of(counterfactual, seen, tail),
         plan=plan,
         graph=_graph(estimator),

@@ -159,6 +159,18 @@ def _verdicts_of(row):
     return (f"text verdict {now.replace(' ', '-')}", now or "none", *doubts)
 
 
+def brand(content: Content) -> Iterator[Row]:
+    """Return what channels with a slow stock brought at once and late."""
+    found = content.brand
+    assert found is not None  # there is no such card without
+    return zip(
+        map(called, found.index),
+        map(_verdict, found.assign(alarm="").itertuples()),
+        *(_within(found, name) for name in ("short", "long", "to_come", "share")),
+        strict=True,
+    )
+
+
 def payback(content: Content) -> Iterator[Row]:
     """Return after how many periods half and nine tenths of effects have arrived."""
     found = content.payback

@@ -113,6 +113,17 @@ def cut_off(content):
     return truncation(content.payback)
 
 
+def slow_effects(content):
+    """Return how slowly stocks come out, in a sentence."""
+    first = content.brand.iloc[0]
+    now = interval(first.half_life_low, first.half_life_high)
+    expected = interval(first.half_life_prior_low, first.half_life_prior_high)
+    return (
+        f"Half of what is in a stock has come out after {number(first.half_life)} "
+        f"{periods(content)} (interval: {now}; expected beforehand: {expected})."
+    )
+
+
 def missing_rows(content):
     """Return how many rows are missing, in a sentence."""
     n, between = content.n_missing, f"the first and the last {periods(content, 1)}"

@@ -1,0 +1,321 @@
+"""Channels with a slow stock: what a fitted model says of them, everywhere."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from pandas.testing import assert_frame_equal
+from sklearn.pipeline import make_pipeline
+
+from helpers import refuses, refuses_from
+from skmmm import DeepCausalMMMRegressor, GroupedRegressor
+from skmmm.datasets import make_mmm_panel
+from skmmm.inspection import brand_effects
+from skmmm.plotting import PaybackDisplay
+from skmmm.report import make_report
+
+pytestmark = [
+    pytest.mark.usefixtures("short_chains"),
+    pytest.mark.filterwarnings("ignore:max_lag cuts off"),
+]
+BRAND = ["media_1", "media_3"]
+
+
+@pytest.fixture(scope="module")
+def slow_arguments(arguments):
+    return arguments | {"graph": None, "brand_channels": BRAND, "n_draws": 8}
+
+
+@pytest.fixture(scope="module")
+def slow(panel, slow_arguments, short_chains):
+    return DeepCausalMMMRegressor(**slow_arguments).fit(panel.X, panel.y)
+
+
+def parameters(model, *, draws=False):
+    """Return shares of BRAND and the half-life of a model."""
+    network = model._model.network_of(draws=draws)
+    values = network.values()
+    share = 1.0 / (1.0 + np.exp(-values["stock_share_logit"].numpy()))
+    return share[:, [0, 2]], np.exp(values["stock_life_log"].numpy())
+
+
+def without_spend(model, n_periods):
+    """Return coming weeks in which no channel spends."""
+    media, controls = (
+        dict.fromkeys(names, 0.0) for names in (model.media_, model.controls_)
+    )
+    return model.make_future_frame(n_periods, spend=media, control_values=controls)
+
+
+# --- what it says ---------------------------------------------------------------------
+
+
+def test_short_and_long_are_the_contribution(slow):
+    table, summary = slow.brand_effects(), slow.channel_summary()
+    assert list(table.index) == BRAND
+    total = table["short"] + table["long"]
+    assert_allclose(total, summary.loc[BRAND, "contribution"], rtol=1e-8)
+    assert (table[["short", "long", "to_come"]] > 0).all(axis=None)
+    for name in ("short", "long", "to_come", "share", "half_life"):
+        assert (table[f"{name}_low"] <= table[name]).all()
+        assert (table[name] <= table[f"{name}_high"]).all()
+    assert table["share_prior_low"].max() < 0.02 < 0.6 < table["share_prior_high"].min()
+    assert set(table["verdict"]) <= {"data-driven", "prior-driven", "not identified"}
+    rows = slow.contributions()
+    assert_allclose(rows.sum(axis=1), slow.predict(slow._training_rows()))
+
+
+def test_groups_of_rows_sum_to_all(slow):
+    whole = slow.brand_effects()
+    for by in ("region", "period"):
+        table = slow.brand_effects(by=by)
+        assert table.index.names == ["channel", by]
+        sums = table[["short", "long"]].groupby(level="channel").sum()
+        assert_frame_equal(sums.loc[BRAND], whole[["short", "long"]], check_names=False)
+
+
+def test_what_is_still_to_come_is_what_later_weeks_would_bring(slow, panel):
+    """A long future without spend of the brand channels gets all that is left."""
+    silent = without_spend(slow, 500)
+    later = slow.brand_effects(silent)
+    found = slow.brand_effects()["to_come"]
+    # What carry-over brings from the last rows goes through the stock as well.
+    assert (later["long"] >= 0.99 * found).all()
+    assert (later["long"] <= 1.1 * found).all()
+    assert (later["to_come"] < 1e-3 * found).all()
+
+
+def test_effects_fade_over_the_half_life_after_spend_ends(slow):
+    silent = without_spend(slow, 90)
+    by = slow.brand_effects(silent, by="period").loc["media_1", "long"].to_numpy()
+    _, life = parameters(slow)
+    late = by[slow.max_lag + 1 :]
+    assert_allclose(late[1:] / late[:-1], 0.5 ** (1.0 / life[0]), rtol=1e-6)
+
+
+def test_payback_includes_the_stock(slow, panel, arguments):
+    table = slow.payback()
+    share, life = parameters(slow)
+    kernel = slow.carryover()["share"].unstack().loc["media_1"].to_numpy()
+    keep = 0.5 ** (1.0 / life[0])
+    late, found, n = 0.0, [], 2000
+    for one in np.pad(kernel, (0, n - len(kernel))):
+        late = keep * late + (1.0 - keep) * share[0, 0] * one
+        found.append((1.0 - share[0, 0]) * one + late)
+    total = np.concatenate([[0.0], np.cumsum(found)])
+    expected = np.interp(0.9, total, np.arange(n + 1))
+    assert table.loc["media_1", "t90"] == pytest.approx(expected, rel=0.01)
+    assert table.loc["media_1", "t90_prior_high"] > slow.max_lag + 1
+    assert table.loc["media_2", "t90"] <= slow.max_lag + 1
+
+
+def test_money_back_counts_what_is_to_come(panel, slow_arguments):
+    model = DeepCausalMMMRegressor(**slow_arguments, media_cost=1.0)
+    model.fit(panel.X, panel.y)
+    summary, left = model.channel_summary(), model.brand_effects()["to_come"]
+    spend = summary["spend"]
+    full = (summary["roi"] * spend).loc[BRAND] + left
+    worth = float((spend.loc[BRAND] / full).max())  # all earn back at this value
+    table = model.payback(value=1.001 * worth)
+    assert np.isfinite(table.loc[BRAND, "money_back"]).all()
+
+
+def test_display_of_payback_ends_where_nearly_all_has_arrived(slow, pyplot):
+    display = PaybackDisplay.from_estimator(slow)
+    point = display.arrived["share"].unstack()
+    assert point.iloc[:, -1].min() >= 0.98
+    assert point.shape[1] < 300
+
+
+# --- counterfactuals and plans --------------------------------------------------------
+
+
+def test_curves_summaries_and_plans_say_the_same(slow, panel):
+    late = panel.X["week"] >= panel.X["week"].unique()[30]
+    X = panel.X[late]
+    summary = slow.channel_summary(X)
+    curve = slow.response_curve("media_1", X)
+    caused = summary.loc["media_1", "roi"] * summary.loc["media_1", "spend"]
+    assert_allclose(curve.current_incremental, caused)
+    effects = slow.effects(X)
+    found = effects.counterfactual()
+    now = found.outcome(np.ones((3, 1)))[0]
+    assert_allclose(now, (summary["roi"] * summary["spend"]).sum())
+    outcome, _ = found.flights()(np.ones((3, len(np.unique(X["week"])))), np.ones_like)
+    none, _ = found.flights()(np.zeros((3, len(np.unique(X["week"])))), np.ones_like)
+    assert_allclose(outcome - none, now)
+
+
+def test_spend_of_old_rows_counts_to_the_end_of_training(slow, panel):
+    first = panel.X["week"] < panel.X["week"].unique()[10]
+    summary = slow.channel_summary(panel.X[first])
+    changed = panel.X.copy()
+    changed.loc[first, "media_1"] = 0.0
+    without = slow.predict(changed)
+    lost = (slow.predict(panel.X) - without).sum()
+    row = summary.loc["media_1"]
+    assert_allclose(row["roi"] * row["spend"], lost)
+
+
+def test_gradient_of_flights(slow, panel):
+    X = panel.X[panel.X["week"] >= panel.X["week"].unique()[50]]
+    found = slow.effects(X).counterfactual().flights()
+    one = np.ones((3, 10))
+    _, gradient = found(one, np.ones_like)
+    more = one.copy()
+    more[0, 3] += 1e-4
+    less = one.copy()
+    less[0, 3] -= 1e-4
+    slope = (found(more, np.ones_like)[0] - found(less, np.ones_like)[0]) / 2e-4
+    assert_allclose(gradient[0, 3], slope[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("by", ["channel", "period"])
+def test_plans_say_that_more_comes_after_what_they_count(slow, by):
+    usual = {"control_values": "last_periods", "spend": "last_periods"}
+    X = slow.make_future_frame(4, **usual)
+    plan = slow.optimize_budget(X=X, by=by, allow_extrapolation=True)
+    assert "Not counted is what its spend brings later" in plan.message
+    assert "media_1" in plan.message
+    assert "media_2" not in plan.message.split("Not counted")[1]
+
+
+def test_plans_without_stocks_say_nothing_of_them(fitted):
+    found = fitted.effects().counterfactual()
+    assert (found.to_come() == 0.0).all()
+    assert not found.has_stock
+
+
+def test_total_effects_add_up(panel, slow_arguments):
+    world = make_mmm_panel(2, 60, n_media=3, graph=2, random_state=3)
+    given = slow_arguments | {"graph": "svar"}
+    model = DeepCausalMMMRegressor(**given).fit(world.X, world.y)
+    direct, total = (
+        model.channel_summary(effect=effect)["contribution"].sum()
+        for effect in ("direct", "total")
+    )
+    assert_allclose(total, direct)
+
+
+# --- data ----------------------------------------------------------------------------
+
+
+def test_none_named_is_the_model_without(panel, fast):
+    plain = DeepCausalMMMRegressor(**fast).fit(panel.X, panel.y)
+    empty = DeepCausalMMMRegressor(**fast, brand_channels=[]).fit(panel.X, panel.y)
+    assert (plain.predict(panel.X) == empty.predict(panel.X)).all()
+    names = [p.name for p in plain._model.network.shared_priors]
+    assert not any(name.startswith("stock") for name in names)
+
+
+def test_channels_by_position_are_the_same(panel, slow, slow_arguments):
+    at = [list(panel.X).index(name) for name in BRAND]
+    model = DeepCausalMMMRegressor(**slow_arguments | {"brand_channels": at})
+    assert_allclose(model.fit(panel.X, panel.y).predict(panel.X), slow.predict(panel.X))
+
+
+def test_refusals(panel, series, slow_arguments, fitted, fast):
+    wrong = slow_arguments | {"brand_channels": ["media_1", "price"]}
+    with refuses_from("brand_channels names 'price', which is not one of the media"):
+        DeepCausalMMMRegressor(**wrong).fit(panel.X, panel.y)
+    world = make_mmm_panel(1, 60, n_media=2, random_state=0)
+    wrong = fast | {"time": None, "region": None, "media": world.media}
+    model = DeepCausalMMMRegressor(**wrong, brand_channels=["media_1"])
+    with refuses_from("brand_channels=['media_1'] needs a time column"):
+        model.fit(world.X, world.y)
+    with refuses_from("No channel has a slow stock: name some in brand_channels"):
+        fitted.brand_effects()
+    X = pd.concat([panel.X.assign(brand=name) for name in "ab"])
+    y = pd.concat([panel.y, panel.y])
+    one = DeepCausalMMMRegressor(**slow_arguments | {"n_draws": 0, "max_iter": 2})
+    both = GroupedRegressor(one, by="brand").fit(X, y)
+    with refuses("Slow stocks are of one group: ask its own model, estimators_['a']."):
+        brand_effects(both)
+    assert both.payback().loc[("a", "media_1"), "t90"] > 0
+
+
+def test_every_way_to_ask(slow, panel):
+    expected = slow.brand_effects()
+    assert_frame_equal(brand_effects(make_pipeline(slow)), expected)
+    assert_frame_equal(slow.effects().brand_effects(), expected)
+    assert_frame_equal(brand_effects(slow, slow.effects()), expected)
+
+
+def test_few_draws_have_no_verdict(panel, slow_arguments):
+    given = slow_arguments | {"n_draws": 0, "max_iter": 2}
+    table = DeepCausalMMMRegressor(**given).fit(panel.X, panel.y).brand_effects()
+    assert table["verdict"].isna().all()
+    assert table["long_low"].isna().all()
+
+
+def test_files_keep_stocks(slow, panel, tmp_path):
+    slow.save(tmp_path / "slow.skmmm")
+    again = DeepCausalMMMRegressor.load(tmp_path / "slow.skmmm")
+    assert again.brand_channels == BRAND
+    assert_frame_equal(again.brand_effects(), slow.brand_effects())
+    assert (
+        pickle.loads(pickle.dumps(slow)).predict(panel.X) == slow.predict(panel.X)
+    ).all()
+
+
+def test_files_without_stocks_do_not_name_them(fitted, tmp_path):
+    fitted.save(tmp_path / "plain.skmmm")
+    assert b"brand_channels" not in (tmp_path / "plain.skmmm").read_bytes()
+
+
+def test_new_weeks_are_taken_in(panel, slow_arguments):
+    last = panel.X["week"].unique()[-8]
+    early = (panel.X["week"] < last).to_numpy()
+    model = DeepCausalMMMRegressor(**slow_arguments, effect_drift=0.02)
+    model.fit(panel.X[early], panel.y[early])
+    before = model.brand_effects()
+    model.partial_fit(panel.X[~early], panel.y[~early])
+    after = model.brand_effects()
+    assert (after["long"] > before["long"]).all()
+    summary = model.channel_summary()
+    total = after["short"] + after["long"]
+    assert_allclose(total, summary.loc[BRAND, "contribution"])
+    model.brand_channels = ["media_1"]
+    with refuses_from("brand_channels is another one than in fit"):
+        model.partial_fit(panel.X[~early], panel.y[~early])
+
+
+@pytest.mark.parametrize("adstock", ["gru", "free"])
+def test_all_carry_overs_have_stocks(adstock, series, slow_arguments):
+    given = slow_arguments | {
+        "adstock": adstock,
+        "max_iter": 3,
+        "brand_channels": ["media_2"],
+    }
+    model = DeepCausalMMMRegressor(**given).fit(series.X, series.y)
+    total = model.brand_effects()[["short", "long"]].sum(axis=1)
+    assert_allclose(total, model.channel_summary().loc[["media_2"], "contribution"])
+
+
+def test_experiments_on_brand_channels(panel, slow_arguments):
+    spent = panel.X.groupby("week")["media_1"].sum()
+    start, end = spent.index[spent > 0][[2, 6]]
+    test = pd.DataFrame(
+        {
+            "media": ["media_1"],
+            "start": [start],
+            "end": [end],
+            "estimate": [-3e5],
+            "std_error": [3e5],
+            "change": [0.0],
+        }
+    )
+    given = slow_arguments | {"max_iter": 5, "n_draws": 0, "experiments": test}
+    model = DeepCausalMMMRegressor(**given).fit(panel.X, panel.y)
+    changed = panel.X.copy()
+    off = changed["week"].between(start, end)
+    changed.loc[off, "media_1"] = 0.0
+    lost = (model.predict(panel.X) - model.predict(changed))[off.to_numpy()].sum()
+    assert_allclose(model.experiments_["after"], -lost, rtol=1e-6)
+
+
+def test_report_has_a_card_on_slow_effects(slow, panel, tmp_path):
+    page = make_report(slow, panel.X, panel.y, tmp_path / "report.html").read_text()
+    assert "Slow effects: at once, late, and still to come" in page
