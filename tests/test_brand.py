@@ -177,7 +177,7 @@ def test_plans_say_that_more_comes_after_what_they_count(slow, by):
     usual = {"control_values": "last_periods", "spend": "last_periods"}
     X = slow.make_future_frame(4, **usual)
     plan = slow.optimize_budget(X=X, by=by, allow_extrapolation=True)
-    assert "Not counted is what its spend brings later" in plan.message
+    assert "Not counted is what this spend brings later" in plan.message
     assert "media_1" in plan.message
     assert "media_2" not in plan.message.split("Not counted")[1]
 

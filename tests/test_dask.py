@@ -106,6 +106,15 @@ def test_partitions_change_nothing(world, trained, wide, one):
     assert_array_equal(model.predict(world.X), one.predict(world.X))
 
 
+@pytest.mark.usefixtures("client")
+def test_brand_channels_are_columns_of_the_frame(world, trained, wide, one):
+    one.set_params(brand_channels=["media_2"])
+    model = DaskMMMRegressor(one, n_workers=1).fit(in_partitions(wide, 2), "sales")
+    slow = model.to_local().brand_effects()
+    one.fit(world.X[trained], world.y[trained])
+    assert_array_equal(slow["long"], one.brand_effects()["long"])
+
+
 def by_region(frame):
     """Return rows with a partition for each of the five regions."""
     parts = [rows for _, rows in frame.groupby("region")]

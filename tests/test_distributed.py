@@ -84,6 +84,15 @@ def test_pairs_are_those_of_one_process(world, shared_out):
     )
 
 
+def test_slow_stocks_are_those_of_one_process(world, shared_out):
+    model = unfitted(world, brand_channels=["media_2"])
+    several = model.fit(world.X, world.y).brand_effects()
+    with workers._shared_by(None):
+        one = model.fit(world.X, world.y).brand_effects()
+    names = ["short", "long", "to_come", "share", "half_life"]
+    assert_allclose(several[names], one[names], rtol=1e-6)
+
+
 def set_in_all(team, numbers):
     """Let chains go so far in all processes."""
     team.run(set_chains, 2, lambda own: (numbers,))

@@ -35,6 +35,7 @@ MODULES = (
     "experiments._recommend",
     "graph._estimators",
     "inspection._anchors",
+    "inspection._brand",
     "inspection._calibration",
     "inspection._compare",
     "inspection._confounding",

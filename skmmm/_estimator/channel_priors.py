@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from scipy.special import logit
 from scipy.stats import norm
 
@@ -92,30 +90,6 @@ def make_channel_priors(
     apart = independent_spend(panel.media, seen)
     given = effect, carry, half, spiked, apart, _least(panel, seen, scales), shown
     return channel_priors(np.log(expected), money, *given, adstock, by_frequency)
-
-
-def with_stocks(
-    channels: ChannelPriors, slow: np.ndarray, season: int, panel: Panel, scales: Scales
-) -> ChannelPriors:
-    """Return the `ChannelPriors` in which some channels have a slow stock.
-
-    Parameters
-    ----------
-    channels : ChannelPriors
-    slow : ndarray of shape (n_media,), bool
-    season : int
-        Periods in a year: half of them is the expected half-life.
-    panel : Panel
-    scales : Scales
-    """
-    if not slow.any():
-        return channels
-    relative = (panel.media / scales.media[:, None])[panel.observed]
-    return replace(
-        channels,
-        stock=torch.from_numpy(np.where(slow, max(season / 2.0, 1.0), 0.0)),
-        usual=torch.from_numpy(relative.mean(axis=0)),
-    )
 
 
 def _least(panel: Panel, seen: np.ndarray, scales: Scales) -> Array:

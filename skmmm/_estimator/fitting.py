@@ -23,7 +23,7 @@ from skmmm._estimator.alarms import (
     warn_of_alarms,
     with_those_of_fit,
 )
-from skmmm._estimator.channel_priors import make_channel_priors, with_stocks
+from skmmm._estimator.channel_priors import make_channel_priors
 from skmmm._estimator.experiments import (
     Told,
     alarms_after,
@@ -43,7 +43,7 @@ from skmmm._model.likelihood import Loss, make_target
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.optimise import train
 from skmmm._model.outcome import OutcomeModel
-from skmmm._model.priors import Sizes
+from skmmm._model.priors import Sizes, with_stocks
 from skmmm._model.refresh import refresh
 from skmmm._model.threads import threads_for_blocks
 from skmmm._utils.callbacks import fit_progress
@@ -298,7 +298,9 @@ def _channel_priors(estimator, panel, scales, shown, free_sign):
         labels=estimator._labels,
     )
     slow, pairs = estimator._with_stock(), estimator._pairs()
-    channels = with_stocks(channels, slow, estimator._season_length, panel, scales)
+    half_a_year = (estimator._season_length or 0) / 2.0  # with a time column
+    usual = (panel.media / scales.media[:, None])[panel.observed].mean(axis=0)
+    channels = with_stocks(channels, slow, max(half_a_year, 1.0), usual)
     if not pairs:
         return channels
     check_pairs(pairs, media, free_sign.numpy(), ~channels.pooled.numpy(), slow)

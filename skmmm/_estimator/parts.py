@@ -32,7 +32,8 @@ class ModelPartsMixin(ReadingMixin):
         -------
         carryover : DataFrame indexed by (channel, lag)
             ``share`` of the effect that comes so many periods later, the same as
-            ``carryover_``, with ``low`` and ``high`` (nan without draws).
+            ``carryover_``, with ``low`` and ``high`` (nan without draws). Of channels
+            with a slow stock, of what does not go into it.
         """
         check_is_fitted(self)
         tail, order = tail_probability(confidence_level), self._shown_order()
@@ -279,7 +280,8 @@ class ModelPartsMixin(ReadingMixin):
             ``baseline drift`` (what the GRU reads from calendar and controls),
             ``hidden demand`` (see `hidden_demand`), ``confounding`` (what moves with
             the spend of channels that ring an alarm and is no effect; less what is
-            masked of effects where errors move in groups of regions) and ``level`` (a
+            masked of effects where errors move in groups of regions), ``earlier media``
+            (what slow stocks still bring of spend before training) and ``level`` (a
             slowly fading random walk), as far as the model has them.
         """
         _, index, panel = self._read(X)

@@ -217,6 +217,10 @@ def optimize_budget(
     last unit of media earns what it does: it is a further cell of the linear programme.
     What the GRU reads from controls (see `control_summary`) is not counted.
 
+    What slow stocks (`brand_channels`) bring after the periods that count is in no
+    outcome, so that plans of few periods favour what acts at once; ``message`` says how
+    much that is.
+
     Of estimators other than `DeepCausalMMMRegressor` the KPI of the rows of X counts,
     not that of later periods; there are no draws, so that `risk` changes nothing; and a
     plan by period takes one prediction for each channel and period in every step.

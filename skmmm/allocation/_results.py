@@ -27,6 +27,7 @@ from skmmm.allocation._words import (
     infeasible,
     joined_in_words,
     kept_in_words,
+    later_in_words,
     price_in_words,
     relative,
     risk_in_words,
@@ -35,7 +36,6 @@ from skmmm.allocation._words import (
     untold_in_words,
     why_none,
 )
-from skmmm.inspection._brand import still_to_come
 from skmmm.inspection._intervals import bounds as quantiles
 from skmmm.inspection._protocol import Counterfactual
 
@@ -264,7 +264,7 @@ class PlanResults:
                 message = "Every channel keeps its spend: there is nothing to plan."
             message += kept_in_words(problem) + self._price_in_words()
             message += idle_in_words(problem, self.costless)
-            message += still_to_come(self.counterfactual)
+            message += self._later_in_words(np.ones(len(problem.current)))
             if self.moved is not None:
                 message += " Levers stay as they are."
             return self.today(message, success=True, nit=nit)
@@ -307,7 +307,8 @@ class PlanResults:
         if not self.counterfactual.has_stock:
             return ""
         cells = plan.reshape(self.problem.shape), self._group
-        return still_to_come(self.counterfactual.planned(*cells))
+        later = self.counterfactual.planned(*cells).to_come()[0]
+        return later_in_words(self.problem.labels, later)
 
     def _price_in_words(self):
         """Say which prices are assumed, and where these rows paid another one."""

@@ -257,6 +257,21 @@ def idle_in_words(problem: Problem, costless: list) -> str:
     )
 
 
+def later_in_words(labels: list, later: Array) -> str:
+    """Return a sentence on what slow stocks bring after what a plan counts, (M,)."""
+    named = [
+        f"{called(label)} {in_money(amount)}"
+        for label, amount in zip(labels, later, strict=True)
+        if amount
+    ]
+    if not named:
+        return ""
+    return (
+        " Not counted is what this spend brings later, out of slow stocks: "
+        f"{first_few(named)}."
+    )
+
+
 def price_in_words(labels: list, paid: Array, at_mean: Array) -> str:
     """Return a sentence on channels that paid another price, if there are any.
 

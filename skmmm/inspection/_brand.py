@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from skmmm._utils.docs import documented_by
-from skmmm._utils.labels import called, first_few
 from skmmm._utils.typing import Array, Columns, MediaCost, Table
 from skmmm.inspection._effects import channel_summary
 from skmmm.inspection._intervals import bounds, tail_probability
@@ -130,21 +129,3 @@ def brand_effects_of(found: Counterfactual, by: By, tail: float) -> pd.DataFrame
     share = point.share if drawn is None else drawn.share
     table["verdict"] = stock_verdicts(share, point.expected_share, doubted)
     return pd.DataFrame(table, index)
-
-
-def still_to_come(found: Counterfactual) -> str:
-    """Return a sentence on what spend of rows brings after what counts, "" for none."""
-    if not found.has_stock:
-        return ""
-    later = found.to_come()[0]
-    named = [
-        f"{called(label)} {amount:,.4g}"
-        for label, amount in zip(found.labels, later, strict=True)
-        if amount
-    ]
-    if not named:
-        return ""
-    return (
-        " Not counted is what its spend brings later, out of slow stocks: "
-        f"{first_few(named)}."
-    )

@@ -120,7 +120,8 @@ def compare_scenarios(
     about the level so far, not the noise of single periods, so that observed totals
     scatter more widely. Points come from `predict`, at the point, which need not
     be in the middle of the draws. What spend carries into periods after those of X is
-    not counted: channels that act late look worse in short scenarios.
+    not counted: channels that act late look worse in short scenarios, those in
+    `brand_channels` above all (``to_come`` of `brand_effects`).
 
     Any estimator takes part in the bounds if it has a method
     ``_draws_of_prediction(X)`` that returns the expected KPI of every row under every
