@@ -10,10 +10,14 @@ results/brand.csv, one row per world, seed, contender and channel:
 
 - short, long, to_come with bounds of 90 % intervals, and the truth; long is 0 and the
   contribution short where no channel is named
+- spend: "flights" or "always on", "" of channels without a stock
 - share and half_life, with bounds and the truth; verdict on the share
 - contribution with bounds, of short and long together, and the truth
 
-    nice -n 15 python benchmarks/bench_brand.py --seeds 0-2
+An interval cannot hold a short or long contribution of exactly nothing: shares are
+between 0 and 1. `summarise` says how far from nothing its lower bound is.
+
+    python benchmarks/bench_brand.py --seeds 700-709
 """
 
 import argparse
@@ -33,6 +37,7 @@ RESULTS = Path(__file__).parent / "results"
 N_REGIONS, N_BEFORE, N_SEEN, N_AFTER = 8, 104, 156, 260
 WORLDS = {"short only": 0.0, "half": 0.5, "long only": 1.0}
 CONTENDERS = ("named", "not named")
+SPEND = ("flights", "always on")  # of the two brand channels
 ENDS = ("", "_low", "_high")
 
 
@@ -94,7 +99,10 @@ def run(world, seed, contender):
     for channel in roles["media"]:
         true = truth[channel]
         row = {"world": world, "seed": seed, "contender": contender}
-        row |= {"channel": channel, "brand": int(channel in brand)}
+        row |= {
+            "channel": channel,
+            "spend": SPEND[brand.index(channel)] if channel in brand else "",
+        }
         for name in ("short", "long", "to_come"):
             row[f"{name}_true"] = true[name]
             told = channel in slow.index
@@ -119,10 +127,10 @@ def run(world, seed, contender):
 
 
 def summarise(table):
-    """Return errors, as a share of the whole effect, and coverage, by world."""
-    brand = table[table["brand"] == 1]
+    """Return errors, as shares of the whole effect, and coverage, by channel."""
+    brand = table[table["spend"] != ""]
     size = brand["contribution_true"] + brand["to_come_true"]
-    found = brand[["world", "contender"]].copy()
+    found = brand[["world", "spend", "contender"]].copy()
     for name in ("short", "long", "to_come", "contribution"):
         away = brand[name] - brand[f"{name}_true"]
         low, high = brand[f"{name}_low"], brand[f"{name}_high"]
@@ -130,13 +138,17 @@ def summarise(table):
         found[f"{name} holds"] = (low <= brand[f"{name}_true"]) & (
             brand[f"{name}_true"] <= high
         )
+    for name in ("short", "long"):
+        found[f"{name} lower bound"] = brand[f"{name}_low"] / size
     found["data-driven"] = brand["verdict"] == "data-driven"
-    return found.groupby(["world", "contender"], sort=False).mean()
+    return found.groupby(["world", "spend", "contender"], sort=False).mean()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=read_seeds, default=range(3), help="as 0-2")
+    parser.add_argument(
+        "--seeds", type=read_seeds, default=range(700, 710), help="as 0-9"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS / "brand.csv")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     options = parser.parse_args()
@@ -144,7 +156,7 @@ def main():
     tables = Parallel(options.jobs, verbose=5)(delayed(run)(*t) for t in tasks)
     table = pd.concat(tables, ignore_index=True)
     table.round(4).to_csv(options.out, index=False)
-    print(summarise(table).round(3).to_string())
+    print(summarise(table).round(2).T.to_string())
 
 
 if __name__ == "__main__":
