@@ -1,5 +1,6 @@
 """Channels with a slow stock: what a fitted model says of them, everywhere."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -319,3 +320,57 @@ def test_experiments_on_brand_channels(panel, slow_arguments):
 def test_report_has_a_card_on_slow_effects(slow, panel, tmp_path):
     page = make_report(slow, panel.X, panel.y, tmp_path / "report.html").read_text()
     assert "Slow effects: at once, late, and still to come" in page
+
+
+def test_reach_has_stocks(panel, slow_arguments):
+    """Channels that saturate by frequency and others, each with a stock."""
+    seen = 1.0 + np.random.default_rng(0).gamma(2.0, 1.0, len(panel.X))
+    X = panel.X.assign(seen=seen)
+    media = {"media": panel.media, "frequency": {"media_1": "seen"}}
+    given = slow_arguments | media | {"max_iter": 5}
+    model = DeepCausalMMMRegressor(**given).fit(X, panel.y)
+    late = X[X["week"] >= X["week"].unique()[30]]
+    dark = X.copy()
+    dark.loc[late.index, "media_1"] = 0.0
+    row = model.channel_summary(late).loc["media_1"]
+    lost = (model.predict(X) - model.predict(dark)).sum()
+    assert_allclose(row["roi"] * row["spend"], lost)
+    summary, slow = model.channel_summary(), model.brand_effects()
+    total = slow["short"] + slow["long"]
+    assert_allclose(total, summary.loc[BRAND, "contribution"])
+
+
+def test_gaps_and_regions_never_seen(panel, slow_arguments):
+    seen = ~panel.X["week"].isin(panel.X["week"].unique()[[20, 21]])
+    given = {"max_iter": 5, "gap": "mask", "unseen_region": "average"}
+    model = DeepCausalMMMRegressor(**slow_arguments | given)
+    model.fit(panel.X[seen], panel.y[seen])
+    coming = without_spend(model, 6)
+    new = coming[coming["region"] == "region_1"].assign(region="elsewhere")
+    both = pd.concat([coming, new])
+    known = model.brand_effects(coming, by="region")
+    found = model.brand_effects(both)
+    # A region that was never seen has nothing in its stock.
+    sums = known[["short", "long"]].groupby(level="channel").sum()
+    assert_allclose(found[["short", "long"]], sums.loc[BRAND])
+
+
+def test_channels_that_ring_an_alarm(slow):
+    model = copy.copy(slow)
+    model._model = slow._model.doubting(np.array([True, False, False]))
+    model._alarms = ("one switch", "", "")
+    table = model.brand_effects()
+    assert table.loc["media_1", "verdict"] == "not identified"
+    total = table["short"] + table["long"]
+    summary = model.channel_summary()
+    assert_allclose(total, summary.loc[BRAND, "contribution"])
+    rows = model.contributions()
+    assert_allclose(rows.sum(axis=1), model.predict(model._training_rows()))
+
+
+def test_files_whose_stocks_are_of_other_channels_are_refused(slow, tmp_path):
+    model = copy.copy(slow)
+    model._fitted_parameters = slow._fitted_parameters | {"brand_channels": ["media_2"]}
+    model.save(tmp_path / "swapped.skmmm")
+    with pytest.raises(ValueError, match="stock' is not that of the parameter"):
+        DeepCausalMMMRegressor.load(tmp_path / "swapped.skmmm")
