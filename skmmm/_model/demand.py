@@ -3,12 +3,13 @@
 Budgets that follow local demand move together. With spend on the log scale,
 standardised and with controls, season and what all regions have in common taken out::
 
-    log_spend[r, t, m] = loading[m] * u[r, t] + own[r, t, m]
+    log_spend[r, t, m] = loading[r, m] * u[r, t] + own[r, t, m]
 
 where demand u is an AR(1) of unit variance and what a channel does by itself another.
-In the frequency domain that is one small matrix per frequency, the same for all
-regions, so that estimation and smoothing cost a Fourier transform (Whittle's
-likelihood). What regions have in common has a demand of its own.
+Loadings of regions are normal around those that all have in common. In the frequency
+domain that is one small matrix per frequency, so that estimation and smoothing cost a
+Fourier transform (Whittle's likelihood). What regions have in common has a demand of
+its own.
 
 What spend tells of demand, ``E[u | all spend]``, enters the outcome equation in the
 same week and its neighbours: given it, what is left of demand is unrelated to spend,
@@ -27,9 +28,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 from scipy.stats import multivariate_normal, norm
 
+from skmmm._model.demand_factor import LASTS, ar_spectrum, fit_factor
 from skmmm._model.independence import independent_spend
 
 SHIFTS = (-1, 0, 1)  # weeks by which demand in budgets may lead demand in the KPI
@@ -40,18 +41,12 @@ FAR = 4.0  # standard deviations beyond which log spend is not believed
 # number of these, and how far shifts are, in windows.
 BY_CHANCE, N_SHIFTS, APART = 0.005, 999, 0.1
 N_ROUNDS = 3  # of filling in what was not seen and fitting
-N_CONJUGATE = 40  # steps of conjugate gradients
-# Rounds in which regions say how strongly their budgets follow, and how far loadings
-# of regions are apart before any of them.
-N_OF_REGIONS, APART_AT_FIRST = 30, 0.1
 MOVES = 0.2  # loading from which a channel moves with demand
 # Chance at which a channel seems to move with suspects, and least correlation with one.
 WITH_SUSPECTS, LEAST_CORRELATION = 0.05, 0.1
 LOCAL = 0.5  # share of independent regions in the spend of channels that move locally
-LEAST_OWN = 0.02  # share of log spend that every channel has for itself
 # Prior sd of loadings, in standard deviations of log spend; and around local ones.
 LOADING, LOADING_LIKE_LOCAL = 0.6, 0.2
-LASTS, LASTS_SPREAD = 0.72, 0.4  # persistence of demand, and prior sd of its artanh
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +61,8 @@ class Demand:
     mean : ndarray of shape (P, R, T)
         In its standard deviations.
     loading : ndarray of shape (P, n_media)
-        Correlation of log spend with demand; 0 for channels that cannot tell.
+        Correlation of log spend with demand, on average over regions; 0 for channels
+        that cannot tell.
     persistence : ndarray of shape (P,)
         From one period to the next.
     known : ndarray of shape (P,)
@@ -276,11 +272,11 @@ def _factor_of(spend, seen, *, n_free, generator, usual=None):
     expected = np.zeros(len(chosen)), LOADING
     if usual is not None:
         expected = usual[chosen], LOADING_LIKE_LOCAL
-    factor = _fit_factor(spend, n_free, expected)
+    factor = fit_factor(spend, n_free, expected)
     if not seen.all():
         for _ in range(N_ROUNDS):
             filled = factor.filled(spend, seen, noise)
-            factor = _fit_factor(filled, n_free, expected, start=factor)
+            factor = fit_factor(filled, n_free, expected, start=factor)
         spend = factor.filled(spend, seen)
     loading = np.zeros(n_media)
     loading[chosen] = factor.loading
@@ -341,9 +337,9 @@ def _scores(spend, seen):
     own = (np.abs(moved) ** 2).sum(axis=0)
     power = own.sum(axis=0).clip(1e-300)  # of a channel that stands still, nothing
     lasts = (own * np.cos(angle[1:, None])).sum(axis=0) / power
-    moved = moved / _ar_spectrum(lasts, angle[1:, None])
+    moved = moved / ar_spectrum(lasts, angle[1:, None])
     cross = np.einsum("rki,rkj->kij", moved, moved.conj())
-    cross = cross * _ar_spectrum(LASTS, angle[1:, None, None])
+    cross = cross * ar_spectrum(LASTS, angle[1:, None, None])
     masks = np.fft.rfft(seen.astype(float), axis=1)
     together = np.einsum("rki,rkj->kij", masks, masks.conj())
     alike = np.fft.irfft(np.pad(cross, ((1, 0), (0, 0), (0, 0))), n_periods, axis=0)
@@ -399,215 +395,3 @@ def _split(spend, seen):
     mean = (spend * seen).sum(axis=0, keepdims=True) / np.maximum(total, 1)
     known = total >= max(1, 0.5 * len(seen))
     return (mean * known, known), ((spend - mean) * seen, seen)
-
-
-@dataclass(frozen=True, eq=False)
-class _Factor:
-    """One factor with AR(1) demand and AR(1) own movements.
-
-    Attributes
-    ----------
-    loading : ndarray of shape (M,) or (R, M)
-    own_sd, own_persistence : ndarray of shape (M,)
-    persistence : float
-    n_periods : int
-    """
-
-    loading: np.ndarray
-    own_sd: np.ndarray
-    own_persistence: np.ndarray
-    persistence: float
-    n_periods: int
-
-    def vector(self):
-        """Return the parameters as `_fit_factor` searches them."""
-        return np.concatenate(
-            [
-                self.loading,
-                np.arctanh(self.own_persistence),
-                np.log(self.own_sd),
-                [np.arctanh(self.persistence)],
-            ]
-        )
-
-    def _spectra(self):
-        """Return spectra: demand, (K,), what spend leaves of it, ([R,] K), and own."""
-        angle = 2.0 * np.pi * np.arange(self.n_periods // 2 + 1) / self.n_periods
-        demand = _ar_spectrum(self.persistence, angle)
-        own = (LEAST_OWN + self.own_sd**2) * _ar_spectrum(
-            self.own_persistence, angle[:, None]
-        )
-        told = self.loading**2 @ (1.0 / own).T
-        return demand, demand / (1.0 + demand * told), own
-
-    @property
-    def known(self):
-        """Share of the variance of demand that spend tells."""
-        _, left, _ = self._spectra()
-        return float(1.0 - np.fft.irfft(left, n=self.n_periods)[..., 0].mean())
-
-    def smooth(self, spend):
-        """Return demand given spend of all cells, (R, T, M) -> (R, T)."""
-        _, left, own = self._spectra()
-        moved = np.fft.rfft(spend, axis=1) / own
-        told = np.einsum("rkm,rm->rk", moved, self._of_regions(spend))
-        return np.fft.irfft(told * left, n=self.n_periods, axis=1)
-
-    def _of_regions(self, spend):
-        return np.broadcast_to(self.loading, (len(spend), spend.shape[2]))
-
-    def by_region(self, spend):
-        """Return the factor with loadings of each region, normal around those of all.
-
-        By EM: demand given loadings, loadings given demand, and how far they are apart.
-        """
-        factor, apart = self, np.full(len(self.loading), APART_AT_FIRST**2)
-        moved = np.fft.rfft(spend, axis=1) / np.sqrt(self.n_periods)
-        weight = np.full((moved.shape[1], 1), 2.0)  # both signs of a frequency
-        weight[0] = 0.0  # means were taken out
-        if self.n_periods % 2 == 0:
-            weight[-1] = 1.0
-        for _ in range(N_OF_REGIONS):
-            _, left, own = factor._spectra()
-            left = np.broadcast_to(left, moved.shape[:2])
-            told = np.einsum("rkm,rm->rk", moved / own, factor._of_regions(spend))
-            demand = told * left
-            squares = (np.abs(demand) ** 2 + left) @ (weight / own)
-            products = np.einsum(
-                "rk,rkm->rm", demand.conj(), moved * (weight / own)
-            ).real
-            unknown = 1.0 / (squares + 1.0 / apart)
-            loading = unknown * (products + self.loading / apart)
-            apart = ((loading - self.loading) ** 2 + unknown).mean(axis=0)
-            factor = replace(factor, loading=loading)
-        return factor
-
-    def _precise(self, spend):
-        """Multiply spend (R, T, M) by the precision matrix of the model."""
-        _, left, own = self._spectra()
-        moved = np.fft.rfft(spend, axis=1) / own
-        common = (moved * self.loading).sum(axis=2) * left
-        moved = moved - common[..., None] * self.loading / own
-        return np.fft.irfft(moved, n=self.n_periods, axis=1)
-
-    def filled(self, spend, seen, noise=None):
-        """Return spend with its expectation where it was not seen.
-
-        With `noise`, standard normals of shape (R, T, 1 + M), a draw instead.
-        """
-        start = np.where(seen, spend, 0.0)
-        drawn = np.zeros_like(start)
-        if noise is not None:
-            demand, _, own = self._spectra()
-            moved = np.fft.rfft(noise, axis=1)
-            common = moved[..., :1] * (np.sqrt(demand)[:, None] * self.loading)
-            moved = common + moved[..., 1:] * np.sqrt(own)
-            drawn = np.fft.irfft(moved, n=self.n_periods, axis=1)
-            start = np.where(seen, start - drawn, 0.0)
-        missing = ~seen
-        found = np.zeros_like(start)
-        left = np.where(missing, -self._precise(start), 0.0)
-        direction, size = left, (left**2).sum()
-        aim = 1e-6 * size
-        for _ in range(N_CONJUGATE):
-            if size <= aim or size == 0.0:
-                break
-            moved = np.where(missing, self._precise(direction), 0.0)
-            step = size / (direction * moved).sum()
-            found = found + step * direction
-            left = left - step * moved
-            before, size = size, (left**2).sum()
-            direction = left + size / before * direction
-        return np.where(seen, spend, found + drawn)
-
-
-def _ar_spectrum(persistence, angle):
-    """Spectrum of an AR(1) of unit variance."""
-    cosine = torch.cos(angle) if torch.is_tensor(angle) else np.cos(angle)
-    square = persistence**2
-    return (1.0 - square) / (1.0 + square - 2.0 * persistence * cosine)
-
-
-def _fit_factor(spend, rows, expected, start=None):
-    """Fit the `_Factor` of spend (R, T, M), worth so many independent regions.
-
-    `expected` are mean and standard deviation of the prior of loadings.
-    """
-    n_periods, n_media = spend.shape[1:]
-    moved = np.fft.rfft(spend, axis=1) / np.sqrt(n_periods)
-    power = np.einsum("rki,rkj->kij", moved, moved.conj()).real / rows
-    likelihood = _Whittle(torch.from_numpy(power), rows, n_periods)
-
-    mean = torch.from_numpy(expected[0])
-
-    def penalised(vector):
-        loading, own, own_log, persistence = vector.split([n_media] * 3 + [1])
-        value = likelihood(loading, own, own_log, persistence)
-        value = value - 0.5 * ((loading - mean) / expected[1]).square().sum()
-        away = persistence - np.arctanh(LASTS)
-        value = value - 0.5 * (away / LASTS_SPREAD).square().sum()
-        return value - 0.5 * own.square().sum()
-
-    own = np.concatenate([np.full(n_media, 0.3), np.full(n_media, -0.1)])
-    if start is None:
-        loading = expected[0] if expected[0].any() else _first_component(spend)
-        start = np.concatenate([loading, own - 0.1, [np.arctanh(LASTS)]])
-    else:
-        start = start.vector()
-    best = _maximum(penalised, start)
-    sign = 1.0 if best[:n_media].sum() >= 0 else -1.0
-    return _Factor(
-        loading=sign * best[:n_media],
-        own_sd=np.exp(best[2 * n_media : -1]),
-        own_persistence=np.tanh(best[n_media : 2 * n_media]),
-        persistence=float(np.tanh(best[-1])),
-        n_periods=n_periods,
-    )
-
-
-class _Whittle:
-    """Whittle's log likelihood of the model, from mean periodograms (K, M, M)."""
-
-    def __init__(self, power, rows, n_periods):
-        n_frequencies = len(power)
-        self.power, self.own_power = power, torch.diagonal(power, dim1=1, dim2=2)
-        self.angle = torch.arange(n_frequencies, dtype=torch.float64)
-        self.angle = self.angle * (2.0 * np.pi / n_periods)
-        self.weight = torch.full((n_frequencies,), rows, dtype=torch.float64)
-        self.weight[0] = 0.0  # means were taken out
-        if n_periods % 2 == 0:
-            self.weight[-1] = 0.5 * rows
-
-    def __call__(self, loading, own_persistence, own_log, persistence):
-        own = _ar_spectrum(torch.tanh(own_persistence), self.angle[:, None])
-        own = own * (LEAST_OWN + torch.exp(2.0 * own_log))
-        demand = _ar_spectrum(torch.tanh(persistence), self.angle)
-        told = loading / own
-        unknown = 1.0 + demand * (told * loading).sum(dim=1)
-        size = torch.log(own).sum(dim=1) + torch.log(unknown)
-        misfit = (self.own_power / own).sum(dim=1)
-        explained = torch.einsum("ki,kij,kj->k", told, self.power, told)
-        misfit = misfit - demand / unknown * explained
-        return -(self.weight * (size + misfit)).sum()
-
-
-def _maximum(function, start):
-    """Return where a function of a vector is largest."""
-
-    def objective(vector):
-        free = torch.from_numpy(vector).requires_grad_()
-        value = -function(free)
-        (gradient,) = torch.autograd.grad(value, free)
-        return value.item(), gradient.numpy()
-
-    options = {"maxiter": 300, "gtol": 1e-3}
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
-    return found.x
-
-
-def _first_component(spend):
-    """Return loadings to start from: the first principal component's."""
-    flat = spend.reshape(-1, spend.shape[2])
-    variance, direction = np.linalg.eigh(flat.T @ flat / len(flat))
-    found = direction[:, -1] * np.sqrt(max(variance[-1] - 1.0, 0.05))
-    return np.clip(found * (1.0 if found.sum() >= 0 else -1.0), -0.9, 0.9)

@@ -488,38 +488,6 @@ class OutcomeNetwork:
         nowhere = guesses.new_zeros(n_draws, 1, self.regional.shape[2])
         return self.at(guesses, nowhere)
 
-    def prior_effects(self, n_draws, inputs, share):
-        """Return draws from the prior of the mean effect of each channel.
-
-        Parameters
-        ----------
-        n_draws : int
-        inputs : Inputs
-        share : Tensor of shape (R, T)
-            Of each row in the mean KPI; sums to one.
-
-        Returns
-        -------
-        effects : Tensor of shape (n_draws, M)
-            In mean KPI.
-        """
-        mean_to_typical = self._mean_to_typical(inputs, share)
-        guessed = self.prior_guess(n_draws)
-        values, priors = guessed.values(), self.channel_priors
-        own = torch.exp(priors.effect_log + priors.effect_spread * values["effect"])
-        pooled = guessed.typical_effects(values) * mean_to_typical
-        return torch.where(priors.pooled, pooled, own)
-
-    def _mean_to_typical(self, inputs, share):
-        """Return mean effects over rows by effects at typical spend, (1, M)."""
-        shared = self.shared.clone()
-        for prior, where in self.shared_priors.positions():
-            if prior.name in ("effect", "effect_mean"):
-                shared[:, where] = 1.0  # of no channel nothing
-        twin = self.at(shared, self.regional)
-        mean = twin.mean_effects(range(self.sizes.n_media), inputs, share)
-        return mean / twin.typical_effects(twin.values())
-
     def with_own_prior(self, inputs):
         """Return the positions of channels whose mean effect has a prior of its own.
 

@@ -17,6 +17,7 @@ from skmmm._model.context import Context
 from skmmm._model.controls import control_slopes
 from skmmm._model.demand import Demand
 from skmmm._model.draws import few_draws, select
+from skmmm._model.expectations import prior_effects
 from skmmm._model.inputs import PerPanel, Seasons, build_inputs
 from skmmm._model.level import Level, fit_level, level_of_rows
 from skmmm._model.likelihood import Loss
@@ -252,7 +253,7 @@ class OutcomeModel:
             return np.zeros((1, 0)), np.zeros((1, 0))
         now = self.inputs().after_steps()
         effects = mean_effects(self.network_of(draws=True), now, target.share)
-        prior = self.network.prior_effects(n_prior_draws, now, target.share)
+        prior = prior_effects(self.network, n_prior_draws, now, target.share)
         return effects.numpy(), prior.numpy()
 
     def mean_effects_of(self, network, target):

@@ -13,7 +13,8 @@ from skmmm.plotting._experiments import SHOWN, names_of, size_of
 from skmmm.plotting._graph import drawn_pairs, layered
 from skmmm.plotting._rows import correlation_within
 from skmmm.plotting._style import channel_colors, own_name, shorten
-from skmmm.report._words import planned, reach_of
+from skmmm.report._phrases import reach_of
+from skmmm.report._words import planned
 
 _DIGITS = 5  # significant
 _COARSE = 4  # of single regions; still finer than a pixel

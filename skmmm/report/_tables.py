@@ -12,15 +12,8 @@ from skmmm.inspection._placement import ADVICE
 from skmmm.plotting._experiments import SHOWN
 from skmmm.plotting._style import format_number
 from skmmm.report._content import PARTS, Content
-from skmmm.report._words import (
-    aligned,
-    interval,
-    number,
-    pays,
-    percent,
-    reach_of,
-    why_open,
-)
+from skmmm.report._phrases import aligned, interval, number, percent, reach_of
+from skmmm.report._words import pays, why_open
 
 _MOST_ERRORS = 50  # listed by date
 

@@ -1,106 +1,29 @@
 """What a report says in sentences: numbers, and how far to believe them."""
 
 import numpy as np
-from scipy.stats import norm
 
 from skmmm._data.periods import one_of, several
 from skmmm._utils.labels import counted
 from skmmm.graph._estimate import RULE_OUT
 from skmmm.inspection._payback import truncation
 from skmmm.inspection._placement import ADVICE
-from skmmm.plotting._style import format_number, shorten, unit_of
+from skmmm.plotting._style import shorten
+from skmmm.report._changes import what_changed
+from skmmm.report._phrases import (
+    NAMES,
+    interval,
+    listed,
+    name_some,
+    number,
+    percent,
+    quote,
+    unit_of_spend,
+)
 
 _BRIEF = 42  # characters of what was tested in a sentence
 _FINDINGS = 3  # of experiments in the summary; the others are counted
-_NAMES = 4  # named in a sentence; the others are counted
-_MOST_DECIMALS = 4  # in a table
-_SMALLEST = 5e-4  # share that rounds to a tenth of a percent
 _MOVES = 0.3  # correlation from which a budget is said to move with hidden demand
 _CLEAR = 0.9  # share of draws from which a plan is called better without a reserve
-
-
-# What a part of a change comes from.
-CAUSES = {
-    "data": "new, corrected or other data",
-    "settings": "other settings",
-    "seed": "another seed, which is chance",
-    "refresh": "taking in rows by partial_fit in place of a fit to all rows",
-}
-
-
-def number(value):
-    """Return a number as people write it, with a dash for none."""
-    if not np.isfinite(value):
-        return "–"
-    return format_number(value) if abs(value) >= 1e-4 or value == 0 else f"{value:.3g}"
-
-
-def aligned(*values):
-    """Return a function that writes the numbers of a column, below each other.
-
-    All get the same unit and the same decimals, at least three digits of the largest
-    number and two of the smallest, unless they are too far apart for that.
-
-    Parameters
-    ----------
-    *values : array-like
-        All numbers that the column will hold.
-
-    Returns
-    -------
-    write : callable
-        From a number to a text.
-    """
-    sizes = np.abs(np.concatenate([np.ravel(v).astype(float) for v in values]))
-    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
-    if not sizes.size:
-        return number
-    unit, suffix = unit_of(sizes.max())
-    digits = [
-        int(np.floor(np.log10(size / unit))) for size in (sizes.max(), sizes.min())
-    ]
-    decimals = max(0, 2 - digits[0], 1 - digits[1])
-    if decimals > _MOST_DECIMALS:
-        return number
-    return lambda v: f"{v / unit:.{decimals}f}{suffix}" if np.isfinite(v) else "–"
-
-
-def interval(low, high):
-    """Return bounds as people write them, a dash without."""
-    if not (np.isfinite(low) and np.isfinite(high)):
-        return "–"
-    return f"{number(low)} to {number(high)}"
-
-
-def reach_of(level):
-    """Return half the width of an interval, in standard deviations."""
-    return norm.ppf((1.0 + level) / 2)
-
-
-def percent(value):
-    """Return a share in percent."""
-    if not np.isfinite(value):
-        return "–"
-    if 0 < abs(value) < _SMALLEST:
-        return f"< {_SMALLEST:.1%}"
-    return f"{value:.0%}" if abs(value) >= 0.095 else f"{value:.1%}"
-
-
-def name_some(content, names):
-    """Return names of channels, quoted, the first few of them."""
-    return _listed([quote(content, name) for name in names])
-
-
-def _listed(names):
-    """Return texts as a list in a sentence, the first few of them."""
-    if len(names) > _NAMES + 1:
-        names = [*names[:_NAMES], f"{len(names) - _NAMES} others"]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def quote(content, name):
-    """Return the name of a channel in quotation marks, at a bearable length."""
-    return f"“{content.brief[name]}”"
 
 
 def periods(content, count=2):
@@ -228,7 +151,7 @@ def _conflicts(content):
         for name, z in zip(shorten(table["media"], _BRIEF), table["z"], strict=True)
     ]
     return (
-        f"What was measured of {_listed(names)} is not what the rows say. One of the "
+        f"What was measured of {listed(names)} is not what the rows say. One of the "
         "two is wrong, and what the model says of these channels is a compromise: "
         "find out which before you use it. See Experiments."
     )
@@ -251,11 +174,6 @@ def _lessons(content):
 def _spending(content):
     """Return the channels with a return."""
     return content.summary[(content.summary["spend"] > 0) & content.paid]
-
-
-def unit_of_spend(content):
-    """Return what one unit of spend is."""
-    return "unit of money" if content.priced else "unit of the column"
 
 
 def _returns(content):
@@ -281,93 +199,6 @@ def _returns(content):
     free = content.summary.index[~content.paid]
     if len(free):
         text += f" {name_some(content, free)} without a cost in media_cost: no return."
-    return text
-
-
-def what_changed(content):
-    """Return what moved most since an earlier model, and why, or "" without one.
-
-    Hedged where the seed alone may have done it.
-    """
-    table = content.changes
-    if table is None:
-        return ""
-    names = dict(zip(table.index, shorten(table.index, _BRIEF), strict=True))
-
-    def some(which):
-        return _listed([f"“{names[channel]}”" for channel in which])
-
-    both = table[table["change"].notna()]
-    text = "No channel has a return in both models."
-    if len(both):
-        text = _moved_most(content, both, some)
-    rings = [table[f"alarm_{model}"].fillna("") for model in ("old", "new")]
-    differs = both.index[(rings[0] != rings[1])[both.index]]
-    if len(differs):
-        text += (
-            f" An alarm rings for {some(differs)} in one of the models only: what is "
-            "reported of it jumps by more than the estimate has moved."
-        )
-    for model, other, verb in (("new", "old", "is new"), ("old", "new", "is gone")):
-        lacks = table[f"roi_{other}"].isna() & table[f"roi_{model}"].notna()
-        if lacks.any():
-            text += f" {some(table.index[lacks])} {verb}."
-    return text
-
-
-def _moved_most(content, table, some):
-    """Return which return moved most, and what its change is made of."""
-    size = table["change"].abs()
-    beyond = size > table["seed_noise"]
-    if not (content.priced and content.paid.all()):
-        size = size / table["roi_old"].abs()  # units differ
-    row = table.loc[size.where(beyond | ~beyond.any(), -1.0).idxmax()]
-    moved = (
-        f"{some([row.name])} moved most, from {number(row.roi_old)} to "
-        f"{number(row.roi_new)} {content.kpi} per {unit_of_spend(content)}"
-    )
-    by_seed = f"the seed alone moves it by {row.seed_noise:.2g}"
-    if not beyond.any():
-        text = (
-            "No return moved by more than the seed alone moves it: no news. "
-            f"{moved}; {by_seed}."
-        )
-    elif abs(row.change) < 2 * row.seed_noise:
-        text = f"{moved}, {_why(row)}; but {by_seed}, so that this may be chance."
-    else:
-        text = f"{moved}, {_why(row)}; {by_seed}."
-    others = table.index[beyond & (table.index != row.name)]
-    if len(others):
-        text += f" {some(others)} moved by more than the seed alone moves them, too."
-    text += " Compared are rows that both models know: what came after is not seen."
-    return text + _surprises(table, some)
-
-
-def _surprises(table, some):
-    """Return which new returns the old intervals did not hold, in a sentence."""
-    outside = table.index[table["outside"].astype(bool)]
-    if len(outside):
-        what = "is" if len(outside) == 1 else "are"
-        ends = "its earlier interval" if what == "is" else "their earlier intervals"
-        return f" {some(outside)} {what} outside of {ends}."
-    if table["roi_old_low"].notna().any():
-        return " All returns are within their earlier intervals."
-    return ""
-
-
-def _why(row):
-    """Return what most of a change of return owes itself to, or all parts of it."""
-    parts = row[list(CAUSES)].astype(float)
-    main = parts.abs().idxmax()
-    share = parts[main] / row.change if row.change else 0.0
-    if 0.5 < share < 1.5 and parts.abs()[main] > 0.5 * parts.abs().sum():
-        text = f"mostly by {CAUSES[main]} ({parts[main]:+.2g} of {row.change:+.2g})"
-    else:  # parts that cancel, or of which none is most
-        order = parts[parts != 0.0].abs().sort_values(ascending=False).index
-        said = [f"{CAUSES[name]} ({parts[name]:+.2g})" for name in order]
-        text = f"by {_listed(said)}, {row.change:+.2g} together"
-    if main != "seed" and abs(parts[main]) <= row.seed_noise:
-        text += ", a part no larger than what the seed does"
     return text
 
 
@@ -412,7 +243,7 @@ def how_often(content):
         f"reaches; {row.optimum:.1f} times{_times(row)}, in all rows, would do "
         f"most: the same impressions would bring {number(row.gain)} more {content.kpi}"
         f"{_within(row.gain_low, row.gain_high)}."
-        for row in table[told].head(_NAMES).itertuples()
+        for row in table[told].head(NAMES).itertuples()
     )
     verdict = content.summary["verdict"].reindex(table.index)
     unsure = table.index[told & (verdict == "not identified")]
@@ -571,7 +402,7 @@ def _forecasts(content):
     others = mean.drop(model)
     better = others[others > mean[model]]
     if len(better):
-        text += f"; {_listed(list(better.index))} did better"
+        text += f"; {listed(list(better.index))} did better"
     return f"{text}. A good forecast does not prove that effects are right."
 
 

@@ -23,6 +23,7 @@ from network_problems import (
 )
 from skmmm._model import ADSTOCKS
 from skmmm._model.context import draw_context
+from skmmm._model.expectations import prior_effects
 from skmmm._model.inputs import Inputs
 from skmmm._model.priors import MISFIT, MISFIT_ALWAYS_ON
 from skmmm._model.saturation import BEND, EXPECTED, none_or_more
@@ -219,7 +220,7 @@ def test_prior_of_an_effect_is_the_same_whatever_part_of_it_shows():
     found = {}
     for share in (1.0, 1e-3):
         network.independent_share = share
-        effects = network.prior_effects(4000, inputs, target.share)
+        effects = prior_effects(network, 4000, inputs, target.share)
         found[share] = torch.quantile(effects, tensor([0.05, 0.5, 0.95]), dim=0)
     pooled = torch.tensor(POOLED)
     assert_allclose(found[1.0][:, pooled], found[1e-3][:, pooled], rtol=0.1, atol=5e-3)

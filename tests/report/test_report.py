@@ -30,13 +30,9 @@ from skmmm.inspection._placement import ADVICE, REACTS, SWITCH
 from skmmm.report import make_report
 from skmmm.report._content import read_content
 from skmmm.report._page import make_page
+from skmmm.report._phrases import number, percent
 from skmmm.report._tables import payback, verdicts
-from skmmm.report._words import (
-    cut_off,
-    number,
-    percent,
-    summary_sentences,
-)
+from skmmm.report._words import cut_off, summary_sentences
 
 pytestmark = [
     pytest.mark.usefixtures("short_chains"),

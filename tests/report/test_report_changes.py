@@ -16,10 +16,10 @@ pytest.importorskip("plotly", reason="the report needs plotly")
 
 from skmmm.inspection import compare_models
 from skmmm.report import make_report
+from skmmm.report._changes import what_changed
 from skmmm.report._content import read_content
 from skmmm.report._page import make_page
 from skmmm.report._tables import changes, tabs
-from skmmm.report._words import what_changed
 
 pytestmark = [
     pytest.mark.usefixtures("short_chains"),

@@ -14,9 +14,10 @@ pytest.importorskip("plotly", reason="the report needs plotly")
 from skmmm.report import make_report
 from skmmm.report._content import read_content
 from skmmm.report._page import make_page
+from skmmm.report._phrases import number
 from skmmm.report._settings import in_words
 from skmmm.report._tables import experiments, findings, tabs
-from skmmm.report._words import number, summary_sentences
+from skmmm.report._words import summary_sentences
 
 pytestmark = [
     pytest.mark.usefixtures("short_chains"),

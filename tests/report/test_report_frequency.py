@@ -14,8 +14,9 @@ pytest.importorskip("plotly", reason="the report needs plotly")
 from skmmm.report import make_report
 from skmmm.report._content import read_content
 from skmmm.report._page import make_page
+from skmmm.report._phrases import number
 from skmmm.report._tables import frequency
-from skmmm.report._words import how_often, number, summary_sentences
+from skmmm.report._words import how_often, summary_sentences
 
 pytestmark = [
     pytest.mark.usefixtures("short_chains"),

@@ -18,13 +18,9 @@ from skmmm.graph import StructuralVAR
 from skmmm.report import make_report
 from skmmm.report._content import read_content
 from skmmm.report._payload import numbers, to_json
+from skmmm.report._phrases import aligned
 from skmmm.report._settings import in_words, parameters_in_words
-from skmmm.report._words import (
-    aligned,
-    missing_rows,
-    pays,
-    why_open,
-)
+from skmmm.report._words import missing_rows, pays, why_open
 
 pytestmark = pytest.mark.usefixtures("short_chains")
 
