@@ -361,6 +361,7 @@ def test_groups_and_positions(world):
         ([("media_1", "price")], {}, "synergies names 'price', which is not one"),
         ([("media_1", "media_1")], {}, "synergies pairs 'media_1' with itself"),
         ([PAIR, PAIR[::-1]], {}, "synergies names 'media_3' and 'media_1' twice"),
+        ([PAIR], {"brand_channels": ["media_2"]}, "synergies and brand_channels are"),
         ([PAIR], {"free_sign": ["media_3"]}, "'media_3' is in synergies, but its eff"),
         (
             [PAIR],

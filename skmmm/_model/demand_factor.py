@@ -7,9 +7,7 @@ import torch
 from scipy.optimize import minimize
 
 N_CONJUGATE = 40  # steps of conjugate gradients
-# Rounds in which regions say how strongly their budgets follow, and how far loadings
-# of regions are apart before any of them.
-N_OF_REGIONS, APART_AT_FIRST = 30, 0.1
+APART = 0.15  # prior sd of loadings of regions around those of all
 LEAST_OWN = 0.02  # share of log spend that every channel has for itself
 LASTS, LASTS_SPREAD = 0.72, 0.4  # persistence of demand, and prior sd of its artanh
 
@@ -70,30 +68,25 @@ class Factor:
         return np.broadcast_to(self.loading, (len(spend), spend.shape[2]))
 
     def by_region(self, spend):
-        """Return the factor with loadings of each region, normal around those of all.
+        """Return the factor with the likeliest loadings of each region.
 
-        By EM: demand given loadings, loadings given demand, and how far they are apart.
+        They are normal around those of all before.
         """
-        factor, apart = self, np.full(len(self.loading), APART_AT_FIRST**2)
+        demand, _, own = (torch.from_numpy(part) for part in self._spectra())
         moved = np.fft.rfft(spend, axis=1) / np.sqrt(self.n_periods)
-        weight = np.full((moved.shape[1], 1), 2.0)  # both signs of a frequency
-        weight[0] = 0.0  # means were taken out
-        if self.n_periods % 2 == 0:
-            weight[-1] = 1.0
-        for _ in range(N_OF_REGIONS):
-            _, left, own = factor._spectra()
-            left = np.broadcast_to(left, moved.shape[:2])
-            told = np.einsum("rkm,rm->rk", moved / own, factor._of_regions(spend))
-            demand = told * left
-            squares = (np.abs(demand) ** 2 + left) @ (weight / own)
-            products = np.einsum(
-                "rk,rkm->rm", demand.conj(), moved * (weight / own)
-            ).real
-            unknown = 1.0 / (squares + 1.0 / apart)
-            loading = unknown * (products + self.loading / apart)
-            apart = ((loading - self.loading) ** 2 + unknown).mean(axis=0)
-            factor = replace(factor, loading=loading)
-        return factor
+        told = torch.from_numpy(moved) / own
+        weight, mean = _weights(self.n_periods), torch.from_numpy(self.loading)
+
+        def penalised(vector):
+            loading = vector.view(len(spend), -1)
+            unknown = 1.0 + demand * (loading**2 @ (1.0 / own).T)
+            explained = torch.einsum("rkm,rm->rk", told, loading.to(told.dtype))
+            explained = demand / unknown * explained.abs().square()
+            value = (weight * (explained - torch.log(unknown))).sum()
+            return value - 0.5 * ((loading - mean) / APART).square().sum()
+
+        best = _maximum(penalised, np.tile(self.loading, len(spend)))
+        return replace(self, loading=best.reshape(len(spend), -1))
 
     def _precise(self, spend):
         """Multiply spend (R, T, M) by the precision matrix of the model."""
@@ -178,6 +171,15 @@ def fit_factor(spend, rows, expected, start=None):
     )
 
 
+def _weights(n_periods):
+    """Return how much each frequency counts, (K,)."""
+    weight = torch.ones(n_periods // 2 + 1, dtype=torch.float64)
+    weight[0] = 0.0  # means were taken out
+    if n_periods % 2 == 0:
+        weight[-1] = 0.5
+    return weight
+
+
 class _Whittle:
     """Whittle's log likelihood of the model, from mean periodograms (K, M, M)."""
 
@@ -186,10 +188,7 @@ class _Whittle:
         self.power, self.own_power = power, torch.diagonal(power, dim1=1, dim2=2)
         self.angle = torch.arange(n_frequencies, dtype=torch.float64)
         self.angle = self.angle * (2.0 * np.pi / n_periods)
-        self.weight = torch.full((n_frequencies,), rows, dtype=torch.float64)
-        self.weight[0] = 0.0  # means were taken out
-        if n_periods % 2 == 0:
-            self.weight[-1] = 0.5 * rows
+        self.weight = rows * _weights(n_periods)
 
     def __call__(self, loading, own_persistence, own_log, persistence):
         own = ar_spectrum(torch.tanh(own_persistence), self.angle[:, None])

@@ -14,6 +14,7 @@ from scipy.signal import lfilter
 from skmmm import DeepCausalMMMRegressor
 from skmmm._data.panel import Panel
 from skmmm._model.demand import SHIFTS, Demand, fit_demand, moves_kpi, moving_with
+from skmmm._model.demand_factor import Factor
 from skmmm.datasets import make_mmm_panel
 from skmmm.inspection._placement import ACCOMPANIES, TOGETHER
 
@@ -31,16 +32,21 @@ def autoregression(rng, coefficient, shape):
     return moves
 
 
-def make_panel(strength=1.0, n_regions=16, n_periods=120, seed=0, together=0.0):
-    """Return a panel whose log spend follows demand, and demand, (R, T)."""
+def make_panel(
+    strength=1.0, n_regions=16, n_periods=120, seed=0, together=0.0, loading=LOADING
+):
+    """Return a panel whose log spend follows demand, and demand, (R, T).
+
+    Each region as strongly, or as strengths of shape (n_regions, 1, n_media) say.
+    """
     rng = np.random.default_rng(seed)
     shape = n_regions, n_periods
     demand = autoregression(rng, 0.7, shape)
     demand = demand + together * autoregression(rng, 0.7, (1, n_periods))
-    own = np.stack([autoregression(rng, 0.4, shape) for _ in LOADING], axis=2)
-    loading = strength * LOADING
+    own = np.stack([autoregression(rng, 0.4, shape) for _ in loading], axis=2)
+    loading = strength * loading
     logs = loading * demand[..., None] + (1.0 - loading**2) ** 0.5 * own
-    size = 10.0 ** rng.uniform(1, 5, (n_regions, 1, len(LOADING)))
+    size = 10.0 ** rng.uniform(1, 5, (n_regions, 1, own.shape[2]))
     panel = Panel(
         media=size * np.exp(logs),
         controls=np.zeros((*shape, 0)),
@@ -77,6 +83,15 @@ def test_loadings_persistence_and_demand_are_found():
     correlation = alike(demand.mean[0], truth)
     assert correlation > 0.7
     assert demand.known[0] == pytest.approx(correlation**2, abs=0.1)
+
+
+def test_regions_follow_demand_more_or_less(monkeypatch):
+    strength = 1.0 + 0.4 * np.random.default_rng(0).normal(size=(30, 1, 8))
+    panel, truth = make_panel(0.4 * strength, 30, loading=np.ones(8))
+    own = found(panel).mean[0]
+    monkeypatch.setattr(Factor, "by_region", lambda factor, spend: factor)
+    common = found(panel).mean[0]
+    assert alike(own, truth) > alike(common, truth) + 0.005
 
 
 def test_demand_of_all_regions_is_found_apart():
