@@ -5,8 +5,8 @@ Hill curves in which no package is misspecified but by its own defaults). Each p
 is fitted by all three after one another, so that seconds are of one machine in one
 state: compare within one run only. PyMC-Marketing with four chains of 1000 draws after
 1000 by numpyro, Meridian as its getting-started page has it. Seconds are of the fit and
-of what it takes to ask for contributions, without the start of Python and imports. Writes
-../results/race.csv anew after each problem.
+of what it takes to ask for contributions, without the start of Python and imports.
+Writes ../results/race.csv anew after each problem.
 
     python race.py --pymc env-pmm/bin/python --meridian env-mer/bin/python
 """
