@@ -3,7 +3,7 @@
 Simulated markets (`make_mmm_panel`) with two years of history and a third one that
 comes in every four weeks. In the world "stationary" nothing changes; in "drift" the
 channel that causes most causes 30 % less from the third year on. A model of the first
-two years takes in the new weeks by `partial_fit`, with forgetting or drift, or is
+two years takes in the new weeks by `partial_fit`, with drift or without, or is
 fitted again to all rows. Writes results/refresh.csv, one row per market, contender,
 refresh and channel:
 
@@ -34,7 +34,6 @@ N_HISTORY, N_COMING, N_AT_ONCE, N_LAST = 104, 52, 4, 13
 SIZES = {"series": 1, "panel": 6}  # regions
 CONTENDERS = {
     "as it is": {},
-    "forgetting 0.98": {"forgetting_factor": 0.98},
     "drift 0.03": {"effect_drift": 0.03},
     "drift 0.06": {"effect_drift": 0.06},
     "fit again": None,

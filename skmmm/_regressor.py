@@ -178,12 +178,6 @@ class DeepCausalMMMRegressor(
     unseen_region : {"error", "average"}, default="error"
         Whether `predict` refuses regions without training rows, or takes them as
         average regions of average size.
-    forgetting_factor : float in (0, 1], default=1.0
-        What rows learned before still count for after each further period that
-        `partial_fit` takes in (without a time column, after each call).
-
-        .. deprecated:: 0.2
-           To be removed in 0.4. Effects that change are followed by `effect_drift`.
     effect_drift : float in [0, 1), default=0.0
         By how much effects may change per period after training, as the standard
         deviation of a random walk of the log effect of each channel: 0.05 is 18 % in a
@@ -320,7 +314,6 @@ class DeepCausalMMMRegressor(
         "graph": [StrOptions({"svar", "notears"}), StructuralVAR, NOTEARS, None],
         "gap": [StrOptions({"error", "mask"})],
         "unseen_region": [StrOptions({"error", "average"})],
-        "forgetting_factor": [Interval(Real, 0, 1, closed="right")],
         "effect_drift": [Interval(Real, 0, 1, closed="left")],
         "verbose": ["verbose"],
         "warm_start": ["boolean"],
@@ -358,7 +351,6 @@ class DeepCausalMMMRegressor(
         graph: Literal["svar", "notears"] | StructuralVAR | NOTEARS | None = "svar",
         gap: Literal["error", "mask"] = "error",
         unseen_region: Literal["error", "average"] = "error",
-        forgetting_factor: float = 1.0,
         effect_drift: float = 0.0,
         verbose: bool | int = 0,
         warm_start: bool = False,
@@ -392,7 +384,6 @@ class DeepCausalMMMRegressor(
         self.graph = graph
         self.gap = gap
         self.unseen_region = unseen_region
-        self.forgetting_factor = forgetting_factor
         self.effect_drift = effect_drift
         self.verbose = verbose
         self.warm_start = warm_start
@@ -456,8 +447,6 @@ class DeepCausalMMMRegressor(
         ConvergenceWarning
             If training stopped before it had settled, or draws are not yet those of
             the posterior (`sampling_diagnostics_`).
-        FutureWarning
-            Of a `forgetting_factor` other than 1.
 
         Returns
         -------
@@ -472,7 +461,6 @@ class DeepCausalMMMRegressor(
             or controls are others than in the last fit.
         """
         self._validate_params()
-        self._warn_deprecated()
         fitted = copy.copy(self)
         fitted._fit(rows_of(X), y, sample_weight)
         self.__dict__ = fitted.__dict__

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm._model.likelihood import make_target
@@ -119,31 +118,6 @@ def test_rows_enter_once(parts, arguments, panel):
     assert 0.7 < np.median(in_spread(model) / in_spread(whole)) < 1.5
 
 
-def test_forgetting_is_deprecated(before, parts, fast):
-    with pytest.warns(FutureWarning, match="effect_drift=0.05 lets effects change"):
-        took_in(before, *parts[2:], forgetting_factor=0.9)
-    model = DeepCausalMMMRegressor(**fast, forgetting_factor=0.9)
-    with (
-        pytest.warns(FutureWarning, match="forgetting_factor was deprecated in 0.2"),
-        pytest.warns(ConvergenceWarning),
-    ):
-        model.fit(*parts[:2])
-
-
-@pytest.mark.filterwarnings("ignore:forgetting_factor was deprecated")
-def test_what_was_learned_fades(before, parts):
-    X, y = parts[2:]
-    kept, faded = (
-        took_in(before, X, y, forgetting_factor=factor) for factor in (1.0, 0.8)
-    )
-    assert np.median(in_spread(faded) / in_spread(kept)) > 1.1
-    np.testing.assert_allclose(faded._model.memory[:WEEKS], 0.8**8)
-    np.testing.assert_allclose(faded._model.memory[WEEKS:], 0.8 ** np.arange(8)[::-1])
-    again = pd.concat([X.assign(week=X["week"] + pd.Timedelta(weeks=8))])
-    twice = took_in(faded, again, y)
-    np.testing.assert_allclose(twice._model.memory[:WEEKS], 0.8**16)
-
-
 def test_without_draws_the_mode_moves_like_that_of_all_rows(parts, fast, panel):
     settings = fast | {"n_draws": 0, "max_iter": 300}
     model = DeepCausalMMMRegressor(**settings).fit(*parts[:2])
@@ -160,7 +134,8 @@ def test_saved_and_loaded_it_goes_on(before, parts, tmp_path):
     after.save(tmp_path / "after.skmmm")
     read = DeepCausalMMMRegressor.load(tmp_path / "after.skmmm")
     np.testing.assert_array_equal(read.predict(X), after.predict(X))
-    np.testing.assert_array_equal(read._model.memory, after._model.memory)
+    assert not before._model.refreshed
+    assert read._model.refreshed
     last = X[~first], y[~first]
     np.testing.assert_array_equal(
         read.partial_fit(*last).coef_, took_in(after, *last).coef_

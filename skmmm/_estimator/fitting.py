@@ -163,12 +163,8 @@ def refresh_model(estimator, panel, outliers):
         Private attributes of the fitted regressor.
     """
     model = estimator._model
-    n_before, n_periods = model.history.shape[1], panel.shape[1]
-    ordered = estimator._calendar is not None
-    n_new = n_periods - n_before
-    # Without order, all new rows are as new as each other.
-    age = np.arange(n_new)[::-1] if ordered else np.zeros(n_new)
-    factor = estimator.forgetting_factor
+    n_periods, ordered = panel.shape[1], estimator._calendar is not None
+    n_new = n_periods - model.history.shape[1]
     generator = _generator(estimator)
     seed = generator.initial_seed()
     with (
@@ -181,8 +177,7 @@ def refresh_model(estimator, panel, outliers):
         alarms = alarms_of_spend(estimator, panel, season)
         shown = ~np.isin(alarms, CONSEQUENCES)
         demand = extend_demand(model.demand, panel, season, shown, generator)
-        memory = np.ones(n_before) if model.memory is None else model.memory
-        model = replace(model, history=panel, demand=demand, memory=memory)
+        model = replace(model, history=panel, demand=demand)
         target = make_target(panel, model.scales, outliers, ordered=ordered)
         tests, reported = _read_experiments(estimator, n_periods), None
         if tests is not None:
@@ -192,8 +187,7 @@ def refresh_model(estimator, panel, outliers):
         model, surprise = refresh(
             model,
             target,
-            factor**age,
-            factor ** (age[0] + 1.0),
+            n_new,
             estimator.effect_drift if ordered else 0.0,
             generator.manual_seed(seed + n_periods),
         )

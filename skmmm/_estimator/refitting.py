@@ -29,7 +29,7 @@ _OF_DATA = (
 # Parameters that move no point estimate of `fit`, of a clone.
 _OF_OTHER_STEPS = (
     *("graph", "gap", "unseen_region", "verbose", "warm_start"),
-    *("effect_drift", "forgetting_factor"),
+    "effect_drift",
 )
 
 
@@ -106,7 +106,7 @@ class RefitMixin(ReadingMixin):
             period[order],
             self._roles_in(named),
             self._settings(),
-            self._model.memory is not None,
+            self._model.refreshed,
         )
 
     def _relative_population(self) -> Array:

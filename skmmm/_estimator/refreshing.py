@@ -21,7 +21,7 @@ from skmmm._utils.warnings import warn_user
 
 # Parameters that may change between `fit` and `partial_fit`.
 _OF_A_REFRESH = (
-    *("effect_drift", "forgetting_factor", "random_state"),
+    *("effect_drift", "random_state"),
     *("gap", "unseen_region", "verbose", "warm_start"),
 )
 _FAR = 20.0  # times the usual value, beyond which it is a question of the unit
@@ -31,7 +31,6 @@ class RefreshMixin(ReadingMixin):
     """`partial_fit` of `DeepCausalMMMRegressor`."""
 
     fit: Callable[..., Any]
-    forgetting_factor: float
     get_params: Callable[..., dict[str, Any]]
 
     def partial_fit(self, X: Table, y: npt.ArrayLike) -> Self:
@@ -62,10 +61,10 @@ class RefreshMixin(ReadingMixin):
         ------
         ValueError
             If a row is of a training period, an unknown region, or a period that
-            leaves a gap (see `gap`); if another parameter than `forgetting_factor`,
-            `effect_drift`, `random_state`, `gap`, `unseen_region`, `verbose` or
-            `warm_start` was set since `fit`; if effects drift and there is no time
-            column; and for what `fit` raises.
+            leaves a gap (see `gap`); if another parameter than `effect_drift`,
+            `random_state`, `gap`, `unseen_region`, `verbose` or `warm_start` was set
+            since `fit`; if effects drift and there is no time column; and for what
+            `fit` raises.
 
         Warns
         -----
@@ -73,8 +72,6 @@ class RefreshMixin(ReadingMixin):
             If new rows are less likely than nearly all that the model expected: then
             something has changed that it does not know. And of what `fit` warns,
             where new rows bring it about.
-        FutureWarning
-            Of a `forgetting_factor` other than 1.
 
         Notes
         -----
@@ -110,22 +107,11 @@ class RefreshMixin(ReadingMixin):
             self.fit(X, y)
             return self
         self._validate_params()
-        self._warn_deprecated()
         self._check_same_settings()
         refreshed = copy.copy(self)
         refreshed._refresh(rows_of(X), y)
         self.__dict__ = refreshed.__dict__
         return self
-
-    def _warn_deprecated(self):
-        """Warn of a parameter that is going to be removed, if it does anything."""
-        if self.forgetting_factor != 1.0:
-            warn_user(
-                "forgetting_factor was deprecated in 0.2 and will be removed in 0.4: "
-                "estimates followed a changed effect hardly sooner with it. Leave it "
-                "out; effect_drift=0.05 lets effects change.",
-                FutureWarning,
-            )
 
     def _refresh(self, X, y):
         """Set all fitted attributes anew."""

@@ -61,8 +61,8 @@ class Demand:
     mean : ndarray of shape (P, R, T)
         In its standard deviations.
     loading : ndarray of shape (P, n_media)
-        Correlation of log spend with demand, on average over regions; 0 for channels
-        that cannot tell.
+        Correlation of log spend with demand, around which those of regions are; 0 for
+        channels that cannot tell.
     persistence : ndarray of shape (P,)
         From one period to the next.
     known : ndarray of shape (P,)
@@ -280,9 +280,9 @@ def _factor_of(spend, seen, *, n_free, generator, usual=None):
         spend = factor.filled(spend, seen)
     loading = np.zeros(n_media)
     loading[chosen] = factor.loading
-    if n_free > 1:
-        factor = factor.by_region(spend)
-    return factor.smooth(spend), loading, factor.persistence, factor.known
+    by_region = factor.by_region(spend) if n_free > 1 else factor.loading
+    mean, known = factor.smooth(spend, by_region), factor.known(by_region)
+    return mean, loading, factor.persistence, known
 
 
 def _move_together(spend, seen, generator):

@@ -1,13 +1,15 @@
 """One factor in what budgets do, by Whittle's likelihood."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.optimize import minimize
 
 N_CONJUGATE = 40  # steps of conjugate gradients
-APART = 0.15  # prior sd of loadings of regions around those of all
+# Rounds in which regions say how strongly their budgets follow, and how far loadings
+# of regions are apart before any of them.
+N_OF_REGIONS, APART_AT_FIRST = 30, 0.1
 LEAST_OWN = 0.02  # share of log spend that every channel has for itself
 LASTS, LASTS_SPREAD = 0.72, 0.4  # persistence of demand, and prior sd of its artanh
 
@@ -18,8 +20,7 @@ class Factor:
 
     Attributes
     ----------
-    loading : ndarray of shape (M,) or (R, M)
-    own_sd, own_persistence : ndarray of shape (M,)
+    loading, own_sd, own_persistence : ndarray of shape (M,)
     persistence : float
     n_periods : int
     """
@@ -41,56 +42,57 @@ class Factor:
             ]
         )
 
-    def _spectra(self):
-        """Return spectra: demand, (K,), what spend leaves of it, ([R,] K), and own."""
+    def _spectra(self, loading):
+        """Return spectra: demand, (K,), what spend leaves of it, ([R,] K), and own.
+
+        With loadings of all regions, (M,), or of each, (R, M).
+        """
         angle = 2.0 * np.pi * np.arange(self.n_periods // 2 + 1) / self.n_periods
         demand = ar_spectrum(self.persistence, angle)
         own = (LEAST_OWN + self.own_sd**2) * ar_spectrum(
             self.own_persistence, angle[:, None]
         )
-        told = self.loading**2 @ (1.0 / own).T
+        told = loading**2 @ (1.0 / own).T
         return demand, demand / (1.0 + demand * told), own
 
-    @property
-    def known(self):
-        """Share of the variance of demand that spend tells."""
-        _, left, _ = self._spectra()
+    def known(self, loading):
+        """Return the share of the variance of demand that spend tells."""
+        _, left, _ = self._spectra(loading)
         return float(1.0 - np.fft.irfft(left, n=self.n_periods)[..., 0].mean())
 
-    def smooth(self, spend):
+    def smooth(self, spend, loading):
         """Return demand given spend of all cells, (R, T, M) -> (R, T)."""
-        _, left, own = self._spectra()
-        moved = np.fft.rfft(spend, axis=1) / own
-        told = np.einsum("rkm,rm->rk", moved, self._of_regions(spend))
-        return np.fft.irfft(told * left, n=self.n_periods, axis=1)
+        demand, _ = self._expected(np.fft.rfft(spend, axis=1), loading)
+        return np.fft.irfft(demand, n=self.n_periods, axis=1)
 
-    def _of_regions(self, spend):
-        return np.broadcast_to(self.loading, (len(spend), spend.shape[2]))
+    def _expected(self, moved, loading):
+        """Return demand given spend in the frequency domain, and what is left of it."""
+        _, left, own = self._spectra(loading)
+        loading = np.broadcast_to(loading, (len(moved), moved.shape[2]))
+        told = np.einsum("rkm,rm->rk", moved / own, loading)
+        return told * left, np.broadcast_to(left, told.shape)
 
     def by_region(self, spend):
-        """Return the factor with the likeliest loadings of each region.
+        """Return loadings of each region, normal around those of all, (R, M).
 
-        They are normal around those of all before.
+        By EM: demand given loadings, loadings given demand, and how far they are apart.
         """
-        demand, _, own = (torch.from_numpy(part) for part in self._spectra())
+        loading, apart = self.loading, np.full(len(self.loading), APART_AT_FIRST**2)
         moved = np.fft.rfft(spend, axis=1) / np.sqrt(self.n_periods)
-        told = torch.from_numpy(moved) / own
-        weight, mean = _weights(self.n_periods), torch.from_numpy(self.loading)
-
-        def penalised(vector):
-            loading = vector.view(len(spend), -1)
-            unknown = 1.0 + demand * (loading**2 @ (1.0 / own).T)
-            explained = torch.einsum("rkm,rm->rk", told, loading.to(told.dtype))
-            explained = demand / unknown * explained.abs().square()
-            value = (weight * (explained - torch.log(unknown))).sum()
-            return value - 0.5 * ((loading - mean) / APART).square().sum()
-
-        best = _maximum(penalised, np.tile(self.loading, len(spend)))
-        return replace(self, loading=best.reshape(len(spend), -1))
+        _, _, own = self._spectra(loading)
+        weight = 2.0 * _weights(self.n_periods).numpy()[:, None] / own  # of both signs
+        for _ in range(N_OF_REGIONS):
+            demand, left = self._expected(moved, loading)
+            squares = (np.abs(demand) ** 2 + left) @ weight
+            products = np.einsum("rk,rkm->rm", demand.conj(), moved * weight).real
+            unknown = 1.0 / (squares + 1.0 / apart)
+            loading = unknown * (products + self.loading / apart)
+            apart = ((loading - self.loading) ** 2 + unknown).mean(axis=0)
+        return loading
 
     def _precise(self, spend):
         """Multiply spend (R, T, M) by the precision matrix of the model."""
-        _, left, own = self._spectra()
+        _, left, own = self._spectra(self.loading)
         moved = np.fft.rfft(spend, axis=1) / own
         common = (moved * self.loading).sum(axis=2) * left
         moved = moved - common[..., None] * self.loading / own
@@ -104,7 +106,7 @@ class Factor:
         start = np.where(seen, spend, 0.0)
         drawn = np.zeros_like(start)
         if noise is not None:
-            demand, _, own = self._spectra()
+            demand, _, own = self._spectra(self.loading)
             moved = np.fft.rfft(noise, axis=1)
             common = moved[..., :1] * (np.sqrt(demand)[:, None] * self.loading)
             moved = common + moved[..., 1:] * np.sqrt(own)

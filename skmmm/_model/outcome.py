@@ -84,8 +84,6 @@ class OutcomeModel:
     history : Panel
         The training rows.
     loss : Loss
-    memory : ndarray of shape (T,) or None
-        How much a row of each period counts for the parameters; None: all as one.
     conditional_contraction : ndarray of shape (n_media,) or None
         Share of the prior variance of each channel's log effect that the data would
         remove if all else was known. None without draws.
@@ -110,7 +108,6 @@ class OutcomeModel:
     demand: Demand | None
     history: Panel
     loss: Loss
-    memory: np.ndarray | None = None
     conditional_contraction: np.ndarray | None = None
     contraction: np.ndarray | None = None
     narrow: np.ndarray | None = None
@@ -206,6 +203,11 @@ class OutcomeModel:
         chosen = torch.from_numpy(doubted)
         draws = None if self.draws is None else self.draws.doubting(chosen)
         return replace(self, network=self.network.doubting(chosen), draws=draws)
+
+    @property
+    def refreshed(self):
+        """Whether rows of later periods were taken in."""
+        return self.history.shape[1] > self.seasons.n_train
 
     def at_mode(self, target):
         """Return the model with the level that its network leaves over."""

@@ -1,7 +1,7 @@
 """Draws moved by rows that came after those they were drawn for.
 
-Of the rows seen before only what they said is needed: with forgetting, as if it had
-been said with less precision. New rows enter once, as in a Kalman filter.
+Of the rows seen before only what they said is needed. New rows enter once, as in a
+Kalman filter.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -34,14 +34,13 @@ from skmmm._model.spreads import draw_spreads
 from skmmm._model.steps import later_steps, with_steps
 from skmmm._model.threads import of_each
 
-_FORGOTTEN = 1e-300  # what a row counts at least: it is not a new one
 _N_EXPECTED = 200  # errors that new ones are compared with, at least
 _LARGE = 4.0  # standard deviations of an error
 _MOST_STEPS = 4  # in which new rows enter: effects are not linear in parameters
 _NEWS = 1.0  # times what is known already, that rows may tell in one step
 
 
-def refresh(model, target, fresh, kept, drift, generator):
+def refresh(model, target, n_new, drift, generator):
     """Return a model moved by rows of later periods, and how they surprised it.
 
     Each draw is moved to where the new rows, and errors such as the model expects of
@@ -52,13 +51,11 @@ def refresh(model, target, fresh, kept, drift, generator):
     Parameters
     ----------
     model : OutcomeModel
-        With all rows in its history, of which `memory` has the first periods.
+        With all rows in its history.
     target : Target
         All rows, and experiments.
-    fresh : ndarray of shape (n_new,)
-        How much a row of each new period counts.
-    kept : float
-        Share of what rows counted before that they count from now on.
+    n_new : int
+        How many of its last periods are new.
     drift : float
         Standard deviation per period of a random walk of log effects.
     generator : torch.Generator
@@ -77,11 +74,10 @@ def refresh(model, target, fresh, kept, drift, generator):
     .. [2] Emerick, Reynolds (2013). Ensemble Smoother with Multiple Data Assimilation.
        Computers and Geosciences 55.
     """
-    model = _with_later_steps(model, len(fresh), drift, generator)
+    model = _with_later_steps(model, n_new, drift, generator)
     network, inputs = model.network, model.inputs()
-    n_new, n_before = len(fresh), len(model.memory)
-    before = _counted(target, np.pad(model.memory, (0, n_new)))
-    new = _counted(target, np.pad(fresh, (n_before, 0)))
+    late = np.arange(model.history.shape[1]) >= model.history.shape[1] - n_new
+    before, new = _counted(target, ~late), _counted(target, late)
     informed, shared, regional = informations(
         network, inputs, target, [before, new], model.loss, n_new
     )
@@ -104,10 +100,6 @@ def refresh(model, target, fresh, kept, drift, generator):
     seen = rows.errors(places)
     if model.draws is not None:
         surprise = rows.surprise(model.draws, seen[1:])
-    if kept < 1.0:
-        fully, known = approximation(known), _sum((known, kept))
-        places = _forgotten(places, fully, approximation(known), kept)
-        seen = rows.errors(places)
     for step in range(1, n_steps + 1):
         nearer = approximation(_sum((known, 1.0), (told, step / n_steps)))
         slopes = rows.slopes(places, seen)
@@ -116,8 +108,6 @@ def refresh(model, target, fresh, kept, drift, generator):
         if step < n_steps:
             seen = rows.errors(places)
     known = _sum((known, 1.0), (told, 1.0))
-    memory = np.maximum(kept * model.memory, _FORGOTTEN)
-    model = replace(model, memory=np.concatenate([memory, fresh]))
     _check_holds(network, places)
     return _moved(model, places, target, known, generator), surprise
 
@@ -179,9 +169,9 @@ def _moved(model, places, target, known, generator):
     return model.with_draws(network.at(*draws), network, target)
 
 
-def _counted(target, weight):
-    """Return a target whose rows count as much as their period."""
-    count = target.count * torch.from_numpy(weight)
+def _counted(target, periods):
+    """Return a target of which only rows of some periods count."""
+    count = target.count * torch.from_numpy(periods)
     return replace(target, count=count, seen=None, experiments=None)
 
 
@@ -227,21 +217,6 @@ def _sum(*several):
             f.name: sum(share * getattr(one, f.name) for one, share in several)
             for f in fields(Information)
         }
-    )
-
-
-def _forgotten(places, before, now, kept):
-    """Return places as if rows had told only a share of what they did.
-
-    They spread further around the first, which moves towards the prior, zero: with P
-    what rows tell, from ``c`` to the solution of ``(I + kept P) new = kept (I + P) c``.
-    """
-    centre = places.shared[:1], places.regional[:1]
-    away = before.whiten(places.shared - centre[0], places.regional - centre[1])
-    away = now.unwhiten(*away)
-    back = now.unwhiten(*now.unwhiten_vjp(*centre))
-    return places.at(
-        *(c + a - (1.0 - kept) * b for c, a, b in zip(centre, away, back, strict=True))
     )
 
 

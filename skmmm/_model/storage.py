@@ -59,8 +59,6 @@ def pack_model(model):
         **_fields("scales", model.scales),
         **_fields("history", model.history),
     }
-    if model.memory is not None:
-        arrays["memory"] = model.memory
     if network.steps is not None:
         arrays |= _fields("steps", network.steps)
     if model.context is not None:
@@ -134,7 +132,6 @@ def unpack_model(scalars, arrays, calendar, *, n_regions, n_media, n_controls):
         demand=_demand(arrays, sizes, n_periods),
         history=_history(arrays, sizes, n_periods, scales),
         loss=Loss(**scalars["loss"]),
-        memory=_memory(arrays, scalars["n_train"], n_periods),
         conditional_contraction=conditional,
         contraction=contraction,
         narrow=narrow,
@@ -182,20 +179,6 @@ def _check_sizes(scalars, sizes, n_periods):
     most = n_periods - 1 if scalars["ordered"] else 0
     if not 0 <= sizes.max_lag <= most:
         raise ValueError(f"max_lag in its header is {sizes.max_lag}, above {most}.")
-
-
-def _memory(arrays, n_train, n_periods):
-    """Return how much rows of each period count, None if no later ones came."""
-    if "memory" not in arrays:
-        if n_train != n_periods:
-            raise ValueError(
-                f"n_train in its header is {n_train}, but its arrays say {n_periods}."
-            )
-        return None
-    memory = arrays.take("memory", (n_periods,), above=0.0)
-    if not 0 < n_train < n_periods or (memory > 1.0).any():
-        raise ValueError("array 'memory' is not what later rows left of it.")
-    return memory
 
 
 def _steps(scalars, arrays):

@@ -88,9 +88,6 @@ def test_errors_of_updates(regional, table, tmp_path, capsys):
     assert "--save would replace" in one_error(capsys)
     save = ["--save", str(tmp_path / "new.skmmm")]
     with pytest.raises(SystemExit):
-        main([*arguments, *save, "--forgetting-factor", "0.5"])
-    assert "unrecognized arguments: --forgetting-factor 0.5" in one_error(capsys)
-    with pytest.raises(SystemExit):
         main([*arguments, *save, "--effect-drift", "1"])
     assert "'1' is no number from 0 and below 1" in one_error(capsys)
     old = tmp_path / "old.csv"

@@ -231,7 +231,7 @@ def test_settings_need_an_instance(graph):
 
 
 def test_the_settings_of_a_model_are_few():
-    assert len(DeepCausalMMMRegressor().get_params()) <= 31
+    assert len(DeepCausalMMMRegressor().get_params()) <= 32
 
 
 def test_grid_search(small):

@@ -108,9 +108,8 @@ def test_settings_alone(new, quick, panel, fits):
     assert not table[["data", "seed", "refresh"]].any(axis=None)
 
 
-@pytest.mark.filterwarnings("ignore:forgetting_factor was deprecated")
 def test_settings_that_move_no_roi_are_no_change(new, quick, panel, fits):
-    asked = {"gap": "mask", "unseen_region": "average", "forgetting_factor": 0.9}
+    asked = {"gap": "mask", "unseen_region": "average", "effect_drift": 0.1}
     other = DeepCausalMMMRegressor(**quick | asked).fit(panel.X, panel.y)
     table = compare_models(new, other)
     assert not table[["change", *PARTS]].any(axis=None)
