@@ -352,12 +352,23 @@ def test_groups_and_positions(world):
     assert by_place._learned_pairs() == [[0, 2]]
 
 
+def test_integers_are_positions_even_where_labels_are_integers(world):
+    """As in `media`; a refit names the columns as the fit did."""
+    order = ["week", "region", "price", "holiday", *world.media]
+    X = world.X[order].set_axis(range(1, 8), axis=1)
+    asked = {"time": 0, "region": 1, "controls": [2, 3], "media": [4, 5, 6]}
+    few = {"synergies": [(4, 6)], "n_draws": 0, "max_iter": 3}
+    model = DeepCausalMMMRegressor(**FEW | few | asked).fit(X, world.y)
+    assert model._learned_pairs() == [[0, 2]]
+    assert model._settings()["synergies"] == [(5, 7)]  # labels
+
+
 @pytest.mark.parametrize(
     ("synergies", "others", "message"),
     [
         (["media_1"], {}, "synergies has 'media_1', which is no pair"),
         ([("media_1",)], {}, "synergies has ('media_1',), which is no pair"),
-        ([("media_1", "tv")], {}, "synergies names 'tv', which is not one of the"),
+        ([("media_1", "tv")], {}, "synergies='tv' is not a column of X"),
         ([("media_1", "price")], {}, "synergies names 'price', which is not one"),
         ([("media_1", "media_1")], {}, "synergies pairs 'media_1' with itself"),
         ([PAIR, PAIR[::-1]], {}, "synergies names 'media_3' and 'media_1' twice"),

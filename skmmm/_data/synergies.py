@@ -1,6 +1,8 @@
 """Pairs of channels that may cause something together, as a user names them."""
 
-from skmmm._data.checks import resolve_channel
+import pandas as pd
+
+from skmmm._data.checks import check_channel, resolve_column
 from skmmm._utils.labels import shown
 
 
@@ -26,14 +28,16 @@ def read_pairs(synergies, media, labels):
     ValueError
         If an entry is no pair of two channels, or is there twice.
     """
-    found = []
+    frame, found = pd.DataFrame(columns=labels), []
     for given in () if synergies is None else synergies:
         if isinstance(given, str) or not hasattr(given, "__len__") or len(given) != 2:
             raise ValueError(
                 f"synergies has {shown(given)}, which is no pair of media columns. "
                 "Give pairs, [('tv', 'search')]."
             )
-        named = [resolve_channel(one, media, labels, "synergies") for one in given]
+        named = [resolve_column(frame, one, "synergies") for one in given]
+        for label, key in zip(named, given, strict=True):
+            check_channel(label, media, "synergies", key=key)
         if named[0] == named[1]:
             raise ValueError(
                 f"synergies pairs {named[0]!r} with itself: its Hill curve says "

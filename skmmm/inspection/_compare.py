@@ -364,12 +364,14 @@ def _call(
     data, settings = fits[state.data], fits[state.settings].settings
     labels = list(data.frame)
     media = {labels[position]: position for position in data.roles["media"]}
+    pairs = [pair for pair in settings["synergies"] or () if media.keys() >= {*pair}]
     told = settings | {
         "priors": {media[k]: v for k, v in settings["priors"].items() if k in media},
         **{
             name: sorted(media[k] for k in settings[name] if k in media)
             for name in ("free_sign", "brand_channels")
         },
+        "synergies": [(media[a], media[b]) for a, b in pairs] or None,
         "random_state": state.seed,
     }
     return to_refit(model, "graph", **data.roles, **told), data, common[state.data]

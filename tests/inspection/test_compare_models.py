@@ -333,6 +333,20 @@ def test_refit_is_the_fit(name, panel, quick):
     assert_allclose(refitted(model)[expected.index], expected, rtol=1e-6)
 
 
+def test_pairs_are_fitted_again_where_both_channels_are_known(panel, quick):
+    pair = ("media_1", "media_3")
+    before = DeepCausalMMMRegressor(**quick).fit(
+        panel.X.drop(columns="media_3"), panel.y
+    )
+    after = DeepCausalMMMRegressor(**quick, synergies=[pair]).fit(panel.X, panel.y)
+    assert_adds_up(compare_models(before, after).dropna(subset="change"))
+    fits, rows = [before._fitted_to(), after._fitted_to()], [None, None]
+    X = list(fits[1].frame)
+    to_fit = {data: _call(after, fits, rows, State(data, 1, 0))[0] for data in (0, 1)}
+    assert to_fit[0].synergies is None
+    assert to_fit[1].synergies == [tuple(X.index(name) for name in pair)]
+
+
 def test_arrays_are_fitted_again(panel, quick):
     order = ["ignored", *panel.media, *panel.controls, "region", "week"]
     X = panel.X.assign(ignored="text")[order]
