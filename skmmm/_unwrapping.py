@@ -170,6 +170,11 @@ class Inside:
         roles = ("media", "controls", "region", "time", "population", "media_cost")
         return {role: parameter_of(self.model, role) for role in roles}
 
+    def controls(self) -> list | None:
+        """Return the labels of the controls in X, None if the model does not say."""
+        columns = None if self.steps else getattr(self.model, "_columns", None)
+        return None if columns is None else list(columns.controls)
+
     def role(self, frame: pd.DataFrame, role: str) -> Column | None:
         """Return the label of the "region" or "time" column, None if there is none."""
         label = getattr(getattr(self.model, "_columns", None), role, None)

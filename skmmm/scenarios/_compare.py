@@ -162,7 +162,7 @@ def compare_scenarios(
     cost = _costs(inside, given.values(), list(columns.media), costs)
     prices = price_level, price_elasticity
     more = more_money(estimator, list(scenarios.values()), base, *prices)
-    more = more + money_of_levers(levers, tables, columns, base)
+    more = more + money_of_levers(levers, tables, columns, base, inside.controls())
     table |= _compare_spend(units, cost, more, base)
     table["marginal_roi"] = table["difference"] / table.pop("extra_spend")
     return pd.DataFrame(table, index=pd.Index(list(tables), name="scenario"))

@@ -14,7 +14,11 @@ from skmmm.allocation._levers import LeversGiven, check_are_levers
 
 
 def money_of_levers(
-    levers: LeversGiven, tables: Mapping[str, pd.DataFrame], columns: Columns, base: int
+    levers: LeversGiven,
+    tables: Mapping[str, pd.DataFrame],
+    columns: Columns,
+    base: int,
+    controls: list | None,
 ) -> Array:
     """Return what controls of tables cost beyond those of one, (n_scenarios,).
 
@@ -28,6 +32,8 @@ def money_of_levers(
         Media, region and time of them.
     base : int
         Position of the scenario to compare with.
+    controls : list or None
+        Labels of the controls of the model, None if it does not say.
     """
     if levers is None:
         return np.zeros(len(tables))
@@ -40,6 +46,11 @@ def money_of_levers(
             raise ValueError(
                 f"levers name {key!r}, which is no control: what media cost is counted "
                 "without them. Leave it out."
+            )
+        if controls is not None and label not in controls:
+            known = [label for label in usual if label in controls]
+            raise ValueError(
+                f"levers name {key!r}, which is no control. Controls: {known}."
             )
         if label in costs:
             raise ValueError(f"levers of {key!r} are given twice. Leave one out.")

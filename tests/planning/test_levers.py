@@ -424,6 +424,16 @@ def test_levers_of_scenarios_are_checked(fitted, panel):
         ask({"price": one, position: one})
 
 
+def test_levers_of_scenarios_are_controls_of_the_model(fast, panel):
+    tables = {"now": panel.X.assign(people=1e5), "later": panel.X.assign(people=2e5)}
+    asked = {"population": "people", "n_draws": 0}
+    model = DeepCausalMMMRegressor(**fast | asked).fit(tables["now"], panel.y)
+    with refuses(
+        "levers name 'people', which is no control. Controls: ['price', 'holiday']."
+    ):
+        model.compare_scenarios(tables, levers={"people": Lever(0.0, 1.0, 1.0)})
+
+
 def test_pictures_show_the_money_of_levers(fitted, panel, pyplot):
     price = lever(fitted, 3.0, (12.9, 13.5))
     plan = fitted.optimize_budget(levers={"price": price})
