@@ -372,7 +372,6 @@ def test_integers_are_positions_even_where_labels_are_integers(world):
         ([("media_1", "price")], {}, "synergies names 'price', which is not one"),
         ([("media_1", "media_1")], {}, "synergies pairs 'media_1' with itself"),
         ([PAIR, PAIR[::-1]], {}, "synergies names 'media_3' and 'media_1' twice"),
-        ([PAIR], {"brand_channels": ["media_2"]}, "synergies and brand_channels are"),
         ([PAIR], {"free_sign": ["media_3"]}, "'media_3' is in synergies, but its eff"),
         (
             [PAIR],
@@ -384,3 +383,11 @@ def test_integers_are_positions_even_where_labels_are_integers(world):
 def test_what_is_no_pair_is_refused(world, synergies, others, message):
     with refuses_from(message):
         fit(world, synergies=synergies, **others)
+
+
+def test_pairs_and_slow_stocks_are_refused_as_rows_are_read(world):
+    both = {"synergies": [PAIR], "brand_channels": ["media_2"]}
+    with refuses_from(
+        "synergies names ('media_1', 'media_3'), and brand_channels 'media_2'"
+    ):
+        DeepCausalMMMRegressor(**FEW | both)._check_training(world.X, world.y, None)

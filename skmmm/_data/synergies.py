@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from skmmm._data.checks import check_channel, resolve_column
+from skmmm._data.checks import check_channel, in_words, resolve_column
 from skmmm._utils.labels import shown
 
 
@@ -53,10 +53,8 @@ def read_pairs(synergies, media, labels):
     return sorted(found)
 
 
-def check_pairs(pairs, media, free, own, slow):
-    """Raise if channels of pairs may lower the KPI, or have a return that is known.
-
-    Or if any channel has a slow stock.
+def check_no_stock(pairs, media, slow):
+    """Raise if there are pairs of channels, and channels with a slow stock.
 
     Parameters
     ----------
@@ -64,15 +62,31 @@ def check_pairs(pairs, media, free, own, slow):
         As `read_pairs` returned them.
     media : list
         Labels of the media columns.
-    free, own, slow : ndarray of shape (n_media,), bool
-        Channels whose effect may be negative, those with a prior of their own, and
-        those with a slow stock.
+    slow : ndarray of shape (n_media,), bool
+        Channels with a slow stock.
     """
-    if slow.any():
+    if pairs and slow.any():
+        named = in_words([(media[i], media[j]) for i, j in pairs])
+        stocks = in_words([media[m] for m in slow.nonzero()[0]])
         raise ValueError(
-            "synergies and brand_channels are both given, and what pairs add to a slow "
-            "stock is not modelled. Leave out one of the two."
+            f"synergies names {named}, and brand_channels {stocks}. What pairs add to "
+            "a slow stock is not modelled: the two are not given together, whichever "
+            "channels they name. Leave out one of them."
         )
+
+
+def check_pairs(pairs, media, free, own):
+    """Raise if channels of pairs may lower the KPI, or have a return that is known.
+
+    Parameters
+    ----------
+    pairs : list of (int, int)
+        As `read_pairs` returned them.
+    media : list
+        Labels of the media columns.
+    free, own : ndarray of shape (n_media,), bool
+        Channels whose effect may be negative, and those with a prior of their own.
+    """
     for pair in pairs:
         for m in pair:
             if free[m]:

@@ -297,7 +297,7 @@ def _channel_priors(estimator, panel, scales, shown, free_sign):
     channels = with_stocks(channels, slow, max(half_a_year, 1.0), usual)
     if not pairs:
         return channels
-    check_pairs(pairs, media, free_sign.numpy(), ~channels.pooled.numpy(), slow)
+    check_pairs(pairs, media, free_sign.numpy(), ~channels.pooled.numpy())
     return replace(channels, pairs=torch.tensor(pairs))
 
 

@@ -24,7 +24,7 @@ from skmmm._data.panel import (
     make_panel,
     missing_periods,
 )
-from skmmm._data.synergies import read_pairs
+from skmmm._data.synergies import check_no_stock, read_pairs
 from skmmm._data.tables import (
     BY_PERIOD,
     check_known_regions,
@@ -65,7 +65,6 @@ class ReadingMixin(FittedState):
         )
         columns = self._columns
         self._frequency_columns = self._read_frequency_columns()
-        self._pairs()  # that are none say so before anything is computed
         region = None
         self.regions_ = np.array(["all"])
         if columns.region is not None:
@@ -76,6 +75,8 @@ class ReadingMixin(FittedState):
             self._calendar = infer_calendar(
                 frame[columns.time], columns.time, region, self.periods_per_year
             )
+        # Before anything is computed.
+        check_no_stock(self._pairs(), list(columns.media), self._with_stock())
         rows = self._read_rows(frame)
         self._read_costs(rows)
         return rows
