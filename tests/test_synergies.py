@@ -16,6 +16,8 @@ from skmmm._model.contrasts import reported_experiments
 from skmmm._storage.archive import MODEL, write_archive
 from skmmm.allocation import BudgetPolicy, Lever
 from skmmm.datasets import make_mmm_panel
+from skmmm.experiments import recommend_experiment
+from skmmm.inspection import priors_from
 
 pytestmark = pytest.mark.usefixtures("short_chains")
 
@@ -225,6 +227,16 @@ def test_questions_that_need_effects_to_add_up_are_refused(world, model):
         policy.propose(horizon=4)
     with refuses_from("levers share a budget with channels whose effects add up"):
         model.optimize_budget(levers={"price": Lever(0.9, 1.1, cost=0.0)})
+    with refuses_from("What a test is worth to a plan is not known: it needs channels"):
+        recommend_experiment(model)
+
+
+def test_priors_for_the_next_model_are_those_that_it_takes(world, model):
+    with pytest.warns(UserWarning, match="No 'roi' from 'media_1': half of what"):
+        priors = priors_from(model, channels=["media_1", "media_2"])
+    assert "roi" not in priors["media_1"]
+    assert "roi" in priors["media_2"]
+    fit(world, synergies=[PAIR], priors=priors, n_draws=0, max_iter=3)
 
 
 def test_greedy_policies_plan(model):

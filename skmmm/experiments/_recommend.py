@@ -78,7 +78,8 @@ def recommend_experiment(
     Raises
     ------
     ValueError
-        If a design cannot be understood, or the model has no draws or no periods.
+        If a design cannot be understood, or the model has no draws, no periods, or
+        `synergies`, with which effects do not add up.
 
     See Also
     --------

@@ -71,7 +71,8 @@ def priors_from(
         ``{channel: {"roi": (low, high), "decay": ..., "half_saturation": ...}}``, for
         the parameter `priors` of `DeepCausalMMMRegressor`. ``"roi"`` is that of all
         training rows, in KPI units per unit of money (or of X without a cost): KPI
-        and money have to be in the same units in both. ``"decay"`` is the share of the
+        and money have to be in the same units in both; it is left out for channels of a
+        pair in `synergies`, of which a fit refuses it. ``"decay"`` is the share of the
         effect that comes in later periods, as of geometric carry-over; it is left out
         where the effect peaks later, which no decay can say, where there is no
         carry-over, and where `adstock` of the model is not "weibull" or "geometric".
@@ -80,7 +81,7 @@ def priors_from(
     -----
     UserWarning
         Of channels that are left out as they are not data-driven or their effect is
-        negative.
+        negative, and of channels without ``"roi"`` as they form pairs.
 
     Raises
     ------
@@ -126,12 +127,21 @@ def priors_from(
     draws = {"roi": found.effects(draws=True).roi[:, 0], **inner._anchor_draws()}
     positive = np.quantile(draws["roi"], _ENDS[0], axis=0, method="weibull") > 0
     lag_weights = found.lag_weights()[0]
+    paired = _paired(inner) if "roi" in quantities else set()
     priors: dict[Any, dict[str, tuple[float, float]]] = {}
-    for m in _chosen(found, channels, positive | ("roi" not in quantities)):
+    chosen = _chosen(found, channels, positive | ("roi" not in quantities))
+    with_pair = [label for m in chosen if (label := found.labels[m]) in paired]
+    if with_pair:
+        warn_user(
+            f"No 'roi' from {in_words(with_pair)}: half of what a pair in synergies "
+            "adds is in it, and how much that is depends on the partner."
+        )
+    for m in chosen:
         label = found.labels[m]
         if label not in inner._frequency_columns:
             draws["half_saturation"][:, m] *= size
         skipped = {"decay"} if lag_weights[m].argmax() > 0 else set()
+        skipped |= {"roi"} if label in paired else set()
         priors[label] = {
             name: _interval(draws[name][:, m], weight, *_SCALES[name])
             for name in QUANTITIES
@@ -153,6 +163,11 @@ def _check(weight: Any, quantities: Any, size: Any) -> None:
             f"quantities must be a list of some of {list(QUANTITIES)}, got "
             f"{quantities!r}."
         )
+
+
+def _paired(model: Any) -> set:
+    """Return the labels of the channels that form pairs."""
+    return {model._columns.media[m] for pair in model._learned_pairs() for m in pair}
 
 
 def _chosen(found: Any, channels: Any, positive: np.ndarray) -> list[int]:
