@@ -24,7 +24,7 @@ adds goes to each of the two.
 - untrusted: whether fit warned of its draws
 - seconds: of the fit
 
-    python benchmarks/bench_synergy.py --seeds 0-4 --jobs 1
+    python benchmarks/bench_synergy.py --seeds 0-9 --jobs 1
 """
 
 import argparse
@@ -167,7 +167,7 @@ def of_pair(estimator, true, unit):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=read_seeds, default=range(5), help="as 0-9")
+    parser.add_argument("--seeds", type=read_seeds, default=range(10), help="as 0-9")
     parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=list(WORLDS))
     parser.add_argument("--out", type=Path, default=RESULTS / "synergy.csv")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
