@@ -13,6 +13,7 @@ from helpers import refuses_from
 from skmmm import DeepCausalMMMRegressor, GroupedRegressor
 from skmmm._estimator.fitting import _read_experiments
 from skmmm._model.contrasts import reported_experiments
+from skmmm._model.expectations import prior_effects
 from skmmm._storage.archive import MODEL, write_archive
 from skmmm.allocation import BudgetPolicy, Lever
 from skmmm.datasets import make_mmm_panel
@@ -125,6 +126,24 @@ def test_verdicts(model, middle, spread, verdict):
     assert told.synergy_summary()["verdict"].item() == verdict
     told._contradicted[2] = True
     assert told.synergy_summary()["verdict"].item() == "not identified"
+
+
+def test_the_prior_of_effects_has_theta_as_before_the_data(model):
+    """And not as fitted, or a channel would be known because its pair is strong."""
+    inputs, pairs = model._model.inputs(), model._learned_pairs()
+    share = torch.full((2, 60), 1.0 / 120.0, dtype=torch.float64)
+    weak = strong(copy.deepcopy(model), -2.0)._model.network
+    expected = prior_effects(model._model.network, 200, inputs, share)
+    assert_allclose(prior_effects(weak, 200, inputs, share), expected)
+    guessed = weak.prior_guess(200)
+    values = guessed.values()
+    typical = guessed.typical_effects(values)
+    ratio = torch.where(typical > 0, expected / typical, torch.nan)
+    theta = values["synergy"][:, 0]
+    for m in range(3):
+        told = typical[:, m] > 0
+        by_theta = ratio[told, m][theta[told].argsort()].diff()
+        assert (by_theta > 0).all() == (m in pairs[0])
 
 
 def test_a_curve_is_of_one_channel_while_others_stay(world, model):

@@ -16,22 +16,39 @@ def prior_effects(network, n_draws, inputs, share):
     Returns
     -------
     effects : Tensor of shape (n_draws, M)
-        In mean KPI.
+        In mean KPI. Channels of a pair have their half of it, with theta from its
+        prior, beside a partner whose effect is as much larger or smaller than expected.
     """
-    mean_to_typical = _mean_to_typical(network, inputs, share)
     guessed = network.prior_guess(n_draws)
+    mean_to_typical = _mean_to_typical(network, guessed, inputs, share)
     values, priors = guessed.values(), network.channel_priors
     own = torch.exp(priors.effect_log + priors.effect_spread * values["effect"])
     pooled = guessed.typical_effects(values) * mean_to_typical
     return torch.where(priors.pooled, pooled, own)
 
 
-def _mean_to_typical(network, inputs, share):
-    """Return mean effects over rows by effects at typical spend, (1, M)."""
-    shared = network.shared.clone()
+def _mean_to_typical(network, guessed, inputs, share):
+    """Return mean effects over rows by effects at typical spend, (1 or n_draws, M)."""
+    shared, pairs = network.shared.clone(), None
     for prior, where in network.shared_priors.positions():
         if prior.name in ("effect", "effect_mean"):
             shared[:, where] = 1.0  # of no channel nothing
+        elif prior.name == "synergy_log":
+            shared[:, where], pairs = 0.0, where
     twin = network.at(shared, network.regional)
-    mean = twin.mean_effects(range(network.sizes.n_media), inputs, share)
+    mean = _mean(twin, inputs, share)
+    if pairs is None:
+        return mean / twin.typical_effects(twin.values())
+    strength, own = guessed.values()["synergy"], mean
+    for p, place in enumerate(range(pairs.start, pairs.stop)):
+        one = shared.clone()
+        one[:, place] = 1.0
+        paired = network.at(one, network.regional)
+        gain = (_mean(paired, inputs, share) - own) / paired.values()["synergy"][:, p]
+        mean = mean + strength[:, [p]] * gain  # effects are linear in theta
     return mean / twin.typical_effects(twin.values())
+
+
+def _mean(network, inputs, share):
+    """Return the mean effect of each channel over rows, in mean KPI, (1, M)."""
+    return network.mean_effects(range(network.sizes.n_media), inputs, share)
