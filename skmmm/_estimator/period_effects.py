@@ -10,7 +10,9 @@ def period_effects(counterfactual) -> Bunch:
     """Return spend, contribution and returns of every channel and period, (M * P,).
 
     What a channel causes is divided among its cells by their Aumann-Shapley values
-    along the path on which the channel's spend grows from nothing [1]_.
+    along the path on which the spend of all channels grows from nothing together [1]_.
+    Where effects add up that is the path of each channel alone; what a pair adds or
+    takes away belongs to the cells in which both act.
 
     Parameters
     ----------
