@@ -124,7 +124,8 @@ class DeepCausalMMMRegressor(
         LogNormal(0, 0.5) before the data speak, one for all regions; of a channel in n
         pairs, theta is as much less. What a pair adds is shared by both, half each;
         `synergy_summary` tells it. Not for channels in `free_sign`, with a ``"roi"`` in
-        `priors`, or a KPI that is negative nearly throughout. None: effects add up.
+        `priors`, or a KPI that is negative nearly throughout, and not together with
+        `brand_channels`. None: effects add up.
     priors : mapping or None, default=None
         What is known of channels, by name or position: ``{column: {quantity: (low,
         high)}}``, 90 % intervals before seeing the data. Quantities are ``"roi"`` (KPI
