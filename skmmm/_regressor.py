@@ -178,7 +178,8 @@ class DeepCausalMMMRegressor(
         others rescaled.
     unseen_region : {"error", "average"}, default="error"
         Whether `predict` refuses regions without training rows, or takes them as
-        average regions of average size.
+        average regions of average size. Their slow stocks (`brand_channels`) hold at
+        their first row what usual spend would have left, as part of the baseline.
     effect_drift : float in [0, 1), default=0.0
         By how much effects may change per period after training, as the standard
         deviation of a random walk of the log effect of each channel: 0.05 is 18 % in a

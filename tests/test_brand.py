@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 
 from helpers import refuses, refuses_from
 from skmmm import DeepCausalMMMRegressor, GroupedRegressor
+from skmmm._model.stock import kept, shares
 from skmmm.datasets import make_mmm_panel
 from skmmm.inspection import brand_effects
 from skmmm.plotting import PaybackDisplay
@@ -48,6 +49,15 @@ def without_spend(model, n_periods):
         dict.fromkeys(names, 0.0) for names in (model.media_, model.controls_)
     )
     return model.make_future_frame(n_periods, spend=media, control_values=controls)
+
+
+def left_before(model):
+    """Return what stocks bring at the first row of an average region, (1, n_media)."""
+    network = model._model.network
+    values = network.values()
+    usual = shares(network.channel_priors, values) * network.channel_priors.usual
+    usual = usual * network.visible_effects(values)
+    return (values["stock_start"] * kept(values) * usual).numpy()
 
 
 # --- what it says ---------------------------------------------------------------------
@@ -350,9 +360,30 @@ def test_gaps_and_regions_never_seen(panel, slow_arguments):
     both = pd.concat([coming, new])
     known = model.brand_effects(coming, by="region")
     found = model.brand_effects(both)
-    # A region that was never seen has nothing in its stock.
+    # No spend of a region that was never seen is known, but its stock is not empty.
     sums = known[["short", "long"]].groupby(level="channel").sum()
     assert_allclose(found[["short", "long"]], sums.loc[BRAND])
+    earlier = model.baseline_parts(both)["earlier media"].to_numpy()[-len(new) :]
+    size = model._model.scales.extended(1).kpi[-1]
+    assert_allclose(earlier[0] / size, left_before(model)[0].sum())
+
+
+def test_regions_that_begin_later_have_a_stock_at_their_first_row(
+    panel, slow_arguments
+):
+    weeks = panel.X["week"].unique()
+    late = (panel.X["region"] == "region_2") & (panel.X["week"] < weeks[25])
+    model = DeepCausalMMMRegressor(**slow_arguments | {"max_iter": 5, "n_draws": 0})
+    model.fit(panel.X[~late], panel.y[~late])
+    earlier = model.baseline_parts(panel.X[~late])["earlier media"].to_numpy()
+    deviation = np.exp(model._model.network.values()["effect_log"][0].numpy())
+    before, size = left_before(model), model._model.scales.kpi
+    for r, own in enumerate(["region_1", "region_2"]):
+        rows = earlier[(panel.X["region"][~late] == own).to_numpy()]
+        expected = size[r] * (before * deviation[r]).sum()
+        assert_allclose(rows[0], expected)
+        keep = 0.5 ** (1.0 / parameters(model)[1])
+        assert_allclose(rows[1:] / rows[:-1], keep[0])
 
 
 def test_channels_that_ring_an_alarm(slow):

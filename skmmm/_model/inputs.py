@@ -38,9 +38,9 @@ class Inputs:
         channels without one. None if no channel has one.
     steps : Tensor of shape (K, T) or None
         1 after each step of the effects. None if there are none.
-    age : Tensor of shape (T,) or None
-        Periods since the first of training, 0 before it; None where only effects are
-        asked for.
+    age : Tensor of shape (R, T) or None
+        Periods since the first row of the region, 0 before it; None where only effects
+        are asked for.
     """
 
     media: torch.Tensor
@@ -97,6 +97,7 @@ class Inputs:
             states=self.states[regions],
             demand=self.demand[regions],
             frequency=_if_any(self.frequency, lambda own: own[regions]),
+            age=_if_any(self.age, lambda own: own[regions]),
         )
 
     def after_steps(self):
@@ -148,7 +149,7 @@ class Inputs:
             demand=self.demand[..., window],
             frequency=_if_any(self.frequency, lambda own: own[..., longer]),
             steps=_if_any(self.steps, lambda own: own[:, window]),
-            age=_if_any(self.age, lambda own: own[window]),
+            age=_if_any(self.age, lambda own: own[:, window]),
         )
 
 
@@ -247,8 +248,14 @@ def build_inputs(panel, scales, seasons, max_lag, context, demand, steps=None):
         ),
         frequency=_log_frequency(panel, scales, max_lag),
         steps=_if_any(steps, lambda own: own.columns(torch.from_numpy(panel.periods))),
-        age=tensor_of(np.maximum(panel.periods, 0)),
+        age=tensor_of(_age(panel)),
     )
+
+
+def _age(panel):
+    """Return `Inputs.age` of a panel; rows before training do not count."""
+    first = panel.periods[(panel.observed & (panel.periods >= 0)).argmax(axis=1)]
+    return np.maximum(panel.periods - np.maximum(first, 0)[:, None], 0)
 
 
 def _log_frequency(panel, scales, max_lag):

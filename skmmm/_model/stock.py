@@ -6,9 +6,9 @@ With ``e[m, t]`` what a channel causes by saturated, carried-over spend of a per
     late[m, t]   = keep * late[m, t - 1] + (1 - keep) * share[m] * e[m, t]
     keep         = 0.5 ** (1 / half_life)
 
-over all periods from the first row on. Nothing is lost: steady spend comes to the same
-with and without a stock. What is in it before the first row belongs to the baseline,
-a multiple ``start`` of what steady spend as usual would have left there.
+over all periods from the first row of a region on. Nothing is lost: steady spend comes
+to the same with and without a stock. What is in it before the first row belongs to the
+baseline, a multiple ``start`` of what steady spend as usual would have left there.
 """
 
 import math
@@ -92,7 +92,7 @@ def summed_arriving(channels, values, adstock, half, slope, size, drift):
 
 
 def remains(network, values, inputs):
-    """Return what stocks still bring of the time before training, (E, R, M, T).
+    """Return what stocks bring of the time before the first rows, (E, R, M, T).
 
     As the KPI shows it, which is not all that effects are where they are masked.
     """
@@ -100,8 +100,8 @@ def remains(network, values, inputs):
     typical = network.visible_effects(values)[:, None] * values["effect_log"].exp()
     usual = typical * (shares(channels, values) * channels.usual)[:, None]
     before = values["stock_start"][:, None, None] * usual
-    faded = kept(values)[:, None] ** (inputs.age + 1.0)  # (E, T)
-    return before[..., None] * faded[:, None, None]
+    faded = kept(values)[:, None, None] ** (inputs.age + 1.0)  # (E, R, T)
+    return before[..., None] * faded[:, :, None]
 
 
 def arrival_weights(model, *, draws):

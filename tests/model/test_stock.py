@@ -43,7 +43,7 @@ def slow_problem(adstock="geometric", **options):
     chance = torch.Generator().manual_seed(5)
     shared = 0.5 * torch.randn(slow.shared.shape, generator=chance).double()
     slow = slow.at(shared, network.regional)
-    age = torch.arange(T, dtype=torch.float64)
+    age = torch.arange(T, dtype=torch.float64).expand(R, T)
     return slow, replace(inputs, age=age), target
 
 
