@@ -386,6 +386,30 @@ def test_regions_that_begin_later_have_a_stock_at_their_first_row(
         assert_allclose(rows[1:] / rows[:-1], keep[0])
 
 
+def test_stocks_do_not_run_empty_in_gaps(panel, slow_arguments):
+    """After the gap stands what spend as usual put there, from `max_lag` weeks on."""
+    weeks = panel.X["week"].unique()
+    early = (panel.X["week"] < weeks[20]).to_numpy()
+    given = {"max_iter": 5, "n_draws": 0, "gap": "mask", "max_lag": 4}
+    given |= {"media": panel.media, "controls": ["price"]}
+    model = DeepCausalMMMRegressor(**slow_arguments | given)
+    model.fit(panel.X[early], panel.y[early])
+    network, scales = model._model.network, model._model.scales
+    values = network.values()
+    keep = kept(values).item()
+    size = np.exp(values["effect_log"][0].numpy()) * scales.kpi[:, None]
+    start = size * left_before(model)  # (n_regions, n_media)
+    steady = start / (values["stock_start"] * keep).numpy()
+    for n_missing in (model.max_lag, 30):
+        X = panel.X[panel.X["week"] >= weeks[20 + n_missing]]
+        earlier = model.baseline_parts(X)["earlier media"].to_numpy()
+        n_unheard = n_missing - model.max_lag
+        expected = start * keep ** (20 + n_missing)
+        expected = expected + steady * keep * (1.0 - keep**n_unheard)
+        first = (X["week"] == X["week"].min()).to_numpy()
+        assert_allclose(earlier[first], expected.sum(axis=1))
+
+
 def test_channels_that_ring_an_alarm(slow):
     model = copy.copy(slow)
     model._model = slow._model.doubting(np.array([True, False, False]))

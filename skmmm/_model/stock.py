@@ -8,7 +8,8 @@ With ``e[m, t]`` what a channel causes by saturated, carried-over spend of a per
 
 over all periods from the first row of a region on. Nothing is lost: steady spend comes
 to the same with and without a stock. What is in it before the first row belongs to the
-baseline, a multiple ``start`` of what steady spend as usual would have left there.
+baseline, a multiple ``start`` of what steady spend as usual would have left there. So
+does what spend as usual brings in gaps without rows that are longer than carry-over.
 """
 
 import math
@@ -92,8 +93,9 @@ def summed_arriving(channels, values, adstock, half, slope, size, drift):
 
 
 def remains(network, values, inputs):
-    """Return what stocks bring of the time before the first rows, (E, R, M, T).
+    """Return what stocks bring of spend that nobody saw, (E, R, M, T).
 
+    Before the first row of a region, and in gaps out of which carry-over tells nothing.
     As the KPI shows it, which is not all that effects are where they are masked.
     """
     channels = network.channel_priors
@@ -101,7 +103,17 @@ def remains(network, values, inputs):
     usual = typical * (shares(channels, values) * channels.usual)[:, None]
     before = values["stock_start"][:, None, None] * usual
     faded = kept(values)[:, None, None] ** (inputs.age + 1.0)  # (E, R, T)
-    return before[..., None] * faded[:, :, None]
+    found = before[..., None] * faded[:, :, None]
+    unheard = _unheard(inputs)
+    if network.adstock == "gru" or not unheard.any():  # a GRU holds its state in gaps
+        return found
+    return found + fade(usual[..., None] * unheard[:, None], kept(values))
+
+
+def _unheard(inputs):
+    """Return 1 in cells of which no lag is known, else 0, (R, T)."""
+    n_lags = inputs.known.shape[-1] - len(inputs.trend) + 1
+    return 1.0 - inputs.known.unfold(-1, n_lags, 1).amax(dim=-1)
 
 
 def arrival_weights(model, *, draws):
