@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from skmmm import DeepCausalMMMRegressor, GroupedRegressor
 from skmmm._model.stock import kept, shares
 from skmmm.datasets import make_mmm_panel
 from skmmm.inspection import brand_effects
+from skmmm.inspection._payback import cut_off
 from skmmm.plotting import PaybackDisplay
 from skmmm.report import make_report
 
@@ -120,6 +122,25 @@ def test_payback_includes_the_stock(slow, panel, arguments):
     assert table.loc["media_1", "t90"] == pytest.approx(expected, rel=0.01)
     assert table.loc["media_1", "t90_prior_high"] > slow.max_lag + 1
     assert table.loc["media_2", "t90"] <= slow.max_lag + 1
+
+
+def test_max_lag_that_cuts_off_brand_channels_is_told(slow):
+    kernels = slow.carryover()["share"].unstack().loc[["media_1", "media_2", "media_3"]]
+    table = slow.payback()
+    assert_allclose(table["cut_off"], cut_off(kernels.to_numpy()))
+    assert list(table["truncated"]) == [True, False, True]
+
+
+def test_a_stock_alone_is_no_verdict_on_payback(slow):
+    """Draws of the prior, but without its months, have learned nothing."""
+    model, draws = copy.copy(slow), slow._model.network.prior_guess(200)
+    for prior, where in draws.shared_priors.positions():
+        if prior.name == "stock_share_logit":
+            draws.shared[:, where] = -5.0
+    model._model = replace(slow._model, draws=draws)
+    table = model.payback()
+    assert (table["contraction"].abs() < 0.4).all()
+    assert (table["verdict"] == "prior-driven").all()
 
 
 def test_money_back_counts_what_is_to_come(panel, slow_arguments):

@@ -56,8 +56,19 @@ class LateEffects(TableCounterfactual):
 
     def prior_lag_weights(self) -> Array:
         n_guesses = _N_GUESSES_WITH_STOCK if self.has_stock else _N_GUESSES
+        return self._guessing(n_guesses).lag_weights(draws=True)
+
+    def carryover_weights(self, *, draws: bool = False) -> Array:
+        with one_thread():
+            return self.model.summary(draws=draws)["carryover"][:, self.shown]
+
+    def prior_carryover_weights(self) -> Array:
+        return self._guessing(_N_GUESSES).carryover_weights(draws=True)
+
+    def _guessing(self, n_guesses):
+        """Return the counterfactual whose draws are of the prior."""
         prior = replace(self.model, draws=self.model.network.prior_guess(n_guesses))
-        return replace(self, model=prior).lag_weights(draws=True)  # type: ignore
+        return replace(self, model=prior)  # type: ignore
 
     def to_come(self, *, draws: bool = False) -> Array:
         """See `Counterfactual`; of what spend of X's rows put into stocks."""

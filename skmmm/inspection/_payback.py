@@ -76,7 +76,8 @@ def payback(
           times the lower one; else "prior-driven", as expected before the data;
           "not identified" if the data cannot tell what the channel does at all
           (`alarm` of `channel_summary`, or the data contradict its prior). None with
-          fewer than eight draws;
+          fewer than eight draws. Of channels with a slow stock both are of carry-over
+          alone, before the stock: on their share see `brand_effects`;
         - ``cut_off``: share of the effect that would come after `max_lag`, where the
           model ends it, if it went on falling as between its last two lags (by a tenth
           a period at least); NaN with ``max_lag=0``. ``truncated``: whether it is more
@@ -162,6 +163,10 @@ def payback_of(
         names = f"{name}_prior_low", f"{name}_prior_high"
         table |= dict(zip(names, expected, strict=True))
     first = next(iter(shares.values()))
+    if found.has_stock:  # whose months would fill the prior, and end what is cut off
+        point, prior = found.carryover_weights()[0], found.prior_carryover_weights()
+        if drawn is not None:
+            drawn = found.carryover_weights(draws=True)
     table |= _judged(found, drawn, prior, first)
     beyond = cut_off(point)
     table |= {"cut_off": beyond, "truncated": beyond > CUT_OFF}

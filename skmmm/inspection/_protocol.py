@@ -386,6 +386,14 @@ class Counterfactual(ABC):
         """Return prior draws of `lag_weights`."""
         raise ValueError(NO_LAGS)
 
+    def carryover_weights(self, *, draws: bool = False) -> Array:
+        """Return `lag_weights` without slow stocks: when effects are caused."""
+        return self.lag_weights(draws=draws)
+
+    def prior_carryover_weights(self) -> Array:
+        """Return prior draws of `carryover_weights`."""
+        return self.prior_lag_weights()
+
     def to_come(self, *, draws: bool = False) -> Array:
         """Return what spend of the rows brings after the periods that count, (E, M).
 

@@ -276,6 +276,13 @@ class GroupedCounterfactual(Counterfactual):
     def prior_lag_weights(self) -> Array:
         return _with_all_lags([part.prior_lag_weights() for part in self.parts])
 
+    def carryover_weights(self, *, draws: bool = False) -> Array:
+        found = [part.carryover_weights(draws=draws) for part in self.parts]
+        return _with_all_lags(self._draws_of(found) if draws else found)
+
+    def prior_carryover_weights(self) -> Array:
+        return _with_all_lags([part.prior_carryover_weights() for part in self.parts])
+
     def to_come(self, *, draws: bool = False) -> Array:
         found = [part.to_come(draws=draws) for part in self.parts]
         return np.concatenate(self._draws_of(found) if draws else found, axis=1)

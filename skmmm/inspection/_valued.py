@@ -117,6 +117,8 @@ class ValuedCounterfactual(Counterfactual):
     doubted = _asked("doubted")
     lag_weights = _asked("lag_weights")
     prior_lag_weights = _asked("prior_lag_weights")
+    carryover_weights = _asked("carryover_weights")
+    prior_carryover_weights = _asked("prior_carryover_weights")
     delivered = _asked("delivered")
     unit_prices = _asked("unit_prices")
     spend_curve = _asked("spend_curve")
