@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from helpers import refuses, refuses_from
 from skmmm import DeepCausalMMMRegressor, GroupedRegressor
 from skmmm._model.stock import kept, shares
+from skmmm.allocation._words import in_money
 from skmmm.datasets import make_mmm_panel
 from skmmm.inspection import brand_effects
 from skmmm.inspection._payback import cut_off
@@ -211,7 +212,11 @@ def test_plans_say_that_more_comes_after_what_they_count(slow, by):
     plan = slow.optimize_budget(X=X, by=by, allow_extrapolation=True)
     assert "Not counted is what this spend brings later" in plan.message
     assert "media_1" in plan.message
-    assert "media_2" not in plan.message.split("Not counted")[1]
+    said = plan.message.split("Not counted")[1]
+    assert "media_2" not in said
+    assert "in units of the KPI" in said
+    today = slow.effects(X).counterfactual().to_come()[0, 2]
+    assert f"(today {in_money(today)})" in said
 
 
 def test_plans_without_stocks_say_nothing_of_them(fitted):

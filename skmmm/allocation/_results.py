@@ -306,9 +306,13 @@ class PlanResults:
         """Say what the spend of a plan brings after the periods that count."""
         if not self.counterfactual.has_stock:
             return ""
-        cells = plan.reshape(self.problem.shape), self._group
-        later = self.counterfactual.planned(*cells).to_come()[0]
-        return later_in_words(self.problem.labels, later)
+        later, today = (
+            self.counterfactual.planned(cells, self._group).to_come()[0]
+            for cells in (plan.reshape(self.problem.shape), np.ones(self.problem.shape))
+        )
+        valued = "kpi_value" in self.question.settings
+        unit = "money" if valued else "units of the KPI"
+        return later_in_words(self.problem.labels, later, today, unit)
 
     def _price_in_words(self):
         """Say which prices are assumed, and where these rows paid another one."""

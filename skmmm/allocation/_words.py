@@ -257,17 +257,20 @@ def idle_in_words(problem: Problem, costless: list) -> str:
     )
 
 
-def later_in_words(labels: list, later: Array) -> str:
-    """Return a sentence on what slow stocks bring after what a plan counts, (M,)."""
+def later_in_words(labels: list, later: Array, today: Array, unit: str) -> str:
+    """Return a sentence on what slow stocks bring after what a plan counts.
+
+    Under the plan and today, (M,), in a unit that is named.
+    """
     named = [
-        f"{called(label)} {in_money(amount)}"
-        for label, amount in zip(labels, later, strict=True)
-        if amount
+        f"{called(label)} {in_money(amount)} (today {in_money(now)})"
+        for label, amount, now in zip(labels, later, today, strict=True)
+        if amount or now
     ]
     if not named:
         return ""
     return (
-        " Not counted is what this spend brings later, out of slow stocks: "
+        f" Not counted is what this spend brings later, out of slow stocks, in {unit}: "
         f"{first_few(named)}."
     )
 
