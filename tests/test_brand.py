@@ -13,6 +13,8 @@ from sklearn.pipeline import make_pipeline
 
 from helpers import refuses, refuses_from
 from skmmm import DeepCausalMMMRegressor, GroupedRegressor
+from skmmm._model import stock
+from skmmm._model.network import OutcomeNetwork
 from skmmm._model.stock import kept, shares
 from skmmm.allocation._words import in_money
 from skmmm.datasets import make_mmm_panel
@@ -142,6 +144,30 @@ def test_a_stock_alone_is_no_verdict_on_payback(slow):
     table = model.payback()
     assert (table["contraction"].abs() < 0.4).all()
     assert (table["verdict"] == "prior-driven").all()
+
+
+def test_payback_and_brand_effects_take_no_more_memory_than_they_need(
+    slow, monkeypatch
+):
+    """A few draws of slow channels at a time; and the prior is drawn once."""
+    scanned, guesses = [], []
+    scan, guess = stock.linear_scan, OutcomeNetwork.prior_guess
+
+    def seen_scan(keep, add):
+        scanned.append(add.shape)
+        return scan(keep, add)
+
+    def seen_guess(network, n_draws):
+        guesses.append(n_draws)
+        return guess(network, n_draws)
+
+    monkeypatch.setattr(stock, "linear_scan", seen_scan)
+    monkeypatch.setattr(OutcomeNetwork, "prior_guess", seen_guess)
+    slow.payback()
+    assert max(shape[0] * shape[1] for shape in scanned) <= 8 * len(BRAND)
+    guesses.clear()
+    slow.brand_effects()
+    assert len(guesses) == 1
 
 
 def test_money_back_counts_what_is_to_come(panel, slow_arguments):

@@ -90,12 +90,21 @@ class LateEffects(TableCounterfactual):
             found = still_to_come(self.model, self.panel, media, last, draws=draws)
         return found[:, self.shown]
 
+    @cached_property
+    def _expected_stocks(self):
+        """Prior draws of shares, (n_guesses, n_media), and half-life of stocks."""
+        from skmmm._model.stock import stock_parameters
+
+        with one_thread():
+            return stock_parameters(self.model.network.prior_guess(_N_GUESSES))
+
     def brand_effects(self, by: By = None, *, draws: bool = False) -> BrandEffects:
         """See `Counterfactual`; by the equation with which `fit` learns."""
         if not self.has_stock:
             return super().brand_effects(by, draws=draws)
         from skmmm._model.stock import short_and_long, stock_parameters
 
+        expected, expected_life = self._expected_stocks
         group, names = self.groups(by)
         slow = self.model.network.channel_priors.stock.numpy()[self.shown] > 0
 
@@ -104,11 +113,9 @@ class LateEffects(TableCounterfactual):
             np.add.at(total, group, np.moveaxis(rows, 2, 0))
             return np.moveaxis(total, 0, 1)[..., self.shown][..., slow]
 
-        guess = self.model.network.prior_guess(_N_GUESSES)
         with one_thread():
             at_once, late = short_and_long(self.model, self.panel, draws=draws)
             share, life = stock_parameters(self.model.network_of(draws=draws))
-            expected, expected_life = stock_parameters(guess)
         left = self._in_stocks(self.panel.media, self.in_x, draws=draws)
         return BrandEffects(
             channels=np.flatnonzero(slow),

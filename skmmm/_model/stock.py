@@ -17,6 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch.nn.functional import pad
 
 from skmmm._model.adstock import linear_scan
 from skmmm._model.draws import few_draws
@@ -133,11 +134,16 @@ def arrival_weights(model, *, draws):
     if channels.stock is None:
         return carried
     n_longer = int(_LIVES * channels.stock.max())
+    none = np.full((*carried.shape[:2], n_longer), np.nan)
+    found = np.concatenate([carried, none], axis=2)
+    slow = np.flatnonzero(channels.stock.numpy() > 0)
     with torch.no_grad():
-        effects = torch.from_numpy(np.pad(carried, [(0, 0), (0, 0), (0, n_longer)]))
-        values = network.values()
-        found = arriving(channels, values, effects[:, None])[:, 0].numpy()
-    found[:, channels.stock.numpy() == 0, carried.shape[2] :] = np.nan
+        for some, twin in few_draws(network):
+            values = twin.values()
+            effects = pad(torch.from_numpy(carried[some, slow]), (0, n_longer))
+            inflow = shares(channels, values)[:, slow, None] * effects
+            late = fade(inflow, kept(values))
+            found[some, slow] = (effects - inflow + late).numpy()
     return found
 
 

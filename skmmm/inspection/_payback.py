@@ -218,9 +218,11 @@ def arrival(kernel: Array, share: npt.ArrayLike) -> Array:
 
 def _cumulated(kernel):
     """Return the share that has arrived after 0, 1, ... periods, (..., n_lags + 1)."""
-    total = np.cumsum(np.nan_to_num(kernel), axis=-1)
-    total /= total[..., -1:]
-    return np.concatenate([np.zeros_like(total[..., :1]), total], axis=-1)
+    total = np.zeros((*kernel.shape[:-1], kernel.shape[-1] + 1))
+    arrived = total[..., 1:]
+    np.cumsum(np.nan_to_num(kernel), axis=-1, out=arrived)
+    arrived /= arrived[..., -1:]
+    return total
 
 
 def cut_off(kernel: Array) -> Array:
