@@ -204,9 +204,11 @@ class DeepCausalMMMRegressor(
     Attributes
     ----------
     carryover_ : ndarray of shape (n_media, max_lag + 1)
-        Share of the effect at each lag; only lag 0 if rows have no order.
+        Share of the effect at each lag, without what goes into a slow stock; only lag 0
+        if rows have no order.
     carryover_share_ : ndarray of shape (n_media,)
-        What comes at later lags (the decay rate, up to truncation, if geometric).
+        What comes at later lags (the decay rate, up to truncation, if geometric),
+        without what goes into a slow stock.
     half_saturation_ : ndarray of shape (n_media,)
         Adstocked spend per row at which half of the maximum effect is reached, in the
         units of X, averaged over regions; exposures for channels in `frequency`.

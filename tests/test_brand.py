@@ -382,6 +382,16 @@ def test_experiments_on_brand_channels(panel, slow_arguments):
 def test_report_has_a_card_on_slow_effects(slow, panel, tmp_path):
     page = make_report(slow, panel.X, panel.y, tmp_path / "report.html").read_text()
     assert "Slow effects: at once, late, and still to come" in page
+    assert "without what goes into a slow stock" in page
+
+
+def test_draws_for_arviz_have_shares_and_half_life(slow):
+    pytest.importorskip("arviz")
+    posterior = slow.to_inference_data()["posterior"]
+    share, life = parameters(slow, draws=True)
+    assert_allclose(posterior["stock_share"].sel(channel=BRAND)[0], share)
+    assert (posterior["stock_share"].sel(channel="media_2") == 0.0).all()
+    assert_allclose(posterior["stock_half_life"][0], life)
 
 
 def test_reach_has_stocks(panel, slow_arguments):

@@ -27,6 +27,8 @@ def inference_data(model):
 
 def _groups(model):
     """Return variables by group, each as (dimensions, values)."""
+    from skmmm._model.stock import stock_parameters  # torch takes seconds to import
+
     fitted, history = model._model, model._model.history
     with one_thread():
         summary = fitted.summary(draws=True)
@@ -42,6 +44,10 @@ def _groups(model):
         for name in ("carryover_share", "half_saturation", "slope", "coef")
     }
     posterior["carryover"] = drawn(summary["carryover"][:, media], "channel", "lag")
+    if fitted.network.channel_priors.stock is not None:
+        share, life = stock_parameters(fitted.draws)
+        posterior["stock_share"] = drawn(share[:, media], "channel")
+        posterior["stock_half_life"] = drawn(life)
     posterior["control_coef"] = drawn(summary["control_coef"][:, controls], "control")
     posterior["contribution"] = drawn(parts.media.sum(axis=1)[:, media], "channel")
     posterior["expected_kpi"] = drawn(parts.total, "row")

@@ -366,8 +366,10 @@ class ModelPartsMixin(ReadingMixin):
             ``posterior``: ``contribution`` of each channel to the training rows and
             ``expected_kpi`` of each row in KPI units; ``carryover``,
             ``carryover_share``, ``half_saturation``, ``slope``, ``coef`` and
-            ``control_coef`` as the attributes of these names. ``observed_data``:
-            ``kpi``. ``constant_data``: ``media``, ``region`` and ``time`` of the rows.
+            ``control_coef`` as the attributes of these names; with `brand_channels`
+            ``stock_share`` of each channel and ``stock_half_life`` in periods.
+            ``observed_data``: ``kpi``. ``constant_data``: ``media``, ``region`` and
+            ``time`` of the rows.
 
         Raises
         ------
