@@ -328,21 +328,31 @@ def test_files_without_stocks_do_not_name_them(fitted, tmp_path):
     assert b"brand_channels" not in (tmp_path / "plain.skmmm").read_bytes()
 
 
+@pytest.mark.filterwarnings("ignore:With the new rows an alarm rings", "ignore:Of rows")
 def test_new_weeks_are_taken_in(panel, slow_arguments):
     last = panel.X["week"].unique()[-8]
     early = (panel.X["week"] < last).to_numpy()
     model = DeepCausalMMMRegressor(**slow_arguments, effect_drift=0.02)
     model.fit(panel.X[early], panel.y[early])
-    before = model.brand_effects()
-    model.partial_fit(panel.X[~early], panel.y[~early])
-    after = model.brand_effects()
-    assert (after["long"] > before["long"]).all()
-    summary = model.channel_summary()
+    new, y = panel.X[~early].copy(), panel.y[~early]
+    new[BRAND] = 0.0
+    twice = model.contributions(new)[BRAND].sum(axis=1).to_numpy()
+    larger = copy.deepcopy(model).partial_fit(new, y + twice)
+    model.partial_fit(new, y)
+    # Without new spend all that comes late was in the stock when they began.
+    by = model.brand_effects(new, by="period")["long"].unstack("channel").to_numpy()
+    late = by[model.max_lag - 1 :]
+    assert (late > 0).all()
+    assert_allclose(late[1:] / late[:-1], 0.5 ** (1.0 / parameters(model)[1][0]))
+    # And what they show moves what brand channels are said to cause in them.
+    found, more = (one.brand_effects(new) for one in (model, larger))
+    assert (more[["short", "long"]] > found[["short", "long"]]).all(axis=None)
+    after, summary = model.brand_effects(), model.channel_summary()
     total = after["short"] + after["long"]
     assert_allclose(total, summary.loc[BRAND, "contribution"])
     model.brand_channels = ["media_1"]
     with refuses_from("brand_channels is another one than in fit"):
-        model.partial_fit(panel.X[~early], panel.y[~early])
+        model.partial_fit(new, y)
 
 
 @pytest.mark.parametrize("adstock", ["gru", "free"])
