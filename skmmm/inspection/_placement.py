@@ -73,7 +73,8 @@ ADVICE = {
     GROUPS: "moves in groups of regions, and so does what the model leaves of the KPI, "
     "as if something unseen moved both. " + _DO.format("what moves these regions"),
     TOGETHER: "moves with that of other channels, and so may the KPI, as they do that "
-    "follow the same demand; one series is too short to tell an effect from that. "
+    "follow the same demand; an effect cannot be told from that: one series is too "
+    "short, and in several regions demand looks like the spend of one channel. "
     + _DO.format("what moves the budgets"),
     ACCOMPANIES: "moves with that of a channel which reacts to the KPI, anticipates it "
     "or follows it: what moves that budget may move this one and the KPI, and its "

@@ -216,6 +216,13 @@ def test_one_series_leaves_open_what_moves_what():
     assert not many.moving_together().any()
 
 
+def test_demand_that_is_the_spend_of_one_channel_leaves_it_open_too():
+    panel, _ = make_panel(loading=np.array([1.0, 0.5, 0.4, 0.0]))
+    demand = found(panel)
+    assert np.abs(demand.loading[0]).max() > 0.95
+    assert_array_equal(demand.moving_together(), [True, True, True, False])
+
+
 @pytest.mark.parametrize("moved", [True, False])
 def test_budgets_of_one_series_ring_where_the_kpi_moves_with_them(moved):
     panel, demand = make_panel(1.5, n_regions=1, n_periods=104, seed=4)
