@@ -313,8 +313,8 @@ class ModelPartsMixin(ReadingMixin):
             spend tells of none; ``contribution`` to the KPI in its units, part of the
             baseline, with ``contribution_low`` and ``contribution_high`` (nan without
             draws). ``demand.attrs`` has dicts by "local" and "national", as far as
-            there is such demand: ``loading`` (correlation of log spend with demand, by
-            channel), ``persistence`` (from one period to the next) and ``known`` (share
+            there is such demand: ``loading`` (standard deviations of log spend per one
+            of demand, by channel, about their correlation), ``persistence`` (from one period to the next) and ``known`` (share
             of the variance of demand that spend tells).
 
         Notes
