@@ -314,8 +314,9 @@ class ModelPartsMixin(ReadingMixin):
             baseline, with ``contribution_low`` and ``contribution_high`` (nan without
             draws). ``demand.attrs`` has dicts by "local" and "national", as far as
             there is such demand: ``loading`` (standard deviations of log spend per one
-            of demand, by channel, about their correlation), ``persistence`` (from one period to the next) and ``known`` (share
-            of the variance of demand that spend tells).
+            of demand, by channel, about their correlation), ``persistence`` (from one
+            period to the next) and ``known`` (share of the variance of demand that
+            spend tells).
 
         Notes
         -----
