@@ -126,7 +126,7 @@ def priors_from(
         )
     draws = {"roi": found.effects(draws=True).roi[:, 0], **inner._anchor_draws()}
     positive = np.quantile(draws["roi"], _ENDS[0], axis=0, method="weibull") > 0
-    lag_weights = found.lag_weights()[0]
+    carryover = found.carryover_weights()[0]  # without what goes into slow stocks
     paired = _paired(inner) if "roi" in quantities else set()
     priors: dict[Any, dict[str, tuple[float, float]]] = {}
     chosen = _chosen(found, channels, positive | ("roi" not in quantities))
@@ -140,7 +140,7 @@ def priors_from(
         label = found.labels[m]
         if label not in inner._frequency_columns:
             draws["half_saturation"][:, m] *= size
-        skipped = {"decay"} if lag_weights[m].argmax() > 0 else set()
+        skipped = {"decay"} if carryover[m].argmax() > 0 else set()
         skipped |= {"roi"} if label in paired else set()
         priors[label] = {
             name: _interval(draws[name][:, m], weight, *_SCALES[name])

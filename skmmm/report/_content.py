@@ -321,26 +321,33 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell, changes
         payback=payback_of(counterfactual, named_shares(SHARES), tail),
         residuals=residuals_of(judged[~judged["holdout"]]),
         frequency=table_of(counterfactual, seen, tail) if seen else None,
-        brand=(
-            brand_effects_of(counterfactual, None, tail)
-            if counterfactual.has_stock
-            else None
-        ),
+        brand=_brand(counterfactual, tail),
         by_frequency=points_of(counterfactual, seen, tail),
         plan=plan,
         graph=_graph(estimator),
         experiments=estimator.experiments_,
         skill=skill,
         scores=_scores(judged),
-        scores_by_region={
-            region: _scores(own) for region, own in judged.groupby(level="region")
-        },
+        scores_by_region=_scores_by_region(judged),
         data=_describe(estimator, X.frame),
         remarks=estimator.remarks_,
         n_missing=_count_missing(cells, estimator._calendar),
         settings=settings_of(estimator),
         changes=changes,
     )
+
+
+def _brand(counterfactual, tail):
+    """Return what brand channels cause at once and late, None without any."""
+    if not counterfactual.has_stock:
+        return None
+    return brand_effects_of(counterfactual, None, tail)
+
+
+def _scores_by_region(judged):
+    """Return the scores of each region."""
+    by_region = judged.groupby(level="region")
+    return {region: _scores(own) for region, own in by_region}
 
 
 def _all_media(counterfactual, summary, tail):

@@ -104,7 +104,7 @@ def test_effects_that_may_be_nothing(fitted, verdicts, monkeypatch):
 def test_a_later_peak_is_no_decay(fitted, monkeypatch):
     weights = np.array([[[0.2, 0.5, 0.3], [0.6, 0.3, 0.1], [0.4, 0.3, 0.3]]])
     found = fitted._counterfactual(None)
-    monkeypatch.setattr(type(found), "lag_weights", lambda self: weights)
+    monkeypatch.setattr(type(found), "carryover_weights", lambda self: weights)
     priors = priors_from(fitted, channels=TOLD)
     assert ["decay" in priors[label] for label in TOLD] == [False, True]
 
