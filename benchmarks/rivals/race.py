@@ -4,9 +4,10 @@ One series and twenty regions (`make_mmm_panel`: six channels, geometric adstock
 Hill curves in which no package is misspecified but by its own defaults). Each problem
 is fitted by all three after one another, so that seconds are of one machine in one
 state: compare within one run only. PyMC-Marketing with four chains of 1000 draws after
-1000 by numpyro, Meridian as its getting-started page has it. Seconds are of the fit and
-of what it takes to ask for contributions, without the start of Python and imports.
-Writes ../results/race.csv anew after each problem.
+1000 by numpyro; Meridian with ten of 1000 after 2500, as its getting-started page has
+it, and with two of 1000 after 1000. Seconds are of the fit and of what it takes to ask
+for contributions, without the start of Python and imports. Writes ../results/race.csv
+anew after each problem; rows of other sizes stay.
 
     python race.py --pymc env-pmm/bin/python --meridian env-mer/bin/python
 """
@@ -58,18 +59,19 @@ def export(problem, folder):
 
 
 def race(shape, seed, runners):
-    """Return one row per contender."""
+    """Return one row per contender; runners are commands and the names that answer."""
     problem, rows = make_problem(shape, seed), []
     with tempfile.TemporaryDirectory() as root:
         folder = Path(root) / f"{shape}_{seed}"
         export(problem, folder)
-        for name, (python, script, *flags) in runners.items():
+        for (python, script, *flags), names in runners:
             subprocess.run([python, script, root, *flags], check=True, cwd=HERE)
-            told = pd.read_csv(folder / f"{name}_totals.csv", index_col="channel")
-            found = scores(problem, pd.read_csv(folder / f"{name}.csv"), told)
-            row = {"shape": shape, "seed": seed, "contender": name}
-            rows.append(row | found | {"seconds": told["seconds"].iloc[0]})
-            print({c: rows[-1][c] for c in COLUMNS}, flush=True)
+            for name in names:
+                told = pd.read_csv(folder / f"{name}_totals.csv", index_col="channel")
+                found = scores(problem, pd.read_csv(folder / f"{name}.csv"), told)
+                row = {"shape": shape, "seed": seed, "contender": name}
+                rows.append(row | found | {"seconds": told["seconds"].iloc[0]})
+                print({c: rows[-1][c] for c in COLUMNS}, flush=True)
     return rows
 
 
@@ -80,15 +82,20 @@ def main():
     parser.add_argument("--pymc", required=True, help="Python with pymc-marketing")
     parser.add_argument("--meridian", required=True, help="Python with Meridian")
     options = parser.parse_args()
-    runners = {
-        "skmmm": [sys.executable, "run_skmmm.py"],
-        "PyMC-Marketing": [options.pymc, "run_pymc_marketing.py", "--numpyro"],
-        "Meridian": [options.meridian, "run_meridian.py", "--default"],
-    }
-    rows = []
-    for shape, seed in itertools.product(options.shapes.split(","), options.seeds):
+    of_pymc = options.pymc, "run_pymc_marketing.py", "--numpyro"
+    of_meridian = options.meridian, "run_meridian.py", "--race"
+    runners = [
+        ((sys.executable, "run_skmmm.py"), ["skmmm"]),
+        (of_meridian, ["Meridian, 2 chains", "Meridian"]),
+        (of_pymc, ["PyMC-Marketing"]),
+    ]
+    shapes, rows = options.shapes.split(","), []
+    kept = pd.read_csv(RESULTS / "race.csv")
+    kept = kept[~kept["shape"].isin(shapes)]
+    for shape, seed in itertools.product(shapes, options.seeds):
         rows += race(shape, seed, runners)
-        table = pd.DataFrame(rows, columns=COLUMNS).round(4)
+        found = pd.DataFrame(rows, columns=COLUMNS).round(4)
+        table = pd.concat([kept, found], ignore_index=True)
         table.to_csv(RESULTS / "race.csv", index=False)
     by = table.groupby(["shape", "contender"])
     sums = by[["covered", "channels"]].sum()

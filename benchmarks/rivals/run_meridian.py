@@ -1,14 +1,14 @@
-"""Meridian as its getting-started page has it: default priors, columns as spend.
+"""Meridian with the default priors of its getting-started page, columns as spend.
 
 Twice: with the default knots of the baseline (one, if there is one region), and with
 its automatic selection of knots.
 
 python run_meridian.py FOLDER
 
-With --default after the folder: default knots only. With --short: the same with one
-chain and few draws, for panels of many regions. Twice: with population 1 in each
-region, and with the region's mean KPI as population, since Meridian scales spend and
-KPI by it.
+With --race after the folder: default knots only, once with fewer draws and once with
+as many as that page has. With --short: default knots, one chain and few draws, for
+panels of many regions. Twice: with population 1 in each region, and with the region's
+mean KPI as population, since Meridian scales spend and KPI by it.
 """
 
 import sys
@@ -21,6 +21,7 @@ from meridian.data import data_frame_input_data_builder
 from meridian.model import model, spec
 
 DRAWS = {"n_chains": 2, "n_adapt": 500, "n_burnin": 500, "n_keep": 1000}
+PAGE = {"n_chains": 10, "n_adapt": 2000, "n_burnin": 500, "n_keep": 1000}
 SHORT = {"n_chains": 1, "n_adapt": 200, "n_burnin": 50, "n_keep": 150}
 
 
@@ -53,11 +54,14 @@ def fit(X, y, roles, *, enable_aks, draws=DRAWS, sized=False):
 
 
 if __name__ == "__main__":
-    if "--short" in sys.argv:
-        short = partial(fit, enable_aks=False, draws=SHORT)
+    few = partial(fit, enable_aks=False)
+    if "--race" in sys.argv:
+        answer_all("Meridian, 2 chains", few)
+        answer_all("Meridian", partial(few, draws=PAGE))
+    elif "--short" in sys.argv:
+        short = partial(few, draws=SHORT)
         answer_all("Meridian, short", short)
         answer_all("Meridian, short, sized", partial(short, sized=True))
     else:
-        answer_all("Meridian", partial(fit, enable_aks=False))
-    if len(sys.argv) == 2:
+        answer_all("Meridian", few)
         answer_all("Meridian, automatic knots", partial(fit, enable_aks=True))
