@@ -6,7 +6,7 @@ from ast import literal_eval
 
 _OPTIONS = (
     "max_lag|max_iter|adstock|media_cost|target_roi|target_mroi|money_bounds|"
-    "price_level|price_elasticity"
+    "price_level|price_elasticity|brand_channels"
 )
 _NOT_A_NAME = r"(?<![\w'\"-])"  # of a column, which is quoted
 
@@ -79,6 +79,9 @@ SAID = (
     (r" \(media_cost_\)", ""),
     (r"\b(fit(?: it)? with) (time|media_cost)=\.\.\.", _as_bare_option),
     (r"; if it may do harm, name it in free_sign\.", "."),
+    (r", or fit with synergies=None\.", ", or fit without --synergy."),
+    (r"^(error: )?synergies (?=names|pairs)", r"\1--synergy "),
+    (r"\bis in synergies, ", "is in --synergy, "),
     (rf"{_NOT_A_NAME}({_OPTIONS})='?(\w+(?:\.\w+)?)'?(?![\w'])", None),
     (rf"{_NOT_A_NAME}({_OPTIONS})(?![\w'=])", None),
     (
@@ -87,7 +90,7 @@ SAID = (
         None,
     ),
 )
-_NAMES = {"fixed": "fix", "levers": "lever"}
+_NAMES = {"fixed": "fix", "levers": "lever", "brand_channels": "brand"}
 
 
 def for_command_line(text):

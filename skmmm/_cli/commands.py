@@ -26,6 +26,7 @@ from skmmm._cli.plans import (
 from skmmm._cli.task import demo_task, describe, read_rows, read_task
 from skmmm._cli.texts import (
     LEVEL,
+    brand_text,
     channel_text,
     experiment_text,
     frequency_text,
@@ -34,6 +35,7 @@ from skmmm._cli.texts import (
     returns_text,
     review_text,
     skill_text,
+    synergy_text,
     truth_text,
 )
 from skmmm._cli.values import TOTAL_ONLY, UsageError, costs_by_channel
@@ -245,6 +247,11 @@ def _fit_and_write(console, task, args):
         console.say(
             f"\n{frequency_text(model.optimal_frequency(confidence_level=LEVEL))}"
         )
+    if task.brand:
+        console.say(f"\n{brand_text(model.brand_effects(confidence_level=LEVEL))}")
+    if task.pairs:
+        pairs = model.synergy_summary(confidence_level=LEVEL)
+        console.say(f"\n{synergy_text(pairs)}")
     if len(task.media) > 1:
         console.say(f"\n{graph_text(model.channel_graph())}")
     if skill is not None:
@@ -270,6 +277,8 @@ def _fit(console, task, args, **options):
         adstock=args.adstock,
         media_cost=task.media_cost,
         frequency=task.frequency,
+        brand_channels=task.brand,
+        synergies=task.pairs,
         priors=args.prior,
         experiments=task.experiments,
         max_iter=args.max_iter,

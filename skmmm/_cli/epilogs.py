@@ -17,6 +17,8 @@ commonest, "event: fair (not none)". The folder given by --out then holds
   experiments.csv      with --experiments: what tests measured, the model before, after
   optimal_frequency.csv
                        with --frequency: how often people should see these channels
+  brand_effects.csv    with --brand: what these channels caused at once, and late
+  synergies.csv        with --synergy: what pairs caused beyond each by itself
   settings.toml        what the fit was called with; --config repeats it
   model.skmmm          the model, for skmmm plan, skmmm report --model and
                        DeepCausalMMMRegressor.load

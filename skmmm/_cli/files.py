@@ -40,6 +40,14 @@ def write_tables(task, model, summary, skill, out):
         table = model.optimal_frequency(confidence_level=LEVEL)
         write_csv(table.reset_index(), out / "optimal_frequency.csv", digits=6)
         files.append("optimal_frequency.csv")
+    if task.brand:
+        table = model.brand_effects(confidence_level=LEVEL)
+        write_csv(table.reset_index(), out / "brand_effects.csv", digits=8)
+        files.append("brand_effects.csv")
+    if task.pairs:
+        table = model.synergy_summary(confidence_level=LEVEL)
+        write_csv(table.reset_index(), out / "synergies.csv", digits=8)
+        files.append("synergies.csv")
     return files
 
 

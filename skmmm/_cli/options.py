@@ -1,6 +1,12 @@
 """Options that several commands share, or that are many."""
 
-from skmmm._cli.values import mark, positive, separator, whole_number
+from skmmm._cli.values import (
+    mark,
+    positive,
+    separator,
+    two_names,
+    whole_number,
+)
 from skmmm._estimator.defaults import ADSTOCK, MAX_ITER, MAX_LAG, N_DRAWS
 from skmmm._model import ADSTOCKS
 
@@ -291,6 +297,28 @@ def add_settings(parser):
         "are roi, decay and half_saturation",
     )
     _add_effort(settings)
+
+
+def add_shapes(parser):
+    """Add channels that act slowly, and pairs that act together."""
+    shapes = parser.add_argument_group("channels that act slowly, or together")
+    either = shapes.add_mutually_exclusive_group()
+    either.add_argument(
+        "--brand",
+        metavar="NAME",
+        nargs="+",
+        action="extend",
+        help="channels of which a share of what they cause comes over months",
+    )
+    either.add_argument(
+        "--synergy",
+        metavar="NAME:NAME",
+        type=two_names,
+        nargs="+",
+        action="extend",
+        help="pairs of channels that may cause more, or less, together than each by "
+        "itself: tv:search",
+    )
 
 
 def _add_effort(settings):

@@ -20,6 +20,7 @@ from skmmm._cli.options import (
     add_prices,
     add_reading,
     add_settings,
+    add_shapes,
 )
 from skmmm._cli.settings import key_of, keys_of, read_settings
 from skmmm._cli.values import (
@@ -219,6 +220,7 @@ def _add_fit(commands):
     add_columns(fit)
     fit.add_argument("--out", metavar="DIR", default="skmmm-fit", help=_OUT_HELP)
     add_experiments(fit)
+    add_shapes(fit)
     add_settings(fit)
 
 
@@ -252,6 +254,7 @@ def _add_report(commands):
     )
     report.add_argument("--title", metavar="TEXT", help="heading of the report")
     add_experiments(report)
+    add_shapes(report)
     add_settings(report)
 
 

@@ -15,6 +15,8 @@ TABLES = (
     "channel_graph.csv",
     "experiments.csv",
     "optimal_frequency.csv",
+    "brand_effects.csv",
+    "synergies.csv",
 )
 PICTURES = (
     "fit.png",

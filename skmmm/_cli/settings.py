@@ -126,7 +126,9 @@ def _arguments(action, value, where):
 def _texts(action, value, where):
     """Return a value as the texts that would stand after the option."""
     several = action.nargs == "+"
-    may_be_number = action.metavar != "NAME" if several else action.type is not None
+    may_be_number = action.type is not None
+    if several:
+        may_be_number = action.metavar not in ("NAME", "NAME:NAME")
     if not several:
         if not _is_plain(value, may_be_number):
             expected = "a number or text" if may_be_number else "text in quotes"

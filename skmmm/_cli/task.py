@@ -3,6 +3,7 @@
 import re
 import shlex
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -56,6 +57,10 @@ class Task:
         Lift tests.
     frequency : dict of str to str or None
         Column with the frequency of each channel that is reach.
+    brand : list of str or None
+        Channels with a slow stock.
+    pairs : list of (str, str) or None
+        Channels that may cause something together.
     """
 
     source: str
@@ -71,6 +76,8 @@ class Task:
     population: str | None = None
     experiments: pd.DataFrame | None = None
     frequency: dict | None = None
+    brand: list | None = None
+    pairs: list | None = None
 
     @property
     def roles(self):
@@ -130,7 +137,8 @@ def read_task(args):
     spend, heard = _spend_columns(args), [*(args.frequency or {}).values()]
     beside = [*spend.values(), *heard]
     _check_columns(frame, [*named, *args.media, *beside], args.data)
-    _check_names(args)
+    pairs = [_split_pair(text, args.media) for text in args.synergy or ()]
+    _check_names(args, pairs)
     _check_filled(args, [args.kpi, *args.media, *args.controls, *beside])
     notation = notation_of(args)
     keys, where = _read_keys(frame, args.region, args.time, notation)
@@ -168,6 +176,8 @@ def read_task(args):
         media_cost=cost,
         population=args.population,
         frequency=args.frequency,
+        brand=args.brand,
+        pairs=pairs or None,
     )
     if args.experiments is None:
         return task
@@ -299,17 +309,30 @@ def _spend_columns(args):
     }
 
 
-def _check_names(args):
+def _split_pair(text, media):
+    """Return the channels of NAME:NAME, where a name may hold a : itself."""
+    parts = text.split(":")
+    ways = [(":".join(parts[:n]), ":".join(parts[n:])) for n in range(1, len(parts))]
+    return next((pair for pair in ways if {*pair} <= {*media}), ways[0])
+
+
+def _check_names(args, pairs):
     """Raise if an option names a channel that is none."""
     costs = args.media_cost if isinstance(args.media_cost, dict) else {}
     for option, names in (
         ("--media-cost", costs),
         ("--prior", args.prior or {}),
         ("--frequency", args.frequency or {}),
+        ("--brand", args.brand or ()),
+        ("--synergy", chain.from_iterable(pairs)),
     ):
         for name in names:
             if name is not None and name not in args.media:
-                raise UsageError(f"{option} names {name!r}, which is not in --media")
+                close = closest(name, args.media)
+                hint = "" if close is None else f"; did you mean {close!r}?"
+                raise UsageError(
+                    f"{option} names {name!r}, which is not in --media{hint}"
+                )
 
 
 def _check_filled(args, numbers):
@@ -472,6 +495,11 @@ def describe(task):
     lines.append(f"Controls  {name_all(task.controls)}")
     for channel, name in (task.frequency or {}).items():
         lines.append(f"Reach     {channel}, seen as often as {name} says")
+    if task.brand:
+        lines.append(f"Brand     {name_all(task.brand)}")
+    if task.pairs:
+        named = [" and ".join(pair) for pair in task.pairs]
+        lines.append(f"Pairs     {name_all(named)}")
     if task.experiments is not None:
         media = task.experiments["media"]
         tested = [one if isinstance(one, str) else ";".join(one) for one in media]

@@ -194,6 +194,49 @@ def frequency_text(table):
     )
 
 
+def brand_text(table):
+    """Return what channels with a slow stock caused at once, late, and will cause."""
+    bounds = f"{LEVEL:.0%} interval"
+    rows = [["Slow channel", "At once", "Late", bounds, "To come", bounds, "Verdict"]]
+    for name, channel in table.iterrows():
+        rows.append(
+            [
+                str(name),
+                number(channel["short"]),
+                number(channel["long"]),
+                interval(channel["long_low"], channel["long_high"]),
+                number(channel["to_come"]),
+                interval(channel["to_come_low"], channel["to_come_high"]),
+                channel["verdict"] or "none without draws",
+            ]
+        )
+    return (
+        f"{layout(rows)}\n\nLate is what came of slow stocks in these rows, to come "
+        "what they still\nhold. The verdict is on how effects split into at once and "
+        "late."
+    )
+
+
+def synergy_text(table):
+    """Return what pairs of channels caused beyond each by itself."""
+    rows = [["Pair", "Together", f"{LEVEL:.0%} interval", "Share", "Verdict"]]
+    for pair, found in table.iterrows():
+        low, high = found["contribution_low"], found["contribution_high"]
+        rows.append(
+            [
+                " and ".join(map(str, pair)),
+                number(found["contribution"]),
+                interval(low, high),
+                f"{found['share']:.1%}",
+                found["verdict"] or "none without draws",
+            ]
+        )
+    return (
+        f"{layout(rows)}\n\nTogether is what a pair caused beyond each by itself; half "
+        "of it is in the\ncontribution of each."
+    )
+
+
 def graph_text(graph):
     """Return which channel drives which, and how much of it is undecided."""
     edges = [f"{edge.parent} drives {edge.child}" for edge in graph.edges.itertuples()]

@@ -57,6 +57,13 @@ def mark(text):
     return text
 
 
+def two_names(text):
+    """Return the text of two names, which are apart by a colon."""
+    if not all(text.partition(":")):
+        raise ArgumentTypeError(f"{text!r} is not NAME:NAME")
+    return text
+
+
 def read_costs(texts):
     """Read ``1``, ``tv=12.5 search=search_spend``, or both together.
 
