@@ -120,6 +120,7 @@ def resolve_column(frame, key, role):
             return key
         raise ValueError(
             f"{role}={key!r} is not a column of X. Columns: {labels_of(frame)}."
+            f"{did_you_mean(key, frame.columns)}"
         )
     if not _is_integer(key):
         raise ValueError(

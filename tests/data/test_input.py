@@ -116,6 +116,24 @@ def test_unknown_column(X, y, fast, role):
         DeepCausalMMMRegressor(**fast | {role: named}).fit(X, y)
 
 
+@pytest.mark.parametrize(
+    ("parameter", "named", "meant"),
+    [
+        ("time", "weak", "week"),
+        ("media", ["media_1", "media2"], "media_2"),
+        ("free_sign", ["Media-3"], "media_3"),
+        ("brand_channels", ["medai_1"], "media_1"),
+        ("synergies", [("media_1", "media__2")], "media_2"),
+    ],
+)
+def test_misspelt_columns_get_the_one_that_was_meant(
+    X, y, fast, parameter, named, meant
+):
+    model = DeepCausalMMMRegressor(**fast | {parameter: named})
+    with pytest.raises(ValueError, match=rf"^{parameter}=.* Did you mean '{meant}'\?$"):
+        model.fit(X, y)
+
+
 def test_unknown_position(X, y, fast):
     message = "region=7 is not a column of X, which has 7 columns."
     with refuses(message):
