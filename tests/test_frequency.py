@@ -353,6 +353,15 @@ def test_curves_of_saturation_are_of_frequency(world, model):
     own = table.loc["video"]
     assert_allclose(own["spend"].max(), X["video_frequency"].max())
     assert_allclose(own["share"], hill(own["spend"], *_curve_of(model)))
+    halves = model.saturation_summary()
+    assert halves["unit"].loc[["video", "tv"]].to_list() == [
+        "frequency",
+        "spend per row",
+    ]
+    low, high = halves.loc[
+        "video", ["half_saturation_prior_low", "half_saturation_prior_high"]
+    ]
+    assert (low, high) == pytest.approx((1.1, 4.0), rel=0.1)  # as the guide says
 
 
 @pytest.mark.parametrize("adstock", ["geometric", "delayed", "free"])

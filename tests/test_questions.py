@@ -8,6 +8,8 @@ from scipy import special
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from skmmm._estimator.saturation import half_saturation_verdicts
+
 pytestmark = pytest.mark.usefixtures("short_chains")
 
 
@@ -35,6 +37,51 @@ def test_saturation_is_half_at_half_saturation(fitted):
             assert np.interp(half, own["spend"], own["share"]) == pytest.approx(
                 0.5, abs=0.01
             )
+
+
+def test_the_summary_of_saturation_is_of_the_same_curve(fitted):
+    table = fitted.saturation_summary()
+    assert list(table.index) == fitted.media_
+    assert table["unit"].eq("spend per row").all()
+    half = table["half_saturation"]
+    assert_allclose(half, fitted.half_saturation_)
+    assert (table["half_saturation_low"] <= half).all()
+    assert (half <= table["half_saturation_high"]).all()
+    curves = fitted.saturation(n_points=4000)
+    for channel, found in table.iterrows():
+        own = curves.loc[channel]
+        below = np.interp(found["half_saturation"], own["spend"], own["observed"])
+        assert found["observed"] == pytest.approx(below, abs=0.01)
+    wide = fitted.saturation_summary(confidence_level=0.5)
+    for end in ("half_saturation", "half_saturation_prior"):
+        width = table[f"{end}_high"] - table[f"{end}_low"]
+        assert (wide[f"{end}_high"] - wide[f"{end}_low"] < width).all()
+
+
+def test_the_interval_of_half_saturation_is_that_of_the_prior_as_given(panel, fitted):
+    """Two channels have one of their own; of which size a third is, data do not say."""
+    unit = fitted.half_saturation_
+    told = {"media_1": (0.5 * unit[0], 2.0 * unit[0]), "media_2": (9e5, 1e6)}
+    priors = {name: {"half_saturation": ends} for name, ends in told.items()}
+    model = clone(fitted).set_params(n_draws=8, max_iter=5, graph=None, priors=priors)
+    table = model.fit(panel.X, panel.y).saturation_summary()
+    for name, ends in told.items():
+        names = ["half_saturation_prior_low", "half_saturation_prior_high"]
+        assert_allclose(table.loc[name, names].astype(float), ends, rtol=0.1)
+    assert table.loc["media_2", "observed"] == 1.0  # beyond all that was spent
+    assert table.loc["media_2", "verdict"] == "prior-driven"
+
+
+def test_verdicts_on_half_saturation():
+    rng = np.random.default_rng(0)
+    prior = np.exp(rng.normal(0.0, [0.7, 0.7, 0.7, 3.0], (4000, 4)))
+    drawn = np.exp(rng.normal(0.0, [0.2, 0.6, 0.2, 1.0], (64, 4)))
+    doubted = np.array([False, False, True, False])
+    found = half_saturation_verdicts(drawn, prior, doubted)
+    wide = "prior-driven"  # the last one: data say much, but not which size
+    assert found.tolist() == ["data-driven", wide, "not identified", wide]
+    assert half_saturation_verdicts(drawn[:7], prior, doubted).tolist() == [None] * 4
+    assert half_saturation_verdicts(None, prior, doubted).tolist() == [None] * 4
 
 
 def test_saturation_needs_two_points(fitted):
@@ -98,13 +145,21 @@ def test_a_model_without_time_has_a_constant(panel, fitted):
 def test_a_model_without_media_has_nothing_to_say(panel, fitted):
     model = clone(fitted).set_params(media=[], n_draws=2, max_iter=5, graph=None)
     model.fit(panel.X, panel.y)
-    for table in (model.carryover(), model.saturation(), model.effectiveness()):
+    for name in ("carryover", "saturation", "saturation_summary", "effectiveness"):
+        table = getattr(model, name)()
         assert isinstance(table, pd.DataFrame)
         assert len(table) == 0
 
 
 @pytest.mark.parametrize(
-    "name", ["carryover", "saturation", "effectiveness", "baseline_parts"]
+    "name",
+    [
+        "carryover",
+        "saturation",
+        "saturation_summary",
+        "effectiveness",
+        "baseline_parts",
+    ],
 )
 def test_questions_need_a_fitted_model(fitted, name):
     with pytest.raises(NotFittedError):

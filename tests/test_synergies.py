@@ -128,6 +128,22 @@ def test_verdicts(model, middle, spread, verdict):
     assert told.synergy_summary()["verdict"].item() == "not identified"
 
 
+def test_a_pair_that_is_known_to_add_little_says_so(model):
+    told = strong(copy.deepcopy(model), 2e-3 * np.linspace(-1.0, 2.0, 8)[:, None])
+    told._alarms = ("",) * 3
+    told._contradicted = np.zeros(3, dtype=bool)
+    table = told.synergy_summary()
+    assert table["verdict"].item() == "not identified"
+    assert table["note"].item() == "about nothing"
+    told._contradicted[2] = True  # then the interval says nothing
+    assert told.synergy_summary()["note"].item() == ""
+    wide = strong(told, np.linspace(-1.0, 2.0, 8)[:, None])  # as the prior
+    wide._contradicted[2] = False
+    assert wide.synergy_summary()["note"].item() == ""
+    large = strong(wide, 2.0 + 0.1 * np.linspace(-1.4, 1.4, 8)[:, None])
+    assert large.synergy_summary()["note"].item() == ""
+
+
 def test_the_prior_of_effects_has_theta_as_before_the_data(model):
     """And not as fitted, or a channel would be known because its pair is strong."""
     inputs, pairs = model._model.inputs(), model._learned_pairs()

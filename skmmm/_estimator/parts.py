@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmmm._estimator.inference_data import inference_data
 from skmmm._estimator.reading import ReadingMixin
+from skmmm._estimator.saturation import half_saturation_table
 from skmmm._estimator.synergies import synergy_table
 from skmmm._model.threads import one_thread
 from skmmm._unwrapping import parameters_of
@@ -112,6 +113,51 @@ class ModelPartsMixin(ReadingMixin):
             table.attrs["by_frequency"] = list(self._frequency_columns)
         return table
 
+    def saturation_summary(self, *, confidence_level: float = 0.9) -> pd.DataFrame:
+        """Return the spend at which each channel reaches half of its highest effect.
+
+        Of the curve that `saturation` returns.
+
+        Parameters
+        ----------
+        confidence_level : float in (0, 1), default=0.9
+
+        Returns
+        -------
+        summary : DataFrame indexed by channel
+            - ``half_saturation``: steady spend per row (a region and period) at which
+              half of the most that the channel can cause is reached, in the units of
+              X, of an average region; of channels with a frequency, that frequency.
+              The same as ``half_saturation_``, with ``half_saturation_low`` and
+              ``half_saturation_high``, NaN without draws;
+            - ``half_saturation_prior_low``, ``half_saturation_prior_high``: the
+              interval of the prior;
+            - ``observed``: share of training rows with no more adstocked spend (or
+              frequency). At 1 half of the maximum was never reached, and the maximum
+              is extrapolated;
+            - ``unit``: "spend per row" or "frequency";
+            - ``verdict``: "data-driven" if data shrank the standard deviation of the
+              logarithm to less than half of the prior's and the upper bound of the
+              90 % interval is at most four times the lower one; else "prior-driven",
+              as expected before the data; "not identified" if the data cannot tell
+              what the channel does at all (`alarm` of `channel_summary`, or the data
+              contradict its prior). None with fewer than eight draws.
+
+        Examples
+        --------
+        >>> from skmmm import DeepCausalMMMRegressor
+        >>> from skmmm.datasets import make_mmm_panel
+        >>> world = make_mmm_panel(1, 60, n_media=2, random_state=0)
+        >>> model = DeepCausalMMMRegressor(
+        ...     media=world.media, time="week", n_draws=8, graph=None, random_state=0,
+        ... ).fit(world.X.drop(columns="region"), world.y)
+        >>> table = model.saturation_summary()
+        >>> table["unit"].to_list()
+        ['spend per row', 'spend per row']
+        """
+        check_is_fitted(self)
+        return half_saturation_table(self, tail_probability(confidence_level))
+
     def effectiveness(
         self, X: Table | None = None, *, confidence_level: float = 0.9
     ) -> pd.DataFrame:
@@ -183,7 +229,11 @@ class ModelPartsMixin(ReadingMixin):
               zero) or "not identified" (it did, but zero is inside, so that the pair
               cannot be told from two channels that add up; or spend of one of the two
               rings an alarm, or contradicts its prior). Over all training rows; None
-              with fewer than eight draws.
+              with fewer than eight draws;
+            - ``note``: "about nothing" where data shrank that spread, nothing speaks
+              against the two channels, and the whole interval of the contribution is
+              within one percent of the predicted KPI: whether the pair can be told or
+              not, it matters little. Else "".
 
         Raises
         ------

@@ -10,6 +10,8 @@ from skmmm._utils.typing import Array
 from skmmm.inspection._intervals import bounds
 from skmmm.inspection._verdicts import ENOUGH, MIN_DRAWS, VERDICTS
 
+NOTHING = 0.01  # share of the predicted KPI below which a pair adds about nothing
+
 
 @one_thread()
 def synergy_table(estimator: Any, panel: Any, tail: float) -> pd.DataFrame:
@@ -40,7 +42,9 @@ def synergy_table(estimator: Any, panel: Any, tail: float) -> pd.DataFrame:
         table[f"{name}_low"], table[f"{name}_high"] = ends[name]
         if name == "contribution":
             table["share"] = one / total
-    table["verdict"] = _verdicts(estimator)
+    table["verdict"], judged = _verdicts(estimator)
+    small = np.abs(ends["contribution"]).max(axis=0) < NOTHING * abs(total)
+    table["note"] = np.where(judged & small, "about nothing", "").astype(object)
     return pd.DataFrame(table, index=_names(estimator)).loc[_shown(estimator)]
 
 
@@ -62,15 +66,19 @@ def _shown(estimator):
 
 
 def _verdicts(estimator):
-    """Return the verdict on each pair, (P,); None with too few draws for one."""
+    """Return the verdict on each pair, and whether data judged it, both (P,).
+
+    The verdict is None with too few draws for one.
+    """
     from skmmm._model.synergies import standard_draws  # torch takes seconds to import
 
     model, pairs = estimator._model, np.array(estimator._learned_pairs())
     if model.draws is None or len(model.draws.shared) < MIN_DRAWS:
-        return np.full(len(pairs), None, dtype=object)
+        return np.full(len(pairs), None, dtype=object), np.zeros(len(pairs), bool)
     drawn = standard_draws(model.draws)
     learned = 1.0 - drawn.var(axis=0, ddof=1) >= ENOUGH
     low, high = np.quantile(drawn, [0.05, 0.95], axis=0, method="weibull")
     doubted = (estimator._doubts() != "")[pairs].any(axis=1)
     verdicts = np.where(learned, VERDICTS[0], VERDICTS[1]).astype(object)
-    return np.where(doubted | (learned & (low * high <= 0)), VERDICTS[2], verdicts)
+    lost = doubted | (learned & (low * high <= 0))
+    return np.where(lost, VERDICTS[2], verdicts), learned & ~doubted

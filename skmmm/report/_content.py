@@ -98,6 +98,10 @@ class Content:
         As of `optimal_frequency`; None without a channel that has one.
     brand : DataFrame or None
         As of `brand_effects`; None without a channel with a slow stock.
+    synergies : DataFrame or None
+        As of `synergy_summary`; None without pairs.
+    halves : DataFrame
+        As of `saturation_summary`.
     by_frequency : DataFrame indexed by channel and frequency
         As of `points_of`; empty without.
     plan : Plan or str
@@ -150,6 +154,8 @@ class Content:
     residuals: pd.DataFrame
     frequency: pd.DataFrame | None
     brand: pd.DataFrame | None
+    synergies: pd.DataFrame | None
+    halves: pd.DataFrame
     by_frequency: pd.DataFrame
     plan: Any
     graph: Any
@@ -322,6 +328,8 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell, changes
         residuals=residuals_of(judged[~judged["holdout"]]),
         frequency=table_of(counterfactual, seen, tail) if seen else None,
         brand=_brand(counterfactual, tail),
+        synergies=_synergies(estimator, X, told),
+        halves=estimator.saturation_summary(**told),
         by_frequency=points_of(counterfactual, seen, tail),
         plan=plan,
         graph=_graph(estimator),
@@ -342,6 +350,13 @@ def _brand(counterfactual, tail):
     if not counterfactual.has_stock:
         return None
     return brand_effects_of(counterfactual, None, tail)
+
+
+def _synergies(estimator, X, told):
+    """Return what pairs cause together, None without any."""
+    if not estimator._learned_pairs():
+        return None
+    return estimator.synergy_summary(X, **told)
 
 
 def _scores_by_region(judged):

@@ -182,6 +182,41 @@ def payback(content: Content) -> Iterator[Row]:
     )
 
 
+def synergies(content: Content) -> Iterator[Row]:
+    """Return what pairs of channels cause beyond each by itself."""
+    found = content.synergies
+    assert found is not None  # there is no such card without
+    return zip(
+        (" and ".join(map(called, pair)) for pair in found.index),
+        map(_verdict, found.rename(columns={"note": "alarm"}).itertuples()),
+        _within(found, "contribution"),
+        _percents(found["share"]),
+        _within(found, "theta"),
+        strict=True,
+    )
+
+
+def halves(content: Content) -> Iterator[Row]:
+    """Return the spend at which channels reach half of the most that they can cause."""
+    found, name = content.halves, "half_saturation"
+    ends = found[f"{name}_prior_low"], found[f"{name}_prior_high"]
+    return zip(
+        map(called, found.index),
+        map(_verdict, found.assign(alarm="").itertuples()),
+        _within(found, name),
+        [interval(low, high) for low, high in zip(*ends, strict=True)],
+        [
+            "times seen" if unit == "frequency" else f"{called(channel)} per row"
+            for channel, unit in found["unit"].items()
+        ],
+        [
+            ("warn" if share == 1.0 else "", f"{share:.0%}")
+            for share in found["observed"]
+        ],
+        strict=True,
+    )
+
+
 def frequency(content: Content) -> Iterator[Row]:
     """Return how often people see each channel, and how often they should."""
     found = content.frequency
