@@ -20,7 +20,7 @@ from skmmm.allocation._words import in_money
 from skmmm.datasets import make_mmm_panel
 from skmmm.inspection import brand_effects
 from skmmm.inspection._payback import cut_off
-from skmmm.plotting import PaybackDisplay
+from skmmm.plotting import AdstockDisplay, PaybackDisplay
 from skmmm.report import make_report
 
 pytestmark = [
@@ -125,6 +125,15 @@ def test_payback_includes_the_stock(slow, panel, arguments):
     assert table.loc["media_1", "t90"] == pytest.approx(expected, rel=0.01)
     assert table.loc["media_1", "t90_prior_high"] > slow.max_lag + 1
     assert table.loc["media_2", "t90"] <= slow.max_lag + 1
+
+
+def test_the_picture_of_carry_over_says_what_it_leaves_out(slow, fitted):
+    display = AdstockDisplay.from_estimator(slow, channels=slow.media_)
+    share = slow.brand_effects()["share"]
+    assert [note.axes.get_title(loc="left") for note in display.notes_] == BRAND
+    for note, left_out in zip(display.notes_, share, strict=True):
+        assert f"not shown: {left_out:.0%}," in note.get_text()
+    assert AdstockDisplay.from_estimator(fitted).notes_ == []
 
 
 def test_max_lag_that_cuts_off_brand_channels_is_told(slow):

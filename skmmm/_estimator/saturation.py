@@ -35,7 +35,7 @@ def half_saturation_table(estimator: Any, tail: float) -> pd.DataFrame:
     ends, drawn = np.full((2, len(point)), np.nan), None
     if model.draws is not None and order:
         drawn = _drawn(model, order)
-        ends = bounds(drawn, tail, point, least=0.0)
+        ends = np.exp(bounds(np.log(drawn), tail, np.log(point)))
     expected = np.quantile(prior, [tail, 1.0 - tail], axis=0)
     seen = model.adstocked()[order]  # (n_media, n_rows)
     heard = np.isin(estimator.media_, list(estimator._frequency_columns))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -67,16 +67,23 @@ class AdstockDisplay(_TablePanels):
     Parameters
     ----------
     carryover : DataFrame indexed by (channel, lag)
-        ``share``, ``low`` and ``high``, as returned by ``carryover``.
+        ``share``, ``low`` and ``high``, as returned by ``carryover``: of channels with
+        a slow stock without what goes into it.
+    stocks : mapping of str or int to float, default=None
+        Share of the effect that goes into the slow stock of a channel. It comes over
+        months, is in none of the bars, and is written beside them.
 
     Attributes
     ----------
     bars_ : list of BarContainer
     intervals_ : list of LineCollection or None
+    notes_ : list of Text
+        Of channels with a slow stock.
 
     See Also
     --------
     SaturationDisplay : How much of the highest effect is reached.
+    PaybackDisplay : When all of it has arrived, slow stocks included.
 
     Examples
     --------
@@ -94,6 +101,7 @@ class AdstockDisplay(_TablePanels):
     _title, _held = "Carry-over: when the effect comes", "carryover"
 
     carryover: pd.DataFrame
+    stocks: Mapping[Column, float] | None = None
     period: str = "period"
     confidence_level: float = 0.9
 
@@ -115,8 +123,12 @@ class AdstockDisplay(_TablePanels):
         """
         estimator = bare(estimator)
         table = estimator.carryover(confidence_level=confidence_level)
+        stocks = None
+        if estimator._with_stock().any():
+            stocks = estimator.brand_effects()["share"].to_dict()
         return cls(
             carryover=_chosen(estimator, table, channels),
+            stocks=stocks,
             period=estimator.period_ or "period",
             confidence_level=confidence_level,
         ).plot(ax=ax)
@@ -135,10 +147,31 @@ class AdstockDisplay(_TablePanels):
             tidy_panel(panel)
             panel.set_ylim(0.0, 1.05 * most)
             percent_ticks(panel.yaxis)
-        self._label_panels(f"{several(self.period)} later", "share of effect")
+        self._note_stocks()
+        without = ", without stock" if self.notes_ else ""
+        self._label_panels(f"{several(self.period)} later", f"share of effect{without}")
         if self.intervals_ and self.intervals_[0] is not None:
             level = f"{self.confidence_level:.0%} interval"
             self._draw_legend({level: self.intervals_[0]})
+
+    def _note_stocks(self):
+        """Write which share of the effect is in none of the bars."""
+        self.notes_ = []
+        for panel, channel in zip(self.axes_, self._channels(), strict=True):
+            share = (self.stocks or {}).get(channel)
+            if share is None:
+                continue
+            note = panel.text(
+                0.97,
+                0.96,
+                f"not shown: {share:.0%},\nwhich come over months",
+                transform=panel.transAxes,
+                ha="right",
+                va="top",
+                fontsize=TINY,
+                color=VERMILLION,
+            )
+            self.notes_.append(note)
 
 
 @display
