@@ -64,6 +64,7 @@ SAID = (
         r"\b([Gg]ive (?:it|them) (?:some|spend)) in X\.",
         r"\1 in a table of these rows as --data.",
     ),
+    (r"Plan with effect='total' to count it\.", "In Python, effect='total' counts it."),
     (r", or set allow_extrapolation=True\.", "."),
     (r"the parameter priors\b", "--prior"),
     (r"\bpriors\[('[^']*')\]\['(\w+)'\]", r"--prior of \1:\2"),

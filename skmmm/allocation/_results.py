@@ -22,6 +22,7 @@ from skmmm.allocation._words import (
     CLOSE,
     costless_in_words,
     doubt_in_words,
+    driven_in_words,
     idle_in_words,
     in_words,
     infeasible,
@@ -287,6 +288,7 @@ class PlanResults:
             probability=result.probability_better,
             counted=risk_in_words(self.risk),
             causes="media" if self.moved is None else "media and levers together",
+            media=relative(found.spend.sum(), problem.current.sum()),
             worse=not better and not problem.has_target,
             notes=("" if self.moved is None else self.moved.in_words())
             + kept_in_words(problem)
@@ -294,6 +296,7 @@ class PlanResults:
             + untold_in_words(
                 problem, plan, self._verdicts, self.counterfactual.doubted()
             )
+            + self._driven_in_words(plan)
             + self._costless_in_words(result.X)
             + self._price_in_words()
             + (doubt_in_words(result.probability_better) if can_know(self) else "")
@@ -301,6 +304,22 @@ class PlanResults:
             + self._later_in_words(plan),
         )
         return result
+
+    def _driven_in_words(self, plan):
+        """Say which channels are cut although they drive others, in direct effects."""
+        weights = getattr(self.question.estimator, "causal_graph_", None)
+        if weights is None or self.counterfactual.responds:
+            return ""
+        problem = self.problem
+        today, then = (
+            (cells * problem.current).reshape(problem.shape).sum(axis=1)
+            for cells in (1.0, plan)
+        )
+        change = np.where(today > 0, then / np.where(today > 0, today, 1.0) - 1.0, 0.0)
+        advice = " Plan with effect='total' to count it."
+        if not self.counterfactual.additive:
+            advice = ""  # of pairs there are no total effects
+        return driven_in_words(problem.labels, change, weights, advice)
 
     def _later_in_words(self, plan):
         """Say what the spend of a plan brings after the periods that count."""

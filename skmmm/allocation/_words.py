@@ -117,11 +117,17 @@ def in_words(
     worse: bool,
     notes: str,
     causes: str = "media",
+    media: float | None = None,
 ) -> str:
-    """Return a sentence on a plan: relative gain, relative change of spend."""
-    spend = "the same spend"
-    if abs(money) >= CLOSE:
-        spend = f"{abs(money):.1%} {'more' if money > 0 else 'less'} spend"
+    """Return a sentence on a plan: relative gain, relative change of spend.
+
+    `media` is the relative change of what media take, where levers take money, too.
+    """
+    spend = f"{_more_or_less(money, 'the same')} spend"
+    if media is not None and abs(media - money) >= CLOSE:
+        taken = _more_or_less(media, "as much")
+        spend = f"{_more_or_less(money, 'the same')} money"
+        spend += f" (media take {taken} {'than' if '%' in taken else 'as'} today)"
     amount = f"{abs(gain):.1%} {'more' if gain >= 0 else 'less'}"
     sure = ""
     if np.isfinite(probability):
@@ -134,6 +140,13 @@ def in_words(
         f"of the whole KPI){counted}, on {spend}{sure}."
     )
     return plan + judged + notes
+
+
+def _more_or_less(change: float, same: str) -> str:
+    """Return how much more or less a relative change is, and what to call none."""
+    if abs(change) < CLOSE:
+        return same
+    return f"{abs(change):.1%} {'more' if change > 0 else 'less'}"
 
 
 def _doubt(gain: float, probability: float, counted: str) -> str:
@@ -238,6 +251,32 @@ def untold_in_words(
             f"fixed={listed(labels)} keeps {their} spend."
         )
     return said
+
+
+def driven_in_words(labels: list, change: Array, weights: Array, advice: str) -> str:
+    """Return a sentence on channels that drive others, and are cut.
+
+    Parameters
+    ----------
+    labels : list
+    change : ndarray of shape (M,)
+        Of the spend of each channel, relative.
+    weights : ndarray of shape (M, M)
+        ``[i, j]``: how i drives j, zero without an edge of the channel graph.
+    advice : str
+        What to do about it.
+    """
+    drives = []
+    for i in np.flatnonzero((change < -_MOVED) & weights.any(axis=1)):
+        driven = [called(labels[j]) for j in np.flatnonzero(weights[i])]
+        drives.append(f"{called(labels[i])} drives {' and '.join(driven)}")
+    if not drives:
+        return ""
+    it = "it" if len(drives) == 1 else "them"
+    return (
+        f" By the channel graph {first_few(drives)}: what cutting {it} changes there "
+        f"is not counted.{advice}"
+    )
 
 
 def idle_in_words(problem: Problem, costless: list) -> str:

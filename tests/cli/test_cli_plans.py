@@ -225,6 +225,10 @@ def test_errors_of_the_model_speak_of_options(broken, capsys):
         ),
         ("levers are for plans with", "--lever are for plans with"),
         (
+            "is not counted. Plan with effect='total' to count it.",
+            "is not counted. In Python, effect='total' counts it.",
+        ),
+        (
             "better. Its worth_testing() says which channel's test would pay most.",
             "better.",
         ),

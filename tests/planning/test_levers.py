@@ -112,6 +112,22 @@ def test_money_and_outcome_add_up(fitted, panel):
     assert plan.outcome_low <= plan.outcome <= plan.outcome_high
     assert "media and levers together cause" in plan.message
     assert "Levers: price from 13.2 to " in plan.message
+    money = plan.allocation["spend"].sum() / (budget / 1.05) - 1.0
+    taken = f"{abs(money):.1%} {'more' if money > 0 else 'less'} than"
+    assert f", on 5.0% more money (media take {taken} today);" in plan.message
+
+
+@pytest.mark.parametrize("cost", [-2000.0, 0.0, 2000.0])
+def test_messages_say_what_media_take_beside_levers(fitted, panel, cost):
+    given = {"price": Lever(12.9, 12.9, cost)}
+    plan = fitted.optimize_budget(levers=given)
+    spent = plan.allocation["spend"].sum() / panel.X[panel.media].to_numpy().sum()
+    if cost == 0.0:
+        assert ", on the same spend" in plan.message
+        return
+    assert (spent > 1.0) == (cost > 0)  # a lower level frees what it cost
+    taken = f"{abs(spent - 1.0):.1%} {'more' if spent > 1.0 else 'less'} than today"
+    assert f", on the same money (media take {taken})" in plan.message
 
 
 def test_media_are_planned_as_for_the_rest_of_the_budget(fitted, panel):

@@ -269,6 +269,26 @@ def test_plan_without_draws(funnel):
     assert "draws" not in plan.message
 
 
+def test_direct_plans_say_what_a_cut_channel_drives(funnel):
+    data, model = funnel
+    spent = data.X[data.media].sum()
+    said = "By the channel graph media_1 drives media_2: what cutting it changes there"
+    cut = model.optimize_budget(fixed={"media_1": 0.5 * spent["media_1"]})
+    assert f" {said} is not counted. Plan with effect='total'" in cut.message
+    for name, share in (("media_1", 1.5), ("media_2", 0.5)):
+        plan = model.optimize_budget(fixed={name: share * spent[name]})
+        assert plan.allocation["change"][name] == pytest.approx(share - 1.0)
+        assert ("channel graph" in plan.message) == (
+            plan.allocation["change"]["media_1"] < -0.01
+        )
+    asked = {"fixed": {"media_1": 0.5 * spent["media_1"]}, "target_roi": 1e-6}
+    assert said in model.optimize_budget(**asked).message
+    counted = model.optimize_budget(effect="total", **asked)
+    assert "channel graph" not in counted.message
+    by_region = model.optimize_budget(by="region", bounds={"media_1": (0.5, 0.5)})
+    assert said in by_region.message
+
+
 def test_total_effects_are_planned_with_what_they_cost(funnel):
     data, model = funnel
     assert model._equations_of("total")[0].descendants()[0, 1]
