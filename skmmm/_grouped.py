@@ -360,11 +360,6 @@ class GroupedRegressor(
         """Return a group as a tuple of one value per grouping column."""
         return group if len(self._by_labels) > 1 else (group,)
 
-    @property
-    def _fitted_apart(self):
-        """Whether models were put together that were fitted to tables of their own."""
-        return self._training_index is None
-
     def _name(self, group):
         """Return what a group is called in messages."""
         pairs = zip(self._by_labels, self._key(group), strict=True)

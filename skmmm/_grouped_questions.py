@@ -33,6 +33,7 @@ from skmmm.inspection._payback import SHARES
 from skmmm.inspection._pooled import PooledChannels
 from skmmm.inspection._predictions import counterfactual_of
 from skmmm.inspection._protocol import Effect
+from skmmm.inspection._valued import valued, warn_of_units
 
 # Keys are groups, or values of the first grouping column.
 KpiValue: TypeAlias = float | Mapping[Any, float] | None
@@ -44,6 +45,12 @@ class GroupQuestions:
     _by_labels: list
     _labels: list
     groups_: list
+    _training_index: pd.Index | None
+
+    @property
+    def _fitted_apart(self):
+        """Whether models were put together that were fitted to tables of their own."""
+        return self._training_index is None
 
     @documented_by(inspection.contributions)
     def contributions(
@@ -76,6 +83,7 @@ class GroupQuestions:
         effect: Effect = "direct",
         media: Columns = None,
         media_cost: MediaCost = None,
+        kpi_value: KpiValue = None,
     ) -> pd.DataFrame:
         """Summarise what each channel caused, in each group or summed over groups.
 
@@ -85,6 +93,11 @@ class GroupQuestions:
             Grouping columns that are kept apart; channels are summed over the others.
             "all": every group by itself. None: sums over all groups. For regions or
             periods ask :func:`skmmm.inspection.channel_summary` (``by="region"``).
+        kpi_value : float, mapping or None, default=None
+            Money that a unit of the KPI of each group is worth, as of
+            `optimize_budget`. Contributions and returns are then in this money. None:
+            in units of each KPI; sums over models that were fitted apart
+            (`from_fitted`) then warn, which ``1.0`` answers.
 
         Returns
         -------
@@ -99,17 +112,31 @@ class GroupQuestions:
         Raises
         ------
         ValueError
-            As `contributions`, and if `by` names no grouping column.
+            As `contributions`, if `by` names no grouping column, or if `kpi_value`
+            leaves out a group.
+
+        Warns
+        -----
+        UserWarning
+            If KPIs of models that were fitted apart are added up without `kpi_value`.
         """
         tail = tail_probability(confidence_level)
         found: Any = counterfactual_of(
             self, X, effect, media=media, media_cost=media_cost
         )
+        values = read_kpi_value(kpi_value, self.groups_, self._by_labels)
+        if values is not None:
+            found = valued(found, values)
         apart = self._by_labels
         if not (isinstance(by, str) and by == "all" and by not in self._by_labels):
             apart = kept_apart(by, self._by_labels, self._labels)
         if len(apart) < len(self._by_labels):
-            return summary_of(PooledChannels(found, apart), None, tail)
+            pooled = PooledChannels(found, apart)
+            if values is None and self._fitted_apart:
+                names = [found.group_name(key) for key in pooled.added]
+                otherwise = "their sums mean nothing"
+                warn_of_units(names, "Sums add up", otherwise, "channel_summary")
+            return summary_of(pooled, None, tail)
         order = [*map(self._by_labels.index, apart), len(apart)]
         summary = summary_of(found, None, tail)
         return summary.set_axis(summary.index.reorder_levels(order))

@@ -119,7 +119,12 @@ def _check_units(
     """Warn if KPIs are added of which nobody says that they are in one unit."""
     if kpi_value is None and getattr(bare(estimator), "_fitted_apart", False):
         assert isinstance(counterfactual, GroupedCounterfactual)
-        warn_of_units(counterfactual)
+        warn_of_units(
+            [counterfactual.group_name(key) for key in counterfactual.keys],
+            "One budget adds up",
+            "the plan moves money to the smaller unit",
+            "optimize_budget",
+        )
 
 
 def _at(

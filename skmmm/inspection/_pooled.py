@@ -43,6 +43,13 @@ class PooledChannels:
         at = [self.of.by.index(label) for label in self.by]
         return [tuple(key[i] for i in at) for key in self.of.keys]
 
+    @property
+    def added(self) -> list:
+        """Keys of the groups that are added to others."""
+        kept = self._kept
+        pairs = zip(self.of.keys, kept, strict=True)
+        return [key for key, own in pairs if kept.count(own) > 1]
+
     @cached_property
     def _sums(self):
         """Labels of the sums, and the position of each channel's sum in them."""

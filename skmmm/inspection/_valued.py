@@ -54,20 +54,27 @@ def valued(
     return replace(counterfactual, parts=parts)
 
 
-def warn_of_units(counterfactual: GroupedCounterfactual) -> None:
-    """Warn that a plan adds up KPIs of models that were fitted apart, by their names.
+def warn_of_units(names: list[str], adds: str, otherwise: str, method: str) -> None:
+    """Warn that KPIs of models that were fitted apart are added up.
 
     Nothing says that they are in one unit.
+
+    Parameters
+    ----------
+    names : list of str
+        Of the groups.
+    adds, otherwise : str
+        What adds them up, and what happens if they are in different units.
+    method : str
+        Of `GroupedRegressor`, that takes what a unit of each is worth.
     """
-    if len(counterfactual.keys) < 2:
+    if len(names) < 2:
         return
-    names = first_few([counterfactual.group_name(key) for key in counterfactual.keys])
     warn_user(
-        f"One budget adds up the KPIs of models that were fitted apart: {names}. If "
-        "they are in different units (sales and visits), the plan moves money to the "
-        "smaller unit. Say what a unit of each is worth, GroupedRegressor."
-        "optimize_budget(kpi_value={group: money}); or kpi_value=1.0, that all are in "
-        "one unit."
+        f"{adds} the KPIs of models that were fitted apart: {first_few(names)}. If "
+        f"they are in different units (sales and visits), {otherwise}. Say what a unit "
+        f"of each is worth, GroupedRegressor.{method}(kpi_value={{group: money}}); or "
+        "kpi_value=1.0, that all are in one unit."
     )
 
 

@@ -81,7 +81,7 @@ def test_each_row_is_asked_of_its_own_model(apart, mixed):
 def test_all_questions(mixed):
     model, X = mixed
     assert model.payback(X).index.nlevels == 2
-    assert len(model.channel_summary(by=None)) == 3
+    assert len(model.channel_summary(by=None, kpi_value=1.0)) == 3
     curve = model.response_curve(("b", "radio"), X)
     assert curve.spend.max() > 0
     for options in ({"by": "period"}, {"by": "region"}, {"horizon": 8}):
@@ -189,6 +189,38 @@ def test_kpis_of_one_value_change_nothing_but_units(table, grouped):
     assert double.outcome_low == pytest.approx(2 * plain.outcome_low, rel=1e-4)
     assert "kpi_value" not in plain.settings
     assert set(double.settings["kpi_value"].values()) == {2.0}
+
+
+def test_sums_over_models_that_were_fitted_apart_warn(table, grouped):
+    X, _ = table
+    model = GroupedRegressor.from_fitted(dict(grouped.estimators_), BY)
+    said = "^Sums add up the KPIs of models that were fitted apart: brand 'a', market "
+    with pytest.warns(UserWarning, match=said) as told:
+        sums = model.channel_summary(X, by=None)
+    assert "channel_summary(kpi_value={group: money})" in str(told[0].message)
+    with pytest.warns(UserWarning, match="market 'n'; brand 'a', market 's'. If they"):
+        model.channel_summary(X, by="brand")  # b has one market
+    pd.testing.assert_frame_equal(sums, grouped.channel_summary(X, by=None))
+    for own in ("brand", "market"):  # nothing is added up
+        one = model.estimators_["b", "n"]
+        alone = GroupedRegressor.from_fitted({("b", "n"): one}, BY)
+        assert len(alone.channel_summary(by=own))
+    model.channel_summary(X, by=BY)
+    pd.testing.assert_frame_equal(
+        model.channel_summary(X, by=None, kpi_value=1.0), sums
+    )
+
+
+def test_sums_in_money_do_not_depend_on_units(table, grouped, thousands):
+    X, _ = table
+    value = {key: 1000.0 if key == ("b", "n") else 1.0 for key in CELLS}
+    for by in (None, "brand", "all"):
+        money = grouped.channel_summary(X, by=by)
+        units = thousands.channel_summary(X, by=by, kpi_value=value)
+        for name in ("contribution", "contribution_low", "share", "roi", "mroi"):
+            assert_allclose(units[name], money[name], rtol=0.02)
+    with pytest.raises(ValueError, match="unit of the KPI of brand 'b', market 'n' is"):
+        thousands.channel_summary(X, by=None, kpi_value={"a": 1.0})
 
 
 @pytest.fixture(scope="module")
