@@ -28,6 +28,7 @@ from skmmm._cli.texts import (
     LEVEL,
     brand_text,
     channel_text,
+    cut_text,
     experiment_text,
     frequency_text,
     graph_text,
@@ -44,6 +45,7 @@ from skmmm._utils.labels import counted
 from skmmm._version import __version__
 from skmmm.inspection._compare import compare_models, refits_needed
 
+_QUARTER = 13  # weeks of the example: what a report plans
 # Options of `report` that are not about a fit.
 _NOT_OF_A_FIT = (
     "config",
@@ -74,7 +76,12 @@ def demo(args, console):
     model, skill = _fit_and_write(console, task, args)
     name = "With the test" if told else "Estimate"
     told[name] = model.channel_summary(confidence_level=LEVEL)
-    console.say(f"\n{truth_text(task.truth.sum(), told)}")
+    truth = task.truth.sum()
+    console.say(f"\n{truth_text(truth, told)}")
+    if args.draws:
+        plan = model.optimize_budget(horizon=_QUARTER, confidence_level=LEVEL)
+        if plan.success:
+            console.say(f"\n{cut_text(plan, truth, told[name])}")
     if find_spec("plotly") is None:
         console.say("\nNo report: it needs plotly (pip install 'skmmm[report]').")
     else:

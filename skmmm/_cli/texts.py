@@ -89,6 +89,38 @@ def truth_text(truth, told):
     )
 
 
+def cut_text(plan, truth, summary):
+    """Return what the truth says of channels from which a plan takes money.
+
+    Parameters
+    ----------
+    plan : BudgetPlan
+    truth : Series indexed by channel
+        What channels really caused in the rows of the fit.
+    summary : DataFrame
+        As of `channel_summary`, of these rows.
+    """
+    change = plan.allocation["change"]
+    cut = change.index[change < -0.05]
+    gain = number(plan.outcome - plan.current_outcome)
+    named = [f"{name} ({change[name]:+.0%})" for name in cut]
+    said = (
+        f"The plan of the report, on the spend of a year before, expects {gain} more "
+        f"({interval(plan.gain_low, plan.gain_high)}).\nIt takes money from "
+        f"{', '.join(named) or 'no channel'}."
+    )
+    for name in cut:
+        low, high = summary.loc[name, ["contribution_low", "contribution_high"]]
+        if truth[name] > high:
+            said += (
+                f"\nIn truth {name} caused {number(truth[name])}, more than the "
+                f"{interval(low, high)} of the model: that cut\nmay cost more than the "
+                "plan expects, and no interval says so. A verdict of data-driven is no "
+                "proof:\ntest before you halve a channel."
+            )
+    return said
+
+
 def plan_text(plan, before, message):
     """Return a plan by channel, region or period, and what it causes.
 
@@ -117,7 +149,9 @@ def plan_text(plan, before, message):
     now = "today" if before == "Today" else f"with the spend of the {before.lower()}"
     caused = f"{number(plan.current_outcome)} {now}, {number(plan.outcome)} planned"
     if np.isfinite(plan.outcome_low):
-        caused += f" ({interval(plan.outcome_low, plan.outcome_high)})"
+        caused += f" ({interval(plan.outcome_low, plan.outcome_high)}).\n"
+        gain = number(plan.outcome - plan.current_outcome)
+        caused += f"The difference: {gain} ({interval(plan.gain_low, plan.gain_high)})"
     levers = "" if "levers" not in plan else f"\n\n{_levers_text(plan.levers)}"
     return (
         f"{layout(rows)}{levers}\n\nKPI caused: {caused}.\n{for_command_line(message)}"

@@ -152,6 +152,8 @@ def optimize_budget(
         - ``outcome``, ``outcome_low``, ``outcome_high``, ``current_outcome``: KPI that
           all spend of X causes, in its rows and later (see `channel_summary`), as it
           is maximised: at the point or, with `risk`, what that makes of the draws.
+        - ``gain_low``, ``gain_high``: the interval of ``outcome - current_outcome``,
+          draw by draw: what both have in common cancels.
         - ``probability_better``: share of draws in which the plan causes more than
           current spend; bounds and this are nan without draws.
         - ``success``, ``message``, ``nit``; ``x``: multiples; ``X``: the planned rows.

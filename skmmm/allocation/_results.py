@@ -351,10 +351,12 @@ class PlanResults:
 
     def _result(self, plan, found, reasons, nit, moved):
         problem = self.problem
-        low, high, better, costless = np.nan, np.nan, np.nan, self._without_cost
+        ends, better, costless = np.full((2, 2), np.nan), np.nan, self._without_cost
         if found.draws is not None:
-            low, high = quantiles(found.draws, self.tail, found.outcome)
             gain = found.draws - self.current.draws
+            rise = found.outcome - self.current.outcome
+            ends[0] = quantiles(found.draws, self.tail, found.outcome)
+            ends[1] = quantiles(gain, self.tail, rise)
             tie = np.abs(gain) <= _ROUNDING * np.abs(self.current.draws).max()
             better = float(np.where(tie, 0.5, gain > 0).mean())
         cells = plan.reshape(problem.shape), self._group
@@ -389,9 +391,11 @@ class PlanResults:
             self,
             allocation=allocation,
             outcome=float(found.outcome),
-            outcome_low=float(low),
-            outcome_high=float(high),
+            outcome_low=float(ends[0, 0]),
+            outcome_high=float(ends[0, 1]),
             current_outcome=float(self.current.outcome),
+            gain_low=float(ends[1, 0]),
+            gain_high=float(ends[1, 1]),
             probability_better=better,
             x=plan,
             X=planned,

@@ -302,8 +302,9 @@ def _plan(content):
         )
     text = (
         f"In {when}, a better split of the same spend would bring {number(gain)} more "
-        f"{content.kpi}, {percent(gain / plan.predicted)} of the "
-        f"{number(plan.predicted)} predicted for them with spend {plan.unchanged}"
+        f"{content.kpi}{_within(found.gain_low, found.gain_high)}, "
+        f"{percent(gain / plan.predicted)} of the {number(plan.predicted)} predicted "
+        f"for them with spend {plan.unchanged}"
     )
     if np.isfinite(found.probability_better):
         text += f"; it does better in {found.probability_better:.0%} of draws"

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.utils import Bunch
 
 import skmmm
 from command_line import QUICK, SALES, one_error, to_csv
@@ -21,6 +22,7 @@ from skmmm._cli.commands import COMMANDS
 from skmmm._cli.console import Console, progress_bar
 from skmmm._cli.parser import parse
 from skmmm._cli.task import demo_task, read_task
+from skmmm._cli.texts import cut_text
 from skmmm._cli.values import UsageError
 from skmmm.datasets import load_mmm_example
 
@@ -133,6 +135,26 @@ def test_demo(tmp_path, capsys):
     assert "truth is known" in said
     for name in [*TABLES, *PICTURES, "report.html"]:
         assert (tmp_path / name).stat().st_size > 0
+
+
+def test_the_demo_says_where_its_plan_cuts_what_it_knows_too_little_of():
+    channels = ["tv", "radio", "search"]
+    plan = Bunch(
+        allocation=pd.DataFrame({"change": [-0.2, -0.5, 0.4]}, channels),
+        outcome=250.0,
+        current_outcome=200.0,
+        gain_low=20.0,
+        gain_high=70.0,
+    )
+    bounds = {"contribution_low": [50.0] * 3, "contribution_high": [70.0] * 3}
+    summary = pd.DataFrame(bounds, channels)
+    said = cut_text(plan, pd.Series([60.0, 90.0, 90.0], channels), summary)
+    assert "expects 50.0 more (20.0 to 70.0)" in said
+    assert "takes money from tv (-20%), radio (-50%)." in said
+    assert said.count("In truth") == 1
+    assert "In truth radio caused 90.0, more than the 50.0 to 70.0 of the model" in said
+    held = cut_text(plan, pd.Series([60.0, 60.0, 90.0], channels), summary)
+    assert "In truth" not in held
 
 
 @pytest.mark.usefixtures("no_pictures")

@@ -18,6 +18,7 @@ from skmmm._planning.problem import read_risk
 from skmmm.allocation import optimize_budget
 from skmmm.allocation._words import in_words
 from skmmm.datasets import make_mmm_panel
+from skmmm.inspection._intervals import bounds
 from skmmm.scenarios import make_future_frame
 
 pytestmark = pytest.mark.usefixtures("short_chains")
@@ -90,6 +91,10 @@ def test_regressor_delivers_what_it_promises(panel, fitted):
         fitted._counterfactual(rows).outcome(draws=True) for rows in (planned, X)
     )
     assert plan.probability_better == pytest.approx((planned_draws > today).mean())
+    gained = bounds(planned_draws - today, 0.05, gain)
+    assert_allclose((plan.gain_low, plan.gain_high), gained, rtol=1e-6)
+    # What plan and today have in common cancels.
+    assert plan.gain_high - plan.gain_low < plan.outcome_high - plan.outcome_low
     # None is the training rows, and all of it repeats.
     again = fitted.optimize_budget()
     assert again.x.tobytes() == plan.x.tobytes()
@@ -265,6 +270,7 @@ def test_plan_without_draws(funnel):
     assert np.isnan(
         [plan.outcome_low, plan.outcome_high, plan.probability_better]
     ).all()
+    assert np.isnan([plan.gain_low, plan.gain_high]).all()
     assert plan.outcome >= plan.current_outcome
     assert "draws" not in plan.message
 

@@ -30,7 +30,7 @@ from skmmm.inspection._placement import ADVICE, REACTS, SWITCH
 from skmmm.report import make_report
 from skmmm.report._content import read_content
 from skmmm.report._page import make_page
-from skmmm.report._phrases import number, percent
+from skmmm.report._phrases import interval, number, percent
 from skmmm.report._tables import payback, verdicts
 from skmmm.report._words import cut_off, summary_sentences
 
@@ -243,6 +243,7 @@ def test_the_gain_is_of_the_predicted_kpi_and_in_its_units(world, page):
     gain = found.outcome - found.current_outcome
     said = " ".join(reader.text)
     assert f"would bring {number(gain)} more <!-- sales" in said
+    assert f"({interval(found.gain_low, found.gain_high)}), " in said
     assert f"{percent(gain / plan['predicted'])} of the" in said
 
 
