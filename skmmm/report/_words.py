@@ -318,6 +318,7 @@ def _plan(content):
         if len(names)
     ]
     text += (f": {', '.join(moves)}." if moves else ".") + _kept(content)
+    text += _driven(content, change.index[change < -0.05])
     unsure = plan.unsure(plan.nearest)
     if unsure:
         text += (
@@ -337,6 +338,24 @@ def _plan(content):
     elif found.probability_better < _CLEAR or unsure or cut:
         text += " Do not move everything at once: test it first."
     return text
+
+
+def _driven(content, cut):
+    """Return a sentence on channels with less money that drive others, or ""."""
+    if content.graph is None:
+        return ""
+    edges = content.graph.edges
+    edges = edges[edges["parent"].isin(cut)]
+    if not len(edges):
+        return ""
+    drives = [
+        f"{quote(content, edge.parent)} drives {quote(content, edge.child)}"
+        for edge in edges.itertuples()
+    ]
+    return (
+        f" By the channel graph {listed(drives)}: what less money for the one changes "
+        "in the other is not counted."
+    )
 
 
 def _kept(content):

@@ -17,6 +17,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import Bunch
 
 from pages import read
 from skmmm import DeepCausalMMMRegressor
@@ -30,7 +31,7 @@ from skmmm.inspection._placement import ADVICE, REACTS, SWITCH
 from skmmm.report import make_report
 from skmmm.report._content import read_content
 from skmmm.report._page import make_page
-from skmmm.report._phrases import interval, number, percent
+from skmmm.report._phrases import interval, number, percent, quote
 from skmmm.report._tables import payback, verdicts
 from skmmm.report._words import cut_off, summary_sentences
 
@@ -294,6 +295,21 @@ def test_money_that_moves_to_what_is_not_identified_is_named(world):
     plan.path.plans[plan.nearest].probability_better = 0.38
     (text,) = (t for h, t in summary_sentences(content) if h.startswith("A better"))
     assert text.endswith("the uncertainty of the model, and no reason to move money.")
+
+
+def test_cuts_of_channels_that_drive_others_are_named(world):
+    model, X, y = world
+    content = read_content(
+        model, X, y, None, None, skill=None, level=0.9, tell=lambda step: None
+    )
+    plan, (one, other, third) = content.plan, HOSTILE
+    plan.path.plans[plan.nearest].allocation["change"] = [0.5, -0.5, 0.0]
+    said = f"By the channel graph {quote(content, other)} drives {quote(content, one)}:"
+    for parent, child, expected in ((other, one, True), (one, third, False)):
+        edges = pd.DataFrame({"parent": [parent], "child": [child]})
+        graph = Bunch(edges=edges, pairs=content.graph.pairs)
+        sentences = dict(summary_sentences(replace(content, graph=graph)))
+        assert (said in sentences["A better split of the coming budget"]) == expected
 
 
 def test_channels_that_no_plan_moves_are_named(world):
