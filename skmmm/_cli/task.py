@@ -137,8 +137,7 @@ def read_task(args):
     spend, heard = _spend_columns(args), [*(args.frequency or {}).values()]
     beside = [*spend.values(), *heard]
     _check_columns(frame, [*named, *args.media, *beside], args.data)
-    pairs = [_split_pair(text, args.media) for text in args.synergy or ()]
-    _check_names(args, pairs)
+    _check_names(args)
     _check_filled(args, [args.kpi, *args.media, *args.controls, *beside])
     notation = notation_of(args)
     keys, where = _read_keys(frame, args.region, args.time, notation)
@@ -161,8 +160,8 @@ def read_task(args):
         paid = [name for name in cost.values() if isinstance(name, str)]
         columns |= {n: read_numbers(frame[n], n, notation, where) for n in paid}
     columns |= {n: _read_frequency(frame[n], n, notation, where) for n in heard}
-    unused = [name for name in frame if name not in [*named, *args.media, *beside]]
-    if unused:
+    used = [*named, *args.media, *beside]
+    if unused := [name for name in frame if name not in used]:
         notes.append(f"not used: {name_all(unused)}")
     task = Task(
         args.data,
@@ -177,7 +176,7 @@ def read_task(args):
         population=args.population,
         frequency=args.frequency,
         brand=args.brand,
-        pairs=pairs or None,
+        pairs=_read_pairs(args),
     )
     if args.experiments is None:
         return task
@@ -309,14 +308,21 @@ def _spend_columns(args):
     }
 
 
+def _read_pairs(args):
+    """Return the channels of each NAME:NAME, None without any."""
+    if args.synergy is None:
+        return None
+    return [_split_pair(text, args.media) for text in args.synergy]
+
+
 def _split_pair(text, media):
-    """Return the channels of NAME:NAME, where a name may hold a : itself."""
+    """Return the two channels of a text, where a name may hold a : itself."""
     parts = text.split(":")
     ways = [(":".join(parts[:n]), ":".join(parts[n:])) for n in range(1, len(parts))]
     return next((pair for pair in ways if {*pair} <= {*media}), ways[0])
 
 
-def _check_names(args, pairs):
+def _check_names(args):
     """Raise if an option names a channel that is none."""
     costs = args.media_cost if isinstance(args.media_cost, dict) else {}
     for option, names in (
@@ -324,7 +330,7 @@ def _check_names(args, pairs):
         ("--prior", args.prior or {}),
         ("--frequency", args.frequency or {}),
         ("--brand", args.brand or ()),
-        ("--synergy", chain.from_iterable(pairs)),
+        ("--synergy", chain.from_iterable(_read_pairs(args) or ())),
     ):
         for name in names:
             if name is not None and name not in args.media:
