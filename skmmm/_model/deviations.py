@@ -5,7 +5,7 @@ import torch
 from skmmm._model.jacobian import spreads_of, structural_change
 from skmmm._model.laplace import row_precision, spread_information
 from skmmm._model.likelihood import whiten
-from skmmm._model.sums import all_sum, own_positions, own_regions
+from skmmm._model.sums import all_regions, all_sum, own_positions, own_regions
 
 _REGIONS = 8  # that say how information changes with the other parameters
 
@@ -50,8 +50,11 @@ class DeviationInformation:
     def _sizes(self, network):
         """Return the information in these regions, by the name of the spread."""
         few, spreads = network.in_regions(self._some), spreads_of(network)
-        # As if they did not deviate: few must not gain by what changes for all.
-        few = few.at(few.shared, torch.zeros_like(few.regional))
+        # As if all deviated alike: few must not gain by what changes for all, nor all
+        # by an effect in common of next to nothing, which deviations make up for.
+        n_regions = all_regions(network.sizes.n_regions)
+        mean = all_sum(network.regional.sum(dim=1, keepdim=True)) / n_regions
+        few = few.at(few.shared, mean.expand_as(few.regional))
         changes = {}
         for prior, where in network.regional_priors.positions():
             entries = list(range(where.start, where.stop))

@@ -5,9 +5,11 @@ import torch
 from numpy.testing import assert_allclose
 
 from network_problems import GAUSS, entries_of, make_problem
+from skmmm import DeepCausalMMMRegressor
 from skmmm._model import deviations
 from skmmm._model.deviations import DeviationInformation
 from skmmm._model.laplace import information, spread_information
+from skmmm.datasets import make_mmm_panel
 
 
 def informed(network, inputs, target):
@@ -64,9 +66,45 @@ def test_a_few_regions_speak_for_all(monkeypatch):
 def test_the_few_do_not_gain_by_deviating():
     network, inputs, target = make_problem(n_regions=5)
     told = informed(network, inputs, target)
-    away = network.at(network.shared, network.regional - 3.0)
+    apart = 3.0 * torch.tensor([1.0, -1.0, 2.0, -2.0, 0.0])[:, None]
+    away = network.at(network.shared, network.regional + apart)
     for name, size in told.at(away).items():
-        assert_allclose(size, told.told[name], rtol=1e-12)
+        assert_allclose(size, told.told[name], rtol=1e-9)
+
+
+def test_all_do_not_gain_by_deviating_from_next_to_nothing():
+    network, inputs, target = make_problem(n_regions=5)
+    network.regional = 0.1 * network.regional
+    told = informed(network, inputs, target)
+    values = network.values()
+    less = moved(network, effect=-0.5)
+    first, was = (n.typical_effects(n.values())[0, 0] for n in (less, network))
+    assert 0.0 < first < 0.8 * was
+    [where] = [
+        at for p, at in network.regional_priors.positions() if p.name == "effect_log"
+    ]
+    regional = network.regional.clone()
+    by = torch.log(was / first) / torch.exp(values["effect_log_spread_log"])
+    regional[..., where.start] += by
+    same = told.at(network.at(less.shared, regional))["effect_log_spread_log"]
+    expected = told.told["effect_log_spread_log"]
+    assert_allclose(same[..., 0], expected[..., 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_effects_of_regions_that_differ(seed):
+    panel = make_mmm_panel(8, 80, n_media=4, region_spread=0.8, random_state=seed)
+    model = DeepCausalMMMRegressor(
+        media=panel.media,
+        controls=panel.controls,
+        region="region",
+        time="week",
+        graph=None,
+        n_draws=0,
+        random_state=0,
+    ).fit(panel.X, panel.y)
+    spread = model._model.network.values()["effect_log_spread_log"].exp()
+    assert 0.4 < spread < 1.2  # it was 10 and 5
 
 
 def test_one_region_has_no_deviations():
