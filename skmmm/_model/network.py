@@ -45,7 +45,12 @@ from skmmm._model.priors import (
     shared_priors,
 )
 from skmmm._model.responses import summed_effects
-from skmmm._model.saturation import EXPECTED, half_saturations, none_or_more
+from skmmm._model.saturation import (
+    EXPECTED,
+    curves_alike,
+    half_saturations,
+    none_or_more,
+)
 from skmmm._model.spikes import (
     believed_share,
     damped_spikes,
@@ -201,14 +206,15 @@ class OutcomeNetwork:
             R = 1 if there is one region).
         """
         values = self.shared_priors.unpack(self.shared)
+        if self.sizes.n_media:
+            values |= curves_alike(values, self.channel_priors)
+            values["effect_log"] = torch.zeros_like(values["effect"]).unsqueeze(1)
         for prior in self.shared_priors:
             if prior.hierarchical:
                 values[prior.name] = _in_units(values, prior.name, values[prior.name])
         for name in BY_REGION:
             if name in values:
                 values[name] = values[name].unsqueeze(1)
-        if self.sizes.n_media:
-            values["effect_log"] = torch.zeros_like(values["effect"]).unsqueeze(1)
         values["noise_log"] = with_noise_floor(values["noise_log"], NOISE_FLOOR)
         for name, deviation in self.regional_priors.unpack(self.regional).items():
             if name in values:

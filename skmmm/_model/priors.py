@@ -177,8 +177,10 @@ NOTHING, ALL = 0.2, 0.2
 MISFIT, MISFIT_ALWAYS_ON, ALWAYS_ON = 0.025, 0.1, 0.1
 # Returns on money are more alike than effects.
 EFFECT_SPREAD, EFFECT_SPREAD_OF_MONEY = 0.8, 0.5
-# Half of the maximum is reached a little below typical spend.
-HALF_SATURATION_LOG = -0.3, 0.8
+# Half of the maximum is reached around typical spend, 90 % in .27 to 3.7; a part of
+# that channels have in common, as worlds and markets differ in how far up their curves
+# they spend.
+HALF_SATURATION_LOG, HALF_SATURATION_MEAN = (0.0, 0.8), 0.5
 # Geometric decay: median .32, 90 % in .08 to .71. Weibull scale: 90 % of .5 to 7.5.
 CARRYOVER = {
     "geometric": (-0.75, 1.0),
@@ -188,7 +190,11 @@ CARRYOVER = {
 # Of frequency: half of the maximum at 2.1 exposures, 90 % in 1.1 to 4.0, which is what
 # .1 + LogNormal(.7, .4) comes to; and one more exposure adds more before it adds less.
 HALF_FREQUENCY_LOG, FREQUENCY_SLOPE_LOG = (0.75, 0.38), (0.7, 0.4)
-SLOPE_LOG = 0.2, 0.475
+# 90 % of slopes in .63 to 2.9, all in .41 to 4.5, a part in common: concave curves are
+# as reachable as thresholds, but steps, which fit any noise, are not. Nor is spend on
+# the log scale, which fits as well as other curves, and causes anything: a constant
+# more of it is a constant less of the baseline.
+SLOPE_LOG, SLOPE_MEAN = (0.3, 0.55), 0.4
 # Of channels with a slow stock: half of the share that goes into it is below .12, 5 %
 # above .71; 90 % of half-lives are within a factor of 2.1 of what is expected, none
 # beyond 4.1; and what was there at first is anything from nothing to twice the usual.
@@ -228,6 +234,9 @@ class ChannelPriors:
     shown : Tensor, bool
         Channels whose effect the KPI shows. What moves with spend that is a consequence
         of the KPI says nothing of its effect, and would take that of other channels.
+    alike : Tensor, bool
+        Channels whose Hill curve is expected to be like that of the others, in typical
+        spend: half saturations, and slopes, share a mean.
     frequency : Tensor, bool, or None
         Channels that saturate by frequency and not by spend; None: no channel.
     pairs : Tensor of shape (P, 2), int, or None
@@ -253,6 +262,7 @@ class ChannelPriors:
     independent: torch.Tensor
     misfit_spread: torch.Tensor
     shown: torch.Tensor
+    alike: torch.Tensor
     frequency: torch.Tensor | None = None
     pairs: torch.Tensor | None = None
     stock: torch.Tensor | None = None
@@ -273,13 +283,24 @@ class ChannelPriors:
 
     @property
     def slope(self):
-        """Mean and sd of log slopes, floats or a tensor of shape (2, n_media)."""
-        if self.frequency is None:
-            return SLOPE_LOG
-        own, others = torch.tensor(
-            [FREQUENCY_SLOPE_LOG, SLOPE_LOG], dtype=torch.float64
-        )
-        return torch.where(self.frequency, own[:, None], others[:, None])
+        """Mean and sd of log slopes beside their common mean, (2, n_media)."""
+        own, apart, others = torch.tensor(
+            [FREQUENCY_SLOPE_LOG, SLOPE_LOG, _apart(SLOPE_LOG, SLOPE_MEAN)],
+            dtype=torch.float64,
+        )[..., None]
+        slope = torch.where(self.alike, others, apart)
+        return slope if self.frequency is None else slope.where(~self.frequency, own)
+
+    @property
+    def slope_centre(self):
+        """From which log slopes stay within reach, a float or (n_media,)."""
+        return SLOPE_LOG[0] if self.frequency is None else self.slope[0]
+
+
+def _apart(prior, common):
+    """Return mean and sd of what is left of a prior beside a common mean."""
+    mean, sd = prior
+    return mean, math.sqrt(sd**2 - common**2)
 
 
 def channel_priors(
@@ -330,7 +351,9 @@ def channel_priors(
     misfit = np.hypot(MISFIT, MISFIT_ALWAYS_ON * np.minimum(least / ALWAYS_ON, 1.0))
     carry, carry_spread = filled(carryover, CARRYOVER.get(adstock, (0.0, 1.0)))
     shape, shape_spread = torch.where(known_decay, known_shape, shape)
-    half, half_spread = filled(half_saturation, HALF_SATURATION_LOG)
+    half, half_spread = filled(
+        half_saturation, _apart(HALF_SATURATION_LOG, HALF_SATURATION_MEAN)
+    )
     return ChannelPriors(
         pooled=pooled,
         effect_log=torch.from_numpy(np.where(pooled, expected_log, effect[0])),
@@ -347,6 +370,7 @@ def channel_priors(
         # A prior of the user stays as wide as it was.
         misfit_spread=torch.from_numpy(np.minimum(misfit, spread / 4.0)),
         shown=torch.from_numpy(shown),
+        alike=torch.from_numpy(half_saturation[0]).isnan(),
         frequency=None if by_frequency is None else torch.from_numpy(by_frequency),
     )
 
@@ -410,11 +434,9 @@ def media_priors(adstock, sizes, channels):
         *spikes,
         *carryover_priors(adstock, sizes, channels),
         Prior("half_saturation_log", M, *half, "channel"),
-        # 95 % in .56 to 2.7, all in .37 to 4.1: concave curves are as reachable as
-        # thresholds, but steps, which fit any noise, are not. Nor are logarithms of
-        # spend, which fit as well as other curves, and cause anything: a constant more
-        # of them is a constant less of the baseline.
-        Prior("slope_log", M, slope, slope_spread, "channel", reach=1.2),
+        Prior("half_saturation_mean", (), 0.0, HALF_SATURATION_MEAN, "media"),
+        Prior("slope_log", M, slope, slope_spread, "channel"),
+        Prior("slope_mean", (), 0.0, SLOPE_MEAN, "media"),
         # How much larger or smaller the effects of all channels are than expected.
         Prior("effect_mean", (), 0.0, EFFECT_MEAN, "media"),
         # In units of the spread of log effects around what all have in common.

@@ -2,6 +2,8 @@
 
 import torch
 
+# How far log slopes may be from what is expected.
+SLOPE_REACH = 1.2
 # Width of the bend in which an effect becomes nothing, and where one as large as
 # expected lies beyond it, in expected effects.
 BEND = 0.2
@@ -46,6 +48,26 @@ def hill_odds(adstock, log_half_saturation, slope):
     """
     odds_log = _odds_log(adstock, log_half_saturation, slope)
     return torch.where(adstock > 0, torch.exp(odds_log), 0.0)
+
+
+def curves_alike(values, channels):
+    """Return half saturations and slopes with what curves have in common, (E, M) each.
+
+    Logarithms. Slopes stay within reach of what is expected, whatever the data say.
+
+    Parameters
+    ----------
+    values : dict of str to Tensor
+    channels : ChannelPriors
+    """
+    half, slope = (
+        values[f"{name}_log"] + channels.alike * values[f"{name}_mean"][:, None]
+        for name in ("half_saturation", "slope")
+    )
+    centre = channels.slope_centre
+    away = SLOPE_REACH * torch.tanh((slope - centre) / SLOPE_REACH)
+    bent = (centre + away).to(slope.dtype)
+    return {"half_saturation_log": half, "slope_log": bent}
 
 
 def half_saturations(values, intensity):

@@ -218,7 +218,7 @@ def _network(scalars, arrays, sizes, scales, steps):
 
 
 # Of `ChannelPriors`.
-_FLAGS = ("pooled", "spiked", "doubted", "shown")
+_FLAGS = ("pooled", "spiked", "doubted", "shown", "alike")
 
 
 def _channel_priors(arrays, sizes, scales):

@@ -34,7 +34,7 @@ class Kind:
     advice: str  # on files of an earlier format
 
 
-FORMAT = 11
+FORMAT = 12
 MODEL = Kind(
     "skmmm model",
     FORMAT,
