@@ -5,11 +5,13 @@ import numpy as np
 from skmmm._model.demand import moves_kpi, moving_with
 from skmmm._utils.regions import some_regions
 from skmmm._utils.warnings import warn_user
+from skmmm.inspection._leads import leads_kpi
 from skmmm.inspection._placement import (
     ACCOMPANIES,
     ADVICE,
     DISPUTED,
     GROUPS,
+    LEADS,
     LOWERS,
     SUSPECTS,
     TOGETHER,
@@ -46,11 +48,28 @@ def placement_alarms(model, target, alarms, places):
     alarms[model.network.grouped.numpy() & (alarms == "")] = GROUPS
     if model.demand is not None and (places is None or moves_kpi(places)):
         alarms[model.demand.moving_together() & (alarms == "")] = TOGETHER
+    alarms[_before_the_kpi(model) & (alarms == "")] = LEADS
     effects = model.mean_effects_of(model.network, target)[0]
     positive = model.network.channel_priors.pooled & ~model.network.free_sign
     alarms[(effects > 1.0) & positive.numpy() & (alarms == "")] = WHOLE
     alarms[_with_suspects(model, alarms) & (alarms == "")] = ACCOMPANIES
     return alarms
+
+
+def _before_the_kpi(model):
+    """Return channels of a panel that move before the KPI does, (n_media,), bool.
+
+    Beside hidden demand that the model knows of.
+    """
+    panel = model.history
+    if not model.network.level:
+        return np.zeros(panel.media.shape[2], dtype=bool)
+    media, kpi, seen, controls = _looked_at(panel)
+    if model.demand is not None:
+        some = some_regions(*panel.media.shape)
+        demand = model.demand.columns(panel.periods, len(panel.media))[some]
+        controls = np.concatenate([controls, demand.swapaxes(1, 2)], axis=2)
+    return leads_kpi(media, kpi, seen, controls, model.seasons.fourier(panel))
 
 
 def _with_suspects(model, alarms):

@@ -38,6 +38,7 @@ EVENT = "moves with a hidden event"
 LOWERS = "lowers the KPI"
 GROUPS = "moves in groups of regions, as the KPI does"
 TOGETHER = "moves with other budgets, as demand does"
+LEADS = "moves before the KPI does"
 ACCOMPANIES = "moves with a budget that rings an alarm"
 DISPUTED = "says another effect than an experiment"
 WHOLE = "seems to cause more than the whole KPI"
@@ -76,6 +77,9 @@ ADVICE = {
     "follow the same demand; an effect cannot be told from that: one series is too "
     "short, and in several regions demand looks like the spend of one channel. "
     + _DO.format("what moves the budgets"),
+    LEADS: "of the next period goes with the KPI of this one, which it cannot cause: "
+    "something that lasts moves both, and its estimated effect may include that. "
+    + _DO.format("what moves the budget"),
     ACCOMPANIES: "moves with that of a channel which reacts to the KPI, anticipates it "
     "or follows it: what moves that budget may move this one and the KPI, and its "
     "estimated effect may include that. " + _DO.format("what moves the budgets"),
