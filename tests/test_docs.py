@@ -96,7 +96,7 @@ def test_example_in_readme(capsys):
     code = code.replace("random_state=0,", "random_state=0, max_iter=2, n_draws=2,")
     exec(compile(code, "README.md", "exec"), {})
     scores = capsys.readouterr().out.splitlines()[-1]
-    assert re.fullmatch(r"\[\S+ +\S+\]", scores)
+    assert re.fullmatch(r"\[\S+ +\S+ *\]", scores)
 
 
 @pytest.mark.usefixtures("short_example")
