@@ -115,7 +115,7 @@ SAME = 0.05
 MIN_DARK = 13
 MAX_DARK_ON = 0.1
 NEAR, MAX_ELSEWHERE = 2, 0.1
-# Significance of its step, and of pulses without which they say nothing.
+# Significance of its step or turn, and of pulses without which they say nothing.
 MIN_STEP, MIN_PULSES = 2.5, 2.7
 # An event: least significance of the effect that it feigns; least gain in
 # log-likelihood of two levels over one in what all channels leave of the KPI, and in
@@ -161,8 +161,8 @@ def spend_alarms(
     - *anticipates the KPI*: the same with the KPI of the next period. Carry-over,
       delayed or not, is an effect, so that the direction tells them apart.
     - *one switch*: spend starts or stops once, in all regions at the same time, the
-      KPI steps there, and the pulses of spend while it is on have no effect that could
-      tell the step from a break in the level [2]_.
+      KPI steps there, or begins to rise or fall, and the pulses of spend while it is on
+      have no effect that could tell this from a break in level or trend [2]_.
     - *moves with a hidden event*: what spend and controls do not explain of the KPI
       has two levels (a mixture of two normal distributions [3]_), the upper one is
       where the channel spends more, and within the levels the channel has no effect.
@@ -353,15 +353,16 @@ class _Placement:
         return _two_levels(self.table.left(given, kpi)[0][:, 0])[0]
 
     def is_one_switch(self, m):
-        """Whether channel m was switched once, where the KPI steps, and no more."""
+        """Whether channel m was switched once, where the KPI turns, and no more."""
         running = self.media[..., m] != 0
         on = _one_switch(running, self.observed)
         if on is None:
             return False
         spend = _relative_spend(self.media[..., [m]], running)  # 0 while it is off
         pulses = [lfilter([1 - d], [1, -d], spend, axis=1) for d in EFFECT_DECAYS]
-        step = np.broadcast_to(on, running.shape)[..., None]
-        extra = np.concatenate([step, *pulses], axis=-1).astype(np.float64)
+        since = on.cumsum() if on[-1] else -(~on).cumsum()
+        turns = np.broadcast_to(np.stack([on, since], -1), (*running.shape, 2))
+        extra = np.concatenate([turns, *pulses], axis=-1).astype(np.float64)
         values = np.concatenate(
             [
                 self.table.X[:, self.columns["kpi"][:1]],
@@ -371,12 +372,12 @@ class _Placement:
         )
         confounders = np.setdiff1d(self._confounders(m), self.columns["past_kpi"])
         left, _ = self.table.left(confounders, values)
-        if _t(left[:, 1], left[:, 0], self.period) < MIN_STEP:
+        if max(_t(x, left[:, 0], self.period) for x in left.T[1:3]) < MIN_STEP:
             return False
         left, _ = self.table.left(self._confounders(m), values)
-        step = left[:, [1]]
-        left = left - step @ np.linalg.lstsq(step, left, rcond=None)[0]
-        return max(_t(x, left[:, 0], self.period) for x in left.T[2:]) < MIN_PULSES
+        turns = left[:, 1:3]
+        left = left - turns @ np.linalg.lstsq(turns, left, rcond=None)[0]
+        return max(_t(x, left[:, 0], self.period) for x in left.T[3:]) < MIN_PULSES
 
 
 class _Table:

@@ -38,7 +38,7 @@ def make_shops(seed, how="", *, n_regions=1, noise=0.03):
         effect[LAST] = -0.2
     if how in ("works", "launched"):
         effect[LAST] = 0.25
-    if how in ("launched", "switched"):
+    if how in ("launched", "switched", "bent"):
         media[:, :60, LAST] = 0.0
     if how == "event":
         event = rng.random(N_PERIODS) < 0.15
@@ -46,6 +46,8 @@ def make_shops(seed, how="", *, n_regions=1, noise=0.03):
         media[..., LAST] *= 1 + event
     if how == "switched":
         rest += 0.2 * (weeks >= 60)
+    if how == "bent":
+        rest += 0.2 * np.clip((weeks - 60) / 30, 0.0, None)
     carried = lfilter([0.6], [1.0, -0.4], media, axis=1)
     kpi = rest + (effect * carried / (1 + carried)).sum(axis=-1)
     own = np.exp(rng.normal(0.0, 0.1, shape))
@@ -72,6 +74,7 @@ def make_shops(seed, how="", *, n_regions=1, noise=0.03):
         ("reacts", placement.REACTS),
         ("anticipates", placement.ANTICIPATES),
         ("switched", placement.SWITCH),
+        ("bent", placement.SWITCH),
         ("event", placement.EVENT),
     ],
 )
@@ -246,13 +249,17 @@ def test_more_than_the_whole_kpi_rings():
     effects = np.array([[1.2, 1.2, 0.9, 1.5, 1.2]])
     network = SimpleNamespace(
         free_sign=torch.tensor([False, True, False, False, False]),
+        level=False,
         grouped=torch.zeros(5, dtype=torch.bool),
         channel_priors=SimpleNamespace(
             pooled=torch.tensor([True, True, True, True, False])
         ),
     )
     model = SimpleNamespace(
-        network=network, demand=None, mean_effects_of=lambda *_: effects
+        network=network,
+        demand=None,
+        history=SimpleNamespace(media=np.zeros((1, 1, 5))),
+        mean_effects_of=lambda *_: effects,
     )
     before = np.array(["", "", "", placement.SWITCH, ""], dtype=object)
     found = placement_alarms(model, None, before, None)
