@@ -146,16 +146,16 @@ class _Carry(torch.autograd.Function):
         ctx.save_for_backward(media, kernel)
         (n_draws, n_media, n_lags), n_regions = kernel.shape, len(media)
         n_periods = media.shape[-1] - n_lags + 1
-        n_cells = n_media * n_lags * n_periods
         out = media.new_empty(n_media, n_draws, n_regions, n_periods)
+        blocks = list(region_blocks(n_regions, n_media * n_lags * n_periods, _BLOCK))
 
         def carry_over(block):
-            lags = _lagged(media[block], n_lags)
-            out[:, :, block] = (kernel.transpose(0, 1) @ lags.flatten(2)).unflatten(
-                2, (-1, n_periods)
-            )
+            lags = _lagged(media[block], n_lags).flatten(2)
+            carried = kernel.transpose(0, 1) @ lags
+            out[:, :, block] = carried.unflatten(2, (-1, n_periods))
+            return lags if len(blocks) == 1 else None
 
-        of_each(carry_over, region_blocks(n_regions, n_cells, _BLOCK))
+        (ctx.lags, *_) = of_each(carry_over, blocks)
         return out.permute(1, 2, 0, 3)
 
     @staticmethod
@@ -171,7 +171,9 @@ class _Carry(torch.autograd.Function):
             by_kernel = nothing
             pulled = pull[:, block].permute(2, 0, 1, 3).flatten(2)  # (M, E, cells)
             if ctx.needs_input_grad[1]:
-                lags = _lagged(media[block], n_lags).flatten(2)
+                lags = ctx.lags
+                if lags is None:
+                    lags = _lagged(media[block], n_lags).flatten(2)
                 by_kernel = pulled @ lags.transpose(1, 2)
             if by_media is not None:
                 by_lag = (kernel.permute(1, 2, 0) @ pulled).unflatten(
@@ -251,20 +253,37 @@ class _LinearScan(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient):
         keep, state = ctx.saved_tensors
-        after = pad(keep[..., 1:], (0, 1)).flip(-1)
-        pull = _scan(after, gradient.flip(-1)).flip(-1)
+        pull = _scan_back(keep, gradient)
         return pull * pad(state[..., :-1], (1, 0)), pull
 
 
 def _scan(keep, add):
     """Return the states of `linear_scan`, without what derivatives need."""
-    shift, n_periods = 1, add.shape[-1]
-    keep, add = keep.clone(), add.clone()
+    state, shift, n_periods = add.clone(), 1, add.shape[-1]
+    keep = keep[..., 1:]  # what came `shift` periods before counts so much
     while shift < n_periods:
-        add[..., shift:] += keep[..., shift:] * add[..., :-shift]
-        keep[..., shift:] *= keep[..., :-shift].clone()
+        state[..., shift:].add_(keep * state[..., :-shift])
+        keep = keep[..., shift:] * keep[..., :-shift]
         shift *= 2
-    return add
+    return state
+
+
+def _scan_back(keep, gradient):
+    """Return derivatives by what `linear_scan` adds, from those by its states.
+
+    ``pull[t] = keep[t + 1] * pull[t + 1] + gradient[t]``
+
+    Parameters
+    ----------
+    keep, gradient : Tensor of shape (..., n_periods)
+    """
+    pull, shift, n_periods = gradient.clone(), 1, gradient.shape[-1]
+    keep = keep[..., 1:]
+    while shift < n_periods:
+        pull[..., :-shift].add_(keep * pull[..., shift:])
+        keep = keep[..., :-shift] * keep[..., shift:]
+        shift *= 2
+    return pull
 
 
 def recurrent_carry(media, known, keep, refresh, mix, late_keep, *, part=None):

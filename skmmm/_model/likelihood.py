@@ -155,8 +155,8 @@ class Loss:
             constant += 0.5 * math.log(nu * math.pi)
             return constant + (nu + 1) / 2 * torch.log1p(error**2 / nu)
         # |e| <= delta: e^2 / 2; beyond: delta |e| - delta^2 / 2
-        inside = error.abs().clamp_max(self.shape)
-        rho = inside * (error.abs() - inside / 2)
+        inside = error.clamp(-self.shape, self.shape)
+        rho = inside * (error - inside / 2)
         return math.log(sum(self._huber_mass())) + rho
 
     def weight(self, error):

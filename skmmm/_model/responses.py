@@ -2,7 +2,7 @@
 
 Regions pass through the cache block by block, once forwards and once backwards, with
 derivatives by hand: a logarithm and two exponentials for each cell, and nothing of the
-size of all cells is kept in between.
+size of all cells is kept in between, unless all are one block.
 """
 
 import math
@@ -54,12 +54,19 @@ class _SummedEffects(torch.autograd.Function):
         ctx.save_for_backward(*arguments)
         adstock = arguments[0]
         total = adstock[:, :, 0].new_empty(*adstock.shape[:2], adstock.shape[3])
+        blocks = list(_blocks(adstock))
 
         def add_up(block):
-            size, *_, unit = _response(block, *arguments)
-            torch.sum(unit.mul_(size), dim=0, out=total[:, block])
+            size, *_, unit = found = _response(block, *arguments)
+            if len(blocks) > 1:
+                found = None  # and computed again
+                unit.mul_(size)
+            else:
+                unit = unit * size
+            torch.sum(unit, dim=0, out=total[:, block])
+            return found
 
-        of_each(add_up, _blocks(adstock))
+        (ctx.found, *_) = of_each(add_up, blocks)
         return total
 
     @staticmethod
@@ -68,9 +75,12 @@ class _SummedEffects(torch.autograd.Function):
         adstock, half, slope, _, drift, states = ctx.saved_tensors
         by_adstock = torch.empty_like(adstock)
         by_half, by_size = half.new_empty(2, *half.permute(2, 0, 1).shape)
+        found, ctx.found = ctx.found, None  # is overwritten
 
         def pull_back(block):
-            large, seen, ratio, response, unit = _response(block, *ctx.saved_tensors)
+            large, seen, ratio, response, unit = found or _response(
+                block, *ctx.saved_tensors
+            )
             pulled = unit.mul_(pull[:, block])
             by_size[..., block] = pulled.sum(dim=-1)
             pulled.mul_(large)
