@@ -1,6 +1,7 @@
 """What the equations of the channel graph are regressed on."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -41,31 +42,31 @@ class Layout:
         """Number of columns of one channel's value: now, lags, tail."""
         return self.n_lags + 2
 
-    @property
+    @cached_property
     def same(self):
         """Columns of this period's values, shape (n_media,)."""
         return np.arange(self.n_media) * self.width
 
-    @property
+    @cached_property
     def late(self):
         """Columns of lags and tail, shape (n_media, n_lags + 1)."""
         return self.same[:, None] + np.arange(1, self.width)
 
-    @property
+    @cached_property
     def _shift(self):
         return np.array(self.drives, dtype=int) * self.n_media * self.width
 
-    @property
+    @cached_property
     def drive_same(self):
         """Columns of the values by which channels drive others in the same period."""
         return self.same + self._shift
 
-    @property
+    @cached_property
     def drive_late(self):
         """Columns of the lags and tails of these values."""
         return self.late + self._shift[:, None]
 
-    @property
+    @cached_property
     def always(self):
         """Columns that enter every equation."""
         before = self.n_blocks * self.n_media * self.width

@@ -398,10 +398,9 @@ def _solve(inner, right):
 
 def _regular(inner):
     """Return the blocks with dropped columns replaced by ones on the diagonal."""
-    diagonal = np.arange(inner.shape[-1])
     inner = inner.copy()
-    gone = inner[..., diagonal, diagonal] <= 1e-14
-    inner[..., diagonal, diagonal] += gone
+    diagonal = np.einsum("...kk->...k", inner)
+    diagonal += diagonal <= 1e-14
     return inner
 
 
@@ -419,18 +418,17 @@ def _best_order(tables):
         for k, i in enumerate(table.candidates):
             code |= (sets >> i & 1) << k
         cost[j] = table.least[code]
-    size = sum(sets >> j & 1 for j in range(d))
-    value = np.full(1 << d, np.inf)
-    value[0] = 0.0
+    channels = np.arange(d)
+    size = sum(sets >> j & 1 for j in channels)
+    value = np.zeros(1 << d)
     last = np.zeros(1 << d, dtype=int)
     for k in range(1, d + 1):
         of_size = sets[size == k]
-        for j in range(d):
-            with_j = of_size[of_size >> j & 1 == 1]
-            total = value[with_j ^ (1 << j)] + cost[j, with_j ^ (1 << j)]
-            better = total < value[with_j]
-            value[with_j[better]] = total[better]
-            last[with_j[better]] = j
+        without = of_size[:, None] & ~(1 << channels)
+        total = value[without] + cost[channels, without]
+        total[without == of_size[:, None]] = np.inf
+        last[of_size] = total.argmin(axis=1)
+        value[of_size] = total.min(axis=1)
     order, rest = [], (1 << d) - 1
     while rest:
         order.append(last[rest])
