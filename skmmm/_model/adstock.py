@@ -71,9 +71,10 @@ def weibull_kernel(shape, scale, max_lag):
     ----------
     .. [1] Robyn, "Adstock: Weibull PDF". Meta Marketing Science (2021).
     """
-    reach = (_lags(shape, max_lag) + 0.5) / scale[..., None]
+    reach_log = torch.log((_lags(shape, max_lag) + 0.5) / scale[..., None])
     shape = shape[..., None]
-    return _normalised((shape - 1.0) * torch.log(reach) - reach**shape)
+    power_log = shape * reach_log
+    return _normalised(power_log - reach_log - torch.exp(power_log))
 
 
 def free_kernel(steps):
@@ -245,7 +246,7 @@ class _LinearScan(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, keep, add):
-        state = _scan(keep, add)
+        state = scan(keep, add)
         ctx.save_for_backward(keep, state)
         return state
 
@@ -253,11 +254,11 @@ class _LinearScan(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient):
         keep, state = ctx.saved_tensors
-        pull = _scan_back(keep, gradient)
+        pull = scan_back(keep, gradient)
         return pull * pad(state[..., :-1], (1, 0)), pull
 
 
-def _scan(keep, add):
+def scan(keep, add):
     """Return the states of `linear_scan`, without what derivatives need."""
     state, shift, n_periods = add.clone(), 1, add.shape[-1]
     keep = keep[..., 1:]  # what came `shift` periods before counts so much
@@ -268,7 +269,7 @@ def _scan(keep, add):
     return state
 
 
-def _scan_back(keep, gradient):
+def scan_back(keep, gradient):
     """Return derivatives by what `linear_scan` adds, from those by its states.
 
     ``pull[t] = keep[t + 1] * pull[t + 1] + gradient[t]``

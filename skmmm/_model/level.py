@@ -16,9 +16,10 @@ References
 from dataclasses import dataclass
 
 import torch
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
-from skmmm._model.adstock import linear_scan
+from skmmm._model.adstock import scan, scan_back
 from skmmm._model.blocks import region_blocks
 from skmmm._model.draws import few_draws
 from skmmm._model.threads import of_each
@@ -37,11 +38,41 @@ def innovations(residual, precision, gain, persistence):
         level where it is small, nothing in masked cells, where it is 0.
     gain, persistence : Tensor of shape (E,) or (1,), in (0, 1)
     """
-    gain = gain[:, None, None]
-    gain = gain * precision / (gain * precision + (1.0 - gain))
-    persistence = persistence[:, None, None]
-    level = linear_scan(persistence * (1.0 - gain), gain * residual)
-    return residual - pad(persistence * level[..., :-1], (1, 0))
+    return _Innovations.apply(
+        residual, precision, gain[:, None, None], persistence[:, None, None]
+    )
+
+
+class _Innovations(torch.autograd.Function):
+    """`innovations`; its derivative is a scan too, from the last period back."""
+
+    @staticmethod
+    def forward(ctx, residual, precision, gain, persistence):
+        arguments = residual, precision, gain, persistence
+        ctx.shapes = [argument.shape for argument in arguments]
+        precise = gain * precision
+        total = precise + (1.0 - gain)
+        own = precise / total  # gain of each row
+        level = scan(persistence * (1.0 - own), own * residual)
+        before = pad(level[..., :-1], (1, 0))
+        innovation = residual - persistence * before
+        ctx.save_for_backward(precision, total, own, persistence, before, innovation)
+        return innovation
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, pull):
+        precision, total, own, persistence, before, innovation = ctx.saved_tensors
+        stays = 1.0 - own
+        by_level = pad(-persistence * pull[..., 1:], (0, 1))
+        by_level = scan_back(persistence * stays, by_level)
+        by_gain = by_level * innovation * (precision / total.square())
+        by_persistence = before * (stays * by_level - pull)
+        found = pull + own * by_level, None, by_gain, by_persistence
+        return tuple(
+            None if part is None else part.sum_to_size(shape)
+            for part, shape in zip(found, ctx.shapes, strict=True)
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from scipy import stats
+from torch.autograd.function import once_differentiable
 
 from skmmm._model.experiments import Measurements
 from skmmm._model.independence import independent_share
@@ -263,13 +264,55 @@ def log_density(network, error, target, values, loss):
         density = loss(mean / variance.sqrt()) + 0.5 * torch.log(variance * precision)
         total = replicated((density * target.seen).sum(dim=1))
         error = error - mean[:, None]
-    precision = error_precision(network, target, values)
-    noise_log = values["noise_log"][..., None] - 0.5 * torch.log(
-        torch.where(precision > 0, precision, 1.0)
+    gain = error.new_zeros(1)
+    if network.level:
+        gain, _ = network.level_parameters(values)
+    return (
+        _LogDensity.apply(
+            error,
+            values["noise_log"][..., None],
+            gain[:, None, None],
+            target.precision,
+            target.count * network.independent_share,
+            loss,
+        )
+        - total
     )
-    density = loss(error * torch.exp(-noise_log)) + noise_log
-    count = target.count * network.independent_share
-    return -(total + (count * density).sum(dim=(1, 2)))
+
+
+class _LogDensity(torch.autograd.Function):
+    """Log density of errors, summed over rows, (E,), with its derivative by hand."""
+
+    @staticmethod
+    def forward(ctx, error, noise_log, gain, precision, count, loss):
+        """Take noise, (E, R or 1, 1), and gain, (E or 1, 1, 1), of each draw."""
+        # The precision of errors is p / (g * p + 1 - g), as in `error_precision`.
+        variance = gain * precision + (1.0 - gain)
+        relative = torch.where(precision > 0, precision, 1.0) / variance
+        scale = torch.exp(-noise_log) * relative.sqrt()
+        z = error * scale
+        density = loss(z) + noise_log - 0.5 * torch.log(relative)
+        ctx.save_for_backward(z, scale, variance, precision, count)
+        ctx.loss, ctx.shapes = loss, (noise_log.shape, gain.shape)
+        return -(count * density).sum(dim=(1, 2))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, pull):
+        z, scale, variance, precision, count = ctx.saved_tensors
+        counted = pull[:, None, None] * count
+        by_z = -counted * (ctx.loss.weight(z) * z)
+        by_scale_log = by_z * z + counted
+        by_gain = 0.5 * by_scale_log * ((1.0 - precision) / variance)
+        noise, gain = ctx.shapes
+        return (
+            by_z * scale,
+            -by_scale_log.sum_to_size(noise),
+            by_gain.sum_to_size(gain),
+            None,
+            None,
+            None,
+        )
 
 
 def simulated_errors(network, target, values, loss, generator):
@@ -305,14 +348,15 @@ def log_prior(network, inputs, target):
         if prior.name == "effect":
             # With their spread integrated out, the effects of pooled channels are
             # Student's t together.
-            size = squares[:, where][:, pooled].sum(dim=1)
+            effects = squares[:, where]
+            size = (effects * pooled).sum(dim=1)
             power = 0.5 * (EFFECT_DF + pooled.sum())
             total = total + replicated(0.5 * size)
             total = total - replicated(power * torch.log1p(size / EFFECT_DF))
             own = network.with_own_prior(inputs)
             if len(own):
                 away = network.surprises(inputs, target.share).square()
-                away = away - squares[:, where][:, own]
+                away = away - effects[:, own]
                 total = total - replicated(0.5 * away.sum(dim=1))
     return total
 

@@ -252,9 +252,10 @@ class OutcomeNetwork:
     def visible_effects(self, values):
         """Return what the KPI shows of the effects at typical spend, (E, M)."""
         channels = self.channel_priors
-        visible = self.visible_share * self._pooled_effects(values, "effect")
-        own = torch.exp(channels.effect_spread * values["effect"])
-        size = torch.where(channels.pooled, visible, own)
+        size = self.visible_share * self._pooled_effects(values, "effect")
+        if not channels.pooled.all():
+            own = torch.exp(channels.effect_spread * values["effect"])
+            size = torch.where(channels.pooled, size, own)
         return torch.exp(channels.effect_log) * size
 
     def unseen_effects(self, values):
@@ -281,6 +282,8 @@ class OutcomeNetwork:
         """Return effects in units of what is expected, (E, M)."""
         deviation = self.channel_priors.effect_spread * values[name]
         pooled = none_or_more(EXPECTED + values[f"{name}_mean"][:, None] + deviation)
+        if not self.free_sign.any():
+            return pooled
         return torch.where(self.free_sign, values[name], pooled)
 
     def sizes_of_effects(self, values):
@@ -424,8 +427,9 @@ class OutcomeNetwork:
 
     def drift(self, values, inputs):
         """Return what log effects follow over time, (E, M, H), and that, (R, H, T)."""
-        constant = values["effect"][..., None][..., :0]  # (E, M, 0)
-        weights = values.get("context_effect", constant)
+        weights = values.get("context_effect")
+        if weights is None:
+            weights = values["effect"][..., None][..., :0]  # (E, M, 0): none
         states = inputs.states[:, : weights.shape[2]]
         if self.steps is None:
             return weights, states
@@ -570,13 +574,11 @@ class OutcomeNetwork:
         if self.level:
             parts["trend"] = values["trend"][..., None] * inputs.trend
         if "context_baseline" in values:
-            parts["baseline drift"] = torch.einsum(
-                "eh,rht->ert", values["context_baseline"], inputs.states
+            parts["baseline drift"] = _weighted(
+                values["context_baseline"], inputs.states
             )
         if "demand" in values:
-            parts["hidden demand"] = torch.einsum(
-                "ed,rdt->ert", values["demand"], inputs.demand
-            )
+            parts["hidden demand"] = _weighted(values["demand"], inputs.demand)
         if self.channel_priors.stock is not None:
             parts["earlier media"] = remains(self, values, inputs).sum(dim=2)
         return parts
@@ -585,6 +587,13 @@ class OutcomeNetwork:
 def with_noise_floor(log, floor):
     """Return the log of a standard deviation to which one of `floor` is added."""
     return 0.5 * torch.logaddexp(2.0 * log, torch.full_like(log, 2 * math.log(floor)))
+
+
+def _weighted(weights, columns):
+    """Return sums of columns of rows, (R, H, T), by weights of draws, (E, H)."""
+    n_regions, _, n_periods = columns.shape
+    rows = columns.transpose(0, 1).flatten(1)
+    return (weights @ rows).view(len(weights), n_regions, n_periods)
 
 
 def _in_units(values, name, deviation):

@@ -92,6 +92,22 @@ def test_innovations_skip_masked_cells(rng):
     assert_allclose(again.numpy()[seen], expected[seen], atol=1e-9)
 
 
+@pytest.mark.parametrize("n_draws", [1, 2])
+def test_innovations_have_derivatives(rng, n_draws):
+    # One gain for several residuals, or one each; rows that count less or not at all.
+    precision = tensor(rng.uniform(0.2, 2.0, (3, 7)))
+    precision[0, 2] = precision[1, :2] = precision[2, -1] = 0.0
+    residual = tensor(rng.normal(size=(2, 3, 7))).requires_grad_()
+    gain, persistence = (
+        tensor(rng.uniform(0.1, 0.9, n_draws)).requires_grad_() for _ in range(2)
+    )
+
+    def left(residual, gain, persistence):
+        return innovations(residual, precision, gain, persistence)
+
+    assert torch.autograd.gradcheck(left, (residual, gain, persistence))
+
+
 def test_level_of_a_region_never_seen(rng):
     scale = tensor(rng.uniform(0.5, 2.0, (1, 3)))
     level = smooth_level(

@@ -1,5 +1,7 @@
 """Likelihood and prior, their gradients, and how many regions count."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -25,6 +27,7 @@ from skmmm._model.likelihood import (
     Target,
     effective_regions,
     errors,
+    log_density,
     log_likelihood,
     log_prior,
 )
@@ -120,6 +123,26 @@ def test_gradient(adstock, loss, n_regions):
             expected = slope_along(function, network, direction)
             found = sum((g * d).sum() for g, d in zip(gradient, direction, strict=True))
             assert found.item() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("level", [True, False], ids=["level", "no order"])
+@pytest.mark.parametrize("loss", [LOSSES[1], LOSSES[4]], ids=str)
+def test_density_of_rows_that_count_differently_has_derivatives(rng, loss, level):
+    network, _, target = make_problem(level=level)
+    count, precision = (rng.uniform(0.2, 2.0, (R, T)) for _ in range(2))
+    count[0, 5] = precision[0, 5] = 0.0
+    target = replace(target, count=tensor(count), precision=tensor(precision))
+    values = network.values()
+    del values["noise_log"]
+
+    def density(error, noise_log, gain):
+        own = values | {"noise_log": noise_log, "level_gain_logit": gain}
+        return log_density(network, error, target, own, loss)
+
+    free = rng.normal(size=(2, R, T)), 0.3 * rng.normal(size=(2, R)), rng.normal(size=2)
+    assert torch.autograd.gradcheck(
+        density, [tensor(part).requires_grad_() for part in free]
+    )
 
 
 def test_draws_are_independent_of_each_other():

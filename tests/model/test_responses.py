@@ -60,6 +60,15 @@ def test_sum_and_its_derivatives(curves, block, monkeypatch):
         assert_allclose(one, other, rtol=1e-10, atol=1e-12)
 
 
+def test_derivatives_can_be_asked_for_twice(curves):
+    *free, _ = curves
+    free = [part.clone().requires_grad_() for part in free]
+    total = summed_effects(*free, curves[-1]).sum()
+    first = torch.autograd.grad(total, free, retain_graph=True)
+    for once, again in zip(first, torch.autograd.grad(total, free), strict=True):
+        assert torch.equal(once, again)
+
+
 def test_no_spend_has_no_response_however_steep_the_curve_starts(curves):
     adstock, half, slope, *rest = curves
     flat = torch.zeros_like(adstock), half, 0.02 * slope, *rest
