@@ -246,7 +246,7 @@ class _LinearScan(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, keep, add):
-        state = scan(keep, add)
+        state = scan(doubled(keep), add)
         ctx.save_for_backward(keep, state)
         return state
 
@@ -254,36 +254,53 @@ class _LinearScan(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient):
         keep, state = ctx.saved_tensors
-        pull = scan_back(keep, gradient)
+        pull = scan_back(doubled(keep), gradient)
         return pull * pad(state[..., :-1], (1, 0)), pull
 
 
-def scan(keep, add):
-    """Return the states of `linear_scan`, without what derivatives need."""
-    state, shift, n_periods = add.clone(), 1, add.shape[-1]
-    keep = keep[..., 1:]  # what came `shift` periods before counts so much
-    while shift < n_periods:
-        state[..., shift:].add_(keep * state[..., :-shift])
-        keep = keep[..., shift:] * keep[..., :-shift]
-        shift *= 2
-    return state
-
-
-def scan_back(keep, gradient):
-    """Return derivatives by what `linear_scan` adds, from those by its states.
-
-    ``pull[t] = keep[t + 1] * pull[t + 1] + gradient[t]``
+def doubled(keep):
+    """Yield what is kept over 1, 2, 4, 8... periods, of all that have so many before.
 
     Parameters
     ----------
-    keep, gradient : Tensor of shape (..., n_periods)
+    keep : Tensor of shape (..., n_periods)
+
+    Yields
+    ------
+    product : Tensor of shape (..., n_periods - 2**k)
     """
-    pull, shift, n_periods = gradient.clone(), 1, gradient.shape[-1]
-    keep = keep[..., 1:]
-    while shift < n_periods:
-        pull[..., :-shift].add_(keep * pull[..., shift:])
-        keep = keep[..., :-shift] * keep[..., shift:]
+    kept, shift = keep[..., 1:], 1
+    while kept.shape[-1]:
+        yield kept
+        kept = kept[..., shift:] * kept[..., :-shift]
         shift *= 2
+
+
+def scan(products, add):
+    """Return the states of `linear_scan`, without what derivatives need.
+
+    Parameters
+    ----------
+    products : iterable of Tensor
+        Of what is kept, as `doubled` yields them.
+    add : Tensor of shape (..., n_periods)
+    """
+    state = add.clone()
+    for product in products:
+        shift = state.shape[-1] - product.shape[-1]
+        state[..., shift:].add_(product * state[..., :-shift])
+    return state
+
+
+def scan_back(products, gradient):
+    """Return derivatives by what `linear_scan` adds, from those by its states.
+
+    ``pull[t] = keep[t + 1] * pull[t + 1] + gradient[t]``
+    """
+    pull = gradient.clone()
+    for product in products:
+        shift = pull.shape[-1] - product.shape[-1]
+        pull[..., :-shift].add_(product * pull[..., shift:])
     return pull
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from skmmm._model.likelihood import errors, whiten
+from skmmm._model.likelihood import whiten
 from skmmm._model.stock import remains
 from skmmm._model.synergies import most_pairs, pair_terms, slopes
 
@@ -15,24 +15,15 @@ def responses(network, inputs, target):
 
     Those of log spreads are the responses of the deviations that they multiply.
     """
-    empty = network.shared.new_zeros(0, *target.y.shape)
     shared, regional = (
-        torch.cat(
-            [
-                empty,
-                *(
-                    jacobian(network, inputs, target, part, prior, where)
-                    for prior, where in priors.positions()
-                ),
-            ]
-        )
+        jacobian(network, inputs, target, part, priors.positions())
         for part, priors in parts_of(network)
     )
     return _with_spread_responses(network, shared, regional), regional
 
 
-def jacobian(network, inputs, target, part, prior, where):
-    """Return the derivative of the errors with respect to each entry of a parameter.
+def jacobian(network, inputs, target, part, positions):
+    """Return the derivative of the errors with respect to each entry of parameters.
 
     Of what is no factor of a fixed column, by central differences of the additive part
     that the parameter acts on. Regional parameters are moved in all regions at once and
@@ -41,31 +32,45 @@ def jacobian(network, inputs, target, part, prior, where):
     Parameters
     ----------
     part : {"shared", "regional"}
-    prior : Prior
-    where : slice
-        Entries of the parameter in that part.
+    positions : iterable of tuple
+        Priors, and the slices of their entries in that part.
 
     Returns
     -------
-    response : Tensor of shape (prior.size, R, T)
+    response : Tensor of shape (n_entries, R, T)
         Masked cells are zero.
     """
-    entries = list(range(where.start, where.stop))
-    nothing = network.shared.new_zeros(prior.size, *target.y.shape)
-    if prior.acts in ("scale", "nothing") or not entries:
-        return nothing
+    empty = network.shared.new_zeros(0, *target.y.shape)
+    found, changes = [empty], {}
     with torch.no_grad():
-        if prior.acts == "level":
-            ahead, behind = (
-                errors(
-                    _moved(network, part, [[e] for e in entries], step), inputs, target
+        for prior, where in positions:
+            entries = list(range(where.start, where.stop))
+            if prior.acts == "level":
+                found.append(_level_change(network, inputs, target, part, entries))
+                continue
+            if prior.acts not in ("scale", "nothing") and entries:
+                changes[len(found)] = structural_change(
+                    network, inputs, part, prior, entries
                 )
-                for step in (_STEP, -_STEP)
-            )
-            return (ahead - behind) / (2 * _STEP) * target.observed
-        change = structural_change(network, inputs, part, prior, entries)
-        values = network.values()
-        return -whiten(network, change, target, values) * target.observed
+            found.append(empty.new_zeros(prior.size, *target.y.shape))
+        if changes:
+            change = torch.cat(list(changes.values()))
+            left = -whiten(network, change, target, network.values())
+            for place, own in zip(
+                changes, left.split([len(c) for c in changes.values()]), strict=True
+            ):
+                found[place] = own
+    return torch.cat(found) * target.observed
+
+
+def _level_change(network, inputs, target, part, entries):
+    """Return the derivative of the errors by what the level follows, (n, R, T)."""
+    residual = target.y - network.total(inputs)
+    twins = (
+        _moved(network, part, [[e] for e in entries], step) for step in (_STEP, -_STEP)
+    )
+    ahead, behind = (whiten(twin, residual, target, twin.values()) for twin in twins)
+    return (ahead - behind) / (2 * _STEP)
 
 
 def structural_change(network, inputs, part, prior, entries):

@@ -19,7 +19,7 @@ import torch
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
-from skmmm._model.adstock import scan, scan_back
+from skmmm._model.adstock import doubled, scan, scan_back
 from skmmm._model.blocks import region_blocks
 from skmmm._model.draws import few_draws
 from skmmm._model.threads import of_each
@@ -39,7 +39,7 @@ def innovations(residual, precision, gain, persistence):
     gain, persistence : Tensor of shape (E,) or (1,), in (0, 1)
     """
     return _Innovations.apply(
-        residual, precision, gain[:, None, None], persistence[:, None, None]
+        residual, precision, gain.view(-1, 1, 1), persistence.view(-1, 1, 1)
     )
 
 
@@ -53,19 +53,23 @@ class _Innovations(torch.autograd.Function):
         precise = gain * precision
         total = precise + (1.0 - gain)
         own = precise / total  # gain of each row
-        level = scan(persistence * (1.0 - own), own * residual)
-        before = pad(level[..., :-1], (1, 0))
+        stays = 1.0 - own
+        kept = list(doubled(persistence * stays))
+        before = pad(scan(kept, own * residual)[..., :-1], (1, 0))
         innovation = residual - persistence * before
-        ctx.save_for_backward(precision, total, own, persistence, before, innovation)
+        ctx.save_for_backward(
+            precision, total, own, stays, persistence, before, innovation, *kept
+        )
         return innovation
 
     @staticmethod
     @once_differentiable
     def backward(ctx, pull):
-        precision, total, own, persistence, before, innovation = ctx.saved_tensors
-        stays = 1.0 - own
+        precision, total, own, stays, persistence, before, innovation, *kept = (
+            ctx.saved_tensors
+        )
         by_level = pad(-persistence * pull[..., 1:], (0, 1))
-        by_level = scan_back(persistence * stays, by_level)
+        by_level = scan_back(kept, by_level)
         by_gain = by_level * innovation * (precision / total.square())
         by_persistence = before * (stays * by_level - pull)
         found = pull + own * by_level, None, by_gain, by_persistence

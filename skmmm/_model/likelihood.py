@@ -271,7 +271,7 @@ def log_density(network, error, target, values, loss):
         _LogDensity.apply(
             error,
             values["noise_log"][..., None],
-            gain[:, None, None],
+            gain.view(-1, 1, 1),
             target.precision,
             target.count * network.independent_share,
             loss,

@@ -47,7 +47,7 @@ def test_jacobian(adstock, level):
     for part in ("shared", "regional"):
         priors = getattr(network, f"{part}_priors")
         for prior, where in priors.positions():
-            got = jacobian(network, inputs, target, part, prior, where)
+            got = jacobian(network, inputs, target, part, [(prior, where)])
             assert got.shape == (prior.size, R, T)
             for answer, entry in zip(got, range(where.start, where.stop), strict=True):
                 if prior.acts == "scale":

@@ -61,7 +61,7 @@ def test_jacobian(adstock, level):
     seen = set()
     for part in ("shared", "regional"):
         for prior, where in getattr(network, f"{part}_priors").positions():
-            got = jacobian(network, inputs, target, part, prior, where)
+            got = jacobian(network, inputs, target, part, [(prior, where)])
             if prior.acts == "scale":
                 continue
             seen.add(prior.name)

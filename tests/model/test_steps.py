@@ -37,7 +37,7 @@ def test_derivatives_by_steps(adstock):
     network, inputs, target = stepped(adstock)
     where = entries_of(network, "effect_step")
     (prior,) = (p for p in network.shared_priors if p.name == "effect_step")
-    got = jacobian(network, inputs, target, "shared", prior, where)
+    got = jacobian(network, inputs, target, "shared", [(prior, where)])
     assert len(got) == 2 * M
     for answer, entry in zip(got, range(where.start, where.stop), strict=True):
         expected = answer_by_differences(network, inputs, target, "shared", entry)

@@ -104,7 +104,7 @@ def test_derivatives_by_parameters_of_stocks(name):
     network, inputs, target = slow_problem()
     where = entries_of(network, name)
     (prior,) = (p for p in network.shared_priors if p.name == name)
-    got = jacobian(network, inputs, target, "shared", prior, where)
+    got = jacobian(network, inputs, target, "shared", [(prior, where)])
     for k, entry in enumerate(range(where.start, where.stop)):
         expected = answer_by_differences(network, inputs, target, "shared", entry)
         assert_allclose(got[k], expected, rtol=1e-4, atol=1e-8)
@@ -115,7 +115,7 @@ def test_derivatives_of_others_know_the_stock(name):
     network, inputs, target = slow_problem()
     where = entries_of(network, name)
     (prior,) = (p for p in network.shared_priors if p.name == name)
-    got = jacobian(network, inputs, target, "shared", prior, where)
+    got = jacobian(network, inputs, target, "shared", [(prior, where)])
     expected = answer_by_differences(network, inputs, target, "shared", where.start)
     assert_allclose(got[0], expected, rtol=1e-4, atol=1e-8)
 
@@ -126,7 +126,7 @@ def test_regional_effects_know_the_stock():
         w for p, w in network.regional_priors.positions() if p.name == "effect_log"
     )
     (prior,) = (p for p in network.regional_priors if p.name == "effect_log")
-    got = jacobian(network, inputs, target, "regional", prior, where)
+    got = jacobian(network, inputs, target, "regional", [(prior, where)])
     expected = answer_by_differences(network, inputs, target, "regional", where.start)
     assert_allclose(got[0], expected, rtol=1e-4, atol=1e-8)
 
