@@ -7,7 +7,7 @@ from skmmm._model.stock import remains
 from skmmm._model.synergies import most_pairs, pair_terms, slopes
 
 _STEP = 1e-4  # of the finite differences, in prior standard deviations
-_CHUNK = 8  # draws at once: bounds the memory
+_CHUNK = 4  # groups of entries at once: bounds the memory
 
 
 def responses(network, inputs, target):
@@ -66,11 +66,8 @@ def jacobian(network, inputs, target, part, positions):
 def _level_change(network, inputs, target, part, entries):
     """Return the derivative of the errors by what the level follows, (n, R, T)."""
     residual = target.y - network.total(inputs)
-    twins = (
-        _moved(network, part, [[e] for e in entries], step) for step in (_STEP, -_STEP)
-    )
-    ahead, behind = (whiten(twin, residual, target, twin.values()) for twin in twins)
-    return (ahead - behind) / (2 * _STEP)
+    twin = _moved(network, part, [[e] for e in entries])
+    return _difference(whiten(twin, residual, target, twin.values()))
 
 
 def structural_change(network, inputs, part, prior, entries):
@@ -84,11 +81,10 @@ def structural_change(network, inputs, part, prior, entries):
 
     weight = _weight_of_effects(network, inputs)
 
-    def moved(groups, step):
-        twin = _moved(network, part, groups, step)
-        effects = _of_channels(twin, inputs)
+    def changed(groups):
+        effects = _of_channels(_moved(network, part, groups), inputs)
         effects = effects if weight is None else weight * effects
-        return effects if prior.acts == "channel" else effects.sum(dim=2)
+        return _difference(effects if prior.acts == "channel" else effects.sum(dim=2))
 
     if prior.acts == "channel":
         # Entries are (channel, column): a draw moves one column of every channel.
@@ -96,11 +92,9 @@ def structural_change(network, inputs, part, prior, entries):
         groups = [entries[column::n_columns] for column in range(n_columns)]
     else:
         groups = [[entry] for entry in entries]
-    changes = [
-        (moved(some, _STEP) - moved(some, -_STEP)) / (2 * _STEP)
-        for some in (groups[i : i + _CHUNK] for i in range(0, len(groups), _CHUNK))
-    ]
-    change = torch.cat(changes)
+    change = torch.cat(
+        [changed(groups[i : i + _CHUNK]) for i in range(0, len(groups), _CHUNK)]
+    )
     if prior.acts == "channel":  # (column, R, M, T) -> (M * column, R, T)
         return change.permute(2, 0, 1, 3).flatten(0, 1)
     return change
@@ -164,15 +158,25 @@ def _of_channels(network, inputs):
     return effects + remains(network, values, inputs)
 
 
-def _moved(network, part, groups, step):
-    """Return a twin with one draw per group of entries, which are moved by `step`."""
+def _moved(network, part, groups):
+    """Return a twin with two draws per group of entries, moved ahead and behind.
+
+    All that are ahead come first.
+    """
     points = {
-        name: getattr(network, name).repeat_interleave(len(groups), dim=0)
+        name: getattr(network, name).repeat_interleave(2 * len(groups), dim=0)
         for name in ("shared", "regional")
     }
     for draw, entries in enumerate(groups):
-        points[part][draw, ..., entries] += step
+        points[part][draw, ..., entries] += _STEP
+        points[part][len(groups) + draw, ..., entries] -= _STEP
     return network.at(**points)
+
+
+def _difference(values):
+    """Return the derivative from values at the draws of `_moved`."""
+    ahead, behind = values.tensor_split(2)
+    return (ahead - behind) / (2 * _STEP)
 
 
 def _with_spread_responses(network, shared, regional):
