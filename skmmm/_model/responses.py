@@ -85,7 +85,7 @@ class _SummedEffects(torch.autograd.Function):
             by_size[..., block] = pulled.sum(dim=-1)
             pulled.mul_(large)
             by_drift = pulled.flatten(2) @ _cells(states, block).T
-            pulled = response.neg_().add_(1.0).mul_(pulled)  # by the log odds
+            pulled.addcmul_(pulled, response, value=-1.0)  # by the log odds
             by_half[..., block] = pulled.sum(dim=-1)
             by_slope = ratio.mul_(pulled).sum(dim=(2, 3))
             pulled = pulled.mul_(slope.T[..., None, None]).div_(seen)

@@ -35,7 +35,8 @@ def draw_spreads(network, shared, regional, generator):
         if not shared:
             squares, number = all_sum(squares), all_regions(number)
         density = -number * log - 0.5 * place**2
-        density = density - 0.5 * squares * torch.exp(2.0 * (before - log))
+        squares = squares * torch.exp(2.0 * before)  # of deviations in their own units
+        density = density - 0.5 * squares * torch.exp(-2.0 * log)
         mass = torch.exp(density - density.amax(dim=1, keepdim=True)).cumsum(dim=1)
         chance, within = torch.rand(
             2, len(before), 1, generator=generator, dtype=torch.float64

@@ -205,15 +205,17 @@ def _expect(innovations, loading, noise, persistence, rows):
     apart = np.abs(np.subtract.outer(np.arange(n_periods), np.arange(n_periods)))
     prior = persistence**apart
     gain = np.linalg.solve(prior + np.eye(n_periods) / precision, prior)
-    posterior = prior - prior @ gain
+    # Of the posterior covariance, prior - prior @ gain, the diagonal and the next one.
+    variance = np.diag(prior) - (prior * gain).sum(axis=0)
+    beside = np.diag(prior, 1) - (prior[:, :-1] * gain[:, 1:]).sum(axis=0)
     demand = np.zeros(rows.shape)
     demand[:, periods] = told @ gain
     demand = demand * rows
-    unknown = float(np.diag(posterior).mean())
+    unknown = float(variance.mean())
     square = (demand**2).sum() / max(int(rows.sum()), 1) + unknown
     n_pairs = max(int((rows[:, 1:] & rows[:, :-1]).sum()), 1)
     product = (demand[:, 1:] * demand[:, :-1]).sum() / n_pairs
-    product += float(np.diag(posterior, 1).mean())
+    product += float(beside.mean())
     persistence = float(np.clip(product / square, 0.0, MAX_PERSISTENCE))
     size = np.sqrt(square)
     return demand / size, unknown / square, persistence
