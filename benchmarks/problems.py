@@ -105,6 +105,7 @@ PANELS = {
     "panel_weibull": {"n_regions": 8, "adstock": "weibull"},
     "panel_exponential": {"n_regions": 8, "saturation": "exponential"},
     "panel_level": {"n_regions": 8, "level": 0.05},
+    "panel_unlike": {"n_regions": 8, "region_spread": 0.8},
 }
 
 
