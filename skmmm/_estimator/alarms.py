@@ -5,13 +5,13 @@ import numpy as np
 from skmmm._model.demand import moves_kpi, moving_with
 from skmmm._utils.regions import some_regions
 from skmmm._utils.warnings import warn_user
-from skmmm.inspection._leads import leads_kpi
+from skmmm.inspection._ahead import goes_ahead_of_spend
 from skmmm.inspection._placement import (
     ACCOMPANIES,
     ADVICE,
+    AHEAD,
     DISPUTED,
     GROUPS,
-    LEADS,
     LOWERS,
     SUSPECTS,
     TOGETHER,
@@ -48,7 +48,7 @@ def placement_alarms(model, target, alarms, places):
     alarms[model.network.grouped.numpy() & (alarms == "")] = GROUPS
     if model.demand is not None and (places is None or moves_kpi(places)):
         alarms[model.demand.moving_together() & (alarms == "")] = TOGETHER
-    alarms[_before_the_kpi(model) & (alarms == "")] = LEADS
+    alarms[_ahead_of_spend(model) & (alarms == "")] = AHEAD
     effects = model.mean_effects_of(model.network, target)[0]
     positive = model.network.channel_priors.pooled & ~model.network.free_sign
     alarms[(effects > 1.0) & positive.numpy() & (alarms == "")] = WHOLE
@@ -56,8 +56,8 @@ def placement_alarms(model, target, alarms, places):
     return alarms
 
 
-def _before_the_kpi(model):
-    """Return channels of a panel that move before the KPI does, (n_media,), bool.
+def _ahead_of_spend(model):
+    """Return channels of a panel with whose spend to come the KPI goes, (n_media,).
 
     Beside hidden demand that the model knows of.
     """
@@ -69,7 +69,8 @@ def _before_the_kpi(model):
         some = some_regions(*panel.media.shape)
         demand = model.demand.columns(panel.periods, len(panel.media))[some]
         controls = np.concatenate([controls, demand.swapaxes(1, 2)], axis=2)
-    return leads_kpi(media, kpi, seen, controls, model.seasons.fourier(panel))
+    season = model.seasons.fourier(panel)
+    return goes_ahead_of_spend(media, kpi, seen, controls, season)
 
 
 def _with_suspects(model, alarms):

@@ -38,7 +38,7 @@ EVENT = "moves with a hidden event"
 LOWERS = "lowers the KPI"
 GROUPS = "moves in groups of regions, as the KPI does"
 TOGETHER = "moves with other budgets, as demand does"
-LEADS = "moves before the KPI does"
+AHEAD = "the KPI goes with it before it is spent"
 ACCOMPANIES = "moves with a budget that rings an alarm"
 DISPUTED = "says another effect than an experiment"
 WHOLE = "seems to cause more than the whole KPI"
@@ -62,7 +62,7 @@ ADVICE = {
     "assumption. Do not act on it without an experiment; add the forecast that the "
     "budget is planned with as a control.",
     SWITCH: "was switched once, in all regions at the same time, and says little "
-    "otherwise: its effect cannot be told from a break in the level. "
+    "otherwise: its effect cannot be told from a break in level or trend. "
     "Do not act on it without an experiment; vary the spend, by region or by period, "
     "or tell what is known with the parameter priors.",
     EVENT: "is higher in periods in which the KPI jumps, and without them has no "
@@ -77,9 +77,9 @@ ADVICE = {
     "follow the same demand; an effect cannot be told from that: one series is too "
     "short, and in several regions demand looks like the spend of one channel. "
     + _DO.format("what moves the budgets"),
-    LEADS: "of the next period goes with the KPI of this one, which it cannot cause: "
-    "something that lasts moves both, and its estimated effect may include that. "
-    + _DO.format("what moves the budget"),
+    AHEAD: "of the next period goes with the KPI of this one, which it cannot cause: "
+    "something that lasts moves both, or the budget follows the KPI, and its estimated "
+    "effect may include that. " + _DO.format("what moves the budget"),
     ACCOMPANIES: "moves with that of a channel which reacts to the KPI, anticipates it "
     "or follows it: what moves that budget may move this one and the KPI, and its "
     "estimated effect may include that. " + _DO.format("what moves the budgets"),
@@ -116,7 +116,7 @@ MIN_DARK = 13
 MAX_DARK_ON = 0.1
 NEAR, MAX_ELSEWHERE = 2, 0.1
 # Significance of its step or turn, and of pulses without which they say nothing.
-MIN_STEP, MIN_PULSES = 2.5, 2.7
+MIN_STEP, MIN_PULSES = 2.75, 2.7
 # An event: least significance of the effect that it feigns; least gain in
 # log-likelihood of two levels over one in what all channels leave of the KPI, and in
 # what the others leave, with the levels at least so many standard deviations apart;
