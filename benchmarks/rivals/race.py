@@ -90,8 +90,10 @@ def main():
         (of_pymc, ["PyMC-Marketing"]),
     ]
     shapes, rows = options.shapes.split(","), []
-    kept = pd.read_csv(RESULTS / "race.csv")
-    kept = kept[~kept["shape"].isin(shapes)]
+    kept = pd.DataFrame(columns=COLUMNS)
+    if (RESULTS / "race.csv").exists():
+        kept = pd.read_csv(RESULTS / "race.csv")
+        kept = kept[~kept["shape"].isin(shapes)]
     for shape, seed in itertools.product(shapes, options.seeds):
         rows += race(shape, seed, runners)
         found = pd.DataFrame(rows, columns=COLUMNS).round(4)

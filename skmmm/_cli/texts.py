@@ -100,12 +100,14 @@ def cut_text(plan, truth, summary):
     summary : DataFrame
         As of `channel_summary`, of these rows.
     """
+    if plan.outcome <= plan.current_outcome:
+        return f"The plan: {plan.message}"
     change = plan.allocation["change"]
     cut = change.index[change < -0.05]
     gain = number(plan.outcome - plan.current_outcome)
     named = [f"{name} ({change[name]:+.0%})" for name in cut]
     said = (
-        f"The plan of the report, on the spend of a year before, expects {gain} more "
+        f"The plan for the same spend as a year before expects {gain} more "
         f"({interval(plan.gain_low, plan.gain_high)}).\nIt takes money from "
         f"{', '.join(named) or 'no channel'}."
     )
@@ -262,7 +264,7 @@ def synergy_text(table):
                 number(found["contribution"]),
                 interval(low, high),
                 f"{found['share']:.1%}",
-                found["verdict"] or "none without draws",
+                found["note"] or found["verdict"] or "none without draws",
             ]
         )
     return (

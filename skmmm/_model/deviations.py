@@ -5,7 +5,7 @@ import torch
 from skmmm._model.jacobian import spreads_of, structural_change
 from skmmm._model.laplace import row_precision, spread_information
 from skmmm._model.likelihood import whiten
-from skmmm._model.sums import all_regions, all_sum, own_positions, own_regions
+from skmmm._model.sums import all_sum, own_positions, own_regions
 
 _REGIONS = 8  # that say how information changes with the other parameters
 
@@ -36,8 +36,8 @@ class DeviationInformation:
 
     def __init__(self, network, inputs, target, loss, known):
         self.told = spread_information(network, known)
-        own, n_regions = own_regions(network.sizes.n_regions)
-        some = torch.arange(n_regions)[:: -(-n_regions // _REGIONS)]
+        own, self._n_regions = own_regions(network.sizes.n_regions)
+        some = torch.arange(self._n_regions)[:: -(-self._n_regions // _REGIONS)]
         self._some = own_positions(own, some)
         self._inputs, self._target = (
             part.in_regions(self._some) for part in (inputs, target)
@@ -52,8 +52,8 @@ class DeviationInformation:
         few, spreads = network.in_regions(self._some), spreads_of(network)
         # As if all deviated alike: few must not gain by what changes for all, nor all
         # by an effect in common of next to nothing, which deviations make up for.
-        n_regions = all_regions(network.sizes.n_regions)
-        mean = all_sum(network.regional.sum(dim=1, keepdim=True)) / n_regions
+        total = all_sum(network.regional.sum(dim=1, keepdim=True))
+        mean = total / self._n_regions
         few = few.at(few.shared, mean.expand_as(few.regional))
         changes = {}
         for prior, where in network.regional_priors.positions():

@@ -284,11 +284,11 @@ class ChannelPriors:
     @property
     def slope(self):
         """Mean and sd of log slopes beside their common mean, (2, n_media)."""
-        own, apart, others = torch.tensor(
+        own, alone, beside = torch.tensor(
             [FREQUENCY_SLOPE_LOG, SLOPE_LOG, _apart(SLOPE_LOG, SLOPE_MEAN)],
             dtype=torch.float64,
         )[..., None]
-        slope = torch.where(self.alike, others, apart)
+        slope = torch.where(self.alike, beside, alone)
         return slope if self.frequency is None else slope.where(~self.frequency, own)
 
     @property

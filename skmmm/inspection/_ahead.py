@@ -16,6 +16,7 @@ from skmmm.inspection._endogeneity import (
     _is_used,
     _lag,
     _mean,
+    _past_spend,
     _relative_kpi,
     _relative_spend,
     _time_terms,
@@ -24,13 +25,13 @@ from skmmm.inspection._endogeneity import (
 # Fewer regions are one series each, whose errors are too much alike from one period to
 # the next for a test; and fewest cells per term of the regression.
 MIN_REGIONS, MIN_PERIODS, MIN_CELLS = 4, 52, 5
-# Decays of the carried-over spend, and of its logarithm, that stand for effects.
-DECAYS = (0.0, 0.3, 0.6, 0.8)
-# Periods before which the KPI is no term, and powers of time.
-N_LAGS, N_POWERS = 2, 4
+# Decays of the carried-over spend that stands for effects; periods in which it matters
+# whether a channel ran, as flights have lengths; periods before which the KPI is no
+# term, and powers of time.
+DECAYS, N_RUNNING, N_LAGS, N_POWERS = (0.3, 0.6, 0.8), 3, 2, 4
 # Largest p-value of a flagged channel, and least partial correlation with the spend to
 # come, as a share of that with the spend of the same period, if this is not small.
-ALPHA, MATERIAL, SMALL = 0.01, 0.1, 0.3
+ALPHA, MATERIAL, SMALL = 0.005, 0.1, 0.3
 
 
 def goes_ahead_of_spend(
@@ -38,22 +39,21 @@ def goes_ahead_of_spend(
 ) -> np.ndarray:
     r"""Return channels with whose spend of the next period the KPI of this one goes.
 
-    With :math:`Z` all spend until now (as it is, its square, carried over, on both
-    scales), KPI of the two periods before, controls of three periods, season and trend,
-    and tildes for residuals of a regression on :math:`Z` within regions, spend
-    :math:`u` on the log scale is flagged if
+    With :math:`Z` all spend until now (as it is, its logarithm, carried over, squares,
+    and whether there was any), KPI of the two periods before, controls of three
+    periods, season and trend, and tildes for residuals of a regression on :math:`Z`
+    within regions, spend :math:`u` on the log scale is flagged if
 
     .. math::
 
         \sum_{rt} \tilde u_{r,t+1,m} \, \tilde k_{rt}
 
-    is significantly off zero [1]_ [2]_: below, where what moves both lasts less than
-    the spend. Weeks are the observations: what all regions have in common in one is a
-    single one [3]_, and so far as spend to come is alike in all regions, the terms of
-    the regression take from their number, and not from that of cells. In a large panel,
-    next to nothing is significant: the partial correlation must be a tenth of that of
-    the KPI with the spend of the same period, of which what lasts moves at least as
-    large a share, and .03.
+    is significantly above zero [1]_ [2]_. Weeks are the observations: what all regions
+    have in common in one is a single one [3]_, and so far as spend to come is alike in
+    all regions, the terms of the regression take from their number, and not from that
+    of cells. In a large panel, next to nothing is significant: the partial correlation
+    must be a tenth of that of the KPI with the spend of the same period, of which what
+    lasts moves at least as large a share, and .03.
 
     The same is seen where a budget follows the KPI of the period before, less clearly
     than `follows_kpi` asks for: that takes spend of the period out of the KPI with what
@@ -115,7 +115,7 @@ def goes_ahead_of_spend(
         others = np.setdiff1d(given, now[:, m])
         pair = np.array([targets[0], now[0, m]])
         same = abs(_correlations(_left_products(gram, others, pair))[0])
-        found[m] = abs(later[m]) >= MATERIAL * max(same, SMALL)
+        found[m] = later[m] >= MATERIAL * max(same, SMALL)
     return found
 
 
@@ -139,26 +139,25 @@ def _table(media, kpi, observed, controls, season):
     spend, kpi = _relative_spend(media, observed), _relative_kpi(kpi, observed)
     usual = _mean(np.abs(media), observed)
     plain = media / np.where(usual > 0, usual, 1.0)
-    carried = [
-        _lag(lfilter([1 - d], [1, -d], scale, axis=1), 1)
-        for scale in (spend, plain)
-        for d in DECAYS
-    ]
+    carried = [_lag(lfilter([1 - d], [1, -d], plain, axis=1), 1) for d in DECAYS]
+    running = 1.0 * (media != 0)
+    was_running = [_lag(running, lag) for lag in range(1, N_RUNNING + 1)]
+    past = [_past_spend(spend), *was_running, *carried, *(part**2 for part in carried)]
     time = np.linspace(-1.0, 1.0, observed.shape[1])
     powers = np.stack([time**k for k in range(3, N_POWERS + 1)], axis=1)
     powers = np.broadcast_to(powers, (*observed.shape, powers.shape[1]))
     lags = [_lag(kpi, lag) for lag in range(1, N_LAGS + 1)]
     nearby = [controls, _lag(controls, 1), _next(controls)]
     frame = [_time_terms(season, observed.shape), powers, *nearby, *lags]
-    current = [spend, plain, spend**2, plain**2, 1.0 * (media != 0)]
-    columns = np.concatenate([*current, *carried, *frame, kpi, _next(spend)], axis=-1)
+    current = [spend, plain, spend**2, plain**2, running]
+    columns = np.concatenate([*current, *past, *frame, kpi, _next(spend)], axis=-1)
     n_media = media.shape[2]
     now = np.arange(len(current) * n_media).reshape(len(current), n_media)
     return columns, now, np.arange(columns.shape[-1] - 1 - n_media)
 
 
 def _p_values(kpi: Array, later: Array, periods: np.ndarray, n_terms: int) -> Array:
-    """Return two-sided p-values of products of what is left, (n_media,).
+    """Return p-values, one-sided, of products of what is left, (n_media,).
 
     Of spend that is alike in all regions there are as many observations as periods.
     """
@@ -172,7 +171,7 @@ def _p_values(kpi: Array, later: Array, periods: np.ndarray, n_terms: int) -> Ar
     n = n_cells / (1.0 + (n_cells / n_periods - 1.0) * alike)
     noise = np.sqrt((weeks[0] ** 2).sum(axis=0)).clip(1e-300)
     statistic = weeks[0].sum(axis=0) / noise * np.sqrt((1.0 - n_terms / n).clip(0.0))
-    return 2.0 * t_distribution.sf(np.abs(statistic), n_periods - 1)
+    return t_distribution.sf(statistic, n_periods - 1)
 
 
 def _left_products(gram: Array, given: np.ndarray, pair: np.ndarray) -> Array:

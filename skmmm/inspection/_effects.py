@@ -83,10 +83,11 @@ def channel_summary(
           training rows; "" without a reason. One of "follows past KPI", "reacts to
           the KPI of the same period", "anticipates the KPI", "one switch", "moves with
           a hidden event", "lowers the KPI", "moves in groups of regions, as the KPI
-          does", "moves with other budgets, as demand does", "moves with a budget that
-          rings an alarm", "seems to cause more than the whole KPI", "says another
-          effect than an experiment", "later rows surprised the model" and "draws cannot
-          be trusted". The verdict is then "not identified"; the interval starts at
+          does", "moves with other budgets, as demand does", "the KPI goes with it
+          before it is spent", "seems to cause more than the whole KPI", "moves with a
+          budget that rings an alarm", "says another effect than an experiment",
+          "later rows surprised the model" and "draws cannot be trusted". The
+          verdict is then "not identified"; the interval starts at
           nothing and the estimate is half of what moves with the channel (of what is
           expected of it, if the KPI moves its spend), unless `priors` say what it
           causes, the reason is only that it moves with a budget that rings an alarm or

@@ -80,12 +80,12 @@ ADVICE = {
     AHEAD: "of the next period goes with the KPI of this one, which it cannot cause: "
     "something that lasts moves both, or the budget follows the KPI, and its estimated "
     "effect may include that. " + _DO.format("what moves the budget"),
-    ACCOMPANIES: "moves with that of a channel which reacts to the KPI, anticipates it "
-    "or follows it: what moves that budget may move this one and the KPI, and its "
-    "estimated effect may include that. " + _DO.format("what moves the budgets"),
     WHOLE: "seems to cause more than the whole KPI, which is hardly so: where a "
     "channel is never dark, no row says what no spend does, and what moves the KPI "
     "otherwise may decide. " + _DO.format("what moves the KPI of all regions"),
+    ACCOMPANIES: "moves with that of a channel which reacts to the KPI, anticipates it "
+    "or follows it: what moves that budget may move this one and the KPI, and its "
+    "estimated effect may include that. " + _DO.format("what moves the budgets"),
     DISPUTED: "says another effect than an experiment measured: one of the two is "
     "wrong, and the estimate is a compromise that neither supports. Find out which "
     "(experiments_ says what each found), and leave it out.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -46,9 +47,10 @@ class PooledChannels:
     @property
     def added(self) -> list:
         """Keys of the groups that are added to others."""
-        kept = self._kept
-        pairs = zip(self.of.keys, kept, strict=True)
-        return [key for key, own in pairs if kept.count(own) > 1]
+        parts = zip(self.of.keys, self._kept, self.of.parts, strict=True)
+        members = [(key, [(*own, c) for c in part.labels]) for key, own, part in parts]
+        times = Counter(sum_ for _, sums in members for sum_ in sums)
+        return [key for key, sums in members if any(times[one] > 1 for one in sums)]
 
     @cached_property
     def _sums(self):

@@ -1,6 +1,7 @@
 """Spend that tells nothing of its effect rings an alarm; honest spend does not."""
 
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -38,16 +39,17 @@ def make_shops(seed, how="", *, n_regions=1, noise=0.03):
         effect[LAST] = -0.2
     if how in ("works", "launched"):
         effect[LAST] = 0.25
-    if how in ("launched", "switched", "bent"):
-        media[:, :60, LAST] = 0.0
+    early = weeks < 60
+    dark = {"launched": early, "switched": early, "bent": early, "ended": weeks >= 90}
+    if how in dark:
+        media[:, dark[how], LAST] = 0.0
     if how == "event":
         event = rng.random(N_PERIODS) < 0.15
         rest += 0.25 * event
         media[..., LAST] *= 1 + event
-    if how == "switched":
-        rest += 0.2 * (weeks >= 60)
-    if how == "bent":
-        rest += 0.2 * np.clip((weeks - 60) / 30, 0.0, None)
+    after, since = weeks >= 60, np.maximum(weeks - 60, 0) / 30
+    until = np.minimum(90 - weeks, 0) / 30
+    rest += 0.2 * {"switched": after, "bent": since, "ended": until}.get(how, 0.0)
     carried = lfilter([0.6], [1.0, -0.4], media, axis=1)
     kpi = rest + (effect * carried / (1 + carried)).sum(axis=-1)
     own = np.exp(rng.normal(0.0, 0.1, shape))
@@ -75,6 +77,7 @@ def make_shops(seed, how="", *, n_regions=1, noise=0.03):
         ("anticipates", placement.ANTICIPATES),
         ("switched", placement.SWITCH),
         ("bent", placement.SWITCH),
+        ("ended", placement.SWITCH),
         ("event", placement.EVENT),
     ],
 )
@@ -264,3 +267,23 @@ def test_more_than_the_whole_kpi_rings():
     before = np.array(["", "", "", placement.SWITCH, ""], dtype=object)
     found = placement_alarms(model, None, before, None)
     assert found.tolist() == [placement.WHOLE, "", "", placement.SWITCH, ""]
+
+
+def test_the_guide_lists_alarms_in_their_order():
+    guide = Path(__file__).parents[2] / "docs" / "user_guide" / "uncertainty.rst"
+    table = guide.read_text().split("what was seen in spend and KPI", 1)[1]
+    cells, name = [], []
+    for line in table.splitlines()[2:]:
+        if line.startswith("=="):
+            break
+        told = line[:40].strip().strip("`")
+        if told:
+            name.append(told)
+        joined = " ".join(name)
+        if joined in placement.ADVICE:
+            cells.append(joined)
+            name = []
+    assert cells == list(placement.ADVICE)
+    for alarm in placement.ADVICE:
+        told = " ".join(DeepCausalMMMRegressor.channel_summary.__doc__.split())
+        assert f'"{alarm}"' in told
