@@ -223,7 +223,7 @@ def test_effects_of_a_negative_kpi_may_have_either_sign(fast, sign):
 
 
 def test_a_prior_that_the_data_contradict_is_named(arguments):
-    world = make_mmm_panel(2, 80, n_media=2, random_state=0)
+    world = make_mmm_panel(2, 80, n_media=2, random_state=1)
     roi = 10.0 * world.roi["media_1"]
 
     def summary(width, n_draws):

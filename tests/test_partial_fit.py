@@ -25,7 +25,7 @@ def parts(panel):
 def before(parts, arguments, short_chains):
     """A model of the first weeks; not to be changed."""
     return DeepCausalMMMRegressor(
-        **arguments | {"n_draws": 16, "max_iter": 60, "graph": None}
+        **arguments | {"n_draws": 16, "max_iter": 60, "graph": None, "random_state": 2}
     ).fit(*parts[:2])
 
 
@@ -236,6 +236,7 @@ def test_a_frequency_goes_on(parts, fast):
         took_in(model, more.assign(often=100.0 * more["often"]), z)
 
 
+@pytest.mark.filterwarnings("ignore:Of rows such as")
 def test_another_unit_is_told(before, parts):
     X, y = parts[2:]
     with pytest.warns(UserWarning, match="'media_2' is on average .* times"):

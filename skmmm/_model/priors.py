@@ -177,10 +177,9 @@ NOTHING, ALL = 0.2, 0.2
 MISFIT, MISFIT_ALWAYS_ON, ALWAYS_ON = 0.025, 0.1, 0.1
 # Returns on money are more alike than effects.
 EFFECT_SPREAD, EFFECT_SPREAD_OF_MONEY = 0.8, 0.5
-# Half of the maximum is reached around typical spend, 90 % in .27 to 3.7; a part of
-# that channels have in common, as worlds and markets differ in how far up their curves
-# they spend.
-HALF_SATURATION_LOG, HALF_SATURATION_MEAN = (0.0, 0.8), 0.5
+# Half of the maximum is reached around typical spend, 90 % in .24 to 3.4; a part of
+# that channels have in common, as markets differ in how far up their curves they spend.
+HALF_SATURATION_LOG, HALF_SATURATION_MEAN = (-0.1, 0.8), 0.4
 # Geometric decay: median .32, 90 % in .08 to .71. Weibull scale: 90 % of .5 to 7.5.
 CARRYOVER = {
     "geometric": (-0.75, 1.0),
@@ -190,11 +189,11 @@ CARRYOVER = {
 # Of frequency: half of the maximum at 2.1 exposures, 90 % in 1.1 to 4.0, which is what
 # .1 + LogNormal(.7, .4) comes to; and one more exposure adds more before it adds less.
 HALF_FREQUENCY_LOG, FREQUENCY_SLOPE_LOG = (0.75, 0.38), (0.7, 0.4)
-# 90 % of slopes in .63 to 2.9, all in .41 to 4.5, a part in common: concave curves are
+# 90 % of slopes in .61 to 2.7, all in .39 to 4.3, a part in common: concave curves are
 # as reachable as thresholds, but steps, which fit any noise, are not. Nor is spend on
 # the log scale, which fits as well as other curves, and causes anything: a constant
 # more of it is a constant less of the baseline.
-SLOPE_LOG, SLOPE_MEAN = (0.3, 0.55), 0.4
+SLOPE_LOG, SLOPE_MEAN = (0.25, 0.5), 0.3
 # Of channels with a slow stock: half of the share that goes into it is below .12, 5 %
 # above .71; 90 % of half-lives are within a factor of 2.1 of what is expected, none
 # beyond 4.1; and what was there at first is anything from nothing to twice the usual.

@@ -96,8 +96,10 @@ def test_plans_of_a_regressor_and_of_hill_curves_through_its_curves(fitted, pane
         for m, p in points.items()
     )
     today = pd.DataFrame({m: [p.current_spend] for m, p in points.items()})
-    plan = optimize_budget(GivenCurves(curves).fit(today))
-    own = optimize_budget(fitted, bounds=dict.fromkeys(panel.media, (0.5, 2.0)))
+    more = 1.4 * sum(p.current_spend for p in points.values())
+    plan = optimize_budget(GivenCurves(curves).fit(today), more)
+    bounds = dict.fromkeys(panel.media, (0.5, 2.0))
+    own = optimize_budget(fitted, more, bounds=bounds)
     assert np.abs(own.x - 1.0).max() > 0.2
     assert_allclose(plan.x, own.x, atol=0.02)
     assert_allclose(plan.outcome, own.outcome, rtol=2e-3)
