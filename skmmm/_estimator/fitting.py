@@ -49,8 +49,8 @@ from skmmm._model.threads import threads_for_blocks
 from skmmm._utils.callbacks import fit_progress
 from skmmm._utils.warnings import warn_user
 from skmmm.inspection._placement import (
-    ACCOMPANIES,
     CONSEQUENCES,
+    LEAVE_ESTIMATES,
     SURPRISED,
     UNTRUSTED,
 )
@@ -129,7 +129,7 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y, before
                 estimator, reported, model, target, trace, alarms, generator
             )
         sampling, untrusted = _check_sampling(estimator, model, target, trace)
-        model = model.doubting(~np.isin(alarms, ("", ACCOMPANIES)))
+        model = model.doubting(~np.isin(alarms, ("", *LEAVE_ESTIMATES)))
         if reported is not None:
             alarms = alarms_after(alarms, reported, experiments)
         warn_of_alarms(estimator, alarms)

@@ -90,8 +90,9 @@ def channel_summary(
           verdict is then "not identified"; the interval starts at
           nothing and the estimate is half of what moves with the channel (of what is
           expected of it, if the KPI moves its spend), unless `priors` say what it
-          causes, the reason is only that it moves with a budget that rings an alarm or
-          one of the last two, or the alarm did not ring before `partial_fit`.
+          causes, the reason is only that the KPI goes with it before it is spent, that
+          it moves with a budget that rings an alarm, or one of the last two, or the
+          alarm did not ring before `partial_fit`.
 
         The last two only where the estimator has them; predictions do not tell them.
         ``summary.attrs["verdict"]`` says why verdicts are None.

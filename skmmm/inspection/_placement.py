@@ -98,6 +98,8 @@ ADVICE = {
 
 # Spend that is a consequence of the KPI, or of what moves it.
 CONSEQUENCES = REACTS, ANTICIPATES
+# Of channels that mostly turn out innocent: only the verdict falls.
+LEAVE_ESTIMATES = AHEAD, ACCOMPANIES
 # With whom others may be moved by the same thing.
 SUSPECTS = FOLLOWS, *CONSEQUENCES
 
