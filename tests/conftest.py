@@ -88,7 +88,7 @@ def fitted(panel):
         max_lag=5,
         n_draws=8,
         max_iter=100,
-        random_state=1,
+        random_state=2,
     )
     with pytest.MonkeyPatch.context() as patch:
         set_chains(patch, IN_FULL)

@@ -122,7 +122,7 @@ def test_draws_are_those_of_one_process(world):
         whole = model.fit(world.X, world.y).predict_interval(world.X)
     assert_allclose(first, whole, rtol=1e-4)  # forces are of single precision
     # What four short chains say of themselves moves with rounding.
-    assert_allclose(table, model.sampling_diagnostics_, atol=0.2)
+    assert_allclose(table, model.sampling_diagnostics_, atol=0.5)
 
 
 @pytest.mark.usefixtures("short_chains")

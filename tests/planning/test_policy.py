@@ -31,6 +31,7 @@ def market():
 @pytest.fixture(scope="module")
 def model(market, arguments):
     arguments = arguments | {"n_draws": 8, "graph": None, "media_cost": 1.0}
+    arguments |= {"random_state": 1}
     return DeepCausalMMMRegressor(**arguments).fit(*market.history())
 
 
