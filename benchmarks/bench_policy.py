@@ -109,7 +109,7 @@ def tried_out(X, media, rng):
     return X.assign(**{m: X[m] * X["region"].map(factor[m]) for m in media})
 
 
-def run_market(world, seed, contenders):
+def run_market(run_contender, world, seed, contenders):
     """Return one row per contender and wave of one market."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -184,11 +184,12 @@ def main():
     parser.add_argument("--out", type=Path, default=RESULTS / "policy.csv")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     options = parser.parse_args()
+    contenders = options.contenders.split(",")
     tasks = itertools.product(options.worlds.split(","), options.seeds)
     parallel = Parallel(options.jobs, return_as="generator_unordered")
     run = delayed(run_market)
     tables = []
-    for found in parallel(run(*task, options.contenders.split(",")) for task in tasks):
+    for found in parallel(run(run_contender, *task, contenders) for task in tasks):
         tables.append(found)
         write(pd.concat(tables, ignore_index=True), options.out)
         print(found.pivot_table(index="contender", columns="wave", values="gap"))

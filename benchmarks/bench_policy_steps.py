@@ -45,7 +45,6 @@ optimum that the greedy plan misses by the model's own draws, nan where not aske
 
 import argparse
 import itertools
-import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -58,9 +57,9 @@ from bench_policy import (
     SIZE,
     WAVES,
     evenly,
-    make_model,
     make_policy,
     mean_spend,
+    run_market,
 )
 from bench_recovery import read_seeds, write
 from scipy.linalg import hadamard
@@ -294,16 +293,6 @@ CONTENDERS = {
 }
 
 
-def run_market(world, seed, contenders):
-    """Return one row per contender and wave of one market."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        market = MarketEnvironment(**SIZE, drift=DRIFT[world], random_state=seed)
-        first = make_model(market, world).fit(*market.history())
-        found = [run_contender(world, seed, name, first) for name in contenders]
-    return pd.concat(found, ignore_index=True)
-
-
 def run_contender(world, seed, contender, first):
     """Return one row per wave."""
     market = MarketEnvironment(**SIZE, drift=DRIFT[world], random_state=seed)
@@ -370,7 +359,8 @@ def main():
     options = parser.parse_args()
     tables = []
     for world, seed in itertools.product(options.worlds.split(","), options.seeds):
-        found = run_market(world, seed, options.contenders.split(","))
+        contenders = options.contenders.split(",")
+        found = run_market(run_contender, world, seed, contenders)
         tables.append(found)
         write(pd.concat(tables, ignore_index=True), options.out)
         print(found.pivot_table(index="contender", columns="wave", values="gap"))

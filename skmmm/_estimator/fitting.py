@@ -129,7 +129,7 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y, before
                 estimator, reported, model, target, trace, alarms, generator
             )
         sampling, untrusted = _check_sampling(estimator, model, target, trace)
-        model = model.doubting(~np.isin(alarms, ("", *LEAVE_ESTIMATES)))
+        model = _doubting(model, alarms)
         if reported is not None:
             alarms = alarms_after(alarms, reported, experiments)
         warn_of_alarms(estimator, alarms)
@@ -424,7 +424,7 @@ def _read_experiments(estimator, grid_length):
 
 def _with_experiments(estimator, reported, model, target, trace, alarms, generator):
     """Return model and trace after experiments, and `experiments_`."""
-    model = model.doubting(alarms != "")
+    model = _doubting(model, alarms)
     more = replace(target, experiments=reported.measurements)
     if trace is None:
         before = model.network
@@ -458,6 +458,11 @@ def _with_experiments(estimator, reported, model, target, trace, alarms, generat
     for finding in table.loc[table["conflict"], "finding"]:
         warn_user(finding)
     return model, trace, table
+
+
+def _doubting(model, alarms):
+    """Return the model in which a part of what moves with channels is no effect."""
+    return model.doubting(~np.isin(alarms, ("", *LEAVE_ESTIMATES)))
 
 
 def _told(reported, model, target, before, after):

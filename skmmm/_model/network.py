@@ -57,6 +57,7 @@ from skmmm._model.spikes import (
     find_spikes,
     take_excess,
 )
+from skmmm._model.spreads import in_units
 from skmmm._model.stock import arriving, remains, summed_arriving
 from skmmm._model.sums import all_any, all_sum
 
@@ -211,14 +212,14 @@ class OutcomeNetwork:
             values["effect_log"] = torch.zeros_like(values["effect"]).unsqueeze(1)
         for prior in self.shared_priors:
             if prior.hierarchical:
-                values[prior.name] = _in_units(values, prior.name, values[prior.name])
+                values[prior.name] = in_units(values, prior.name, values[prior.name])
         for name in BY_REGION:
             if name in values:
                 values[name] = values[name].unsqueeze(1)
         values["noise_log"] = with_noise_floor(values["noise_log"], NOISE_FLOOR)
         for name, deviation in self.regional_priors.unpack(self.regional).items():
             if name in values:
-                deviation = _in_units(values, name, deviation)
+                deviation = in_units(values, name, deviation)
                 if name == "noise_log":
                     deviation = with_noise_floor(deviation, NOISE_RATIO)
                 values[name] = values[name] + deviation
@@ -594,9 +595,3 @@ def _weighted(weights, columns):
     n_regions, _, n_periods = columns.shape
     rows = columns.transpose(0, 1).flatten(1)
     return (weights @ rows).view(len(weights), n_regions, n_periods)
-
-
-def _in_units(values, name, deviation):
-    """Bring deviations from units of their spread to units of the parameter."""
-    spread = torch.exp(values[f"{name}_spread_log"])
-    return spread.reshape(-1, *[1] * (deviation.ndim - 1)) * deviation

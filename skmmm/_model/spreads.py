@@ -8,6 +8,12 @@ from skmmm._model.sums import all_regions, all_sum
 _FAR, _N_STEPS = 6.0, 1200
 
 
+def in_units(values, name, deviation):
+    """Bring deviations from units of their spread to units of the parameter."""
+    spread = torch.exp(values[f"{name}_spread_log"])
+    return spread.reshape(-1, *[1] * (deviation.ndim - 1)) * deviation
+
+
 def draw_spreads(network, shared, regional, generator):
     """Return parameters with new spreads and the same deviations (a Gibbs step).
 

@@ -5,9 +5,10 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm._estimator.fitting import _doubting
 from skmmm.datasets import make_mmm_panel
 from skmmm.inspection._ahead import goes_ahead_of_spend
-from skmmm.inspection._placement import AHEAD
+from skmmm.inspection._placement import ACCOMPANIES, AHEAD, REACTS
 
 R, T, M = 10, 104, 3
 
@@ -97,6 +98,10 @@ def test_the_alarm_of_a_fit():
     assert list(summary["alarm"]) == ["", "", AHEAD]
     assert summary["verdict"].iloc[-1] == "not identified"
     assert not model._model.network.channel_priors.doubted.any()  # estimates stay
+    doubting = _doubting(
+        model._model, np.array(["", ACCOMPANIES, REACTS], dtype=object)
+    )
+    assert doubting.network.channel_priors.doubted.tolist() == [False, False, True]
 
 
 def test_national_spend_that_goes_its_own_way_rings_no_alarm():

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from pages import read
-from skmmm import DeepCausalMMMRegressor
+from small_models import fitted_shortly
 
 pytest.importorskip("plotly", reason="the report needs plotly")
 
@@ -29,17 +29,7 @@ def told(series, short_chains):
     rng = np.random.default_rng(0)
     X = series.X.drop(columns="region")
     X = X.assign(seen=1.0 + rng.gamma(2.0, 1.0, len(X)).round(1))
-    model = DeepCausalMMMRegressor(
-        media=series.media,
-        frequency={"media_1": "seen"},
-        time="week",
-        max_lag=3,
-        n_draws=8,
-        max_iter=10,
-        graph=None,
-        random_state=0,
-    )
-    return model.fit(X, series.y), X, series.y
+    return fitted_shortly(series, X, frequency={"media_1": "seen"})
 
 
 @pytest.fixture(scope="module")

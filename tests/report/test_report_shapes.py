@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pages import read
-from skmmm import DeepCausalMMMRegressor
+from small_models import fitted_shortly
 
 pytest.importorskip("plotly", reason="the report needs plotly")
 
@@ -23,17 +23,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def told(series, short_chains):
     X = series.X.drop(columns="region")
-    model = DeepCausalMMMRegressor(
-        media=series.media,
-        synergies=[series.media[:2]],
-        time="week",
-        max_lag=3,
-        n_draws=8,
-        max_iter=10,
-        graph=None,
-        random_state=0,
-    )
-    return model.fit(X, series.y), X, series.y
+    return fitted_shortly(series, X, synergies=[series.media[:2]])
 
 
 @pytest.fixture(scope="module")
