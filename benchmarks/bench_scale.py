@@ -2,12 +2,14 @@
 
 Fits of `bench_fit.py`, each in a process of its own, on one thread and on all: default
 settings, intervals and graph included. Adds to results/scale.csv: the panel, threads,
-processes (`skmmm.distributed.region_workers`), seconds, peak memory and iterations;
+processes (`skmmm.distributed.region_workers`), seconds, those of all cores together
+(`cpu_seconds`, of the calling process), peak memory and iterations;
 prints seconds on one thread by seconds on all, and the growth exponent of seconds
 against rows. Only ratios within one run mean anything on other machines.
 
     python benchmarks/bench_scale.py --shapes 1x156x6,dma,200x156x20
     python benchmarks/bench_scale.py --shapes 400x104x10 --threads 1 --workers 1,2
+    python benchmarks/bench_scale.py --shapes 10000x156x20 --threads 2
 """
 
 import argparse
