@@ -200,7 +200,7 @@ def fit_level(network, inputs, target):
         def fill(own, some=some, twin=twin, gain=gain):
             twin = twin.in_regions(own)
             level = smooth_level(
-                target.y[own] - twin(inputs.in_regions(own)).total,
+                target.y[own] - twin.total(inputs.in_regions(own)),
                 target.precision[own],
                 gain,
                 whole.persistence[some],
