@@ -41,6 +41,10 @@ SMALLEST_STEP = 0.05
 # From so many regions on, training starts with samples of them: from far away, many
 # regions would follow what periods have in common before what regions share.
 MANY_REGIONS, SAMPLE, N_SAMPLES = 256, 64, 2
+_NOT_FINITE = (
+    "The loss or its gradient is not finite where training starts. Check X and y for "
+    "values of extreme size."
+)
 
 
 def train(network, inputs, target, loss, *, max_iter, tol, on_iteration, started=False):
@@ -222,6 +226,8 @@ def _alternate(network, inputs, target, loss, tol, record, max_iter):
             record,
         )
         now = now / fraction  # of rows, whatever they are worth
+        if not (np.isfinite(before) or np.isfinite(now)):
+            raise FloatingPointError(_NOT_FINITE)  # nowhere to go back to
         if np.isfinite(before) and not now < before + DIVERGENCE_TOLERANCE:
             # The new fraction of independent regions made the fit diverge: go back,
             # and on in smaller steps.
@@ -286,10 +292,7 @@ def find_mode(
 
     start = np.zeros(sum(part.numel() for part in whole))
     if not all(np.isfinite(part).all() for part in objective(start)):
-        raise FloatingPointError(
-            "The loss or its gradient is not finite where training starts. Check X and "
-            "y for values of extreme size."
-        )
+        raise FloatingPointError(_NOT_FINITE)
     result = minimize(
         objective,
         start,

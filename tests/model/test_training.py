@@ -49,6 +49,14 @@ def test_a_round_that_diverges_is_undone(monkeypatch):
     assert shares[:3] == pytest.approx([0.9, 0.1, (0.9 * 0.1) ** 0.5])
 
 
+def test_training_from_nowhere_ends(monkeypatch):
+    """Where no step of the first round leads to a finite loss."""
+    losses = iter([np.nan, np.nan])
+    monkeypatch.setattr(optimise, "find_mode", lambda *given: next(losses))
+    with pytest.raises(FloatingPointError, match="values of extreme size"):
+        settle(*make_problem(n_regions=5))
+
+
 @pytest.fixture
 def small_samples(monkeypatch):
     monkeypatch.setattr(optimise, "MANY_REGIONS", 9)
