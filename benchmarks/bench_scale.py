@@ -4,8 +4,8 @@ Fits of `bench_fit.py`, each in a process of its own, on one thread and on all: 
 settings, intervals and graph included. Adds to results/scale.csv: the panel, threads,
 processes (`skmmm.distributed.region_workers`), seconds, those of all cores together
 (`cpu_seconds`, of the calling process), peak memory and iterations;
-prints seconds on one thread by seconds on all, and the growth exponent of seconds
-against rows. Only ratios within one run mean anything on other machines.
+prints, of this run alone, seconds on one thread by seconds on all, and the growth
+exponent of seconds against rows. Only ratios within one run mean anything elsewhere.
 
     python benchmarks/bench_scale.py --shapes 1x156x6,dma,200x156x20
     python benchmarks/bench_scale.py --shapes 400x104x10 --threads 1 --workers 1,2
@@ -64,11 +64,11 @@ def main():
             rows.append(run(shape, n_threads, n_workers))
             print(rows[-1], flush=True)
     how, table = ["threads", "workers"], pd.DataFrame(rows)
+    kept = table
     if RESULTS.exists():  # what was measured before stays
-        key = ["shape", *how]
-        both = pd.concat([pd.read_csv(RESULTS), table])
-        table = both.drop_duplicates(key, keep="last").reset_index(drop=True)
-    table.to_csv(RESULTS, index=False)
+        kept = pd.concat([pd.read_csv(RESULTS), table])
+        kept = kept.drop_duplicates(["shape", *how], keep="last")
+    kept.to_csv(RESULTS, index=False)
     seconds = table.pivot(index="shape", columns=how, values="seconds")
     gain = (seconds.iloc[:, 0] / seconds.iloc[:, -1]).round(2)
     first, last = (tuple(map(int, seconds.columns[at])) for at in (0, -1))
