@@ -142,8 +142,9 @@ class DaskMMMRegressor(MetaEstimatorMixin, BaseEstimator):
             `n_workers` is more than there are Dask workers and this process, or
             regions.
         RuntimeError
-            If a process cannot be started beside a Dask worker, or dies or fails, or
-            its Dask worker does: it says which and why, and all processes end.
+            If a Dask worker cannot be reached by IPv4, or a process cannot be started
+            beside it, or dies or fails, or its Dask worker does: it says which and why,
+            and all processes end.
         """
         self._validate_params()
         self.estimator_ = self._fitted(X, y)
@@ -190,6 +191,8 @@ class DaskMMMRegressor(MetaEstimatorMixin, BaseEstimator):
 
         Raises
         ------
+        TypeError
+            If X is no table of Dask or pandas.
         ValueError
             If X lacks a column. When the predictions of a Dask DataFrame are computed,
             what `DeepCausalMMMRegressor.predict` raises of all of its rows, and if a

@@ -216,6 +216,32 @@ def test_strangers_are_not_let_in():
         Client(door.address, authkey=door.secret)
 
 
+def test_silent_machines_are_asked_whether_they_are_there():
+    import socket
+    from multiprocessing.connection import Client
+
+    from skmmm._model.dask_machines import Door, files_of
+
+    door = Door("127.0.0.1")
+    try:
+        friend = Client(door.address, authkey=door.secret)
+        friend.send_bytes(b"1")
+        for connection in (friend, door.visitor(1, 5.0)):
+            own, *files = files_of(connection)
+            assert own.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            for opened in (*files, own):
+                opened.close()
+    finally:
+        door.close()
+
+
+def test_hosts_without_ipv4_are_named():
+    from skmmm._model.dask_machines import host_of, own_host_towards
+
+    with pytest.raises(RuntimeError, match=r"'::1' by IPv4 .* Pass n_workers=1"):
+        own_host_towards([host_of("tcp://[::1]:8786")])
+
+
 @pytest.mark.usefixtures("client")
 @pytest.mark.parametrize(
     ("changed", "y", "message"),

@@ -31,6 +31,9 @@ from skmmm._model.workers import GRACE, PATIENCE, answer, died, processes, recei
 # from a slow disk.
 _ARRIVAL = 120.0
 _GLANCE = 0.5  # seconds from one look at Dask to the next
+# Seconds and numbers of questions after which a machine that falls silent counts as
+# gone, where the system lets them be set: ten minutes, as for sums.
+_ALIVE = {"TCP_KEEPIDLE": 300, "TCP_KEEPINTVL": 60, "TCP_KEEPCNT": 5}
 
 
 class Door:
@@ -243,7 +246,14 @@ def own_host_towards(hosts):
     own = "127.0.0.1"
     for other in hosts:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
-            way.connect((other, 1))  # sends nothing
+            try:
+                way.connect((other, 1))  # sends nothing
+            except OSError as error:
+                raise RuntimeError(
+                    f"This process finds no way to the Dask worker at {other!r} by "
+                    f"IPv4 ({error}), which the processes of a fit need. Pass "
+                    "n_workers=1: this process alone computes."
+                ) from error
             own = way.getsockname()[0]
         if not own.startswith("127."):
             break
@@ -260,6 +270,10 @@ def files_of(connection):
     with connection:
         own = socket.socket(fileno=os.dup(connection.fileno()))
     own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _ALIVE.items():
+        if hasattr(socket, name):
+            own.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     return own, own.makefile("rb"), own.makefile("wb")
 
 
