@@ -36,6 +36,7 @@ CONTENDERS = {
     "as it is": {},
     "drift 0.03": {"effect_drift": 0.03},
     "drift 0.06": {"effect_drift": 0.06},
+    "drift 0.12": {"effect_drift": 0.12},
     "fit again": None,
 }
 FALLS = 0.3  # share of its effect that a channel loses

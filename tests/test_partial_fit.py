@@ -259,7 +259,10 @@ def test_rows_that_were_learned_are_refused(before, parts):
 def test_rows_that_come_late_are_refused(before, parts):
     X, y = parts[2:]
     first = (X["region"] == X["region"].iloc[0]).to_numpy()
-    after = took_in(before, X[first], y[first])
+    missing = sorted(set(X["region"][~first]))
+    with pytest.warns(UserWarning, match="only late") as told:
+        after = took_in(before, X[first], y[first])
+    assert [str(missing) in str(one.message) for one in told] == [True]
     refused(after, X[~first], y[~first], "corrected or came late")
 
 

@@ -136,6 +136,8 @@ def _forecast_batch(model, batch, what, console):
         warnings.filterwarnings("ignore", ".*: no spend in any training row")
         warnings.filterwarnings("ignore", "There are only .* training rows")
         warnings.filterwarnings("ignore", "The KPI is ")
+        # Alarms of a part of the rows are none of the model.
+        warnings.filterwarnings("ignore", "The spend of ")
         return call_each(_forecast, calls, len(batch))
 
 

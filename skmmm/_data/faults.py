@@ -32,6 +32,7 @@ _STILL = (
 _NAMED = 5  # examples in a message
 _FEW = 8  # rows of a region below which they may be the same by chance
 _LOSS = 0.9  # share of rows below zero from which a KPI is one of losses
+_SAME = 1e-9  # of the largest value: columns that differ by less are the same
 _VARIES = 1e-6  # of its size: a KPI that varies by less is constant
 _CLOSE = 0.05  # of what is usual: a step, or a range, that is none
 _CHANCE = 0.01  # of a stretch as long, by chance, above which it says nothing
@@ -351,6 +352,43 @@ def on_not_learned(panel, columns):
     return said
 
 
+def on_twins(panel, columns):
+    """Return what to say of media columns that are the same, a list."""
+    counts = panel.weight > 0
+    # A frequency of its own tells two channels of the same reach apart.
+    grids = [panel.media] if panel.frequency is None else [panel.media, panel.frequency]
+    shares = [_of_largest(np.nan_to_num(grid[counts])) for grid in grids]
+    means = np.stack([share.mean(axis=0) for share in shares])
+
+    def same(i, j):
+        """Return whether two columns are the same, but for their unit."""
+        return np.allclose(means[:, i], means[:, j], rtol=_SAME, atol=0.0) and all(
+            np.abs(share[:, i] - share[:, j]).max() <= _SAME for share in shares
+        )
+
+    varies = (shares[0].min(axis=0) < 1.0) & (shares[0].max(axis=0) > 0.0)
+    said, left = [], list(np.flatnonzero(varies))
+    while left:
+        first = left.pop(0)
+        twins = [k for k in left if same(first, k)]
+        left = [k for k in left if k not in twins]
+        if twins:
+            names = [columns.media[k] for k in (first, *twins)]
+            said.append(
+                f"{checks.in_words(names)}: the same values, but for their unit. Rows "
+                "tell what these columns cause together, not which of them causes it. "
+                "Leave out all but one, or say what is known of each with priors or "
+                "experiments."
+            )
+    return said
+
+
+def _of_largest(values):
+    """Return values of columns, (n, M), as shares of the largest."""
+    largest = values.max(axis=0, initial=0.0)
+    return values / np.where(largest > 0, largest, 1.0)
+
+
 def on_missing_periods(panel, calendar):
     """Return what to say of periods without a row in any region, "" without any."""
     if calendar is None:
@@ -430,7 +468,8 @@ def remarks_on(
         for label, values in zip(labels, np.moveaxis(block, 2, 0), strict=True):
             isolated = isolated_values(values, learned.weight > 0, season_length)
             said.append(on_isolated(label, values, isolated, learned, *told))
-    return [text for text in [*said, *on_not_learned(learned, columns)] if text]
+    said += [*on_twins(learned, columns), *on_not_learned(learned, columns)]
+    return [text for text in said if text]
 
 
 def without(panel, stuck):

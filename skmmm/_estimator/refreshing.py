@@ -16,6 +16,7 @@ from skmmm._data.faults import kpi_outliers, stuck_cells, without
 from skmmm._data.panel import append_panel, exchangeable_periods, make_panel
 from skmmm._estimator.reading import ReadingMixin, content_of
 from skmmm._unwrapping import rows_of
+from skmmm._utils.labels import listed
 from skmmm._utils.typing import Table
 from skmmm._utils.warnings import warn_user
 
@@ -70,8 +71,9 @@ class RefreshMixin(ReadingMixin):
         -----
         UserWarning
             If new rows are less likely than nearly all that the model expected: then
-            something has changed that it does not know. And of what `fit` warns,
-            where new rows bring it about.
+            something has changed that it does not know. If a region has no new row
+            that had one in the last period before. And of what `fit` warns, where new
+            rows bring it about.
 
         Notes
         -----
@@ -190,10 +192,25 @@ class RefreshMixin(ReadingMixin):
         )
         joint = append_panel(history, panel)
         self._check_goes_on(panel, joint)
+        self._remark_absent(history, panel)
         self._remark_units(history, panel)
         self._training_index = self._training_index.append(rows.frame.index)
         self._pay_for(rows, joint)
         return joint
+
+    def _remark_absent(self, history, panel):
+        """Warn of regions with a row in the last period before and none in new ones."""
+        if self._calendar is None:
+            return
+        absent = history.observed[:, -1] & ~panel.observed.any(axis=1)
+        if absent.any():
+            names = listed([str(region) for region in self.regions_[absent]])
+            warn_user(
+                f"No new row is of the regions {names}, which had one in the last "
+                "period before. If their rows are only late, start from the model "
+                "before and pass all rows together: those of learned periods are not "
+                "taken in later."
+            )
 
     def _remark_units(self, history, panel):
         """Warn of columns that may have come in another unit."""

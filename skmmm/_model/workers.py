@@ -216,7 +216,7 @@ class Workers:
             process.hang_up()
         for process in self._processes:
             process.end()
-        self._processes = []
+        self._processes, self._failures = [], {}
 
     def run(self, function, n_regions, block, *arguments, here=()):
         """Call a function in all processes, each with its own block of regions.

@@ -34,6 +34,8 @@ REVERSE = 0.2
 # the least effect that counts would have a squared t value of 8.
 RULE_OUT = 0.05
 SEEN_AT = 8.0
+# Correlation, after what all channels are adjusted for, from which two are twins.
+ALIKE = 0.99
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +99,9 @@ def fit_channel_graph(
     region and period effects (with one region: for trend and season) and controls, and
     regressed on its own and the other channels' spend of now and before. The edges are
     those of the best acyclic structure that come back when regions are drawn again. Of
-    many regions some are looked at, as `some_regions` says.
+    many regions some are looked at, as `some_regions` says. Of two channels that move
+    alike rows do not tell to which of them others answer: pairs with one of them are
+    undecided.
 
     Parameters
     ----------
@@ -141,6 +145,8 @@ def fit_channel_graph(
     found = [_bootstrapped(e, rules, counts, cluster, find) for e in explanations]
     best, (again, grams) = explanations[0], found[0]
     probability, accepted = _edge_probability(explanations, found)
+    twins = _twins(features)
+    accepted &= ~(twins | twins[:, None])
     keep = best.structure.edges & (accepted | rules.required)
     kept = _retained(best.structure, keep, features)
     again = [_retained(structure, keep, features) for structure in again]
@@ -424,12 +430,26 @@ def _verdicts(keep, frequency, features, rules):
     seen = features.n_rows * rules.min_effect >= SEEN_AT
     # With one region neither direction within a period can be ruled out.
     seen &= _count_regions(features) > 1
+    moving &= ~_twins(features)
     rare = (frequency <= RULE_OUT) & ((frequency.T <= RULE_OUT) | keep.T)
     clear = seen & rare & moving[:, None] & moving
     verdict[(clear | ~rules.allowed) & ~keep] = VERDICTS[1]
     verdict[keep] = VERDICTS[0]
     np.fill_diagonal(verdict, "")
     return verdict
+
+
+def _twins(features):
+    """Return channels that move as another one does, (n_media,), bool.
+
+    Which of the two others follow, or which follows others, rows do not tell.
+    """
+    same = features.layout.same
+    gram = features.gram(np.zeros(features.rows.shape, dtype=int), 1)[0]
+    gram = gram[np.ix_(same, same)]
+    size = np.sqrt(np.diag(gram))
+    alike = gram >= ALIKE * size * size[:, None]
+    return (alike & (gram > 0.0) & ~np.eye(len(same), dtype=bool)).any(axis=1)
 
 
 def _retained(structure, keep, features):

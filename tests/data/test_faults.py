@@ -1,12 +1,19 @@
 """What `fit` says about rows, before anything is learned from them."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skmmm._data.faults import isolated_values, kpi_outliers, on_stuck, stuck_cells
+from skmmm._data.faults import (
+    isolated_values,
+    kpi_outliers,
+    on_stuck,
+    on_twins,
+    stuck_cells,
+)
 from skmmm._data.panel import make_panel
 from skmmm.datasets import make_mmm_panel
 
@@ -170,3 +177,25 @@ def test_a_drift_too_small_to_see_is_left_alone():
     counts, said = learned(1e6 + 0.5 * np.arange(60.0))
     assert counts.all()
     assert not said
+
+
+def test_columns_that_are_the_same_are_named_together():
+    rng = np.random.default_rng(0)
+    spend = rng.gamma(2.0, 1e5, size=(60, 5))
+    spend[:, 3] = 0.25 * spend[:, 0]  # in another unit
+    spend[:, 4] = spend[:, 1] * (1.0 + 1e-6 * rng.normal(size=60))  # nearly
+    columns = SimpleNamespace(media=["tv", "radio", "search", "grps", "online"])
+
+    def said(media, frequency=None):
+        panel = panel_of(noisy(rng))
+        grid = None if frequency is None else frequency[None]
+        return on_twins(replace(panel, media=media[None], frequency=grid), columns)
+
+    (told,) = said(spend)
+    assert told.startswith("'tv', 'grps': the same values")
+    often = np.ones_like(spend)
+    often[:, 3] = rng.uniform(1.0, 2.0, 60)
+    assert said(spend, often) == []
+    still = np.ones_like(spend)  # of which another remark tells
+    still[:, 2] = 0.0
+    assert said(still) == []

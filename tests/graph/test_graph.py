@@ -64,6 +64,16 @@ def test_it_finds_the_edge(world, cls):
     assert len(graph.channel_graph().pairs) == 6
 
 
+def test_of_twins_it_does_not_say_which_drives(world):
+    X = world.X.assign(copy=2.0 * world.X["media_1"])
+    found = StructuralVAR(**ROLES, **QUICK).fit(X).channel_graph().verdict
+    twins = ["media_1", "copy"]
+    assert (found.loc[twins].drop(columns=twins) == "undecided").all(axis=None)
+    assert (found[twins].drop(index=twins) == "undecided").all(axis=None)
+    alone = StructuralVAR(**ROLES, **QUICK).fit(world.X).channel_graph().verdict
+    assert alone.loc["media_1", "media_3"] == "edge"
+
+
 @pytest.mark.parametrize("cls", [StructuralVAR, NOTEARS])
 @pytest.mark.parametrize("n_regions", [1, 12])
 def test_alone_it_says_what_the_regressor_says(world, series, cls, n_regions):

@@ -77,7 +77,8 @@ def twins(short_chains, arguments, series):
     """A regressor that has seen one column twice."""
     few = {"max_lag": 1, "n_draws": 8, "max_iter": 15, "graph": None}
     model = DeepCausalMMMRegressor(**arguments | few)
-    with pytest.warns(ConvergenceWarning):
+    said = pytest.warns(UserWarning, match="'media_1', 'twin': the same values")
+    with said, pytest.warns(ConvergenceWarning):
         return model.fit(series.X.assign(twin=series.X["media_1"]), series.y)
 
 

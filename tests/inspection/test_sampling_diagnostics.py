@@ -77,6 +77,7 @@ def test_channels_whose_draws_cannot_be_trusted_are_not_data_driven(panel, monke
     assert reasons[:-1].str.contains(UNTRUSTED).all()
 
 
+@pytest.mark.filterwarnings("ignore:.*the same values")
 def test_of_channels_whose_draws_cannot_be_trusted_no_sum_is_known(panel, monkeypatch):
     X = panel.X.assign(twin=panel.X["media_1"])
     roles = {"media": [*panel.media, "twin"], "controls": panel.controls}
