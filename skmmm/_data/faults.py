@@ -357,17 +357,24 @@ def on_twins(panel, columns):
     counts = panel.weight > 0
     # A frequency of its own tells two channels of the same reach apart.
     grids = [panel.media] if panel.frequency is None else [panel.media, panel.frequency]
-    shares = [_of_largest(np.nan_to_num(grid[counts])) for grid in grids]
-    means = np.stack([share.mean(axis=0) for share in shares])
+
+    def shares_of(m):
+        """Return what a channel has in each row, as shares of the largest."""
+        return [_of_largest(np.nan_to_num(grid[..., m][counts])) for grid in grids]
+
+    n_media = len(columns.media)  # one at a time: panels may be large
+    ends = [
+        (own.min(), own.mean(), own.max()) for own, *_ in map(shares_of, range(n_media))
+    ]
 
     def same(i, j):
         """Return whether two columns are the same, but for their unit."""
-        return np.allclose(means[:, i], means[:, j], rtol=_SAME, atol=0.0) and all(
-            np.abs(share[:, i] - share[:, j]).max() <= _SAME for share in shares
+        return np.allclose(ends[i], ends[j], rtol=_SAME, atol=0.0) and all(
+            np.abs(own - other).max() <= _SAME
+            for own, other in zip(shares_of(i), shares_of(j), strict=True)
         )
 
-    varies = (shares[0].min(axis=0) < 1.0) & (shares[0].max(axis=0) > 0.0)
-    said, left = [], list(np.flatnonzero(varies))
+    said, left = [], [m for m, (low, _, high) in enumerate(ends) if low < high]
     while left:
         first = left.pop(0)
         twins = [k for k in left if same(first, k)]
@@ -384,9 +391,9 @@ def on_twins(panel, columns):
 
 
 def _of_largest(values):
-    """Return values of columns, (n, M), as shares of the largest."""
-    largest = values.max(axis=0, initial=0.0)
-    return values / np.where(largest > 0, largest, 1.0)
+    """Return values of a column as shares of the largest."""
+    largest = values.max(initial=0.0)
+    return values / (largest if largest > 0 else 1.0)
 
 
 def on_missing_periods(panel, calendar):
