@@ -178,7 +178,8 @@ def check_channels(option, names, model):
         if name not in model.media_:
             raise UsageError(
                 f"{option} names {name!r}, which is none of the channels "
-                f"{', '.join(map(str, model.media_))}"
+                f"{', '.join(map(str, model.media_))}."
+                + did_you_mean(name, model.media_)
             )
 
 

@@ -335,8 +335,11 @@ def _plan(content):
             " Fewer than half of the draws agree: the gain is within the uncertainty "
             "of the model, and no reason to move money."
         )
-    elif found.probability_better < _CLEAR or unsure or cut:
-        text += " Do not move everything at once: test it first."
+    else:
+        if found.gain_low < 0.0:
+            text += " The interval holds a loss, too: by itself no reason to move."
+        if found.probability_better < _CLEAR or unsure or cut:
+            text += " Do not move everything at once: test it first."
     return text
 
 

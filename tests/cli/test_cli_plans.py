@@ -310,6 +310,7 @@ def test_prices_of_a_plan(tmp_path, capsys, series):
     np.testing.assert_allclose(table["spend"], expected.allocation["spend"], rtol=1e-6)
     for option, said in (
         ("tv=1.1", "--price-level names 'tv', which is none of the channels"),
+        ("medai_1=1.1", "Did you mean 'media_1'?"),
         ("media_1=0", "--price-level of 'media_1' must be a positive number"),
     ):
         assert main([*asked, "--price-level", option]) != 0

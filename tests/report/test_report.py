@@ -292,6 +292,10 @@ def test_money_that_moves_to_what_is_not_identified_is_named(world):
     page = make_page(content, title=None, plotly="")
     assert 'id="plan-doubt"' in page
     assert "<h3>Look at the data first</h3>\n<p>The KPI stands still.</p>" in page
+    for low, doubted in ((-1.0, True), (1.0, False), (np.nan, False)):
+        plan.path.plans[plan.nearest].gain_low = low
+        (text,) = (t for h, t in summary_sentences(content) if h.startswith("A better"))
+        assert ("The interval holds a loss, too" in text) == doubted
     plan.path.plans[plan.nearest].probability_better = 0.38
     (text,) = (t for h, t in summary_sentences(content) if h.startswith("A better"))
     assert text.endswith("the uncertainty of the model, and no reason to move money.")
