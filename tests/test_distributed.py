@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -69,6 +70,20 @@ def test_the_mode_is_that_of_one_process(world, alone, shared_out):
     )
     again = unfitted(world).fit(world.X, world.y)
     assert_array_equal(again.predict(world.X), model.predict(world.X))
+
+
+def test_three_processes_share_unlike_regions(world):
+    """Two have two regions and one has one; weeks are missing, one channel is dark."""
+    X, y = world.X.copy(), world.y
+    X.loc[X["region"] != "region_3", world.media[1]] = 0.0
+    some = np.random.default_rng(0).random(len(X)) > 0.15
+    some |= (X["week"] == X["week"].min()) | (X["week"] == X["week"].max())
+    X, y = X[some], y[some]
+    expected = unfitted(world).fit(X, y)
+    with region_workers(3):
+        found, again = (unfitted(world).fit(X, y).predict(X) for _ in range(2))
+    assert_allclose(found, expected.predict(X), rtol=1e-8)
+    assert_array_equal(found, again)
 
 
 def test_pairs_are_those_of_one_process(world, shared_out):

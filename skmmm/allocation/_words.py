@@ -7,13 +7,14 @@ from sklearn.utils import Bunch
 
 from skmmm._data.tables import row_namer
 from skmmm._planning.problem import ALIKE, Problem
-from skmmm._utils.labels import called, first_few, listed
+from skmmm._utils.labels import called, counted, first_few, listed
 from skmmm._utils.typing import Array
 from skmmm.inspection._verdicts import VERDICTS
 
 CLOSE = 1e-3  # of the multiples: what counts as at a bound
 _PRICE = 0.05  # away from the mean price: what is said
 _SURE = 0.9  # share of draws that agree with a plan, from which no test is spoken of
+_NAMED_ROWS = 5  # rows in a message, from which they are counted instead
 _MOVED = 0.01  # of its spend: from which a channel is said to move
 BEYOND_ERROR = 2.0  # Monte Carlo errors from which a value is one
 
@@ -404,10 +405,15 @@ def _surprise(review: Any) -> str:
 
 
 def _missing(review: Any, model: Any) -> str:
-    """Return the rows of a plan that did not come, the first few by name."""
-    columns = model._columns
-    where = row_namer(review.missing, columns.region, columns.time)
-    return first_few([where(i) for i in range(len(review.missing))])
+    """Return the rows of a plan that did not come: few by name, many by period."""
+    columns, missing = model._columns, review.missing
+    where = row_namer(missing, columns.region, columns.time)
+    if len(missing) <= _NAMED_ROWS or columns.time is None:
+        return first_few([where(i) for i in range(len(missing))])
+    namer = row_namer(missing, time=columns.time)
+    order = missing[columns.time].argsort()
+    first, last = (namer(order.iloc[end]) for end in (0, -1))
+    return f"{counted(len(missing), 'row')}, {first} to {last.removeprefix('time ')}"
 
 
 def in_money(amount: float) -> str:

@@ -209,6 +209,10 @@ def test_rows_that_have_not_come_yet(model, plan, came):
     assert f"no row for it: region 'region_1', time {X['week'].max():%Y-%m-%d}" in (
         review.message
     )
+    weeks = sorted(set(X["week"]))
+    first = (X["week"] <= weeks[0]).to_numpy()
+    said = f"{sum(~first)} rows, time {weeks[1]:%Y-%m-%d} to {weeks[-1]:%Y-%m-%d}."
+    assert said in plan.review(X[first], y[first]).message
     # What is left out of the middle has the carry-over that was planned.
     hole = (X["week"] == X["week"].min()) & (X["region"] == "region_1")
     filled = X.copy()
