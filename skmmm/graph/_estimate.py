@@ -145,8 +145,8 @@ def fit_channel_graph(
     found = [_bootstrapped(e, rules, counts, cluster, find) for e in explanations]
     best, (again, grams) = explanations[0], found[0]
     probability, accepted = _edge_probability(explanations, found)
-    twins = _twins(features)
-    accepted &= ~(twins | twins[:, None])
+    apart = _moving_apart(features)
+    accepted &= apart & apart[:, None]
     keep = best.structure.edges & (accepted | rules.required)
     kept = _retained(best.structure, keep, features)
     again = [_retained(structure, keep, features) for structure in again]
@@ -155,7 +155,7 @@ def fit_channel_graph(
         weight=weight,
         same=same,
         probability=probability,
-        verdict=_verdicts(keep, probability, features, rules),
+        verdict=_verdicts(keep, probability, features, rules, apart),
         equations=_equations([kept], [best.gram], features, links),
         draws=_equations(again, grams, features, links),
         n_rows=max(features.n_rows, 0),
@@ -221,7 +221,7 @@ def _nothing_found(features, rules, links):
         weight=none,
         same=none,
         probability=none,
-        verdict=_verdicts(none > 0, none, features, rules),
+        verdict=_verdicts(none > 0, none, features, rules, np.zeros(d, dtype=bool)),
         equations=equations,
         draws=equations,
         n_rows=max(features.n_rows, 0),
@@ -423,33 +423,31 @@ def _p_values_of_past(explanation):
     return p_value
 
 
-def _verdicts(keep, frequency, features, rules):
+def _verdicts(keep, frequency, features, rules, apart):
     verdict = np.full(keep.shape, VERDICTS[2], dtype=object)
-    moving = np.diag(features.gram(np.zeros(features.rows.shape, dtype=int), 1)[0])
-    moving = moving[features.layout.same] > 0
     seen = features.n_rows * rules.min_effect >= SEEN_AT
     # With one region neither direction within a period can be ruled out.
     seen &= _count_regions(features) > 1
-    moving &= ~_twins(features)
     rare = (frequency <= RULE_OUT) & ((frequency.T <= RULE_OUT) | keep.T)
-    clear = seen & rare & moving[:, None] & moving
+    clear = seen & rare & apart[:, None] & apart
     verdict[(clear | ~rules.allowed) & ~keep] = VERDICTS[1]
     verdict[keep] = VERDICTS[0]
     np.fill_diagonal(verdict, "")
     return verdict
 
 
-def _twins(features):
-    """Return channels that move as another one does, (n_media,), bool.
+def _moving_apart(features):
+    """Return channels that move, and not as another one does, (n_media,), bool.
 
-    Which of the two others follow, or which follows others, rows do not tell.
+    Which of two twins others follow, or which follows others, rows do not tell.
     """
     same = features.layout.same
     gram = features.gram(np.zeros(features.rows.shape, dtype=int), 1)[0]
     gram = gram[np.ix_(same, same)]
     size = np.sqrt(np.diag(gram))
     alike = gram >= ALIKE * size * size[:, None]
-    return (alike & (gram > 0.0) & ~np.eye(len(same), dtype=bool)).any(axis=1)
+    twins = (alike & (gram > 0.0)).sum(axis=1) > 1  # with itself
+    return (size > 0.0) & ~twins
 
 
 def _retained(structure, keep, features):

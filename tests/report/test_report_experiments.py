@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from pages import read
-from skmmm import DeepCausalMMMRegressor
+from small_models import fitted_shortly
 
 pytest.importorskip("plotly", reason="the report needs plotly")
 
@@ -41,17 +41,7 @@ def tested(series):
             "std_error": [1e5, 1e9],
         }
     )
-    model = DeepCausalMMMRegressor(
-        media=series.media,
-        time="week",
-        max_lag=3,
-        n_draws=8,
-        max_iter=10,
-        experiments=tests,
-        random_state=0,
-    )
-    X = series.X.drop(columns="region")
-    return model.fit(X, series.y), X, series.y
+    return fitted_shortly(series, series.X.drop(columns="region"), experiments=tests)
 
 
 @pytest.fixture(scope="module")
