@@ -70,7 +70,7 @@ def least_squares(problem):
     kpi = _within(y / size[:, None]).ravel()
     follows = np.tile(np.arange(y.shape[1]) > 0, n_regions)
     plain, *_ = np.linalg.lstsq(design, kpi, rcond=None)
-    related = autoregressive_least_squares(design, kpi, follows)
+    related, *_ = autoregressive_least_squares(design, kpi, follows)
     totals = truth.sum()
     return [error_of_totals(totals * size, totals) for size in (plain, related)]
 

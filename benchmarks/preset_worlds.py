@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
-from world_parts import REGION, WEEK, Problem, hill
+from scipy.special import expit
+from world_parts import REGION, WEEK, Family, Problem, hill, logit
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 PUBLIC_SEED = 20250715
@@ -236,6 +237,33 @@ def _draw_large_preset(rng):
     }
 
 
+def _carried(relative, decay):
+    """Relative spend (T, R) with what is left of earlier weeks."""
+    return lfilter(float(decay) ** np.arange(PRESET_LAGS), 1.0, relative, axis=0)
+
+
+def _family(spend, media):
+    """Hill curves after geometric carry-over: decay, half and slope of each channel."""
+
+    def curves(parameters):
+        shapes = zip(spend.values(), *np.split(parameters, 3), strict=True)
+        return np.column_stack(
+            [
+                hill(
+                    _carried(x / np.maximum(x.max(axis=0), 1e-12), expit(decay)),
+                    half=np.exp(half),
+                    slope=np.exp(slope),
+                ).ravel()
+                for x, decay, half, slope in shapes
+            ]
+        )
+
+    truth = [logit([spec["decay"] for spec in media])]
+    truth += [np.log([spec[key] for spec in media]) for key in ("half", "slope")]
+    kinds = np.repeat(["logit decay", "log half", "log slope"], len(media))
+    return Family(curves, np.concatenate(truth), list(kinds))
+
+
 def make_preset(name, seed):
     """A preset of the recovery benchmark.
 
@@ -252,8 +280,7 @@ def make_preset(name, seed):
     for spec in preset["media"]:
         spend, _ = _draw_column(rng, spec, weeks, n_regions)
         relative = spend / np.maximum(spend.max(axis=0), 1e-12)
-        kernel = float(spec["decay"]) ** np.arange(PRESET_LAGS)
-        carried = lfilter(kernel, 1.0, relative, axis=0)
+        carried = _carried(relative, spec["decay"])
         values[spec["name"]] = spend
         contributions[spec["name"]] = (
             rate
@@ -280,7 +307,9 @@ def make_preset(name, seed):
         "region": REGION,
         "time": WEEK,
     }
-    return Problem(name, seed, X, pd.Series(sales.ravel(), name="sales"), truth, roles)
+    family = _family({c: values[c] for c in contributions}, preset["media"])
+    y = pd.Series(sales.ravel(), name="sales")
+    return Problem(name, seed, X, y, truth, roles, family=family)
 
 
 def public_tables():

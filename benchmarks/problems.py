@@ -35,14 +35,17 @@ from functools import partial
 
 import numpy as np
 from preset_worlds import PRESETS, make_preset
+from scipy.special import expit
 from world_parts import (
     REGION,
     WEEK,
+    Family,
     Problem,
     autoregression,
     carry_over,
     geometric,
     hill,
+    logit,
     one_series,
     weibull,
     without_each,
@@ -166,6 +169,20 @@ def _media_response(spend, *, kernels=None, saturate=_exponential, factor=1.0):
     return lambda x: AMPLITUDE * factor * saturate(carry_over(x / maxima, kernels))
 
 
+def _simple_family(spend):
+    """Geometric carry-over and exponential saturation, one decay and rate a channel."""
+    n_channels = len(CHANNELS)
+
+    def curves(parameters):
+        decay, log_rate = np.split(parameters, 2)
+        kernels = geometric(expit(decay), N_LAGS)
+        carried = carry_over(spend / spend.max(axis=0), kernels)
+        return -np.expm1(-np.exp(log_rate) * carried)
+
+    kinds = ["logit decay"] * n_channels + ["log rate"] * n_channels
+    return Family(curves, np.r_[logit(DECAY), np.log(RATE)], kinds)
+
+
 def _stress(name, seed, spend, controls, rest, *, observed=None, synergy=0.0, **media):
     """Pack a stress world: rest (T,) is all that media do not cause, with noise."""
     parts = _media_response(spend, **media)
@@ -175,7 +192,7 @@ def _stress(name, seed, spend, controls, rest, *, observed=None, synergy=0.0, **
         joint = each[:, TV] * each[:, SEARCH] / (AMPLITUDE[TV] * AMPLITUDE[SEARCH])
         return each.sum(axis=1) + synergy * joint
 
-    return one_series(
+    problem = one_series(
         name,
         seed,
         media=CHANNELS,
@@ -184,6 +201,8 @@ def _stress(name, seed, spend, controls, rest, *, observed=None, synergy=0.0, **
         y=np.maximum(response(spend) + rest, 1.0),
         truth=without_each(response, spend),
     )
+    simple = observed is None and not synergy and not media
+    return replace(problem, family=_simple_family(spend) if simple else None)
 
 
 def make_clean(seed, name="clean", **media):

@@ -11,6 +11,25 @@ WEEK, REGION = "week", "region"
 
 
 @dataclass(frozen=True)
+class Family:
+    """The families of a world's curves, and their true parameters.
+
+    Parameters
+    ----------
+    curves : callable
+        From parameters to what each channel causes, (rows, channels), but for a factor
+        per channel.
+    truth : ndarray of shape (n_parameters,)
+    kinds : list of str
+        What each parameter is, of ``shape_oracle.SPREADS``.
+    """
+
+    curves: Callable
+    truth: np.ndarray
+    kinds: list
+
+
+@dataclass(frozen=True)
 class Problem:
     """One simulated data set and what caused its KPI.
 
@@ -31,6 +50,7 @@ class Problem:
         As truth, but channels that react to the removed one do react.
     respond : callable or None
         From spend, (rows, channels), to what each channel then causes, of that shape.
+    family : Family or None
     """
 
     name: str
@@ -41,6 +61,7 @@ class Problem:
     roles: dict
     total_truth: pd.DataFrame | None = None
     respond: Callable | None = None
+    family: Family | None = None
 
 
 def carry_over(spend, kernels):
@@ -53,6 +74,12 @@ def geometric(decay, n_lags):
     """Geometric kernels (M, L), each with sum 1."""
     weights = np.asarray(decay)[:, None] ** np.arange(n_lags)
     return weights / weights.sum(axis=1, keepdims=True)
+
+
+def logit(share):
+    """Log odds of a share; none at all counts as 2 %."""
+    share = np.maximum(share, 0.02)
+    return np.log(share / (1 - share))
 
 
 def weibull(shape, scale, n_lags):
