@@ -8,8 +8,8 @@ that follow an AR(1). No model that has to learn shapes can be expected to be as
 `fit_families`: the families of carry-over and saturation are known, their parameters
 are found with the rest, by nonlinear least squares. It starts at the true parameters,
 which are also the centres of its priors (SPREADS), and is told how persistent and how
-large errors are. It shows what is to be expected of one who has to learn shapes, but is told
-all else.
+large errors are. It shows what is to be expected of one who has to learn shapes, but is
+told all else.
 """
 
 import numpy as np
