@@ -307,7 +307,9 @@ def make_preset(name, seed):
         "region": REGION,
         "time": WEEK,
     }
-    family = _family({c: values[c] for c in contributions}, preset["media"])
+    family = None
+    if name in PRESETS:  # ninety parameters are too many for `fit_families`
+        family = _family({c: values[c] for c in contributions}, preset["media"])
     y = pd.Series(sales.ravel(), name="sales")
     return Problem(name, seed, X, y, truth, roles, family=family)
 
