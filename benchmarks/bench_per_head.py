@@ -11,6 +11,8 @@ knows the population:
 - least_squares: error of who knows every true shape, and has the sizes of effects to
   find, by least squares with effects of regions and weeks
 - least_squares_ar: the same with errors that follow an AR(1)
+- knows_families: the same of who knows the families of the shapes, and learns their
+  parameters (`shape_oracle.py`)
 
     python benchmarks/bench_per_head.py --seeds 0-2,120-123
 """
@@ -24,7 +26,7 @@ import pandas as pd
 from bench_recovery import read_seeds
 from cause_worlds import WORLDS
 from joblib import Parallel, delayed
-from shape_oracle import autoregressive_least_squares
+from shape_oracle import autoregressive_least_squares, learn_shapes
 
 from skmmm import DeepCausalMMMRegressor
 
@@ -43,7 +45,7 @@ def run_problem(world, seed, known, **options):
         found = model.fit(problem.X, problem.y).channel_summary()
     truth = problem.truth.sum()
     inside = truth.between(found["contribution_low"], found["contribution_high"])
-    plain, related = least_squares(problem)
+    plain, related, learned = least_squares(problem)
     return {
         "world": world,
         "seed": seed,
@@ -53,6 +55,7 @@ def run_problem(world, seed, known, **options):
         "exponent": model.per_head_exponent_,
         "least_squares": plain,
         "least_squares_ar": related,
+        "knows_families": learned,
     }
 
 
@@ -61,18 +64,33 @@ def error_of_totals(found, truth):
 
 
 def least_squares(problem):
-    """Return errors of who knows the shapes, with independent and with AR(1) errors."""
+    """Return errors of who knows the shapes, with independent and with AR(1) errors.
+
+    And of who knows the families of the shapes only, with AR(1) errors.
+    """
     n_regions = problem.X[problem.roles["region"]].nunique()
     truth, y = problem.truth, np.asarray(problem.y).reshape(n_regions, -1)
     size = y.mean(axis=1)
-    effects = truth.to_numpy().reshape(*y.shape, -1) / size[:, None, None]
-    design = _within(effects).reshape(y.size, -1)
     kpi = _within(y / size[:, None]).ravel()
+
+    def within(media):
+        effects = media.reshape(*y.shape, -1) / size[:, None, None]
+        return _within(effects).reshape(y.size, -1)
+
+    design = within(truth.to_numpy())
     follows = np.tile(np.arange(y.shape[1]) > 0, n_regions)
     plain, *_ = np.linalg.lstsq(design, kpi, rcond=None)
-    related, *_ = autoregressive_least_squares(design, kpi, follows)
+    related, persistence, innovation = autoregressive_least_squares(
+        design, kpi, follows
+    )
+
+    def fit(curves):
+        return autoregressive_least_squares(within(curves), kpi, follows, persistence)
+
+    learned = learn_shapes(problem.family, fit, innovation.std())
     totals = truth.sum()
-    return [error_of_totals(totals * size, totals) for size in (plain, related)]
+    found = totals * plain, totals * related, learned.sum(axis=0)
+    return [error_of_totals(one, totals) for one in found]
 
 
 def _within(values):

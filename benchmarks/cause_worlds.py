@@ -17,14 +17,17 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 from world_parts import (
     REGION,
     WEEK,
+    Family,
     Problem,
     autoregression,
     carry_over,
     geometric,
     hill,
+    logit,
 )
 
 N_LAGS = 13
@@ -78,6 +81,21 @@ class _World:
         kernels = geometric(self.decay, N_LAGS)
         carried = np.stack([carry_over(one, kernels) for one in relative])
         return self.effect * hill(carried, half=self.half, slope=self.slope)
+
+    def family(self, relative):
+        """Return the `Family` of the effects of relative spend, (R, T, M)."""
+        size, n_media = self.size[:, None, None], len(self.effect)
+
+        def curves(parameters):
+            decay, half, slope = np.split(parameters, 3)
+            kernels = geometric(expit(decay), N_LAGS)
+            carried = np.stack([carry_over(one, kernels) for one in relative])
+            found = hill(carried, half=np.exp(half), slope=np.exp(slope))
+            return (size * found).reshape(-1, n_media)
+
+        truth = np.r_[logit(self.decay), np.log(self.half), np.log(self.slope)]
+        kinds = np.repeat(["logit decay", "log half", "log slope"], n_media)
+        return Family(curves, truth, list(kinds))
 
     def problem(self, name, seed, spend, effects, y=None, controls=None):
         """Pack spend (R, T, M) and effects (R, T, M) in mean KPI into a `Problem`."""
@@ -199,6 +217,7 @@ def per_head(seed, *, flights=False, name):
         pulse = pulse * _flights(world.rng, pulse.shape)
     pulse = _relative(pulse)
     effects = world.effects(intensity * pulse)
+    family = world.family(intensity * pulse)
     national = world.rng.normal(0.0, 0.01, sizes[1]).cumsum()
     world.baseline += national
     money = intensity * pulse * world.size[:, None, None] * 0.01
@@ -207,6 +226,7 @@ def per_head(seed, *, flights=False, name):
     return replace(
         problem,
         X=problem.X.assign(population=people),
+        family=family,
         roles=problem.roles | {"population": "population"},
     )
 

@@ -7,7 +7,6 @@ With names of tables (forecast, weekly, totals, plan, ...), print these instead.
 
 import sys
 import textwrap
-from math import isnan
 from pathlib import Path
 
 import pandas as pd
@@ -42,7 +41,8 @@ CONTENDERS = {
     "skmmm": "skmmm",
     "skmmm, not money": "not money",
     "linear MMM": "linear MMM",
-    "shape oracle": "knows the shapes",
+    "shape oracle": "knows shapes",
+    "knows the families": "knows families",
 }
 RIVALS = ["PyMC-Marketing", "Meridian", "Meridian, automatic knots", "DeepCausalMMM"]
 PLANNERS = {
@@ -128,12 +128,13 @@ def recovered(table, score, form, published):
     """Return one row of text per world, in the order of the results."""
     rows = []
     for world, group in table.groupby("world", sort=False):
-        means = group.groupby("contender")[score].mean()
+        means = group.groupby("contender")[score].mean().map(form, na_action="ignore")
+        means = means.fillna("failed").reindex(list(CONTENDERS), fill_value="")
         rows.append(
             [
                 spaced(world),
                 str(group["seed"].nunique()),
-                *("failed" if isnan(means[c]) else form(means[c]) for c in CONTENDERS),
+                *means,
                 *published.get(world, ("", "")),
                 covered(group),
             ]

@@ -47,18 +47,34 @@ def fit_families(problem):
     family, rows = problem.family, _Rows(problem)
     known = problem.truth.to_numpy() / rows.size[:, None]
     _, persistence, innovation = rows.least_squares(known)
+
+    def fit(curves):
+        return rows.least_squares(curves / rows.size[:, None], persistence)
+
+    contributions = learn_shapes(family, fit, innovation.std())
+    columns, index = problem.truth.columns, problem.X.index
+    return pd.DataFrame(contributions, columns=columns, index=index), None
+
+
+def learn_shapes(family, fit, scale):
+    """Return what each channel causes with the parameters and sizes that fit best.
+
+    Parameters
+    ----------
+    family : Family
+    fit : callable
+        From curves, (rows, channels), to their sizes and, last, innovations.
+    scale : float
+        Standard deviation of the innovations.
+    """
     spread = np.array([SPREADS[kind] for kind in family.kinds])
 
     def misfit(parameters):
-        *_, error = rows.least_squares(family.curves(parameters), persistence)
-        surprise = (parameters - family.truth) / spread
-        return np.r_[error / innovation.std(), surprise]
+        *_, innovation = fit(family.curves(parameters))
+        return np.r_[innovation / scale, (parameters - family.truth) / spread]
 
     curves = family.curves(least_squares(misfit, family.truth).x)
-    size_of_effect, *_ = rows.least_squares(curves, persistence)
-    contributions = rows.size[:, None] * curves * size_of_effect
-    columns, index = problem.truth.columns, problem.X.index
-    return pd.DataFrame(contributions, columns=columns, index=index), None
+    return curves * fit(curves)[0]
 
 
 class _Rows:

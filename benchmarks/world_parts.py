@@ -17,8 +17,8 @@ class Family:
     Parameters
     ----------
     curves : callable
-        From parameters to what each channel causes, (rows, channels), but for a factor
-        per channel.
+        From parameters to what each channel causes, (rows, channels), KPI units but for
+        a factor per channel.
     truth : ndarray of shape (n_parameters,)
     kinds : list of str
         What each parameter is, of ``shape_oracle.SPREADS``.

@@ -110,6 +110,7 @@ def test_run_of_one_world(modules, monkeypatch, tmp_path, capsys):
         "linear MMM": bench.fit_linear,
         "skmmm, not money": fit_nothing,
         "shape oracle": bench.fit_oracle,
+        bench.FAMILIES: bench.fit_families,
     }
     monkeypatch.setattr(bench, "CONTENDERS", contenders)
     rows = [
@@ -130,6 +131,13 @@ def test_run_of_one_world(modules, monkeypatch, tmp_path, capsys):
     # One who knows the shapes is wrong by the noise alone.
     assert 0 < means.loc[("clean", "shape oracle"), "total_error"] < 0.15
     assert 0 < means.loc[("national_constant", "shape oracle"), "total_error"] < 0.15
+    # Who has to learn shapes is told nothing else but of which families they are.
+    assert ("national_constant", bench.FAMILIES) not in means.index
+    learned, known = (
+        means.loc[("clean", contender), "srmse"]
+        for contender in (bench.FAMILIES, "shape oracle")
+    )
+    assert known < learned < 0.5
     assert np.isnan(means.loc[("clean", "skmmm, not money"), "srmse"])
     assert coverage.to_dict() == {"skmmm": 1.0}
 

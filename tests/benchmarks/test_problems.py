@@ -261,3 +261,12 @@ def test_a_third_of_television_runs_through_search():
     assert_allclose(problem.truth["search"], problem.total_truth["search"])
     assert (problem.total_truth >= problem.truth).all(axis=None)
     assert problem.X["search"].corr(problem.X["tv"]) > 0.5
+
+
+@pytest.mark.parametrize("name", ["clean", "dense_controls", "small", "medium"])
+def test_family_at_its_true_parameters_is_the_truth_but_for_a_factor(name):
+    problem = world(name, 3)
+    curves = problem.family.curves(problem.family.truth)
+    assert len(problem.family.kinds) == len(problem.family.truth)
+    for curve, (_, truth) in zip(curves.T, problem.truth.items(), strict=True):
+        assert np.corrcoef(curve, truth)[0, 1] > 0.9999
