@@ -269,4 +269,4 @@ def test_family_at_its_true_parameters_is_the_truth_but_for_a_factor(name):
     curves = problem.family.curves(problem.family.truth)
     assert len(problem.family.kinds) == len(problem.family.truth)
     for curve, (_, truth) in zip(curves.T, problem.truth.items(), strict=True):
-        assert np.corrcoef(curve, truth)[0, 1] > 0.9999
+        assert np.corrcoef(curve, truth)[0, 1] > 0.998  # decays of 0 count as .02
