@@ -69,8 +69,9 @@ class DaskMMMRegressor(MetaEstimatorMixin, BaseEstimator):
     The processes beside Dask workers have memory of their own, which limits of Dask do
     not count. They reach the calling process and each other by TCP, on ports that the
     system chooses and addresses of IPv4 that the cluster uses, and prove to it that
-    they know a secret which came with the task. The sums that pass between them are
-    neither encrypted nor guarded by it. Weights of rows are not taken.
+    they know a secret which came with the task. Nothing is encrypted, and where they
+    add up sums nobody has to prove anything: use networks that you trust. Weights of
+    rows are not taken.
 
     Examples
     --------

@@ -4,6 +4,7 @@ import doctest
 import os
 import pickle
 import signal
+import socket
 import sys
 import time
 from types import SimpleNamespace
@@ -17,6 +18,9 @@ from sklearn.base import clone
 import skmmm.dask
 from helpers import AfterIterations
 from skmmm import DeepCausalMMMRegressor
+from skmmm._model import dask_machines, workers
+from skmmm._model import door as doors
+from skmmm._model.door import Door
 from skmmm.dask import DaskMMMRegressor
 from skmmm.datasets import make_mmm_panel
 from skmmm.distributed import region_workers
@@ -196,43 +200,36 @@ def gone(pid):
     return False
 
 
-def test_strangers_are_not_let_in():
-    from multiprocessing import AuthenticationError
-    from multiprocessing.connection import Client
-
-    from skmmm._model.dask_machines import Door
-
-    door = Door("127.0.0.1")
-    try:
-        with pytest.raises(AuthenticationError):
-            Client(door.address, authkey=b"guessed")
-        assert door.visitor(1, 0.1) is None
-        with Client(door.address, authkey=door.secret) as friend:
-            friend.send_bytes(b"1")
-            assert door.visitor(1, 5.0) is not None
-    finally:
-        door.close()
-    with pytest.raises(OSError, match="refused"):
-        Client(door.address, authkey=door.secret)
+def ports():
+    """Return the ports at which this process listens."""
+    psutil = pytest.importorskip("psutil", "6.0")
+    found = psutil.Process().net_connections("tcp4")
+    return {one.laddr.port for one in found if one.status == psutil.CONN_LISTEN}
 
 
-def test_silent_machines_are_asked_whether_they_are_there():
-    import socket
-    from multiprocessing.connection import Client
+@pytest.mark.usefixtures("client")
+def test_strangers_find_one_door_and_hold_nobody_up(wide, one, monkeypatch):
+    before, opened, strangers = ports(), [], []
 
-    from skmmm._model.dask_machines import Door, files_of
+    def meet(*arguments):
+        opened.extend(ports() - before)
+        return connected(*arguments)
 
-    door = Door("127.0.0.1")
-    try:
-        friend = Client(door.address, authkey=door.secret)
-        friend.send_bytes(b"1")
-        for connection in (friend, door.visitor(1, 5.0)):
-            own, *files = files_of(connection)
-            assert own.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-            for opened in (*files, own):
-                opened.close()
-    finally:
-        door.close()
+    class CrowdedDoor(Door):
+        def __init__(self, host):
+            super().__init__(host)
+            strangers.append(socket.create_connection(self.address))
+
+    connected = workers._connected
+    monkeypatch.setattr(workers, "_connected", meet)
+    monkeypatch.setattr(dask_machines, "Door", CrowdedDoor)
+    one.set_params(max_iter=1)
+    start = time.monotonic()
+    DaskMMMRegressor(one, n_workers=2).fit(in_partitions(wide, 1), "sales")
+    assert time.monotonic() - start < 0.9 * doors._DEADLINE
+    (stranger,) = strangers
+    assert opened == [stranger.getpeername()[1]]
+    stranger.close()
 
 
 def test_hosts_without_ipv4_are_named():

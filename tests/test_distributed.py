@@ -201,6 +201,14 @@ def fail_in_the_second(first):
         raise ValueError("of all things")
 
 
+def test_processes_listen_on_this_machine_only(shared_out):
+    psutil = pytest.importorskip("psutil", "6.0")
+    started = [psutil.Process(process.pid) for process in shared_out._processes]
+    found = [one for process in started for one in process.net_connections()]
+    hosts = {one.laddr.ip for one in found if one.status == psutil.CONN_LISTEN}
+    assert hosts == {"127.0.0.1"}
+
+
 def test_what_a_worker_raises_is_told(shared_out):
     with pytest.raises(RuntimeError, match=r"(?s)Worker 2 of 2 .*of all things"):
         shared_out.run(fail_in_the_second, 2, lambda own: (own.start == 0,))

@@ -9,7 +9,6 @@ import io
 import os
 import pickle
 import queue
-import secrets
 import signal
 import socket
 import sys
@@ -18,67 +17,16 @@ import time
 import traceback
 from asyncio import CancelledError
 from contextlib import contextmanager, suppress
-from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Listener
 from urllib.parse import urlsplit
 
-from torch.distributed import TCPStore
-
+from skmmm._model.door import Door, enter, files_of
 from skmmm._model.sums import PeerLostError
-from skmmm._model.workers import GRACE, PATIENCE, answer, died, processes, receive
+from skmmm._model.workers import GRACE, answer, died, processes, receive
 
 # Seconds in which a process has to come: a Dask worker may be busy, and torch may come
 # from a slow disk.
 _ARRIVAL = 120.0
 _GLANCE = 0.5  # seconds from one look at Dask to the next
-# Seconds and numbers of questions after which a machine that falls silent counts as
-# gone, where the system lets them be set: ten minutes, as for sums.
-_ALIVE = {"TCP_KEEPIDLE": 300, "TCP_KEEPINTVL": 60, "TCP_KEEPCNT": 5}
-
-
-class Door:
-    """Where processes come in that know the secret.
-
-    Attributes
-    ----------
-    address : tuple of (str, int)
-    secret : bytes
-    """
-
-    def __init__(self, host):
-        self.secret = secrets.token_bytes(32)
-        self._listener = Listener((host, 0), backlog=128, authkey=self.secret)
-        self.address = self._listener.address
-        self._visitors = {}  # by rank
-        self._came = threading.Condition()
-        self._open = True
-        self._keeper = threading.Thread(target=self._let_in, daemon=True)
-        self._keeper.start()
-
-    def _let_in(self):
-        while self._open:
-            try:
-                visitor = self._listener.accept()
-                rank = int(visitor.recv_bytes(maxlength=20))
-            except (AuthenticationError, EOFError, OSError, ValueError):
-                continue  # somebody else, or the door closes
-            with self._came:
-                self._visitors[rank] = visitor
-                self._came.notify_all()
-
-    def visitor(self, rank, seconds):
-        """Return the connection of a process, None if it does not come so soon."""
-        with self._came:
-            self._came.wait_for(lambda: rank in self._visitors, seconds)
-            return self._visitors.pop(rank, None)
-
-    def close(self):
-        """Let nobody in any more."""
-        self._open = False
-        with suppress(OSError):  # it waits for somebody
-            socket.create_connection(self.address, timeout=GRACE).close()
-        self._keeper.join(GRACE)
-        self._listener.close()
 
 
 class DaskProcess:
@@ -119,7 +67,8 @@ class DaskProcess:
         while (visitor := self._door.visitor(self._rank, _GLANCE)) is None:
             if self._task.done() or not self._hosted() or time.monotonic() > end:
                 raise PeerLostError("a process has not come")
-        self._socket, self.stdout, self.stdin = files_of(visitor)
+        self._socket = visitor
+        self.stdout, self.stdin = files_of(visitor)
 
     def hang_up(self):
         """Let it end, as there is no more to do."""
@@ -194,23 +143,6 @@ class DaskMachines:
         """Return how many of all processes share the threads of the calling one."""
         return 1 + sum(is_here(host_of(a), self.host) for a in self._addresses)
 
-    @contextmanager
-    def meeting(self, size):
-        """Yield where the processes meet: a store that other networks cannot reach."""
-        with socket.create_server((self.host, 0)) as server:
-            place = server.getsockname()[:2]
-            store = TCPStore(
-                *place,
-                size,
-                True,
-                PATIENCE,
-                wait_for_workers=False,
-                master_listen_fd=os.dup(server.fileno()),
-                use_libuv=False,  # which took no sockets in some versions
-            )
-            yield place
-            del store
-
 
 @contextmanager
 def dask_processes(client, addresses, run):
@@ -265,27 +197,14 @@ def is_here(host, own_host):
     return host == own_host or host.startswith("127.")
 
 
-def files_of(connection):
-    """Return the socket of a connection, and files that read and write it."""
-    with connection:
-        own = socket.socket(fileno=os.dup(connection.fileno()))
-    own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    own.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _ALIVE.items():
-        if hasattr(socket, name):
-            own.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return own, own.makefile("rb"), own.makefile("wb")
-
-
 def serve():
     """Do what the calling process asks for, until it or the Dask worker ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the calling process decides
     starter = sys.stdin.buffer
     address, secret, rank = pickle.load(starter)
     _in_background(starter.read, lambda _: os._exit(0))
-    caller = Client(address, authkey=secret)
-    caller.send_bytes(str(rank).encode())
-    _, hear, tell = files_of(caller)
+    caller = enter(address, secret, rank)
+    hear, tell = files_of(caller)
     heard: queue.SimpleQueue = queue.SimpleQueue()
     # Read at once, so that the end of the connection is noticed while it computes.
     _in_background(lambda: _read_on(hear, heard.put), os._exit)

@@ -11,15 +11,14 @@ import pickle
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 from itertools import pairwise
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -33,6 +32,9 @@ from skmmm._model.threads import share_of_threads, threads_for_blocks
 # noticed at once; others may have to wait for memory.
 PATIENCE = timedelta(minutes=10)
 GRACE = 5.0  # seconds in which a process ends by itself
+CONNECTED = "connected"
+# Some builds of PyTorch have no stores, and start no processes that need one.
+_Store: Any = getattr(distributed, "Store", object)
 _SERVE = (
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
     "from skmmm._model.workers import serve; serve()"
@@ -81,24 +83,51 @@ def receive(stream):
         raise PeerLostError(str(error)) from error
 
 
-def _connected(place, host, rank, size):
-    """Return the group of processes that meet at a place.
+class _CallersStore(_Store):
+    """The store of the calling process, in another one.
+
+    Through it the processes say where they listen for each other. It is asked as the
+    other process answers all else, so that nobody else can say so.
+    """
+
+    def __init__(self, next_word, tell):
+        super().__init__()
+        self._next_word, self._tell = next_word, tell
+
+    def _asked(self, name, *arguments):
+        send(self._tell, (name, arguments))
+        return self._next_word()
+
+    def set(self, key, value):
+        self._asked("set", key, value)
+
+    def get(self, key):
+        return self._asked("get", key)
+
+    def wait(self, keys, timeout=PATIENCE):
+        self._asked("wait", keys, timeout)
+
+
+def _answer_from(store, process):
+    """Let a process use a store until it says that it is connected."""
+    while (asked := receive(process.stdout)) != CONNECTED:
+        name, arguments = asked
+        send(process.stdin, getattr(store, name)(*arguments))
+
+
+def _connected(store, host, rank, size):
+    """Return the group of processes that have a store in common.
 
     Parameters
     ----------
-    place : str or tuple of (str, int)
-        A file of this machine, or the address of a `TCPStore`.
+    store : Store
     host : str
-        Where the others reach this process.
+        Where the others reach this process. It listens nowhere else.
     rank, size : int
     """
     options = distributed.ProcessGroupGloo._Options()
     options._timeout = PATIENCE
     options._devices = [distributed.ProcessGroupGloo.create_device(hostname=host)]
-    if isinstance(place, str):
-        store = distributed.FileStore(place, size)
-    else:
-        store = distributed.TCPStore(*place, size, False, PATIENCE)
     return distributed.ProcessGroupGloo(store, rank, size, options)
 
 
@@ -165,12 +194,6 @@ class ThisMachine:
         """Return how many of all processes share the threads of the calling one."""
         return size
 
-    @contextmanager
-    def meeting(self, size):
-        """Yield where the processes meet."""
-        with tempfile.TemporaryDirectory() as folder:
-            yield str(Path(folder) / "meeting")
-
 
 class Workers:
     """Processes that compute with this one, which is one of `size`.
@@ -199,15 +222,23 @@ class Workers:
                 self._kill()
                 raise RuntimeError(f"A worker cannot be started: {error}") from error
             self._processes.append(process)
-        with self._stopping_on_failure(), self._machines.meeting(self.size) as place:
+        with self._stopping_on_failure():
             for rank, process in enumerate(self._processes, 1):
                 process.introduce()
-                send(process.stdin, (place, process.host, rank, self.size))
+                send(process.stdin, (process.host, rank, self.size))
             for process in self._processes:
                 receive(process.stdout)
-            self._group = _connected(place, self._machines.host, 0, self.size)
-            for process in self._processes:
-                receive(process.stdout)
+            self._group = self._meet()
+
+    def _meet(self):
+        """Return the group of all processes, to each of which the others were named."""
+        store, pool = distributed.HashStore(), ThreadPoolExecutor(self.size)
+        met = [pool.submit(_answer_from, store, one) for one in self._processes]
+        pool.shutdown(wait=False)
+        group = _connected(store, self._machines.host, 0, self.size)
+        for one in met:
+            one.result()
+        return group
 
     def stop(self):
         """End the processes; harmless where there are none."""
@@ -361,10 +392,11 @@ def answer(next_word, tell):
 
 
 def _answer(next_word, tell):
-    place, host, rank, size = next_word()
+    host, rank, size = next_word()
     send(tell, "here")
-    group = _connected(place, host, rank, size)
-    send(tell, "connected")
+    store = _CallersStore(next_word, tell)
+    group = _connected(store, host, rank, size)
+    send(tell, CONNECTED)
     while True:
         n_regions, n_threads, function, arguments = next_word()
         ranks = Ranks(group, rank, size, n_regions, lambda choose: next_word())
