@@ -1,7 +1,13 @@
 """Fits on several processes: the same model, and no process left behind."""
 
+import os
+import signal
 import subprocess
 import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,7 +30,9 @@ def helpers():
         team = workers._workers.get()
         with workers._shared_by(None):
             yield team
-        team.run(set_chains, 2, lambda own: ({},))  # they start anew if they must
+        team.run(
+            set_chains, team.size, lambda own: ({},)
+        )  # they start anew if they must
         started = list(team._processes)
     assert started
     assert all(process.poll() is not None for process in started)
@@ -72,18 +80,30 @@ def test_the_mode_is_that_of_one_process(world, alone, shared_out):
     assert_array_equal(again.predict(world.X), model.predict(world.X))
 
 
-def test_three_processes_share_unlike_regions(world):
-    """Two have two regions and one has one; weeks are missing, one channel is dark."""
-    X, y = world.X.copy(), world.y
-    X.loc[X["region"] != "region_3", world.media[1]] = 0.0
+def unlike_regions():
+    """Return seven regions of other sizes, rows and channels than each other."""
+    world = make_mmm_panel(7, 40, n_media=2, random_state=0)
+    X, y, week = world.X.copy(), world.y.copy(), world.X["week"].rank(method="dense")
+    y *= 4.0 ** world.X["region"].str[-1].astype(int).sub(3)
+    X.loc[X["region"].isin(["region_1", "region_5"]), world.media[1]] = 0.0
+    X.loc[X["region"] == "region_6", world.media] = 0.0
     some = np.random.default_rng(0).random(len(X)) > 0.15
-    some |= (X["week"] == X["week"].min()) | (X["week"] == X["week"].max())
-    X, y = X[some], y[some]
-    expected = unfitted(world).fit(X, y)
-    with region_workers(3):
-        found, again = (unfitted(world).fit(X, y).predict(X) for _ in range(2))
-    assert_allclose(found, expected.predict(X), rtol=1e-8)
+    some &= (X["region"] != "region_2") | (week > 28)  # comes late
+    some |= week.isin([1, 40]) & (X["region"] == "region_0")
+    return world, X[some], y[some]
+
+
+def test_six_processes_share_unlike_regions():
+    """One of them has two regions."""
+    world, X, y = unlike_regions()
+    model = unfitted(world, max_iter=4)
+    with region_workers(6):
+        started = list(workers._workers.get()._processes)
+        found, again = (model.fit(X, y).predict(X) for _ in range(2))
+    assert len(started) == 5
+    assert all(process.poll() is not None for process in started)
     assert_array_equal(found, again)
+    assert_allclose(found, model.fit(X, y).predict(X), rtol=1e-8)
 
 
 def test_pairs_are_those_of_one_process(world, shared_out):
@@ -178,18 +198,26 @@ def test_a_callback_may_fit_and_stop(world, alone, shared_out):
     assert_array_equal(inside[0].predict(world.X), alone.predict(world.X))
 
 
-def test_a_worker_that_dies_is_named(world, alone, shared_out):
+def test_a_worker_that_dies_is_named(world, alone, shared_out, tmp_path, monkeypatch):
     pytest.importorskip("sklearn.callback")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (process,) = shared_out._processes
     model = unfitted(world).fit(world.X, world.y)
-    model.set_callbacks(AfterIterations(2, process.kill))
+    # While it computes, with thousands of iterations to come.
+    killer = threading.Timer(0.05, process.kill)
+    model.set_params(max_iter=10_000, tol=0.0)
+    model.set_callbacks(AfterIterations(2, killer.start))
     before = dict(vars(model))
+    start = time.monotonic()
     message = rf"Worker 2 of 2 \(process {process.pid}\) has died"
     with pytest.raises(RuntimeError, match=message):
         model.fit(world.X, world.y)
+    assert time.monotonic() - start < 60
     assert vars(model) == before
     assert process.poll() is not None
     assert shared_out._processes == []
+    assert not any(tmp_path.iterdir())
     # The next fit starts another.
     again = unfitted(world).fit(world.X, world.y)
     assert_allclose(again.predict(world.X), alone.predict(world.X), rtol=1e-8)
@@ -236,15 +264,30 @@ def test_one_worker_is_no_other(world, alone):
     assert_array_equal(model.predict(world.X), alone.predict(world.X))
 
 
-def test_workers_do_not_outlive_the_caller():
-    code = (
-        "import os, signal\n"
-        "from skmmm.distributed import region_workers\n"
-        "with region_workers(2):\n"
-        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+KILLED_IN_A_FIT = """
+import os, signal
+from skmmm._model.workers import Workers
+from skmmm.distributed import region_workers
+from test_distributed import make_mmm_panel, unfitted
+
+Workers._decide = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # at iteration 1
+world = make_mmm_panel(3, 40, n_media=2, random_state=0)
+with region_workers(3):
+    unfitted(world).fit(world.X, world.y)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no signal ends for sure")
+def test_workers_do_not_outlive_the_caller(tmp_path):
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED_IN_A_FIT],
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": path, "TMPDIR": str(tmp_path)},
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
     # Workers hold the same pipe: it ends when all of them have ended.
     _, said = process.communicate(timeout=60)
-    assert process.returncode != 0
+    assert process.returncode == -signal.SIGKILL
     assert said == b""
+    assert not any(tmp_path.iterdir())
