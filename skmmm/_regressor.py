@@ -21,6 +21,7 @@ from skmmm._estimator.defaults import ADSTOCK, MAX_ITER, MAX_LAG, N_DRAWS
 from skmmm._estimator.designs import DesignsMixin
 from skmmm._estimator.parts import ModelPartsMixin
 from skmmm._estimator.questions import QuestionsMixin
+from skmmm._estimator.ranks import fitted_on_ranks
 from skmmm._estimator.reading import ReadingMixin
 from skmmm._estimator.refitting import RefitMixin
 from skmmm._estimator.refreshing import RefreshMixin
@@ -464,11 +465,16 @@ class DeepCausalMMMRegressor(
             If X, y or a parameter makes no sense, or with ``warm_start=True`` channels
             or controls are others than in the last fit.
         """
+        fitted = fitted_on_ranks(self, self._fitted, X, y, sample_weight)
+        self.__dict__ = fitted.__dict__
+        return self
+
+    def _fitted(self, X, y, sample_weight):
+        """Return a fitted copy."""
         self._validate_params()
         fitted = copy.copy(self)
         fitted._fit(rows_of(X), y, sample_weight)
-        self.__dict__ = fitted.__dict__
-        return self
+        return fitted
 
     @with_callbacks
     def _fit(self, X, y, sample_weight):

@@ -1,4 +1,4 @@
-"""One panel on several processes of one machine, each with some of its regions."""
+"""One panel on several processes, each with some of its regions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
 
-__all__ = ["region_workers"]
+__all__ = ["ranks", "region_workers"]
 
 
 @contextmanager
@@ -71,4 +71,65 @@ def region_workers(n_workers: int) -> Iterator[None]:
     from skmmm._model.workers import ThisMachine, processes
 
     with processes(int(n_workers), ThisMachine()):
+        yield
+
+
+@contextmanager
+def ranks() -> Iterator[None]:
+    """Fit on processes that torchrun has started, each with rows of its own.
+
+    Every rank reads its regions, and all call `fit` with them. It is the fit of the
+    rows of all ranks: rank 0 collects them, and training and draws are shared out
+    among the ranks, as :func:`region_workers` does among processes that it starts.
+
+    Yields
+    ------
+    None
+        Every `fit` of :class:`~skmmm.DeepCausalMMMRegressor` in the block, and in the
+        same thread, is one of all ranks: each has to call it, with the same parameters
+        and columns. Each then has the whole fitted model, which knows all regions.
+
+    Raises
+    ------
+    RuntimeError
+        If the process was not started by torchrun, nor by anything else that sets
+        ``MASTER_ADDR`` to an address of rank 0, or PyTorch was built without Gloo. A
+        `fit` raises it if another rank could not fit, and says which and why; in that
+        rank it raises what it raises without others. The estimators are as they were.
+
+    See Also
+    --------
+    region_workers : Starts the processes itself, on one machine.
+
+    Notes
+    -----
+    What has to fit in the memory of rank 0 is the panel, as in a fit without others.
+    There is no need for a process group of PyTorch, nor for one with Gloo: where there
+    is one, it tells the others where rank 0 listens. Only rank 0 warns and prints. A
+    rank that ends before it calls `fit` is noticed by torchrun, which ends the others.
+
+    Examples
+    --------
+    With ``torchrun --nproc-per-node 2 fit.py`` this is a fit of both regions, in one
+    process alone of one of them.
+
+    >>> import os
+    >>> from skmmm import DeepCausalMMMRegressor
+    >>> from skmmm.datasets import make_mmm_panel
+    >>> from skmmm.distributed import ranks
+    >>> data = make_mmm_panel(2, 60, n_media=2, random_state=0)
+    >>> own = data.X["region"] == f"region_{os.environ.get('RANK', 0)}"
+    >>> model = DeepCausalMMMRegressor(
+    ...     media=data.media, region="region", time="week", n_draws=0, graph=None
+    ... )
+    >>> with ranks():  # doctest: +SKIP
+    ...     model.fit(data.X[own], data.y[own])
+    >>> model.predict(data.X[own]).shape  # doctest: +SKIP
+    (60,)
+    """
+    # torch takes seconds to import
+    from skmmm._estimator.ranks import fits_on
+    from skmmm._model.rank_machines import joined_ranks
+
+    with joined_ranks() as joined, fits_on(joined):
         yield

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from skmmm._model.door import Door, enter, files_of
 from skmmm._model.sums import PeerLostError
-from skmmm._model.workers import GRACE, answer, died, processes, receive
+from skmmm._model.workers import GRACE, ThisMachine, answer, died, processes, receive
 
 # Seconds in which a process has to come: a Dask worker may be busy, and torch may come
 # from a slow disk.
@@ -128,6 +128,8 @@ class DaskMachines:
     run : callable
         As of `dask_processes`.
     """
+
+    afterwards = ThisMachine.afterwards
 
     def __init__(self, client, addresses, own_host, door, run):
         self.host = own_host

@@ -20,13 +20,14 @@ class PeerLostError(Exception):
     """Another process no longer answers."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Ranks:
     """Processes that each hold some of the regions, in their order.
 
     Attributes
     ----------
-    group : ProcessGroupGloo
+    group : ProcessGroupGloo or None
+        None: this process has left, which ends the sums that others wait for.
     rank : int
         Of this process.
     size : int
@@ -64,6 +65,10 @@ class Ranks:
         found = [torch.empty_like(tensor) for _ in range(self.size)]
         self._wait(lambda: self.group.allgather([found], [tensor]))
         return found
+
+    def leave(self):
+        """Take part in no more sums."""
+        self.group = None
 
     def _wait(self, start):
         try:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -46,6 +47,19 @@ class _Failure(NamedTuple):
 
     told: str
     lost: bool
+
+
+class ToldError(Exception):
+    """A worker has failed, and the calling process was told why."""
+
+
+class Task(NamedTuple):
+    """What a worker is to compute."""
+
+    n_regions: int
+    n_threads: int
+    function: Callable
+    arguments: tuple
 
 
 class _Pickler(pickle.Pickler):
@@ -185,6 +199,7 @@ class ThisMachine:
     """Where workers run that the calling process starts itself."""
 
     host = "127.0.0.1"
+    afterwards = "All were stopped; the next fit starts new ones."
 
     def start(self, rank):
         """Return a new process."""
@@ -201,7 +216,7 @@ class Workers:
     Parameters
     ----------
     size : int
-    machines : ThisMachine or DaskMachines
+    machines : ThisMachine, DaskMachines or RankMachines
         Where the others run.
     """
 
@@ -209,7 +224,7 @@ class Workers:
         self.size, self.pid = size, os.getpid()
         self._machines = machines
         self._processes = []
-        self._group = None
+        self._ranks: Any = None
         self._failures = {}  # that were read already, by process
         self._lock = threading.Lock()
 
@@ -228,21 +243,22 @@ class Workers:
                 send(process.stdin, (process.host, rank, self.size))
             for process in self._processes:
                 receive(process.stdout)
-            self._group = self._meet()
+            self._ranks = self._meet()
 
     def _meet(self):
-        """Return the group of all processes, to each of which the others were named."""
+        """Return the `Ranks` of all processes, to each of which others were named."""
         store, pool = distributed.HashStore(), ThreadPoolExecutor(self.size)
         met = [pool.submit(_answer_from, store, one) for one in self._processes]
         pool.shutdown(wait=False)
         group = _connected(store, self._machines.host, 0, self.size)
         for one in met:
             one.result()
-        return group
+        return Ranks(group, 0, self.size, 0, self._decide)
 
     def stop(self):
         """End the processes; harmless where there are none."""
-        self._group = None
+        if self._ranks is not None:
+            self._ranks.leave()
         for process in self._processes:
             process.hang_up()
         for process in self._processes:
@@ -271,9 +287,9 @@ class Workers:
         """
         if n_regions < self.size:
             raise ValueError(
-                f"region_workers({self.size}) shares the regions of a panel among "
-                f"{self.size} processes, and this one has {n_regions}. Ask for at most "
-                f"{n_regions} processes, or fit without workers."
+                f"The regions of a panel are shared among {self.size} processes, and "
+                f"this one has {n_regions}. Use at most {n_regions} processes, or fit "
+                "without others."
             )
         mine, *others = _blocks(n_regions, self.size)
         with (
@@ -286,10 +302,12 @@ class Workers:
                 self.start()
             for process, own in zip(self._processes, others, strict=True):
                 own_threads = process.n_threads or n_threads
-                task = n_regions, own_threads, function, (*block(own), *arguments)
+                own_arguments = *block(own), *arguments
+                task = Task(n_regions, own_threads, function, own_arguments)
                 send(process.stdin, task)
-            del task  # its memory is for what follows
-            with among(Ranks(self._group, 0, self.size, n_regions, self._decide)):
+            del task, own_arguments  # their memory is for what follows
+            self._ranks.n_regions = n_regions
+            with among(self._ranks):
                 found = [function(*block(mine), *arguments, *here)]
             for process in self._processes:
                 answer = receive(process.stdout)
@@ -298,6 +316,17 @@ class Workers:
                     raise PeerLostError(answer.told)
                 found.append(answer)
         return found
+
+    def hear(self):
+        """Return what each of the others says next."""
+        with self._stopping_on_failure():
+            return [receive(process.stdout) for process in self._processes]
+
+    def tell(self, thing):
+        """Say something to all others."""
+        with self._stopping_on_failure():
+            for process in self._processes:
+                send(process.stdin, thing)
 
     def _decide(self, choose):
         """Return what this process chooses, and tell all others."""
@@ -334,7 +363,7 @@ class Workers:
             found.setdefault(severity, f"{name} {fate}")
             if severity == 0:
                 break  # no need to wait for the others
-        return f"{found[min(found)]} All were stopped; the next fit starts new ones."
+        return f"{found[min(found)]} {self._machines.afterwards}"
 
 
 def _fate(process, failure):
@@ -383,37 +412,46 @@ def answer(next_word, tell):
     tell : binary file
         Takes answers to it.
     """
+    code = 0
     try:
-        _answer(next_word, tell)
+        compute(next_word, tell, meet(next_word, tell))
     except PeerLostError:
         pass
+    except ToldError:
+        code = 1
     # Without waiting for threads of lost connections.
-    os._exit(0)
+    os._exit(code)
 
 
-def _answer(next_word, tell):
+def meet(next_word, tell):
+    """Return the `Ranks` of a worker, once it is connected to the others."""
     host, rank, size = next_word()
     send(tell, "here")
     store = _CallersStore(next_word, tell)
     group = _connected(store, host, rank, size)
     send(tell, CONNECTED)
-    while True:
-        n_regions, n_threads, function, arguments = next_word()
-        ranks = Ranks(group, rank, size, n_regions, lambda choose: next_word())
-        torch.set_num_threads(n_threads)
+    return Ranks(group, rank, size, 0, lambda choose: next_word())
+
+
+def compute(next_word, tell, ranks):
+    """Compute tasks of the calling process; return the first word that is none."""
+    while isinstance(task := next_word(), Task):
+        ranks.n_regions = task.n_regions
+        torch.set_num_threads(task.n_threads)
         try:
             with (
                 threads_for_blocks(),
                 threadpool_limits(1, user_api="blas"),
                 among(ranks),
             ):
-                found = function(*arguments)
+                found = task.function(*task.arguments)
         except Exception as error:
             lost = isinstance(error, PeerLostError)
             send(tell, _Failure(traceback.format_exc(), lost))
-            os._exit(1)
+            raise ToldError from error
         send(tell, found)
-        del function, arguments, found  # their memory is for the next
+        del task, found  # their memory is for the next
+    return task
 
 
 _workers: ContextVar[Workers | None] = ContextVar("workers", default=None)

@@ -1,0 +1,233 @@
+"""Processes that were started together, as by torchrun, and bring rows of their own.
+
+Rank 0 is the calling process: it collects what all bring and says what to compute. The
+others are workers that come in by its `Door`, and go on with what it has made.
+"""
+
+import os
+import socket
+from collections.abc import Callable
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
+
+import torch
+from torch import distributed
+
+from skmmm._model import workers
+from skmmm._model.door import Door, enter, files_of
+from skmmm._model.sums import PeerLostError
+from skmmm._model.workers import GRACE, ToldError, compute, meet, processes, receive
+
+_ARRIVAL = 120.0  # seconds in which a rank has to come once it knows where to
+_LOST = (
+    "Another rank failed, or no longer answers: what rank 0 raises, or what they "
+    "printed, says why."
+)
+
+
+class _Failed(NamedTuple):
+    """Why a rank cannot go on."""
+
+    why: str
+
+
+class _Made(NamedTuple):
+    """What rank 0 has made for all."""
+
+    result: Any
+
+
+class RankProcess:
+    """Another rank, which hears and tells through a socket.
+
+    Parameters
+    ----------
+    door : Door
+    rank : int
+    """
+
+    n_threads = None  # as many as rank 0 has
+
+    def __init__(self, door, rank):
+        self.name, self.host = f"rank {rank}", None
+        self.stdin = self.stdout = None
+        self._door, self._rank = door, rank
+        self._socket = None
+
+    def introduce(self):
+        """Wait until it has come."""
+        self._socket = self._door.visitor(self._rank, _ARRIVAL)
+        if self._socket is None:
+            raise PeerLostError("a rank has not come")
+        self.host = self._socket.getpeername()[0]
+        self.stdout, self.stdin = files_of(self._socket)
+
+    def hang_up(self):
+        """Let it go on, as there is no more to compute."""
+        if self._socket is not None:
+            with suppress(OSError):  # it may have gone already
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    kill = hang_up  # it is not ours to end
+
+    def end(self):
+        """Forget it."""
+        if self._socket is not None:
+            self._socket.close()
+
+    def fate(self):
+        """Return in words what became of it, as far as it has not said so."""
+        if self._socket is None:
+            return "has not come to the fit."
+        self._socket.settimeout(GRACE)
+        return "has ended or does not answer: what it printed may say why."
+
+
+class RankMachines:
+    """Where ranks are that others have started.
+
+    Parameters
+    ----------
+    door : Door
+    """
+
+    afterwards = "The fit ends on all ranks."
+
+    def __init__(self, door):
+        self.host = door.address[0]
+        self._door = door
+
+    def start(self, rank):
+        """Return a rank, which may still be on its way."""
+        return RankProcess(self._door, rank)
+
+    def sharing(self, size):
+        """Return how many of all processes share the threads of rank 0."""
+        return 1
+
+
+class JoinedRanks:
+    """Ranks that make something together.
+
+    Parameters
+    ----------
+    group : ProcessGroup
+        Of PyTorch, on processors. It tells all ranks where rank 0 is to be found.
+    """
+
+    def __init__(self, group):
+        self.rank, self.size = distributed.get_rank(group), group.size()
+        self._group = group
+
+    def together(self, bring: Callable, make: Callable) -> Any:
+        """Return what rank 0 makes of what all bring; all have to call this.
+
+        Parameters
+        ----------
+        bring : callable
+            Returns what this rank brings.
+        make : callable
+            Of a list of what all bring; called in rank 0, where functions of many
+            regions are computed by all ranks.
+        """
+        own, error = None, None
+        try:
+            own = bring()
+        except Exception as raised:  # the others wait: they are told
+            own, error = _Failed(f"{type(raised).__name__}: {raised}"), raised
+        made = self._lead(own, make) if self.rank == 0 else self._follow(own)
+        if error is not None:
+            raise error
+        if isinstance(made, _Failed):
+            raise RuntimeError(made.why)
+        return made.result
+
+    def _tell(self, thing):
+        """Return in all ranks what rank 0 says."""
+        said = [thing]
+        distributed.broadcast_object_list(said, src=0, group=self._group)
+        return said[0]
+
+    def _lead(self, own, make):
+        try:
+            door = Door(socket.gethostbyname(os.environ["MASTER_ADDR"]))
+        except OSError as error:
+            return self._tell(
+                _Failed(
+                    f"Rank 0 cannot listen at MASTER_ADDR={os.environ['MASTER_ADDR']} "
+                    f"({error}). Set it to an address of IPv4 of its machine."
+                )
+            )
+        try:
+            self._tell((door.address, door.secret))
+            with processes(self.size, RankMachines(door)):
+                return _made_of([own], make, workers._workers.get())
+        finally:
+            door.close()
+
+    def _follow(self, own):
+        place = self._tell(None)
+        if isinstance(place, _Failed):
+            return place
+        (address, secret), n_threads, ranks = place, torch.get_num_threads(), None
+        try:
+            with (
+                enter(address, secret, self.rank) as leader,
+                torch.inference_mode(False),
+                torch.enable_grad(),
+            ):
+                hear, tell = files_of(leader)
+                ranks = meet(lambda: receive(hear), tell)
+                workers.send(tell, own)
+                return compute(lambda: receive(hear), tell, ranks)
+        except ToldError as told:
+            if isinstance(told.__cause__, PeerLostError):
+                raise RuntimeError(_LOST) from told
+            raise told.__cause__ from None  # type: ignore[misc]  # there is one
+        except PeerLostError as error:
+            raise RuntimeError(_LOST) from error
+        finally:
+            torch.set_num_threads(n_threads)
+            if ranks is not None:
+                ranks.leave()
+
+
+def _made_of(brought, make, team):
+    """Return what rank 0 has made, or why it could not, and tell all others."""
+    brought = [*brought, *team.hear()]
+    for rank, one in enumerate(brought):
+        if isinstance(one, _Failed):
+            failed = _Failed(f"Rank {rank} could not fit. {one.why}")
+            team.tell(failed)
+            return failed
+    try:
+        made = _Made(make(brought))
+    except Exception as error:
+        # Those that were lost have ended, and there is nobody to tell.
+        team.tell(_Failed(f"Rank 0 could not fit. {type(error).__name__}: {error}"))
+        raise
+    team.tell(made)
+    return made
+
+
+@contextmanager
+def joined_ranks():
+    """Yield the `JoinedRanks` of this job, None if it has one rank."""
+    if not distributed.is_available() or not distributed.is_gloo_available():
+        raise RuntimeError(
+            "This build of PyTorch cannot connect processes: it has no "
+            "torch.distributed with Gloo. Fit without ranks()."
+        )
+    if "MASTER_ADDR" not in os.environ:
+        raise RuntimeError(
+            "ranks() is for processes that were started together, and MASTER_ADDR is "
+            "not set. Start them so: torchrun --nproc-per-node 2 fit.py"
+        )
+    own = not distributed.is_initialized()
+    if own:
+        distributed.init_process_group("gloo")
+    group = distributed.new_group(backend="gloo")
+    try:
+        yield JoinedRanks(group) if group.size() > 1 else None
+    finally:
+        distributed.destroy_process_group(None if own else group)
