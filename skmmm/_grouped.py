@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from skmmm._data.checks import Columns as RolesOfColumns
 from skmmm._data.checks import check_target, in_words, resolve_many
 from skmmm._data.tables import read_table, row_namer
+from skmmm._estimator.ranks import refuse_ranks
 from skmmm._fitted_groups import (
     check_estimator,
     check_models,
@@ -186,6 +187,7 @@ class GroupedRegressor(
             before its message.
         """
         check_estimator(self.estimator)
+        refuse_ranks(type(self).__name__)
         self._validate_params()
         fitted = copy.copy(self)
         fitted._fit(rows_of(X), y, sample_weight)

@@ -94,8 +94,9 @@ def ranks() -> Iterator[None]:
     RuntimeError
         If the process was not started by torchrun, nor by anything else that sets
         ``MASTER_ADDR`` to an address of rank 0, or PyTorch was built without Gloo. A
-        `fit` raises it if another rank could not fit, and says which and why; in that
-        rank it raises what it raises without others. The estimators are as they were.
+        `fit` raises it if another rank could not fit, has ended or cannot be reached,
+        and says which as far as it knows; the rank that could not raises its own
+        error. The estimators are as they were.
 
     See Also
     --------
@@ -103,22 +104,24 @@ def ranks() -> Iterator[None]:
 
     Notes
     -----
-    What has to fit in the memory of rank 0 is the panel, as in a fit without others.
-    There is no need for a process group of PyTorch, nor for one with Gloo: where there
-    is one, it tells the others where rank 0 listens. Only rank 0 warns and prints. A
-    rank that ends before it calls `fit` is noticed by torchrun, which ends the others.
+    What has to fit in the memory of rank 0 is the panel, as in a fit without others;
+    columns that the model does not use are best left out. `experiments` are taken in,
+    and warnings and progress told, by rank 0 alone. The process group of PyTorch
+    tells where rank 0 listens; if there is none, one with Gloo is made, and stays. A
+    step before the model in a pipeline
+    learns from the rows of its own rank. GroupedRegressor raises ValueError.
 
     Examples
     --------
-    With ``torchrun --nproc-per-node 2 fit.py`` this is a fit of both regions, in one
-    process alone of one of them.
+    With ``torchrun --nproc-per-node 2 fit.py`` a fit of two regions, one in each rank:
 
     >>> import os
     >>> from skmmm import DeepCausalMMMRegressor
     >>> from skmmm.datasets import make_mmm_panel
     >>> from skmmm.distributed import ranks
     >>> data = make_mmm_panel(2, 60, n_media=2, random_state=0)
-    >>> own = data.X["region"] == f"region_{os.environ.get('RANK', 0)}"
+    >>> rank = int(os.environ["RANK"])  # doctest: +SKIP
+    >>> own = data.X["region"] == f"region_{rank + 1}"  # doctest: +SKIP
     >>> model = DeepCausalMMMRegressor(
     ...     media=data.media, region="region", time="week", n_draws=0, graph=None
     ... )

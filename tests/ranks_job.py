@@ -1,12 +1,13 @@
 """What a rank of a job does in `test_ranks.py`: ``ranks_job.py SCENARIO FOLDER``."""
 
+import doctest
 import os
 import pickle
 import signal
 import sys
 from pathlib import Path
 
-from skmmm import DeepCausalMMMRegressor
+from skmmm import DeepCausalMMMRegressor, GroupedRegressor
 from skmmm._model import optimise
 from skmmm.datasets import make_mmm_panel
 from skmmm.distributed import ranks
@@ -83,12 +84,34 @@ def fit_and_fail():
         "y is NaN": raised(lambda: model.fit(X, y * float("nan"))),
         "few regions": raised(lambda: model.fit(X.assign(region="a", week=X.index), y)),
         "parameters": raised(lambda: fit(unfitted(max_iter=6 + RANK))),
+        "groups": raised(lambda: GroupedRegressor(model, by="region").fit(X, y)),
         "failed in 0": raised(lambda: computing(0, break_down, lambda: fit(model))),
         "failed in 1": raised(lambda: computing(1, break_down, lambda: fit(model))),
     }
     assert vars(model) == before
     found = model.predict(world.X)
     return {"told": told, "found": found, "again": fit(model).predict(world.X)}
+
+
+def shape_in_example():
+    """Run the example in the docstring, in a block of its own."""
+    parts = doctest.DocTestParser().get_examples(ranks.__doc__)
+    *lines, last = [part.source for part in parts]
+    names = {}
+    exec("".join(lines).replace("n_draws=0", "n_draws=0, max_iter=2"), names)
+    return eval(last, names)
+
+
+def leave_early():
+    """Let rank 1 leave without having fitted; return what each rank raises."""
+
+    def block():
+        with ranks():
+            if RANK == 1:
+                raise LookupError("no rows")
+            fit(unfitted())
+
+    return raised(block)
 
 
 def lose_the_last():
@@ -103,4 +126,7 @@ if __name__ == "__main__":
     scenario, folder = sys.argv[1:]
     with ranks():
         result = globals()[scenario]()
+    if scenario == "fit_and_fail":
+        result["example"] = shape_in_example()
+        result["told"]["left early"] = leave_early()
     (Path(folder) / f"rank_{RANK}").write_bytes(pickle.dumps(result))

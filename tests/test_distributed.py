@@ -85,11 +85,11 @@ def unlike_regions():
     world = make_mmm_panel(7, 40, n_media=2, random_state=0)
     X, y, week = world.X.copy(), world.y.copy(), world.X["week"].rank(method="dense")
     y *= 4.0 ** world.X["region"].str[-1].astype(int).sub(3)
-    X.loc[X["region"].isin(["region_1", "region_5"]), world.media[1]] = 0.0
+    X.loc[X["region"].isin(["region_4", "region_5"]), world.media[1]] = 0.0
     X.loc[X["region"] == "region_6", world.media] = 0.0
     some = np.random.default_rng(0).random(len(X)) > 0.15
     some &= (X["region"] != "region_2") | (week > 28)  # comes late
-    some |= week.isin([1, 40]) & (X["region"] == "region_0")
+    some |= week.isin([1, 40]) & (X["region"] == "region_1")
     return world, X[some], y[some]
 
 

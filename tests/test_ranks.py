@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from torch import distributed
 
 import skmmm.distributed
-from skmmm import DeepCausalMMMRegressor
 
 JOB = Path(__file__).with_name("ranks_job.py")
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -29,12 +29,20 @@ def start(arguments, **environment):
     )
 
 
+def said_by(job):
+    """Return what a process prints until it ends, in a minute."""
+    try:
+        return job.communicate(timeout=60)[0]
+    except subprocess.TimeoutExpired:
+        job.terminate()  # torchrun ends its ranks
+        return f"{job.communicate()[0]}\nIt did not end."
+
+
 @pytest.fixture(scope="module")
 def by_two(tmp_path_factory):
     """What both ranks of a job of torchrun report."""
     folder = tmp_path_factory.mktemp("ranks")
-    job = start([*TORCHRUN, JOB, "fit_and_fail", folder])
-    said, _ = job.communicate(timeout=120)
+    said = said_by(job := start([*TORCHRUN, JOB, "fit_and_fail", folder]))
     assert job.returncode == 0, said
     return [pickle.loads((folder / f"rank_{rank}").read_bytes()) for rank in (0, 1)]
 
@@ -86,6 +94,11 @@ def test_all_ranks_have_the_fit_of_all_rows(by_two, monkeypatch):
             "RuntimeError: Rank 0 could not fit. ValueError: max_iter is 7 in rank 1",
         ),
         (
+            "groups",
+            "ValueError: GroupedRegressor has groups of its own",
+            "ValueError: GroupedRegressor has groups of its own",
+        ),
+        (
             "failed in 0",
             "ArithmeticError: of all things",
             "RuntimeError: Another rank failed",
@@ -95,6 +108,11 @@ def test_all_ranks_have_the_fit_of_all_rows(by_two, monkeypatch):
             "RuntimeError: Worker 2 of 2 (rank 1) failed.\nTraceback",
             "ArithmeticError: of all things",
         ),
+        (
+            "left early",
+            "RuntimeError: Rank 0 waited for another, which has ended",
+            "LookupError: no rows",
+        ),
     ],
 )
 def test_what_one_rank_raises_reaches_all(by_two, what, first, second):
@@ -103,23 +121,30 @@ def test_what_one_rank_raises_reaches_all(by_two, what, first, second):
     assert told[1].startswith(second)
 
 
+def test_the_example_is_one_of_two_ranks(by_two):
+    assert [one["example"] for one in by_two] == [(60,), (60,)]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="no signal ends for sure")
 def test_a_rank_that_dies_is_named(tmp_path):
+    # Without torchrun, which would end the others.
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
-    whole = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "3"}
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "3"}
     begun = time.monotonic()
     jobs = [
-        start([JOB, "lose_the_last", tmp_path], RANK=str(rank), **whole)
+        start([JOB, "lose_the_last", tmp_path], RANK=str(rank), **shared)
         for rank in range(3)
     ]
-    said = [job.communicate(timeout=60)[0] for job in jobs]
+    said = [said_by(job) for job in jobs]
     assert time.monotonic() - begun < 60
     assert [job.returncode for job in jobs] == [0, 0, -9], said
-    told = [pickle.loads((tmp_path / f"rank_{rank}").read_bytes()) for rank in (0, 1)]
-    assert told[0]["told"].startswith("RuntimeError: Worker 3 of 3 (rank 2) has ended")
-    assert told[1]["told"].startswith("RuntimeError: Another rank failed")
-    assert all(one["left"] for one in told)
+    files = sorted(tmp_path.iterdir())
+    first, second = (pickle.loads(file.read_bytes()) for file in files)
+    assert first["told"].startswith("RuntimeError: Worker 3 of 3 (rank 2) has ended")
+    assert second["told"].startswith("RuntimeError: Another rank failed")
+    assert first["left"]
+    assert second["left"]
 
 
 def test_somebody_has_to_start_ranks(monkeypatch):
@@ -132,17 +157,16 @@ def test_somebody_has_to_start_ranks(monkeypatch):
 def test_one_rank_is_no_other(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("MASTER_PORT", str(server.getsockname()[1]))
-    for name, value in {
-        "MASTER_ADDR": "127.0.0.1",
-        "RANK": "0",
-        "WORLD_SIZE": "1",
-    }.items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "1")
     import ranks_job
 
     world = ranks_job.world
-    with skmmm.distributed.ranks():
-        model = ranks_job.unfitted().fit(world.X, world.y)
-    assert isinstance(model, DeepCausalMMMRegressor)
+    try:
+        with skmmm.distributed.ranks():
+            model = ranks_job.unfitted().fit(world.X, world.y)
+    finally:
+        distributed.destroy_process_group()
     alone = ranks_job.unfitted().fit(world.X, world.y)
     assert_array_equal(model.predict(world.X), alone.predict(world.X))

@@ -38,6 +38,15 @@ def fits_on(ranks: Any) -> Iterator[None]:
         _ranks.reset(token)
 
 
+def refuse_ranks(what: str) -> None:
+    """Raise if fits in this block are fits of all ranks."""
+    if _ranks.get() is not None:
+        raise ValueError(
+            f"{what} has groups of its own, and inside of ranks() every fit is one of "
+            "the rows of all ranks. Fit groups outside of it, each rank its own."
+        )
+
+
 def fitted_on_ranks(
     estimator: Any, fitted_here: Callable, X: Any, y: Any, sample_weight: Any
 ) -> Any:

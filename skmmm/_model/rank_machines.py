@@ -18,7 +18,7 @@ from skmmm._model.door import Door, enter, files_of
 from skmmm._model.sums import PeerLostError
 from skmmm._model.workers import GRACE, ToldError, compute, meet, processes, receive
 
-_ARRIVAL = 120.0  # seconds in which a rank has to come once it knows where to
+_ARRIVAL = 60.0  # seconds in which a rank has to come once it knows where to
 _LOST = (
     "Another rank failed, or no longer answers: what rank 0 raises, or what they "
     "printed, says why."
@@ -143,9 +143,16 @@ class JoinedRanks:
         return made.result
 
     def _tell(self, thing):
-        """Return in all ranks what rank 0 says."""
-        said = [thing]
-        distributed.broadcast_object_list(said, src=0, group=self._group)
+        """Return in all ranks what rank 0 says, once all have come."""
+        said = [None] * self.size
+        try:
+            # No broadcast, which goes on where those who listen have ended.
+            distributed.all_gather_object(said, thing, group=self._group)
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"Rank {self.rank} waited for another, which has ended or did not call "
+                "fit: what it printed may say why."
+            ) from error
         return said[0]
 
     def _lead(self, own, make):
@@ -186,6 +193,11 @@ class JoinedRanks:
             raise told.__cause__ from None  # type: ignore[misc]  # there is one
         except PeerLostError as error:
             raise RuntimeError(_LOST) from error
+        except OSError as error:
+            raise RuntimeError(
+                f"Rank {self.rank} cannot reach rank 0 at {address} ({error}). Set "
+                "MASTER_ADDR to an address of rank 0 that all machines reach."
+            ) from error
         finally:
             torch.set_num_threads(n_threads)
             if ranks is not None:
@@ -223,11 +235,11 @@ def joined_ranks():
             "ranks() is for processes that were started together, and MASTER_ADDR is "
             "not set. Start them so: torchrun --nproc-per-node 2 fit.py"
         )
-    own = not distributed.is_initialized()
-    if own:
+    if not distributed.is_initialized():
+        # It stays: a second one would meet where torchrun keeps what the first said.
         distributed.init_process_group("gloo")
     group = distributed.new_group(backend="gloo")
     try:
         yield JoinedRanks(group) if group.size() > 1 else None
     finally:
-        distributed.destroy_process_group(None if own else group)
+        distributed.destroy_process_group(group)
