@@ -223,6 +223,20 @@ def test_a_worker_that_dies_is_named(world, alone, shared_out, tmp_path, monkeyp
     assert_allclose(again.predict(world.X), alone.predict(world.X), rtol=1e-8)
 
 
+def test_a_worker_that_dies_before_it_is_connected_is_named(monkeypatch):
+    def answer_a_dying(store, process):
+        process.kill()
+        answer(store, process)
+
+    answer = workers._answer_from
+    monkeypatch.setattr(workers, "_answer_from", answer_a_dying)
+    start = time.monotonic()
+    with pytest.raises(RuntimeError, match=r"Worker 2 of 2 .* has died"):
+        with region_workers(2):
+            pass
+    assert time.monotonic() - start < 60
+
+
 def fail_in_the_second(first):
     """Fail in one process; it is called in all."""
     if not first:

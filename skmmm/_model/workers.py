@@ -8,16 +8,17 @@ caller has died stops, and a caller notices a worker that has died.
 
 import os
 import pickle
+import queue
 import signal
 import subprocess
 import sys
 import threading
 import traceback
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -247,12 +248,18 @@ class Workers:
 
     def _meet(self):
         """Return the `Ranks` of all processes, to each of which others were named."""
-        store, pool = distributed.HashStore(), ThreadPoolExecutor(self.size)
-        met = [pool.submit(_answer_from, store, one) for one in self._processes]
-        pool.shutdown(wait=False)
-        group = _connected(store, self._machines.host, 0, self.size)
-        for one in met:
-            one.result()
+        store, host = distributed.HashStore(), self._machines.host
+        ended: queue.SimpleQueue = queue.SimpleQueue()
+        _in_background(lambda: _connected(store, host, 0, self.size), ended.put)
+        for process in self._processes:
+            _in_background(partial(_answer_from, store, process), ended.put)
+        group = None
+        for _ in range(self.size):
+            # The first to fail, as this process waits for others whatever they do.
+            found = ended.get()
+            if isinstance(found, Exception):
+                raise PeerLostError(str(found)) from found
+            group = found or group
         return Ranks(group, 0, self.size, 0, self._decide)
 
     def stop(self):
@@ -378,6 +385,22 @@ def _fate(process, failure):
             return fate, 0
         failure = said if isinstance(said, _Failure) else None
     return f"failed.\n{failure.told}", 3 if failure.lost else 1
+
+
+def _in_background(call, then):
+    """Call a function in another thread, and another one with what it gives or raises.
+
+    At the end of the process nobody waits for it.
+    """
+
+    def run():
+        try:
+            found = call()
+        except Exception as error:
+            found = error
+        then(found)
+
+    threading.Thread(target=run, daemon=True).start()
 
 
 def _close(stream):
