@@ -48,6 +48,7 @@ RIVALS = ["PyMC-Marketing", "Meridian", "Meridian, automatic knots", "DeepCausal
 PLANNERS = {
     "skmmm": "skmmm",
     "skmmm, total effects": "skmmm, total",
+    "skmmm, careful": "skmmm, careful",
     "SLSQP": "SLSQP",
     "grid": "grid",
     "linear MMM": "linear MMM",
