@@ -4,8 +4,10 @@ Problems: the worlds of `problems.py`, and the public tables where present.
 Contenders: skmmm, skmmm that does not know that the columns are money, skmmm without
 its GRU, the linear MMM, and, in `shape_oracle.py`, an oracle that knows all shapes and
 learns sizes only, and one that knows only the families of the shapes (in worlds whose
-families are written down). Writes results/recovery.csv, one row per world, seed and
-contender, anew after each problem.
+families are written down). Models with another form of carry-over ("skmmm, geometric",
+"delayed", "free" and "gru") run when they are asked for; results/adstocks.csv is
+theirs. Writes results/recovery.csv, one row per world, seed and contender, anew after
+each problem.
 
 - srmse: RMSE of a channel's weekly contribution over its true mean, averaged over
   channels and regions
@@ -85,6 +87,11 @@ CONTENDERS = {
     "linear MMM": fit_linear,
     "shape oracle": fit_oracle,
     FAMILIES: fit_families,
+}
+# Carry-over of another form than the default; these run when they are asked for.
+ADSTOCKS = {
+    f"skmmm, {adstock}": partial(fit_skmmm, media_cost=1.0, adstock=adstock)
+    for adstock in ("geometric", "delayed", "free", "gru")
 }
 
 
@@ -169,7 +176,7 @@ def run_problem(world, seed, contenders):
         row = {"world": world, "seed": seed, "contender": contender}
         started = time.perf_counter()
         try:
-            estimate, channels = CONTENDERS[contender](problem)
+            estimate, channels = (CONTENDERS | ADSTOCKS)[contender](problem)
             row["seconds"] = time.perf_counter() - started
             row |= scores(problem, estimate, channels)
         except Exception as error:  # one failure must not end the night's run
@@ -248,7 +255,7 @@ def main():
     contenders = list(CONTENDERS)
     if options.contenders:
         contenders = [name.strip() for name in options.contenders.split(";")]
-    if unknown := {*worlds} - {*seeds} | {*contenders} - {*CONTENDERS}:
+    if unknown := {*worlds} - {*seeds} | {*contenders} - {*CONTENDERS, *ADSTOCKS}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
 
     tasks = [(world, seed) for world in worlds for seed in seeds[world]]
