@@ -38,7 +38,6 @@ from skmmm._model.demand import (
 )
 from skmmm._model.hmc import most_chains, sample, sample_on
 from skmmm._model.inputs import Seasons, context_columns
-from skmmm._model.laplace import conditional_contraction, information
 from skmmm._model.likelihood import Loss, make_target
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.optimise import train
@@ -376,12 +375,9 @@ def _with_draws(estimator, model, target, generator):
     """
     if not estimator.n_draws:
         return model.at_mode(target), None
-    inputs = model.inputs()
-    known = information(model.network, inputs, target, model.loss)
-    draws, mean, trace = sample(
-        model.network, inputs, target, model.loss, known, estimator.n_draws, generator
+    draws, mean, trace, found = sample(
+        model.network, model.inputs(), target, model.loss, estimator.n_draws, generator
     )
-    found = conditional_contraction(model.network, known)
     model = replace(model, conditional_contraction=found)
     return model.with_draws(draws, mean, target), trace
 

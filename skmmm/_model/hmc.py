@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import torch
 
@@ -11,15 +10,16 @@ from skmmm._model.laplace import (
     LaplaceApproximation,
     all_ties,
     approximate,
+    conditional_contraction,
     information,
     spread_information,
     with_spreads,
+    with_spreads_held,
 )
-from skmmm._model.likelihood import log_likelihood, log_prior
 from skmmm._model.network import OutcomeNetwork
-from skmmm._model.priors import fields_in_dtype
-from skmmm._model.spreads import draw_spreads, mean_parameters, slopes_after
-from skmmm._model.sums import agreed, all_regions, all_sum, is_first, replicated
+from skmmm._model.posterior import Posterior, State
+from skmmm._model.spreads import mean_parameters
+from skmmm._model.sums import all_regions, all_sum, is_first, replicated
 from skmmm._model.vectors import joined, of_all_regions, split_like
 from skmmm._model.workers import blocks_of, workers_for
 
@@ -36,7 +36,6 @@ _ACCEPT = 0.8  # mean acceptance aimed at
 _CELLS = 2**17  # region-period-channels of all chains together: bounds the memory
 _MIN_CHAINS = 8
 _FIRST_CHAINS = 32  # of which each gives two draws before there are more chains
-_CHANNELS = 2**18  # of all regions of the chains that move at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +61,7 @@ class Trace:
     log_acceptance: torch.Tensor
 
 
-def sample(network, inputs, target, loss, known, n_draws, generator):
+def sample(network, inputs, target, loss, n_draws, generator):
     """Draw the parameters from their posterior.
 
     Chains start from draws of the Gaussian approximation at the mode and move, all at
@@ -80,8 +79,6 @@ def sample(network, inputs, target, loss, known, n_draws, generator):
     inputs : Inputs
     target : Target
     loss : Loss
-    known : Information
-        About the parameters, at the mode.
     n_draws : int
     generator : torch.Generator
 
@@ -92,6 +89,9 @@ def sample(network, inputs, target, loss, known, n_draws, generator):
     mean : OutcomeNetwork
         At the mean of all places where chains were after their last warm-up.
     trace : Trace
+        Its places are the draws themselves where every place is a draw.
+    contraction : ndarray of shape (n_media,)
+        As of `conditional_contraction`, at the mode.
 
     References
     ----------
@@ -102,51 +102,55 @@ def sample(network, inputs, target, loss, known, n_draws, generator):
     """
     workers = workers_for(target)
     if workers is None:
-        return _sample(network, inputs, target, loss, known, n_draws, generator)
-    rows = blocks_of(network, inputs, target)
+        return _sample(network, inputs, target, loss, n_draws, generator)
     found = workers.run(
         _sample_block,
         network.sizes.n_regions,
-        lambda own: (*rows(own), known.in_regions(own)),
+        blocks_of(network, inputs, target),
         *(loss, n_draws, generator),
     )
-    (draws, mean, trace), *_ = found
-    draws, mean, start, places = (
-        network.at(first.shared, torch.cat([first.regional, *others], dim=1))
-        for first, *others in zip(
-            (draws, mean, trace.start, trace.places), *found[1:], strict=True
-        )
-    )
-    return draws, mean, replace(trace, start=start, places=places)
+    (draws, mean, trace, contraction), *others = found
+
+    def whole(first, n):
+        regional = [first.regional, *(other[n] for other in others)]
+        return network.at(first.shared, torch.cat(regional, dim=1))
+
+    places = trace.places
+    trace = replace(trace, start=whole(trace.start, 2))
+    all_draws = whole(draws, 0)
+    all_places = all_draws if places is draws else whole(places, 3)
+    trace = replace(trace, places=all_places)
+    return all_draws, whole(mean, 1), trace, contraction
 
 
-def _sample_block(network, inputs, target, known, loss, n_draws, generator):
+def _sample_block(network, inputs, target, loss, n_draws, generator):
     """Draw with others that have the other regions.
 
     Returns
     -------
-    draws, mean, trace
+    draws, mean, trace, contraction
         In the first process; in others the regional parameters of draws, mean, start
         and places.
     """
-    found = _sample(network, inputs, target, loss, known, n_draws, generator)
+    found = _sample(network, inputs, target, loss, n_draws, generator)
     if is_first():
         return found
-    draws, mean, trace = found
+    draws, mean, trace, _ = found
     return [one.regional for one in (draws, mean, trace.start, trace.places)]
 
 
-def _sample(network, inputs, target, loss, known, n_draws, generator):
+def _sample(network, inputs, target, loss, n_draws, generator):
     """Draw the parameters of the regions that this process has."""
     most = max(_FIRST_CHAINS, n_draws // 2)
     n_chains = min(n_draws, most, most_chains(inputs))
-    approximation = approximate(network, known, inputs, target)
-    posterior = _Posterior(network, inputs, target, loss, approximation)
-
     noise = _normals(network, n_chains, generator)
-    start = _spread_out(network, known, inputs, target, noise)
+    start, approximation, contraction = _spread_out(
+        network, inputs, target, loss, noise
+    )
+    posterior = Posterior(network, inputs, target, loss, approximation)
     state = posterior.state(start.shared, start.regional)
-    return _explore(posterior, state, start, N_MOVES, n_draws, generator)
+    found = _explore(posterior, state, start, N_MOVES, n_draws, generator)
+    return *found, contraction
 
 
 def sample_on(network, places, inputs, target, loss, n_draws, generator):
@@ -178,13 +182,18 @@ def sample_on(network, places, inputs, target, loss, n_draws, generator):
        Computers and Geosciences 55.
     """
     known = information(network, inputs, target, loss)
-    before = approximate(network, known, inputs, replace(target, experiments=None))
+    untold = replace(target, experiments=None)
+    before = approximate(network, known, inputs, untold, overwrite=True)
     start = _assimilated(places, before, target.experiments, generator)
     chosen = _not_refuted(target.experiments.log_density(start).detach(), generator)
     start = network.at(start.shared[chosen], start.regional[chosen])
-    approximation = approximate(network, known, inputs, target)
-    posterior = _Posterior(network, inputs, target, loss, approximation)
-    posterior, state = posterior.moved(posterior.state(start.shared, start.regional))
+    approximation = before.with_shared(
+        with_spreads_held(network, known), all_ties(network, inputs, target)
+    )
+    del before, known  # their memory is for what follows
+    posterior = Posterior(network, inputs, target, loss, approximation)
+    del approximation
+    state = posterior.recentre(posterior.state(start.shared, start.regional))
     draws, mean, trace = _explore(posterior, state, start, 1, n_draws, generator)
     return draws, _as_told(mean, trace.places, posterior), trace
 
@@ -339,12 +348,17 @@ def _explore(posterior, state, start, n_moves, n_draws, generator):
     network, tested = posterior.network, posterior.target.tested
     n_chains, n_coordinates = len(state.position), _n_coordinates(network)
     n_each = -(-n_draws // n_chains)
-    places, changes, densities = [], [], [state.density]
+    n_kept = max(N_AFTER, n_each)
+    places = [
+        part.new_empty(n_kept * n_chains, *part.shape[1:])
+        for part in (start.shared, start.regional)
+    ]
+    changes: list[torch.Tensor] = []
+    densities = [state.density]
     for move in range(n_moves + 1):
         step = _StepSize(1.0 / n_coordinates**0.25)
         last = move == n_moves
-        n_transitions = N_WARMUP + (max(N_AFTER, n_each) if last else 0)
-        for transition in range(n_transitions):
+        for transition in range(N_WARMUP + (n_kept if last else 0)):
             jitter = 0.8 + 0.4 * torch.rand((), generator=generator).item()
             accept_draw = torch.rand(n_chains, generator=generator, dtype=torch.float64)
             momentum = _normals(network, n_chains, generator)
@@ -355,31 +369,57 @@ def _explore(posterior, state, start, n_moves, n_draws, generator):
             if transition < N_WARMUP:
                 step.learn(_acceptance(change).mean().item())
             else:
-                places.append(posterior.parameters(state.position))
+                now = slice(len(changes) * n_chains, (len(changes) + 1) * n_chains)
+                for all_places, part in zip(
+                    places, posterior.parameters(state.position), strict=True
+                ):
+                    all_places[now] = part
                 densities.append(state.density)
                 changes.append(change)
         if not last:
-            posterior, state = posterior.moved(state)
-    apart = (n_transitions - N_WARMUP) // n_each
-    chosen = places[-1 - apart * (n_each - 1) :: apart]
-    draws = [torch.cat(part)[:n_draws] for part in zip(*chosen, strict=True)]
-    seen = [torch.cat(part) for part in zip(*places, strict=True)]
-    mean = mean_parameters(network, *seen, tested=tested)
-    trace = Trace(
-        start, network.at(*seen), torch.stack(densities), torch.stack(changes)
+            state = posterior.recentre(state)
+    seen = network.at(*places)
+    mean = network.at(*mean_parameters(network, *places, tested=tested))
+    trace = Trace(start, seen, torch.stack(densities), torch.stack(changes))
+    return _chosen_draws(seen, n_kept, n_each, n_draws), mean, trace
+
+
+def _chosen_draws(places, n_kept, n_each, n_draws):
+    """Return so many of all places, at equal distances; all as they are, not copied."""
+    apart = n_kept // n_each
+    chosen = range(n_kept)[-1 - apart * (n_each - 1) :: apart]
+    if len(chosen) == n_kept and len(places.shared) == n_draws:
+        return places
+    return places.at(
+        *(
+            torch.cat([part.tensor_split(n_kept)[k] for k in chosen])[:n_draws]
+            for part in (places.shared, places.regional)
+        )
     )
-    return network.at(*draws), network.at(*mean), trace
 
 
-def _spread_out(network, known, inputs, target, noise):
-    """Turn noise into draws of the Gaussian approximation, with spreads unknown."""
+def _spread_out(network, inputs, target, loss, noise):
+    """Turn noise into draws of the Gaussian approximation, with spreads unknown.
+
+    Returns
+    -------
+    start : OutcomeNetwork
+    approximation : LaplaceApproximation
+        With spreads held.
+    contraction : ndarray of shape (n_media,)
+        As of `conditional_contraction`.
+    """
+    known = information(network, inputs, target, loss)
     told = spread_information(network, known)
-    approximation = LaplaceApproximation(
-        with_spreads(network, known, told), all_ties(network, inputs, target)
+    ties = all_ties(network, inputs, target)
+    wide = LaplaceApproximation(
+        with_spreads(network, known, told), ties, overwrite=True
     )
     parts = split_like(noise, (network.shared, network.regional))
-    shared, regional = approximation.unwhiten(*parts)
-    return network.at(network.shared + shared, network.regional + regional)
+    shared, regional = wide.unwhiten(*parts)
+    start = network.at(network.shared + shared, network.regional + regional)
+    approximation = wide.with_shared(with_spreads_held(network, known), ties)
+    return start, approximation, conditional_contraction(network, known)
 
 
 def most_chains(inputs):
@@ -407,136 +447,6 @@ def _normals(network, n_chains, generator):
     return joined(shared, regional[:, own])
 
 
-class _State(NamedTuple):
-    """Places of all chains with their log posterior and what pulls them on.
-
-    The gradient is by position, slopes are by shared and regional parameters.
-    """
-
-    position: torch.Tensor
-    density: torch.Tensor
-    gradient: torch.Tensor
-    shared_slope: torch.Tensor
-    regional_slope: torch.Tensor
-
-    def where(self, chosen, other):
-        """Return this state in the chosen chains, the other one elsewhere."""
-        return _State(
-            *(
-                torch.where(chosen.reshape(-1, *[1] * (own.ndim - 1)), own, its)
-                for own, its in zip(self, other, strict=True)
-            )
-        )
-
-
-class _Posterior:
-    """The log posterior as a function of standardised coordinates."""
-
-    def __init__(self, network, inputs, target, loss, approximation):
-        self.approximation, self.inputs, self.target, self.loss = (
-            approximation,
-            inputs,
-            target,
-            loss,
-        )
-        self.network = network
-        self._rough = (
-            network.to(torch.float32),
-            fields_in_dtype(inputs, torch.float32),
-            target.in_dtype(torch.float32),
-        )
-
-    def parameters(self, position):
-        """Return shared and regional parameters at positions."""
-        parts = split_like(position, (self.network.shared, self.network.regional))
-        shared, regional = self.approximation.unwhiten(*parts)
-        return self.network.shared + shared, self.network.regional + regional
-
-    def moved(self, state):
-        """Return the posterior in coordinates around the mean of all chains."""
-        shared, regional = self.parameters(state.position)
-        centre = self.network.at(
-            *mean_parameters(self.network, shared, regional, tested=self.target.tested)
-        )
-        known = information(centre, self.inputs, self.target, self.loss)
-        approximation = approximate(centre, known, self.inputs, self.target)
-        moved = _Posterior(centre, self.inputs, self.target, self.loss, approximation)
-        return moved, moved.state(shared, regional)
-
-    def with_new_spreads(self, state, generator):
-        """Return the state after spreads were drawn given the deviations.
-
-        What rows say of deviations stays as it is: the density changes by the prior.
-        """
-        shared, regional = self.parameters(state.position)
-        before = agreed(shared), regional
-        after = draw_spreads(self.network, before[0], before[1], generator)
-        slopes = slopes_after(
-            self.network, before, after, (state.shared_slope, state.regional_slope)
-        )
-        shared, regional = (
-            (new.square() - old.square()).flatten(1).sum(dim=1)
-            for old, new in zip(before, after, strict=True)
-        )
-        lost = shared + all_sum(regional)
-        density = state.density - 0.5 * lost
-        return _State(
-            self._position(*after), density, self._by_position(*slopes), *slopes
-        )
-
-    def state(self, shared, regional):
-        """Return the `_State` of parameters."""
-        return self.at(self._position(shared, regional))
-
-    def at(self, position):
-        """Return the `_State` at a position, shape (n_chains, n_coordinates)."""
-        return _State(position, self.density(position), *self.gradient(position))
-
-    def _position(self, shared, regional):
-        parts = self.approximation.whiten(
-            shared - self.network.shared, regional - self.network.regional
-        )
-        return joined(*parts)
-
-    def _by_position(self, *slopes):
-        return joined(*self.approximation.unwhiten_vjp(*slopes))
-
-    def density(self, position):
-        """Return the log posterior, shape (n_chains,)."""
-        twin = self.network.at(*self.parameters(position))
-        with torch.no_grad():
-            found = [
-                self._density(few, self.inputs, self.target)
-                for _, few in few_draws(twin, len(position), _CHANNELS)
-            ]
-        return all_sum(torch.cat(found))
-
-    def gradient(self, position):
-        """Return its gradient, (n_chains, n_coordinates), and slopes by parameters.
-
-        In single precision. A trajectory may follow any force that depends on the
-        position alone: it keeps volume and can be reversed, and what is accepted is
-        decided by the density. After new spreads the force follows from that before,
-        which rounded at another place: by less than one part in ten thousand.
-        """
-        network, inputs, target = self._rough
-        twin = network.at(*(p.to(torch.float32) for p in self.parameters(position)))
-        found = []
-        for _, few in few_draws(twin, len(position), _CHANNELS):
-            parts = few.shared.requires_grad_(), few.regional.requires_grad_()
-            density = self._density(few, inputs, target).sum()
-            found.append(torch.autograd.grad(density, parts))
-        shared, regional = (
-            torch.cat(part).to(position.dtype) for part in zip(*found, strict=True)
-        )
-        slopes = all_sum(shared), regional
-        return self._by_position(*slopes), *slopes
-
-    def _density(self, network, inputs, target):
-        likelihood = log_likelihood(network, inputs, target, self.loss)
-        return likelihood + log_prior(network, inputs, target)
-
-
 def _transition(posterior, state, momentum, step, n_steps, accept_draw):
     """Return the next state of every chain and the log of how likely it was accepted.
 
@@ -550,7 +460,7 @@ def _transition(posterior, state, momentum, step, n_steps, accept_draw):
         position = position + step * momentum
         gradient, *slopes = posterior.gradient(position)
         momentum = momentum + 0.5 * step * gradient
-    new = _State(position, posterior.density(position), gradient, *slopes)
+    new = State(position, posterior.density(position), gradient, *slopes)
     change = energy - _kinetic_energy(momentum, n_shared) + new.density
     return new.where(accept_draw < _acceptance(change), state), change
 

@@ -1,5 +1,6 @@
 """What the data say about each parameter, and the Gaussian approximation."""
 
+import copy
 import math
 from dataclasses import dataclass, replace
 
@@ -114,34 +115,47 @@ def informations(network, inputs, target, targets, loss, n_last=0):
     shock = precision[0].new_zeros(0)
     if "common_log" in values:
         shock = torch.exp(values["common_log"]).expand(n_periods)
+    of_regions = [_of_no_region_yet(network, len(shock)) for _ in targets]
 
     def told_by(block):
         few = network.in_regions(block)
         answers = responses(few, inputs.in_regions(block), target.part(block))
-        told = [
-            _information_of(few, rows.part(block), answers, weight[block], shock)
-            for rows, weight in zip(targets, precision, strict=True)
-        ]
+        told = []
+        for rows, weight, whole in zip(targets, precision, of_regions, strict=True):
+            shared, own = _information_of(
+                few, rows.part(block), answers, weight[block], shock
+            )
+            for name, part in own.items():
+                whole[name][block] = part
+            told.append(shared)
         return told, [answer[..., n_periods - n_last :].clone() for answer in answers]
 
     n_parameters = network.shared.shape[1] + network.regional.shape[2]
     blocks = region_blocks(len(precision[0]), n_parameters * n_periods, BLOCK)
     told, last = zip(*of_each(told_by, blocks), strict=True)
-    ways = zip(zip(*told, strict=True), precision, strict=True)
+    ways = zip(zip(*told, strict=True), of_regions, precision, strict=True)
     known = [_joined(*way, shock) for way in ways]
     return known, *(torch.cat(part, dim=1) for part in zip(*last, strict=True))
 
 
-def _joined(told, precision, shock):
+def _of_no_region_yet(network, n_shocks):
+    """Return room for what is known of each region: it is large, and copied nowhere."""
+    n_shared, n_regional = network.shared.shape[1], network.regional.shape[2]
+    n_columns = {"cross": n_shared, "regional": n_regional, "cross_shock": n_shocks}
+    return {
+        name: network.shared.new_empty(network.regional.shape[1], n_regional, n)
+        for name, n in n_columns.items()
+    }
+
+
+def _joined(told, of_regions, precision, shock):
     """Return the `Information` of all blocks of regions."""
-    shared, shared_shock, cross, regional, cross_shock = zip(*told, strict=True)
+    shared, shared_shock = zip(*told, strict=True)
     return Information(
         shared=all_sum(sum(shared[1:], shared[0])),
-        cross=torch.cat(cross),
-        regional=torch.cat(regional),
         shock=shock**2 * all_sum(precision.sum(dim=0))[: len(shock)],
         shared_shock=all_sum(sum(shared_shock[1:], shared_shock[0])),
-        cross_shock=torch.cat(cross_shock),
+        **of_regions,
     )
 
 
@@ -161,22 +175,24 @@ def _information_of(network, target, answers, precision, shock):
 
     Returns
     -------
-    shared, shared_shock : Tensor
-        Added by these regions.
-    cross, regional, cross_shock : Tensor
-        Of these regions.
+    added : tuple of Tensor
+        Shared and shared_shock, as far as these regions add to them.
+    own : dict of str to Tensor
+        Cross, regional and cross_shock of these regions.
     """
     shared, regional = answers
     weighted = regional * precision
     shared_weighted = shared * precision
     noise_shared, noise_cross, noise_regional = noise_information(network, target)
-    return (
+    added = (
         torch.einsum("prt,qrt->pq", shared, shared_weighted) + noise_shared,
         shared_weighted.sum(dim=1)[:, : len(shock)] * shock,
-        torch.einsum("krt,prt->rkp", weighted, shared) + noise_cross,
-        torch.einsum("krt,jrt->rkj", weighted, regional) + noise_regional,
-        weighted.transpose(0, 1)[..., : len(shock)] * shock,
     )
+    return added, {
+        "cross": torch.einsum("krt,prt->rkp", weighted, shared) + noise_cross,
+        "regional": torch.einsum("krt,jrt->rkj", weighted, regional) + noise_regional,
+        "cross_shock": weighted.transpose(0, 1)[..., : len(shock)] * shock,
+    }
 
 
 def noise_information(network, target):
@@ -313,21 +329,43 @@ class LaplaceApproximation:
     ----------
     known : Information
     ties : Ties, default=None
+    overwrite : bool, default=False
+        Whether `known.cross`, which is large, may be lost: its memory is used again.
     """
 
-    def __init__(self, known, ties=None):
+    def __init__(self, known, ties=None, *, overwrite=False):
         n_shared, n_regional = len(known.shared), known.regional.shape[1]
-        n_shocks = len(known.shock)
         own = known.regional + torch.eye(n_regional, dtype=torch.float64)
         self.root = root_of(own)
+        pull = known.cross if overwrite else own.new_empty(known.cross.shape)
         # One matrix: of all regions after one another.
-        self.pull = own.new_empty(len(own) * n_regional, n_shared)  # (R * K, P)
+        self.pull = pull.view(len(own) * n_regional, n_shared)  # (R * K, P)
+        del own, pull
+        self._taken = all_sum(self._pull_of(known))
+        self._learn(known, ties)
+
+    def with_shared(self, known, ties=None):
+        """Return the approximation where less or more is known of shared parameters.
+
+        Parameters
+        ----------
+        known : Information
+            That differs from what this one was made of in `shared` alone.
+        ties : Ties, default=None
+        """
+        twin = copy.copy(self)
+        twin._learn(known, ties)
+        return twin
+
+    def _learn(self, known, ties):
+        """Find the roots of what is about shared parameters."""
+        n_shared, n_shocks = len(known.shared), len(known.shock)
         precision = torch.eye(n_shocks + n_shared, dtype=torch.float64)
         precision[:n_shocks, :n_shocks] += torch.diag(known.shock)
         precision[n_shocks:, :n_shocks] += known.shared_shock
         precision[:n_shocks, n_shocks:] += known.shared_shock.T
         precision[n_shocks:, n_shocks:] += known.shared
-        precision = precision - all_sum(self._pull_of(known))
+        precision = precision - self._taken
         # Shocks come first: what is left are shared parameters without them.
         root = root_of((precision + precision.T) / 2)[n_shocks:, n_shocks:]
         identity = torch.eye(n_shared, dtype=torch.float64)
@@ -456,10 +494,12 @@ def with_shared_held(known):
     return replace(known, shared=known.shared + torch.diag(held))
 
 
-def approximate(network, known, inputs, target):
+def approximate(network, known, inputs, target, *, overwrite=False):
     """Return the `LaplaceApproximation` around a network, with spreads held."""
     return LaplaceApproximation(
-        with_spreads_held(network, known), all_ties(network, inputs, target)
+        with_spreads_held(network, known),
+        all_ties(network, inputs, target),
+        overwrite=overwrite,
     )
 
 

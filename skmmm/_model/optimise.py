@@ -175,12 +175,24 @@ def _start_from_samples(network, inputs, target, loss, tol, record):
 
 def _deviate(network, inputs, target, loss, tol, record, max_iter):
     """Move deviations to their mode given what regions share; return the loss."""
+    deviations, around = _surroundings(network, inputs, target, loss, shared_held=True)
+    return find_mode(
+        network, inputs, target, loss, deviations, around, max_iter, tol, record
+    )
+
+
+def _surroundings(network, inputs, target, loss, *, shared_held=False):
+    """Return the `DeviationInformation` and the approximation around a network.
+
+    The information that they are made of is large, and not kept.
+    """
     known = information(network, inputs, target, loss)
     deviations = DeviationInformation(network, inputs, target, loss, known)
-    start = LaplaceApproximation(with_shared_held(known))
-    return find_mode(
-        network, inputs, target, loss, deviations, start, max_iter, tol, record
-    )
+    if shared_held:
+        return deviations, LaplaceApproximation(with_shared_held(known), overwrite=True)
+    known = with_spreads(network, known, deviations.told)
+    ties = all_ties(network, inputs, target)
+    return deviations, LaplaceApproximation(known, ties, overwrite=True)
 
 
 def _samples(n_own):
@@ -208,23 +220,11 @@ def _alternate(network, inputs, target, loss, tol, record, max_iter):
             fraction = network.independent_share ** (1.0 - step) * fraction**step
         network.independent_share = fraction
         network.n_compared = all_regions(network.sizes.n_regions)
-        known = information(network, inputs, target, loss)
-        deviations = DeviationInformation(network, inputs, target, loss, known)
-        approximation = LaplaceApproximation(
-            with_spreads(network, known, deviations.told),
-            all_ties(network, inputs, target),
-        )
+        deviations, around = _surroundings(network, inputs, target, loss)
         now = find_mode(
-            network,
-            inputs,
-            target,
-            loss,
-            deviations,
-            approximation,
-            budget,
-            tol,
-            record,
+            network, inputs, target, loss, deviations, around, budget, tol, record
         )
+        del around  # its memory is for the next
         now = now / fraction  # of rows, whatever they are worth
         if not (np.isfinite(before) or np.isfinite(now)):
             raise FloatingPointError(_NOT_FINITE)  # nowhere to go back to

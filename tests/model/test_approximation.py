@@ -1,5 +1,7 @@
 """The Gaussian approximation has the covariance of the information."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -86,6 +88,26 @@ def test_ties_between_regions():
     precision = dense(known) + np.eye(size) + flat.T * ties.sign.numpy() @ flat
     root = displacement(LaplaceApproximation(known, ties))
     assert_allclose(root @ root.T, np.linalg.inv(precision), atol=1e-12)
+
+
+def test_memory_of_information_is_used_again_if_it_may_be():
+    known, kept = random_information(n_shocks=4), random_information(n_shocks=4)
+    found = LaplaceApproximation(known, overwrite=True)
+    assert found.pull.data_ptr() == known.cross.data_ptr()
+    expected = LaplaceApproximation(kept)
+    assert_array_equal(displacement(found), displacement(expected))
+    assert_array_equal(kept.cross, random_information().cross)
+
+
+def test_approximation_with_other_information_about_shared_parameters():
+    known = random_information(n_shocks=4)
+    more = replace(known, shared=known.shared + torch.eye(2).double())
+    ties = Ties(torch.ones(1, 2).double(), torch.ones(1, R, 3).double(), tensor([1.0]))
+    first = LaplaceApproximation(known)
+    before = displacement(first)
+    found = displacement(first.with_shared(more, ties))
+    assert_array_equal(found, displacement(LaplaceApproximation(more, ties)))
+    assert_array_equal(displacement(first), before)
 
 
 def test_prior_on_a_mean_effect_ties_regions():

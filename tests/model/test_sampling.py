@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from skmmm._model.laplace import (
 )
 from skmmm._model.likelihood import Loss, Target, log_likelihood, log_prior
 from skmmm._model.network import OutcomeNetwork
+from skmmm._model.posterior import Posterior
 from skmmm._model.priors import Sizes, channel_priors
 
 # Huber's density with bounds that no error reaches is Gaussian.
@@ -42,10 +44,10 @@ def flat(shared, regional):
     return torch.cat([shared, regional.flatten(1)], dim=1)
 
 
-def sampled(network, inputs, target, loss, known, n_draws, seed=0):
+def sampled(network, inputs, target, loss, n_draws, seed=0):
     """Return draws, (n_draws, n), and their mean as distances from the network."""
-    draws, mean, _ = hmc.sample(
-        network, inputs, target, loss, known, n_draws, generator(seed)
+    draws, mean, *_ = hmc.sample(
+        network, inputs, target, loss, n_draws, generator(seed)
     )
     assert not draws.shared.requires_grad
     return (
@@ -157,19 +159,22 @@ def test_draws_have_mean_and_covariance_of_a_gaussian_posterior(
     monkeypatch.setattr(hmc, "N_AFTER", 20)
     network, inputs, target, known, covariance = gaussian
 
-    def other_width(*_):
+    def other_width(*_, overwrite):
         approximation = LaplaceApproximation(known)
         approximation.shared_root = approximation.shared_root * too_wide
         approximation.root = approximation.root / too_wide
+        approximation.with_shared = lambda *_: approximation
         return approximation
 
     # Chains start elsewhere than where the posterior is, and spreads are known.
     for name in ("approximate", "LaplaceApproximation"):
         monkeypatch.setattr(hmc, name, other_width)
-    monkeypatch.setattr(hmc, "draw_spreads", lambda _network, *parts: parts[:2])
+    monkeypatch.setattr(
+        "skmmm._model.posterior.draw_spreads", lambda _network, *parts: parts[:2]
+    )
     n_draws = 2000  # chains as well, independent of each other
     monkeypatch.setattr(hmc, "N_MOVES", 0)  # which would let the noise go
-    draws, _ = sampled(network, inputs, target, GAUSS, known, n_draws)
+    draws, _ = sampled(network, inputs, target, GAUSS, n_draws)
     free = covariance.diagonal() > 10.0 / HELD
     assert free.sum() == 15  # shared and twice regional: intercept, controls, season
     sd = covariance.diagonal()[free] ** 0.5
@@ -189,9 +194,8 @@ def test_without_data_draws_of_spreads_are_those_of_the_prior(gaussian, monkeypa
     network = network.at(
         torch.zeros_like(network.shared), torch.zeros_like(network.regional)
     )
-    known = information(network, inputs, target, GAUSS)
     n_draws = 1000
-    draws, _ = sampled(network, inputs, target, GAUSS, known, n_draws)
+    draws, _ = sampled(network, inputs, target, GAUSS, n_draws)
     spreads = entries(network, lambda name: name.endswith("_spread_log"))
     found = draws[:, : len(spreads)][:, spreads]
     assert found.shape[1] >= 3
@@ -203,9 +207,7 @@ def test_without_data_draws_of_spreads_are_those_of_the_prior(gaussian, monkeypa
 
 def test_newton_step_reaches_the_mode(gaussian):
     network, inputs, target, known, covariance = gaussian
-    posterior = hmc._Posterior(
-        network, inputs, target, GAUSS, LaplaceApproximation(known)
-    )
+    posterior = Posterior(network, inputs, target, GAUSS, LaplaceApproximation(known))
     here = posterior.at(torch.zeros(1, len(covariance), dtype=torch.float64))
     # As exact as the finite differences behind the information; in units of the sd.
     assert_allclose(here.gradient, 0.0, atol=1e-3)
@@ -246,9 +248,10 @@ def energy(state, momentum):
 @pytest.fixture
 def trajectory(national):
     """Posterior of a real fit, where four chains start, and their momentum."""
-    network, inputs, target, loss, known = national
+    network, inputs, target, loss = national
+    known = information(network, inputs, target, loss)
     approximation = approximate(network, known, inputs, target)
-    posterior = hmc._Posterior(network, inputs, target, loss, approximation)
+    posterior = Posterior(network, inputs, target, loss, approximation)
     n_chains, size = 4, network.shared.numel() + network.regional.numel()
     place, momentum = torch.randn(
         2, n_chains, size, generator=generator(), dtype=torch.float64
@@ -287,7 +290,7 @@ def test_state_with_new_spreads_is_that_of_its_place(adstock):
     network, inputs, target = make_problem(adstock)
     known = information(network, inputs, target, GAUSS)
     approximation = approximate(network, known, inputs, target)
-    posterior = hmc._Posterior(network, inputs, target, GAUSS, approximation)
+    posterior = Posterior(network, inputs, target, GAUSS, approximation)
     state = posterior.state(
         network.shared.expand(3, -1), network.regional.expand(3, -1, -1)
     )
@@ -358,7 +361,7 @@ def caught(world, **parameters):
             random_state=0,
             **parameters,
         ).fit(world.X, world.y)
-    names = ("network", "inputs", "target", "loss", "known")
+    names = ("network", "inputs", "target", "loss")
     return tuple(handed[name] for name in names)
 
 
@@ -392,11 +395,9 @@ def test_chains_move_and_few_moves_are_lost(problem, request, monkeypatch):
 
 @pytest.mark.parametrize("problem", ["national", "regional"])
 def test_draws_of_a_real_fit(problem, request):
-    network, inputs, target, loss, known = request.getfixturevalue(problem)
+    network, inputs, target, loss = request.getfixturevalue(problem)
     n_draws = 8
-    drawn, mean, _ = hmc.sample(
-        network, inputs, target, loss, known, n_draws, generator()
-    )
+    drawn, mean, *_ = hmc.sample(network, inputs, target, loss, n_draws, generator())
     assert drawn.shared.shape == (n_draws, network.shared.shape[1])
     assert drawn.regional.shape == (n_draws, *network.regional.shape[1:])
     assert mean.shared.shape == network.shared.shape
@@ -413,9 +414,9 @@ def test_draws_of_a_real_fit(problem, request):
 
 @pytest.mark.usefixtures("fast")
 def test_network_stays_at_the_mode(national):
-    network, inputs, target, loss, known = national
+    network, inputs, target, loss = national
     before = network.shared.clone(), network.regional.clone()
-    hmc.sample(network, inputs, target, loss, known, 2, generator())
+    hmc.sample(network, inputs, target, loss, 2, generator())
     assert_array_equal(network.shared, before[0])
     assert_array_equal(network.regional, before[1])
 
@@ -475,3 +476,37 @@ def agree(national, short_and_long, name):
 @pytest.mark.parametrize("name", QUICK)
 def test_more_transitions_change_nothing(national, short_and_long, name):
     agree(national, short_and_long, name)
+
+
+def test_places_that_are_all_draws_are_kept_once(national, monkeypatch):
+    monkeypatch.setattr(hmc, "_CELLS", 1)
+    monkeypatch.setattr(hmc, "N_MOVES", 0)
+    n_all = hmc._MIN_CHAINS * hmc.N_AFTER
+    draws, _, trace, _ = hmc.sample(*national, n_all, generator())
+    assert draws is trace.places
+    few, _, same, _ = hmc.sample(*national, n_all - 1, generator())
+    assert_array_equal(few.shared, draws.shared[:-1])
+    assert len(same.places.shared) == n_all
+
+
+def test_information_is_gone_when_chains_move(national, monkeypatch):
+    """It is larger than all else that is known of a region."""
+    made = []
+
+    def told(*args):
+        found = information(*args)
+        made.append(weakref.ref(found))
+        return found
+
+    def gradient(posterior, position):
+        assert made
+        assert all(one() is None for one in made)
+        return original(posterior, position)
+
+    original = Posterior.gradient
+    monkeypatch.setattr(Posterior, "gradient", gradient)
+    for place in ("hmc", "posterior"):
+        monkeypatch.setattr(f"skmmm._model.{place}.information", told)
+    monkeypatch.setattr(hmc, "N_WARMUP", 1)
+    hmc.sample(*national, 2, generator())
+    assert len(made) == 1 + hmc.N_MOVES

@@ -27,6 +27,7 @@ from skmmm._model.laplace import (
 )
 from skmmm._model.likelihood import effective_regions, log_likelihood, log_prior
 from skmmm._model.optimise import penalised_posterior
+from skmmm._model.posterior import Posterior
 from skmmm._model.spreads import draw_spreads
 from skmmm._model.sums import Ranks, all_sum, among, gathered
 from skmmm._model.vectors import joined
@@ -226,7 +227,7 @@ def test_transitions_take_the_same_way(size):
     def walked(network, inputs, target):
         known = information(network, inputs, target, GAUSS)
         approximation = approximate(network, known, inputs, target)
-        posterior = hmc._Posterior(network, inputs, target, GAUSS, approximation)
+        posterior = Posterior(network, inputs, target, GAUSS, approximation)
         random, n_chains = generator(), 3
         state = posterior.state(
             network.shared.repeat(n_chains, 1), network.regional.repeat(n_chains, 1, 1)
