@@ -485,12 +485,14 @@ class DeepCausalMMMRegressor(
             before.check_columns(self._columns)
         population = self._read_population(rows)
         y, weight = self._read_target(rows, y, sample_weight)
-        panel = self._arrange_training(rows, y, weight)
+        panel, frame = self._arrange_training(rows, y, weight), rows.frame
+        del rows  # of whose numbers the panel has a copy
         stuck = stuck_cells(panel, self._season_length)
         learned = without(panel, stuck)
         outliers = kpi_outliers(learned, self._season_length)
         self._remark(panel, learned, stuck, outliers)
-        graph = self._graph_estimator(rows.frame)
+        graph = self._graph_estimator(frame)
+        del frame
         from skmmm._estimator.fitting import fit_model  # torch takes seconds to import
 
         state, losses = fit_model(

@@ -45,9 +45,10 @@ def region_workers(n_workers: int) -> Iterator[None]:
 
     Notes
     -----
-    Training and draws are shared out. The calling process alone reads the table, does
-    all that comes after the draws, and takes in `experiments`: its peak of memory is
-    that of a fit without workers. Fits in processes of joblib use none.
+    Training and draws are shared out, and so is the memory that they take. The calling
+    process alone reads the table, does all that comes after the draws, and takes in
+    `experiments`: it needs the memory of rows and draws besides. Fits in processes of
+    joblib use none.
 
     Examples
     --------

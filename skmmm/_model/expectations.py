@@ -2,6 +2,8 @@
 
 import torch
 
+from skmmm._model.rows import mean_effects
+
 
 def prior_effects(network, n_draws, inputs, share):
     """Return draws from the prior of the mean effect of each channel.
@@ -36,7 +38,7 @@ def _mean_to_typical(network, guessed, inputs, share):
         elif prior.name == "synergy_log":
             shared[:, where], pairs = 0.0, where
     twin = network.at(shared, network.regional)
-    mean = _mean(twin, inputs, share)
+    mean = mean_effects(twin, inputs, share)
     if pairs is None:
         return mean / twin.typical_effects(twin.values())
     strength, own = guessed.values()["synergy"], mean
@@ -44,11 +46,8 @@ def _mean_to_typical(network, guessed, inputs, share):
         one = shared.clone()
         one[:, place] = 1.0
         paired = network.at(one, network.regional)
-        gain = (_mean(paired, inputs, share) - own) / paired.values()["synergy"][:, p]
+        gain = (mean_effects(paired, inputs, share) - own) / paired.values()["synergy"][
+            :, p
+        ]
         mean = mean + strength[:, [p]] * gain  # effects are linear in theta
     return mean / twin.typical_effects(twin.values())
-
-
-def _mean(network, inputs, share):
-    """Return the mean effect of each channel over rows, in mean KPI, (1, M)."""
-    return network.mean_effects(range(network.sizes.n_media), inputs, share)

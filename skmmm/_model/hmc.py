@@ -148,6 +148,7 @@ def _sample(network, inputs, target, loss, n_draws, generator):
         network, inputs, target, loss, noise
     )
     posterior = Posterior(network, inputs, target, loss, approximation)
+    del approximation  # which ends where chains first stop
     state = posterior.state(start.shared, start.regional)
     found = _explore(posterior, state, start, N_MOVES, n_draws, generator)
     return *found, contraction

@@ -65,7 +65,8 @@ class Inputs:
 
         def digits(values):
             mantissa, exponent = torch.frexp(values)
-            return torch.ldexp(torch.round(mantissa * 2.0**33) / 2.0**33, exponent)
+            mantissa.mul_(2.0**33).round_().div_(2.0**33)  # panels may be large
+            return torch.ldexp(mantissa, exponent)
 
         return replace(
             self,

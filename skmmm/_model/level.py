@@ -185,14 +185,22 @@ def smooth_level(residual, precision, gain, persistence, scale):
     )
 
 
-def fit_level(network, inputs, target):
-    """Return the level of every draw of a network over the training window."""
+def fit_level(network, inputs, y, precision):
+    """Return the level of every draw of a network over the training window.
+
+    Parameters
+    ----------
+    network : OutcomeNetwork
+    inputs : Inputs
+    y, precision : Tensor of shape (R, T)
+        As of `Target`.
+    """
     n_draws, n_regions = len(network.shared), network.sizes.n_regions
     whole = Level(
-        mean=target.y.new_empty(n_draws, *target.y.shape),
-        variance=target.y.new_empty(n_draws, *target.y.shape),
-        persistence=target.y.new_empty(n_draws),
-        shock=target.y.new_empty(n_draws, n_regions),
+        mean=y.new_empty(n_draws, *y.shape),
+        variance=y.new_empty(n_draws, *y.shape),
+        persistence=y.new_empty(n_draws),
+        shock=y.new_empty(n_draws, n_regions),
     )
     for some, twin in few_draws(network):
         gain, whole.persistence[some] = twin.level_parameters(twin.values())
@@ -200,8 +208,8 @@ def fit_level(network, inputs, target):
         def fill(own, some=some, twin=twin, gain=gain):
             twin = twin.in_regions(own)
             level = smooth_level(
-                target.y[own] - twin.total(inputs.in_regions(own)),
-                target.precision[own],
+                y[own] - twin.total(inputs.in_regions(own)),
+                precision[own],
                 gain,
                 whole.persistence[some],
                 innovation_scale(twin.values(), twin.sizes.n_regions),

@@ -119,11 +119,16 @@ def make_target(panel, scales, outliers, *, ordered):
         )
     share = panel.observed * scales.kpi[:, None]
     return Target(
-        y=tensor_of(panel.y / np.where(scales.kpi > 0, scales.kpi, 1.0)[:, None]),
+        y=relative_kpi(panel, scales),
         count=tensor_of(count),
         precision=tensor_of(precision / np.maximum(outliers, 1.0) ** 2),
         share=tensor_of(share / share.sum()),
     )
+
+
+def relative_kpi(panel, scales):
+    """Return the KPI of a training panel in units of its mean per region, (R, T)."""
+    return tensor_of(panel.y / np.where(scales.kpi > 0, scales.kpi, 1.0)[:, None])
 
 
 @dataclass(frozen=True)

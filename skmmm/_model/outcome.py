@@ -20,47 +20,15 @@ from skmmm._model.draws import few_draws, select
 from skmmm._model.expectations import prior_effects
 from skmmm._model.inputs import PerPanel, Seasons, build_inputs
 from skmmm._model.level import Level, fit_level, level_of_rows
-from skmmm._model.likelihood import Loss
+from skmmm._model.likelihood import Loss, relative_kpi
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.origins import origin_fractions
-from skmmm._model.rows import effect_rows, mean_effects, structure_rows
+from skmmm._model.rows import Components, effect_rows, mean_effects, structure_rows
 from skmmm._model.saturation import half_saturations, per_head_exponent
 from skmmm._model.scaling import Flights, ScaledChannel, SpendResponses
 from skmmm._model.threads import of_each
 
 Split = namedtuple("Split", "window inputs own rest weight n_periods")
-
-
-@dataclass(frozen=True, eq=False)
-class Components:
-    """Additive parts of the prediction for the rows of a panel, in KPI units.
-
-    Attributes
-    ----------
-    baseline : ndarray of shape (n_draws, n_rows)
-    controls : ndarray of shape (n_draws, n_rows, n_controls)
-    media : ndarray of shape (n_draws, n_rows, n_media)
-    variance : ndarray of shape (n_draws, n_rows)
-        Of a new observation around the sum of the parts.
-    fresh : ndarray of shape (n_draws, n_rows)
-        Share of that variance that comes from one period's surprise; the rest is
-        the sum of many.
-    """
-
-    baseline: np.ndarray
-    controls: np.ndarray
-    media: np.ndarray
-    variance: np.ndarray
-    fresh: np.ndarray
-
-    @property
-    def total(self):
-        """The prediction, shape (n_draws, n_rows)."""
-        return self.baseline + self.controls.sum(axis=2) + self.media.sum(axis=2)
-
-    def rows(self, chosen):
-        """Return the parts of some rows."""
-        return Components(*(part[:, chosen] for part in vars(self).values()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +42,10 @@ class OutcomeModel:
         there are no draws.
     draws : OutcomeNetwork or None
         Twin with one entry per draw.
-    level, level_draws : Level or None
-        None where rows have no order.
+    level : Level or None
+        At the point. None where rows have no order.
+    level_draws : Level or None
+        Of files and pickles that know no `precision`.
     scales : Scales
     seasons : Seasons
     context : Context or None
@@ -96,6 +66,8 @@ class OutcomeModel:
     together : ndarray of shape (n_media,), int, or None
         Number of the group of channels of which only the sum is known, -1 for those in
         none. None without draws.
+    precision : Tensor of shape (R, T), or None
+        Of each training row, as of `Target`. None without draws, or without order.
     """
 
     network: OutcomeNetwork
@@ -112,7 +84,8 @@ class OutcomeModel:
     contraction: np.ndarray | None = None
     narrow: np.ndarray | None = None
     together: np.ndarray | None = None
-    _inputs: PerPanel = field(default_factory=PerPanel, repr=False)
+    precision: torch.Tensor | None = None
+    _inputs: PerPanel = field(default_factory=PerPanel, repr=False)  # and levels
 
     def inputs(self, panel=None):
         """Return the `Inputs` of a panel, by default those of training."""
@@ -140,7 +113,7 @@ class OutcomeModel:
         """
         if not draws:
             return self._evaluate(self.network, self.level, panel)
-        return self._evaluate(self.draws, self.level_draws, panel)
+        return self._evaluate(self.draws, self._level_of_draws(), panel)
 
     def _evaluate(self, network, level, panel):
         """Return the `Components` of a network with its level."""
@@ -226,7 +199,8 @@ class OutcomeModel:
             network=mean,
             level=self._level_of(mean, target),
             draws=draws,
-            level_draws=self._level_of(draws, target),
+            level_draws=None,
+            precision=target.precision if draws.level else None,
         )
 
     def network_of(self, *, draws):
@@ -234,7 +208,18 @@ class OutcomeModel:
         return self.draws if draws else self.network
 
     def _level_of(self, network, target):
-        return fit_level(network, self.inputs(), target) if network.level else None
+        if not network.level:
+            return None
+        return fit_level(network, self.inputs(), target.y, target.precision)
+
+    def _level_of_draws(self):
+        """Return the level of draws, which is large: it is computed when asked for."""
+        if self.precision is None:
+            return self.level_draws
+        rows = relative_kpi(self.history, self.scales), self.precision
+        return self._inputs.get_or(
+            self.draws, lambda: fit_level(self.draws, self.inputs(), *rows)
+        )
 
     def mean_effects(self, target, n_prior_draws=4000):
         """Return posterior and prior draws of each channel's mean effect over all rows.

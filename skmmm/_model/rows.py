@@ -1,5 +1,7 @@
 """From cells of regions and periods to the rows of a panel."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -8,6 +10,38 @@ from skmmm._model.draws import few_draws
 from skmmm._model.threads import of_each
 
 _BLOCK = 2**20  # media of all draws and periods at once
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Additive parts of the prediction for the rows of a panel, in KPI units.
+
+    Attributes
+    ----------
+    baseline : ndarray of shape (n_draws, n_rows)
+    controls : ndarray of shape (n_draws, n_rows, n_controls)
+    media : ndarray of shape (n_draws, n_rows, n_media)
+    variance : ndarray of shape (n_draws, n_rows)
+        Of a new observation around the sum of the parts.
+    fresh : ndarray of shape (n_draws, n_rows)
+        Share of that variance that comes from one period's surprise; the rest is
+        the sum of many.
+    """
+
+    baseline: np.ndarray
+    controls: np.ndarray
+    media: np.ndarray
+    variance: np.ndarray
+    fresh: np.ndarray
+
+    @property
+    def total(self):
+        """The prediction, shape (n_draws, n_rows)."""
+        return self.baseline + self.controls.sum(axis=2) + self.media.sum(axis=2)
+
+    def rows(self, chosen):
+        """Return the parts of some rows."""
+        return Components(*(part[:, chosen] for part in vars(self).values()))
 
 
 def structure_rows(network, inputs, panel):

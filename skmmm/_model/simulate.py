@@ -50,7 +50,7 @@ def simulate(model, network, random):
             structure = twin(inputs).total
             moved = structure + residuals(twin, target, model.loss, random)
             kpi.append(panel.rows((moved * _tensor(model.scales.kpi)[:, None]).numpy()))
-    truths = replace(model, draws=network, level_draws=None)
+    truths = replace(model, draws=network, level_draws=None, precision=None)
     caused = truths.components(panel, draws=True).media.sum(axis=1)
     return np.concatenate(kpi), caused
 

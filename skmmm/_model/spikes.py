@@ -44,7 +44,7 @@ def take_excess(adstock, media, high, share, kernel, cells):
     Parameters
     ----------
     adstock : Tensor of shape (E, R, C, T)
-        As if all spend was believed.
+        As if all spend was believed. Overwritten where there are no derivatives.
     media : Tensor of shape (R, C, L + T)
     high : Tensor of shape (R, C, 1)
     share : Tensor of shape (E, C)
@@ -74,6 +74,10 @@ def take_excess(adstock, media, high, share, kernel, cells):
     draw = torch.arange(n_draws)[:, None, None]
     series = (channel[:, None] * n_draws + draw) * n_regions + region[:, None]
     position = (series * n_periods + arrives)[:, inside]
-    flat = flat.index_add(0, position.flatten(), late.flatten(), alpha=-1.0)
+    less = 0, position.flatten(), late.flatten()
+    if flat.requires_grad or late.requires_grad:
+        flat = flat.index_add(*less, alpha=-1.0)
+    else:
+        flat.index_add_(*less, alpha=-1.0)  # it may be large
     shape = n_channels, n_draws, n_regions, n_periods
     return flat.view(shape).permute(1, 2, 0, 3)

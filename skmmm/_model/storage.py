@@ -76,6 +76,8 @@ def pack_model(model):
             "draws.shared": model.draws.shared,
             "draws.regional": model.draws.regional,
         }
+    if model.precision is not None:
+        arrays["precision"] = model.precision
     if model.level_draws is not None:
         arrays |= _fields("level_draws", model.level_draws)
     arrays.pop("channel_priors.frequency", None)  # as `Scales` say
@@ -116,16 +118,13 @@ def unpack_model(scalars, arrays, calendar, *, n_regions, n_media, n_controls):
     scales = _scales(arrays, sizes)
     network = _network(scalars, arrays, sizes, scales, _steps(scalars, arrays))
     draws, conditional, contraction, narrow, together = _draws(arrays, network)
-    ordered, n_draws = scalars["ordered"], 0 if draws is None else len(draws.shared)
+    ordered = scalars["ordered"]
+    level_draws, precision = _told_of_levels(arrays, ordered, draws, sizes, n_periods)
     return OutcomeModel(
         network=network,
         draws=draws,
         level=_level(arrays, "level", 1, sizes, n_periods) if ordered else None,
-        level_draws=(
-            _level(arrays, "level_draws", n_draws, sizes, n_periods)
-            if ordered and n_draws
-            else None
-        ),
+        level_draws=level_draws,
         scales=scales,
         seasons=Seasons(calendar, scalars["n_harmonics"], scalars["n_train"]),
         context=_context(arrays, sizes),
@@ -136,6 +135,7 @@ def unpack_model(scalars, arrays, calendar, *, n_regions, n_media, n_controls):
         contraction=contraction,
         narrow=narrow,
         together=together,
+        precision=precision,
     )
 
 
@@ -298,6 +298,17 @@ def _draws(arrays, network):
     narrow = arrays.take("narrow", (sizes.n_media,), "bool")
     together = arrays.take("together", (sizes.n_media,), "int64", least=-1)
     return network.at(*drawn), *told, narrow, together
+
+
+def _told_of_levels(arrays, ordered, draws, sizes, n_periods):
+    """Return the level of draws, or the precision of rows, from which it follows."""
+    if not ordered or draws is None:
+        return None, None
+    if "level_draws.mean" in arrays:  # of earlier versions
+        n_draws = len(draws.shared)
+        return _level(arrays, "level_draws", n_draws, sizes, n_periods), None
+    precision = arrays.take("precision", (sizes.n_regions, n_periods), least=0.0)
+    return None, torch.from_numpy(precision)
 
 
 def _level(arrays, prefix, n_draws, sizes, n_periods):

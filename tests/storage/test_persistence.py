@@ -15,6 +15,7 @@ from sklearn.utils import Bunch
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm._model import ADSTOCKS
+from skmmm._model.storage import pack_model
 from skmmm._storage.archive import StoredArrays
 from skmmm._storage.index import pack_index, unpack_index
 from skmmm.graph import NOTEARS, StructuralVAR
@@ -45,6 +46,27 @@ def test_loaded_model_answers_exactly_as_the_saved_one(fitted, saved, panel):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(fitted, name))
     assert loaded.period_ == fitted.period_ == "week"
     assert list(loaded.feature_names_in_) == list(fitted.feature_names_in_)
+
+
+def test_levels_of_draws_are_computed_where_they_are_asked_for(fitted, panel, tmp_path):
+    expected = fitted.predict_interval(panel.X)
+    _, arrays = pack_model(fitted._model)
+    assert arrays["precision"].shape == (len(fitted.regions_), 60)
+    assert not [name for name in arrays if name.startswith("level_draws")]
+    level = fitted._model._level_of_draws()
+    assert level is fitted._model._level_of_draws()  # once
+    earlier = copy.copy(fitted)  # as earlier versions kept them
+    earlier._model = dataclasses.replace(
+        fitted._model, level_draws=level, precision=None
+    )
+    earlier.save(tmp_path / "model.skmmm")
+    loaded = DeepCausalMMMRegressor.load(tmp_path / "model.skmmm")
+    np.testing.assert_array_equal(loaded.predict_interval(panel.X), expected)
+    smaller = len(pickle.dumps(earlier)) - len(pickle.dumps(fitted))
+    assert (
+        smaller
+        > level.mean.nbytes + level.variance.nbytes - 8 * level.mean[0].numel() - 1000
+    )
 
 
 def test_alarms_are_kept(fitted, tmp_path):
