@@ -8,6 +8,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from skmmm._model.sums import gathered
+
+# Of `Inputs`: what has regions first.
+_OF_REGIONS = (
+    *("media", "high", "intensity", "known", "controls", "states", "demand"),
+    *("frequency", "age"),
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
@@ -88,18 +96,16 @@ class Inputs:
 
     def in_regions(self, regions):
         """Return the inputs of some regions."""
-        return replace(
-            self,
-            media=self.media[regions],
-            high=self.high[regions],
-            intensity=self.intensity[regions],
-            known=self.known[regions],
-            controls=self.controls[regions],
-            states=self.states[regions],
-            demand=self.demand[regions],
-            frequency=_if_any(self.frequency, lambda own: own[regions]),
-            age=_if_any(self.age, lambda own: own[regions]),
-        )
+        return self._with_each(lambda own: own[regions])
+
+    def gathered(self):
+        """Return the inputs of the regions of all processes."""
+        return self._with_each(gathered)
+
+    def _with_each(self, change):
+        """Return inputs in which all that regions have is changed."""
+        own = {name: getattr(self, name) for name in _OF_REGIONS}
+        return replace(self, **{n: change(v) for n, v in own.items() if v is not None})
 
     def after_steps(self):
         """Return the inputs of rows in which all steps have been made."""

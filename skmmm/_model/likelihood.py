@@ -13,7 +13,14 @@ from skmmm._model.independence import independent_share
 from skmmm._model.inputs import tensor_of
 from skmmm._model.level import innovations
 from skmmm._model.priors import EFFECT_DF, fields_in_dtype
-from skmmm._model.sums import all_any, all_regions, all_sum, gathered, replicated
+from skmmm._model.sums import (
+    all_any,
+    all_regions,
+    all_sum,
+    among,
+    gathered,
+    replicated,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +95,13 @@ class Target:
         """Return the same of some regions, without experiments."""
         part = self.part(regions)
         return replace(part, share=part.share / all_sum(part.share.sum()), seen=None)
+
+    def gathered(self):
+        """Return the rows of the regions of all processes, without experiments."""
+        names = "y", "count", "precision", "share"
+        rows = {name: gathered(getattr(self, name)) for name in names}
+        with among(None):
+            return Target(**rows).in_regions(slice(None))
 
     @property
     def observed(self):

@@ -186,13 +186,14 @@ class OutcomeNetwork:
 
     def extended(self, n_new):
         """Return a twin with regions never seen, which deviate from none."""
-        return self._with_regions(pad(self.regional, (0, 0, 0, n_new)))
+        return self.with_regions(pad(self.regional, (0, 0, 0, n_new)))
 
     def in_regions(self, regions):
         """Return the network of some regions."""
-        return self._with_regions(self.regional[:, regions])
+        return self.with_regions(self.regional[:, regions])
 
-    def _with_regions(self, regional):
+    def with_regions(self, regional):
+        """Return a twin with as many regions as these parameters are of."""
         twin = self.at(self.shared, regional)
         twin.sizes = replace(self.sizes, n_regions=regional.shape[1])
         return twin

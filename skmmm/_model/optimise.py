@@ -20,10 +20,13 @@ from skmmm._model.sums import (
     agreed,
     all_regions,
     all_sum,
+    among,
+    are_several,
     decided,
     gathered,
     own_positions,
     own_regions,
+    own_tasks,
     replicated,
 )
 from skmmm._model.vectors import among_all, of_all_regions, split_like
@@ -154,16 +157,19 @@ def _start_from_samples(network, inputs, target, loss, tol, record):
     for_deviations = min(ITERATIONS_PER_ROUND, budget // 2)
     if not for_deviations:
         return
+    own, n_regions = own_regions(network.sizes.n_regions)
+    trained = _trained_together if are_several() else _trained_in_turn
+    rows, how = (network, inputs, target), (loss, tol, record, budget - for_deviations)
     found = []
-    for some in _samples(network.sizes.n_regions):
-        sample = network.in_regions(some)
-        few = inputs.in_regions(some), target.in_regions(some)
+    for some, shared, regional in trained(*rows, _samples(n_regions), *how):
+        if record.stopped:
+            return
+        mine = (some >= own.start) & (some < own.stop)
+        regional = network.regional.index_copy(
+            1, some[mine] - own.start, regional[:, mine]
+        )
+        whole = network.at(shared, regional)
         try:
-            _alternate(sample, *few, loss, tol, record, budget - for_deviations)
-            if record.stopped:
-                return
-            regional = network.regional.index_copy(1, some, sample.regional)
-            whole = network.at(sample.shared, regional)
             reached = _deviate(whole, inputs, target, loss, tol, record, for_deviations)
         except FloatingPointError:
             continue
@@ -171,6 +177,62 @@ def _start_from_samples(network, inputs, target, loss, tol, record):
     if found:
         _, best = min(found, key=lambda pair: pair[0])
         network.shared, network.regional = best.shared, best.regional
+
+
+def _trained_in_turn(network, inputs, target, samples, loss, tol, record, max_iter):
+    """Yield which regions are in a sample, and shared and regional parameters there."""
+    for some in samples:
+        sample = network.in_regions(some)
+        few = inputs.in_regions(some), target.in_regions(some)
+        try:
+            _alternate(sample, *few, loss, tol, record, max_iter)
+        except FloatingPointError:
+            continue
+        yield some, sample.shared, sample.regional
+
+
+def _trained_together(network, inputs, target, samples, loss, tol, record, max_iter):
+    """Do what `_trained_in_turn` does, where each process has a sample for its own.
+
+    Iterations are recorded when all are done.
+    """
+    own, _ = own_regions(network.sizes.n_regions)
+    n_shared, n_regional = network.shared.shape[1], network.regional.shape[2]
+    told = torch.zeros(len(samples), 2 + max_iter + n_shared + SAMPLE * n_regional)
+    told, problems = told.double(), []
+    for some in samples:
+        mine = own_positions(own, some)
+        sample = network.with_regions(gathered(network.regional[:, mine], dim=1))
+        few = inputs.in_regions(mine).gathered(), target.part(mine).gathered()
+        problems.append((sample, *few))
+    for k in own_tasks(len(samples)):
+        with among(None):
+            found = _trained_alone(problems[k], loss, tol, record.left, max_iter)
+        told[k, : len(found)] = found
+    for some, found in zip(samples, all_sum(told), strict=True):
+        (computed, n_losses), found = found[:2].tolist(), found[2:]
+        for value in found[: int(n_losses)].tolist():
+            if not record.stopped:
+                record(value)
+        if computed or record.stopped:
+            ends = max_iter, max_iter + n_shared
+            _, shared, regional = found.tensor_split(ends)
+            regional = regional[: len(some) * n_regional]
+            yield some, shared[None], regional.view(1, len(some), n_regional)
+
+
+def _trained_alone(problem, loss, tol, left, max_iter):
+    """Return a row of numbers: whether there is a mode, losses, and parameters."""
+    network, inputs, target = problem
+    losses: list[float] = []
+    record, computed = _Record(left, losses.append), 1.0
+    try:
+        _alternate(network, inputs, target, loss, tol, record, max_iter)
+    except FloatingPointError:
+        computed = 0.0
+    numbers = [computed, len(losses), *losses, *[0.0] * (max_iter - len(losses))]
+    numbers = torch.tensor(numbers, dtype=torch.float64)
+    return torch.cat([numbers, network.shared[0], network.regional.flatten()])
 
 
 def _deviate(network, inputs, target, loss, tol, record, max_iter):
@@ -195,13 +257,11 @@ def _surroundings(network, inputs, target, loss, *, shared_held=False):
     return deviations, LaplaceApproximation(known, ties, overwrite=True)
 
 
-def _samples(n_own):
-    """Return which own regions are in each sample, positions; samples share none."""
-    own, n_regions = own_regions(n_own)
+def _samples(n_regions):
+    """Return which regions are in each sample, positions; samples share none."""
     generator = torch.Generator().manual_seed(0)
     order = torch.randperm(n_regions, generator=generator)
-    samples = [some.sort().values for some in order.split(SAMPLE)[:N_SAMPLES]]
-    return [own_positions(own, some) for some in samples]
+    return [some.sort().values for some in order.split(SAMPLE)[:N_SAMPLES]]
 
 
 def _alternate(network, inputs, target, loss, tol, record, max_iter):

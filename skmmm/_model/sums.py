@@ -96,6 +96,17 @@ def is_first():
     return ranks is None or ranks.rank == 0
 
 
+def are_several():
+    """Return whether several processes hold the regions."""
+    return _ranks.get() is not None
+
+
+def own_tasks(n_tasks):
+    """Return which of some tasks this process does, where one does each."""
+    ranks = _ranks.get()
+    return range(n_tasks) if ranks is None else range(ranks.rank, n_tasks, ranks.size)
+
+
 class _AllSum(torch.autograd.Function):
     """A sum over processes: what pulls on it pulls from all of them."""
 
@@ -187,6 +198,8 @@ def gathered(tensor, dim=0):
         return tensor
     tensor = tensor.detach().movedim(dim, 0)
     counts, _ = _counts(len(tensor))
+    if not tensor[:1].numel() and 0 in tensor.shape[1:]:
+        return tensor.new_empty(sum(counts), *tensor.shape[1:]).movedim(0, dim)
     missing = max(counts) - len(tensor)
     longest = pad(tensor, [0, 0] * (tensor.ndim - 1) + [0, missing]).contiguous()
     found = [part[:n] for part, n in zip(ranks.each(longest), counts, strict=True)]

@@ -29,7 +29,7 @@ from skmmm._model.likelihood import effective_regions, log_likelihood, log_prior
 from skmmm._model.optimise import penalised_posterior
 from skmmm._model.posterior import Posterior
 from skmmm._model.spreads import draw_spreads
-from skmmm._model.sums import Ranks, all_sum, among, gathered
+from skmmm._model.sums import Ranks, all_sum, among, are_several, gathered
 from skmmm._model.vectors import joined
 from skmmm._model.workers import _blocks, blocks_of
 
@@ -271,3 +271,40 @@ def test_training_starts_from_the_same_samples(size, monkeypatch, few_regions_te
     first, *others = assert_same(trained, problem, size, rtol=1e-6)
     for other in others:
         assert all(torch.equal(other[name], value) for name, value in first.items())
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("at_most", [3, 30])
+@pytest.mark.parametrize("lost", [None, 0, 1])
+def test_samples_are_trained_side_by_side_as_in_turn(
+    lost, at_most, size, monkeypatch, few_regions_tell
+):
+    """To the bit, even if one cannot be computed, or the fit is stopped."""
+    monkeypatch.setattr(optimise, "SAMPLE", 3)
+    problem, samples = make_problem(n_regions=N_REGIONS), optimise._samples(N_REGIONS)
+    alternate = optimise._alternate
+
+    def alternated(network, inputs, target, *how):
+        settled = alternate(network, inputs, target, *how)
+        if lost is not None and torch.equal(target.y, problem[2].y[samples[lost]]):
+            raise FloatingPointError
+        return settled
+
+    def trained(*rows):
+        losses, found = [], []
+        record = optimise._Record(
+            40, lambda loss: losses.append(loss) or len(losses) == at_most
+        )
+        how = optimise._trained_together if are_several() else optimise._trained_in_turn
+        for some, *parts in how(*rows, samples, GAUSS, 1e-8, record, 5):
+            if record.stopped:
+                break
+            found.append(joined(*parts)[0].sum() + some.sum())
+        return {"losses": torch.tensor(losses), "found": torch.stack([*found, zero])}
+
+    zero = torch.zeros(()).double()
+    monkeypatch.setattr(optimise, "_alternate", alternated)
+    expected = trained(*problem)
+    assert len(expected["losses"]) == min(at_most, 10)
+    for block in in_blocks(trained, problem, size):
+        assert all(torch.equal(block[name], one) for name, one in expected.items())
