@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pandas.testing import assert_frame_equal
 
 from skmmm import DeepCausalMMMRegressor
+from skmmm._model.outcome import OutcomeModel
 from skmmm._model.storage import pack_model
 from skmmm.datasets import make_mmm_panel
 
@@ -29,6 +30,31 @@ def test_same_seed_gives_the_same_bytes(panel, fast):
     assert len(stored[0]) > 5
     for name, array in stored[0].items():
         assert array.tobytes() == stored[1][name].tobytes()
+
+
+@pytest.mark.parametrize("n_draws", [64, 10])
+def test_effects_where_all_places_are_draws_are_computed_once(
+    panel, fast, monkeypatch, n_draws
+):
+    """Chains of large panels give eight draws each, from every place."""
+    judged = []
+
+    def mean_effects(model, target, known=None):
+        judged.append((known, original(model, target)[0]))
+        return original(model, target, known)
+
+    original = OutcomeModel.mean_effects
+    monkeypatch.setattr(OutcomeModel, "mean_effects", mean_effects)
+    monkeypatch.setattr("skmmm._model.hmc._CELLS", 1)
+    monkeypatch.setattr("skmmm._model.hmc.N_AFTER", 8)
+    fast = fast | {"n_draws": n_draws}
+    DeepCausalMMMRegressor(**fast).fit(panel.X, panel.y)
+    [(known, found)] = judged
+    assert len(found) == n_draws
+    if n_draws == 64:
+        assert_array_equal(known, found)
+    else:
+        assert known is None
 
 
 def test_other_seed_gives_other_draws_but_no_other_answer(panel, fast):

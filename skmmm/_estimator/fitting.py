@@ -127,13 +127,14 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y, before
             model, trace, experiments = _with_experiments(
                 estimator, reported, model, target, trace, alarms, generator
             )
-        sampling, untrusted = _check_sampling(estimator, model, target, trace)
+        sampling, untrusted = _check_sampling(estimator, model, trace)
         model = _doubting(model, alarms)
         if reported is not None:
             alarms = alarms_after(alarms, reported, experiments)
         warn_of_alarms(estimator, alarms)
         alarms[untrusted & (alarms == "")] = UNTRUSTED  # of which it was warned
-        model = _judged(model, target, alarms != "", contradicted, untrusted)
+        judged = alarms != "", contradicted, untrusted
+        model = _judged(model, target, *judged, _effects_in(trace, model))
         state = {
             "_sampling": sampling,
             "experiments_": experiments,
@@ -382,17 +383,27 @@ def _with_draws(estimator, model, target, generator):
     return model.with_draws(draws, mean, target), trace
 
 
-def _judged(model, target, alarmed, contradicted, untrusted):
+def _effects_in(trace, model):
+    """Return the mean effects of draws if a trace has them, (n_draws, n_media)."""
+    if trace is None or model.draws.regional is not trace.places.regional:
+        return None  # not all places are draws
+    doubted = model.draws.channel_priors.doubted
+    if not torch.equal(doubted, trace.places.channel_priors.doubted):
+        return None
+    return trace.effects.numpy()
+
+
+def _judged(model, target, alarmed, contradicted, untrusted, effects=None):
     """Return the model with what it knows of each channel.
 
     Those that ring an alarm, whose data contradict their prior, or whose draws cannot
-    be trusted, are in no group of which only the sum is known. All arguments but the
-    first two are of shape (n_media,), bool.
+    be trusted, are in no group of which only the sum is known. These are of shape
+    (n_media,), bool; `effects` as `known` of `OutcomeModel.mean_effects`.
     """
     if model.draws is None:
         return model
     with torch.no_grad():
-        effects, prior = model.mean_effects(target)
+        effects, prior = model.mean_effects(target, effects)
     twins = find_twins(prior, model.history.media, model.history.observed)
     learned = contraction(effects, prior)
     narrow = is_narrow(effects) & ~twins.any(axis=1) & ~untrusted
@@ -471,7 +482,7 @@ def _told(reported, model, target, before, after):
     return Told(before=before, after=after, doubt_removed=removed)
 
 
-def _check_sampling(estimator, model, target, trace):
+def _check_sampling(estimator, model, trace):
     """Check the draws, and warn.
 
     Returns
@@ -484,10 +495,7 @@ def _check_sampling(estimator, model, target, trace):
     """
     if trace is None:
         return None, np.zeros(len(estimator._columns.media), dtype=bool)
-    start, after = (
-        model.mean_effects_of(network, target)
-        for network in (trace.start, trace.places)
-    )
+    start, after = trace.first_effects.numpy(), trace.effects.numpy()
     density = trace.log_density.numpy()
     after = after.reshape(*trace.log_acceptance.shape, -1)
     found = diagnose(

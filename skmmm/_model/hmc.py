@@ -18,6 +18,7 @@ from skmmm._model.laplace import (
 )
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.posterior import Posterior, State
+from skmmm._model.rows import mean_effects
 from skmmm._model.spreads import mean_parameters
 from skmmm._model.sums import all_regions, all_sum, is_first, replicated
 from skmmm._model.vectors import joined, of_all_regions, split_like
@@ -44,10 +45,12 @@ class Trace:
 
     Attributes
     ----------
-    start : OutcomeNetwork
-        Where chains were before their first transition of all, one entry per chain.
     places : OutcomeNetwork
         After each transition, with n_transitions * n_chains entries, chains fastest.
+    effects : Tensor of shape (n_transitions * n_chains, n_media)
+        Mean effect of each channel over all rows there, in mean KPI.
+    first_effects : Tensor of shape (n_chains, n_media)
+        Where chains were before their first transition of all.
     log_density : Tensor of shape (n_transitions + 1, n_chains)
         Log posterior, less a constant: at the start, then after each transition.
     log_acceptance : Tensor of shape (n_transitions, n_chains)
@@ -55,8 +58,9 @@ class Trace:
         where the proposal has no density.
     """
 
-    start: OutcomeNetwork
     places: OutcomeNetwork
+    effects: torch.Tensor
+    first_effects: torch.Tensor
     log_density: torch.Tensor
     log_acceptance: torch.Tensor
 
@@ -115,11 +119,9 @@ def sample(network, inputs, target, loss, n_draws, generator):
         regional = [first.regional, *(other[n] for other in others)]
         return network.at(first.shared, torch.cat(regional, dim=1))
 
-    places = trace.places
-    trace = replace(trace, start=whole(trace.start, 2))
     all_draws = whole(draws, 0)
-    all_places = all_draws if places is draws else whole(places, 3)
-    trace = replace(trace, places=all_places)
+    places = all_draws if trace.places is draws else whole(trace.places, 2)
+    trace = replace(trace, places=places)
     return all_draws, whole(mean, 1), trace, contraction
 
 
@@ -129,14 +131,14 @@ def _sample_block(network, inputs, target, loss, n_draws, generator):
     Returns
     -------
     draws, mean, trace, contraction
-        In the first process; in others the regional parameters of draws, mean, start
-        and places.
+        In the first process; in others the regional parameters of draws, mean and
+        places.
     """
     found = _sample(network, inputs, target, loss, n_draws, generator)
     if is_first():
         return found
     draws, mean, trace, _ = found
-    return [one.regional for one in (draws, mean, trace.start, trace.places)]
+    return [one.regional for one in (draws, mean, trace.places)]
 
 
 def _sample(network, inputs, target, loss, n_draws, generator):
@@ -381,7 +383,14 @@ def _explore(posterior, state, start, n_moves, n_draws, generator):
             state = posterior.recentre(state)
     seen = network.at(*places)
     mean = network.at(*mean_parameters(network, *places, tested=tested))
-    trace = Trace(start, seen, torch.stack(densities), torch.stack(changes))
+    rows = posterior.inputs, posterior.target.share
+    trace = Trace(
+        places=seen,
+        effects=mean_effects(seen, *rows),
+        first_effects=mean_effects(start, *rows),
+        log_density=torch.stack(densities),
+        log_acceptance=torch.stack(changes),
+    )
     return _chosen_draws(seen, n_kept, n_each, n_draws), mean, trace
 
 

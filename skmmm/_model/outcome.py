@@ -221,12 +221,14 @@ class OutcomeModel:
             self.draws, lambda: fit_level(self.draws, self.inputs(), *rows)
         )
 
-    def mean_effects(self, target, n_prior_draws=4000):
+    def mean_effects(self, target, known=None, n_prior_draws=4000):
         """Return posterior and prior draws of each channel's mean effect over all rows.
 
         Parameters
         ----------
         target : Target
+        known : ndarray of shape (n_draws, n_media), default=None
+            Those of the posterior, where they were computed before.
 
         Returns
         -------
@@ -239,9 +241,11 @@ class OutcomeModel:
         if not self.network.sizes.n_media:
             return np.zeros((1, 0)), np.zeros((1, 0))
         now = self.inputs().after_steps()
-        effects = mean_effects(self.network_of(draws=True), now, target.share)
+        if known is None:
+            draws = self.network_of(draws=True)
+            known = mean_effects(draws, now, target.share).numpy()
         prior = prior_effects(self.network, n_prior_draws, now, target.share)
-        return effects.numpy(), prior.numpy()
+        return known, prior.numpy()
 
     def mean_effects_of(self, network, target):
         """Return each channel's mean effect over all rows, in mean KPI, (E, n_media).

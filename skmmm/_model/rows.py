@@ -7,6 +7,7 @@ import torch
 
 from skmmm._model.blocks import region_blocks
 from skmmm._model.draws import few_draws
+from skmmm._model.sums import all_sum, among
 from skmmm._model.threads import of_each
 
 _BLOCK = 2**20  # media of all draws and periods at once
@@ -89,6 +90,7 @@ def mean_effects(network, inputs, share):
             return twin.in_regions(own).mean_effects(channels, *rows)
 
         n_cells = len(twin.shared) * inputs.media[0].numel()
-        found = of_each(caused_in, region_blocks(len(share), n_cells, _BLOCK))
+        with among(None):
+            found = of_each(caused_in, region_blocks(len(share), n_cells, _BLOCK))
         effects.append(sum(found[1:], found[0]))
-    return torch.cat(effects)
+    return all_sum(torch.cat(effects))

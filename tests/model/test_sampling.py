@@ -23,6 +23,7 @@ from skmmm._model.likelihood import Loss, Target, log_likelihood, log_prior
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.posterior import Posterior
 from skmmm._model.priors import Sizes, channel_priors
+from skmmm._model.rows import mean_effects
 
 # Huber's density with bounds that no error reaches is Gaussian.
 GAUSS = Loss("huber", 30.0)
@@ -487,6 +488,8 @@ def test_places_that_are_all_draws_are_kept_once(national, monkeypatch):
     few, _, same, _ = hmc.sample(*national, n_all - 1, generator())
     assert_array_equal(few.shared, draws.shared[:-1])
     assert len(same.places.shared) == n_all
+    inputs, target = national[1:3]
+    assert_array_equal(trace.effects, mean_effects(draws, inputs, target.share))
 
 
 def test_information_is_gone_when_chains_move(national, monkeypatch):

@@ -28,6 +28,7 @@ from skmmm._model.laplace import (
 from skmmm._model.likelihood import effective_regions, log_likelihood, log_prior
 from skmmm._model.optimise import penalised_posterior
 from skmmm._model.posterior import Posterior
+from skmmm._model.rows import mean_effects
 from skmmm._model.spreads import draw_spreads
 from skmmm._model.sums import Ranks, all_sum, among, are_several, gathered
 from skmmm._model.vectors import joined
@@ -271,6 +272,17 @@ def test_training_starts_from_the_same_samples(size, monkeypatch, few_regions_te
     first, *others = assert_same(trained, problem, size, rtol=1e-6)
     for other in others:
         assert all(torch.equal(other[name], value) for name, value in first.items())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_mean_effects_are_sums_over_all_processes(size, monkeypatch):
+    monkeypatch.setattr("skmmm._model.rows._BLOCK", 1)  # region by region
+
+    def caused(network, inputs, target):
+        return {"effects": mean_effects(network, inputs, target.share)}
+
+    found = assert_same(caused, make_problem(n_regions=N_REGIONS), size)
+    assert (found[0]["effects"] != 0.0).all()
 
 
 @pytest.mark.parametrize("size", SIZES)
