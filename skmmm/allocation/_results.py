@@ -1,6 +1,6 @@
 """What a plan costs and causes, and where it stopped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
@@ -12,7 +12,9 @@ import pandas as pd
 from skmmm._planning.flights import Outcomes, best_flights
 from skmmm._planning.problem import ALIKE, GROUPS, Problem, read_risk
 from skmmm._planning.separable import Curves, best_multiples, tabulate
+from skmmm._unwrapping import bare
 from skmmm._utils.labels import called
+from skmmm._utils.typing import Array
 from skmmm.allocation._asked import Question
 from skmmm.allocation._information import can_know
 from skmmm.allocation._levers import Levers, Moved
@@ -42,6 +44,28 @@ from skmmm.inspection._protocol import Counterfactual
 
 _EQUAL = "equal marginal return"  # why cells stop that no bound holds
 _ROUNDING = 1e-9  # of the outcome: what counts as the same
+
+
+def graph_weights(estimator: Any, labels: list) -> Array:
+    """Return how channels drive each other by the graphs of models, zero without one.
+
+    ``[i, j]``: how i drives j. Channels of groups drive those of the same group.
+    """
+    groups = getattr(estimator, "estimators_", None)
+    if not isinstance(groups, Mapping):
+        groups = {(): estimator}
+    weights = pd.DataFrame(0.0, range(len(labels)), range(len(labels)))
+    at = {label: i for i, label in enumerate(labels)}
+    for group, own in groups.items():
+        model = bare(own)
+        if getattr(model, "causal_graph_", None) is None:
+            continue
+        key = group if isinstance(group, tuple) else (group,)
+        of_group = [(*key, label) if key else label for label in model.media_]
+        known = np.array([label in at for label in of_group])
+        places = [at[label] for label in of_group if label in at]
+        weights.loc[places, places] = model.causal_graph_[np.ix_(known, known)]
+    return weights.to_numpy()
 
 
 class PlanResults:
@@ -290,6 +314,7 @@ class PlanResults:
             causes="media" if self.moved is None else "media and levers together",
             media=relative(found.spend.sum(), problem.current.sum()),
             worse=not better and not problem.has_target,
+            as_today=self._gain_of_todays_mix(found),
             notes=("" if self.moved is None else self.moved.in_words())
             + kept_in_words(problem)
             + joined_in_words(problem)
@@ -305,12 +330,26 @@ class PlanResults:
         )
         return result
 
+    def _gain_of_todays_mix(self, found):
+        """Return the relative gain of today's mix on the spend of a smaller plan.
+
+        None if that is no less than today's spend, levers take money, too, or others
+        respond, so that another spend comes of it.
+        """
+        share = 1.0 + relative(found.spend.sum(), self.problem.current.sum())
+        if share >= 1.0 - CLOSE or self.moved is not None:
+            return None
+        mix = self._effects(np.full(len(self.problem.current), share))
+        if abs(relative(mix.spend.sum(), found.spend.sum())) > CLOSE:
+            return None
+        return relative(mix.outcome, self.current.outcome)
+
     def _driven_in_words(self, plan):
         """Say which channels are cut although they drive others, in direct effects."""
-        weights = getattr(self.question.estimator, "causal_graph_", None)
-        if weights is None or self.counterfactual.responds:
-            return ""
         problem = self.problem
+        weights = graph_weights(self.question.estimator, problem.labels)
+        if not weights.any() or self.counterfactual.responds:
+            return ""
         today, then = (
             (cells * problem.current).reshape(problem.shape).sum(axis=1)
             for cells in (1.0, plan)

@@ -15,7 +15,7 @@ CLOSE = 1e-3  # of the multiples: what counts as at a bound
 _PRICE = 0.05  # away from the mean price: what is said
 _SURE = 0.9  # share of draws that agree with a plan, from which no test is spoken of
 _NAMED_ROWS = 5  # rows in a message, from which they are counted instead
-_MOVED = 0.01  # of its spend: from which a channel is said to move
+MOVED = 0.01  # of its spend: from which a channel is said to move, or to be cut
 BEYOND_ERROR = 2.0  # Monte Carlo errors from which a value is one
 
 
@@ -119,10 +119,13 @@ def in_words(
     notes: str,
     causes: str = "media",
     media: float | None = None,
+    as_today: float | None = None,
 ) -> str:
     """Return a sentence on a plan: relative gain, relative change of spend.
 
     `media` is the relative change of what media take, where levers take money, too.
+    `as_today` is the relative gain of today's mix on the same spend, if that is less
+    than today's: what the plan loses by less money, and what its split makes up.
     """
     spend = f"{_more_or_less(money, 'the same')} spend"
     if media is not None and abs(media - money) >= CLOSE:
@@ -134,13 +137,27 @@ def in_words(
     if np.isfinite(probability):
         sure = f"; they cause more in {probability:.0%} of draws"
     judged = _doubt(gain, probability, counted)
-    if worse and not judged:
+    if as_today is not None:
+        judged = _less_money_in_words(gain, as_today) + judged
+    elif worse and not judged:
         judged = " This is worse than today."
     plan = (
         f"Under the plan, {causes} cause {amount} than today (of what media cause, not "
         f"of the whole KPI){counted}, on {spend}{sure}."
     )
     return plan + judged + notes
+
+
+def _less_money_in_words(gain: float, as_today: float) -> str:
+    """Return a sentence on what less money costs, and what the split makes of it."""
+    split = gain - as_today
+    made = "makes up" if split >= 0 else "loses another"
+    points = f"{100 * abs(split):.1f} percentage points"
+    return (
+        f" Today's mix on that spend would cause {abs(as_today):.1%} "
+        f"{'less' if as_today <= 0 else 'more'} than today; the split of the plan "
+        f"{made} {points}{' of that' if split >= 0 > as_today else ''}."
+    )
 
 
 def _more_or_less(change: float, same: str) -> str:
@@ -163,7 +180,7 @@ def _doubt(gain: float, probability: float, counted: str) -> str:
             "money"
         )
     else:
-        meant = "the model does not know whether this is worse than today"
+        meant = "the model does not know whether this is less than today"
     return f" Fewer than half of the draws agree: {meant}."
 
 
@@ -238,7 +255,7 @@ def untold_in_words(
         for verdict, why in zip(verdicts, doubted, strict=True)
     ]
     alone = np.array([not problem.company(cell) for cell in range(len(plan))])
-    moved = (np.abs(plan - 1.0) > _MOVED) & problem.free & alone
+    moved = (np.abs(plan - 1.0) > MOVED) & problem.free & alone
     moves = moved.reshape(problem.shape).any(axis=1)
     untold: dict[str, list] = {}
     for label, verdict, moving in zip(problem.labels, told, moves, strict=True):
@@ -268,7 +285,7 @@ def driven_in_words(labels: list, change: Array, weights: Array, advice: str) ->
         What to do about it.
     """
     drives = []
-    for i in np.flatnonzero((change < -_MOVED) & weights.any(axis=1)):
+    for i in np.flatnonzero((change < -MOVED) & weights.any(axis=1)):
         driven = [called(labels[j]) for j in np.flatnonzero(weights[i])]
         drives.append(f"{called(labels[i])} drives {' and '.join(driven)}")
     if not drives:

@@ -331,6 +331,9 @@ class SaturationDisplay(_TablePanels):
         Where the middle 80 % of the rows are.
     medians_ : list of Line2D
         The median row that spends.
+    halves_ : list of Line2D or None
+        The half saturation: where half of the highest effect is reached, if the panel
+        shows it.
 
     See Also
     --------
@@ -383,6 +386,7 @@ class SaturationDisplay(_TablePanels):
 
     def _draw(self, ax):
         self.lines_, self.bands_, self.ranges_, self.medians_ = [], [], [], []
+        self.halves_: list = []
         for panel, rows in self._panels():
             spend = rows["spend"].to_numpy()
             self.bands_.append(
@@ -396,6 +400,7 @@ class SaturationDisplay(_TablePanels):
             self.ranges_.append(shade)
             line = panel.axvline(median, color=VERMILLION, linewidth=1.0)
             self.medians_.append(line)
+            self.halves_.append(self._mark_half(panel, spend, rows["share"].to_numpy()))
             tidy_panel(panel)
             panel.set_ylim(0.0, 1.0)
             panel.set_xlim(0.0, max(spend[-1], np.finfo(float).tiny))
@@ -414,8 +419,16 @@ class SaturationDisplay(_TablePanels):
                 f"{self.confidence_level:.0%} interval": self.bands_[0],
                 "middle 80 % of rows": self.ranges_[0],
                 "median row": self.medians_[0],
+                "half saturation": next(filter(None, self.halves_), None),
             }
         )
+
+    def _mark_half(self, panel, spend, share):
+        """Mark the spend at which half of the highest effect is reached, if shown."""
+        if not share.min() < 0.5 < share.max():
+            return None
+        half = np.interp(0.5, share, spend)
+        return panel.axvline(half, color=OTHERS, linewidth=0.9, linestyle=":")
 
 
 @display

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from skmmm._data.periods import UNITS
+from skmmm.allocation._words import MOVED
 from skmmm.inspection._brand import brand_effects_of
 from skmmm.inspection._frequency import points_of, table_of
 from skmmm.inspection._intervals import bounds, tail_probability
@@ -39,7 +40,6 @@ CHANGE = (
     "alarm_new",
 )
 _BRIEF = 42  # characters of a name in a sentence
-_MOVED = 0.0005  # of its spend, from which a plan is said to move a channel
 _LARGE = 4.0  # standard deviations of an error that is listed by date
 
 
@@ -96,6 +96,8 @@ class Content:
         As of `residuals_of`, of the rows of X that `fit` learned from.
     frequency : DataFrame or None
         As of `optimal_frequency`; None without a channel that has one.
+    controls : DataFrame or None
+        As of `control_summary`; None without controls.
     brand : DataFrame or None
         As of `brand_effects`; None without a channel with a slow stock.
     synergies : DataFrame or None
@@ -153,6 +155,7 @@ class Content:
     payback: pd.DataFrame
     residuals: pd.DataFrame
     frequency: pd.DataFrame | None
+    controls: pd.DataFrame | None
     brand: pd.DataFrame | None
     synergies: pd.DataFrame | None
     halves: pd.DataFrame
@@ -236,12 +239,12 @@ class Plan:
     def unsure(self, position):
         """Return channels with more money whose effect the data do not tell."""
         change = self._change_of_untold(position)
-        return list(change.index[change > _MOVED])
+        return list(change.index[change > MOVED])
 
     def cut(self, position):
         """Return channels with less money whose effect the data do not tell."""
         change = self._change_of_untold(position)
-        return list(change.index[change < -_MOVED])
+        return list(change.index[change < -MOVED])
 
     def _change_of_untold(self, position):
         """Return the change of channels that are not identified, or ring an alarm."""
@@ -327,6 +330,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell, changes
         payback=payback_of(counterfactual, named_shares(SHARES), tail),
         residuals=residuals_of(judged[~judged["holdout"]]),
         frequency=table_of(counterfactual, seen, tail) if seen else None,
+        controls=_controls(estimator, X, told),
         brand=_brand(counterfactual, tail),
         synergies=_synergies(estimator, X, told),
         halves=estimator.saturation_summary(**told),
@@ -343,6 +347,13 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell, changes
         settings=settings_of(estimator),
         changes=changes,
     )
+
+
+def _controls(estimator, X, told):
+    """Return what one more unit of each control does, None without any."""
+    if not len(estimator.controls_):
+        return None
+    return X.control_summary(**told)
 
 
 def _brand(counterfactual, tail):

@@ -152,6 +152,27 @@ def _verdicts_of(row):
     return (f"text verdict {now.replace(' ', '-')}", now or "none", *doubts)
 
 
+def controls(content: Content) -> Iterator[Row]:
+    """Return what one more unit of each control does to the KPI of a row."""
+    found = content.controls
+    assert found is not None  # there is no such card without
+    effects = ["effect", "effect_low", "effect_high"]
+    return zip(
+        map(called, found.index),
+        map(_verdict, found.assign(alarm="").itertuples()),
+        [_of_unit(*row) for row in found[effects].to_numpy(dtype=float)],
+        map(_digits, found["mean"]),
+        _percents(found["share"]),
+        strict=True,
+    )
+
+
+def _of_unit(effect, low, high):
+    """Return the cell of an effect per unit, which each control has its own of."""
+    text = number(effect) if effect <= 0 else f"+{number(effect)}"
+    return ("", text, interval(low, high)) if np.isfinite(low) else ("", text)
+
+
 def brand(content: Content) -> Iterator[Row]:
     """Return what channels with a slow stock brought at once and late."""
     found = content.brand

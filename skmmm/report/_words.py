@@ -4,6 +4,7 @@ import numpy as np
 
 from skmmm._data.periods import one_of, several
 from skmmm._utils.labels import counted
+from skmmm.allocation._words import MOVED
 from skmmm.graph._estimate import RULE_OUT
 from skmmm.inspection._payback import truncation
 from skmmm.inspection._placement import ADVICE
@@ -312,13 +313,13 @@ def _plan(content):
     moves = [
         f"{word} for {name_some(content, names)}"
         for word, names in (
-            ("more", change.index[change > 0.05][::-1]),
-            ("less", change.index[change < -0.05]),
+            ("more", change.index[change > MOVED][::-1]),
+            ("less", change.index[change < -MOVED]),
         )
         if len(names)
     ]
     text += (f": {', '.join(moves)}." if moves else ".") + _kept(content)
-    text += _driven(content, change.index[change < -0.05])
+    text += _driven(content, change.index[change < -MOVED])
     unsure = plan.unsure(plan.nearest)
     if unsure:
         text += (

@@ -471,3 +471,20 @@ def test_kinds_of_tables(table, linear, kind):
         with pytest.warns(UserWarning, match=r"\['media_1'\]: .* \(In brand .*groups"):
             coming = model.optimize_budget(horizon=2, bounds=(1, 1)).X
         assert_array_equal(coming["brand"].unique(), np.sort(X["brand"].unique()))
+
+
+def test_plans_say_what_a_cut_channel_drives_in_its_group(table, grouped, monkeypatch):
+    X = table[0]
+    one, other = grouped.estimators_["a", "n"], grouped.estimators_["b", "n"]
+    drives = np.array([[0.0, 0.6], [0.0, 0.0]])
+    monkeypatch.setattr(one, "causal_graph_", drives, raising=False)
+    spent = X.loc[(X["brand"] == "a") & (X["market"] == "n"), MEDIA[0]].sum()
+    cut = {("a", "n", MEDIA[0]): 0.5 * spent}
+    plan = grouped.optimize_budget(X=X, fixed=cut)
+    said = (
+        "By the channel graph a / n / media_1 drives a / n / media_2: what cutting it"
+    )
+    assert said in plan.message
+    monkeypatch.delattr(one, "causal_graph_")
+    monkeypatch.setattr(other, "causal_graph_", 0.0 * drives, raising=False)
+    assert "channel graph" not in grouped.optimize_budget(X=X, fixed=cut).message

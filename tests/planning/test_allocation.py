@@ -148,15 +148,46 @@ def test_current_plan_is_kept_where_it_is_best(X):
     assert_allclose(plan.x, 1.0, atol=2e-3)
 
 
-def test_half_the_budget_is_worse_than_today(X):
+def test_half_the_budget_says_what_less_money_costs_and_the_split_makes_up(X):
+    """KPI grows with the square root: half of the money costs 29.3 % by itself."""
     plan = optimize_budget(Known().fit(), X.sum().sum() / 2, X=X, bounds=(0.0, 1.0))
     assert plan.success
     assert plan.outcome < plan.current_outcome
-    assert "This is worse than today." in plan.message
     assert plan.message.startswith("Under the plan, media cause ")
     said = "today (of what media cause, not of the whole KPI), on 50.0% less spend"
     assert said in plan.message
-    assert "worse" not in optimize_budget(Known().fit(), X=X).message
+    assert "worse" not in plan.message
+    gain = plan.outcome / plan.current_outcome - 1.0
+    assert gain > np.sqrt(0.5) - 1.0
+    points = 100 * (gain - np.sqrt(0.5) + 1.0)
+    assert (
+        " Today's mix on that spend would cause 29.3% less than today; the split of "
+        f"the plan makes up {points:.1f} percentage points of that."
+    ) in plan.message
+    assert "Today's mix" not in optimize_budget(Known().fit(), X=X).message
+
+
+def test_a_split_that_bounds_make_worse_than_todays_mix_is_said_to(X):
+    spend = X.sum()
+    best = spend.index[0]
+    bounds = {name: (1.0, 1.0) if name != best else (0.0, 1.0) for name in spend.index}
+    plan = optimize_budget(
+        Known().fit(), spend.sum() - 0.9 * spend[best], X=X, bounds=bounds
+    )
+    assert plan.success
+    assert "the split of the plan loses another " in plan.message
+
+
+def test_the_same_spend_can_be_worse_than_today(X):
+    spend = X.sum()
+    first, second = spend.index[:2]
+    given = {first: 0.1 * spend[first], second: spend[second] + 0.9 * spend[first]}
+    rest = [name for name in spend.index if name not in given]
+    plan = optimize_budget(
+        Known().fit(), X=X, fixed=given | {name: spend[name] for name in rest}
+    )
+    assert plan.outcome < plan.current_outcome
+    assert "This is worse than today." in plan.message
 
 
 # --- limits --------------------------------------------------------------------------

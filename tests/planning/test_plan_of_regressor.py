@@ -141,7 +141,7 @@ def test_risk_of_the_regressor(panel, fitted):
     [
         (1.0, 0.9, "the gain is within the uncertainty of the model, and no reason to"),
         (1.0, 1.1, None),
-        (0.7, 1.1, "the model does not know whether this is worse than today."),
+        (0.7, 1.1, "the model does not know whether this is less than today."),
     ],
 )
 def test_draws_that_contradict_the_gain_are_told(
@@ -163,6 +163,7 @@ def test_draws_that_contradict_the_gain_are_told(
     assert bool(doubt) == (message is not None)
     assert said.startswith(message or "")
     assert "This is worse than today" not in plan.message
+    assert ("Today's mix on that spend" in plan.message) == (spent < 1)
 
 
 @pytest.mark.parametrize("gain", [0.057, -0.032])

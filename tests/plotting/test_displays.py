@@ -431,8 +431,39 @@ def test_adstock_and_saturation_hold_what_the_model_says(fitted):
     assert_allclose(shares, fitted.carryover_[1])
     saturation = plotting.SaturationDisplay.from_estimator(fitted, channels=channels)
     assert len(saturation.lines_) == 2
+    for line, half in zip(saturation.lines_, saturation.halves_, strict=True):
+        spend, share = line.get_data()
+        if half is not None:  # within the panel
+            assert np.interp(half.get_xdata()[0], spend, share) == pytest.approx(0.5)
+        else:
+            assert not share[0] < 0.5 < share[-1]
     with pytest.raises(ValueError, match="channels names 'tv', which is not one of"):
         plotting.AdstockDisplay.from_estimator(fitted, channels=["tv"])
+
+
+def test_half_saturation_is_marked_where_the_panel_shows_it():
+    spend = np.linspace(0.0, 10.0, 11)
+    curves = {"tv": spend / (spend + 4.0), "radio": spend / (spend + 40.0)}
+    table = pd.concat(
+        {
+            name: pd.DataFrame(
+                {
+                    "spend": spend,
+                    "share": share,
+                    "low": np.nan,
+                    "high": np.nan,
+                    "observed": spend / 10.0,
+                }
+            )
+            for name, share in curves.items()
+        },
+        names=["channel", "point"],
+    )
+    display = plotting.SaturationDisplay(saturation=table).plot()
+    shown, beyond = display.halves_
+    assert shown.get_xdata()[0] == pytest.approx(4.0)
+    assert beyond is None
+    assert shown.get_label() == "half saturation"
 
 
 def test_constant_effectiveness_is_said_in_words(fitted, panel):

@@ -199,6 +199,31 @@ def test_every_tab_shows_its_charts(page):
     assert errors(page) == []
 
 
+def test_pairs_of_channels_show_their_verdicts(page):
+    """Edges are framed, undecided pairs dotted; others have nothing around them."""
+    open_tab(page, "graph")
+    wait(page, lambda: not not_drawn(page, shown(page)[0]))
+    shapes, verdicts = page.execute_script(
+        """
+        const chart = document.getElementById("chart-graph");
+        const told = JSON.parse(document.querySelector("script").textContent);
+        return [chart.layout.shapes, told.graph.verdicts];
+        """
+    )
+    drawn = {
+        (round(s["y0"] + 0.46), round(s["x0"] + 0.46)): s["line"].get("dash")
+        for s in shapes
+    }
+    expected = {
+        (i, j): {"edge": None, "undecided": "dot"}[said]
+        for i, row in enumerate(verdicts)
+        for j, said in enumerate(row)
+        if i != j and said in ("edge", "undecided")
+    }
+    assert drawn == expected
+    assert "dot" in drawn.values()
+
+
 def test_names_stay_text(page):
     text = page.find_element(By.ID, "summary").get_attribute("textContent")
     assert '<img src=x onerror="window.hacked=1">' in text

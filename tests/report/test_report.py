@@ -24,9 +24,11 @@ from skmmm import DeepCausalMMMRegressor
 from skmmm.baselines import LastValueRegressor
 from skmmm.metrics import rolling_skill
 from skmmm.model_selection import PanelTimeSeriesSplit
+from small_models import fitted_shortly
 
 pytest.importorskip("plotly", reason="the report needs plotly")
 
+from skmmm.allocation._words import MOVED
 from skmmm.inspection._placement import ADVICE, REACTS, SWITCH
 from skmmm.report import make_report
 from skmmm.report._content import read_content
@@ -314,6 +316,44 @@ def test_cuts_of_channels_that_drive_others_are_named(world):
         graph = Bunch(edges=edges, pairs=content.graph.pairs)
         sentences = dict(summary_sentences(replace(content, graph=graph)))
         assert (said in sentences["A better split of the coming budget"]) == expected
+
+
+def test_one_cut_is_one_for_plans_and_reports(world):
+    model, X, y = world
+    content = read_content(
+        model, X, y, None, None, skill=None, level=0.9, tell=lambda step: None
+    )
+    plan, other = content.plan, HOSTILE[1]
+    unknown = plan.summary.assign(verdict="not identified", alarm="")
+    plan = replace(plan, summary=unknown)
+    content = replace(content, plan=plan)
+    found = plan.path.plans[plan.nearest]
+    found.gain, found.success = 1.0, True
+    for cut, named in ((-2.0 * MOVED, True), (-0.5 * MOVED, False)):
+        found.allocation["change"] = [0.5, cut, 0.0]
+        assert plan.cut(plan.nearest) == [other] * named
+        text = dict(summary_sentences(content))["A better split of the coming budget"]
+        assert (f"less for {quote(content, other)}" in text) == named
+
+
+def test_what_a_unit_of_each_control_does_is_told(world, page):
+    model, X, _ = world
+    table = model.control_summary(X)
+    said = [one.strip() for one in read(page)[0].text if one.strip()]
+    start = said.index("What one unit of each control does")
+    row, own = table.loc["price"], said[said.index("price", start) :]
+    sign = "+" if row["effect"] > 0 else ""
+    assert own[1:4] == [
+        row["verdict"],
+        sign + number(row["effect"]),
+        interval(row["effect_low"], row["effect_high"]),
+    ]
+
+
+def test_without_controls_nothing_is_said_of_their_units(series, tmp_path):
+    X = series.X.drop(columns=["region", *series.controls])
+    path = make_report(*fitted_shortly(series, X), tmp_path / "report.html")
+    assert "What one unit of each control" not in path.read_text(encoding="utf-8")
 
 
 def test_channels_that_no_plan_moves_are_named(world):

@@ -771,7 +771,8 @@
   }
 
   const drawPairs = () => matrix("chart-graph", data.graph.probabilities.map((row, i) =>
-    row.map((p, j) => (i === j ? null : p))), [[0, "#ffffff"], [1, "#08306b"]], 0);
+    row.map((p, j) => (i === j ? null : p))), [[0, "#ffffff"], [1, "#08306b"]], 0,
+  data.graph.verdicts);
 
   // --- plan --------------------------------------------------------------------------
 
@@ -1013,18 +1014,29 @@
     });
   }
 
-  function matrix(id, z, scale, least = -1) {
+  /** Draw a value per pair; with verdicts edges are framed, undecided pairs dotted. */
+  function matrix(id, z, scale, least = -1, verdicts = null) {
     const size = data.names.length, shown = shortNames();
     const readable = size <= (narrow() ? 7 : 16); // numbers fit into their cells
+    const verdict = (i, j) => (verdicts === null || i === j ? "" : verdicts[i][j]);
+    const frames = z.flatMap((row, i) => row.flatMap((_, j) => {
+      const line = { edge: { color: ink, width: 2 },
+        undecided: { color: "#888888", width: 1.5, dash: "dot" } }[verdict(i, j)];
+      return line === undefined ? [] : [{ type: "rect", line,
+        x0: j - 0.46, x1: j + 0.46, y0: i - 0.46, y1: i + 0.46 }];
+    }));
     draw(id, [{
       type: "heatmap", z, x: shown.map((_, i) => i), y: shown.map((_, i) => i),
       zmin: least, zmax: 1, colorscale: scale, xgap: 1, ygap: 1,
       hovertext: data.names.map((a, i) => data.names.map((b, j) =>
-        `${wrapped(a)}<br>${wrapped(b)}<br>${z[i][j] === null ? "" : number(z[i][j], 2)}`)),
+        `${wrapped(a)}<br>${wrapped(b)}<br>${z[i][j] === null ? "" : number(z[i][j], 2)}`
+        + (verdict(i, j) ? `, ${verdict(i, j)}` : ""))),
       hoverinfo: "text", colorbar: { thickness: 12 },
-      text: z.map((row) => row.map((v) => (v === null ? "" : v.toFixed(2).replace("0.", ".")))),
+      text: z.map((row, i) => row.map((v, j) => (v === null ? ""
+        : v.toFixed(2).replace("0.", ".") + (verdict(i, j) === "undecided" ? " ?" : "")))),
       texttemplate: readable ? "%{text}" : undefined,
     }], {
+      shapes: frames,
       xaxis: { ...nameAxis(shown), range: [-0.5, size - 0.5], tickangle: -40 },
       yaxis: { ...nameAxis(shown), range: [size - 0.5, -0.5] },
       height: 160 + 34 * size, margin: { l: 20, r: 16, t: 12, b: 20 },
