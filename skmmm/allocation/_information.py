@@ -37,6 +37,10 @@ class Knowledge:
         _check_question(results)
         self.today, self.labels = results.problem, results.problem.labels
         self.index = results.counterfactual.cells_index(None)
+        self.together = [
+            [self.labels[m] for m in members]
+            for members in results.counterfactual.known_together()
+        ]
         self.apart = {label: results.apart(label) for label in self.labels}
         counterfactual = results.counterfactual
         widest = results.apart(*self.labels)

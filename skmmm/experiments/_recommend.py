@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmmm._planning.problem import DEFAULT_BOUNDS
 from skmmm._unwrapping import unwrap
+from skmmm._utils.labels import called
 from skmmm._utils.typing import Table
 from skmmm.allocation._information import Knowledge
 from skmmm.allocation._question import Bounds, Fixed, read_question
@@ -73,7 +74,8 @@ def recommend_experiment(
           says. A test that moves money to where it earns more costs nothing: a plan
           does that without a test;
         - ``net_value``: ``plan_value`` less ``cost``;
-        - ``reason``, a sentence.
+        - ``reason``, in words; of channels of which only the total is known it says
+          which tests tell them apart, and which of these has the highest net value.
 
     Raises
     ------
@@ -226,7 +228,41 @@ def _table(expected, model, knowledge):
         }
     )
     table["reason"] = [_reason(row) for row in table.to_dict("records")]
+    table["reason"] += _splits(expected.media, table["net_value"], knowledge.together)
     return table
+
+
+def _splits(media, net_value, together):
+    """Say of each design what it tells of channels of which only a total is known.
+
+    Parameters
+    ----------
+    media : list of list
+        Channels of each design.
+    net_value : Series
+        Of each design.
+    together : list of list
+        Channels of which only the total is known, by group.
+    """
+    said = np.full(len(media), "", dtype=object)
+    for group in together:
+        known = f" Of {_sum_of(group)} only the total is known: "
+        moved = [[label for label in group if label in labels] for labels in media]
+        apart = np.array([0 < len(own) < len(group) for own in moved])
+        best = net_value.where(apart).argmax() if apart.sum() > 1 else -1
+        for q, own in enumerate(moved):
+            others = _sum_of([label for label in group if label not in own])
+            pays = ", and of the tests that do, it pays most" if q == best else ""
+            if apart[q]:
+                said[q] += f"{known}this tells {_sum_of(own)} from {others}{pays}."
+            elif own:
+                said[q] += f"{known}vary one of them alone to tell them apart."
+    return said
+
+
+def _sum_of(labels):
+    """Return several channels as one."""
+    return " + ".join(map(called, labels))
 
 
 def _caused(knowledge, media):

@@ -177,6 +177,26 @@ def test_a_test_frees_a_channel_that_was_kept(model):
     assert kept["plan_value"] < sure["plan_value"]
 
 
+def test_tests_that_tell_two_channels_apart_are_named(model):
+    """Of two channels only the total is known: one of them is to be varied alone."""
+    twin, media = copy.copy(model), list(model._columns.media)
+    numbers = np.array([0, 0, 1])[[media.index(c) for c in sorted(media)]]
+    twin._model = replace(model._model, together=numbers)
+    pair = f"{TESTED} + {OTHER}"
+    table = recommend_experiment(twin, bounds=BOUNDS)
+    said = table["reason"].str.contains(f" Of {pair} only the total is", regex=False)
+    assert_array_equal(said, table["media"].isin([TESTED, OTHER]))
+    best = table["reason"].str.endswith("and of the tests that do, it pays most.")
+    assert best.sum() == 1
+    assert table.index[best][0] == table.index[said][0]  # in their order
+    first = table[table["media"] == TESTED]["reason"].iloc[0]
+    assert f"this tells {TESTED} from {OTHER}" in first
+    both = recommended(twin, design(media=f"{TESTED}; {OTHER}"))["reason"].iloc[0]
+    assert both.endswith("vary one of them alone to tell them apart.")
+    for reason in recommended(model, design())["reason"]:
+        assert "only the total" not in reason
+
+
 def test_designs_of_design_experiment(model, world):
     designs = design_experiment(
         world.X, world.y, region="region", time="week", n_regions=1, n_periods=13,
