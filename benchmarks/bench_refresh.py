@@ -10,12 +10,17 @@ refresh and channel:
 - roi: of the first two years, in KPI units per money; roi_before: at the refresh before
 - roi_last: of the last 13 weeks, and roi_last_true
 - verdict, holds: 1 if the 90 % interval of all training rows holds the truth
+- last_holds: the same of the last 13 weeks; width_last: of that interval, as a share of
+  the estimate
 - seconds: of the refresh, on one thread; compare within one market only
+
+All contenders go on from the same fit: drift is of refreshes only.
 
     python benchmarks/bench_refresh.py --seeds 0-4
 """
 
 import argparse
+import copy
 import itertools
 import time
 import warnings
@@ -37,12 +42,15 @@ CONTENDERS = {
     "drift 0.03": {"effect_drift": 0.03},
     "drift 0.06": {"effect_drift": 0.06},
     "drift 0.12": {"effect_drift": 0.12},
+    "drift 0.24": {"effect_drift": 0.24},
+    "drift 0.4": {"effect_drift": 0.4},
     "fit again": None,
 }
 FALLS = 0.3  # share of its effect that a channel loses
 COLUMNS = [
     *("world", "market", "seed", "contender", "weeks", "channel", "moves"),
-    *("roi", "roi_before", "roi_last", "roi_last_true", "verdict", "holds", "seconds"),
+    *("roi", "roi_before", "roi_last", "roi_last_true", "verdict", "holds"),
+    *("last_holds", "width_last", "seconds"),
 ]
 
 
@@ -63,8 +71,8 @@ def make_market(world, n_regions, seed):
     return panel.X, y, week, caused, roles, panel.media[moves]
 
 
-def run_market(world, size, seed, contender):
-    """Return one row per refresh and channel of one contender."""
+def run_market(world, size, seed, contenders):
+    """Return one row per contender, refresh and channel of one market."""
     X, y, week, caused, roles, moves = make_market(world, SIZES[size], seed)
     model = DeepCausalMMMRegressor(
         **roles,
@@ -73,48 +81,65 @@ def run_market(world, size, seed, contender):
         media_cost=1.0,
         graph=None,
         random_state=0,
-        **(CONTENDERS[contender] or {}),
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        history = week < N_HISTORY
-        model.fit(X[history], y[history])
-        found, before = [], None
-        for stop in range(N_HISTORY, N_HISTORY + N_COMING + 1, N_AT_ONCE):
-            seen, new = week < stop, (week >= stop - N_AT_ONCE) & (week < stop)
-            start = time.perf_counter()
-            if stop > N_HISTORY and CONTENDERS[contender] is None:
-                model = DeepCausalMMMRegressor(**model.get_params())
-                model.fit(X[seen], y[seen])
-            elif stop > N_HISTORY:
-                model.partial_fit(X[new], y[new])
-            seconds = time.perf_counter() - start
-            last = seen & (week >= stop - N_LAST)
-            told = _told(model, X, caused, roles["media"], history, seen, last)
-            told["roi_before"] = np.nan if before is None else before
-            before = told["roi"]
-            told = told.assign(weeks=stop - N_HISTORY, seconds=seconds)
-            found.append(told.reset_index(names="channel"))
-    table = pd.concat(found, ignore_index=True)
-    given = {"world": world, "market": size, "seed": seed, "contender": contender}
+        model.fit(X[week < N_HISTORY], y[week < N_HISTORY])
+        table = pd.concat(
+            [
+                _run(copy.deepcopy(model), contender, X, y, week, caused)
+                for contender in contenders
+            ],
+            ignore_index=True,
+        )
+    given = {"world": world, "market": size, "seed": seed}
     table = table.assign(**given, moves=(table["channel"] == moves).astype(int))
     return table[COLUMNS]
 
 
-def _told(model, X, caused, media, history, seen, last):
+def _run(model, contender, X, y, week, caused):
+    """Return one row per refresh and channel of one contender."""
+    settings = CONTENDERS[contender]
+    model.set_params(**(settings or {}))
+    history, found, before = week < N_HISTORY, [], np.nan
+    for stop in range(N_HISTORY, N_HISTORY + N_COMING + 1, N_AT_ONCE):
+        seen, new = week < stop, (week >= stop - N_AT_ONCE) & (week < stop)
+        start = time.perf_counter()
+        if stop > N_HISTORY and settings is None:
+            model = DeepCausalMMMRegressor(**model.get_params())
+            model.fit(X[seen], y[seen])
+        elif stop > N_HISTORY:
+            model.partial_fit(X[new], y[new])
+        seconds = time.perf_counter() - start
+        last = seen & (week >= stop - N_LAST)
+        told = _told(model, X, caused, history, seen, last).assign(roi_before=before)
+        before = told["roi"]
+        told = told.assign(weeks=stop - N_HISTORY, seconds=seconds)
+        found.append(told.reset_index(names="channel"))
+    return pd.concat(found, ignore_index=True).assign(contender=contender)
+
+
+def _told(model, X, caused, history, seen, last):
     """Return what a model says of channels, and the truth."""
+    media = list(model.media_)
     early, late = (model.channel_summary(X[rows]) for rows in (history, last))
     whole = model.channel_summary(X[seen])
-    truth = pd.Series(caused[seen].sum(axis=0), media)
-    low, high = (whole[f"contribution_{end}"] for end in ("low", "high"))
+    true, true_last = (
+        pd.Series(caused[rows].sum(axis=0), media) for rows in (seen, last)
+    )
+    (low, high), (low_last, high_last) = (
+        (one["contribution_low"], one["contribution_high"]) for one in (whole, late)
+    )
+    within = (low_last <= true_last) & (true_last <= high_last)
     table = pd.DataFrame(
         {
             "roi": early["roi"],
             "roi_last": late["roi"],
-            "roi_last_true": pd.Series(caused[last].sum(axis=0), media)
-            / X.loc[last, media].sum(),
+            "roi_last_true": true_last / X.loc[last, media].sum(),
             "verdict": whole["verdict"],
-            "holds": ((low <= truth) & (truth <= high)).astype(int),
+            "holds": ((low <= true) & (true <= high)).astype(int),
+            "last_holds": within.astype(float).where(true_last > 0),
+            "width_last": (high_last - low_last) / late["contribution"],
         }
     )
     return table.loc[media]
@@ -130,6 +155,11 @@ def summarise(table):
     by = rows[rows["weeks"] > 0].groupby(keys)
     found = by[["change", "told_change", "seconds"]].mean()
     found["holds at the end"] = table[end].groupby(keys)["holds"].mean()
+    quarter = table[table["weeks"] == 12]
+    named = quarter.assign(told=quarter["verdict"] == "data-driven").groupby(keys)
+    found["data-driven after 12 weeks"] = named["told"].mean()
+    moved = quarter[quarter["moves"] == 1].groupby(keys)
+    found["holds where moved, last 13 weeks"] = moved["last_holds"].mean()
     return found.join(_followed(table))
 
 
@@ -158,7 +188,10 @@ def main():
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args()
     contenders = (options.contenders or ",".join(CONTENDERS)).split(",")
-    tasks = itertools.product(("stationary", "drift"), SIZES, options.seeds, contenders)
+    tasks = [
+        (*market, contenders)
+        for market in itertools.product(("stationary", "drift"), SIZES, options.seeds)
+    ]
     tables = Parallel(options.jobs, verbose=5)(delayed(run_market)(*t) for t in tasks)
     table = pd.concat(tables, ignore_index=True)
     table.round(4).to_csv(options.out, index=False)

@@ -186,7 +186,8 @@ class DeepCausalMMMRegressor(
         deviation of a random walk of the log effect of each channel: 0.05 is 18 % in a
         quarter of weeks, 36 % in a year. Rows that `partial_fit` takes in say where
         effects went, and ask about late rows, ``channel_summary(X[late])``, for what
-        they came to; verdicts are of that. Forecasts and plans take effects as they
+        they came to; verdicts are of that: the larger, the sooner a change is seen, and
+        the fewer channels stay data-driven. Forecasts and plans take effects as they
         are after the last row. It needs a time column.
     verbose : int, default=0
         Prints the loss every ``50 // verbose`` iterations. scikit-learn 1.9 callbacks
