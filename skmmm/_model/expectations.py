@@ -46,8 +46,7 @@ def _mean_to_typical(network, guessed, inputs, share):
         one = shared.clone()
         one[:, place] = 1.0
         paired = network.at(one, network.regional)
-        gain = (mean_effects(paired, inputs, share) - own) / paired.values()["synergy"][
-            :, p
-        ]
+        told = paired.values()["synergy"][:, p]
+        gain = (mean_effects(paired, inputs, share) - own) / told
         mean = mean + strength[:, [p]] * gain  # effects are linear in theta
     return mean / twin.typical_effects(twin.values())

@@ -151,12 +151,15 @@ def in_words(
 def _less_money_in_words(gain: float, as_today: float) -> str:
     """Return a sentence on what less money costs, and what the split makes of it."""
     split = gain - as_today
-    made = "makes up" if split >= 0 else "loses another"
     points = f"{100 * abs(split):.1f} percentage points"
+    if as_today < gain < 0:
+        made = f"makes up {points} of that"
+    else:
+        made = f"{'adds' if split >= 0 else 'takes away'} {points}"
     return (
         f" Today's mix on that spend would cause {abs(as_today):.1%} "
         f"{'less' if as_today <= 0 else 'more'} than today; the split of the plan "
-        f"{made} {points}{' of that' if split >= 0 > as_today else ''}."
+        f"{made}."
     )
 
 

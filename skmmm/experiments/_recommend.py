@@ -249,14 +249,16 @@ def _splits(media, net_value, together):
         known = f" Of {_sum_of(group)} only the total is known: "
         moved = [[label for label in group if label in labels] for labels in media]
         apart = np.array([0 < len(own) < len(group) for own in moved])
-        best = net_value.where(apart).argmax() if apart.sum() > 1 else -1
+        values = net_value.where(apart)
+        best = values.argmax() if values.count() > 1 else -1
         for q, own in enumerate(moved):
             others = _sum_of([label for label in group if label not in own])
             pays = ", and of the tests that do, it pays most" if q == best else ""
             if apart[q]:
                 said[q] += f"{known}this tells {_sum_of(own)} from {others}{pays}."
             elif own:
-                said[q] += f"{known}vary one of them alone to tell them apart."
+                some = "one" if len(group) == 2 else "some"
+                said[q] += f"{known}vary {some} of them alone to tell them apart."
     return said
 
 

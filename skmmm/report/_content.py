@@ -297,8 +297,8 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell, changes
     tell("contributions")
     summary = X.channel_summary(confidence_level=level)
     tell("response curves")
-    spends = summary["spend"] > 0
-    curves = curves_of(estimator, X, list(summary.index[spends]), level)
+    spending = list(summary.index[summary["spend"] > 0])
+    curves = curves_of(estimator, X, spending, level)
     seen = counterfactual.frequency_curves(None)
     tell("plans")
     plan = _plan(estimator, level)

@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 from helpers import refuses_from as refuses
 from known_curves import MEDIA, SIZE, WIDE, Interacting, Known, best_by_roots, steady
 from skmmm.allocation import budget_path, optimize_budget
+from skmmm.allocation._words import _less_money_in_words
 
 pytestmark = pytest.mark.usefixtures("short_chains")
 
@@ -175,7 +176,23 @@ def test_a_split_that_bounds_make_worse_than_todays_mix_is_said_to(X):
         Known().fit(), spend.sum() - 0.9 * spend[best], X=X, bounds=bounds
     )
     assert plan.success
-    assert "the split of the plan loses another " in plan.message
+    assert "the split of the plan takes away " in plan.message
+
+
+@pytest.mark.parametrize(
+    ("gain", "as_today", "said"),
+    [
+        (-0.01, -0.03, "3.0% less than today; the split of the plan makes up 2.0"),
+        (0.02, -0.03, "3.0% less than today; the split of the plan adds 5.0"),
+        (-0.05, -0.03, "3.0% less than today; the split of the plan takes away 2.0"),
+        (0.03, 0.01, "1.0% more than today; the split of the plan adds 2.0"),
+        (-0.02, 0.01, "1.0% more than today; the split of the plan takes away 3.0"),
+    ],
+)
+def test_what_the_split_does_to_less_money_in_words(gain, as_today, said):
+    text = _less_money_in_words(gain, as_today)
+    assert said in text
+    assert text.endswith("of that.") == (as_today < gain < 0)
 
 
 def test_the_same_spend_can_be_worse_than_today(X):

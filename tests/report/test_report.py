@@ -3,7 +3,6 @@
 import copy
 import json
 import re
-import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,8 +11,6 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -76,21 +73,6 @@ def page(world, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
     assert make_report(*world, path) == path
     return path
-
-
-@pytest.fixture(scope="module")
-def national(series):
-    model = DeepCausalMMMRegressor(
-        media=series.media,
-        controls=series.controls,
-        time="week",
-        max_lag=5,
-        n_draws=0,
-        max_iter=40,
-        random_state=0,
-    )
-    X = series.X.drop(columns="region")
-    return model.fit(X, series.y), X, series.y
 
 
 @pytest.fixture(scope="module")
@@ -447,55 +429,6 @@ def test_many_regions_keep_the_file_small(world, page, tmp_path, monkeypatch):
     _, X, y = world
     size = y.groupby(X["region"].to_numpy()).sum().sort_values(ascending=False)
     assert payload["regions"][1:] == list(size.index[:2])
-
-
-def test_refuses_other_estimators(national, tmp_path):
-    _, X, y = national
-    with pytest.raises(TypeError, match="needs a DeepCausalMMMRegressor, got Ridge"):
-        make_report(Ridge(), X, y, tmp_path / "report.html")
-    with pytest.raises(TypeError, match="needs a DeepCausalMMMRegressor, got Ridge"):
-        make_report(make_pipeline(Ridge()), X, y, tmp_path / "report.html")
-
-
-def test_refuses_what_is_not_fitted(national, tmp_path):
-    model, X, y = national
-    with pytest.raises(NotFittedError):
-        make_report(clone(model), X, y, tmp_path / "report.html")
-
-
-def test_refuses_a_model_without_media(national, tmp_path):
-    model, X, y = national
-    model = clone(model).set_params(media=[]).fit(X, y)
-    with pytest.raises(ValueError, match="the model has no media"):
-        make_report(model, X, y, tmp_path / "report.html")
-
-
-def test_rows_without_spend_are_reported_too(series, national, tmp_path):
-    model, X, y = national
-    none = X[-12:].assign(**dict.fromkeys(series.media, 0.0))
-    reader, payload = read(make_report(model, none, y[-12:], tmp_path / "report.html"))
-    assert payload["curves"] == [None, None]
-    assert "#response" not in reader.references
-    assert payload["plan"]["current"] > 0  # of the periods after training
-
-
-def test_refuses_half_a_holdout(national, tmp_path):
-    model, X, y = national
-    with pytest.raises(ValueError, match="Pass X_test and y_test together"):
-        make_report(model, X, y, tmp_path / "report.html", X_test=X)
-
-
-def test_refuses_a_holdout_that_comes_before(national, tmp_path):
-    model, X, y = national
-    with pytest.raises(ValueError, match="The holdout must come after X"):
-        make_report(model, X, y, tmp_path / "report.html", X_test=X, y_test=y)
-
-
-def test_says_what_is_missing_without_plotly(national, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "plotly.offline", None)
-    with pytest.raises(ImportError, match=r"pip install 'skmmm\[report\]'"):
-        make_report(*national, tmp_path / "report.html")
-    assert not list(tmp_path.iterdir())
 
 
 # --- regions, tables, settings -----------------------------------------------------
