@@ -125,6 +125,25 @@ def totals(path=RECOVERY):
     return Table(["world", "seeds", *CONTENDERS.values(), *others], rows)
 
 
+def adstocks():
+    """Return the errors of channel totals by form of carry-over."""
+    table = pd.read_csv(RESULTS / "adstocks.csv")
+    forms = list(table["contender"].unique())
+    means = table.pivot_table("total_error", "world", "contender", sort=False)
+    rows = [
+        [spaced(world), *map(percent, row)] for world, row in means[forms].iterrows()
+    ]
+    by_form = table.groupby("contender")[["covered", "channels", "honest"]].sum()
+    sums = by_form.loc[forms]
+    held = map(ratio, sums["covered"], sums["channels"])
+    rows += [
+        ["90 % covers", *held],
+        [f"silent, of {sums['channels'].max()}", *sums["honest"].map("{:.0f}".format)],
+    ]
+    names = [form.removeprefix("skmmm").removeprefix(", ") for form in forms]
+    return Table(["world", *(name or "weibull (default)" for name in names)], rows)
+
+
 def recovered(table, score, form, published):
     """Return one row of text per world, in the order of the results."""
     rows = []
@@ -526,7 +545,7 @@ PAGES = {
 TABLES = {
     function.__name__: function
     for function in (
-        *(summary, forecast, weekly, totals, trust, rivals, hidden, losses),
+        *(summary, forecast, weekly, totals, adstocks, trust, rivals, hidden, losses),
         *(faults, causes),
         *(plan, plan_seconds, report, graph, doubt, influence),
     )

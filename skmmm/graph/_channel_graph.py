@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from skmmm._utils.labels import counted
+from skmmm._utils.labels import called, counted
 from skmmm._utils.typing import Table
 from skmmm.graph._estimate import MIN_ROWS
 from skmmm.graph._experiments import ObservedSpend, check_edges
@@ -286,8 +286,9 @@ def _cautions(fitted, media, order):
     ]
     if absorbed:
         cautions.append(
-            f"Over 90 % of what {absorbed} do within regions is the same in all of "
-            "them, or season: their edges rest on the little that is left."
+            f"Over 90 % of how spend on {', '.join(map(called, absorbed))} moves "
+            "within regions is the same in all of them, or season: their edges rest on "
+            "the little that is left."
         )
     if fitted.hidden_demand:
         cautions.append(
