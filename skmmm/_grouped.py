@@ -187,7 +187,10 @@ class GroupedRegressor(
             before its message.
         """
         check_estimator(self.estimator)
-        refuse_ranks(type(self).__name__)
+        refuse_ranks(
+            f"{type(self).__name__} has groups of its own",
+            "Fit groups outside of it, each rank its own.",
+        )
         self._validate_params()
         fitted = copy.copy(self)
         fitted._fit(rows_of(X), y, sample_weight)

@@ -22,6 +22,7 @@ from skmmm._dask_tables import (
 )
 from skmmm._data.checks import resolve_columns
 from skmmm._data.costs import money_columns
+from skmmm._estimator.ranks import refuse_ranks
 from skmmm._regressor import DeepCausalMMMRegressor
 from skmmm._utils.labels import counted
 from skmmm._utils.sklearn import HasMethods, Interval
@@ -141,13 +142,17 @@ class DaskMMMRegressor(MetaEstimatorMixin, BaseEstimator):
         ValueError
             If there is no client, X lacks a column, `y` is not aligned with X, or
             `n_workers` is more than there are Dask workers and this process, or
-            regions.
+            regions; and inside of :func:`skmmm.distributed.ranks`.
         RuntimeError
             If a Dask worker cannot be reached by IPv4, or a process cannot be started
             beside it, or dies or fails, or its Dask worker does: it says which and why,
             and all processes end.
         """
         self._validate_params()
+        refuse_ranks(
+            f"{type(self).__name__} gathers rows and finds processes by itself",
+            "Fit it outside, in one process.",
+        )
         self.estimator_ = self._fitted(X, y)
         return self
 

@@ -94,7 +94,8 @@ def ranks() -> Iterator[None]:
     ------
     RuntimeError
         If the process was not started by torchrun, nor by anything else that sets
-        ``MASTER_ADDR`` to an address of rank 0, or PyTorch was built without Gloo. A
+        ``RANK``, ``WORLD_SIZE``, ``MASTER_PORT`` and ``MASTER_ADDR``, an address of
+        rank 0 that all machines reach, or PyTorch was built without Gloo. A
         `fit` raises it if another rank could not fit, has ended or cannot be reached,
         and says which as far as it knows; the rank that could not raises its own
         error. The estimators are as they were.
@@ -110,7 +111,8 @@ def ranks() -> Iterator[None]:
     and warnings and progress told, by rank 0 alone. The process group of PyTorch
     tells where rank 0 listens; if there is none, one with Gloo is made, and stays. A
     step before the model in a pipeline
-    learns from the rows of its own rank. GroupedRegressor raises ValueError.
+    learns from the rows of its own rank. `partial_fit` of a fitted model and `fit` of
+    GroupedRegressor and DaskMMMRegressor raise ValueError.
 
     Examples
     --------

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from skmmm import DeepCausalMMMRegressor, GroupedRegressor
 from skmmm._model import optimise
+from skmmm.dask import DaskMMMRegressor
 from skmmm.datasets import make_mmm_panel
 from skmmm.distributed import ranks
 
@@ -85,6 +86,8 @@ def fit_and_fail():
         "few regions": raised(lambda: model.fit(X.assign(region="a", week=X.index), y)),
         "parameters": raised(lambda: fit(unfitted(max_iter=6 + RANK))),
         "groups": raised(lambda: GroupedRegressor(model, by="region").fit(X, y)),
+        "partial fit": raised(lambda: model.partial_fit(X, y)),
+        "Dask": raised(lambda: DaskMMMRegressor(model).fit(X, "sales")),
         "failed in 0": raised(lambda: computing(0, break_down, lambda: fit(model))),
         "failed in 1": raised(lambda: computing(1, break_down, lambda: fit(model))),
     }

@@ -8,12 +8,17 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
+from sklearn.exceptions import DataConversionWarning
 from torch import distributed
 
 import skmmm.distributed
+from skmmm._estimator import ranks
 
+ENVIRONMENT = ["RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"]
 JOB = Path(__file__).with_name("ranks_job.py")
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
@@ -99,6 +104,16 @@ def test_all_ranks_have_the_fit_of_all_rows(by_two, monkeypatch):
             "ValueError: GroupedRegressor has groups of its own",
         ),
         (
+            "partial fit",
+            "ValueError: partial_fit takes in the rows of one process",
+            "ValueError: partial_fit takes in the rows of one process",
+        ),
+        (
+            "Dask",
+            "ValueError: DaskMMMRegressor gathers rows",
+            "ValueError: DaskMMMRegressor gathers rows",
+        ),
+        (
             "failed in 0",
             "ArithmeticError: of all things",
             "RuntimeError: Another rank failed",
@@ -147,11 +162,65 @@ def test_a_rank_that_dies_is_named(tmp_path):
     assert second["left"]
 
 
-def test_somebody_has_to_start_ranks(monkeypatch):
-    monkeypatch.delenv("MASTER_ADDR", raising=False)
-    with pytest.raises(RuntimeError, match="torchrun --nproc-per-node"):
+@pytest.mark.parametrize("lacking", [*ENVIRONMENT, "RANK, MASTER_PORT"])
+def test_somebody_has_to_start_ranks(monkeypatch, lacking):
+    for name in ENVIRONMENT:
+        monkeypatch.setenv(name, "1")
+    for name in lacking.split(", "):
+        monkeypatch.delenv(name)
+    message = f"lacks {lacking}. Start them so: torchrun --nproc-per-node"
+    with pytest.raises(RuntimeError, match=message):
         with skmmm.distributed.ranks():
             pass
+
+
+@pytest.fixture
+def job(monkeypatch):
+    """The module of a job, as rank 0 has it."""
+    monkeypatch.setenv("RANK", "0")
+    import ranks_job
+
+    return ranks_job
+
+
+def test_ranks_bring_what_a_fit_alone_takes(job):
+    model, X, y = job.unfitted(), job.world.X, job.world.y
+    with pytest.warns(DataConversionWarning, match="column-vector"):
+        found = ranks._brought(model, X, y.to_numpy()[:, None], 2.0)
+    assert_array_equal(found.target, y)
+    assert_array_equal(found.weight, np.full(len(y), 2.0))
+    with pytest.raises(ValueError, match=r"sample_weight.shape == \(3,\)"):
+        ranks._brought(model, X, y, np.ones(3))
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
+        ranks._brought(model, X, y, -1.0)
+
+
+def test_parameters_are_compared_as_numbers(job):
+    first, same, other = (
+        ranks._brought(job.unfitted(max_iter=number), job.world.X, job.world.y, None)
+        for number in (6, np.int64(6), np.int64(7))
+    )
+    assert len(ranks._all_rows([first, same])[1]) == 2 * len(job.world.y)
+    with pytest.raises(ValueError, match="max_iter is 7 in rank 1, and 6 in rank 0"):
+        ranks._all_rows([first, other])
+
+
+def test_what_metadata_a_fit_takes_is_kept(job):
+    X, y = job.world.X, job.world.y
+
+    class OtherRank:
+        def together(self, bring, make):
+            made = make([bring()])
+            assert "_metadata_request" not in made
+            return made
+
+    with config_context(enable_metadata_routing=True):
+        model = job.unfitted().set_fit_request(sample_weight=True)
+        of_rank_0 = job.unfitted().set_fit_request(sample_weight=False)
+        with ranks.fits_on(OtherRank()):
+            fitted = ranks.fitted_on_ranks(model, lambda *_: of_rank_0, X, y, None)
+        requests = fitted.get_metadata_routing().fit.requests
+    assert requests == {"sample_weight": True}
 
 
 def test_one_rank_is_no_other(monkeypatch):

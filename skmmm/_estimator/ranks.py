@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.validation import column_or_1d
 
 from skmmm._data.checks import as_frame
 from skmmm._unwrapping import rows_of
+from skmmm._utils.sklearn import check_sample_weight
 
 _PLAIN = (str, int, float, bool, list, tuple, dict, type(None))
 _MAY_DIFFER = {"verbose"}
@@ -38,12 +40,20 @@ def fits_on(ranks: Any) -> Iterator[None]:
         _ranks.reset(token)
 
 
-def refuse_ranks(what: str) -> None:
-    """Raise if fits in this block are fits of all ranks."""
+def refuse_ranks(why: str, what_to_do: str) -> None:
+    """Raise if fits in this block are fits of all ranks.
+
+    Parameters
+    ----------
+    why : str
+        What is asked for, and what it has or does that ranks cannot.
+    what_to_do : str
+        Instead.
+    """
     if _ranks.get() is not None:
         raise ValueError(
-            f"{what} has groups of its own, and inside of ranks() every fit is one of "
-            "the rows of all ranks. Fit groups outside of it, each rank its own."
+            f"{why}, and inside of ranks() every fit is one of the rows of all ranks. "
+            f"{what_to_do}"
         )
 
 
@@ -82,7 +92,7 @@ def _own(estimator):
     return {
         name: value
         for name, value in vars(estimator).items()
-        if name in parameters or name.startswith("_skl")
+        if name in {*parameters, "_metadata_request"} or name.startswith("_skl")
     }
 
 
@@ -90,18 +100,23 @@ def _brought(estimator, X, y, sample_weight):
     """Return what this rank brings, or raise."""
     estimator._validate_params()
     frame = as_frame(rows_of(X))
-    target, weight = np.asarray(y), None
+    target, weight = column_or_1d(y, warn=True), None
     if target.shape != (len(frame),):
         raise ValueError(
             f"y has the shape {target.shape}, and X {len(frame)} rows. Pass one number "
             "per row."
         )
     if sample_weight is not None:
-        weight = np.broadcast_to(np.asarray(sample_weight), len(frame))
-    parameters = estimator.get_params(deep=False).items()
+        weight = check_sample_weight(
+            sample_weight, frame, dtype=np.float64, ensure_non_negative=True
+        )
+    parameters = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in estimator.get_params(deep=False).items()
+    }
     settings = {
         name: repr(value)
-        for name, value in parameters
+        for name, value in parameters.items()
         if isinstance(value, _PLAIN) and name not in _MAY_DIFFER
     }
     return _Brought(frame, pd.Series(target, frame.index), weight, settings)

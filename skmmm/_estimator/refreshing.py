@@ -14,6 +14,7 @@ from skmmm._data import checks
 from skmmm._data.costs import costs_per_unit, mean_prices, unmatched_money
 from skmmm._data.faults import kpi_outliers, stuck_cells, without
 from skmmm._data.panel import append_panel, exchangeable_periods, make_panel
+from skmmm._estimator.ranks import refuse_ranks
 from skmmm._estimator.reading import ReadingMixin, content_of
 from skmmm._unwrapping import rows_of
 from skmmm._utils.labels import listed
@@ -64,8 +65,8 @@ class RefreshMixin(ReadingMixin):
             If a row is of a training period, an unknown region, or a period that
             leaves a gap (see `gap`); if another parameter than `effect_drift`,
             `random_state`, `gap`, `unseen_region`, `verbose` or `warm_start` was set
-            since `fit`; if effects drift and there is no time column; and for what
-            `fit` raises.
+            since `fit`; if effects drift and there is no time column; inside of
+            :func:`skmmm.distributed.ranks`, once fitted; and for what `fit` raises.
 
         Warns
         -----
@@ -108,6 +109,10 @@ class RefreshMixin(ReadingMixin):
         if not hasattr(self, "_model"):
             self.fit(X, y)
             return self
+        refuse_ranks(
+            "partial_fit takes in the rows of one process",
+            "Call it outside, with the new rows of all ranks, or fit again with all.",
+        )
         self._validate_params()
         self._check_same_settings()
         refreshed = copy.copy(self)

@@ -7,7 +7,8 @@ They speak first, and both sides prove that they know the secret without telling
     process    proof of all three
 
 A proof is a keyed hash in the name of who gives it. Who says anything else is told
-nothing, and who says nothing is waited for beside others, and not for long.
+nothing. Who says nothing is waited for beside others, and not for long: where more come
+than are heard at once, the one that came first is dropped.
 """
 
 import hmac
@@ -22,6 +23,7 @@ from skmmm._model.sums import PeerLostError
 
 # Seconds that one has for all it says, and how many are listened to at once.
 _DEADLINE, _AT_ONCE = 10.0, 64
+_TURN = 1.0  # seconds that each of them has at least, however many more come
 _QUEUE = 60.0  # seconds in which one that is let in hears something
 _LOOK = 0.2  # seconds from one look at whether the door is open to the next
 _RANK, _NUMBER, _PROOF = 4, 32, 32  # bytes
@@ -54,7 +56,7 @@ class Door:
         self._server.settimeout(_LOOK)
         self.address = self._server.getsockname()[:2]
         self._visitors = {}  # by rank
-        self._unknown = set()  # who have not said all
+        self._unknown = {}  # when they came who have not said all, the first first
         self._came = threading.Condition()
         self._open = True
         self._greeters = ThreadPoolExecutor(_AT_ONCE)
@@ -70,23 +72,38 @@ class Door:
             except OSError:  # as too many files are open
                 time.sleep(_LOOK)
                 continue
-            self._unknown.add(visitor)
+            self._make_room()
+            with self._came:
+                self._unknown[visitor] = time.monotonic()
             self._greeters.submit(self._greet, visitor)
+
+    def _make_room(self):
+        """Wait for a greeter, or take one from the first who had his turn."""
+        with self._came:
+            while self._open and len(self._unknown) >= _AT_ONCE:
+                first, came = next(iter(self._unknown.items()))
+                left = came + _TURN - time.monotonic()
+                if left > 0:
+                    self._came.wait(min(left, _LOOK))
+                    continue
+                del self._unknown[first]
+                _shut(first)
 
     def _greet(self, visitor):
         """Keep a visitor that knows the secret."""
         try:
             rank = _recognised(visitor, self.secret)
-        except (_StrangerError, OSError):
-            visitor.close()
-            return
-        finally:
-            self._unknown.discard(visitor)
+        except Exception:  # whatever it is, who caused it is a stranger
+            rank = None
         with self._came:
-            before = self._visitors.pop(rank, None)
-            if before is not None:
-                before.close()
-            self._visitors[rank] = visitor
+            was_waited_for = self._unknown.pop(visitor, None) is not None
+            if rank is None or not was_waited_for:
+                visitor.close()
+            else:
+                before = self._visitors.pop(rank, None)
+                if before is not None:
+                    before.close()
+                self._visitors[rank] = visitor
             self._came.notify_all()
 
     def visitor(self, rank, seconds):
@@ -100,9 +117,9 @@ class Door:
         self._open = False
         self._keeper.join()
         self._server.close()
-        for visitor in list(self._unknown):
-            with suppress(OSError):  # it may have gone already
-                visitor.shutdown(socket.SHUT_RDWR)
+        with self._came:
+            for visitor in self._unknown:
+                _shut(visitor)
         self._greeters.shutdown()
         for visitor in self._visitors.values():
             visitor.close()
@@ -118,7 +135,10 @@ def enter(address, secret, rank):
     rank : int
         Of this process.
     """
-    own = socket.create_connection(address, timeout=_QUEUE)
+    try:
+        own = socket.create_connection(address, timeout=_QUEUE)
+    except OSError as error:
+        raise PeerLostError(f"nobody is at {address}: {error}") from error
     try:
         hear = _hearing(own, _QUEUE)
         name = rank.to_bytes(_RANK, "big") + secrets.token_bytes(_NUMBER)
@@ -131,6 +151,12 @@ def enter(address, secret, rank):
         own.close()
         raise PeerLostError(f"nobody known is at {address}") from error
     return own
+
+
+def _shut(visitor):
+    """End a connection, so that who reads it stops."""
+    with suppress(OSError):  # it may have gone already
+        visitor.shutdown(socket.SHUT_RDWR)
 
 
 def _recognised(visitor, secret):

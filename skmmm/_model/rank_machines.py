@@ -4,6 +4,7 @@ Rank 0 is the calling process: it collects what all bring and says what to compu
 others are workers that come in by its `Door`, and go on with what it has made.
 """
 
+import io
 import os
 import socket
 from collections.abc import Callable
@@ -16,9 +17,10 @@ from torch import distributed
 from skmmm._model import workers
 from skmmm._model.door import Door, enter, files_of
 from skmmm._model.sums import PeerLostError
-from skmmm._model.workers import GRACE, ToldError, compute, meet, processes, receive
+from skmmm._model.workers import ToldError, compute, meet, processes, receive
 
 _ARRIVAL = 60.0  # seconds in which a rank has to come once it knows where to
+_ENVIRONMENT = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _LOST = (
     "Another rank failed, or no longer answers: what rank 0 raises, or what they "
     "printed, says why."
@@ -50,7 +52,7 @@ class RankProcess:
 
     def __init__(self, door, rank):
         self.name, self.host = f"rank {rank}", None
-        self.stdin = self.stdout = None
+        self.stdin, self.stdout = io.BytesIO(), io.BytesIO()
         self._door, self._rank = door, rank
         self._socket = None
 
@@ -72,15 +74,16 @@ class RankProcess:
 
     def end(self):
         """Forget it."""
+        for stream in (self.stdin, self.stdout):
+            workers.close_stream(stream)
         if self._socket is not None:
             self._socket.close()
 
     def fate(self):
-        """Return in words what became of it, as far as it has not said so."""
+        """Return in words what became of it if its stream has ended."""
         if self._socket is None:
             return "has not come to the fit."
-        self._socket.settimeout(GRACE)
-        return "has ended or does not answer: what it printed may say why."
+        return "has ended: what it printed may say why."
 
 
 class RankMachines:
@@ -142,31 +145,41 @@ class JoinedRanks:
             raise RuntimeError(made.why)
         return made.result
 
-    def _tell(self, thing):
-        """Return in all ranks what rank 0 says, once all have come."""
+    def _tell(self, place):
+        """Return in all ranks where rank 0 listens, once all have come.
+
+        Parameters
+        ----------
+        place : tuple of (address, secret), _Failed or None
+            Of rank 0; None in the others.
+        """
         said = [None] * self.size
         try:
             # No broadcast, which goes on where those who listen have ended.
-            distributed.all_gather_object(said, thing, group=self._group)
+            own = place, socket.gethostname()
+            distributed.all_gather_object(said, own, group=self._group)
         except RuntimeError as error:
             raise RuntimeError(
                 f"Rank {self.rank} waited for another, which has ended or did not call "
                 "fit: what it printed may say why."
             ) from error
-        return said[0]
+        places, hosts = zip(*said, strict=True)
+        return _reached_from(hosts, places[0])
 
     def _lead(self, own, make):
         try:
             door = Door(socket.gethostbyname(os.environ["MASTER_ADDR"]))
-        except OSError as error:
+        except Exception as error:  # whatever it is: the others wait
             return self._tell(
                 _Failed(
-                    f"Rank 0 cannot listen at MASTER_ADDR={os.environ['MASTER_ADDR']} "
-                    f"({error}). Set it to an address of IPv4 of its machine."
+                    f"Rank 0 cannot listen at MASTER_ADDR ({error!r}). Set it to an "
+                    "address of IPv4 of its machine."
                 )
             )
         try:
-            self._tell((door.address, door.secret))
+            place = self._tell((door.address, door.secret))
+            if isinstance(place, _Failed):
+                return place
             with processes(self.size, RankMachines(door)):
                 return _made_of([own], make, workers._workers.get())
         finally:
@@ -179,29 +192,66 @@ class JoinedRanks:
         (address, secret), n_threads, ranks = place, torch.get_num_threads(), None
         try:
             with (
-                enter(address, secret, self.rank) as leader,
+                self._entered(address, secret) as leader,
                 torch.inference_mode(False),
                 torch.enable_grad(),
             ):
                 hear, tell = files_of(leader)
-                ranks = meet(lambda: receive(hear), tell)
+                ranks = _met(hear, tell)
                 workers.send(tell, own)
                 return compute(lambda: receive(hear), tell, ranks)
         except ToldError as told:
             if isinstance(told.__cause__, PeerLostError):
                 raise RuntimeError(_LOST) from told
             raise told.__cause__ from None  # type: ignore[misc]  # there is one
-        except PeerLostError as error:
+        except (PeerLostError, OSError) as error:
             raise RuntimeError(_LOST) from error
-        except OSError as error:
-            raise RuntimeError(
-                f"Rank {self.rank} cannot reach rank 0 at {address} ({error}). Set "
-                "MASTER_ADDR to an address of rank 0 that all machines reach."
-            ) from error
         finally:
             torch.set_num_threads(n_threads)
             if ranks is not None:
                 ranks.leave()
+
+    def _entered(self, address, secret):
+        """Return the socket of this rank at the door of rank 0."""
+        try:
+            return enter(address, secret, self.rank)
+        except PeerLostError as error:
+            raise RuntimeError(
+                f"Rank {self.rank} cannot reach rank 0 at {address} ({error}). If rank "
+                "0 has not ended, set MASTER_ADDR to an address of rank 0 that all "
+                "machines reach."
+            ) from error
+
+
+def _reached_from(hosts, place):
+    """Return where rank 0 listens, or why others cannot reach it there.
+
+    Parameters
+    ----------
+    hosts : sequence of str
+        The names of the machines of all ranks.
+    place : tuple of (address, secret) or _Failed
+    """
+    if isinstance(place, _Failed):
+        return place
+    (address, _), _ = place
+    away = [rank for rank, host in enumerate(hosts) if host != hosts[0]]
+    if not away or not address.startswith("127."):
+        return place
+    return _Failed(
+        f"Rank 0 listens at {address}, which only its own machine {hosts[0]!r} "
+        f"reaches, and rank {away[0]} is on {hosts[away[0]]!r}. Set MASTER_ADDR to an "
+        "address of rank 0 that all machines reach: a name of its machine may stand "
+        "for this one in /etc/hosts."
+    )
+
+
+def _met(hear, tell):
+    """Return the `Ranks` of this process, once it is connected to the others."""
+    try:
+        return meet(lambda: receive(hear), tell)
+    except RuntimeError as error:  # of Gloo
+        raise PeerLostError(str(error)) from error
 
 
 def _made_of(brought, make, team):
@@ -230,12 +280,16 @@ def joined_ranks():
             "This build of PyTorch cannot connect processes: it has no "
             "torch.distributed with Gloo. Fit without ranks()."
         )
-    if "MASTER_ADDR" not in os.environ:
+    is_initialized = distributed.is_initialized()
+    needed = ("MASTER_ADDR",) if is_initialized else _ENVIRONMENT
+    missing = [name for name in needed if name not in os.environ]
+    if missing:
         raise RuntimeError(
-            "ranks() is for processes that were started together, and MASTER_ADDR is "
-            "not set. Start them so: torchrun --nproc-per-node 2 fit.py"
+            "ranks() is for processes that were started together, and the environment "
+            f"lacks {', '.join(missing)}. Start them so: torchrun --nproc-per-node 2 "
+            "fit.py"
         )
-    if not distributed.is_initialized():
+    if not is_initialized:
         # It stays: a second one would meet where torchrun keeps what the first said.
         distributed.init_process_group("gloo")
     group = distributed.new_group(backend="gloo")

@@ -170,7 +170,7 @@ class LocalProcess(subprocess.Popen):
 
     def hang_up(self):
         """Let it end, as there is no more to do."""
-        _close(self.stdin)
+        close_stream(self.stdin)
 
     def end(self):
         """Wait until it has ended."""
@@ -179,7 +179,7 @@ class LocalProcess(subprocess.Popen):
         except subprocess.TimeoutExpired:
             self.kill()
             self.wait()
-        _close(self.stdout)
+        close_stream(self.stdout)
 
     def fate(self):
         """Return in words how it ended, None if it did not."""
@@ -375,16 +375,29 @@ class Workers:
 
 def _fate(process, failure):
     """Return what became of a worker, and its place among likely causes."""
-    fate = process.fate()
-    if fate is None:
-        return "does not answer.", 2
     while failure is None:
-        try:
-            said = receive(process.stdout)
-        except PeerLostError:
+        fate = process.fate()
+        said = None if fate is None else _last_word(process.stdout)
+        if said is None:
+            return "does not answer.", 2
+        if isinstance(said, Exception):
             return fate, 0
         failure = said if isinstance(said, _Failure) else None
     return f"failed.\n{failure.told}", 3 if failure.lost else 1
+
+
+def _last_word(stream):
+    """Return what a stream says next, or raises; None if it is silent.
+
+    Another thread may be reading it, and would keep this one waiting.
+    """
+    said: queue.SimpleQueue = queue.SimpleQueue()
+    _in_background(partial(receive, stream), lambda word: said.put((word,)))
+    try:
+        (word,) = said.get(timeout=GRACE)
+    except queue.Empty:
+        return None
+    return word
 
 
 def _in_background(call, then):
@@ -403,7 +416,7 @@ def _in_background(call, then):
     threading.Thread(target=run, daemon=True).start()
 
 
-def _close(stream):
+def close_stream(stream):
     """Close a pipe, whatever is left in it."""
     try:
         stream.close()

@@ -64,6 +64,49 @@ def test_more_strangers_than_are_heard_at_once_pass(door, monkeypatch):
         stranger.close()
 
 
+def test_silent_strangers_hold_nobody_up(door):
+    """Those that were heard for a while make room, before their time is up."""
+    silent = [stranger_at(door) for _ in range(doors._AT_ONCE)]
+    start = time.monotonic()
+    for rank in (1, 2):
+        for end in comes_in(door, rank):
+            end.close()
+    assert time.monotonic() - start < SOON
+    assert is_dropped(silent[0])
+    for stranger in silent:
+        stranger.close()
+
+
+def test_hundreds_of_silent_strangers_pass_by(door, monkeypatch):
+    monkeypatch.setattr(doors, "_TURN", 0.05)
+    silent = [stranger_at(door) for _ in range(6 * doors._AT_ONCE)]
+    start = time.monotonic()
+    for end in comes_in(door, 1):
+        end.close()
+    assert time.monotonic() - start < SOON
+    assert len(door._unknown) <= doors._AT_ONCE
+    for stranger in silent:
+        stranger.close()
+
+
+def test_everybody_has_a_turn(door, monkeypatch):
+    """However many come meanwhile."""
+    monkeypatch.setattr(doors, "_TURN", 2 * SOON)
+    slow = stranger_at(door)
+    silent = [stranger_at(door) for _ in range(2 * doors._AT_ONCE)]
+    monkeypatch.setattr(doors.socket, "create_connection", lambda *_, **__: slow)
+    for end in comes_in(door, 1):
+        end.close()
+    for stranger in silent:
+        stranger.close()
+
+
+def test_who_makes_a_greeter_fail_is_dropped(door, monkeypatch):
+    monkeypatch.setattr(doors, "_recognised", lambda *_: 1 / 0)
+    with stranger_at(door) as stranger:
+        assert is_dropped(stranger)
+
+
 def test_who_speaks_slowly_is_dropped(door, monkeypatch):
     monkeypatch.setattr(doors, "_DEADLINE", 0.3)
     with stranger_at(door) as stranger:
@@ -147,7 +190,7 @@ def test_a_closed_door_lets_nobody_in():
         door.close()
         assert time.monotonic() - start < SOON
         assert is_dropped(stranger)
-    with pytest.raises(ConnectionRefusedError):
+    with pytest.raises(PeerLostError, match="nobody is at"):
         enter(door.address, door.secret, 1)
 
 
