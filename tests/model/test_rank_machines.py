@@ -146,7 +146,7 @@ def test_a_rank_says_where_it_does_not_reach_rank_0(door, monkeypatch):
         joined._follow(None)
 
 
-@pytest.mark.parametrize("address", ["a" * 64, "nowhere.invalid", "192.0.2.1"])
+@pytest.mark.parametrize("address", ["a" * 64, "192.0.2.1"])
 def test_all_hear_that_rank_0_cannot_listen(address, monkeypatch):
     said_in_all(monkeypatch, (None, "b"))
     monkeypatch.setenv("MASTER_ADDR", address)
