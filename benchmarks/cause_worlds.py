@@ -348,6 +348,8 @@ _KINDS = {
     "chased_by_region": partial(chased, spread=0.4),
     "chased_lead": partial(chased, lead=1),
     "chased_half": partial(chased, untouched=3),
+    "chased_few": partial(chased, sizes=(6, 104, 4)),
+    "chased_few_half": partial(chased, sizes=(6, 104, 4), untouched=2),
     "chased_observed": partial(chased, observed=True),
     "chased_by_region_observed": partial(chased, spread=0.4, observed=True),
     "chased_lead_observed": partial(chased, lead=1, observed=True),

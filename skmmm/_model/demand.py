@@ -43,6 +43,7 @@ BY_CHANCE, N_SHIFTS, APART = 0.005, 999, 0.1
 N_ROUNDS = 3  # of filling in what was not seen and fitting
 MOVES = 0.2  # loading from which a channel moves with demand
 ONE_CHANNEL = 0.95  # from which demand is little else than the spend of that channel
+FEW_REGIONS = 10  # below which loadings are as uncertain as in one series
 # Chance at which a channel seems to move with suspects, and least correlation with one.
 WITH_SUSPECTS, LEAST_CORRELATION = 0.05, 0.1
 LOCAL = 0.5  # share of independent regions in the spend of channels that move locally
@@ -80,12 +81,12 @@ class Demand:
     def moving_together(self):
         """Return channels that move with demand, where it is known poorly, (M,), bool.
 
-        In one series loadings are too uncertain to tell what moves a budget from what
-        the budget moves, if demand moves the KPI at all; in several regions, if demand
-        as it is found is little else than what one channel spends.
+        In one series, or a few, loadings are too uncertain to tell what moves a budget
+        from what the budget moves, if demand moves the KPI at all; in more regions, if
+        demand as it is found is little else than what one channel spends.
         """
         loading = np.abs(self.loading)
-        if self.mean.shape[1] > 1:
+        if self.mean.shape[1] >= FEW_REGIONS:
             loading = loading[(loading.max(axis=1) >= ONE_CHANNEL) & ~self.national]
         return (loading >= MOVES).any(axis=0)
 

@@ -152,7 +152,9 @@ def _less_money_in_words(gain: float, as_today: float) -> str:
     """Return a sentence on what less money costs, and what the split makes of it."""
     split = gain - as_today
     points = f"{100 * abs(split):.1f} percentage points"
-    if as_today < gain < 0:
+    if abs(split) < CLOSE:
+        made = "changes nothing, and bounds may leave it no room"
+    elif as_today < gain < 0:
         made = f"makes up {points} of that"
     else:
         made = f"{'adds' if split >= 0 else 'takes away'} {points}"

@@ -404,8 +404,9 @@ def _advice(channel, content):
         "prior-driven": "The channel spends too little or too evenly to tell. The "
         "estimate is what was expected beforehand: vary its spend, or bring in what an "
         "experiment found (priors).",
-        "not identified": "It moves together with other channels or the baseline, so "
-        "that the data cannot say which of them it was. Move its spend on its own.",
+        "not identified": "The data leave room from little or nothing to much: it "
+        "moves together with other channels or the baseline, or causes too little to "
+        "be seen. Move its spend on its own, as a test does.",
     }.get(channel.verdict, "Fit with n_draws=64 (--draws 64) for a verdict.")
 
 

@@ -124,8 +124,8 @@ def _sureness(content):
     lost = names.get("not identified", [])
     if len(lost):
         text += (
-            f" {name_some(content, lost)} cannot be told apart from the baseline or "
-            "from other channels: only an experiment will."
+            f" {name_some(content, lost)} cannot be told apart from nothing, from the "
+            "baseline or from other channels: only an experiment will."
         )
     for group in content.groups.itertuples():
         text += (

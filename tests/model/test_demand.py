@@ -210,8 +210,9 @@ def test_channels_that_move_in_groups_do_not_tell_of_local_demand():
 
 
 def test_one_series_leaves_open_what_moves_what():
-    one, many = (found(make_panel(n_regions=n)[0]) for n in (1, 16))
+    one, few, many = (found(make_panel(n_regions=n)[0]) for n in (1, 6, 16))
     assert one.moving_together()[:3].any()
+    assert few.moving_together()[:3].all()
     assert_array_equal(one.moving_together(), np.abs(one.loading[0]) >= 0.2)
     assert not many.moving_together().any()
 

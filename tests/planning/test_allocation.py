@@ -187,6 +187,7 @@ def test_a_split_that_bounds_make_worse_than_todays_mix_is_said_to(X):
         (-0.05, -0.03, "3.0% less than today; the split of the plan takes away 2.0"),
         (0.03, 0.01, "1.0% more than today; the split of the plan adds 2.0"),
         (-0.02, 0.01, "1.0% more than today; the split of the plan takes away 3.0"),
+        (-0.03, -0.03, "the split of the plan changes nothing, and bounds may leave"),
     ],
 )
 def test_what_the_split_does_to_less_money_in_words(gain, as_today, said):
