@@ -74,8 +74,8 @@ ADVICE = {
     GROUPS: "moves in groups of regions, and so does what the model leaves of the KPI, "
     "as if something unseen moved both. " + _DO.format("what moves these regions"),
     TOGETHER: "moves with that of other channels, and so may the KPI, as they do that "
-    "follow the same demand; an effect cannot be told from that: one series is too "
-    "short, and in several regions demand looks like the spend of one channel. "
+    "follow the same demand; an effect cannot be told from that: fewer than ten "
+    "regions say too little, or demand looks like the spend of one channel. "
     + _DO.format("what moves the budgets"),
     AHEAD: "of the next period goes with the KPI of this one, which it cannot cause: "
     "something that lasts moves both, or the budget follows the KPI, and its estimated "
