@@ -445,7 +445,8 @@ class DeepCausalMMMRegressor(
         Warns
         -----
         UserWarning
-            Of periods that no region has, and of too few rows; of rows in which the
+            Of X and y with the same index labels in another order; of
+            periods that no region has, and of too few rows; of rows in which the
             KPI stands still, from which nothing is learned, of values that can hardly
             be right, of regions whose KPI is negative; of a KPI of small counts, with
             many zeros or at times below zero; of channels and controls from which

@@ -340,3 +340,15 @@ def test_warnings_point_at_the_line_of_the_user(panel, fast):
     with pytest.warns(UserWarning, match="KPI stands still") as caught:
         model.fit(panel.X, stuck)
     assert {warning.filename for warning in caught} == {__file__}
+
+
+def test_x_and_y_with_the_same_labels_in_another_order_are_named(panel, fast):
+    model = DeepCausalMMMRegressor(**fast)
+    X, y = panel.X.sample(frac=1.0, random_state=0), panel.y
+    with pytest.warns(UserWarning, match=r"in another order.*y\.loc\[X\.index\]"):
+        model.fit(X, y)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="X and y have the same index")
+        model.fit(X, y.loc[X.index])
+        model.fit(X.set_axis(X.index + 1), y)
+        model.fit(X, y.to_numpy())

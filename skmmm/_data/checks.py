@@ -11,6 +11,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype, is_scalar
 from sklearn.utils import check_array
 
 from skmmm._utils.labels import listed
+from skmmm._utils.warnings import warn_user
 
 # A channel whose spend varies less, relative to its mean, is part of the baseline.
 _STEADY = 0.01
@@ -472,6 +473,21 @@ def _alike(name, label):
         return False
     pairs = zip(name, label, strict=True)
     return all(one == other or closest(one, [other]) for one, other in pairs)
+
+
+def warn_of_order(X, y):
+    """Warn if X and y have the same labels of rows in another order."""
+    index, other = getattr(X, "index", None), getattr(y, "index", None)
+    if not (isinstance(index, pd.Index) and isinstance(other, pd.Index)):
+        return
+    if len(index) != len(other) or index.equals(other) or not index.is_unique:
+        return
+    if index.isin(other).all():
+        warn_user(
+            "X and y have the same index labels, in another order, and rows are "
+            "matched by position, as scikit-learn does. Pass y.loc[X.index] to match "
+            "them by label; if positions are right, reset the index of both."
+        )
 
 
 def check_target(y, n_rows, where):

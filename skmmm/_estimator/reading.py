@@ -47,6 +47,7 @@ class ReadingMixin(FittedState):
 
     def _read_training(self, X, y):
         """Find the columns, learn regions and calendar, and return the rows."""
+        checks.warn_of_order(X, y)
         frame = read_table(self, X, y, reset=True)
         if len(frame) < 2:
             raise ValueError(
@@ -355,6 +356,7 @@ class ReadingMixin(FittedState):
                 "Rows of a plan are found again by region and period, but the model "
                 "has no time column: fit it with time=... and plan once more."
             )
+        checks.warn_of_order(X, y)
         frame = self._read_frame(planned)
         rows, came = self._read_rows(frame), self._read_rows(self._read_frame(X))
         y = checks.check_target(column_or_1d(y, warn=True), len(came.frame), came.where)

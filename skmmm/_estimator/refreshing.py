@@ -122,6 +122,7 @@ class RefreshMixin(ReadingMixin):
 
     def _refresh(self, X, y):
         """Set all fitted attributes anew."""
+        checks.warn_of_order(X, y)
         # As average regions they can be read, and refused for what they are here.
         asked, self.unseen_region = self.unseen_region, "average"
         rows = self._read_rows(self._read_frame(X))
