@@ -480,9 +480,9 @@ def warn_of_order(X, y):
     index, other = getattr(X, "index", None), getattr(y, "index", None)
     if not (isinstance(index, pd.Index) and isinstance(other, pd.Index)):
         return
-    if len(index) != len(other) or index.equals(other) or not index.is_unique:
+    if (len(index), index.nlevels) != (len(other), other.nlevels):
         return
-    if index.isin(other).all():
+    if not index.equals(other) and index.is_unique and index.isin(other).all():
         warn_user(
             "X and y have the same index labels, in another order, and rows are "
             "matched by position, as scikit-learn does. Pass y.loc[X.index] to match "

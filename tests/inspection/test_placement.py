@@ -233,7 +233,7 @@ def test_a_column_that_equals_the_kpi_takes_nothing_from_other_channels():
 
 
 def test_harm_is_no_alarm_where_it_is_allowed():
-    shops = make_shops(0, "harms", n_regions=8)
+    shops = make_shops(0, "harms", n_regions=12)
     X = shops["media"].reshape(-1, 3)
     region, week = np.indices(shops["kpi"].shape).reshape(2, -1)
     X = np.column_stack([region, week, X])
