@@ -301,7 +301,6 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell, changes
     curves = curves_of(estimator, X, spending, level)
     seen = counterfactual.frequency_curves(None)
     tell("plans")
-    plan = _plan(estimator, level)
     media, returned = _all_media(counterfactual, summary, tail)
     return Content(
         kpi=str(getattr(y, "name", None) or "KPI"),
@@ -335,7 +334,7 @@ def read_content(estimator, X, y, X_test, y_test, *, skill, level, tell, changes
         synergies=_synergies(estimator, X, told),
         halves=estimator.saturation_summary(**told),
         by_frequency=points_of(counterfactual, seen, tail),
-        plan=plan,
+        plan=_plan(estimator, level),
         graph=_graph(estimator),
         experiments=estimator.experiments_,
         skill=skill,
