@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmmm._model.demand import moves_kpi, moving_with
+from skmmm._model.demand import with_suspects
 from skmmm._utils.regions import some_regions
 from skmmm._utils.warnings import warn_user
 from skmmm.inspection._ahead import goes_ahead_of_spend
@@ -46,13 +46,13 @@ def placement_alarms(model, target, alarms, places):
     # Of a channel that may lower the KPI it is no surprise.
     alarms[model.network.free_sign.numpy() & (alarms == LOWERS)] = ""
     alarms[model.network.grouped.numpy() & (alarms == "")] = GROUPS
-    if model.demand is not None and (places is None or moves_kpi(places)):
+    if model.demand is not None and (places is None or model.demand.moves_kpi(places)):
         alarms[model.demand.moving_together() & (alarms == "")] = TOGETHER
+    alarms[_with_suspects(model, alarms) & (alarms == "")] = ACCOMPANIES
     alarms[_ahead_of_spend(model) & (alarms == "")] = AHEAD
     effects = model.mean_effects_of(model.network, target)[0]
     positive = model.network.channel_priors.pooled & ~model.network.free_sign
     alarms[(effects > 1.0) & positive.numpy() & (alarms == "")] = WHOLE
-    alarms[_with_suspects(model, alarms) & (alarms == "")] = ACCOMPANIES
     return alarms
 
 
@@ -79,13 +79,14 @@ def _with_suspects(model, alarms):
     A share of the KPI moves with what causes the KPI, and says nothing against that.
     """
     suspects = np.isin(alarms, SUSPECTS)
-    if not suspects.any() or len(model.history.media) > 1:
-        return np.zeros_like(suspects)
+    if not suspects.any():
+        return suspects
     media, kpi, seen, controls = _looked_at(model.history)
     for m in np.flatnonzero(suspects):
         suspects[m] = not is_kpi(media[..., m], kpi, seen)
     season = model.seasons.fourier(model.history)
-    return moving_with(media, seen, controls, season, suspects)
+    found = with_suspects(media, seen, controls, season, suspects)
+    return found if model.demand is None else found & ~model.demand.told()
 
 
 def warn_of_alarms(estimator, alarms):

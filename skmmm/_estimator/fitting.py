@@ -32,7 +32,6 @@ from skmmm._estimator.experiments import (
 from skmmm._model.context import draw_context
 from skmmm._model.contrasts import reported_experiments
 from skmmm._model.demand import (
-    SHIFTS,
     extend_demand,
     fit_demand,
 )
@@ -50,6 +49,7 @@ from skmmm._utils.warnings import warn_user
 from skmmm.inspection._placement import (
     CONSEQUENCES,
     LEAVE_ESTIMATES,
+    LEAVE_IN_SERIES,
     SURPRISED,
     UNTRUSTED,
 )
@@ -247,7 +247,7 @@ def _start(estimator, panel, stuck, outliers, population, generator):
         max_lag=estimator.max_lag if ordered else 0,
         time_varying=bool(estimator.time_varying),
         negative_kpi=bool(loss_regions(panel).any()),
-        n_demand=0 if demand is None else len(SHIFTS) * len(demand.mean),
+        n_demand=0 if demand is None else demand.n_columns,
         per_head=population is not None and len(population) > 1,
     )
     context = None
@@ -469,7 +469,8 @@ def _with_experiments(estimator, reported, model, target, trace, alarms, generat
 
 def _doubting(model, alarms):
     """Return the model in which a part of what moves with channels is no effect."""
-    return model.doubting(~np.isin(alarms, ("", *LEAVE_ESTIMATES)))
+    leave = LEAVE_ESTIMATES if len(model.history.media) > 1 else LEAVE_IN_SERIES
+    return model.doubting(~np.isin(alarms, ("", *leave)))
 
 
 def _told(reported, model, target, before, after):

@@ -28,10 +28,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy.stats import multivariate_normal, norm
+from scipy.special import logsumexp
+from scipy.stats import norm
 
-from skmmm._model.demand_factor import LASTS, ar_spectrum, fit_factor
+from skmmm._model.demand_factor import LASTS, FactorPosterior, ar_spectrum
 from skmmm._model.independence import independent_spend
+from skmmm._utils.regions import some_regions
 
 SHIFTS = (-1, 0, 1)  # weeks by which demand in budgets may lead demand in the KPI
 MIN_PERIODS = 40
@@ -39,7 +41,10 @@ MIN_SEEN = 0.2  # of cells with spend, in a channel that can tell of demand
 FAR = 4.0  # standard deviations beyond which log spend is not believed
 # Share of shifts of channels against each other after which they look as much alike,
 # number of these, and how far shifts are, in windows.
-BY_CHANCE, N_SHIFTS, APART = 0.005, 999, 0.1
+BY_CHANCE, N_SHIFTS, APART = 0.05, 999, 0.1
+# Directions in which demand may differ: no more of each kind, and none that is less, in
+# its standard deviations.
+MOST_UNSURE, LEAST_UNSURE = 4, 0.03
 N_ROUNDS = 3  # of filling in what was not seen and fitting
 MOVES = 0.2  # loading from which a channel moves with demand
 ONE_CHANNEL = 0.95  # from which demand is little else than the spend of that channel
@@ -62,6 +67,9 @@ class Demand:
     ----------
     mean : ndarray of shape (P, R, T)
         In its standard deviations.
+    unsure : ndarray of shape (n_unsure, R, T)
+        By what demand may differ from it, as loadings are not known: as much as one
+        standard deviation in each of some directions.
     loading : ndarray of shape (P, n_media)
         Correlation of log spend with demand, around which those of regions are; 0 for
         channels that cannot tell.
@@ -73,6 +81,7 @@ class Demand:
     """
 
     mean: np.ndarray
+    unsure: np.ndarray
     loading: np.ndarray
     persistence: np.ndarray
     known: np.ndarray
@@ -90,15 +99,65 @@ class Demand:
             loading = loading[(loading.max(axis=1) >= ONE_CHANNEL) & ~self.national]
         return (loading >= MOVES).any(axis=0)
 
+    @property
+    def n_columns(self):
+        """Terms of the outcome equation, each with a coefficient."""
+        return len(SHIFTS) * len(self.mean) + len(self.unsure)
+
+    def told(self):
+        """Return channels whose effect is told from demand that moves them, (M,), bool.
+
+        In enough regions, and if it moves them apart from each other.
+        """
+        local = self.loading[~self.national] >= MOVES
+        return local.any(axis=0) & (self.mean.shape[1] >= FEW_REGIONS)
+
+    def moves_kpi(self, draws):
+        r"""Return whether it is likelier than not that demand moves the KPI.
+
+        Both are as likely before, and if it does, it does so in one of the weeks, each
+        as likely. That a coefficient is zero is, by the Savage-Dickey density ratio
+        [1]_, as many times likelier after as zero is denser in a normal distribution
+        like its draws than in its prior.
+
+        Parameters
+        ----------
+        draws : OutcomeNetwork
+            Of a model with this demand, with one entry per draw.
+
+        References
+        ----------
+        .. [1] Dickey (1971). The weighted likelihood ratio, linear hypotheses on normal
+           location parameters. Annals of Mathematical Statistics 42.
+        """
+        places = {prior.name: at for prior, at in draws.shared_priors.positions()}
+        found = (
+            draws.shared[:, places["demand"]].detach().numpy()
+        )  # in prior standard deviations
+        found = found[:, : len(SHIFTS) * len(self.mean)]
+        if len(np.unique(found, axis=0)) <= 2 * found.shape[1]:
+            return True  # too few to tell
+        after = norm.logpdf(0.0, found.mean(axis=0), found.std(axis=0, ddof=1))
+        ratios = norm.logpdf(0.0) - after
+        return bool(logsumexp(ratios, b=1.0 / len(ratios)) > 0.0)
+
     def columns(self, periods, n_regions):
-        """Return demand of neighbouring periods, (n_regions, P * n_shifts, n).
+        """Return demand of neighbouring periods, and by what this period's may differ.
+
+        Of shape (n_regions, P * n_shifts + n_unsure, n).
 
         Outside the training window it fades from the nearest end, whatever is spent
         there; regions that were not trained have no local demand.
         """
-        moved = [self.now(np.asarray(periods) - k, n_regions) for k in SHIFTS]
-        found = np.stack(moved, axis=2).swapaxes(0, 1)  # (R, P, n_shifts, n)
-        return found.reshape(n_regions, -1, found.shape[-1])
+        periods = np.asarray(periods)
+        moved = [self.now(periods - k, n_regions) for k in SHIFTS]
+        found = np.stack(moved, axis=1)  # (P, n_shifts, R, n)
+        found = found.reshape(-1, *found.shape[2:])
+        inside = np.clip(periods, 0, self.mean.shape[2] - 1)
+        unsure = np.where(inside == periods, self.unsure[..., inside], 0.0)
+        new = n_regions - unsure.shape[1]
+        unsure = np.pad(unsure, ((0, 0), (0, new), (0, 0)))
+        return np.concatenate([found, unsure]).swapaxes(0, 1)
 
     def now(self, periods, n_regions):
         """Return demand in some periods, (P, n_regions, n), as `columns` does."""
@@ -142,15 +201,17 @@ def fit_demand(panel, season, shown, generator):
         local = _factor_of(*apart, n_free=n_regions - 1, generator=generator)
         if local is not None:
             found.append((False, *local))
-            usual = local[1]
+            usual = local[2]
     national = _factor_of(*together, n_free=1, generator=generator, usual=usual)
     if national is not None:
         found.append((True, *national))
     if not found:
         return None
-    national, mean, loading, persistence, known = zip(*found, strict=True)
+    national, mean, unsure, loading, persistence, known = zip(*found, strict=True)
+    shape = n_regions, n_periods
     return Demand(
-        np.stack([np.broadcast_to(m, (n_regions, n_periods)) for m in mean]),
+        np.stack([np.broadcast_to(m, shape) for m in mean]),
+        np.concatenate([np.broadcast_to(u, (len(u), *shape)) for u in unsure]),
         np.stack(loading),
         np.array(persistence),
         np.array(known),
@@ -178,22 +239,27 @@ def extend_demand(demand, panel, season, shown, generator):
     found = fit_demand(panel, season, shown, generator)
     if found is None or not np.array_equal(found.national, demand.national):
         longer = demand.now(panel.periods, panel.shape[0])
-        return replace(demand, mean=longer)
-    both = (found.mean[..., : demand.mean.shape[2]] * demand.mean).sum(axis=(1, 2))
-    sign = np.where(both < 0, -1.0, 1.0)
+        n_new = longer.shape[2] - demand.unsure.shape[2]
+        unsure = np.pad(demand.unsure, ((0, 0), (0, 0), (0, n_new)))
+        return replace(demand, mean=longer, unsure=unsure)
+    before = demand.mean.shape[2]
+    sign = np.where((found.mean[..., :before] * demand.mean).sum((1, 2)) < 0, -1.0, 1.0)
+    # The same directions, as far as they are found again.
+    alike = np.einsum("irt,jrt->ij", demand.unsure, found.unsure[..., :before])
+    left, _, right = np.linalg.svd(alike, full_matrices=False)
     return replace(
         found,
         mean=found.mean * sign[:, None, None],
+        unsure=np.einsum("ij,jrt->irt", left @ right, found.unsure),
         loading=found.loading * sign[:, None],
     )
 
 
-def moving_with(media, observed, controls, season, suspects):
-    """Return channels of one series that rise and fall with some suspects, (M,), bool.
+def with_suspects(media, observed, controls, season, suspects):
+    """Return channels that rise and fall with some suspects, (M,), bool.
 
     More than by chance. What moves the budget of a suspect may move theirs, too; from
-    an effect that moves the KPI, and by it the suspect, that cannot be told. Of several
-    regions none: there hidden demand is told from effects.
+    an effect that moves the KPI, and by it the suspect, that cannot be told.
 
     Parameters
     ----------
@@ -208,44 +274,16 @@ def moving_with(media, observed, controls, season, suspects):
     found : ndarray of shape (M,), bool
         Suspects are not among them.
     """
-    n_regions, n_periods, _ = media.shape
-    if n_regions > 1 or n_periods < MIN_PERIODS or not suspects.any():
+    if media.shape[1] < MIN_PERIODS or not suspects.any():
         return np.zeros(len(suspects), dtype=bool)
     spend, seen = _log_spend(media, observed, controls, season)
-    size = np.sqrt((spend**2).sum(axis=1) / seen.sum(axis=1).clip(1))
+    size = np.sqrt((spend**2).sum(axis=(0, 1)) / seen.sum(axis=(0, 1)).clip(1))
     spend = np.clip(spend / np.where(size > 0, size, 1.0), -FAR, FAR)
     both = np.einsum("rti,rtj->ij", 1.0 * seen, 1.0 * seen).clip(1.0)
     alike = np.einsum("rti,rtj->ij", spend, spend) / both
     limit = norm.isf(WITH_SUSPECTS / suspects.sum())  # the chance of any of them
     found = (_scores(spend, seen)[0] >= limit) & (alike >= LEAST_CORRELATION)
     return found[:, suspects].any(axis=1) & ~suspects
-
-
-def moves_kpi(draws):
-    r"""Return whether it is likelier than not that hidden demand moves the KPI.
-
-    Both are as likely before. That the coefficients of demand are zero is then, by the
-    Savage-Dickey density ratio [1]_, as many times likelier after as zero is denser
-    in a normal distribution like their draws than in their prior.
-
-    Parameters
-    ----------
-    draws : OutcomeNetwork
-        Of a model with hidden demand, with one entry per draw.
-
-    References
-    ----------
-    .. [1] Dickey (1971). The weighted likelihood ratio, linear hypotheses on normal
-       location parameters. Annals of Mathematical Statistics 42.
-    """
-    [where] = [at for p, at in draws.shared_priors.positions() if p.name == "demand"]
-    found = draws.shared[:, where].detach().numpy()  # in prior standard deviations
-    n_terms = found.shape[1]
-    if len(np.unique(found, axis=0)) <= 2 * n_terms:
-        return True  # too few to tell
-    after = multivariate_normal(found.mean(axis=0), np.cov(found.T))
-    before = multivariate_normal(np.zeros(n_terms))
-    return bool(after.logpdf(np.zeros(n_terms)) < before.logpdf(np.zeros(n_terms)))
 
 
 def _factor_of(spend, seen, *, n_free, generator, usual=None):
@@ -276,17 +314,57 @@ def _factor_of(spend, seen, *, n_free, generator, usual=None):
     expected = np.zeros(len(chosen)), LOADING
     if usual is not None:
         expected = usual[chosen], LOADING_LIKE_LOCAL
-    factor = fit_factor(spend, n_free, expected)
+    posterior = FactorPosterior(spend, n_free, expected)
+    factor = posterior.mode()
     if not seen.all():
         for _ in range(N_ROUNDS):
             filled = factor.filled(spend, seen, noise)
-            factor = fit_factor(filled, n_free, expected, start=factor)
+            posterior = FactorPosterior(filled, n_free, expected)
+            factor = posterior.mode(start=factor)
         spend = factor.filled(spend, seen)
+    apart = np.zeros(len(chosen))
+    if n_free > 1:
+        apart = factor.by_region(spend) - factor.loading
+    draws = posterior.draws(factor, generator)
     loading = np.zeros(n_media)
-    loading[chosen] = factor.loading
-    by_region = factor.by_region(spend) if n_free > 1 else factor.loading
-    mean, known = factor.smooth(spend, by_region), factor.known(by_region)
-    return mean, loading, factor.persistence, known
+    loading[chosen] = np.mean([one.loading for one in draws], axis=0)
+    persistence = np.mean([one.persistence for one in draws])
+    known = np.mean([one.known(one.loading + apart) for one in draws])
+    return *_told(draws, spend, apart), loading, persistence, known
+
+
+def _told(draws, spend, apart):
+    """Return demand given spend, (R, T), and what it may be beside it, (n, R, T).
+
+    Of draws of the factor the mean, and the principal components of the differences
+    from it, each as large as one standard deviation.
+
+    Parameters
+    ----------
+    draws : list of Factor
+    spend : ndarray of shape (R, T, M)
+    apart : ndarray of shape (R, M) or (M,)
+        What loadings of regions are above those that all have in common.
+    """
+
+    def smoothed(regions):
+        own = apart if apart.ndim == 1 else apart[regions]
+        found = [one.smooth(spend[regions], one.loading + own) for one in draws]
+        mean = np.mean(found, axis=0)
+        return mean, (np.stack(found) - mean) / np.sqrt(len(draws))
+
+    some = some_regions(len(spend), spend.shape[1], len(draws))
+    _, off = smoothed(some)
+    off = off.reshape(len(draws), -1)
+    variance, axes = np.linalg.eigh(off @ off.T / off.shape[1])
+    large = np.sqrt(variance[::-1].clip(0.0)) >= LEAST_UNSURE
+    axes = axes[:, ::-1][:, large][:, :MOST_UNSURE]
+    mean = np.zeros(spend.shape[:2])
+    unsure = np.zeros((axes.shape[1], *mean.shape))
+    for regions in np.array_split(np.arange(len(spend)), len(spend) // len(some)):
+        mean[regions], off = smoothed(regions)
+        unsure[:, regions] = np.einsum("di,drt->irt", axes, off)
+    return mean, unsure
 
 
 def _move_together(spend, seen, generator):
@@ -296,7 +374,7 @@ def _move_together(spend, seen, generator):
     by itself, and lose what they have in common. The covariance of a pair, weighted as
     demand lasts and by the cells in which both were seen, is therefore set against
     what it is under all shifts [1]_. The largest eigenvalue of these standard scores
-    belongs to the likeliest loadings.
+    belongs to the likeliest loadings; the largest score to a demand that moves two.
 
     Parameters
     ----------
@@ -320,12 +398,13 @@ def _move_together(spend, seen, generator):
     lags = (shifts[:, :, None] - shifts[:, None]) % n_periods
     rows, columns = np.indices((n_media, n_media))
     shifted = scores[lags, rows, columns]
+    chance = BY_CHANCE / 2.0  # of either
+    together = np.linalg.eigvalsh(shifted)[:, -1], shifted.max(axis=(1, 2))
+    found = np.linalg.eigvalsh(scores[0])[-1], scores[0].max()
     # Two channels have few shifts that differ; the score of one pair is normal.
-    limit = max(
-        np.quantile(np.linalg.eigvalsh(shifted)[:, -1], 1.0 - BY_CHANCE),
-        norm.isf(BY_CHANCE / 2),
-    )
-    return np.linalg.eigvalsh(scores[0])[-1] > limit
+    # Two channels have few shifts that differ; the score of one pair is normal.
+    limits = [max(np.quantile(s, 1.0 - chance), norm.isf(chance / 2)) for s in together]
+    return any(f > limit for f, limit in zip(found, limits, strict=True))
 
 
 def _scores(spend, seen):

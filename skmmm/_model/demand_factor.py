@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
+from skmmm._model.factor_draws import explore
+
 N_CONJUGATE = 40  # steps of conjugate gradients
 # Rounds in which regions say how strongly their budgets follow, and how far loadings
 # of regions are apart before any of them.
@@ -31,8 +33,20 @@ class Factor:
     persistence: float
     n_periods: int
 
+    @classmethod
+    def of(cls, vector, n_periods):
+        """Return the factor of parameters as they are searched."""
+        n_media = len(vector) // 3
+        return cls(
+            loading=vector[:n_media],
+            own_sd=np.exp(vector[2 * n_media : -1]),
+            own_persistence=np.tanh(vector[n_media : 2 * n_media]),
+            persistence=float(np.tanh(vector[-1])),
+            n_periods=n_periods,
+        )
+
     def vector(self):
-        """Return the parameters as `fit_factor` searches them."""
+        """Return the parameters as `FactorPosterior` searches them."""
         return np.concatenate(
             [
                 self.loading,
@@ -136,41 +150,49 @@ def ar_spectrum(persistence, angle):
     return (1.0 - square) / (1.0 + square - 2.0 * persistence * cosine)
 
 
-def fit_factor(spend, rows, expected, start=None):
-    """Fit the `Factor` of spend (R, T, M), worth so many independent regions.
+class FactorPosterior:
+    """What spend (R, T, M), worth so many independent regions, tells of its factor.
 
-    `expected` are mean and standard deviation of the prior of loadings.
+    Parameters
+    ----------
+    spend : ndarray of shape (R, T, M)
+    rows : float
+    expected : tuple of ndarray of shape (M,) and float
+        Mean and standard deviation of the prior of loadings.
     """
-    n_periods, n_media = spend.shape[1:]
-    moved = np.fft.rfft(spend, axis=1) / np.sqrt(n_periods)
-    power = np.einsum("rki,rkj->kij", moved, moved.conj()).real / rows
-    likelihood = _Whittle(torch.from_numpy(power), rows, n_periods)
 
-    mean = torch.from_numpy(expected[0])
-
-    def penalised(vector):
-        loading, own, own_log, persistence = vector.split([n_media] * 3 + [1])
-        value = likelihood(loading, own, own_log, persistence)
-        value = value - 0.5 * ((loading - mean) / expected[1]).square().sum()
-        away = persistence - np.arctanh(LASTS)
-        value = value - 0.5 * (away / LASTS_SPREAD).square().sum()
-        return value - 0.5 * own.square().sum()
-
-    own = np.concatenate([np.full(n_media, 0.3), np.full(n_media, -0.1)])
-    if start is None:
+    def __init__(self, spend, rows, expected):
+        self.n_periods = spend.shape[1]
+        moved = np.fft.rfft(spend, axis=1) / np.sqrt(self.n_periods)
+        power = np.einsum("rki,rkj->kij", moved, moved.conj()).real / rows
+        self._likelihood = _Whittle(torch.from_numpy(power), rows, self.n_periods)
+        self._mean, self._sd = torch.from_numpy(expected[0]), expected[1]
         loading = expected[0] if expected[0].any() else _first_component(spend)
-        start = np.concatenate([loading, own - 0.1, [np.arctanh(LASTS)]])
-    else:
-        start = start.vector()
-    best = _maximum(penalised, start)
-    sign = 1.0 if best[:n_media].sum() >= 0 else -1.0
-    return Factor(
-        loading=sign * best[:n_media],
-        own_sd=np.exp(best[2 * n_media : -1]),
-        own_persistence=np.tanh(best[n_media : 2 * n_media]),
-        persistence=float(np.tanh(best[-1])),
-        n_periods=n_periods,
-    )
+        own = np.full(len(loading), 0.2), np.full(len(loading), -0.2)
+        self._start = np.concatenate([loading, *own, [np.arctanh(LASTS)]])
+
+    def log_density(self, vectors):
+        """Return the log density of vectors, (..., 3 M + 1) -> (...)."""
+        n_media = len(self._mean)
+        loading, own, own_log, lasts = vectors.split([n_media] * 3 + [1], dim=-1)
+        value = self._likelihood(loading, own, own_log, lasts)
+        away = (lasts[..., 0] - np.arctanh(LASTS)) / LASTS_SPREAD
+        size = ((loading - self._mean) / self._sd).square() + own.square()
+        return value - 0.5 * (size.sum(dim=-1) + away.square())
+
+    def mode(self, start=None):
+        """Return the likeliest `Factor`, searched from another one if there is one."""
+        start = self._start if start is None else start.vector()
+        best = _maximum(self.log_density, start)
+        n_media = len(self._mean)
+        if best[:n_media].sum() < 0:
+            best[:n_media] *= -1.0
+        return Factor.of(best, self.n_periods)
+
+    def draws(self, mode, generator):
+        """Return draws of the `Factor` from chains around its mode."""
+        found = explore(self.log_density, torch.from_numpy(mode.vector()), generator)
+        return [Factor.of(vector, self.n_periods) for vector in found.numpy()]
 
 
 def _weights(n_periods):
@@ -193,16 +215,18 @@ class _Whittle:
         self.weight = rows * _weights(n_periods)
 
     def __call__(self, loading, own_persistence, own_log, persistence):
+        own_persistence, own_log = own_persistence[..., None, :], own_log[..., None, :]
+        loading = loading[..., None, :]
         own = ar_spectrum(torch.tanh(own_persistence), self.angle[:, None])
         own = own * (LEAST_OWN + torch.exp(2.0 * own_log))
         demand = ar_spectrum(torch.tanh(persistence), self.angle)
         told = loading / own
-        unknown = 1.0 + demand * (told * loading).sum(dim=1)
-        size = torch.log(own).sum(dim=1) + torch.log(unknown)
-        misfit = (self.own_power / own).sum(dim=1)
-        explained = torch.einsum("ki,kij,kj->k", told, self.power, told)
+        unknown = 1.0 + demand * (told * loading).sum(dim=-1)
+        size = torch.log(own).sum(dim=-1) + torch.log(unknown)
+        misfit = (self.own_power / own).sum(dim=-1)
+        explained = torch.einsum("...ki,kij,...kj->...k", told, self.power, told)
         misfit = misfit - demand / unknown * explained
-        return -(self.weight * (size + misfit)).sum()
+        return -(self.weight * (size + misfit)).sum(dim=-1)
 
 
 def _maximum(function, start):

@@ -150,7 +150,10 @@ def _count_demand(arrays):
     """Return how many columns of hidden demand have a parameter."""
     if "demand.mean" not in arrays:
         return 0
-    return len(SHIFTS) * arrays.shape("demand.mean")[0]
+    n_parts, n_unsure = (
+        arrays.shape(f"demand.{name}")[0] for name in ("mean", "unsure")
+    )
+    return len(SHIFTS) * n_parts + n_unsure
 
 
 def _check_words(scalars, calendar):
@@ -360,8 +363,10 @@ def _demand(arrays, sizes, n_periods):
     if "demand.mean" not in arrays:
         return None
     n_parts = arrays.shape("demand.mean")[0]
+    n_unsure = arrays.shape("demand.unsure")[0]
     shapes = {
         "mean": (n_parts, sizes.n_regions, n_periods),
+        "unsure": (n_unsure, sizes.n_regions, n_periods),
         "loading": (n_parts, sizes.n_media),
         "persistence": (n_parts,),
         "known": (n_parts,),

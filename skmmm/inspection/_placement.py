@@ -98,8 +98,10 @@ ADVICE = {
 
 # Spend that is a consequence of the KPI, or of what moves it.
 CONSEQUENCES = REACTS, ANTICIPATES
-# Of channels that mostly turn out innocent: only the verdict falls.
-LEAVE_ESTIMATES = AHEAD, ACCOMPANIES
+# Of channels that mostly turn out innocent: only the verdict falls. In one series more
+# move with others by chance than in a panel.
+LEAVE_ESTIMATES = (AHEAD,)
+LEAVE_IN_SERIES = *LEAVE_ESTIMATES, ACCOMPANIES
 # With whom others may be moved by the same thing.
 SUSPECTS = FOLLOWS, *CONSEQUENCES
 

@@ -101,7 +101,7 @@ def test_the_alarm_of_a_fit():
     doubting = _doubting(
         model._model, np.array(["", ACCOMPANIES, REACTS], dtype=object)
     )
-    assert doubting.network.channel_priors.doubted.tolist() == [False, False, True]
+    assert doubting.network.channel_priors.doubted.tolist() == [False, True, True]
 
 
 def test_national_spend_that_goes_its_own_way_rings_no_alarm():
