@@ -1,17 +1,21 @@
 """Alarms: spend that was placed so that it tells nothing of its effect."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from skmmm._model.demand import with_suspects
 from skmmm._utils.regions import some_regions
 from skmmm._utils.warnings import warn_user
 from skmmm.inspection._ahead import goes_ahead_of_spend
+from skmmm.inspection._payback import arrival
 from skmmm.inspection._placement import (
     ACCOMPANIES,
     ADVICE,
     AHEAD,
     DISPUTED,
     GROUPS,
+    LASTS,
     LOWERS,
     SUSPECTS,
     TOGETHER,
@@ -19,6 +23,9 @@ from skmmm.inspection._placement import (
     is_kpi,
     spend_alarms,
 )
+
+# Draws of the prior, and the share of them beyond which carry-over is a surprise.
+_N_GUESSES, _LATE = 1000, 0.95
 
 
 def alarms_of_spend(estimator, panel, season):
@@ -53,7 +60,23 @@ def placement_alarms(model, target, alarms, places):
     effects = model.mean_effects_of(model.network, target)[0]
     positive = model.network.channel_priors.pooled & ~model.network.free_sign
     alarms[(effects > 1.0) & positive.numpy() & (alarms == "")] = WHOLE
+    alarms[_lasts(model) & (alarms == "")] = LASTS
     return alarms
+
+
+def _lasts(model):
+    """Return channels whose effect arrives later than expected, (n_media,), bool.
+
+    Half of it: later than in most draws of the prior.
+    """
+    network = model.network
+    pooled = network.channel_priors.pooled.numpy()
+    if not network.sizes.max_lag:
+        return np.zeros_like(pooled)
+    expected = replace(model, draws=network.prior_guess(_N_GUESSES))
+    guesses = arrival(expected.summary(draws=True)["carryover"], 0.5)
+    found = arrival(model.summary()["carryover"][0], 0.5)
+    return pooled & (found > np.quantile(guesses, _LATE, axis=0))
 
 
 def _ahead_of_spend(model):

@@ -11,7 +11,8 @@ def explore(log_density, mode, generator):
     """Return draws of a vector, one per chain, (N_CHAINS, n).
 
     Chains start from the Gaussian approximation at the mode, and move in coordinates
-    in which it is round. The length of steps is found on the way, for all together.
+    in which it is round. The length of steps is found on the way, for all together;
+    then chains that have not moved, as they started far off, go on from others.
 
     Parameters
     ----------
@@ -35,6 +36,7 @@ def explore(log_density, mode, generator):
         return value.detach(), slope
 
     place, step = normals(), FIRST_STEP
+    moved = torch.zeros(N_CHAINS, dtype=torch.bool)
     value, slope = value_and_slope(place)
     for k in range(N_WARMUP + N_AFTER):
         momentum = normals()
@@ -52,6 +54,12 @@ def explore(log_density, mode, generator):
         place = torch.where(moves[:, None], new, place)
         slope = torch.where(moves[:, None], new_slope, slope)
         value = torch.where(moves, new_value, value)
+        moved |= moves
+        if k + 1 == N_WARMUP and moved.any():
+            others = torch.nonzero(moved)[:, 0]
+            at = torch.arange(N_CHAINS)
+            at[~moved] = others[torch.arange(int((~moved).sum())) % len(others)]
+            place, value, slope = place[at], value[at], slope[at]
         if k < N_WARMUP:
             step *= float(torch.exp(RATE / (k + 1) ** 0.5 * (chance.mean() - ACCEPT)))
     return mode + place @ axes.T

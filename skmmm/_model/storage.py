@@ -150,10 +150,12 @@ def _count_demand(arrays):
     """Return how many columns of hidden demand have a parameter."""
     if "demand.mean" not in arrays:
         return 0
-    n_parts, n_unsure = (
-        arrays.shape(f"demand.{name}")[0] for name in ("mean", "unsure")
-    )
-    return len(SHIFTS) * n_parts + n_unsure
+    return len(SHIFTS) * arrays.shape("demand.mean")[0] + _count_unsure(arrays)
+
+
+def _count_unsure(arrays):
+    """Return in how many directions demand may differ; files of before have none."""
+    return arrays.shape("demand.unsure")[0] if "demand.unsure" in arrays else 0
 
 
 def _check_words(scalars, calendar):
@@ -363,10 +365,11 @@ def _demand(arrays, sizes, n_periods):
     if "demand.mean" not in arrays:
         return None
     n_parts = arrays.shape("demand.mean")[0]
-    n_unsure = arrays.shape("demand.unsure")[0]
+    unsure = np.zeros((_count_unsure(arrays), sizes.n_regions, n_periods))
+    if "demand.unsure" in arrays:
+        unsure = arrays.take("demand.unsure", unsure.shape, above=-np.inf)
     shapes = {
         "mean": (n_parts, sizes.n_regions, n_periods),
-        "unsure": (n_unsure, sizes.n_regions, n_periods),
         "loading": (n_parts, sizes.n_media),
         "persistence": (n_parts,),
         "known": (n_parts,),
@@ -376,6 +379,7 @@ def _demand(arrays, sizes, n_periods):
             name: arrays.take(f"demand.{name}", shape, above=-np.inf)
             for name, shape in shapes.items()
         },
+        unsure=unsure,
         national=arrays.take("demand.national", (n_parts,), "bool"),
     )
 

@@ -84,15 +84,15 @@ def channel_summary(
           the KPI of the same period", "anticipates the KPI", "one switch", "moves with
           a hidden event", "lowers the KPI", "moves in groups of regions, as the KPI
           does", "moves with other budgets, as demand does", "the KPI goes with it
-          before it is spent", "seems to cause more than the whole KPI", "moves with a
-          budget that rings an alarm", "says another effect than an experiment",
-          "later rows surprised the model" and "draws cannot be trusted". The
-          verdict is then "not identified"; the interval starts at
-          nothing and the estimate is half of what moves with the channel (of what is
-          expected of it, if the KPI moves its spend), unless `priors` say what it
-          causes, the reason is only that the KPI goes with it before it is spent, that
-          it moves with a budget that rings an alarm, or one of the last two, or the
-          alarm did not ring before `partial_fit`.
+          before it is spent", "seems to cause more than the whole KPI", "seems to act
+          for longer than expected", "moves with a budget that rings an alarm", "says
+          another effect than an experiment", "later rows surprised the model" and
+          "draws cannot be trusted". The verdict is then "not identified"; the interval
+          starts at nothing and the estimate is half of what moves with the channel (of
+          what is expected of it, if the KPI moves its spend), unless `priors` say what
+          it causes, the reason is only that the KPI goes with it before it is spent,
+          that in one series it moves with a budget that rings an alarm, or one of the
+          last two, or the alarm did not ring before `partial_fit`.
 
         The last two only where the estimator has them; predictions do not tell them.
         ``summary.attrs["verdict"]`` says why verdicts are None.

@@ -42,6 +42,7 @@ AHEAD = "the KPI goes with it before it is spent"
 ACCOMPANIES = "moves with a budget that rings an alarm"
 DISPUTED = "says another effect than an experiment"
 WHOLE = "seems to cause more than the whole KPI"
+LASTS = "seems to act for longer than expected"
 SURPRISED = "later rows surprised the model"
 UNTRUSTED = "draws cannot be trusted"
 
@@ -83,6 +84,9 @@ ADVICE = {
     WHOLE: "seems to cause more than the whole KPI, which is hardly so: where a "
     "channel is never dark, no row says what no spend does, and what moves the KPI "
     "otherwise may decide. " + _DO.format("what moves the KPI of all regions"),
+    LASTS: "seems to act for longer than expected: something else that is as slow may "
+    "be taken for its carry-over. Do not act on it without an experiment; if it does "
+    "act for so long, say so with priors (decay) and a longer max_lag.",
     ACCOMPANIES: "moves with that of a channel which reacts to the KPI, anticipates it "
     "or follows it: what moves that budget may move this one and the KPI, and its "
     "estimated effect may include that. " + _DO.format("what moves the budgets"),

@@ -13,7 +13,13 @@ from scipy.signal import lfilter
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm._data.panel import Panel
-from skmmm._model.demand import SHIFTS, Demand, fit_demand, with_suspects
+from skmmm._model.demand import (
+    SHIFTS,
+    Demand,
+    extend_demand,
+    fit_demand,
+    with_suspects,
+)
 from skmmm._model.demand_factor import Factor
 from skmmm.datasets import make_mmm_panel
 from skmmm.inspection._placement import ACCOMPANIES, TOGETHER
@@ -206,6 +212,45 @@ def chased():
     return X, y[region, rows], data.media
 
 
+def test_two_budgets_leave_open_whose_moves_demand_is():
+    loading = np.array([0.7, 0.6, 0.0, 0.0])
+    two = found(make_panel(n_regions=20, loading=loading)[0])
+    four = found(make_panel(n_regions=20, loading=np.full(4, 0.65))[0])
+    open_to = [np.sqrt((d.unsure**2).mean(axis=(1, 2))).max() for d in (two, four)]
+    assert open_to[0] > 1.5 * open_to[1]
+    # Demand as it was is within what is said to be possible.
+    truth = local(make_panel(n_regions=20, loading=loading)[1]).ravel()
+    terms = np.stack([two.mean[0], *two.unsure]).reshape(-1, len(truth)).T
+    left = [np.linalg.lstsq(t, truth, rcond=None)[1][0] for t in (terms[:, :1], terms)]
+    assert left[1] < 0.99 * left[0]
+
+
+def test_later_rows_mean_the_same_directions():
+    panel, _ = make_panel(n_regions=6, loading=np.array([0.7, 0.6, 0.0, 0.0]))
+    season = np.zeros((0, panel.shape[1]))
+    shown = np.ones(4, dtype=bool)
+    before = found(_first(panel, 100))
+    generator = torch.Generator().manual_seed(5)
+    after = extend_demand(before, panel, season, shown, generator)
+    assert after.unsure.shape == (len(before.unsure), *panel.shape)
+    size = np.sqrt((before.unsure**2).sum(axis=(1, 2)))
+    inner = (before.unsure * after.unsure[..., :100]).sum(axis=(1, 2)) / size**2
+    assert (inner[:1] > 0.5).all()  # the largest points where it did
+    assert (inner > 0.0).all()
+    nothing = replace(before, unsure=before.unsure[:0])
+    assert len(extend_demand(nothing, panel, season, shown, generator).unsure) == 0
+    other = replace(before, national=~before.national)
+    faded = extend_demand(other, panel, season, shown, generator)
+    assert_array_equal(faded.unsure[..., 100:], 0.0)
+
+
+def _first(panel, n_periods):
+    """Return the first periods of a panel."""
+    names = "media", "controls", "observed"
+    grids = {name: getattr(panel, name)[:, :n_periods] for name in names}
+    return replace(panel, **grids, cell=np.arange(len(panel.media) * n_periods))
+
+
 def test_channels_that_move_in_groups_do_not_tell_of_local_demand():
     panel, _ = make_panel()
     assert (found(panel).loading[0, :3] != 0.0).all()
@@ -311,6 +356,21 @@ def test_nothing_moves_with_nothing():
     several, _ = make_panel(n_regions=6)
     table = several.media, several.observed, several.controls, season
     assert_array_equal(with_suspects(*table, first), [False, True, True, False])
+
+
+@pytest.mark.parametrize("n_unsure", [0, 2])
+def test_what_is_not_known_of_demand_is_saved(chased, model, tmp_path, n_unsure):
+    X, y, _ = chased
+    demand = model._model.demand
+    known = replace(demand, unsure=demand.unsure[:n_unsure])
+    twin = DeepCausalMMMRegressor(**model.get_params())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skmmm._estimator.fitting.fit_demand", lambda *_: known)
+        twin.fit(X, y)
+    twin.save(tmp_path / "model.skmmm")
+    loaded = DeepCausalMMMRegressor.load(tmp_path / "model.skmmm")
+    assert_array_equal(loaded.predict(X), twin.predict(X))
+    assert_array_equal(loaded._model.demand.unsure, known.unsure)
 
 
 def test_few_draws_leave_open_whether_demand_moves_the_kpi(model):
