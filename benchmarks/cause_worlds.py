@@ -350,6 +350,7 @@ _KINDS = {
     "chased_half": partial(chased, untouched=3),
     "chased_few": partial(chased, sizes=(6, 104, 4)),
     "chased_few_half": partial(chased, sizes=(6, 104, 4), untouched=2),
+    "chased_two": partial(chased, sizes=(20, 104, 4), untouched=2),
     "chased_observed": partial(chased, observed=True),
     "chased_by_region_observed": partial(chased, spread=0.4, observed=True),
     "chased_lead_observed": partial(chased, lead=1, observed=True),

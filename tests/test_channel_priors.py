@@ -226,6 +226,7 @@ def test_half_saturation_is_believed(steady):
     assert (np.delete(half, 1) < HALF_SATURATION[0]).all()
 
 
+@pytest.mark.filterwarnings("ignore:The spend of")  # of the other channel
 def test_priors_are_believed_in_every_region(panel):
     channel = panel.media[1]
     spend = panel.X[channel]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from skmmm._model.demand import with_suspects
+from skmmm._model.priors import CARRYOVER
 from skmmm._utils.regions import some_regions
 from skmmm._utils.warnings import warn_user
 from skmmm.inspection._ahead import goes_ahead_of_spend
@@ -67,16 +68,19 @@ def placement_alarms(model, target, alarms, places):
 def _lasts(model):
     """Return channels whose effect arrives later than expected, (n_media,), bool.
 
-    Half of it: later than in most draws of the prior.
+    Half of it: later than in most draws of the prior. Where the user says how large
+    the effect or how long carry-over is, that is believed.
     """
     network = model.network
-    pooled = network.channel_priors.pooled.numpy()
     if not network.sizes.max_lag:
-        return np.zeros_like(pooled)
+        return np.zeros(network.sizes.n_media, dtype=bool)
+    channels = network.channel_priors
+    usual = channels.carryover == CARRYOVER.get(network.adstock, (0.0, 1.0))[0]
     expected = replace(model, draws=network.prior_guess(_N_GUESSES))
     guesses = arrival(expected.summary(draws=True)["carryover"], 0.5)
     found = arrival(model.summary()["carryover"][0], 0.5)
-    return pooled & (found > np.quantile(guesses, _LATE, axis=0))
+    late = found > np.quantile(guesses, _LATE, axis=0)
+    return late & (channels.pooled & usual).numpy()
 
 
 def _ahead_of_spend(model):

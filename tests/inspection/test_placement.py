@@ -254,6 +254,7 @@ def test_more_than_the_whole_kpi_rings():
         free_sign=torch.tensor([False, True, False, False, False]),
         level=False,
         grouped=torch.zeros(5, dtype=torch.bool),
+        sizes=SimpleNamespace(max_lag=0, n_media=5),
         channel_priors=SimpleNamespace(
             pooled=torch.tensor([True, True, True, True, False])
         ),
@@ -267,6 +268,27 @@ def test_more_than_the_whole_kpi_rings():
     before = np.array(["", "", "", placement.SWITCH, ""], dtype=object)
     found = placement_alarms(model, None, before, None)
     assert found.tolist() == [placement.WHOLE, "", "", placement.SWITCH, ""]
+
+
+@pytest.mark.parametrize("decay", [0.3, 0.93])
+def test_effects_that_last_longer_than_expected_ring(decay):
+    rng = np.random.default_rng(0)
+    spend = rng.gamma(1.0, 1.0, (200, 2)) * (rng.random((200, 2)) < 0.3)
+    late = lfilter([1.0 - decay], [1.0, -decay], spend[:, 0])
+    kpi = 10.0 + 3.0 * late / (late.mean() + late) + 0.02 * rng.normal(size=200)
+    X = np.column_stack([np.arange(200), spend])
+    arguments = {"media": [1, 2], "time": 0, "max_lag": 13, "n_draws": 0}
+    arguments |= {"adstock": "geometric", "periods_per_year": 52, "max_iter": 40}
+
+    def alarms(priors):
+        model = DeepCausalMMMRegressor(**arguments, priors=priors)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return model.fit(X, kpi).channel_summary()["alarm"].tolist()
+
+    assert alarms(None) == [placement.LASTS if decay > 0.5 else "", ""]
+    for known in ({"decay": (0.9, 0.96)}, {"roi": (0.5, 2.0)}):
+        assert placement.LASTS not in alarms({1: known})
 
 
 def test_the_guide_lists_alarms_in_their_order():
