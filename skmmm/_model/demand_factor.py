@@ -14,6 +14,7 @@ N_CONJUGATE = 40  # steps of conjugate gradients
 N_OF_REGIONS, APART_AT_FIRST = 30, 0.1
 LEAST_OWN = 0.02  # share of log spend that every channel has for itself
 LASTS, LASTS_SPREAD = 0.72, 0.4  # persistence of demand, and prior sd of its artanh
+OWN_SPREAD = 2.0  # prior sd of the logarithm of what channels have for themselves
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +179,7 @@ class FactorPosterior:
         value = self._likelihood(loading, own, own_log, lasts)
         away = (lasts[..., 0] - np.arctanh(LASTS)) / LASTS_SPREAD
         size = ((loading - self._mean) / self._sd).square() + own.square()
+        size = size + (own_log / OWN_SPREAD).square()
         return value - 0.5 * (size.sum(dim=-1) + away.square())
 
     def mode(self, start=None):

@@ -4,7 +4,7 @@ import torch
 
 N_CHAINS, N_WARMUP, N_AFTER, N_STEPS = 64, 12, 12, 6
 FIRST_STEP, ACCEPT, RATE = 0.3, 0.8, 1.0
-LEAST_CURVATURE = 1e-3  # of the log density, in which a direction counts as flat
+LEAST_CURVATURE = 0.1  # of the log density: no direction is wider than this says
 
 
 def explore(log_density, mode, generator):

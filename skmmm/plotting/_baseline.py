@@ -107,7 +107,7 @@ class BaselineDisplay(Display):
         self.lines_ = {}
         moving = self.parts.iloc[:, 1:]
         colors = channel_colors(moving.shape[1])
-        labels = [plain_text(name) for name in shorten(list(moving), 15)]
+        labels = [plain_text(name) for name in shorten(list(moving), 16)]
         for name, label, color in zip(moving, labels, colors, strict=True):
             (self.lines_[name],) = lower.plot(
                 times, moving[name], color=color, lw=1.3, label=label
@@ -140,7 +140,7 @@ def baseline_and_controls(estimator, X=None, max_controls=8):
     `max_controls` that move the KPI most have a column each. No two columns have the
     same name, whatever controls are called.
     """
-    parts = estimator.baseline_parts(X).reset_index(drop=True)
+    parts = _parts(estimator, X)
     controls = _effects_of_controls(estimator, X)
     parts.columns = [own_name(name, controls) for name in parts]
     size = (controls - controls.mean()).abs().sum()
@@ -151,6 +151,12 @@ def baseline_and_controls(estimator, X=None, max_controls=8):
         controls = controls[[c for c in controls if c not in set(rest)]].copy()
         controls[own_name(f"{len(rest)} other controls", controls)] = others
     return pd.concat([parts, controls], axis=1)
+
+
+def _parts(estimator, X):
+    """Return the parts of the baseline, in words that need no guide."""
+    parts = estimator.baseline_parts(X).reset_index(drop=True)
+    return parts.rename(columns={"confounding": "moves with spend"})
 
 
 def _effects_of_controls(estimator, X):
@@ -173,7 +179,7 @@ def parts_without_media(estimator, X=None, max_controls=12):
         total = counterfactual.without_media().to_numpy().sum()
         return pd.Series([total], [own_name("baseline", counterfactual.labels)])
     region, period = np.divmod(counterfactual.panel.cell, counterfactual.panel.shape[1])
-    parts = estimator.baseline_parts(X).reset_index(drop=True)
+    parts = _parts(estimator, X)
     controls = _effects_of_controls(estimator, X)
     values = counterfactual.frame[list(controls)].reset_index(drop=True)
     start = pd.DataFrame(0.0, parts.index, parts.columns)

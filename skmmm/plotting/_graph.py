@@ -232,7 +232,7 @@ class ChannelGraphDisplay(Display):
         unconnected = [c for c in graph.weights.index if c not in places.index]
         n_undecided = int((graph.pairs["verdict"] == "undecided").sum())
         lines = []
-        if not len(places):
+        if not len(places) and n_undecided < len(graph.pairs):
             lines.append("No channel was found to drive another.")
         if n_undecided:
             shown = f" ({len(self.undecided_)} dashed)" if self.undecided_ else ""

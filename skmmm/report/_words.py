@@ -388,7 +388,9 @@ def _graph(content):
         ]
         more = f" and {len(edges) - 3} more" if len(edges) > 3 else ""
         text = f"{'; '.join(drives)}{more}"
-    if undecided:
+    if undecided == len(pairs):
+        text = "Which channel drives another, the data cannot say of any pair"
+    elif undecided:
         text += f". {undecided} of {len(pairs)} directed pairs cannot be decided"
     return f"{text}."
 
