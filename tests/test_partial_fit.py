@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 from skmmm import DeepCausalMMMRegressor
 from skmmm._model.likelihood import make_target
+from skmmm._model.outcome import OutcomeModel
 
 WEEKS = 52  # of 60 that the model is fitted to
 
@@ -395,6 +396,17 @@ def _target_of(model):
         np.ones(model._model.history.shape[:2]),
         ordered=True,
     )
+
+
+def test_what_is_known_now_must_be_known_over_all_rows(before, parts, monkeypatch):
+    assert took_in(before, *parts[2:])._model.narrow.any()
+
+    def wide(model, network, target):
+        shape = len(network.shared), len(before.media_)
+        return np.random.default_rng(0).uniform(0.0, 1.0, shape)
+
+    monkeypatch.setattr(OutcomeModel, "mean_effects_of", wide)
+    assert not took_in(before, *parts[2:])._model.narrow.any()
 
 
 def test_weekly_calls_come_to_the_same_drift(before, parts):

@@ -407,6 +407,8 @@ def _judged(model, target, alarmed, contradicted, untrusted, effects=None):
     twins = find_twins(prior, model.history.media, model.history.observed)
     learned = contraction(effects, prior)
     narrow = is_narrow(effects) & ~twins.any(axis=1) & ~untrusted
+    if model.refreshed:  # known as it is by now; over all rows it may not be
+        narrow &= is_narrow(model.mean_effects_of(model.draws, target))
     unknown = ~is_known(learned, narrow) & ~alarmed & ~contradicted & ~untrusted
     return replace(
         model,
