@@ -39,9 +39,10 @@ SHIFTS = (-1, 0, 1)  # weeks by which demand in budgets may lead demand in the K
 MIN_PERIODS = 40
 MIN_SEEN = 0.2  # of cells with spend, in a channel that can tell of demand
 FAR = 4.0  # standard deviations beyond which log spend is not believed
-# Share of shifts of channels against each other after which they look as much alike,
-# number of these, and how far shifts are, in windows.
-BY_CHANCE, N_SHIFTS, APART = 0.05, 999, 0.1
+# Share of shifts of channels against each other after which they look as much alike (in
+# one series, where demand is not told from effects, less), number of these, and how far
+# shifts are, in windows.
+BY_CHANCE, BY_CHANCE_IN_SERIES, N_SHIFTS, APART = 0.05, 0.005, 999, 0.1
 # Directions in which demand may differ: no more of each kind, and none that is less, in
 # its standard deviations.
 MOST_UNSURE, LEAST_UNSURE = 4, 0.03
@@ -307,7 +308,8 @@ def _factor_of(spend, seen, *, n_free, generator, usual=None):
     spend, seen = spend[..., chosen], seen[..., chosen]
     spend = spend / np.sqrt((spend**2).sum(axis=(0, 1)) / seen.sum(axis=(0, 1)))
     spend = np.clip(spend, -FAR, FAR)
-    if usual is None and not _move_together(spend, seen, generator):
+    chance = BY_CHANCE if n_free > 1 else BY_CHANCE_IN_SERIES
+    if usual is None and not _move_together(spend, seen, chance, generator):
         return None
     shape = *spend.shape[:2], 1 + len(chosen)
     noise = torch.randn(shape, generator=generator, dtype=torch.float64).numpy()
@@ -367,7 +369,7 @@ def _told(draws, spend, apart):
     return mean, unsure
 
 
-def _move_together(spend, seen, generator):
+def _move_together(spend, seen, chance, generator):
     """Return whether channels move together more than they would by chance.
 
     Shifted against each other in time, around the end, channels keep all that each has
@@ -380,6 +382,8 @@ def _move_together(spend, seen, generator):
     ----------
     spend : ndarray of shape (R, T, M)
     seen : ndarray of shape (R, T, M), bool
+    chance : float
+        With which it happens to channels that do not.
     generator : torch.Generator
 
     References
@@ -398,7 +402,7 @@ def _move_together(spend, seen, generator):
     lags = (shifts[:, :, None] - shifts[:, None]) % n_periods
     rows, columns = np.indices((n_media, n_media))
     shifted = scores[lags, rows, columns]
-    chance = BY_CHANCE / 2.0  # of either
+    chance = chance / 2.0  # of either
     together = np.linalg.eigvalsh(shifted)[:, -1], shifted.max(axis=(1, 2))
     found = np.linalg.eigvalsh(scores[0])[-1], scores[0].max()
     # Two channels have few shifts that differ; the score of one pair is normal.
