@@ -42,7 +42,7 @@ FAR = 4.0  # standard deviations beyond which log spend is not believed
 # Share of shifts of channels against each other after which they look as much alike (in
 # one series, where demand is not told from effects, less), number of these, and how far
 # shifts are, in windows.
-BY_CHANCE, BY_CHANCE_IN_SERIES, N_SHIFTS, APART = 0.05, 0.005, 999, 0.1
+BY_CHANCE, BY_CHANCE_IN_SERIES, N_SHIFTS, APART = 0.05, 0.01, 999, 0.1
 # Directions in which demand may differ: no more of each kind, and none that is less, in
 # its standard deviations.
 MOST_UNSURE, LEAST_UNSURE = 4, 0.03
