@@ -132,9 +132,7 @@ class Demand:
            location parameters. Annals of Mathematical Statistics 42.
         """
         places = {prior.name: at for prior, at in draws.shared_priors.positions()}
-        found = (
-            draws.shared[:, places["demand"]].detach().numpy()
-        )  # in prior standard deviations
+        found = draws.shared[:, places["demand"]].detach().numpy()  # in prior sd
         found = found[:, : len(SHIFTS) * len(self.mean)]
         if len(np.unique(found, axis=0)) <= 2 * found.shape[1]:
             return True  # too few to tell

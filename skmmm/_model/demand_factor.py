@@ -192,9 +192,12 @@ class FactorPosterior:
         return Factor.of(best, self.n_periods)
 
     def draws(self, mode, generator):
-        """Return draws of the `Factor` from chains around its mode."""
+        """Return draws of the `Factor` from chains around its mode, with its sign."""
         found = explore(self.log_density, torch.from_numpy(mode.vector()), generator)
-        return [Factor.of(vector, self.n_periods) for vector in found.numpy()]
+        found = found.numpy()
+        n_media = len(mode.loading)
+        found[found[:, :n_media] @ mode.loading < 0.0, :n_media] *= -1.0
+        return [Factor.of(vector, self.n_periods) for vector in found]
 
 
 def _weights(n_periods):

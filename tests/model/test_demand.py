@@ -20,7 +20,7 @@ from skmmm._model.demand import (
     fit_demand,
     with_suspects,
 )
-from skmmm._model.demand_factor import Factor
+from skmmm._model.demand_factor import Factor, FactorPosterior
 from skmmm.datasets import make_mmm_panel
 from skmmm.inspection._placement import ACCOMPANIES, TOGETHER
 
@@ -223,6 +223,21 @@ def test_two_budgets_leave_open_whose_moves_demand_is():
     terms = np.stack([two.mean[0], *two.unsure]).reshape(-1, len(truth)).T
     left = [np.linalg.lstsq(t, truth, rcond=None)[1][0] for t in (terms[:, :1], terms)]
     assert left[1] < 0.99 * left[0]
+
+
+def test_draws_of_a_weak_factor_have_one_sign():
+    panel, _ = make_panel(0.3, n_regions=4)
+    logs = np.log(panel.media)
+    spend = logs - logs.mean(axis=1, keepdims=True)
+    spend /= spend.std(axis=(0, 1))
+    posterior = FactorPosterior(spend, 4, (np.zeros(4), 0.6))
+    mode = posterior.mode()
+    draws = posterior.draws(mode, torch.Generator().manual_seed(0))
+    assert all(one.loading @ mode.loading >= 0.0 for one in draws)
+    # The posterior is the same on both sides.
+    both = [replace(mode, loading=sign * mode.loading) for sign in (1.0, -1.0)]
+    found = [posterior.log_density(torch.from_numpy(f.vector())) for f in both]
+    assert_allclose(*found)
 
 
 def test_later_rows_mean_the_same_directions():
