@@ -1,7 +1,5 @@
 """Alarms: spend that was placed so that it tells nothing of its effect."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from skmmm._model.demand import with_suspects
@@ -76,10 +74,9 @@ def _lasts(model):
         return np.zeros(network.sizes.n_media, dtype=bool)
     channels = network.channel_priors
     usual = channels.carryover == CARRYOVER.get(network.adstock, (0.0, 1.0))[0]
-    expected = replace(model, draws=network.prior_guess(_N_GUESSES))
-    guesses = arrival(expected.summary(draws=True)["carryover"], 0.5)
-    found = arrival(model.summary()["carryover"][0], 0.5)
-    late = found > np.quantile(guesses, _LATE, axis=0)
+    guesses = model.carryover_of(network.prior_guess(_N_GUESSES))
+    expected = np.quantile(arrival(guesses, 0.5), _LATE, axis=0)
+    late = arrival(model.carryover_of(network)[0], 0.5) > expected
     return late & (channels.pooled & usual).numpy()
 
 

@@ -258,6 +258,17 @@ class OutcomeModel:
         """
         return mean_effects(network, self.inputs(), target.share).numpy()
 
+    def carryover_of(self, network):
+        """Return lag weights of each channel, (E, n_media, max_lag + 1).
+
+        Parameters
+        ----------
+        network : OutcomeNetwork
+            Like the model's own, with E entries.
+        """
+        with torch.no_grad():
+            return network.impulse_response(network.values()).numpy()
+
     def effects_under(self, panel, channels, alternatives, *, draws=False):
         """Yield the effect of some channels together under each of several spends.
 
@@ -571,7 +582,7 @@ class OutcomeModel:
         with torch.no_grad():
             values = network.values()
             if sizes.n_media:
-                carryover = network.impulse_response(values).numpy()
+                carryover = self.carryover_of(network)
                 half = half_saturations(values, torch.from_numpy(scales.intensity))
                 half = torch.exp(half).numpy()
                 size = network.sizes_of_effects(values).numpy()
