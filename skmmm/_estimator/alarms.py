@@ -70,7 +70,7 @@ def _lasts(model):
     the effect or how long carry-over is, that is believed.
     """
     network = model.network
-    if not network.sizes.max_lag:
+    if not (network.sizes.max_lag and network.sizes.n_media):
         return np.zeros(network.sizes.n_media, dtype=bool)
     channels = network.channel_priors
     usual = channels.carryover == CARRYOVER.get(network.adstock, (0.0, 1.0))[0]
