@@ -54,30 +54,34 @@ def placement_alarms(model, target, alarms, places):
     alarms[model.network.grouped.numpy() & (alarms == "")] = GROUPS
     if model.demand is not None and (places is None or model.demand.moves_kpi(places)):
         alarms[model.demand.moving_together() & (alarms == "")] = TOGETHER
-    alarms[_with_suspects(model, alarms) & (alarms == "")] = ACCOMPANIES
-    alarms[_ahead_of_spend(model) & (alarms == "")] = AHEAD
     effects = model.mean_effects_of(model.network, target)[0]
     positive = model.network.channel_priors.pooled & ~model.network.free_sign
     alarms[(effects > 1.0) & positive.numpy() & (alarms == "")] = WHOLE
     alarms[_lasts(model) & (alarms == "")] = LASTS
+    # Last, what may leave estimates as they are.
+    alarms[_with_suspects(model, alarms) & (alarms == "")] = ACCOMPANIES
+    alarms[_ahead_of_spend(model) & (alarms == "")] = AHEAD
     return alarms
 
 
 def _lasts(model):
     """Return channels whose effect arrives later than expected, (n_media,), bool.
 
-    Half of it: later than in most draws of the prior. Where the user says how large
-    the effect or how long carry-over is, that is believed.
+    Half of it: later than in most draws of the prior, and than a quarter of all lags.
+    Where the user says how large the effect or how long carry-over is, that is
+    believed.
     """
     network = model.network
-    if not (network.sizes.max_lag and network.sizes.n_media):
-        return np.zeros(network.sizes.n_media, dtype=bool)
     channels = network.channel_priors
-    usual = channels.carryover == CARRYOVER.get(network.adstock, (0.0, 1.0))[0]
+    center, spread = CARRYOVER.get(network.adstock, (0.0, 1.0))
+    usual = (channels.carryover == center) & (channels.carryover_spread == spread)
+    judged = (usual & channels.pooled).numpy()
+    if not network.sizes.max_lag or not judged.any():
+        return np.zeros_like(judged)
     guesses = model.carryover_of(network.prior_guess(_N_GUESSES))
-    expected = np.quantile(arrival(guesses, 0.5), _LATE, axis=0)
-    late = arrival(model.carryover_of(network)[0], 0.5) > expected
-    return late & (channels.pooled & usual).numpy()
+    expected = np.quantile(arrival(guesses, 0.5)[:, judged], _LATE)  # alike in all
+    limit = max(expected, (network.sizes.max_lag + 1) / 4.0)
+    return judged & (arrival(model.carryover_of(network)[0], 0.5) > limit)
 
 
 def _ahead_of_spend(model):

@@ -360,11 +360,12 @@ class ModelPartsMixin(ReadingMixin):
         -------
         demand : DataFrame indexed like X
             ``local`` and ``national`` demand in their standard deviations, NaN where
-            spend tells of none; ``contribution`` to the KPI in its units, part of the
-            baseline, with ``contribution_low`` and ``contribution_high`` (nan without
-            draws). ``demand.attrs`` has dicts by "local" and "national", as far as
+            spend tells of none; ``contribution`` to the KPI in its units (0 without
+            demand), with what demand may be beside its mean; part of the baseline, with
+            ``contribution_low`` and ``contribution_high`` (nan without draws).
+            ``demand.attrs`` has dicts by "local" and "national", as far as
             there is such demand: ``loading`` (standard deviations of log spend per one
-            of demand, by channel, about their correlation), ``persistence`` (from one
+            of demand, by channel), ``persistence`` (from one
             period to the next) and ``known`` (share of the variance of demand that
             spend tells).
 

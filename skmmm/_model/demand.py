@@ -40,7 +40,7 @@ MIN_PERIODS = 40
 MIN_SEEN = 0.2  # of cells with spend, in a channel that can tell of demand
 FAR = 4.0  # standard deviations beyond which log spend is not believed
 # Share of shifts of channels against each other after which they look as much alike (in
-# one series, where demand is not told from effects, less), number of these, and how far
+# what regions have in common, a single series, less), number of these, and how far
 # shifts are, in windows.
 BY_CHANCE, BY_CHANCE_IN_SERIES, N_SHIFTS, APART = 0.05, 0.01, 999, 0.1
 # Directions in which demand may differ: no more of each kind, and none that is less, in
@@ -69,11 +69,11 @@ class Demand:
     mean : ndarray of shape (P, R, T)
         In its standard deviations.
     unsure : ndarray of shape (n_unsure, R, T)
-        By what demand may differ from it, as loadings are not known: as much as one
-        standard deviation in each of some directions.
+        By what demand may differ from it, as loadings are not known: principal
+        components of draws, each as large as one standard deviation of them.
     loading : ndarray of shape (P, n_media)
-        Correlation of log spend with demand, around which those of regions are; 0 for
-        channels that cannot tell.
+        Standard deviations of log spend per one of demand, around which those of
+        regions are; 0 for channels that cannot tell.
     persistence : ndarray of shape (P,)
         From one period to the next.
     known : ndarray of shape (P,)
@@ -110,16 +110,19 @@ class Demand:
 
         In enough regions, and if it moves them apart from each other.
         """
-        local = self.loading[~self.national] >= MOVES
-        return local.any(axis=0) & (self.mean.shape[1] >= FEW_REGIONS)
+        if self.mean.shape[1] < FEW_REGIONS:
+            return np.zeros(self.loading.shape[1], dtype=bool)
+        local = np.abs(self.loading[~self.national]) >= MOVES
+        return local.any(axis=0) & ~self.moving_together()
 
     def moves_kpi(self, draws):
         r"""Return whether it is likelier than not that demand moves the KPI.
 
-        Both are as likely before, and if it does, it does so in one of the weeks, each
-        as likely. That a coefficient is zero is, by the Savage-Dickey density ratio
-        [1]_, as many times likelier after as zero is denser in a normal distribution
-        like its draws than in its prior.
+        Both are as likely before, and if it does, it does so in one of the weeks alone,
+        each as likely. Given that all other coefficients of demand are zero, it is by
+        the Savage-Dickey density ratio [1]_ as many times likelier after that this one
+        is zero, too, as zero is denser in a normal distribution like the draws than in
+        the prior.
 
         Parameters
         ----------
@@ -133,12 +136,13 @@ class Demand:
         """
         places = {prior.name: at for prior, at in draws.shared_priors.positions()}
         found = draws.shared[:, places["demand"]].detach().numpy()  # in prior sd
-        found = found[:, : len(SHIFTS) * len(self.mean)]
         if len(np.unique(found, axis=0)) <= 2 * found.shape[1]:
             return True  # too few to tell
-        after = norm.logpdf(0.0, found.mean(axis=0), found.std(axis=0, ddof=1))
-        ratios = norm.logpdf(0.0) - after
-        return bool(logsumexp(ratios, b=1.0 / len(ratios)) > 0.0)
+        precision = np.linalg.inv(np.cov(found.T))
+        own = np.diag(precision)
+        after = norm.logpdf(0.0, precision @ found.mean(axis=0) / own, own**-0.5)
+        weeks = norm.logpdf(0.0) - after[: len(SHIFTS) * len(self.mean)]
+        return bool(logsumexp(weeks, b=1.0 / len(weeks)) > 0.0)
 
     def columns(self, periods, n_regions):
         """Return demand of neighbouring periods, and by what this period's may differ.
@@ -243,13 +247,14 @@ def extend_demand(demand, panel, season, shown, generator):
         return replace(demand, mean=longer, unsure=unsure)
     before = demand.mean.shape[2]
     sign = np.where((found.mean[..., :before] * demand.mean).sum((1, 2)) < 0, -1.0, 1.0)
-    # The same directions, as far as they are found again.
-    alike = np.einsum("irt,jrt->ij", demand.unsure, found.unsure[..., :before])
-    left, _, right = np.linalg.svd(alike, full_matrices=False)
+    # The same directions, as far as they are found again: regressed on the new ones.
+    new = found.unsure[..., :before]
+    alike = np.einsum("irt,jrt->ij", demand.unsure, new)
+    same = alike @ np.linalg.pinv(np.einsum("irt,jrt->ij", new, new))
     return replace(
         found,
         mean=found.mean * sign[:, None, None],
-        unsure=np.einsum("ij,jrt->irt", left @ right, found.unsure),
+        unsure=np.einsum("ij,jrt->irt", same, found.unsure),
         loading=found.loading * sign[:, None],
     )
 
@@ -329,15 +334,16 @@ def _factor_of(spend, seen, *, n_free, generator, usual=None):
     loading = np.zeros(n_media)
     loading[chosen] = np.mean([one.loading for one in draws], axis=0)
     persistence = np.mean([one.persistence for one in draws])
-    known = np.mean([one.known(one.loading + apart) for one in draws])
-    return *_told(draws, spend, apart), loading, persistence, known
+    mean, unsure, open_to = _told(draws, spend, apart)
+    known = np.mean([one.known(one.loading + apart) for one in draws]) - open_to
+    return mean, unsure, loading, persistence, known
 
 
 def _told(draws, spend, apart):
-    """Return demand given spend, (R, T), and what it may be beside it, (n, R, T).
+    """Return demand given spend, (R, T), what it may be beside it, and its variance.
 
     Of draws of the factor the mean, and the principal components of the differences
-    from it, each as large as one standard deviation.
+    from it, (n, R, T), each as large as one standard deviation.
 
     Parameters
     ----------
@@ -354,17 +360,19 @@ def _told(draws, spend, apart):
         return mean, (np.stack(found) - mean) / np.sqrt(len(draws))
 
     some = some_regions(len(spend), spend.shape[1], len(draws))
-    _, off = smoothed(some)
-    off = off.reshape(len(draws), -1)
-    variance, axes = np.linalg.eigh(off @ off.T / off.shape[1])
+    mean, off = smoothed(some)
+    flat = off.reshape(len(draws), -1)
+    variance, axes = np.linalg.eigh(flat @ flat.T / flat.shape[1])
     large = np.sqrt(variance[::-1].clip(0.0)) >= LEAST_UNSURE
     axes = axes[:, ::-1][:, large][:, :MOST_UNSURE]
+    if len(some) == len(spend):
+        return mean, np.einsum("di,drt->irt", axes, off), variance.sum()
     mean = np.zeros(spend.shape[:2])
     unsure = np.zeros((axes.shape[1], *mean.shape))
     for regions in np.array_split(np.arange(len(spend)), len(spend) // len(some)):
         mean[regions], off = smoothed(regions)
         unsure[:, regions] = np.einsum("di,drt->irt", axes, off)
-    return mean, unsure
+    return mean, unsure, variance.sum()
 
 
 def _move_together(spend, seen, chance, generator):
@@ -403,7 +411,6 @@ def _move_together(spend, seen, chance, generator):
     chance = chance / 2.0  # of either
     together = np.linalg.eigvalsh(shifted)[:, -1], shifted.max(axis=(1, 2))
     found = np.linalg.eigvalsh(scores[0])[-1], scores[0].max()
-    # Two channels have few shifts that differ; the score of one pair is normal.
     # Two channels have few shifts that differ; the score of one pair is normal.
     limits = [max(np.quantile(s, 1.0 - chance), norm.isf(chance / 2)) for s in together]
     return any(f > limit for f, limit in zip(found, limits, strict=True))

@@ -12,14 +12,14 @@ N_CONJUGATE = 40  # steps of conjugate gradients
 # Rounds in which regions say how strongly their budgets follow, and how far loadings
 # of regions are apart before any of them.
 N_OF_REGIONS, APART_AT_FIRST = 30, 0.1
-LEAST_OWN = 0.02  # share of log spend that every channel has for itself
+LEAST_OWN = 0.02  # share of log spend that is a channel's own in every period
 LASTS, LASTS_SPREAD = 0.72, 0.4  # persistence of demand, and prior sd of its artanh
-OWN_SPREAD = 2.0  # prior sd of the logarithm of what channels have for themselves
+OWN_SPREAD = 2.0  # prior sd of the logarithm of what else they have for themselves
 
 
 @dataclass(frozen=True, eq=False)
 class Factor:
-    """One factor with AR(1) demand and AR(1) own movements.
+    """One factor with AR(1) demand, and own movements: AR(1), and a little white.
 
     Attributes
     ----------
@@ -64,9 +64,8 @@ class Factor:
         """
         angle = 2.0 * np.pi * np.arange(self.n_periods // 2 + 1) / self.n_periods
         demand = ar_spectrum(self.persistence, angle)
-        own = (LEAST_OWN + self.own_sd**2) * ar_spectrum(
-            self.own_persistence, angle[:, None]
-        )
+        lasting = ar_spectrum(self.own_persistence, angle[:, None])
+        own = LEAST_OWN + self.own_sd**2 * lasting
         told = loading**2 @ (1.0 / own).T
         return demand, demand / (1.0 + demand * told), own
 
@@ -187,7 +186,7 @@ class FactorPosterior:
         start = self._start if start is None else start.vector()
         best = _maximum(self.log_density, start)
         n_media = len(self._mean)
-        if best[:n_media].sum() < 0:
+        if best[:n_media].sum() < 0 and not self._mean.any():
             best[:n_media] *= -1.0
         return Factor.of(best, self.n_periods)
 
@@ -195,8 +194,9 @@ class FactorPosterior:
         """Return draws of the `Factor` from chains around its mode, with its sign."""
         found = explore(self.log_density, torch.from_numpy(mode.vector()), generator)
         found = found.numpy()
-        n_media = len(mode.loading)
-        found[found[:, :n_media] @ mode.loading < 0.0, :n_media] *= -1.0
+        if not self._mean.any():  # the density is the same on both sides
+            loading = found[:, : len(mode.loading)]
+            loading[loading @ mode.loading < 0.0] *= -1.0
         return [Factor.of(vector, self.n_periods) for vector in found]
 
 
@@ -223,7 +223,7 @@ class _Whittle:
         own_persistence, own_log = own_persistence[..., None, :], own_log[..., None, :]
         loading = loading[..., None, :]
         own = ar_spectrum(torch.tanh(own_persistence), self.angle[:, None])
-        own = own * (LEAST_OWN + torch.exp(2.0 * own_log))
+        own = LEAST_OWN + torch.exp(2.0 * own_log) * own
         demand = ar_spectrum(torch.tanh(persistence), self.angle)
         told = loading / own
         unknown = 1.0 + demand * (told * loading).sum(dim=-1)

@@ -62,4 +62,6 @@ def explore(log_density, mode, generator):
             place, value, slope = place[at], value[at], slope[at]
         if k < N_WARMUP:
             step *= float(torch.exp(RATE / (k + 1) ** 0.5 * (chance.mean() - ACCEPT)))
+    if not moved.any():  # nothing is known but the mode
+        return mode.repeat(N_CHAINS, 1)
     return mode + place @ axes.T

@@ -40,7 +40,8 @@ class Inputs:
     states : Tensor of shape (R, H, T)
         Of the GRU.
     demand : Tensor of shape (R, D, T)
-        Hidden demand in this period and its neighbours; D = 0 if there is none.
+        Hidden demand in this period and its neighbours, and what it may be beside that
+        in this one; D = 0 if there is none.
     frequency : Tensor of shape (R, M, L + T) or None
         Log of the frequency of those reached, by its mean; 0 where nobody was, and for
         channels without one. None if no channel has one.

@@ -13,7 +13,8 @@ region and media in units of their typical spend per region::
 where ``typical`` is the effect at typical spend, ``intensity`` the log of typical spend
 per head, less its mean, ``damped`` lowers spikes, ``h`` is a GRU over context, which is
 calendar and controls, never media, ``d`` is what all spend tells of hidden demand in
-this and the neighbouring periods (`skmmm._model.demand`), whatever spend is changed to,
+this and the neighbouring periods, and what it may be beside that
+(`skmmm._model.demand`), whatever spend is changed to,
 ``s`` is 1 after steps of the effects in periods that came after training, and ``level``
 is what `skmmm._model.level` says. Channels with a frequency respond as
 `skmmm._model.frequency` says, pairs of them add what `skmmm._model.synergies` says. Of

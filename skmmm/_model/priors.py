@@ -28,7 +28,7 @@ class Sizes:
     max_lag: int
     time_varying: bool = True
     negative_kpi: bool = False  # nearly throughout
-    n_demand: int = 0  # periods whose hidden demand may move the KPI of one
+    n_demand: int = 0  # terms of hidden demand: of periods, and what it may be beside
     per_head: bool = False  # whether spend per head is known
 
 

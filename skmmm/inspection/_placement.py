@@ -78,18 +78,18 @@ ADVICE = {
     "follow the same demand; an effect cannot be told from that: fewer than ten "
     "regions say too little, or demand looks like the spend of one channel. "
     + _DO.format("what moves the budgets"),
-    ACCOMPANIES: "moves with that of a channel which reacts to the KPI, anticipates it "
-    "or follows it: what moves that budget may move this one and the KPI, and its "
-    "estimated effect may include that. " + _DO.format("what moves the budgets"),
-    AHEAD: "of the next period goes with the KPI of this one, which it cannot cause: "
-    "something that lasts moves both, or the budget follows the KPI, and its estimated "
-    "effect may include that. " + _DO.format("what moves the budget"),
     WHOLE: "seems to cause more than the whole KPI, which is hardly so: where a "
     "channel is never dark, no row says what no spend does, and what moves the KPI "
     "otherwise may decide. " + _DO.format("what moves the KPI of all regions"),
     LASTS: "seems to act for longer than expected: something else that is as slow may "
     "be taken for its carry-over. Do not act on it without an experiment; if it does "
     "act for so long, say so with priors (decay) and a longer max_lag.",
+    ACCOMPANIES: "moves with that of a channel which reacts to the KPI, anticipates it "
+    "or follows it: what moves that budget may move this one and the KPI, and its "
+    "estimated effect may include that. " + _DO.format("what moves the budgets"),
+    AHEAD: "of the next period goes with the KPI of this one, which it cannot cause: "
+    "something that lasts moves both, or the budget follows the KPI, and its estimated "
+    "effect may include that. " + _DO.format("what moves the budget"),
     DISPUTED: "says another effect than an experiment measured: one of the two is "
     "wrong, and the estimate is a compromise that neither supports. Find out which "
     "(experiments_ says what each found), and leave it out.",

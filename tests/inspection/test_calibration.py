@@ -189,6 +189,7 @@ def test_side_by_side(model, series):
     pd.testing.assert_frame_equal(together.draws, alone.draws, check_exact=True)
 
 
+@pytest.mark.filterwarnings("ignore:The spend of .* seems to act")  # untrained
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_warnings_of_the_fits_are_counted(model, series, n_jobs):
     with (
