@@ -12,8 +12,10 @@ from skmmm.inspection._placement import (
     ACCOMPANIES,
     ADVICE,
     AHEAD,
+    CONSEQUENCES,
     DISPUTED,
     GROUPS,
+    HALVED,
     LASTS,
     LOWERS,
     SUSPECTS,
@@ -117,13 +119,25 @@ def _with_suspects(model, alarms):
     return found if model.demand is None else found & ~model.demand.told()
 
 
-def warn_of_alarms(estimator, alarms):
-    """Warn of channels whose spend tells nothing of their effect."""
-    media = estimator._columns.media
+def warn_of_alarms(estimator, alarms, doubted):
+    """Warn of channels whose spend tells nothing of their effect, and what is doubted.
+
+    Parameters
+    ----------
+    estimator : DeepCausalMMMRegressor
+    alarms : ndarray of shape (n_media,) of str
+    doubted : ndarray of shape (n_media,), bool
+        Channels of whose estimate a part only is called their effect.
+    """
+    media = np.array([*estimator._columns.media, None], dtype=object)[:-1]
     for reason, advice in ADVICE.items():
-        names = [c for c, a in zip(media, alarms, strict=True) if a == reason]
-        if names and reason != DISPUTED:  # of which findings have warned
-            warn_user(f"The spend of {names} {advice}")
+        rings = alarms == reason
+        if not rings.any() or reason == DISPUTED:  # of which findings have warned
+            continue
+        names, halved = media[rings].tolist(), media[rings & doubted].tolist()
+        said = reason in CONSEQUENCES  # what their effect is
+        words = HALVED.format(halved) if halved and not said else ""
+        warn_user(f"The spend of {names} {advice}{words}")
 
 
 def with_those_of_fit(estimator, alarms):

@@ -131,7 +131,8 @@ def fit_model(estimator, panel, stuck, outliers, population, graph, X, y, before
         model = _doubting(model, alarms)
         if reported is not None:
             alarms = alarms_after(alarms, reported, experiments)
-        warn_of_alarms(estimator, alarms)
+        doubted = model.network.channel_priors.doubted.numpy()
+        warn_of_alarms(estimator, alarms, doubted)
         alarms[untrusted & (alarms == "")] = UNTRUSTED  # of which it was warned
         judged = alarms != "", contradicted, untrusted
         model = _judged(model, target, *judged, _effects_in(trace, model))

@@ -74,16 +74,17 @@ ADVICE = {
     "control; if it may do harm, name it in free_sign.",
     GROUPS: "moves in groups of regions, and so does what the model leaves of the KPI, "
     "as if something unseen moved both. " + _DO.format("what moves these regions"),
-    TOGETHER: "moves with that of other channels, and so may the KPI, as they do that "
-    "follow the same demand; an effect cannot be told from that: fewer than ten "
-    "regions say too little, or demand looks like the spend of one channel. "
+    TOGETHER: "moves with that of other channels, as budgets do that follow the same "
+    "demand, and that demand may move the KPI, too: the data cannot tell it from an "
+    "effect (hidden_demand says what was found). "
     + _DO.format("what moves the budgets"),
     WHOLE: "seems to cause more than the whole KPI, which is hardly so: where a "
     "channel is never dark, no row says what no spend does, and what moves the KPI "
     "otherwise may decide. " + _DO.format("what moves the KPI of all regions"),
     LASTS: "seems to act for longer than expected: something else that is as slow may "
     "be taken for its carry-over. Do not act on it without an experiment; if it does "
-    "act for so long, say so with priors (decay) and a longer max_lag.",
+    "act for so long, say so with priors (decay) and a longer max_lag, or name it in "
+    "brand_channels.",
     ACCOMPANIES: "moves with that of a channel which reacts to the KPI, anticipates it "
     "or follows it: what moves that budget may move this one and the KPI, and its "
     "estimated effect may include that. " + _DO.format("what moves the budgets"),
@@ -100,6 +101,11 @@ ADVICE = {
     "(sampling_diagnostics_). Fit again with more draws, or another random_state.",
 }
 
+# What a warning adds of channels of whose estimate not all is called their effect.
+HALVED = (
+    " Until then half of what moves with {} is called the effect, and intervals start "
+    "at nothing."
+)
 # Spend that is a consequence of the KPI, or of what moves it.
 CONSEQUENCES = REACTS, ANTICIPATES
 # Of channels that mostly turn out innocent: only the verdict falls. In one series more

@@ -75,6 +75,7 @@ def summary_sentences(content):
         ("Experiments that contradict the rows", _conflicts(content)),
         ("What media caused", _media(content)),
         ("How sure that is", _sureness(content)),
+        ("Demand that no column shows", hidden_demand(content)),
         ("What experiments taught", _lessons(content)),
         ("What spend returned", _returns(content)),
         ("What changed since the earlier model", what_changed(content)),
@@ -125,7 +126,7 @@ def _sureness(content):
     if len(lost):
         text += (
             f" {name_some(content, lost)} cannot be told apart from nothing, from the "
-            "baseline or from other channels: only an experiment will."
+            "baseline or from other channels by these data: an experiment can tell."
         )
     for group in content.groups.itertuples():
         text += (
@@ -392,7 +393,13 @@ def _graph(content):
         text = "Which channel drives another, the data cannot say of any pair"
     elif undecided:
         text += f". {undecided} of {len(pairs)} directed pairs cannot be decided"
-    return f"{text}."
+    text += "."
+    if hidden_demand(content):
+        text += (
+            " Beside that, budgets move together with demand that no column shows: one "
+            "that seems to drive another may follow the same demand a little earlier."
+        )
+    return text
 
 
 def why_open(graph, parent, child):
@@ -433,7 +440,12 @@ def _forecasts(content):
 
 
 def hidden_demand(content):
-    """Return which budgets move with hidden demand, and how much of the KPI does."""
+    """Return which budgets move with hidden demand, and how much of the KPI does.
+
+    "" where none was found.
+    """
+    if content.demand_loading.empty:
+        return ""
     size = content.demand_loading.abs().max(axis=1).sort_values(ascending=False)
     moved = list(size.index[size >= _MOVES]) or list(size.index[:1])
     budgets, their = ("budget", "Its") if len(moved) == 1 else ("budgets", "Their")

@@ -10,7 +10,7 @@ import torch
 from scipy.signal import lfilter
 
 from skmmm import DeepCausalMMMRegressor
-from skmmm._estimator.alarms import placement_alarms
+from skmmm._estimator.alarms import placement_alarms, warn_of_alarms
 from skmmm.inspection import _placement as placement
 from skmmm.inspection._placement import spend_alarms
 
@@ -180,6 +180,21 @@ def test_the_regressor_warns_with_the_reason_and_calls_it_not_identified():
     summary = model.channel_summary()
     assert list(summary["alarm"]) == ["", placement.ACCOMPANIES, placement.REACTS]
     assert summary["verdict"].iloc[LAST] == "not identified"
+
+
+def test_warnings_say_what_is_done_to_estimates():
+    """But for channels left out of the model, of which the reason says it."""
+    media = ("tv", "radio", "search", "print")
+    estimator = SimpleNamespace(_columns=SimpleNamespace(media=media))
+    lasts, reacts = placement.LASTS, placement.REACTS
+    alarms = np.array([lasts, lasts, reacts, ""], dtype=object)
+    with pytest.warns(UserWarning, match="The spend of") as told:
+        warn_of_alarms(estimator, alarms, np.array([True, False, True, False]))
+    reacting, lasting = (str(one.message) for one in told)
+    assert "The spend of ['search'] reacts" in reacting
+    assert "half of what moves" not in reacting
+    assert "The spend of ['tv', 'radio'] seems to act" in lasting
+    assert "half of what moves with ['tv'] is called the effect" in lasting
 
 
 def test_a_channel_that_moves_in_groups_as_the_kpi_does_is_not_identified():

@@ -83,9 +83,12 @@ def test_hidden_demand_is_told_where_there_is_one(chased, fitted, panel, tmp_pat
     text = path.read_text(encoding="utf-8")
     assert 'id="chart-demand"' in text
     assert "is what spend does beyond it" in text
+    assert "Demand that no column shows" in text  # on the first page
     path = make_report(fitted, panel.X, panel.y, tmp_path / "none.html")
     assert read(path)[1]["demand"] is None
-    assert 'id="chart-demand"' not in path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    assert 'id="chart-demand"' not in text
+    assert "Demand that no column shows" not in text
 
 
 @pytest.mark.parametrize(
