@@ -21,7 +21,8 @@ pytest.register_assert_rewrite("command_line")
 
 # How far draws move; a short fit spends three quarters of its time on them.
 IN_FULL = {
-    name: getattr(hmc, name) for name in ("N_MOVES", "N_WARMUP", "N_AFTER", "N_STEPS")
+    name: getattr(hmc, name)
+    for name in ("N_MOVES", "N_WARMUP", "N_AFTER", "N_STEPS", "N_ALL_STEPS")
 }
 SHORT = dict.fromkeys(IN_FULL, 1) | {"N_MOVES": 0}
 REAL_PANEL = Path(__file__).parents[2] / "shared" / "data" / "dma_panel.csv.gz"

@@ -20,7 +20,7 @@ from skmmm._model import hmc, workers
 from skmmm.datasets import make_mmm_panel
 from skmmm.distributed import region_workers
 
-SHORT = {"N_MOVES": 1, "N_WARMUP": 1, "N_AFTER": 2, "N_STEPS": 2}
+SHORT = {"N_MOVES": 1, "N_WARMUP": 1, "N_AFTER": 2, "N_STEPS": 2, "N_ALL_STEPS": 1}
 
 
 @pytest.fixture(scope="module")

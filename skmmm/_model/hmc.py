@@ -25,14 +25,16 @@ from skmmm._model.vectors import joined, of_all_regions, split_like
 from skmmm._model.workers import blocks_of, workers_for
 
 N_MOVES = 2  # times that chains look for a better place to measure distances from
-N_WARMUP = 7  # transitions in which the step size is found, after every move
-N_AFTER = 8  # transitions of each chain after that, if it gives no more draws
+N_WARMUP = 4  # transitions in which the step size is found, after every move
+N_AFTER = 4  # transitions of each chain after that, if it gives no more draws
 _N_STEPS_OF_TESTS = 4  # in which chains are moved by experiments
 _N_NEWTON = 8  # steps to a point that says of what was tested what draws do
 _SIZES_OF_STEPS = 1.0, 0.5, 0.25, 0.1, 0.03  # the first that leads closer
 _DAMPING = 0.01  # of these, in variances of a measurement
 _LEAST_DOUBT = 1e-3  # about a mean effect, in mean KPI
-N_STEPS = 8  # leapfrog steps of a transition
+# Leapfrog steps of a transition, at least, and of all of them together: few long
+# trajectories get further along a ridge than many short ones.
+N_STEPS, N_ALL_STEPS = 12, 256
 _ACCEPT = 0.8  # mean acceptance aimed at
 _CELLS = 2**17  # region-period-channels of all chains together: bounds the memory
 _MIN_CHAINS = 8
@@ -352,21 +354,23 @@ def _explore(posterior, state, start, n_moves, n_draws, generator):
     n_chains, n_coordinates = len(state.position), _n_coordinates(network)
     n_each = -(-n_draws // n_chains)
     n_kept = max(N_AFTER, n_each)
+    n_steps = max(N_STEPS, N_ALL_STEPS // ((n_moves + 1) * N_WARMUP + n_kept))
     places = [
         part.new_empty(n_kept * n_chains, *part.shape[1:])
         for part in (start.shared, start.regional)
     ]
     changes: list[torch.Tensor] = []
     densities = [state.density]
+    first_step = 0.5 / n_coordinates**0.25
     for move in range(n_moves + 1):
-        step = _StepSize(1.0 / n_coordinates**0.25)
+        step = _StepSize(first_step)
         last = move == n_moves
         for transition in range(N_WARMUP + (n_kept if last else 0)):
             jitter = 0.8 + 0.4 * torch.rand((), generator=generator).item()
             accept_draw = torch.rand(n_chains, generator=generator, dtype=torch.float64)
             momentum = _normals(network, n_chains, generator)
             state, change = _transition(
-                posterior, state, momentum, jitter * step.now, N_STEPS, accept_draw
+                posterior, state, momentum, jitter * step.now, n_steps, accept_draw
             )
             state = posterior.with_new_spreads(state, generator)
             if transition < N_WARMUP:
@@ -380,7 +384,7 @@ def _explore(posterior, state, start, n_moves, n_draws, generator):
                 densities.append(state.density)
                 changes.append(change)
         if not last:
-            state = posterior.recentre(state)
+            state, first_step = posterior.recentre(state), step.now
     seen = network.at(*places)
     mean = network.at(*mean_parameters(network, *places, tested=tested))
     rows = posterior.inputs, posterior.target.share

@@ -350,7 +350,7 @@ def caught(world, **parameters):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("skmmm._estimator.fitting.sample", catch)
         # The draws of this fit are of no use.
-        for name in ("N_WARMUP", "N_AFTER", "N_STEPS"):
+        for name in ("N_WARMUP", "N_AFTER", "N_STEPS", "N_ALL_STEPS"):
             patch.setattr(hmc, name, 1)
         patch.setattr(hmc, "N_MOVES", 0)
         DeepCausalMMMRegressor(
