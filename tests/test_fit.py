@@ -32,6 +32,7 @@ def test_same_seed_gives_the_same_bytes(panel, fast):
         assert array.tobytes() == stored[1][name].tobytes()
 
 
+@pytest.mark.filterwarnings("ignore:The draws of")  # which are short
 @pytest.mark.parametrize("n_draws", [64, 10])
 def test_effects_where_all_places_are_draws_are_computed_once(
     panel, fast, monkeypatch, n_draws
@@ -261,7 +262,7 @@ def test_a_prior_that_the_data_contradict_is_named(arguments):
         return model.fit(world.X, world.y).channel_summary().loc["media_1"]
 
     with pytest.warns(UserWarning, match="contradict the prior"):
-        assert summary(1.1, n_draws=8)["verdict"] != "data-driven"
+        assert summary(1.1, n_draws=64)["verdict"] != "data-driven"
     # It is believed, as far as it is narrow, in panels of few regions too.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

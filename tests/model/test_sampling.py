@@ -330,13 +330,49 @@ def test_a_step_into_the_void_is_refused(trajectory):
 
 @pytest.mark.parametrize("start", [0.05, 0.4, 1.0])
 def test_step_size_finds_the_acceptance_aimed_at(start):
-    size = hmc._StepSize(start)
-    for _ in range(hmc.N_WARMUP):
-        size.learn(math.exp(-size.now))  # a made-up acceptance, which falls with size
+    for _ in range(1 + hmc.N_MOVES):
+        size = hmc._StepSize(start)
+        for _ in range(hmc.N_WARMUP):
+            size.learn(math.exp(-size.now))  # made up; it falls with size
+        start = size.now  # which the next begins with
     assert math.exp(-size.now) == pytest.approx(hmc._ACCEPT, abs=0.15)
 
 
 # --- a real fit ---------------------------------------------------------------------
+
+
+def test_step_sizes_are_handed_on_and_trajectories_fill_their_steps(
+    national, monkeypatch
+):
+    """Where chains make few transitions, each is longer."""
+    starts, ends, lengths = [], [], []
+
+    class Noted(hmc._StepSize):
+        def __init__(self, start):
+            super().__init__(start)
+            starts.append(start)
+
+        def learn(self, accepted):
+            super().learn(accepted)
+            if self._count == hmc.N_WARMUP:
+                ends.append(self.now)
+
+    def transition(*args):
+        lengths.append(args[4])
+        return original(*args)
+
+    original = hmc._transition
+    monkeypatch.setattr(hmc, "_StepSize", Noted)
+    monkeypatch.setattr(hmc, "_transition", transition)
+    hmc.sample(*national, 2, generator())
+    assert len(starts) == 1 + hmc.N_MOVES
+    assert starts[1:] == ends[:-1]
+    n_few = len(lengths)
+    assert lengths == [hmc.N_ALL_STEPS // n_few] * n_few
+    del lengths[:]
+    monkeypatch.setattr(hmc, "N_AFTER", 4 * hmc.N_AFTER)
+    hmc.sample(*national, 2, generator())
+    assert set(lengths) == {hmc.N_STEPS}
 
 
 def caught(world, **parameters):
