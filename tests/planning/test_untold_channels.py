@@ -28,9 +28,11 @@ def mixed(fitted):
 
 
 def test_what_moves_and_is_not_told_is_named(fitted, mixed):
-    free, plan = fitted.optimize_budget(), mixed.optimize_budget()
+    spent = fitted.optimize_budget().allocation["current_spend"].sum()
+    less = {"budget": 0.8 * spent}  # which moves all
+    free, plan = fitted.optimize_budget(**less), mixed.optimize_budget(**less)
     assert_array_equal(plan.x, free.x)
-    told = judged(fitted, [MIXED[0]] * 3).optimize_budget()
+    told = judged(fitted, [MIXED[0]] * 3).optimize_budget(**less)
     assert SAID not in told.message
     assert (abs(plan.x[1:] - 1.0) > 0.01).all()
     for channel, verdict in (("media_2", MIXED[1]), ("media_3", MIXED[2])):
@@ -38,7 +40,7 @@ def test_what_moves_and_is_not_told_is_named(fitted, mixed):
             f"{SAID}['{channel}'] brings ({verdict}): fixed=['{channel}'] keeps its "
             "spend." in plan.message
         )
-    both = judged(fitted, [MIXED[0], MIXED[2], MIXED[2]]).optimize_budget()
+    both = judged(fitted, [MIXED[0], MIXED[2], MIXED[2]]).optimize_budget(**less)
     assert (
         f"{SAID}['media_2', 'media_3'] bring (prior-driven): fixed=['media_2', "
         "'media_3'] keeps their spend." in both.message
