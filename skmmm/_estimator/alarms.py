@@ -136,7 +136,8 @@ def warn_of_alarms(estimator, alarms, doubted):
             continue
         names, halved = media[rings].tolist(), media[rings & doubted].tolist()
         said = reason in CONSEQUENCES  # what their effect is
-        words = HALVED.format(halved) if halved and not said else ""
+        them = ("it" if len(names) == 1 else "them") if halved == names else halved
+        words = HALVED.format(them) if halved and not said else ""
         warn_user(f"The spend of {names} {advice}{words}")
 
 
