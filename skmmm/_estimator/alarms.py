@@ -129,15 +129,16 @@ def warn_of_alarms(estimator, alarms, doubted):
     doubted : ndarray of shape (n_media,), bool
         Channels of whose estimate a part only is called their effect.
     """
-    media = np.array([*estimator._columns.media, None], dtype=object)[:-1]
+    channels = list(zip(estimator._columns.media, alarms, doubted, strict=True))
     for reason, advice in ADVICE.items():
-        rings = alarms == reason
-        if not rings.any() or reason == DISPUTED:  # of which findings have warned
+        names = [c for c, alarm, _ in channels if alarm == reason]
+        if not names or reason == DISPUTED:  # of which findings have warned
             continue
-        names, halved = media[rings].tolist(), media[rings & doubted].tolist()
-        said = reason in CONSEQUENCES  # what their effect is
-        them = ("it" if len(names) == 1 else "them") if halved == names else halved
-        words = HALVED.format(them) if halved and not said else ""
+        halved = [c for c, alarm, doubt in channels if alarm == reason and doubt]
+        words = ""
+        if halved and reason not in CONSEQUENCES:  # of which the advice says it
+            all_of_them = "it" if len(names) == 1 else "them"
+            words = HALVED.format(all_of_them if halved == names else halved)
         warn_user(f"The spend of {names} {advice}{words}")
 
 

@@ -361,7 +361,7 @@ def _explore(posterior, state, start, n_moves, n_draws, generator):
     ]
     changes: list[torch.Tensor] = []
     densities = [state.density]
-    first_step = 0.5 / n_coordinates**0.25
+    first_step = 0.5 / n_coordinates**0.25  # of a round normal, and half of that
     for move in range(n_moves + 1):
         step = _StepSize(first_step)
         last = move == n_moves

@@ -394,7 +394,7 @@ def _graph(content):
     elif undecided:
         text += f". {undecided} of {len(pairs)} directed pairs cannot be decided"
     text += "."
-    if hidden_demand(content):
+    if len(edges) and not content.demand_loading.empty:
         text += (
             " Beside that, budgets move together with demand that no column shows: one "
             "that seems to drive another may follow the same demand a little earlier."
