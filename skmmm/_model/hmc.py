@@ -13,8 +13,8 @@ from skmmm._model.laplace import (
     conditional_contraction,
     information,
     spread_information,
+    with_funnels_held,
     with_spreads,
-    with_spreads_held,
 )
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.posterior import Posterior, State
@@ -34,8 +34,8 @@ _DAMPING = 0.01  # of these, in variances of a measurement
 _LEAST_DOUBT = 1e-3  # about a mean effect, in mean KPI
 # Leapfrog steps of a transition, at least, and of all of them together: few long
 # trajectories get further along a ridge than many short ones.
-N_STEPS, N_ALL_STEPS = 12, 256
-_ACCEPT = 0.8  # mean acceptance aimed at
+N_STEPS, N_ALL_STEPS = 12, 384
+_ACCEPT = 0.9  # mean acceptance aimed at: with less some chains stay where they are
 _CELLS = 2**17  # region-period-channels of all chains together: bounds the memory
 _MIN_CHAINS = 8
 _FIRST_CHAINS = 32  # of which each gives two draws before there are more chains
@@ -74,8 +74,8 @@ def sample(network, inputs, target, loss, n_draws, generator):
     once, in the coordinates in which it is round. What follows from the scale of the
     data is then a matter of few, long steps. The mode need not be where most of the
     posterior is: after a while distances are measured from the mean of all chains,
-    in coordinates in which the Gaussian approximation there is round. Spreads of
-    deviations stay where they are in such a transition, and are drawn given the
+    in coordinates in which the Gaussian approximation there is round. Spreads of well
+    known deviations stay where they are in such a transition; all are drawn given the
     deviations after each.
 
     Parameters
@@ -193,7 +193,7 @@ def sample_on(network, places, inputs, target, loss, n_draws, generator):
     chosen = _not_refuted(target.experiments.log_density(start).detach(), generator)
     start = network.at(start.shared[chosen], start.regional[chosen])
     approximation = before.with_shared(
-        with_spreads_held(network, known), all_ties(network, inputs, target)
+        with_funnels_held(network, known), all_ties(network, inputs, target)
     )
     del before, known  # their memory is for what follows
     posterior = Posterior(network, inputs, target, loss, approximation)
@@ -419,7 +419,7 @@ def _spread_out(network, inputs, target, loss, noise):
     -------
     start : OutcomeNetwork
     approximation : LaplaceApproximation
-        With spreads held.
+        With funnels held.
     contraction : ndarray of shape (n_media,)
         As of `conditional_contraction`.
     """
@@ -432,7 +432,7 @@ def _spread_out(network, inputs, target, loss, noise):
     parts = split_like(noise, (network.shared, network.regional))
     shared, regional = wide.unwhiten(*parts)
     start = network.at(network.shared + shared, network.regional + regional)
-    approximation = wide.with_shared(with_spreads_held(network, known), ties)
+    approximation = wide.with_shared(with_funnels_held(network, known), ties)
     return start, approximation, conditional_contraction(network, known)
 
 

@@ -20,6 +20,9 @@ from skmmm._model.workers import blocks_of, workers_for
 BLOCK = 2**19  # derivatives at once, of all cells of a block of regions
 _OF_REGIONS = "cross", "regional", "cross_shock"  # of the information
 _EXACT = 1e12  # information about what counts as known
+# Share of the variance of deviations that rows take away, on average, from which their
+# spread is the neck of a funnel.
+_WELL_KNOWN = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -467,25 +470,51 @@ def with_spreads(network, known, deviations):
         What `spread_information` returned.
     """
     diagonal = known.shared.new_zeros(len(known.shared))
-    spreads = spreads_of(network)
     for prior, where in network.shared_priors.positions():
         if prior.name in deviations:
-            spread = spreads[prior.name.removesuffix("_spread_log")]
-            told = spread**2 * deviations[prior.name]
-            number = (told / (1.0 + told)).square().sum()
-            if told.ndim > 1:  # of regions
-                number = all_sum(number)
-            diagonal[where] = prior.scale**2 * 2.0 * number
+            part = _known_part(network, prior.name, deviations[prior.name])
+            diagonal[where] = prior.scale**2 * 2.0 * _summed(part.square())
     return replace(known, shared=known.shared + torch.diag(diagonal))
 
 
-def with_spreads_held(network, known):
-    """Return the information if all spreads were known exactly."""
+def _known_part(network, spread, told):
+    """Return the part of the variance of deviations that the data take away."""
+    told = spreads_of(network)[spread.removesuffix("_spread_log")] ** 2 * told
+    return told / (1.0 + told)
+
+
+def _summed(deviations):
+    """Return the sum over all deviations that a spread governs, in all regions."""
+    total = deviations.sum()
+    return all_sum(total) if deviations.ndim > 1 else total
+
+
+def with_spreads_held(network, known, but=()):
+    """Return the information if all spreads but some were known exactly."""
     held = known.shared.new_zeros(len(known.shared))
     for prior, where in network.shared_priors.positions():
-        if prior.name.endswith("_spread_log"):
+        if prior.name.endswith("_spread_log") and prior.name not in but:
             held[where] = _EXACT
     return replace(known, shared=known.shared + torch.diag(held))
+
+
+def with_funnels_held(network, known):
+    """Return the information if spreads of well known deviations were known exactly.
+
+    Deviations in units of their spread hardly depend on it where rows say little of
+    them, and depend on nothing else where rows say much: it is their funnel then [1]_.
+
+    References
+    ----------
+    .. [1] Betancourt, Girolami (2015). Hamiltonian Monte Carlo for Hierarchical
+       Models. Current Trends in Bayesian Methodology with Applications, ch. 4.
+    """
+    free = {}
+    for name, told in spread_information(network, known).items():
+        part = _known_part(network, name, told)
+        if _summed(part - _WELL_KNOWN) < 0.0:
+            free[name] = told
+    return with_spreads_held(network, with_spreads(network, known, free), but=free)
 
 
 def with_shared_held(known):
@@ -495,9 +524,9 @@ def with_shared_held(known):
 
 
 def approximate(network, known, inputs, target, *, overwrite=False):
-    """Return the `LaplaceApproximation` around a network, with spreads held."""
+    """Return the `LaplaceApproximation` around a network, with funnels held."""
     return LaplaceApproximation(
-        with_spreads_held(network, known),
+        with_funnels_held(network, known),
         all_ties(network, inputs, target),
         overwrite=overwrite,
     )
