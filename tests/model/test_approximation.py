@@ -24,6 +24,7 @@ from skmmm._model.laplace import (
     prior_ties,
     root_of,
     spread_information,
+    with_funnels_held,
     with_spreads,
     with_spreads_held,
 )
@@ -220,6 +221,34 @@ def test_spreads_that_are_held_do_not_move():
     free[: len(held)] = ~held
     expected = np.linalg.inv(precision[np.ix_(free, free)]).diagonal() ** 0.5
     assert_allclose(sd[~held], expected[: (~held).sum()], rtol=1e-6)
+
+
+def test_spreads_are_held_where_deviations_are_well_known():
+    network, inputs, target = make_problem()
+    known = information(network, inputs, target, GAUSS)
+    spreads = spread_information(network, known)
+    share = {}
+    for name, told in spreads.items():
+        variance = torch.exp(2.0 * network.values()[name])
+        share[name] = (variance * told / (1.0 + variance * told)).mean().item()
+    held = {name for name in share if share[name] > 0.5}
+    assert held
+    assert held < set(share)
+
+    def moving(times):
+        """Return which spreads move where rows say so many times as much."""
+        more = type(known)(**{name: times * told for name, told in vars(known).items()})
+        root = LaplaceApproximation(with_funnels_held(network, more)).shared_root
+        sd = root.square().sum(dim=1).sqrt()
+        return {
+            prior.name
+            for prior, where in network.shared_priors.positions()
+            if prior.name in spreads and sd[where].item() > 1e-2
+        }
+
+    assert moving(1.0) == set(share) - held
+    assert moving(1e-9) == set(share)
+    assert moving(1e9) == {name for name in share if not spreads[name].any()}
 
 
 def test_evidence_about_spreads():

@@ -370,7 +370,7 @@ def test_step_sizes_are_handed_on_and_trajectories_fill_their_steps(
     n_few = len(lengths)
     assert lengths == [hmc.N_ALL_STEPS // n_few] * n_few
     del lengths[:]
-    monkeypatch.setattr(hmc, "N_AFTER", 4 * hmc.N_AFTER)
+    monkeypatch.setattr(hmc, "N_AFTER", 8 * hmc.N_AFTER)
     hmc.sample(*national, 2, generator())
     assert set(lengths) == {hmc.N_STEPS}
 
