@@ -3,7 +3,7 @@
 import torch
 
 # How far log slopes may be from what is expected.
-SLOPE_REACH = 1.2
+SLOPE_REACH = 1.7
 # Width of the bend in which an effect becomes nothing, and where one as large as
 # expected lies beyond it, in expected effects.
 BEND = 0.2
