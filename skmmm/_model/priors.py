@@ -189,11 +189,12 @@ CARRYOVER = {
 # Of frequency: half of the maximum at 2.1 exposures, 90 % in 1.1 to 4.0, which is what
 # .1 + LogNormal(.7, .4) comes to; and one more exposure adds more before it adds less.
 HALF_FREQUENCY_LOG, FREQUENCY_SLOPE_LOG = (0.75, 0.38), (0.7, 0.4)
-# 90 % of slopes in .63 to 2.6, all in .39 to 4.3, a part in common: concave curves are
+# 90 % of slopes in .63 to 2.6, all in .23 to 7.0, a part in common: concave curves are
 # as reachable as thresholds, but steps, which fit any noise, are not. Nor is spend on
 # the log scale, which fits as well as other curves, and causes anything: a constant
 # more of it is a constant less of the baseline.
 SLOPE_LOG, SLOPE_MEAN = (0.25, 0.5), 0.3
+SLOPE_REACH = 1.7
 # Of channels with a slow stock: half of the share that goes into it is below .12, 5 %
 # above .71; 90 % of half-lives are within a factor of 2.1 of what is expected, none
 # beyond 4.1; and what was there at first is anything from nothing to twice the usual.
@@ -245,6 +246,8 @@ class ChannelPriors:
         that have one, 0 for others; None: no channel has one.
     usual : Tensor or None
         Mean of the rows' spend, in typical spend; None where `stock` is.
+    slope_reach : Tensor or None
+        How far log slopes may be from `slope_centre`; None: as in earlier versions.
     """
 
     pooled: torch.Tensor
@@ -266,6 +269,7 @@ class ChannelPriors:
     pairs: torch.Tensor | None = None
     stock: torch.Tensor | None = None
     usual: torch.Tensor | None = None
+    slope_reach: torch.Tensor | None = None
 
     def among(self, channels):
         """Return what is expected of some channels."""
@@ -371,6 +375,7 @@ def channel_priors(
         shown=torch.from_numpy(shown),
         alike=torch.from_numpy(half_saturation[0]).isnan(),
         frequency=None if by_frequency is None else torch.from_numpy(by_frequency),
+        slope_reach=torch.full_like(half, SLOPE_REACH),
     )
 
 

@@ -2,8 +2,8 @@
 
 import torch
 
-# How far log slopes may be from what is expected.
-SLOPE_REACH = 1.7
+# How far log slopes may be from what is expected in files of earlier versions.
+_EARLIER_REACH = 1.2
 # Width of the bend in which an effect becomes nothing, and where one as large as
 # expected lies beyond it, in expected effects.
 BEND = 0.2
@@ -64,8 +64,9 @@ def curves_alike(values, channels):
         values[f"{name}_log"] + channels.alike * values[f"{name}_mean"][:, None]
         for name in ("half_saturation", "slope")
     )
-    centre = channels.slope_centre
-    away = SLOPE_REACH * torch.tanh((slope - centre) / SLOPE_REACH)
+    centre, reach = channels.slope_centre, channels.slope_reach
+    reach = _EARLIER_REACH if reach is None else reach
+    away = reach * torch.tanh((slope - centre) / reach)
     bent = (centre + away).to(slope.dtype)
     return {"half_saturation_log": half, "slope_log": bent}
 

@@ -229,6 +229,8 @@ _FLAGS = ("pooled", "spiked", "doubted", "shown", "alike")
 def _channel_priors(arrays, sizes, scales):
     found = {"frequency": None, "stock": None, "usual": None}
     found["pairs"] = _pairs(arrays, sizes)
+    if "channel_priors.slope_reach" not in arrays:  # of earlier versions
+        found["slope_reach"] = None
     if scales.frequency is not None:
         found["frequency"] = torch.from_numpy(np.isfinite(scales.frequency))
     if "channel_priors.stock" in arrays:
@@ -240,7 +242,7 @@ def _channel_priors(arrays, sizes, scales):
             f"channel_priors.{field.name}",
             (sizes.n_media,),
             "bool" if field.name in _FLAGS else "float64",
-            above=0.0 if field.name.endswith("_spread") else -np.inf,
+            above=0.0 if field.name.endswith(("_spread", "_reach")) else -np.inf,
         )
         found[field.name] = torch.from_numpy(array)
     return ChannelPriors(**found)
