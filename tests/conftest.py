@@ -79,9 +79,7 @@ def short_chains():
         yield
 
 
-@pytest.fixture(scope="session")
-def fitted(panel):
-    """A regressor that has seen all of `panel`; not to be changed."""
+def fitted_to(panel, random_state):
     model = DeepCausalMMMRegressor(
         region="region",
         time="week",
@@ -89,11 +87,23 @@ def fitted(panel):
         max_lag=5,
         n_draws=8,
         max_iter=100,
-        random_state=2,
+        random_state=random_state,
     )
     with pytest.MonkeyPatch.context() as patch:
         set_chains(patch, IN_FULL)
         return model.fit(panel.X, panel.y)
+
+
+@pytest.fixture(scope="session")
+def fitted(panel):
+    """A regressor that has seen all of `panel`; not to be changed."""
+    return fitted_to(panel, random_state=2)
+
+
+@pytest.fixture(scope="session")
+def knowing(panel):
+    """The same, by chance sure of both controls."""
+    return fitted_to(panel, random_state=0)
 
 
 @pytest.fixture(scope="session")

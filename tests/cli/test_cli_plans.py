@@ -242,19 +242,19 @@ def test_python_becomes_options(said, advised):
 
 
 @pytest.fixture(scope="module")
-def saved(fitted, tmp_path_factory):
+def saved(knowing, tmp_path_factory):
     path = tmp_path_factory.mktemp("saved") / "model.skmmm"
-    fitted.save(path)
+    knowing.save(path)
     return str(path)
 
 
-def test_levers_of_a_plan(saved, fitted, tmp_path, capsys):
+def test_levers_of_a_plan(saved, knowing, tmp_path, capsys):
     asked = ["plan", saved, "--lever", "price=12.9:13.5:-500", "holiday=0:1:2000"]
     record = tmp_path / "a.plan.skmmm"
     assert main([*asked, "--save", str(record)]) == 0
     said = capsys.readouterr().out
     levers = {"price": Lever(12.9, 13.5, -500.0), "holiday": Lever(0, 1, 2000.0)}
-    plan = fitted.optimize_budget(levers=levers)
+    plan = knowing.optimize_budget(levers=levers)
     read = DeepCausalMMMRegressor.load_plan(record)
     pd.testing.assert_frame_equal(read.levers, plan.levers)
     reason = plan.levers["reason"]["price"]

@@ -38,10 +38,10 @@ def test_over_training_rows_the_effect_is_that_of_the_attribute(fitted, panel):
     pd.testing.assert_frame_equal(table, effects_of(fitted).control_summary())
 
 
-def test_interval_holds_point_and_truth(fitted, panel):
-    table = fitted.control_summary()
+def test_interval_holds_point_and_truth(knowing, panel):
+    table = knowing.control_summary()
     truth = panel.parameters["control_effect"] * panel.parameters["scale"].mean()
-    wider = fitted.control_summary(confidence_level=0.99)
+    wider = knowing.control_summary(confidence_level=0.99)
     for inside, held in ((table["effect"], table), (truth[table.index], wider)):
         assert (held["effect_low"] <= inside).all()
         assert (inside <= held["effect_high"]).all()

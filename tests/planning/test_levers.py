@@ -92,10 +92,10 @@ def test_a_lever_that_takes_what_is_left(fitted, panel, held):
     assert not plan.allocation["reason"].str.startswith("equal marginal").any()
 
 
-def test_money_and_outcome_add_up(fitted, panel):
-    levers = {"price": lever(fitted, 1.05), "holiday": Lever(0, 1, 2000)}
+def test_money_and_outcome_add_up(knowing, panel):
+    levers = {"price": lever(knowing, 1.05), "holiday": Lever(0, 1, 2000)}
     budget = 1.05 * panel.X[panel.media].to_numpy().sum()
-    plan = fitted.optimize_budget(budget, levers=levers)
+    plan = knowing.optimize_budget(budget, levers=levers)
     table = plan.levers
     spent = plan.allocation["spend"].sum() + table["cost"].sum()
     assert spent == pytest.approx(budget, rel=1e-9)
@@ -104,7 +104,7 @@ def test_money_and_outcome_add_up(fitted, panel):
         assert table["cost"][name] == pytest.approx(own.cost * moved, abs=1e-6)
         assert table["level"][name] == pytest.approx(plan.X[name].mean())
         assert table["current"][name] == pytest.approx(panel.X[name].mean())
-    assert_allclose(table["contribution"], brought(fitted, plan.X, panel.X), atol=1e-3)
+    assert_allclose(table["contribution"], brought(knowing, plan.X, panel.X), atol=1e-3)
     in_all = plan.allocation["contribution"].sum() + table["contribution"].sum()
     assert plan.outcome == pytest.approx(in_all)
     assert (table["contribution_low"] <= table["contribution"]).all()
@@ -237,19 +237,19 @@ def test_levels_end_with_data(fitted, panel):
         fitted.optimize_budget(levers={"price": Lever(2.0, 3.0, -1.0)})
 
 
-def test_as_many_events_as_there_were(fitted, panel):
+def test_as_many_events_as_there_were(knowing, panel):
     """Rows with an event have one, in training as well: more is beyond data."""
-    plan = fitted.optimize_budget(levers={"holiday": Lever(0, 1, 1)})
+    plan = knowing.optimize_budget(levers={"holiday": Lever(0, 1, 1)})
     row = plan.levers.loc["holiday"]
     assert row["level"] == pytest.approx(panel.X["holiday"].mean())
     assert row["reason"] == "where observed values end"
-    dear = fitted.optimize_budget(levers={"holiday": Lever(0, 1, 1e5)})
+    dear = knowing.optimize_budget(levers={"holiday": Lever(0, 1, 1e5)})
     assert dear.levers["level"]["holiday"] == 0.0
 
 
-def test_a_level_keeps_the_sign_of_the_values(fitted, panel):
+def test_a_level_keeps_the_sign_of_the_values(knowing, panel):
     def ask(sign, *ends):
-        return fitted.optimize_budget(
+        return knowing.optimize_budget(
             X=panel.X.assign(holiday=sign * panel.X["holiday"]),
             levers={"holiday": Lever(*ends, 1.0)},
             allow_extrapolation=True,
@@ -262,7 +262,7 @@ def test_a_level_keeps_the_sign_of_the_values(fitted, panel):
     ):
         ask(1.0, -1.0, 0.1)
     # Within data the end is that of data, whatever is asked for.
-    plan = fitted.optimize_budget(levers={"holiday": Lever(-1.0, 0.0, 1e5)})
+    plan = knowing.optimize_budget(levers={"holiday": Lever(-1.0, 0.0, 1e5)})
     assert plan.levers["level"]["holiday"] == 0.0
     below = SimpleNamespace(labels=["discount"], values=np.array([[-2.0], [0.0]]))
     _check_sign(below, 0, np.array([-3.0, 0.0]))
@@ -406,20 +406,22 @@ def test_a_path_goes_as_far_as_media_and_levers_can(fitted, panel):
     assert_allclose(budgets.iloc[[0, -1]] / now, ends)
 
 
-def test_scenarios_count_the_money_of_levers(fitted, panel):
+def test_scenarios_count_the_money_of_levers(knowing, panel):
     levers = {"price": Lever(12.5, 14.0, -500.0), "holiday": Lever(0, 1, 2000.0)}
-    plan = fitted.optimize_budget(levers=levers)
+    plan = knowing.optimize_budget(levers=levers)
     scenarios = {"today": panel.X, "plan": plan.X.sample(frac=1.0, random_state=0)}
-    table = compare_scenarios(fitted, scenarios, levers=levers)
-    own = fitted.compare_scenarios(scenarios, levers=levers)
+    table = compare_scenarios(knowing, scenarios, levers=levers)
+    own = knowing.compare_scenarios(scenarios, levers=levers)
     pd.testing.assert_frame_equal(own, table)
     assert table["spend"]["today"] == pytest.approx(panel.X[panel.media].sum().sum())
     assert table["difference_spend"]["plan"] == 0.0  # the budget is that of today
-    media = compare_scenarios(fitted, scenarios)["difference_spend"]["plan"]
+    media = compare_scenarios(knowing, scenarios)["difference_spend"]["plan"]
     assert media == pytest.approx(-plan.levers["cost"].sum())
-    back = compare_scenarios(fitted, scenarios, levers=levers, baseline="plan")
-    more = fitted.optimize_budget(1e5 + panel.X[panel.media].sum().sum(), levers=levers)
-    told = compare_scenarios(fitted, {"a": panel.X, "b": more.X}, levers=levers)
+    back = compare_scenarios(knowing, scenarios, levers=levers, baseline="plan")
+    more = knowing.optimize_budget(
+        1e5 + panel.X[panel.media].sum().sum(), levers=levers
+    )
+    told = compare_scenarios(knowing, {"a": panel.X, "b": more.X}, levers=levers)
     assert told["difference_spend"]["b"] == pytest.approx(1e5)
     assert back["difference_spend"]["today"] == 0.0
 
