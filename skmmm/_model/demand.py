@@ -49,6 +49,7 @@ MOST_UNSURE, LEAST_UNSURE = 4, 0.03
 N_ROUNDS = 3  # of filling in what was not seen and fitting
 MOVES = 0.2  # loading from which a channel moves with demand
 ONE_CHANNEL = 0.95  # from which demand is little else than the spend of that channel
+COPIES = 0.9  # correlation of log spend from which two budgets are nearly one
 FEW_REGIONS = 10  # below which loadings are as uncertain as in one series
 # Chance at which a channel seems to move with suspects, and least correlation with one.
 WITH_SUSPECTS, LEAST_CORRELATION = 0.05, 0.1
@@ -195,7 +196,7 @@ def fit_demand(panel, season, shown, generator):
     if n_periods < MIN_PERIODS or panel.media.shape[2] < 2:
         return None
     spend, seen = _log_spend(panel.media, panel.observed, panel.controls, season)
-    together, apart = _split(spend, seen & shown)
+    together, apart = _split(spend, seen & shown & ~_second_copies(spend, seen))
     found, usual = [], None
     # Budgets that move in groups of regions tell nothing of local demand.
     alone = independent_spend(panel.media, panel.observed[..., None]) >= LOCAL
@@ -281,13 +282,37 @@ def with_suspects(media, observed, controls, season, suspects):
     if media.shape[1] < MIN_PERIODS or not suspects.any():
         return np.zeros(len(suspects), dtype=bool)
     spend, seen = _log_spend(media, observed, controls, season)
-    size = np.sqrt((spend**2).sum(axis=(0, 1)) / seen.sum(axis=(0, 1)).clip(1))
-    spend = np.clip(spend / np.where(size > 0, size, 1.0), -FAR, FAR)
-    both = np.einsum("rti,rtj->ij", 1.0 * seen, 1.0 * seen).clip(1.0)
-    alike = np.einsum("rti,rtj->ij", spend, spend) / both
+    spend = _standardised(spend, seen)
+    alike = _correlations(spend, seen)
     limit = norm.isf(WITH_SUSPECTS / suspects.sum())  # the chance of any of them
     found = (_scores(spend, seen)[0] >= limit) & (alike >= LEAST_CORRELATION)
     return found[:, suspects].any(axis=1) & ~suspects
+
+
+def _standardised(spend, seen):
+    """Return log spend in its standard deviations, (R, T, M)."""
+    size = np.sqrt((spend**2).sum(axis=(0, 1)) / seen.sum(axis=(0, 1)).clip(1))
+    return np.clip(spend / np.where(size > 0, size, 1.0), -FAR, FAR)
+
+
+def _correlations(spend, seen):
+    """Return correlations of standardised spend where both were seen, (M, M)."""
+    both = np.einsum("rti,rtj->ij", 1.0 * seen, 1.0 * seen).clip(1.0)
+    return np.einsum("rti,rtj->ij", spend, spend) / both
+
+
+def _second_copies(spend, seen):
+    """Return channels of which another is nearly a copy, and is looked at, (M,), bool.
+
+    What two such budgets have in common is one budget as much as demand, and nothing
+    tells which. Of three that are nearly one, demand is the likelier reason; so it is
+    where there are no others.
+    """
+    copies = _correlations(_standardised(spend, seen), seen) >= COPIES
+    copies &= ~np.eye(len(copies), dtype=bool)
+    paired = copies.sum(axis=0) == 1
+    second = np.triu(copies & paired & paired[:, None]).any(axis=0)
+    return second & (len(second) > 2)
 
 
 def _factor_of(spend, seen, *, n_free, generator, usual=None):

@@ -257,6 +257,22 @@ def test_identical_columns_leave_the_factor_bounded():
     assert torch.isfinite(posterior.log_density(vectors)).all()
 
 
+@pytest.mark.parametrize("n_regions", [1, 12])
+def test_two_budgets_that_are_nearly_one_are_no_demand(n_regions):
+    panel, _ = make_panel(0.0, n_regions=n_regions)  # none follows demand
+    noise = np.random.default_rng(1).normal(0.0, 0.1, panel.media.shape[:2])
+    first, n_media = panel.media[..., 0], panel.media.shape[2]
+    assert n_media > 3
+    media = panel.media.copy()
+    media[..., 1] = 0.4 * first * np.exp(noise)
+    assert found(replace(panel, media=media)) is None
+    # A third that is as near leaves demand as the likelier reason, as do two alone.
+    media[..., 2] = 0.3 * first * np.exp(noise[:, ::-1])
+    demand = found(replace(panel, media=media))
+    assert (abs(demand.loading[0, :3]) > 0.8).all()
+    assert found(replace(panel, media=media[..., :2])) is not None
+
+
 def test_one_week_of_lasting_demand_is_enough():
     """Coefficients of neighbouring weeks take from each other what each may have."""
     rng = np.random.default_rng(0)
