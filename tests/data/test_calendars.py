@@ -27,6 +27,17 @@ def test_duplicate_row(X, y, fast):
         DeepCausalMMMRegressor(**fast).fit(X.iloc[[*range(len(X)), 5]], [*y, 1.0])
 
 
+def test_regions_whose_column_is_not_named(X, y, fast):
+    message = (
+        "Two rows for time 2021-01-04. If they are of several regions, name the column "
+        "that says which (region=...). Aggregate them to one row per region and period."
+    )
+    with refuses(message):
+        DeepCausalMMMRegressor(**fast | {"region": None}).fit(
+            X.drop(columns="region"), y
+        )
+
+
 def test_time_missing_in_a_row(X, y, fast):
     X.loc[5, "week"] = pd.NaT
     message = "The time column 'week' is missing in row 5. Every row needs a period."
