@@ -49,7 +49,9 @@ MOST_UNSURE, LEAST_UNSURE = 4, 0.03
 N_ROUNDS = 3  # of filling in what was not seen and fitting
 MOVES = 0.2  # loading from which a channel moves with demand
 ONE_CHANNEL = 0.95  # from which demand is little else than the spend of that channel
-COPIES = 0.9  # correlation of log spend from which two budgets are nearly one
+# Correlation of log spend from which two budgets are nearly one, if they are seen
+# together in so many of the cells in which one is.
+COPIES, BESIDE = 0.9, 0.5
 FEW_REGIONS = 10  # below which loadings are as uncertain as in one series
 # Chance at which a channel seems to move with suspects, and least correlation with one.
 WITH_SUSPECTS, LEAST_CORRELATION = 0.05, 0.1
@@ -196,7 +198,8 @@ def fit_demand(panel, season, shown, generator):
     if n_periods < MIN_PERIODS or panel.media.shape[2] < 2:
         return None
     spend, seen = _log_spend(panel.media, panel.observed, panel.controls, season)
-    together, apart = _split(spend, seen & shown & ~_second_copies(spend, seen))
+    second = _second_copies(np.where(shown, spend, 0.0), seen & shown)
+    together, apart = _split(spend, seen & shown & ~second)
     found, usual = [], None
     # Budgets that move in groups of regions tell nothing of local demand.
     alone = independent_spend(panel.media, panel.observed[..., None]) >= LOCAL
@@ -283,7 +286,7 @@ def with_suspects(media, observed, controls, season, suspects):
         return np.zeros(len(suspects), dtype=bool)
     spend, seen = _log_spend(media, observed, controls, season)
     spend = _standardised(spend, seen)
-    alike = _correlations(spend, seen)
+    alike, _ = _correlations(spend, seen)
     limit = norm.isf(WITH_SUSPECTS / suspects.sum())  # the chance of any of them
     found = (_scores(spend, seen)[0] >= limit) & (alike >= LEAST_CORRELATION)
     return found[:, suspects].any(axis=1) & ~suspects
@@ -296,9 +299,9 @@ def _standardised(spend, seen):
 
 
 def _correlations(spend, seen):
-    """Return correlations of standardised spend where both were seen, (M, M)."""
-    both = np.einsum("rti,rtj->ij", 1.0 * seen, 1.0 * seen).clip(1.0)
-    return np.einsum("rti,rtj->ij", spend, spend) / both
+    """Return correlations of standardised spend, and in how many cells, (M, M)."""
+    both = np.einsum("rti,rtj->ij", 1.0 * seen, 1.0 * seen)
+    return np.einsum("rti,rtj->ij", spend, spend) / both.clip(1.0), both
 
 
 def _second_copies(spend, seen):
@@ -308,8 +311,10 @@ def _second_copies(spend, seen):
     tells which. Of three that are nearly one, demand is the likelier reason; so it is
     where there are no others.
     """
-    copies = _correlations(_standardised(spend, seen), seen) >= COPIES
-    copies &= ~np.eye(len(copies), dtype=bool)
+    alike, both = _correlations(_standardised(spend, seen), seen)
+    cells = both.diagonal()
+    beside = both >= BESIDE * np.maximum(cells, cells[:, None]).clip(1.0)
+    copies = (alike >= COPIES) & beside & ~np.eye(len(alike), dtype=bool)
     paired = copies.sum(axis=0) == 1
     second = np.triu(copies & paired & paired[:, None]).any(axis=0)
     return second & (len(second) > 2)
