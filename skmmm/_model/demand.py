@@ -50,8 +50,8 @@ N_ROUNDS = 3  # of filling in what was not seen and fitting
 MOVES = 0.2  # loading from which a channel moves with demand
 ONE_CHANNEL = 0.95  # from which demand is little else than the spend of that channel
 # Correlation of log spend from which two budgets are nearly one, if they are seen
-# together in so many of the cells in which one is.
-COPIES, BESIDE = 0.9, 0.5
+# together in so many of the cells in which one is; and from which a third moves, too.
+COPIES, BESIDE, A_THIRD = 0.9, 0.5, 0.5
 FEW_REGIONS = 10  # below which loadings are as uncertain as in one series
 # Chance at which a channel seems to move with suspects, and least correlation with one.
 WITH_SUSPECTS, LEAST_CORRELATION = 0.05, 0.1
@@ -308,14 +308,15 @@ def _second_copies(spend, seen):
     """Return channels of which another is nearly a copy, and is looked at, (M,), bool.
 
     What two such budgets have in common is one budget as much as demand, and nothing
-    tells which. Of three that are nearly one, demand is the likelier reason; so it is
+    tells which. Where a third moves with them, demand is the likelier reason; so it is
     where there are no others.
     """
     alike, both = _correlations(_standardised(spend, seen), seen)
     cells = both.diagonal()
     beside = both >= BESIDE * np.maximum(cells, cells[:, None]).clip(1.0)
-    copies = (alike >= COPIES) & beside & ~np.eye(len(alike), dtype=bool)
-    paired = copies.sum(axis=0) == 1
+    apart = ~np.eye(len(alike), dtype=bool)
+    copies = (alike >= COPIES) & beside & apart
+    paired = ((alike >= A_THIRD) & apart).sum(axis=0) == 1
     second = np.triu(copies & paired & paired[:, None]).any(axis=0)
     return second & (len(second) > 2)
 
