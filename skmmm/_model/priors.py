@@ -189,7 +189,7 @@ CARRYOVER = {
 # Of frequency: half of the maximum at 2.1 exposures, 90 % in 1.1 to 4.0, which is what
 # .1 + LogNormal(.7, .4) comes to; and one more exposure adds more before it adds less.
 HALF_FREQUENCY_LOG, FREQUENCY_SLOPE_LOG = (0.75, 0.38), (0.7, 0.4)
-# 90 % of slopes in .63 to 2.6, all in .23 to 7.0, a part in common: concave curves are
+# 90 % of slopes in .60 to 2.8, all in .23 to 7.0, a part in common: concave curves are
 # as reachable as thresholds, but steps, which fit any noise, are not. Nor is spend on
 # the log scale, which fits as well as other curves, and causes anything: a constant
 # more of it is a constant less of the baseline.
