@@ -586,19 +586,14 @@ def population_of(frame, label, code, regions, where):
     return population
 
 
-_IF_SEVERAL_REGIONS = (
-    "If they are of several regions, name the column that says which (region=...). "
-)
-
-
 def check_no_duplicates(region, period, where):
     """Raise if two rows are about the same region and period."""
     order = np.lexsort((period, region))
     same = (np.diff(region[order]) == 0) & (np.diff(period[order]) == 0)
     if same.any():
         first = order[np.flatnonzero(same)[0]]
-        several = "" if np.ptp(region) else _IF_SEVERAL_REGIONS
+        hint = "If they are of several regions, name their column (region=...). "
         raise ValueError(
-            f"Two rows for {where(first)}. {several}Aggregate them to one row per "
-            "region and period."
+            f"Two rows for {where(first)}. {'' if np.ptp(region) else hint}"
+            "Aggregate them to one row per region and period."
         )

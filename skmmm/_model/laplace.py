@@ -12,7 +12,7 @@ from skmmm._model.jacobian import parts_of, responses, spreads_of
 from skmmm._model.likelihood import error_precision, errors, split_common
 from skmmm._model.priors import NOISE_FLOOR, NOISE_RATIO
 from skmmm._model.roots import root_of
-from skmmm._model.sums import all_sum, gathered, own_regions, replicated
+from skmmm._model.sums import agreed, all_sum, gathered, own_regions, replicated
 from skmmm._model.threads import of_each
 from skmmm._model.vectors import joined, split_like
 from skmmm._model.workers import blocks_of, workers_for
@@ -509,11 +509,15 @@ def with_funnels_held(network, known):
     .. [1] Betancourt, Girolami (2015). Hamiltonian Monte Carlo for Hierarchical
        Models. Current Trends in Bayesian Methodology with Applications, ch. 4.
     """
-    free = {}
-    for name, told in spread_information(network, known).items():
-        part = _known_part(network, name, told)
-        if _summed(part - _WELL_KNOWN) < 0.0:
-            free[name] = told
+    told = spread_information(network, known)
+    if not told:
+        return known
+    beyond = [
+        _summed(_known_part(network, name, own) - _WELL_KNOWN)
+        for name, own in told.items()
+    ]
+    little = agreed(torch.stack(beyond)) < 0.0
+    free = {name: told[name] for name, few in zip(told, little, strict=True) if few}
     return with_spreads_held(network, with_spreads(network, known, free), but=free)
 
 

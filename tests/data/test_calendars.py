@@ -29,8 +29,8 @@ def test_duplicate_row(X, y, fast):
 
 def test_regions_whose_column_is_not_named(X, y, fast):
     message = (
-        "Two rows for time 2021-01-04. If they are of several regions, name the column "
-        "that says which (region=...). Aggregate them to one row per region and period."
+        "Two rows for time 2021-01-04. If they are of several regions, name their "
+        "column (region=...). Aggregate them to one row per region and period."
     )
     with refuses(message):
         DeepCausalMMMRegressor(**fast | {"region": None}).fit(
