@@ -5,16 +5,14 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from skmmm._model.coordinates import Coordinates
 from skmmm._model.draws import few_draws
 from skmmm._model.laplace import (
     LaplaceApproximation,
     all_ties,
-    approximate,
     conditional_contraction,
     information,
-    spread_information,
-    with_funnels_held,
-    with_spreads,
+    with_spreads_held,
 )
 from skmmm._model.network import OutcomeNetwork
 from skmmm._model.posterior import Posterior, State
@@ -148,12 +146,14 @@ def _sample(network, inputs, target, loss, n_draws, generator):
     most = max(_FIRST_CHAINS, n_draws // 2)
     n_chains = min(n_draws, most, most_chains(inputs))
     noise = _normals(network, n_chains, generator)
-    start, approximation, contraction = _spread_out(
-        network, inputs, target, loss, noise
+    known = information(network, inputs, target, loss)
+    contraction = conditional_contraction(network, known)
+    posterior = Posterior(
+        Coordinates(network, known, inputs, target), inputs, target, loss
     )
-    posterior = Posterior(network, inputs, target, loss, approximation)
-    del approximation  # which ends where chains first stop
-    state = posterior.state(start.shared, start.regional)
+    del known  # its memory is for what follows
+    start = network.at(*posterior.parameters(noise))
+    state = posterior.at(noise)
     found = _explore(posterior, state, start, N_MOVES, n_draws, generator)
     return *found, contraction
 
@@ -188,16 +188,17 @@ def sample_on(network, places, inputs, target, loss, n_draws, generator):
     """
     known = information(network, inputs, target, loss)
     untold = replace(target, experiments=None)
-    before = approximate(network, known, inputs, untold, overwrite=True)
+    before = LaplaceApproximation(
+        with_spreads_held(network, known), all_ties(network, inputs, untold)
+    )
     start = _assimilated(places, before, target.experiments, generator)
     chosen = _not_refuted(target.experiments.log_density(start).detach(), generator)
     start = network.at(start.shared[chosen], start.regional[chosen])
-    approximation = before.with_shared(
-        with_funnels_held(network, known), all_ties(network, inputs, target)
+    del before  # its memory is for what follows
+    posterior = Posterior(
+        Coordinates(network, known, inputs, target), inputs, target, loss
     )
-    del before, known  # their memory is for what follows
-    posterior = Posterior(network, inputs, target, loss, approximation)
-    del approximation
+    del known
     state = posterior.recentre(posterior.state(start.shared, start.regional))
     draws, mean, trace = _explore(posterior, state, start, 1, n_draws, generator)
     return draws, _as_told(mean, trace.places, posterior), trace
@@ -260,7 +261,7 @@ def _as_told(mean, places, posterior):
         products = slopes @ slopes.T + _DAMPING * torch.eye(len(away)).double()
         move = torch.linalg.solve(products, away) @ slopes
         n_shared = mean.shared.shape[1]
-        shared, regional = posterior.approximation.unwhiten(
+        shared, regional = posterior.coordinates.approximation.unwhiten(
             move[None, :n_shared], move[n_shared:].reshape(mean.regional.shape)
         )
         for size in _SIZES_OF_STEPS:
@@ -327,7 +328,8 @@ class _Said:
                 strict=True,
             )
         ]
-        return joined(*self.posterior.approximation.unwhiten_vjp(*both))
+        approximation = self.posterior.coordinates.approximation
+        return joined(*approximation.unwhiten_vjp(*both))
 
 
 def _not_refuted(log_density, generator):
@@ -410,30 +412,6 @@ def _chosen_draws(places, n_kept, n_each, n_draws):
             for part in (places.shared, places.regional)
         )
     )
-
-
-def _spread_out(network, inputs, target, loss, noise):
-    """Turn noise into draws of the Gaussian approximation, with spreads unknown.
-
-    Returns
-    -------
-    start : OutcomeNetwork
-    approximation : LaplaceApproximation
-        With funnels held.
-    contraction : ndarray of shape (n_media,)
-        As of `conditional_contraction`.
-    """
-    known = information(network, inputs, target, loss)
-    told = spread_information(network, known)
-    ties = all_ties(network, inputs, target)
-    wide = LaplaceApproximation(
-        with_spreads(network, known, told), ties, overwrite=True
-    )
-    parts = split_like(noise, (network.shared, network.regional))
-    shared, regional = wide.unwhiten(*parts)
-    start = network.at(network.shared + shared, network.regional + regional)
-    approximation = wide.with_shared(with_funnels_held(network, known), ties)
-    return start, approximation, conditional_contraction(network, known)
 
 
 def most_chains(inputs):

@@ -20,8 +20,8 @@ from skmmm._model.workers import blocks_of, workers_for
 BLOCK = 2**19  # derivatives at once, of all cells of a block of regions
 _OF_REGIONS = "cross", "regional", "cross_shock"  # of the information
 _EXACT = 1e12  # information about what counts as known
-# Share of the variance of deviations that rows take away, on average, from which their
-# spread is the neck of a funnel.
+# Share of the variance of deviations that rows take away, on average, from which they
+# tell enough of their spread.
 _WELL_KNOWN = 0.5
 
 
@@ -470,17 +470,32 @@ def with_spreads(network, known, deviations):
         What `spread_information` returned.
     """
     diagonal = known.shared.new_zeros(len(known.shared))
+    parts = known_parts(network, deviations)
     for prior, where in network.shared_priors.positions():
-        if prior.name in deviations:
-            part = _known_part(network, prior.name, deviations[prior.name])
-            diagonal[where] = prior.scale**2 * 2.0 * _summed(part.square())
+        if prior.name in parts:
+            squares = _summed(parts[prior.name].square())
+            diagonal[where] = prior.scale**2 * 2.0 * squares
     return replace(known, shared=known.shared + torch.diag(diagonal))
 
 
-def _known_part(network, spread, told):
-    """Return the part of the variance of deviations that the data take away."""
-    told = spreads_of(network)[spread.removesuffix("_spread_log")] ** 2 * told
-    return told / (1.0 + told)
+def known_parts(network, deviations):
+    """Return the part of the variance of deviations that the data take away.
+
+    Parameters
+    ----------
+    deviations : dict of str to Tensor
+        As of `with_spreads`.
+
+    Returns
+    -------
+    parts : dict of str to Tensor
+    """
+    spreads = spreads_of(network)
+    seen = {
+        name: spreads[name.removesuffix("_spread_log")] ** 2 * told
+        for name, told in deviations.items()
+    }
+    return {name: told / (1.0 + told) for name, told in seen.items()}
 
 
 def _summed(deviations):
@@ -498,23 +513,16 @@ def with_spreads_held(network, known, but=()):
     return replace(known, shared=known.shared + torch.diag(held))
 
 
-def with_funnels_held(network, known):
+def with_known_spreads_held(network, known):
     """Return the information if spreads of well known deviations were known exactly.
 
-    Deviations in units of their spread hardly depend on it where rows say little of
-    them, and depend on nothing else where rows say much: it is their funnel then [1]_.
-
-    References
-    ----------
-    .. [1] Betancourt, Girolami (2015). Hamiltonian Monte Carlo for Hierarchical
-       Models. Current Trends in Bayesian Methodology with Applications, ch. 4.
+    All processes hold the same ones.
     """
     told = spread_information(network, known)
     if not told:
         return known
     beyond = [
-        _summed(_known_part(network, name, own) - _WELL_KNOWN)
-        for name, own in told.items()
+        _summed(part - _WELL_KNOWN) for part in known_parts(network, told).values()
     ]
     little = agreed(torch.stack(beyond)) < 0.0
     free = {name: told[name] for name, few in zip(told, little, strict=True) if few}
@@ -525,15 +533,6 @@ def with_shared_held(known):
     """Return the information if all shared parameters were known exactly."""
     held = torch.full_like(known.shared.diagonal(), _EXACT)
     return replace(known, shared=known.shared + torch.diag(held))
-
-
-def approximate(network, known, inputs, target, *, overwrite=False):
-    """Return the `LaplaceApproximation` around a network, with funnels held."""
-    return LaplaceApproximation(
-        with_funnels_held(network, known),
-        all_ties(network, inputs, target),
-        overwrite=overwrite,
-    )
 
 
 def conditional_contraction(network, known):

@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 import torch
 
+from skmmm._model.coordinates import Coordinates
 from skmmm._model.draws import few_draws
-from skmmm._model.laplace import approximate, information
+from skmmm._model.laplace import information
 from skmmm._model.likelihood import log_likelihood, log_prior
 from skmmm._model.priors import fields_in_dtype
 from skmmm._model.spreads import draw_spreads, mean_parameters, slopes_after
 from skmmm._model.sums import agreed, all_sum
-from skmmm._model.vectors import joined, split_like
 
 _CHANNELS = 2**18  # of all regions of the chains that move at once
 
@@ -38,27 +38,37 @@ class State(NamedTuple):
 
 
 class Posterior:
-    """The log posterior as a function of standardised coordinates."""
+    """The log posterior as a function of coordinates in which it is nearly round.
 
-    def __init__(self, network, inputs, target, loss, approximation):
-        self.approximation, self.inputs, self.target, self.loss = (
-            approximation,
+    Parameters
+    ----------
+    coordinates : Coordinates
+    inputs : Inputs
+    target : Target
+    loss : Loss
+    """
+
+    def __init__(self, coordinates, inputs, target, loss):
+        self.coordinates, self.inputs, self.target, self.loss = (
+            coordinates,
             inputs,
             target,
             loss,
         )
-        self.network = network
         self._rough = (
-            network.to(torch.float32),
+            self.network.to(torch.float32),
             fields_in_dtype(inputs, torch.float32),
             target.in_dtype(torch.float32),
         )
 
+    @property
+    def network(self):
+        """The network around which the coordinates are."""
+        return self.coordinates.network
+
     def parameters(self, position):
         """Return shared and regional parameters at positions."""
-        parts = split_like(position, (self.network.shared, self.network.regional))
-        shared, regional = self.approximation.unwhiten(*parts)
-        return self.network.shared + shared, self.network.regional + regional
+        return self.coordinates.parameters(position)
 
     def recentre(self, state):
         """Go to coordinates around the mean of all chains; return the state in them."""
@@ -66,11 +76,10 @@ class Posterior:
         centre = self.network.at(
             *mean_parameters(self.network, shared, regional, tested=self.target.tested)
         )
-        del self.approximation  # its memory is for what follows
+        del self.coordinates  # its memory is for what follows
         rows = self.inputs, self.target
         known = information(centre, *rows, self.loss)
-        self.approximation = approximate(centre, known, *rows, overwrite=True)
-        self.network = centre
+        self.coordinates = Coordinates(centre, known, *rows)
         self._rough = centre.to(torch.float32), *self._rough[1:]
         del known
         return self.state(shared, regional)
@@ -91,37 +100,33 @@ class Posterior:
             for old, new in zip(before, after, strict=True)
         )
         lost = shared + all_sum(regional)
-        density = state.density - 0.5 * lost
+        volume = self.coordinates.log_volume
+        wider = volume(after[0]) - volume(before[0])
         return State(
-            self._position(*after), density, self._by_position(*slopes), *slopes
+            self.coordinates.position(*after),
+            state.density - 0.5 * lost + wider,
+            self.coordinates.by_position(*after, *slopes),
+            *slopes,
         )
 
     def state(self, shared, regional):
         """Return the `State` of parameters."""
-        return self.at(self._position(shared, regional))
+        return self.at(self.coordinates.position(shared, regional))
 
     def at(self, position):
         """Return the `State` at a position, shape (n_chains, n_coordinates)."""
         return State(position, self.density(position), *self.gradient(position))
 
-    def _position(self, shared, regional):
-        parts = self.approximation.whiten(
-            shared - self.network.shared, regional - self.network.regional
-        )
-        return joined(*parts)
-
-    def _by_position(self, *slopes):
-        return joined(*self.approximation.unwhiten_vjp(*slopes))
-
     def density(self, position):
-        """Return the log posterior, shape (n_chains,)."""
-        twin = self.network.at(*self.parameters(position))
+        """Return the log posterior density of positions, shape (n_chains,)."""
+        parameters = self.parameters(position)
+        twin = self.network.at(*parameters)
         with torch.no_grad():
             found = [
                 self._density(few, self.inputs, self.target)
                 for _, few in few_draws(twin, len(position), _CHANNELS)
             ]
-        return all_sum(torch.cat(found))
+        return all_sum(torch.cat(found)) + self.coordinates.log_volume(parameters[0])
 
     def gradient(self, position):
         """Return its gradient, (n_chains, n_coordinates), and slopes by parameters.
@@ -132,7 +137,8 @@ class Posterior:
         which rounded at another place: by less than one part in ten thousand.
         """
         network, inputs, target = self._rough
-        twin = network.at(*(p.to(torch.float32) for p in self.parameters(position)))
+        parameters = self.parameters(position)
+        twin = network.at(*(part.to(torch.float32) for part in parameters))
         found = []
         for _, few in few_draws(twin, len(position), _CHANNELS):
             parts = few.shared.requires_grad_(), few.regional.requires_grad_()
@@ -142,7 +148,7 @@ class Posterior:
             torch.cat(part).to(position.dtype) for part in zip(*found, strict=True)
         )
         slopes = all_sum(shared), regional
-        return self._by_position(*slopes), *slopes
+        return self.coordinates.by_position(*parameters, *slopes), *slopes
 
     def _density(self, network, inputs, target):
         likelihood = log_likelihood(network, inputs, target, self.loss)

@@ -24,7 +24,7 @@ from skmmm._model.laplace import (
     prior_ties,
     root_of,
     spread_information,
-    with_funnels_held,
+    with_known_spreads_held,
     with_spreads,
     with_spreads_held,
 )
@@ -238,7 +238,7 @@ def test_spreads_are_held_where_deviations_are_well_known():
     def moving(times):
         """Return which spreads move where rows say so many times as much."""
         more = type(known)(**{name: times * told for name, told in vars(known).items()})
-        root = LaplaceApproximation(with_funnels_held(network, more)).shared_root
+        root = LaplaceApproximation(with_known_spreads_held(network, more)).shared_root
         sd = root.square().sum(dim=1).sqrt()
         return {
             prior.name

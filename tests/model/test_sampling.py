@@ -11,11 +11,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from network_problems import gradient_of, make_problem
 from skmmm import DeepCausalMMMRegressor
-from skmmm._model import hmc
+from skmmm._model import coordinates, hmc
+from skmmm._model.coordinates import Coordinates
 from skmmm._model.inputs import Inputs
 from skmmm._model.laplace import (
     LaplaceApproximation,
-    approximate,
     information,
     with_spreads_held,
 )
@@ -164,12 +164,10 @@ def test_draws_have_mean_and_covariance_of_a_gaussian_posterior(
         approximation = LaplaceApproximation(known)
         approximation.shared_root = approximation.shared_root * too_wide
         approximation.root = approximation.root / too_wide
-        approximation.with_shared = lambda *_: approximation
         return approximation
 
     # Chains start elsewhere than where the posterior is, and spreads are known.
-    for name in ("approximate", "LaplaceApproximation"):
-        monkeypatch.setattr(hmc, name, other_width)
+    monkeypatch.setattr(coordinates, "LaplaceApproximation", other_width)
     monkeypatch.setattr(
         "skmmm._model.posterior.draw_spreads", lambda _network, *parts: parts[:2]
     )
@@ -208,7 +206,8 @@ def test_without_data_draws_of_spreads_are_those_of_the_prior(gaussian, monkeypa
 
 def test_newton_step_reaches_the_mode(gaussian):
     network, inputs, target, known, covariance = gaussian
-    posterior = Posterior(network, inputs, target, GAUSS, LaplaceApproximation(known))
+    around = Coordinates(network, known, inputs, target)
+    posterior = Posterior(around, inputs, target, GAUSS)
     here = posterior.at(torch.zeros(1, len(covariance), dtype=torch.float64))
     # As exact as the finite differences behind the information; in units of the sd.
     assert_allclose(here.gradient, 0.0, atol=1e-3)
@@ -251,8 +250,8 @@ def trajectory(national):
     """Posterior of a real fit, where four chains start, and their momentum."""
     network, inputs, target, loss = national
     known = information(network, inputs, target, loss)
-    approximation = approximate(network, known, inputs, target)
-    posterior = Posterior(network, inputs, target, loss, approximation)
+    around = Coordinates(network, known, inputs, target)
+    posterior = Posterior(around, inputs, target, loss)
     n_chains, size = 4, network.shared.numel() + network.regional.numel()
     place, momentum = torch.randn(
         2, n_chains, size, generator=generator(), dtype=torch.float64
@@ -290,8 +289,8 @@ def test_leapfrog_conserves_energy_as_steps_shrink(trajectory):
 def test_state_with_new_spreads_is_that_of_its_place(adstock):
     network, inputs, target = make_problem(adstock)
     known = information(network, inputs, target, GAUSS)
-    approximation = approximate(network, known, inputs, target)
-    posterior = Posterior(network, inputs, target, GAUSS, approximation)
+    around = Coordinates(network, known, inputs, target)
+    posterior = Posterior(around, inputs, target, GAUSS)
     state = posterior.state(
         network.shared.expand(3, -1), network.regional.expand(3, -1, -1)
     )

@@ -15,14 +15,15 @@ from torch import distributed
 
 from network_problems import GAUSS, gradient_of, make_problem
 from skmmm._model import deviations, hmc, optimise
+from skmmm._model.coordinates import Coordinates
 from skmmm._model.deviations import DeviationInformation
 from skmmm._model.laplace import (
     Information,
     LaplaceApproximation,
     all_ties,
-    approximate,
     information,
     prior_ties,
+    with_known_spreads_held,
     with_spreads,
 )
 from skmmm._model.likelihood import effective_regions, log_likelihood, log_prior
@@ -195,7 +196,10 @@ def test_approximation(held, how, size):
     def moved(network, inputs, target):
         known = information(network, inputs, target, GAUSS)
         if held:
-            approximation = approximate(network, known, inputs, target)
+            approximation = LaplaceApproximation(
+                with_known_spreads_held(network, known),
+                all_ties(network, inputs, target),
+            )
         else:
             deviations = DeviationInformation(network, inputs, target, GAUSS, known)
             approximation = LaplaceApproximation(
@@ -227,8 +231,8 @@ def test_transitions_take_the_same_way(size):
 
     def walked(network, inputs, target):
         known = information(network, inputs, target, GAUSS)
-        approximation = approximate(network, known, inputs, target)
-        posterior = Posterior(network, inputs, target, GAUSS, approximation)
+        around = Coordinates(network, known, inputs, target)
+        posterior = Posterior(around, inputs, target, GAUSS)
         random, n_chains = generator(), 3
         state = posterior.state(
             network.shared.repeat(n_chains, 1), network.regional.repeat(n_chains, 1, 1)
