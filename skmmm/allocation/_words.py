@@ -239,8 +239,8 @@ def kept_in_words(problem: Problem, cells: Array | None = None) -> str:
     )
     it = "it" if len(why) == 1 else "them"
     return (
-        f" Kept at current spend, because fit warns of {it}: {names}. Bound {it} "
-        f"by name to let {it} move."
+        f" Kept at current spend, because fit warns of {it}: {names}. Once an "
+        f"experiment has told more, bound {it} by name to let {it} move."
     )
 
 
@@ -270,8 +270,8 @@ def untold_in_words(
     for verdict, labels in untold.items():
         bring, their = ("brings", "its") if len(labels) == 1 else ("bring", "their")
         said += (
-            f" The data do not tell what {listed(labels)} {bring} ({verdict}): "
-            f"fixed={listed(labels)} keeps {their} spend."
+            f" The data do not tell what {listed(labels)} {bring} ({verdict}), and "
+            f"draws do not, either: fixed={listed(labels)} keeps {their} spend."
         )
     return said
 

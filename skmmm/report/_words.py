@@ -73,7 +73,7 @@ def summary_sentences(content):
     found = [
         ("Look at the data first", " ".join(content.remarks)),
         ("Experiments that contradict the rows", _conflicts(content)),
-        ("What media caused", _media(content)),
+        ("What media caused", media_caused(content)),
         ("How sure that is", _sureness(content)),
         ("Demand that no column shows", hidden_demand(content)),
         ("What experiments taught", _lessons(content)),
@@ -88,17 +88,31 @@ def summary_sentences(content):
     return [(heading, text) for heading, text in found if text]
 
 
-def _media(content):
+def media_caused(content):
+    """Return how much of the KPI media caused, or that the data do not tell."""
     total, low, high = content.media
     predicted = content.predicted
-    text = (
-        f"Of {number(predicted)} {content.kpi}, media caused {number(total)}, or "
-        f"{percent(total / predicted)}"
-    )
+    middle = f"{number(total)}, or {percent(total / predicted)}"
     if np.isfinite(low):
-        shares = f"{percent(low / predicted)} to {percent(high / predicted)}"
-        text += f"; with {content.level:.0%} probability it is {shares}"
-    return f"{text}. The rest would have come without them: baseline and controls."
+        sure = f"with {content.level:.0%} probability it is "
+        sure += f"{percent(low / predicted)} to {percent(high / predicted)}"
+        if _is_untold(content):
+            return (
+                f"How much of {number(predicted)} {content.kpi} media caused, the data "
+                f"do not tell: {sure}. The middle, {middle}, is no finding."
+            )
+        middle += f"; {sure}"
+    return (
+        f"Of {number(predicted)} {content.kpi}, media caused {middle}. The rest would "
+        "have come without them: baseline and controls."
+    )
+
+
+def _is_untold(content):
+    """Return whether the data tell of no channel, and of no sum of channels."""
+    verdict = content.summary["verdict"]
+    told = (verdict == "data-driven").any() or len(content.groups)
+    return bool(verdict.notna().any()) and not told
 
 
 def _sureness(content):
@@ -394,6 +408,8 @@ def _graph(content):
     elif undecided:
         text += f". {undecided} of {len(pairs)} directed pairs cannot be decided"
     text += "."
+    if len(edges):
+        text += " That is seen in spend alone: one plan for both looks the same."
     if len(edges) and not content.demand_loading.empty:
         text += (
             " Beside that, budgets move together with demand that no column shows: one "

@@ -107,7 +107,7 @@ def test_verdicts_stand_in_the_table(regional, tmp_path, capsys, monkeypatch):
     assert main([*asked, "--fix", "media_3", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert re.search(r"^media_3 .* fixed +prior-driven$", said, re.MULTILINE)
-    assert "(not identified): --fix media_2 keeps its spend." in said
+    assert "draws do not, either: --fix media_2 keeps its spend." in said
     assert list(pd.read_csv(out)["verdict"]) == list(told)
 
 
@@ -407,7 +407,9 @@ def test_plans_keep_what_the_fit_warned_of(regional, tmp_path, capsys):
     assert main(["plan", path, "--budget", "1"]) == 1
     said = capsys.readouterr().err
     assert "media_2 rings an alarm (one switch); media_3 rings" in said
-    assert "Bound them by name to let them move." in said
+    assert (
+        "Once an experiment has told more, bound them by name to let them move." in said
+    )
 
 
 def test_bounds_in_money_by_channel(regional, tmp_path, capsys):

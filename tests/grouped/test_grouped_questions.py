@@ -326,7 +326,8 @@ def test_plans_name_what_data_do_not_tell(table, grouped, linear, monkeypatch):
     factor = plan.allocation["factor"]
     moved = factor.index[(channel == "media_2") & (abs(factor - 1.0) > 0.01)]
     assert len(moved)
-    assert f"bring (not identified): fixed={list(moved)} keeps" in plan.message
+    assert "bring (not identified), and draws do not, either" in plan.message
+    assert f"fixed={list(moved)} keeps" in plan.message
 
 
 def test_plans_by_period(table, grouped):

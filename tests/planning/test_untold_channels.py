@@ -37,13 +37,13 @@ def test_what_moves_and_is_not_told_is_named(fitted, mixed):
     assert (abs(plan.x[1:] - 1.0) > 0.01).all()
     for channel, verdict in (("media_2", MIXED[1]), ("media_3", MIXED[2])):
         assert (
-            f"{SAID}['{channel}'] brings ({verdict}): fixed=['{channel}'] keeps its "
-            "spend." in plan.message
+            f"{SAID}['{channel}'] brings ({verdict}), and draws do not, either: "
+            f"fixed=['{channel}'] keeps its spend." in plan.message
         )
     both = judged(fitted, [MIXED[0], MIXED[2], MIXED[2]]).optimize_budget(**less)
     assert (
-        f"{SAID}['media_2', 'media_3'] bring (prior-driven): fixed=['media_2', "
-        "'media_3'] keeps their spend." in both.message
+        f"{SAID}['media_2', 'media_3'] bring (prior-driven), and draws do not, either: "
+        "fixed=['media_2', 'media_3'] keeps their spend." in both.message
     )
 
 
@@ -84,7 +84,7 @@ def test_without_verdicts_alarms_are_named(fitted):
     assert SAID not in model.optimize_budget().message
     plan = model.optimize_budget(bounds={"media_2": (0.5, 0.6)})
     assert (
-        f"{SAID}['media_2'] brings (rings an alarm (follows past KPI)): fixed="
+        f"{SAID}['media_2'] brings (rings an alarm (follows past KPI)), and draws do "
         in plan.message
     )
 

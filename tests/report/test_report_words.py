@@ -20,7 +20,7 @@ from skmmm.report._content import read_content
 from skmmm.report._payload import numbers, to_json
 from skmmm.report._phrases import aligned
 from skmmm.report._settings import in_words, parameters_in_words
-from skmmm.report._words import missing_rows, pays, why_open
+from skmmm.report._words import media_caused, missing_rows, pays, why_open
 
 pytestmark = pytest.mark.usefixtures("short_chains")
 
@@ -106,6 +106,30 @@ def test_numbers_of_a_column_stand_below_each_other(values, texts):
     write = aligned(values)
     found = [write(value).replace("\u2009", " ") for value in values]
     assert found == texts
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "n_groups", "told"),
+    [
+        (["data-driven", "not identified"], 0, True),
+        (["not identified", "not identified"], 1, True),
+        (["not identified", "prior-driven"], 0, False),
+        ([None, None], 0, True),
+    ],
+)
+def test_a_total_of_which_nothing_is_known_is_no_headline(verdicts, n_groups, told):
+    content = Bunch(
+        media=(14.0, 1.0, 41.0),
+        predicted=100.0,
+        kpi="sales",
+        level=0.9,
+        summary=pd.DataFrame({"verdict": pd.Series(verdicts, dtype=object)}),
+        groups=pd.DataFrame(index=range(n_groups)),
+    )
+    said = media_caused(content)
+    assert "with 90% probability it is 1.0% to 41%" in said
+    assert said.startswith("Of 100 sales, media caused 14, or 14%") == told
+    assert ("the data do not tell" in said) != told
 
 
 def test_missing_rows_are_counted():
