@@ -398,9 +398,9 @@ def check_non_negative_media(block, labels, where, estimator_name):
         i, j = bad[0]
         raise ValueError(
             f"Negative values in data passed to {estimator_name}: column "
-            f"{labels[j]!r} is {block[i, j]:g} at {where(i)}. Media must be spend or "
-            "delivery, which cannot be negative; correct it, or list the column "
-            "under controls."
+            f"{labels[j]!r} is {block[i, j]:g} at {where(i)}. Media are spend or "
+            "delivery, which cannot be negative; correct it, leave out a scaler before "
+            "the model (it scales by itself), or list the column under controls."
         )
 
 

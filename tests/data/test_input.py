@@ -23,8 +23,9 @@ def test_negative_spend(X, y, fast):
     X.loc[5, "media_2"] = -3.5
     message = (
         "Negative values in data passed to DeepCausalMMMRegressor: column 'media_2' is "
-        "-3.5 at region 'region_3', time 2021-01-11. Media must be spend or delivery, "
-        "which cannot be negative; correct it, or list the column under controls."
+        "-3.5 at region 'region_3', time 2021-01-11. Media are spend or delivery, "
+        "which cannot be negative; correct it, leave out a scaler before the model (it "
+        "scales by itself), or list the column under controls."
     )
     with refuses(message):
         DeepCausalMMMRegressor(**fast).fit(X, y)
