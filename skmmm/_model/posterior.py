@@ -1,5 +1,6 @@
 """The log posterior in coordinates in which it is nearly round."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -10,9 +11,12 @@ from skmmm._model.laplace import information
 from skmmm._model.likelihood import log_likelihood, log_prior
 from skmmm._model.priors import fields_in_dtype
 from skmmm._model.spreads import draw_spreads, mean_parameters, slopes_after
-from skmmm._model.sums import agreed, all_sum
+from skmmm._model.sums import agreed, all_sum, are_several, most_regions
+from skmmm._model.threads import of_each
 
-_CHANNELS = 2**18  # of all regions of the chains that move at once
+# Of all regions of the chains that move at once: the first bounds the memory, what is
+# beyond the second can be computed at the same time.
+_CHANNELS, _CELLS = 2**18, 2**19
 
 
 class State(NamedTuple):
@@ -121,11 +125,12 @@ class Posterior:
         """Return the log posterior density of positions, shape (n_chains,)."""
         parameters = self.parameters(position)
         twin = self.network.at(*parameters)
-        with torch.no_grad():
-            found = [
-                self._density(few, self.inputs, self.target)
-                for _, few in few_draws(twin, len(position), _CHANNELS)
-            ]
+
+        def told(few):
+            with torch.no_grad():
+                return self._density(few, self.inputs, self.target)
+
+        found = _of_few_chains(told, twin, self.inputs)
         return all_sum(torch.cat(found)) + self.coordinates.log_volume(parameters[0])
 
     def gradient(self, position):
@@ -139,11 +144,14 @@ class Posterior:
         network, inputs, target = self._rough
         parameters = self.parameters(position)
         twin = network.at(*(part.to(torch.float32) for part in parameters))
-        found = []
-        for _, few in few_draws(twin, len(position), _CHANNELS):
+
+        def pulled(few):
             parts = few.shared.requires_grad_(), few.regional.requires_grad_()
-            density = self._density(few, inputs, target).sum()
-            found.append(torch.autograd.grad(density, parts))
+            with torch.enable_grad():
+                density = self._density(few, inputs, target).sum()
+            return torch.autograd.grad(density, parts)
+
+        found = _of_few_chains(pulled, twin, inputs)
         shared, regional = (
             torch.cat(part).to(position.dtype) for part in zip(*found, strict=True)
         )
@@ -153,3 +161,15 @@ class Posterior:
     def _density(self, network, inputs, target):
         likelihood = log_likelihood(network, inputs, target, self.loss)
         return likelihood + log_prior(network, inputs, target)
+
+
+def _of_few_chains(function, network, inputs):
+    """Return what a function makes of few chains each, side by side on threads."""
+    n_chains, (_, n_media, n_periods) = len(network.shared), inputs.media.shape
+    n_cells = most_regions(network.sizes.n_regions) * max(n_media, 1) * n_periods
+    at_once = 2 ** int(math.log2(max(_CELLS // n_cells, 1)))
+    chains = few_draws(network, min(at_once, n_chains), _CHANNELS)
+    groups = [few for _, few in chains]
+    if are_several():  # whose sums are outside of threads
+        return [function(few) for few in groups]
+    return of_each(function, groups)

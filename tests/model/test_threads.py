@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 
 from network_problems import GAUSS, make_problem
 from skmmm import DeepCausalMMMRegressor
-from skmmm._model import adstock, laplace, responses
+from skmmm._model import adstock, laplace, posterior, responses
 from skmmm._model.laplace import information
 from skmmm._model.likelihood import log_likelihood
 from skmmm._model.threads import of_each, threads_for_blocks
@@ -28,6 +28,7 @@ def small_blocks(monkeypatch):
     for room in (adstock, responses):
         monkeypatch.setattr(room, "_BLOCK", 1)
     monkeypatch.setattr(laplace, "BLOCK", 1)
+    monkeypatch.setattr(posterior, "_CELLS", 1)
 
 
 def with_threads(n_threads, compute):
