@@ -5,10 +5,10 @@ import torch
 from skmmm._model.jacobian import parts_of
 from skmmm._model.laplace import (
     LaplaceApproximation,
-    all_ties,
     known_parts,
     spread_information,
     with_known_spreads_held,
+    with_spreads,
 )
 from skmmm._model.sums import all_sum
 from skmmm._model.vectors import joined, split_like
@@ -31,8 +31,7 @@ class Coordinates:
         The centre, with one entry.
     known : Information
         There; what it has of each region may be lost.
-    inputs : Inputs
-    target : Target
+    ties : Ties
 
     Attributes
     ----------
@@ -47,7 +46,7 @@ class Coordinates:
        Parametrization of Hierarchical Models. Statistical Science 22.
     """
 
-    def __init__(self, network, known, inputs, target):
+    def __init__(self, network, known, ties):
         self.network = network
         parts = known_parts(network, spread_information(network, known))
         (self._at, self._weight), (self._each_at, self._each_weight) = (
@@ -56,15 +55,31 @@ class Coordinates:
         )
         self._volume = self._by_spread(self._weight[None], self._each_weight[None])[0]
         self.approximation = LaplaceApproximation(
-            with_known_spreads_held(network, known),
-            all_ties(network, inputs, target),
-            overwrite=True,
+            with_known_spreads_held(network, known), ties, overwrite=True
         )
+
+    def spread_out(self, noise, known, ties):
+        """Return parameters of draws where no spread stays in its place.
+
+        Parameters
+        ----------
+        noise : Tensor of shape (E, N)
+            Standard normals.
+        known, ties
+            As the approximation was made of them.
+        """
+        told = spread_information(self.network, known)
+        free = with_spreads(self.network, known, told)
+        return self._around(self.approximation.with_shared(free, ties), noise)
 
     def parameters(self, position):
         """Return shared and regional parameters at positions, (E, N)."""
+        return self._around(self.approximation, position)
+
+    def _around(self, approximation, position):
+        """Return parameters at positions in the coordinates of an approximation."""
         parts = split_like(position, (self.network.shared, self.network.regional))
-        shared, regional = self.approximation.unwhiten(*parts)
+        shared, regional = approximation.unwhiten(*parts)
         shared = self.network.shared + shared
         regional = self.network.regional + regional
         log, each_log = self._log_stretch(shared)

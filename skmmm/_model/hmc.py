@@ -148,12 +148,12 @@ def _sample(network, inputs, target, loss, n_draws, generator):
     noise = _normals(network, n_chains, generator)
     known = information(network, inputs, target, loss)
     contraction = conditional_contraction(network, known)
-    posterior = Posterior(
-        Coordinates(network, known, inputs, target), inputs, target, loss
-    )
-    del known  # its memory is for what follows
-    start = network.at(*posterior.parameters(noise))
-    state = posterior.at(noise)
+    ties = all_ties(network, inputs, target)
+    coordinates = Coordinates(network, known, ties)
+    start = network.at(*coordinates.spread_out(noise, known, ties))
+    posterior = Posterior(coordinates, inputs, target, loss)
+    del known, ties, coordinates  # their memory is for what follows
+    state = posterior.state(start.shared, start.regional)
     found = _explore(posterior, state, start, N_MOVES, n_draws, generator)
     return *found, contraction
 
@@ -195,10 +195,9 @@ def sample_on(network, places, inputs, target, loss, n_draws, generator):
     chosen = _not_refuted(target.experiments.log_density(start).detach(), generator)
     start = network.at(start.shared[chosen], start.regional[chosen])
     del before  # its memory is for what follows
-    posterior = Posterior(
-        Coordinates(network, known, inputs, target), inputs, target, loss
-    )
-    del known
+    around = Coordinates(network, known, all_ties(network, inputs, target))
+    posterior = Posterior(around, inputs, target, loss)
+    del known, around
     state = posterior.recentre(posterior.state(start.shared, start.regional))
     draws, mean, trace = _explore(posterior, state, start, 1, n_draws, generator)
     return draws, _as_told(mean, trace.places, posterior), trace

@@ -7,7 +7,7 @@ import torch
 
 from skmmm._model.coordinates import Coordinates
 from skmmm._model.draws import few_draws
-from skmmm._model.laplace import information
+from skmmm._model.laplace import all_ties, information
 from skmmm._model.likelihood import log_likelihood, log_prior
 from skmmm._model.priors import fields_in_dtype
 from skmmm._model.spreads import draw_spreads, mean_parameters, slopes_after
@@ -83,7 +83,7 @@ class Posterior:
         del self.coordinates  # its memory is for what follows
         rows = self.inputs, self.target
         known = information(centre, *rows, self.loss)
-        self.coordinates = Coordinates(centre, known, *rows)
+        self.coordinates = Coordinates(centre, known, all_ties(centre, *rows))
         self._rough = centre.to(torch.float32), *self._rough[1:]
         del known
         return self.state(shared, regional)

@@ -8,7 +8,12 @@ from numpy.testing import assert_allclose
 
 from network_problems import GAUSS, entries_of, make_problem
 from skmmm._model.coordinates import Coordinates
-from skmmm._model.laplace import information, known_parts, spread_information
+from skmmm._model.laplace import (
+    all_ties,
+    information,
+    known_parts,
+    spread_information,
+)
 from skmmm._model.spreads import in_units
 from skmmm._model.vectors import joined
 
@@ -16,7 +21,7 @@ from skmmm._model.vectors import joined
 def coordinates_of(problem, known=None):
     network, inputs, target = problem
     known = known or information(network, inputs, target, GAUSS)
-    return Coordinates(network, known, inputs, target)
+    return Coordinates(network, known, all_ties(network, inputs, target))
 
 
 def positions(coordinates, n=3, size=0.5):

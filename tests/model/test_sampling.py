@@ -16,6 +16,7 @@ from skmmm._model.coordinates import Coordinates
 from skmmm._model.inputs import Inputs
 from skmmm._model.laplace import (
     LaplaceApproximation,
+    all_ties,
     information,
     with_spreads_held,
 )
@@ -206,7 +207,7 @@ def test_without_data_draws_of_spreads_are_those_of_the_prior(gaussian, monkeypa
 
 def test_newton_step_reaches_the_mode(gaussian):
     network, inputs, target, known, covariance = gaussian
-    around = Coordinates(network, known, inputs, target)
+    around = Coordinates(network, known, all_ties(network, inputs, target))
     posterior = Posterior(around, inputs, target, GAUSS)
     here = posterior.at(torch.zeros(1, len(covariance), dtype=torch.float64))
     # As exact as the finite differences behind the information; in units of the sd.
@@ -250,7 +251,7 @@ def trajectory(national):
     """Posterior of a real fit, where four chains start, and their momentum."""
     network, inputs, target, loss = national
     known = information(network, inputs, target, loss)
-    around = Coordinates(network, known, inputs, target)
+    around = Coordinates(network, known, all_ties(network, inputs, target))
     posterior = Posterior(around, inputs, target, loss)
     n_chains, size = 4, network.shared.numel() + network.regional.numel()
     place, momentum = torch.randn(
@@ -289,7 +290,7 @@ def test_leapfrog_conserves_energy_as_steps_shrink(trajectory):
 def test_state_with_new_spreads_is_that_of_its_place(adstock):
     network, inputs, target = make_problem(adstock)
     known = information(network, inputs, target, GAUSS)
-    around = Coordinates(network, known, inputs, target)
+    around = Coordinates(network, known, all_ties(network, inputs, target))
     posterior = Posterior(around, inputs, target, GAUSS)
     state = posterior.state(
         network.shared.expand(3, -1), network.regional.expand(3, -1, -1)

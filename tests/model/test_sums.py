@@ -231,7 +231,7 @@ def test_transitions_take_the_same_way(size):
 
     def walked(network, inputs, target):
         known = information(network, inputs, target, GAUSS)
-        around = Coordinates(network, known, inputs, target)
+        around = Coordinates(network, known, all_ties(network, inputs, target))
         posterior = Posterior(around, inputs, target, GAUSS)
         random, n_chains = generator(), 3
         state = posterior.state(
