@@ -89,6 +89,25 @@ def test_gradient(problem):
     )
 
 
+def test_spreads_that_stay_in_a_transition_are_dispersed_where_chains_start(problem):
+    network, inputs, target = problem
+    known = information(network, inputs, target, GAUSS)
+    known = replace(known, cross=0.0 * known.cross, regional=1e9 * known.regional)
+    at = entries_of(network, "season_spread_log")
+    n_draws = 400
+    ties = all_ties(network, inputs, target)
+    around = Coordinates(network, known, ties)
+    noise = positions(around, n_draws, size=1.0)
+    assert around.parameters(noise)[0][:, at].std() < 1e-5
+    shared, _ = around.spread_out(noise, known, ties)
+    (prior,) = (p for p in network.shared_priors if p.name == "season_spread_log")
+    n_deviations = sum(p.size for p in network.regional_priors if p.name == "season")
+    # Each deviation that is known adds twice the square of what the log moves by.
+    told = 2.0 * prior.scale**2 * len(network.regional[0]) * n_deviations
+    expected = (1.0 + told) ** -0.5
+    assert shared[:, at].std().item() == pytest.approx(expected, rel=4 / n_draws**0.5)
+
+
 def moved_with_spread(problem, known, by=0.7):
     """Return by what factor deviations from a season grow where their spread does.
 
